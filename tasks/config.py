@@ -1,0 +1,233 @@
+"""Every knob of the pipeline: one frozen section per step, one model around them.
+
+`PipelineConfig` is the parameter of the Prefect flow, the shape of a preset file and the command line at once. A section is
+all that its step sees, and all of it enters the step's cache key; `Runtime` alone never does, so nothing that could change a
+byte of any output may live there.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+Threads = Annotated[int, Field(ge=1, le=256)] | Literal["auto"]
+
+VIEWS = ("mean", "cnn", "bilstm", "fasttext", "bag")
+NEEDS_VECTORS = frozenset({"mean", "cnn", "bilstm"})
+
+
+class Section(BaseModel):
+    """A step's own part of the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class IngestConfig(Section):
+    """Where the corpus comes from and how its bytes are to be read."""
+
+    source: Literal["auto", "imdb", "folder", "table"] = Field(
+        "auto", description="Layout of the corpus; auto: imdb for an archive, folder for a folder, table for a file."
+    )
+    archive: Path | None = Field(None, description="IMDB archive (.tar.gz) or its unpacked folder; without it: downloaded.")
+    path: Path | None = Field(None, description="Folder with one folder per label, or a table file.")
+    test_path: Path | None = Field(None, description="Official test split, in the same layout as path.")
+    unlabelled: Path | None = Field(None, description="More text without labels: a text file, folder, table or archive.")
+    text: str = Field("text", min_length=1, description="Table: name or 0-based position of the text column.")
+    label: str = Field("label", min_length=1, description="Table: name or 0-based position of the label column.")
+    header: bool | None = Field(None, description="Table: first line names the columns; default: unless columns are positions.")
+    delimiter: str | None = Field(None, min_length=1, max_length=8, description="Table: what parts the columns; default by suffix.")
+    encoding: str = Field("utf-8", min_length=1, description="Character encoding of every text file of the corpus.")
+    labels: tuple[str, ...] = Field((), description="Labels to accept; any other is quarantined. Empty: all that occur.")
+    label_names: Path | None = Field(None, description="File that names label numbers, one name a line from 0.")
+    max_chars: Positive = Field(1_000_000, description="Longest text in characters; a longer one is quarantined.")
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            "".encode(value)
+        except LookupError:
+            raise ValueError(f"unknown encoding {value!r}; try utf-8, latin-1 or gb18030") from None
+        return value
+
+
+class PrepareConfig(Section):
+    """How text becomes tokens, and rows become splits."""
+
+    html: bool = Field(True, description="Remove HTML tags and decode entities.")
+    lowercase: bool = Field(True, description="Fold case.")
+    numbers: Literal["keep", "zero", "drop"] = Field("keep", description="Digits: as they are, each as 0, or removed.")
+    punctuation: Literal["keep", "drop"] = Field("drop", description="Punctuation: a token of its own, or removed.")
+    stop_words: Literal["none", "english"] | Path = Field("none", description="Words to leave out: none, english, or a file.")
+    tokenizer: Literal["word", "whitespace", "char"] = Field("word", description="What a token is.")
+    min_tokens: Positive = Field(1, description="Shortest document in tokens; a shorter one is quarantined.")
+    near_duplicates: bool = Field(True, description="Look for near-duplicates, not only exact ones.")
+    near_duplicate_similarity: Annotated[float, Field(gt=0.5, le=1.0)] = Field(
+        0.8, description="Estimated Jaccard similarity of token 5-shingles from which two rows are near-duplicates."
+    )
+    valid_share: Annotated[float, Field(gt=0.0, lt=0.5)] = Field(0.1, description="Share of the train rows held for validation.")
+    test_share: Annotated[float, Field(gt=0.0, lt=0.9)] = Field(0.2, description="Share held for test where the corpus has none.")
+    seed: Count = Field(13, description="Seed of the split.")
+
+
+class PretrainConfig(Section):
+    """fastText's unsupervised training, each option by its own name."""
+
+    enabled: bool = Field(True, description="Train word vectors; off: embeddings start at random or from align.vectors.")
+    model: Literal["skipgram", "cbow"] = Field("skipgram", description="Predict the context from the word, or the reverse.")
+    dim: Annotated[int, Field(ge=1, le=2000)] = Field(100, description="Dimensions of a vector.")
+    ws: Positive = Field(5, description="Largest distance of a context word.")
+    epoch: Positive = Field(5, description="Passes over the text.")
+    neg: Positive = Field(5, description="Negative samples a word.")
+    loss: Literal["ns", "hs", "softmax"] = Field("ns", description="Negative sampling, hierarchical softmax, or softmax.")
+    min_count: Positive = Field(5, description="Rarest word that gets a row of its own.")
+    minn: Count = Field(3, description="Shortest subword in characters.")
+    maxn: Count = Field(6, description="Longest subword in characters; 0: no subwords.")
+    bucket: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", description="Hash buckets of subwords; auto: by corpus.")
+    lr: Annotated[float, Field(gt=0.0, le=10.0)] = Field(0.05, description="Learning rate at the start.")
+    t: Annotated[float, Field(gt=0.0)] = Field(1e-4, description="Frequency from which words are sampled down.")
+    threads: Threads = Field("auto", description="Threads; 1 is reproducible byte for byte, auto uses every core.")
+    seed: Count = Field(13, description="Seed of fastText's random numbers.")
+    unlabelled: bool = Field(True, description="Train on the unlabelled texts too.")
+    max_model_mb: Positive = Field(2000, description="Largest estimated model in MB; a larger one stops before training.")
+
+    @model_validator(mode="after")
+    def _subword_range(self) -> Self:
+        if self.maxn and self.minn > self.maxn:
+            raise ValueError(f"minn {self.minn} is larger than maxn {self.maxn}; set minn <= maxn, or maxn 0 for no subwords")
+        return self
+
+
+class AlignConfig(Section):
+    """The vocabulary and the matrix that the neural models start from."""
+
+    vectors: Path | None = Field(None, description="Vectors trained elsewhere (.vec or GloVe text) instead of pretrain's.")
+    min_count: Positive = Field(2, description="Rarest train word that enters the vocabulary.")
+    max_size: Positive = Field(60_000, description="Most words in the vocabulary, pad and unk included.")
+    missing: Literal["zero", "random"] = Field("random", description="Row of a word with neither vector nor subwords.")
+    min_coverage: Share = Field(0.0, description="Least share of train tokens with a vector; below it the run stops.")
+    seed: Count = Field(13, description="Seed of random rows.")
+
+
+class FinetuneConfig(Section):
+    """The classifier and how it is trained."""
+
+    model: str = Field("bag", description="mean, cnn, bilstm, fasttext, bag, or a sum such as bag+cnn.")
+    epochs: Positive = Field(4, description="Most passes over the train rows, for the models that read embeddings.")
+    batch_size: Positive = Field(64, description="Documents a step.")
+    optimizer: Literal["sgd", "adam", "adamw", "adagrad"] = Field("adam", description="Update rule; embedding rows are updated sparsely.")
+    lr: Annotated[float, Field(gt=0.0)] = Field(1e-3, description="Learning rate at its peak.")
+    embedding_lr: Annotated[float, Field(gt=0.0)] | None = Field(None, description="Learning rate of the embedding; default: lr.")
+    weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Weight decay (L2 for sgd, adam and adagrad).")
+    warmup_share: Share = Field(0.05, description="Share of the steps in which the learning rate rises.")
+    decay: Literal["none", "linear", "cosine"] = Field("linear", description="How the learning rate falls after that.")
+    clip: Annotated[float, Field(ge=0.0)] = Field(1.0, description="Largest gradient norm; 0: no clipping.")
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.5, description="Dropout before the last layer.")
+    embedding_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.0, description="Dropout of whole tokens on input.")
+    patience: Positive = Field(2, description="Epochs without a better validation score before training stops.")
+    class_weights: Literal["none", "balanced"] = Field("none", description="Weights of classes in the loss.")
+    embedding: Literal["full", "frozen", "partial"] = Field("full", description="Which embedding rows are trained.")
+    partial_rows: Literal["rarest", "without_vector"] = Field("without_vector", description="partial: which rows are trained.")
+    partial_share: Share = Field(0.5, description="partial, rarest: the share of rows trained, from the rarest.")
+    max_len: Positive = Field(400, description="Most tokens of a document that the neural models read.")
+    truncate: Literal["head", "tail"] = Field("tail", description="Side that is kept of a longer document.")
+    hidden: Positive = Field(100, description="bilstm: units a direction; cnn: filters a width.")
+    widths: tuple[Positive, ...] = Field((3, 4, 5), min_length=1, description="cnn: widths of the filters in tokens.")
+    ngrams: Annotated[int, Field(ge=1, le=5)] = Field(3, description="bag: longest word n-gram.")
+    ngram_min_documents: Positive = Field(2, description="bag: rarest n-gram, in documents.")
+    bag_epochs: Positive = Field(3, description="bag: most passes over the train rows.")
+    bag_lr: Annotated[float, Field(gt=0.0)] = Field(0.02, description="bag: learning rate of its sparse Adam.")
+    fasttext_dim: Positive = Field(10, description="fasttext: dimensions.")
+    fasttext_epoch: Positive = Field(5, description="fasttext: passes over the train rows.")
+    fasttext_lr: Annotated[float, Field(gt=0.0)] = Field(0.5, description="fasttext: learning rate.")
+    compile: bool = Field(False, description="Compile the network with torch.compile (needs a C++ compiler).")
+    mixed_precision: bool = Field(True, description="Use automatic mixed precision where there is a CUDA device.")
+    threads: Threads = Field("auto", description="Torch and fastText threads; auto uses every core. Weights depend on the number.")
+    seed: Count = Field(13, description="Seed of initial weights, order and dropout.")
+
+    @field_validator("model")
+    @classmethod
+    def _known_views(cls, value: str) -> str:
+        views = [view.strip() for view in value.split("+")]
+        unknown = [view for view in views if view not in VIEWS]
+        if unknown:
+            raise ValueError(f"unknown model {unknown[0]!r}; choose from {', '.join(VIEWS)}, or a sum such as bag+cnn")
+        if len(set(views)) != len(views):
+            raise ValueError(f"{value!r} names a model twice; name each once")
+        if "fasttext" in views and len(views) > 1:
+            raise ValueError("fasttext is trained by its own library and cannot be part of a sum; use it alone, or bag in its place")
+        return "+".join(views)
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The models whose logits are added, as named."""
+        return tuple(self.model.split("+"))
+
+    @property
+    def needs_vectors(self) -> bool:
+        """Whether any view reads an embedding matrix."""
+        return not NEEDS_VECTORS.isdisjoint(self.views)
+
+
+class EvaluateConfig(Section):
+    """What is measured on the test rows."""
+
+    yardstick: bool = Field(True, description="Train TF-IDF + logistic regression on the same split for comparison.")
+    bootstrap: Annotated[int, Field(ge=100, le=100_000)] = Field(1000, description="Resamples behind each 95% interval.")
+    bins: Annotated[int, Field(ge=2, le=100)] = Field(15, description="Bins of the reliability diagram and of ECE.")
+    num_errors: Count = Field(20, description="Most confident errors shown in the report.")
+    seed: Count = Field(13, description="Seed of the bootstrap.")
+
+
+class RegisterConfig(Section):
+    """When a new model replaces the champion."""
+
+    gate: Literal["better", "not_worse"] = Field("not_worse", description="What the challenger must show on the same test rows.")
+    margin: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.01, description="not_worse: largest loss of accuracy allowed.")
+
+
+class Runtime(Section):
+    """How and where the work is done; nothing here can change a byte of what is made."""
+
+    data_root: Path = Field(CHECKOUT / "data", description="Folder of the store, the runs and the monitoring state.")
+    tracking_uri: str | None = Field(None, description="MLflow server; default: MLFLOW_TRACKING_URI, else a SQLite file.")
+    workers: Positive | Literal["auto"] = Field("auto", description="Processes for parsing and tokenizing; auto: every core.")
+    log_interval: Annotated[float, Field(gt=0.0)] = Field(10.0, description="Seconds between progress lines when piped.")
+    server_timeout: Annotated[float, Field(gt=0.0)] = Field(60.0, description="Seconds to wait for the Prefect server to start.")
+
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+with warnings.catch_warnings():
+    # Every pydantic class has ABCMeta.register; the section is named for the step, and nobody registers virtual subclasses.
+    warnings.filterwarnings("ignore", message='Field name "register"', category=UserWarning)
+
+    class PipelineConfig(Section):
+        """A whole run: what to train on, how, and under which name."""
+
+        name: str = Field("textmill", description="Experiment and registered model; default: the preset's name or the corpus' stem.")
+        ingest: IngestConfig = IngestConfig()
+        prepare: PrepareConfig = PrepareConfig()
+        pretrain: PretrainConfig = PretrainConfig()
+        align: AlignConfig = AlignConfig()
+        finetune: FinetuneConfig = FinetuneConfig()
+        evaluate: EvaluateConfig = EvaluateConfig()
+        register: RegisterConfig = RegisterConfig()
+        runtime: Runtime = Runtime()
+
+        @field_validator("name")
+        @classmethod
+        def _plain_name(cls, value: str) -> str:
+            if not NAME.fullmatch(value):
+                raise ValueError(f"{value!r} is no model name; use letters, digits, '.', '_' and '-', at most 100")
+            return value
