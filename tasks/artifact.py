@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from tasks.errors import RequestError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -203,8 +205,8 @@ class Store:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold off every reader; for gc."""
-        with self._locked("store", shared=False):
+        """Hold off every reader; for gc. RequestError while anybody reads."""
+        with self._locked("store", shared=False, wait=False):
             yield
 
     @contextlib.contextmanager
@@ -214,7 +216,7 @@ class Store:
             yield
 
     @contextlib.contextmanager
-    def _locked(self, name: str, *, shared: bool) -> Iterator[None]:
+    def _locked(self, name: str, *, shared: bool, wait: bool = True) -> Iterator[None]:
         folder = self.root / ".locks"
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -223,6 +225,8 @@ class Store:
             try:
                 fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
             except BlockingIOError:
+                if not wait:
+                    raise RequestError(f"a run is using {self.root}; try again when it has ended") from None
                 log.info("waiting for another run that holds %s", name)
                 fcntl.flock(descriptor, kind)
             yield

@@ -45,12 +45,14 @@ class IngestConfig(Section):
     label: str = Field("label", min_length=1, description="Table: name or 0-based position of the label column.")
     header: bool | None = Field(None, description="Table: first line names the columns; default: unless columns are positions.")
     delimiter: str | None = Field(None, min_length=1, max_length=8, description="Table: what parts the columns; default by suffix.")
-    encoding: str = Field("utf-8", min_length=1, description="Character encoding of every text file of the corpus.")
+    encoding: str = Field("utf-8", min_length=1, description="Character encoding of the corpus and its test split.")
+    unlabelled_text: str | None = Field(None, min_length=1, description="Column of an unlabelled table; default: as text.")
+    unlabelled_encoding: str = Field("utf-8", min_length=1, description="Character encoding of the unlabelled text.")
     labels: tuple[str, ...] = Field((), description="Labels to accept; any other is quarantined. Empty: all that occur.")
     label_names: Path | None = Field(None, description="File that names label numbers, one name a line from 0.")
     max_chars: Positive = Field(1_000_000, description="Longest text in characters; a longer one is quarantined.")
 
-    @field_validator("encoding")
+    @field_validator("encoding", "unlabelled_encoding")
     @classmethod
     def _known_encoding(cls, value: str) -> str:
         try:
@@ -104,17 +106,20 @@ class PretrainConfig(Section):
     def _subword_range(self) -> Self:
         if self.maxn and self.minn > self.maxn:
             raise ValueError(f"minn {self.minn} is larger than maxn {self.maxn}; set minn <= maxn, or maxn 0 for no subwords")
+        if self.maxn and self.bucket == 0:
+            raise ValueError(f"bucket 0 leaves no rows for subwords up to maxn {self.maxn}; set maxn 0 too, or bucket auto")
         return self
 
 
 class AlignConfig(Section):
     """The vocabulary and the matrix that the neural models start from."""
 
-    vectors: Path | None = Field(None, description="Vectors trained elsewhere (.vec or GloVe text) instead of pretrain's.")
+    vectors: Path | None = Field(None, description="Vectors trained elsewhere (.vec, GloVe text, fastText .bin), not pretrain's.")
     min_count: Positive = Field(2, description="Rarest train word that enters the vocabulary.")
     max_size: Positive = Field(60_000, description="Most words in the vocabulary, pad and unk included.")
     missing: Literal["zero", "random"] = Field("random", description="Row of a word with neither vector nor subwords.")
     min_coverage: Share = Field(0.0, description="Least share of train tokens with a vector; below it the run stops.")
+    dim: Annotated[int, Field(ge=1, le=2000)] = Field(100, description="Dimensions of random rows where there are no vectors.")
     seed: Count = Field(13, description="Seed of random rows.")
 
 
@@ -122,8 +127,10 @@ class FinetuneConfig(Section):
     """The classifier and how it is trained."""
 
     model: str = Field("bag", description="mean, cnn, bilstm, fasttext, bag, or a sum such as bag+cnn.")
-    epochs: Positive = Field(4, description="Most passes over the train rows, for the models that read embeddings.")
-    batch_size: Positive = Field(64, description="Documents a step.")
+    epochs: Positive | Literal["auto"] = Field(
+        "auto", description="Most passes over the train rows, for every model; auto: by the model and the corpus' size."
+    )
+    batch_size: Positive = Field(64, description="Documents a step, for the models that read embeddings.")
     optimizer: Literal["sgd", "adam", "adamw", "adagrad"] = Field("adam", description="Update rule; embedding rows are updated sparsely.")
     lr: Annotated[float, Field(gt=0.0)] = Field(1e-3, description="Learning rate at its peak.")
     embedding_lr: Annotated[float, Field(gt=0.0)] | None = Field(None, description="Learning rate of the embedding; default: lr.")
@@ -142,12 +149,14 @@ class FinetuneConfig(Section):
     truncate: Literal["head", "tail"] = Field("tail", description="Side that is kept of a longer document.")
     hidden: Positive = Field(100, description="bilstm: units a direction; cnn: filters a width.")
     widths: tuple[Positive, ...] = Field((3, 4, 5), min_length=1, description="cnn: widths of the filters in tokens.")
-    ngrams: Annotated[int, Field(ge=1, le=5)] = Field(3, description="bag: longest word n-gram.")
+    ngrams: Annotated[int, Field(ge=1, le=5)] = Field(3, description="bag and fasttext: longest word n-gram.")
     ngram_min_documents: Positive = Field(2, description="bag: rarest n-gram, in documents.")
-    bag_epochs: Positive = Field(3, description="bag: most passes over the train rows.")
+    bag_epochs: Positive | None = Field(None, description="bag: most passes over the train rows; default: epochs, 6 if auto.")
+    bag_batch_size: Positive | Literal["auto"] = Field("auto", description="bag: documents a step; auto: about 150 steps an epoch.")
     bag_lr: Annotated[float, Field(gt=0.0)] = Field(0.02, description="bag: learning rate of its sparse Adam.")
+    bag_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.3, description="bag: dropout of n-grams on input.")
     fasttext_dim: Positive = Field(10, description="fasttext: dimensions.")
-    fasttext_epoch: Positive = Field(5, description="fasttext: passes over the train rows.")
+    fasttext_epoch: Positive | None = Field(None, description="fasttext: passes over the train rows; default: epochs, 5 if auto.")
     fasttext_lr: Annotated[float, Field(gt=0.0)] = Field(0.5, description="fasttext: learning rate.")
     compile: bool = Field(False, description="Compile the network with torch.compile (needs a C++ compiler).")
     mixed_precision: bool = Field(True, description="Use automatic mixed precision where there is a CUDA device.")
@@ -186,6 +195,10 @@ class EvaluateConfig(Section):
     bins: Annotated[int, Field(ge=2, le=100)] = Field(15, description="Bins of the reliability diagram and of ECE.")
     num_errors: Count = Field(20, description="Most confident errors shown in the report.")
     seed: Count = Field(13, description="Seed of the bootstrap.")
+
+
+class PackageConfig(Section):
+    """Nothing: a package is all of its model. A section of its own keeps the gate's knobs out of the package's key."""
 
 
 class RegisterConfig(Section):

@@ -1,0 +1,35 @@
+"""Documents that are files of a folder."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tasks.ingest.record import Record, printable
+from tasks.ingest.schema import QUARANTINE_BYTES
+from tasks.ingest.walk import Found, kind_of, read_head
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def file_record(found: Found, limit: int, *, label: str | None, split: str | None, prefix: str = "") -> Record:
+    """Read one file below a folder; what is no regular file, or longer than `limit` bytes, becomes a record with a reason."""
+    name = prefix + printable(found.name)
+    reason, data = None if found.kind == "file" else found.kind, b""
+    try:
+        if found.kind == "link":
+            data = os.readlink(found.path)
+        elif found.kind == "file":
+            data = read_head(found.path, limit + 1)
+    except OSError:
+        kind = kind_of(found.path)  # it may have become something else since the folder was listed
+        reason = kind if kind in ("link", "special") else "unreadable"
+    if reason is None and len(data) > limit:
+        reason, data = "too_long", data[:QUARANTINE_BYTES]
+    return Record(name, name, 0, data, None, label, split, reason)
+
+
+def as_bytes(folder: Path) -> bytes:
+    """Give a path as bytes, in which every file name can be written."""
+    return os.fsencode(folder)

@@ -1,0 +1,94 @@
+"""A folder with one folder per label, with or without train/ and test/ above them.
+
+    corpus/<label>/**                      or        corpus/{train,test}/<label>/**
+    corpus/unlabelled/**                             corpus/unlabelled/**, corpus/train/unlabelled/**
+
+Every regular file below a label's folder is one document, whatever its suffix; hidden names and files that stand beside the
+labels' folders (a README, say) are no records.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tasks.errors import RequestError
+from tasks.ingest.files import as_bytes, file_record
+from tasks.ingest.record import printable
+from tasks.ingest.walk import Found, entries, kind_of, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tasks.ingest.record import Record
+
+UNLABELLED = frozenset({b"unlabelled", b"unlabeled", b"unsup"})
+_SPLITS = (b"test", b"train")
+
+
+def split_folders(folder: Path) -> tuple[bytes, ...]:
+    """Which of test/ and train/ stand above the labels' folders; empty if none does. RequestError for folders beside them."""
+    root = as_bytes(folder)
+    names = _folders(root)
+    splits = tuple(name for name in _SPLITS if name in names)
+    if not any(_folders(os.path.join(root, name)) for name in splits):
+        return ()  # a label may be called train
+    beside = [name for name in names if name not in splits and name not in UNLABELLED]
+    if beside:
+        known = " and ".join(printable(name) + "/" for name in splits)
+        raise RequestError(
+            f"{folder}: {printable(beside[0])}/ stands beside {known}; only train/, test/ and unlabelled/ are read there"
+        )
+    return splits
+
+
+def folder_labels(folder: Path) -> list[str]:
+    """Names of the labels' folders, sorted. RequestError if the folder cannot be listed."""
+    root = as_bytes(folder)
+    roots = [os.path.join(root, split) for split in split_folders(folder)] or [root]
+    return sorted({printable(name) for each in roots for name in _folders(each) if name not in UNLABELLED})
+
+
+def folder_records(folder: Path, limit: int, prefix: str = "") -> Iterator[Record]:
+    """Yield the documents of a folder sorted by name, each of at most `limit` bytes."""
+    root = as_bytes(folder)
+    splits = split_folders(folder)
+    yield from _links(root, b"", limit, prefix)
+    for split in splits:
+        yield from _links(os.path.join(root, split), split + b"/", limit, prefix)
+        yield from _labelled(os.path.join(root, split), split + b"/", split.decode(), limit, prefix)
+    if splits:
+        for name in sorted(UNLABELLED & set(_folders(root))):
+            yield from _below(os.path.join(root, name), name + b"/", None, "unlabelled", limit, prefix)
+    else:
+        yield from _labelled(root, b"", None, limit, prefix)
+
+
+def _labelled(root: bytes, above: bytes, split: str | None, limit: int, prefix: str) -> Iterator[Record]:
+    for name in _folders(root):
+        unlabelled = name in UNLABELLED
+        label = None if unlabelled else printable(name)
+        yield from _below(
+            os.path.join(root, name), above + name + b"/", label, "unlabelled" if unlabelled else split, limit, prefix
+        )
+
+
+def _below(root: bytes, above: bytes, label: str | None, split: str | None, limit: int, prefix: str) -> Iterator[Record]:
+    for found in walk(root, above):
+        yield file_record(found, limit, label=label, split=split, prefix=prefix)
+
+
+def _links(root: bytes, above: bytes, limit: int, prefix: str) -> Iterator[Record]:
+    """Links beside the labels' folders: each may stand for a whole label, so leaving it out has to be seen."""
+    for name in entries(root):
+        path = os.path.join(root, name)
+        if not name.endswith(b"/") and kind_of(path) == "link":
+            yield file_record(Found(above + name, path, "link"), limit, label=None, split=None, prefix=prefix)
+
+
+def _folders(root: bytes) -> list[bytes]:
+    try:
+        return [name[:-1] for name in entries(root) if name.endswith(b"/")]
+    except OSError as error:
+        raise RequestError(f"{printable(root)}: cannot be listed ({error.strerror}); check its permissions") from error

@@ -1,0 +1,214 @@
+"""What a request asks to be read: its inputs, each with its layout, found without reading more than their beginnings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from tasks.errors import RequestError
+from tasks.ingest.archive import archive_kind
+from tasks.ingest.encoding import decode
+from tasks.ingest.folder import folder_labels, folder_records, split_folders
+from tasks.ingest.imdb import imdb_archive, imdb_folder, imdb_root, is_imdb_folder
+from tasks.ingest.parquet import parquet_columns, parquet_records
+from tasks.ingest.table import PARQUET, TABLES, open_table, table_records
+from tasks.ingest.unlabelled import is_archive, text_archive, text_folder, text_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tasks.config import IngestConfig
+    from tasks.ingest.record import Record
+
+Layout = Literal["imdb archive", "imdb folder", "folder", "table", "parquet", "text folder", "text archive", "text lines"]
+_UNLABELLED = "unlabelled:"
+_TAR_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2")
+
+
+class Input(NamedTuple):
+    """One file or folder to read. `path` is None for the IMDB archive that has yet to be downloaded."""
+
+    path: Path | None
+    layout: Layout
+    split: str | None  # of rows whose layout names none
+    prefix: str  # of their ids, so that no two inputs share one
+
+    @property
+    def labelled(self) -> bool:
+        """Whether its rows are to have labels."""
+        return self.prefix != _UNLABELLED
+
+    @property
+    def encoding_option(self) -> str:
+        """The option that declares its encoding."""
+        return "--ingest.encoding" if self.labelled else "--ingest.unlabelled-encoding"
+
+    def settings(self, config: IngestConfig) -> IngestConfig:
+        """The options that hold for this input: the unlabelled text has its own column and encoding, and plain defaults."""
+        if self.labelled:
+            return config
+        text = config.unlabelled_text or config.text
+        return config.model_copy(
+            update={"text": text, "encoding": config.unlabelled_encoding, "delimiter": None, "header": None}
+        )
+
+
+def plan(config: IngestConfig) -> list[Input]:
+    """List the inputs of a request in reading order; RequestError if a path or a pair of options is wrong."""
+    corpus = _corpus(config)
+    inputs = [corpus]
+    if config.test_path is not None:
+        if corpus.layout.startswith("imdb"):
+            raise RequestError("--ingest.test-path: IMDB has its own test split; leave the option out")
+        layout = _layout(config.test_path, "--ingest.test-path")
+        if layout == "folder" and split_folders(config.test_path):
+            raise RequestError(
+                f"{config.test_path}: --ingest.test-path has train/ or test/ below; give the folder of the labels"
+            )
+        if corpus.layout == "folder" and corpus.path is not None and split_folders(corpus.path):
+            raise RequestError(f"{corpus.path} has train/ or test/ below; leave out --ingest.test-path")
+        inputs = [corpus._replace(split="train"), Input(config.test_path, layout, "test", "test:")]
+    if config.unlabelled is not None:
+        inputs.append(Input(config.unlabelled, _unlabelled_layout(config.unlabelled), "unlabelled", _UNLABELLED))
+    return inputs
+
+
+def check_input(found: Input, config: IngestConfig) -> None:
+    """Raise RequestError for what the beginning of an input shows to be wrong with it."""
+    path, config = found.path, found.settings(config)
+    if path is None:
+        return
+    if found.layout == "folder":
+        labels = [label for label in folder_labels(path) if not config.labels or label in config.labels]
+        if not labels:
+            raise RequestError(
+                f"{path}: no folder of a label in it; one folder per label is expected, with the documents inside"
+            )
+        if len(labels) == 1 and found.split != "test" and config.label_names is None:
+            raise RequestError(f"{path}: one class only ({labels[0]}); a classifier needs at least two folders of labels")
+    elif found.layout == "table":
+        open_table(path, config, labelled=found.labelled)
+    elif found.layout == "parquet":
+        parquet_columns(path, config, labelled=found.labelled)
+    elif found.layout == "text folder" and next(text_folder(path, 0, ""), None) is None:
+        raise RequestError(f"{path}: no .txt file below this folder")
+
+
+def records(found: Input, config: IngestConfig) -> Iterator[Record]:
+    """Read an input whose path is known."""
+    config = found.settings(config)
+    path, limit = _known(found.path), 4 * config.max_chars + 4  # no encoding of note takes more bytes; and a byte order mark
+    match found.layout:
+        case "imdb archive":
+            return imdb_archive(path, limit)
+        case "imdb folder":
+            return imdb_folder(path, limit)
+        case "folder":
+            # Rows of a folder with train/ and test/ get their split from there, and then `split` is None.
+            return _with_split(folder_records(path, limit, found.prefix), found.split)
+        case "table":
+            table = open_table(path, config, labelled=found.labelled)
+            return table_records(table, config.max_chars, found.split, found.prefix)
+        case "parquet":
+            columns = parquet_columns(path, config, labelled=found.labelled)
+            return parquet_records(path, columns, found.split, found.prefix)
+        case "text folder":
+            return text_folder(path, limit, found.prefix)
+        case "text archive":
+            return text_archive(path, limit, found.prefix)
+        case "text lines":
+            return text_lines(path, config, found.prefix)
+
+
+def label_names(config: IngestConfig) -> dict[str, str] | None:
+    """Read the file that names label numbers: its line 0 names label 0. None if there is no such file."""
+    path = config.label_names
+    if path is None:
+        return None
+    if not path.is_file():
+        raise RequestError(f"--ingest.label-names {path}: no such file")
+    try:
+        names = [name.strip() for name in decode(path.read_bytes(), config.encoding).strip().split("\n")]
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{path}: byte {error.start} is not {config.encoding}; set --ingest.encoding") from error
+    if not all(names) or len(set(names)) < len(names):
+        raise RequestError(f"{path}: a name is empty or stands twice; write one name a line, the first for number 0")
+    return {str(number): name for number, name in enumerate(names)}
+
+
+def _corpus(config: IngestConfig) -> Input:
+    if config.archive is not None and config.path is not None:
+        raise RequestError("--ingest.archive and --ingest.path are both given; keep the one to read")
+    if config.source in ("folder", "table") and config.archive is not None:
+        raise RequestError(f"--ingest.archive is for imdb; with --ingest.source {config.source} give --ingest.path")
+    if config.archive is not None:
+        return _imdb(_existing(config.archive, "--ingest.archive"), "--ingest.archive")
+    if config.path is None:
+        if config.source == "imdb":
+            return Input(None, "imdb archive", None, "")
+        raise RequestError("nothing to read: give --ingest.path FILE_OR_FOLDER, --ingest.archive FILE or --ingest.source imdb")
+    path = _existing(config.path, "--ingest.path")
+    if config.source == "imdb":
+        return _imdb(path, "--ingest.path")
+    if config.source == "auto" and ((path.is_dir() and is_imdb_folder(path)) or path.name.lower().endswith(_TAR_SUFFIXES)):
+        return _imdb(path, "--ingest.path")
+    layout = _layout(path, "--ingest.path")
+    if config.source == "folder" and layout != "folder":
+        raise RequestError(f"--ingest.path {path}: not a folder; for a file use --ingest.source table")
+    if config.source == "table" and layout == "folder":
+        raise RequestError(f"--ingest.path {path}: a folder; give the table's file, or --ingest.source folder")
+    return Input(path, layout, None, "")
+
+
+def _imdb(path: Path, option: str) -> Input:
+    if path.is_dir():
+        if imdb_root(path) is None:
+            raise RequestError(f"{option} {path}: no train/pos and train/neg below this folder, as IMDB's official layout has")
+        return Input(path, "imdb folder", None, "")
+    if archive_kind(path) is None:
+        raise RequestError(f"{option} {path}: not a readable tar archive; give aclImdb_v1.tar.gz or its unpacked folder")
+    return Input(path, "imdb archive", None, "")
+
+
+def _layout(path: Path, option: str) -> Layout:
+    _existing(path, option)
+    if path.is_dir():
+        return "folder"
+    return "parquet" if path.suffix.lower() in PARQUET else "table"
+
+
+def _unlabelled_layout(path: Path) -> Layout:
+    option = "--ingest.unlabelled"
+    _existing(path, option)
+    if path.is_dir():
+        return "text folder"
+    if is_archive(path):
+        return "text archive"
+    if path.name.lower().endswith((*_TAR_SUFFIXES, ".zip", ".gz", ".bz2", ".xz", ".zst", ".7z")):
+        raise RequestError(f"{option} {path}: not a readable archive; give .tar, .tar.gz, .tar.bz2, .zip, or plain text")
+    if path.suffix.lower() in TABLES:
+        return _layout(path, option)
+    return "text lines"
+
+
+def _existing(path: Path, option: str) -> Path:
+    try:
+        path.stat()
+        kind = "folder" if path.is_dir() else "file" if path.is_file() else "special file"
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise RequestError(f"{option} {path}: {why}; check the path") from error
+    if kind == "special file":
+        raise RequestError(f"{option} {path}: neither a file nor a folder")
+    return path
+
+
+def _known(path: Path | None) -> Path:
+    if path is None:
+        raise ValueError("the archive has to be downloaded first")
+    return path
+
+
+def _with_split(found: Iterator[Record], split: str | None) -> Iterator[Record]:
+    for record in found:
+        yield record if record.split or split is None else record._replace(split=split)

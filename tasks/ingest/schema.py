@@ -1,0 +1,43 @@
+"""The tables that ingest writes and later rooms read."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+CORPUS = "corpus.parquet"
+QUARANTINE = "quarantine.parquet"
+
+# label: null = unlabelled; split: train, test, unlabelled, or null = not split yet; sha256: hex, of the text's UTF-8 bytes.
+CORPUS_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("text", pa.string()),
+        ("label", pa.string()),
+        ("split", pa.string()),
+        ("source", pa.string()),
+        ("sha256", pa.string()),
+    ]
+)
+
+# offset: byte in the source where the record begins; for `undecodable` the first bad byte; in Parquet the row, from 0.
+# bytes: the record as found, at most QUARANTINE_BYTES of it.
+QUARANTINE_SCHEMA = pa.schema(
+    [("source", pa.string()), ("offset", pa.int64()), ("reason", pa.string()), ("bytes", pa.binary())]
+)
+QUARANTINE_BYTES = 4096
+
+REASONS = {
+    "undecodable": "bytes that are not text in the declared encoding",
+    "empty": "nothing but white space",
+    "nul": "a NUL character in the text or label",
+    "surrogate": "half a surrogate pair, which no encoding can write",
+    "too_long": "more characters than ingest.max_chars, or more bytes than such a record can have",
+    "unknown_label": "a label that is not accepted, or a number without a name",
+    "missing_label": "a row of the test split without a label",
+    "malformed_row": "a line that does not have the table's form",
+    "link": "a symbolic or hard link; never followed",
+    "special": "a device, pipe, socket or sparse file",
+    "unreadable": "a file, folder or member that could not be read",
+    "unsafe_name": "a member of an archive with an absolute name or .. in it",
+    "repeated_name": "a member of an archive whose name came before",
+}

@@ -1,0 +1,68 @@
+"""More text without labels: a folder or an archive of .txt files, a table, or a file with one document a line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.errors import RequestError
+from tasks.ingest.archive import Placed, archive_kind, archive_records
+from tasks.ingest.encoding import settle
+from tasks.ingest.files import as_bytes, file_record
+from tasks.ingest.lines import Lines, decode_line
+from tasks.ingest.record import Record
+from tasks.ingest.table import row_limit
+from tasks.ingest.walk import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tasks.config import IngestConfig
+
+_SPLIT = "unlabelled"
+
+
+def place_text(name: bytes) -> Placed | None:
+    """Take every .txt member that is not hidden."""
+    base = name.rpartition(b"/")[2]
+    return Placed(name, None, _SPLIT) if base.lower().endswith(b".txt") and not base.startswith(b".") else None
+
+
+def text_folder(folder: Path, limit: int, prefix: str) -> Iterator[Record]:
+    """Yield the .txt files below a folder, sorted by name; links and special files become records with a reason."""
+    for found in walk(as_bytes(folder)):
+        if found.kind != "file" or found.name.lower().endswith(b".txt"):
+            yield file_record(found, limit, label=None, split=_SPLIT, prefix=prefix)
+
+
+def text_archive(path: Path, limit: int, prefix: str) -> Iterator[Record]:
+    """Yield the .txt members of an archive in its order."""
+    return archive_records(path, limit, place_text, prefix)
+
+
+def text_lines(path: Path, config: IngestConfig, prefix: str) -> Iterator[Record]:
+    """Yield one document for each line that is not blank; ids are `file name:line`."""
+    name = prefix + path.name
+    with path.open("rb") as file:
+        try:
+            encoding, start = settle(config.encoding, file.read(4))
+        except UnicodeDecodeError as error:
+            raise RequestError(
+                f"{path}: byte 0: {error.reason}, not {config.encoding}; set --ingest.unlabelled-encoding"
+            ) from error
+        file.seek(start)
+        lines = Lines(file, encoding, start=start, limit=row_limit(config.max_chars))
+        while (line := lines.take()) is not None:
+            text, bad = decode_line(line, encoding)
+            if line.long or bad is not None:
+                offset = line.offset if bad is None else bad
+                yield Record(
+                    f"{name}:{line.number}", name, offset, line.data, reason="too_long" if line.long else "undecodable"
+                )
+            elif text.strip():
+                yield Record(f"{name}:{line.number}", name, line.offset, line.data, text, None, _SPLIT)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is an archive that text_archive reads."""
+    return archive_kind(path) is not None

@@ -1,0 +1,35 @@
+"""Fixtures of the whole suite: one Prefect server for everything that runs a flow."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real server on a home of its own, shared by the tests of one process."""
+    from flows.server import Server
+
+    saved = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        del os.environ[name]
+    os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect"))
+    with Server(tmp_path_factory.mktemp("data"), timeout=120) as endpoint:
+        from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+        with temporary_settings({PREFECT_API_URL: endpoint.url, PREFECT_API_AUTH_STRING: endpoint.auth}):
+            yield endpoint.url
+    os.environ.clear()
+    os.environ.update(saved)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real corpora, where somebody put them beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no real data at {SHARED}")
+    return SHARED

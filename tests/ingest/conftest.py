@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.config import IngestConfig
+from tasks.ingest.corpus import write_corpus
+
+
+@pytest.fixture
+def ingest(tmp_path_factory):
+    """Run write_corpus and read back its rows, its quarantine and its report; the equation is asserted for every corpus."""
+
+    def run(**options: Any) -> SimpleNamespace:
+        folder = tmp_path_factory.mktemp("out")
+        report = write_corpus(IngestConfig(**options), folder)
+        rows = pq.read_table(folder / "corpus.parquet", page_checksum_verification=True).to_pylist()
+        quarantine = pq.read_table(folder / "quarantine.parquet", page_checksum_verification=True).to_pylist()
+        assert report["found"] == report["kept"] + report["duplicates"] + report["quarantined"]
+        assert (len(rows), len(quarantine)) == (report["kept"], report["quarantined"])
+        assert len({row["id"] for row in rows}) == len(rows)
+        return SimpleNamespace(
+            folder=folder,
+            report=report,
+            rows=rows,
+            quarantine=quarantine,
+            texts={row["id"]: row["text"] for row in rows},
+            labels={row["id"]: row["label"] for row in rows},
+            splits={row["id"]: row["split"] for row in rows},
+            reasons={row["source"]: row["reason"] for row in quarantine},
+        )
+
+    return run
+
+
+@pytest.fixture
+def write_tar():
+    """Write an archive of regular members, and of any TarInfo given as it is."""
+
+    def write(path: Path, members: dict[str, bytes] | list, mode: str = "w:gz", **options: Any) -> Path:
+        with tarfile.open(path, mode, **options) as archive:
+            for name, data in members.items() if isinstance(members, dict) else members:
+                info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def data():
+    """The real data sets; tests that need them skip by name where they are absent."""
+    folder = Path(__file__).resolve().parents[3] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the real data sets are not at {folder}")
+    return folder

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tracemalloc
+
+import pytest
+
+from tasks.config import IngestConfig
+from tasks.errors import RequestError
+from tasks.ingest.corpus import check_request, write_corpus
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "nothing to read"),
+        ({"source": "table"}, "nothing to read"),
+        ({"path": "absent.csv"}, "--ingest.path .*absent.csv: No such file"),
+        ({"path": "folder", "source": "table"}, "a folder; give the table's file"),
+        ({"path": "a.csv", "source": "folder"}, "not a folder"),
+        ({"path": "a.csv", "test_path": "absent"}, "--ingest.test-path .*absent"),
+        ({"path": "a.csv", "test_path": "split"}, "give the folder of the labels"),
+        ({"path": "split", "test_path": "a.csv"}, "leave out --ingest.test-path"),
+        ({"path": "a.csv", "label_names": "absent"}, "--ingest.label-names .*absent: no such file"),
+        ({"path": "/dev/null"}, "neither a file nor a folder"),
+    ],
+)
+def test_wrong_requests_end_in_one_line(tmp_path, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("text,label\na,b\n")
+    for name in ("folder", "split/train/a", "split/train/b"):
+        (tmp_path / name).mkdir(parents=True)
+    with pytest.raises(RequestError, match=message) as caught:
+        check_request(IngestConfig(**options))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("labels", [(), ("p", "q")], ids=["kept", "a third quarantined"])
+def test_memory_grows_by_no_more_than_100_bytes_a_document(tmp_path, labels):
+    peaks = []
+    for number in (8_192, 24_576):
+        path = tmp_path / "a.csv"
+        path.write_text("text,label\n" + "".join(f"a text of some length {n},{'pqn'[n % 3]}\n" for n in range(number)))
+        tracemalloc.start()
+        try:
+            write_corpus(IngestConfig(path=path, labels=labels), tmp_path)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 100 * (24_576 - 8_192)
+
+
+def test_equal_inputs_give_equal_bytes_in_another_process(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\ngood,p\nbad,n\n\0,n\n")
+    script = (
+        "import sys; from pathlib import Path; from tasks.config import IngestConfig;"
+        "from tasks.ingest.corpus import write_corpus; write_corpus(IngestConfig(path=sys.argv[1]), Path(sys.argv[2]))"
+    )
+    outputs = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        subprocess.run(
+            [sys.executable, "-c", script, path, tmp_path / name], check=True, env={"PYTHONHASHSEED": str(len(outputs) + 1)}
+        )
+        outputs.append([(tmp_path / name / file).read_bytes() for file in ("corpus.parquet", "quarantine.parquet")])
+    assert outputs[0] == outputs[1]
+
+
+def test_the_report_is_json(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\ngood,p\nbad,n\n,n\n")
+    report = write_corpus(IngestConfig(path=path), tmp_path)
+    assert (
+        json.loads(json.dumps(report, allow_nan=False))
+        == report
+        == {
+            "found": 3,
+            "kept": 2,
+            "duplicates": 0,
+            "quarantined": 1,
+            "labels": {"n": 1, "p": 1},
+            "splits": {"unsplit": 2},
+            "reasons": {"empty": 1},
+            "unlabelled": 0,
+        }
+    )

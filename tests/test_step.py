@@ -1,0 +1,89 @@
+"""The step decorator under a real Prefect server: hits, misses, failures, and each ingredient of the key."""
+
+from pathlib import Path
+
+import pytest
+from prefect import flow
+
+from tasks.artifact import Artifact, Build, Store
+from tasks.config import AlignConfig
+from tasks.step import Run, library_versions, step, step_key
+
+BUILT: list[str] = []
+
+
+@step(libraries=("numpy",))
+def first(build: Build, config: AlignConfig, run: Run) -> dict[str, int]:
+    """Write the seed."""
+    BUILT.append("first")
+    (build.folder / "seed").write_text(str(config.seed % 2))
+    return {"seed": config.seed}
+
+
+@step()
+def second(build: Build, config: AlignConfig, run: Run, upstream: Path, other: Path | None = None) -> dict[str, str]:
+    """Copy what the first step wrote."""
+    BUILT.append("second")
+    (build.folder / "copy").write_text((upstream / "seed").read_text())
+    return {"copied": (upstream / "seed").read_text()}
+
+
+@flow
+def both(root: str, seed: int = 1) -> list[tuple[str, Artifact]]:
+    run = Run(Store(Path(root)))
+    one = first(run, AlignConfig(seed=seed))
+    two = second(run, AlignConfig(), upstream=one, other=None)
+    return [(state.name, state.result()) for state in (one, two)]
+
+
+@pytest.fixture(autouse=True)
+def _empty_log() -> None:
+    BUILT.clear()
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_second_run_builds_nothing(tmp_path: Path) -> None:
+    fresh, again = both(str(tmp_path)), both(str(tmp_path))
+    assert [name for name, _ in fresh] == ["Completed", "Completed"]
+    assert [name for name, _ in again] == ["Cached", "Cached"]
+    assert [artifact for _, artifact in fresh] == [artifact for _, artifact in again]
+    assert BUILT == ["first", "second"]
+    assert again[0][1].report == {"seed": 1}
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_equal_bytes_cut_the_rebuild_short(tmp_path: Path) -> None:
+    both(str(tmp_path), seed=1)
+    states = both(str(tmp_path), seed=3)  # another key, the same bytes
+    assert [name for name, _ in states] == ["Completed", "Cached"]
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_damaged_artifact_is_rebuilt(tmp_path: Path) -> None:
+    before = both(str(tmp_path))
+    (tmp_path / before[1][1].path / "copy").write_text("9")
+    after = both(str(tmp_path))
+    assert [name for name, _ in after] == ["Cached", "Completed"]
+    assert before[1][1].digest == after[1][1].digest
+
+
+def test_every_ingredient_changes_the_key() -> None:
+    base = {"step": "s", "section": {"a": 1}, "upstream": {"x": "d"}, "code": "c", "libraries": {"numpy": "1"}}
+    keys = {step_key(**base)[0]}
+    for name, value in [
+        ("step", "t"),
+        ("section", {"a": 2}),
+        ("section", {"b": 1}),
+        ("upstream", {"x": "e"}),
+        ("upstream", {"y": "d"}),
+        ("upstream", {}),
+        ("code", "d"),
+        ("libraries", {"numpy": "2"}),
+    ]:
+        keys.add(step_key(**(base | {name: value}))[0])
+    assert len(keys) == 9
+    assert step_key(**base) == step_key(**base)
+
+
+def test_library_versions_name_python_too() -> None:
+    assert library_versions(("numpy",)).keys() == {"numpy", "python"}
