@@ -1,0 +1,178 @@
+"""The evaluation: the model on the test rows, once, beside the yardstick."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pyarrow.compute as pc
+
+from tasks.evaluate.compare import compare
+from tasks.evaluate.metrics import macro_f1_difference, measure
+from tasks.evaluate.predictions import PREDICTIONS, read_predicted, read_test, write_predictions
+from tasks.evaluate.report import METRICS, REPORT, SIDE, render_report
+from tasks.evaluate.untrusted import shortened
+from tasks.prepare.read import iter_batches
+from tasks.progress import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from tasks.config import EvaluateConfig
+    from tasks.evaluate.metrics import Outcomes
+    from tasks.prepare.read import Split
+    from tasks.progress import Progress
+
+BATCH_ROWS = 2000
+ERROR_CHARS = 400
+HISTORY = "history.json"
+COMPARED = ("accuracy", "macro_f1", "ece", "log_loss", "intervals", "train_rows")
+REPORTED = ("accuracy", "macro_f1", "ece", "log_loss", "test_rows", "intervals", "per_class", "yardstick", "comparison")
+
+
+class Predictor(Protocol):
+    """What is evaluated: labels, and for documents as lists of tokens their probabilities."""
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the columns of the probabilities."""
+
+    def probabilities(self, tokens: pa.Array) -> np.ndarray:
+        """Float32 [documents, labels]."""
+
+
+def write_evaluation(
+    config: EvaluateConfig,
+    model: Path,
+    holdout: Path,
+    dataset: Path,
+    yardstick: Path | None,
+    folder: Path,
+    *,
+    context: Mapping[str, Any] | None = None,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Load the classifier in `model` and evaluate it; see `evaluate_classifier`."""
+    from tasks.finetune.classifier import Classifier
+
+    return evaluate_classifier(
+        config,
+        Classifier.load(model),
+        read_history(model),
+        holdout,
+        dataset,
+        yardstick,
+        folder,
+        context=context,
+        progress=progress,
+    )
+
+
+def evaluate_classifier(
+    config: EvaluateConfig,
+    classifier: Predictor,
+    history: Mapping[str, Sequence[Mapping[str, Any]]],
+    holdout: Path,
+    dataset: Path,
+    yardstick: Path | None,
+    folder: Path,
+    *,
+    context: Mapping[str, Any] | None = None,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Score the test rows; write metrics.json, predictions.parquet, and under side/ the figures and a report.
+
+    `yardstick` is the folder that `write_yardstick` filled from the same holdout. `context` is what `report.Context` holds;
+    the whole of it is known only when the run ends, and `report.render_report` then writes the page again.
+    """
+    test = read_test(holdout)
+    probabilities_NC = predict(classifier, test.tokens, progress=progress)
+    rows = write_predictions(folder / PREDICTIONS, test, classifier.labels, probabilities_NC)
+    metrics = measure(rows, bins=config.bins, bootstrap=config.bootstrap, seed=config.seed)
+    metrics["train_rows"] = train_rows(dataset)
+    metrics["errors"] = confident_errors(rows, test, config.num_errors)
+    metrics["yardstick"], metrics["comparison"] = None, None
+    if yardstick is not None:
+        scores = json.loads((yardstick / METRICS).read_text(encoding="utf-8"))
+        metrics["yardstick"] = {name: scores[name] for name in COMPARED}
+        metrics["comparison"] = compare_outcomes(
+            rows, read_predicted(yardstick / PREDICTIONS, rows, test), resamples=config.bootstrap, seed=config.seed
+        )
+    (folder / METRICS).write_text(json.dumps(metrics, indent=1, sort_keys=True, allow_nan=False))
+    write_figures(folder / SIDE, metrics, history)
+    render_report(folder, context or {}, folder / REPORT)
+    return {name: metrics[name] for name in REPORTED} | {"report": REPORT}
+
+
+def predict(classifier: Predictor, tokens: pa.Array, *, progress: Progress = SILENT) -> np.ndarray:
+    """Probabilities of every document, float32 [N, C], asked for in batches of bounded size."""
+    batches = []
+    for start in range(0, len(tokens), BATCH_ROWS):
+        batches.append(np.asarray(classifier.probabilities(tokens[start : start + BATCH_ROWS]), dtype=np.float32))
+        progress.advance(min(start + BATCH_ROWS, len(tokens)), len(tokens), "documents")
+    return np.concatenate(batches)
+
+
+def train_rows(dataset: Path) -> dict[str, int]:
+    """Number of train rows of each label."""
+    rows: dict[str, int] = {}
+    for batch in iter_batches(dataset, ("train",), ["label"], 65_536):
+        for entry in pc.value_counts(batch.column("label")).to_pylist():
+            rows[entry["values"]] = rows.get(entry["values"], 0) + entry["counts"]
+    return rows
+
+
+def confident_errors(rows: Outcomes, test: Split, num: int) -> list[dict[str, Any]]:
+    """The wrong rows with the highest confidence first, at most `num`, with the start of their tokens."""
+    wrong = np.flatnonzero(~rows.correct)
+    worst = wrong[np.argsort(-rows.confidence[wrong], kind="stable")[:num]]
+    return [
+        {
+            "id": test.ids[int(row)].as_py(),
+            "label": rows.names[rows.true[row]],
+            "predicted": rows.names[rows.predicted[row]],
+            "confidence": float(rows.confidence[row]),
+            "text": shortened(" ".join(test.tokens[int(row)].as_py()), ERROR_CHARS),
+        }
+        for row in worst
+    ]
+
+
+def compare_outcomes(model: Outcomes, yardstick: Outcomes, *, resamples: int, seed: int) -> dict[str, Any]:
+    """Model minus yardstick on the same rows: accuracy as `compare` has it, macro-F1 by paired bootstrap."""
+    difference, (lower, upper) = macro_f1_difference(model, yardstick, resamples=resamples, seed=seed)
+    return {
+        "accuracy": dataclasses.asdict(compare(model.correct, yardstick.correct)),
+        "macro_f1": {"difference": difference, "lower_95": lower, "upper_95": upper},
+    }
+
+
+def read_history(model: Path) -> dict[str, list[dict[str, Any]]]:
+    """The epochs of each view from the model's history.json; nothing where a model has none."""
+    path = model / HISTORY
+    if not path.is_file():
+        return {}
+    history = json.loads(path.read_text(encoding="utf-8"))
+    return history if isinstance(history, dict) else {"model": history}
+
+
+def write_figures(folder: Path, metrics: Mapping[str, Any], history: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Write confusion.png and reliability.png, and yardstick.png and history.png where there is something to draw."""
+    from tasks.evaluate import figures
+
+    drawn = {
+        "confusion": figures.draw_confusion(metrics["labels"], np.array(metrics["confusion"])),
+        "reliability": figures.draw_reliability(metrics["reliability"], metrics["ece"]),
+    }
+    if metrics["yardstick"]:
+        drawn["yardstick"] = figures.draw_comparison(metrics, metrics["yardstick"])
+    if any(history.values()):
+        drawn["history"] = figures.draw_history(history)
+    folder.mkdir(exist_ok=True)
+    for name, figure in drawn.items():
+        (folder / f"{name}.png").write_bytes(figures.png(figure))

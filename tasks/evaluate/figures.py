@@ -1,0 +1,189 @@
+"""The report's figures, drawn by matplotlib without its global state.
+
+Colours are those of Okabe and Ito (2008), which stay apart for colour-blind readers; in print, lines differ in dash and
+marker too. Label names are text from outside: never read as mathematics, shortened, and replaced by the numbers of the
+report's table where no installed font can draw them.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.evaluate.untrusted import shortened, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, VERMILLION, GREEN, PURPLE, ORANGE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#666666"
+VIEW_STYLES = ((BLUE, "o"), (VERMILLION, "s"), (GREEN, "^"), (PURPLE, "D"), (ORANGE, "v"))
+DPI = 160
+MAX_NAMED = 30  # labels; the ticks of more would overlap
+MAX_COUNTED = 20  # labels; smaller cells hold no readable number
+FONT = "DejaVu Sans"  # comes with matplotlib
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file's bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def draw_confusion(names: Sequence[str], confusion_KK: np.ndarray) -> Figure:
+    """Rows: true label, columns: predicted label; shade is the share of the row, numbers are counts."""
+    num = len(names)
+    shares_KK = confusion_KK / np.maximum(confusion_KK.sum(axis=1, keepdims=True), 1)
+    side = min(10.0, 2.2 + max(2.0, 0.9 * num if num < 6 else 2.4 + 0.25 * num))
+    figure = _figure(side + 0.6, side)
+    axes = figure.add_subplot()
+    image = axes.imshow(shares_KK, cmap="Blues", vmin=0, vmax=1, extent=(0.5, num + 0.5, num + 0.5, 0.5))
+    colours = figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true label's rows")
+    colours.outline.set_visible(False)
+    if num <= MAX_COUNTED:
+        size = 10 if num <= 6 else 8 if num <= 12 else 6
+        for (row, column), count in np.ndenumerate(confusion_KK):
+            if count or num <= 6:
+                ink = "white" if shares_KK[row, column] > 0.55 else "black"
+                axes.text(column + 1, row + 1, _count(count, num), ha="center", va="center", color=ink, fontsize=size)
+    if num <= MAX_NAMED:
+        shown, family = drawable(names)
+        style: dict[str, Any] = {"parse_math": False, "family": family, "fontsize": 9 if num <= 12 else 7}
+        turned: dict[str, Any] = (
+            {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, shown)) * num > 24 else {}
+        )
+        axes.set_xticks(range(1, num + 1), labels=shown, **style, **turned)
+        axes.set_yticks(range(1, num + 1), labels=shown, **style)
+    axes.tick_params(length=0)
+    axes.set(xlabel="predicted", ylabel="true")
+    return figure
+
+
+def draw_reliability(reliability: Sequence[Mapping[str, Any]], ece: float) -> Figure:
+    """Accuracy by confidence, beside the diagonal of a calibrated classifier, above the number of rows in each bin."""
+    filled = [entry for entry in reliability if entry["count"]]
+    confidence = [entry["confidence"] for entry in filled]
+    accuracy = [entry["accuracy"] for entry in filled]
+    middles = [(entry["low"] + entry["high"]) / 2 for entry in filled]
+    width = 0.9 / len(reliability)
+    figure = _figure(5.0, 5.4)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    above.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, label="calibrated")
+    above.bar(middles, accuracy, width=width, color=BLUE, alpha=0.3)
+    above.plot(confidence, accuracy, color=BLUE, marker="o", markersize=5, linewidth=1.2, label=f"model (ECE {ece:.3f})")
+    above.set(ylim=(0, 1.02), ylabel="accuracy")
+    above.legend(loc="upper left", frameon=False, fontsize=9)
+    below.bar(middles, [entry["count"] for entry in filled], width=width, color=BLUE)
+    below.set(xlim=(0, 1), xlabel="confidence", ylabel="rows")
+    below.set_yscale("log")
+    below.set_ylim(bottom=0.7)  # a bin of one row still shows
+    for axes in (above, below):
+        _plain(axes)
+    return figure
+
+
+def draw_history(history: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
+    """Loss and validation accuracy by epoch, for each view by name."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure = _figure(5.6, 5.0)
+    loss, accuracy = figure.subplots(2, 1)
+    for (view, epochs), (colour, marker) in zip(history.items(), VIEW_STYLES, strict=False):
+        style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.4}
+        _line(loss, epochs, "train_loss", label=f"{view}, train", linestyle="--", markerfacecolor="white", **style)
+        _line(loss, epochs, "valid_loss", label=f"{view}, valid", **style)
+        _line(accuracy, epochs, "valid_accuracy", label=view, **style)
+    for axes, name in ((loss, "loss"), (accuracy, "validation accuracy")):
+        last = max((len(epochs) for epochs in history.values()), default=1)
+        axes.set(xlabel="epoch", ylabel=name, xlim=(0.7, last + 0.3))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(frameon=False, fontsize=8)
+        _plain(axes)
+    return figure
+
+
+def draw_comparison(model: Mapping[str, Any], yardstick: Mapping[str, Any]) -> Figure:
+    """Accuracy and macro-F1 of the model and the yardstick, with their 95% intervals."""
+    figure = _figure(5.6, 2.2)
+    axes = figure.add_subplot()
+    for row, metric in enumerate(("accuracy", "macro_f1")):
+        for shift, scores, colour, marker, name in (
+            (-0.15, model, BLUE, "o", "model"),
+            (0.15, yardstick, VERMILLION, "s", "yardstick"),
+        ):
+            low, high = scores["intervals"][metric]
+            axes.plot([low, high], [row + shift] * 2, color=colour, linewidth=2)
+            axes.plot(scores[metric], row + shift, color=colour, marker=marker, linestyle="", label=name if row == 0 else None)
+    axes.set_yticks([0, 1], labels=["accuracy", "macro-F1"])
+    axes.set(ylim=(1.6, -0.6), xlabel="score, with 95% interval")
+    axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0))
+    _plain(axes)
+    return figure
+
+
+def drawable(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """How names are written in a figure, and the font families for it; numbers from 1 if no font has all their characters."""
+    shown = [shortened(visible(name).replace("\n", " ").replace("\t", " "), 18) or "(empty)" for name in names]
+    families = _families(frozenset("".join(shown)))
+    if families is None:
+        return [str(number) for number in range(1, len(names) + 1)], [FONT]
+    return shown, list(families)
+
+
+@functools.lru_cache(maxsize=64)
+def _families(characters: frozenset[str]) -> tuple[str, ...] | None:
+    """DejaVu Sans, and the first installed font that has what it lacks; None if none has."""
+    from matplotlib.font_manager import findfont, fontManager
+
+    missing = {ord(character) for character in characters} - _codes(findfont(FONT))
+    if not missing:
+        return (FONT,)
+    upright = sorted(
+        {(font.name, font.fname) for font in fontManager.ttflist if font.style == "normal" and not _boxes(font.name)}
+    )
+    return next(((FONT, name) for name, file in upright if missing <= _codes(file)), None)
+
+
+def _boxes(font_name: str) -> bool:
+    """Whether a font claims characters that come out as boxes: the fallback matplotlib brings, colour bitmaps."""
+    return "Last Resort" in font_name or "Emoji" in font_name
+
+
+def _codes(file: str) -> set[int]:
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        return set(FT2Font(file).get_charmap())
+    except (RuntimeError, OSError):  # the font cache names a file that is gone or no font
+        return set()
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def _plain(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=True, color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _line(axes: Axes, epochs: Sequence[Mapping[str, float]], name: str, **style: Any) -> None:
+    points = [
+        (entry.get("epoch", number), entry[name]) for number, entry in enumerate(epochs, 1) if entry.get(name) is not None
+    ]
+    if points:
+        axes.plot(*zip(*points, strict=True), **style)
+
+
+def _count(count: int, num: int) -> str:
+    return f"{count:,}" if num <= 6 or count < 1000 else f"{count / 1000:.1f}k"

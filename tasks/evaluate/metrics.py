@@ -1,0 +1,202 @@
+"""Figures of merit on labelled rows, each a plain number that goes into JSON.
+
+Axes: N rows, C classes the classifier knows, K labels in play (its classes and any other label among the rows), B bins,
+R resamples, M distinct outcomes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+MAX_CELLS = 2_000_000  # outcome counts held at once while resampling: 16 MB
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What was true and what was predicted, as numbers of `names`.
+
+    names: [K], sorted; trained: bool [K], which of them the classifier knows; true, predicted: int64 [N] below K;
+    confidence: float64 [N], the probability of the predicted class; likelihood: float64 [N], that of the true one, 0 if the
+    classifier cannot predict it.
+    """
+
+    names: list[str]
+    trained: np.ndarray
+    true: np.ndarray
+    predicted: np.ndarray
+    confidence: np.ndarray
+    likelihood: np.ndarray
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Which rows are right: bool [N]."""
+        return self.true == self.predicted
+
+
+def outcomes(truth: Sequence[str], classes: Sequence[str], probabilities_NC: np.ndarray) -> Outcomes:
+    """Line up true labels with predicted probabilities; of equally probable classes the first is predicted.
+
+    A label that is no class of the classifier counts as an error in each of its rows. ValueError if the shapes differ or
+    a probability is no number.
+    """
+    if probabilities_NC.shape != (len(truth), len(classes)):
+        raise ValueError(f"probabilities of shape {probabilities_NC.shape} for {len(truth)} rows and {len(classes)} classes")
+    bad = np.flatnonzero(~np.isfinite(probabilities_NC).all(axis=1))
+    if len(bad):
+        raise ValueError(f"{len(bad)} of {len(truth)} rows have probabilities that are no numbers, row {bad[0]} first")
+    names = sorted({*classes, *truth})
+    number = {name: position for position, name in enumerate(names)}
+    known = set(classes)
+    column_K = np.full(len(names), -1)
+    column_K[[number[name] for name in classes]] = np.arange(len(classes))
+    true_N = np.fromiter((number[label] for label in truth), dtype=np.int64, count=len(truth))
+    best_N = probabilities_NC.argmax(axis=1)
+    rows, columns_N = np.arange(len(truth)), column_K[true_N]
+    return Outcomes(
+        names,
+        np.array([name in known for name in names]),
+        true_N,
+        np.array([number[name] for name in classes])[best_N],
+        probabilities_NC[rows, best_N].astype(np.float64),
+        np.where(columns_N >= 0, probabilities_NC[rows, columns_N], 0.0),
+    )
+
+
+def measure(rows: Outcomes, *, bins: int, bootstrap: int, seed: int) -> dict[str, Any]:
+    """Every figure the report shows about one classifier; at least one row."""
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+    labels = np.arange(len(rows.names))
+    scores = precision_recall_fscore_support(rows.true, rows.predicted, labels=labels, zero_division=0.0)
+    confusion_KK = confusion_matrix(rows.true, rows.predicted, labels=labels)
+    intervals = bootstrap_intervals(confusion_KK, resamples=bootstrap, seed=seed)
+    reliability = reliability_bins(rows.confidence, rows.correct, bins)
+    present_K = confusion_KK.sum(axis=0) + confusion_KK.sum(axis=1) > 0
+    per_class = {
+        name: {
+            "precision": float(scores[0][k]),
+            "recall": float(scores[1][k]),
+            "f1": float(scores[2][k]),
+            "f1_interval": intervals["f1"][k],
+            "support": int(scores[3][k]),
+            "predicted": int(confusion_KK[:, k].sum()),
+            "trained": bool(rows.trained[k]),
+        }
+        for k, name in enumerate(rows.names)
+    }
+    return {
+        "test_rows": len(rows.true),
+        "accuracy": float(rows.correct.mean()),
+        "macro_f1": float(scores[2][present_K].mean()),
+        "ece": expected_calibration_error(reliability),
+        "log_loss": log_loss(rows.likelihood),
+        "mean_confidence": float(rows.confidence.mean()),
+        "intervals": {"accuracy": intervals["accuracy"], "macro_f1": intervals["macro_f1"]},
+        "per_class": per_class,
+        "labels": rows.names,
+        "confusion": confusion_KK.tolist(),
+        "reliability": reliability,
+        "bootstrap": bootstrap,
+    }
+
+
+def log_loss(likelihood_N: np.ndarray) -> float:
+    """Mean negative log-likelihood in nats; a likelihood of 0 counts as float32's epsilon, as scikit-learn has it."""
+    return float(-np.log(np.clip(likelihood_N, np.finfo(np.float32).eps, 1.0)).mean())
+
+
+def reliability_bins(confidence_N: np.ndarray, correct_N: np.ndarray, bins: int) -> list[dict[str, Any]]:
+    """Count, mean confidence and accuracy in each of `bins` equal-width bins (low, high]; None where a bin is empty."""
+    bin_N = np.clip(np.ceil(confidence_N * bins).astype(np.int64) - 1, 0, bins - 1)
+    count_B = np.bincount(bin_N, minlength=bins)
+    confidence_B = np.bincount(bin_N, weights=confidence_N, minlength=bins)
+    correct_B = np.bincount(bin_N, weights=correct_N, minlength=bins)
+    return [
+        {
+            "low": b / bins,
+            "high": (b + 1) / bins,
+            "count": int(count),
+            "confidence": float(confidence_B[b] / count) if count else None,
+            "accuracy": float(correct_B[b] / count) if count else None,
+        }
+        for b, count in enumerate(count_B)
+    ]
+
+
+def expected_calibration_error(reliability: Sequence[dict[str, Any]]) -> float:
+    """Mean gap of confidence and accuracy over the bins, weighted by their rows.
+
+    Naeini et al. (2015); Guo et al. (2017), "On Calibration of Modern Neural Networks", equation 3.
+    """
+    rows = sum(entry["count"] for entry in reliability)
+    gaps = (entry["count"] * abs(entry["accuracy"] - entry["confidence"]) for entry in reliability if entry["count"])
+    return sum(gaps) / rows
+
+
+def bootstrap_intervals(confusion_KK: np.ndarray, *, resamples: int, seed: int) -> dict[str, Any]:
+    """95% percentile intervals of accuracy, macro-F1 and each label's F1 (None if it neither occurs nor is predicted).
+
+    Rows drawn with replacement fall into the cells of the confusion matrix by one multinomial draw, so a resample costs
+    the cells that are not empty, however many rows there are. Calibration error gets no interval: resampling biases it
+    upwards (Roelofs et al. 2022, "Mitigating Bias in Calibration Error Estimation").
+    """
+    true_M, predicted_M = np.nonzero(confusion_KK)
+    counts_M = confusion_KK[true_M, predicted_M]
+    accuracy, macro, f1 = [], [], []
+    for counts_RM in resampled(counts_M, resamples, seed):
+        f1_RK = _f1(counts_RM, true_M, predicted_M, len(confusion_KK))
+        accuracy.append(counts_RM[:, true_M == predicted_M].sum(axis=1) / counts_M.sum())
+        macro.append(np.nanmean(f1_RK, axis=1))
+        f1.append(f1_RK)
+    f1_RK = np.concatenate(f1)
+    return {
+        "accuracy": _percentiles(np.concatenate(accuracy)),
+        "macro_f1": _percentiles(np.concatenate(macro)),
+        "f1": [_percentiles(f1_R[~np.isnan(f1_R)]) if np.isfinite(f1_R).any() else None for f1_R in f1_RK.T],
+    }
+
+
+def macro_f1_difference(a: Outcomes, b: Outcomes, *, resamples: int, seed: int) -> tuple[float, list[float]]:
+    """Macro-F1 of a minus that of b on the same rows, and its 95% paired bootstrap interval. Both have the same names."""
+    num = len(a.names)
+    cells_M, counts_M = np.unique((a.true * num + a.predicted) * num + b.predicted, return_counts=True)
+    true_M, a_M, b_M = cells_M // (num * num), cells_M // num % num, cells_M % num
+
+    def difference(counts_RM: np.ndarray) -> np.ndarray:
+        macro_a_R = np.nanmean(_f1(counts_RM, true_M, a_M, num), axis=1)
+        return macro_a_R - np.nanmean(_f1(counts_RM, true_M, b_M, num), axis=1)
+
+    drawn = [difference(counts_RM) for counts_RM in resampled(counts_M, resamples, seed)]
+    return float(difference(counts_M[None])[0]), _percentiles(np.concatenate(drawn))
+
+
+def resampled(counts_M: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Bootstrap counts of outcomes in pieces of bounded size: int64 [at most `resamples`, M], `resamples` rows in all."""
+    generator = np.random.default_rng(seed)
+    shares_M = counts_M / counts_M.sum()
+    piece = max(1, MAX_CELLS // len(counts_M))
+    for start in range(0, resamples, piece):
+        yield generator.multinomial(counts_M.sum(), shares_M, size=min(piece, resamples - start))
+
+
+def _f1(counts_RM: np.ndarray, true_M: np.ndarray, predicted_M: np.ndarray, num: int) -> np.ndarray:
+    """F1 of each label in each resample, [R, K]; NaN where a label neither occurs nor is predicted."""
+    from scipy.sparse import csr_array
+
+    cells = np.arange(len(true_M))
+    ones = np.ones(len(true_M))
+    either_MK = csr_array((np.tile(ones, 2), (np.tile(cells, 2), np.concatenate([true_M, predicted_M]))), (len(cells), num))
+    right = true_M == predicted_M
+    both_MK = csr_array((ones[right], (cells[right], true_M[right])), (len(cells), num))
+    total_RK = counts_RM @ either_MK
+    return np.divide(2 * (counts_RM @ both_MK), total_RK, out=np.full(total_RK.shape, np.nan), where=total_RK > 0)
+
+
+def _percentiles(values_R: np.ndarray) -> list[float]:
+    return [float(value) for value in np.quantile(values_R, [0.025, 0.975])]

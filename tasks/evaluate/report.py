@@ -1,0 +1,154 @@
+"""The HTML report: one file without scripts or links to anything outside it, for a screen, a phone, or print.
+
+All text from outside goes through Jinja's autoescape and `visible`, stands in <bdi>, and may break anywhere; the page's
+content security policy allows inline styles and embedded images, nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.evaluate.figures import DPI, MAX_NAMED
+from tasks.evaluate.untrusted import shortened, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+METRICS = "metrics.json"
+SIDE = "side"
+REPORT = "side/report.html"
+FIGURES = ("yardstick", "confusion", "reliability", "history")  # each a PNG of that name under side/
+TEMPLATE = Path(__file__).parent / "report.html.j2"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StepRun(_Part):
+    """One step of the run: what it took, or that the store had it."""
+
+    name: str
+    seconds: float
+    cached: bool
+    key: str = ""
+    note: str = ""
+
+
+class Equation(_Part):
+    """What became of the records: found = kept + duplicates + quarantined."""
+
+    found: int
+    kept: int
+    duplicates: int
+    quarantined: int
+
+
+class ModelVersion(_Part):
+    """What the registry made of the model."""
+
+    name: str
+    version: str
+    alias: str = ""
+    decision: str = ""
+    reason: str = ""
+
+
+class Context(_Part):
+    """What the report says beside the evaluation itself; a part left empty is left out of the page.
+
+    `command` reproduces the run. `skipped` maps a step that did not run to the reason, `splits` a split to its rows, `dropped`
+    a reason to the rows it cost, `versions` a library to its version. `coverage` has any of tokens and types (shares 0..1),
+    vocabulary and missing (numbers of types). `config` is the resolved configuration, nested as it is.
+    """
+
+    name: str = ""
+    run_id: str = ""
+    created: str = ""
+    command: str = ""
+    seconds: float | None = None
+    steps: tuple[StepRun, ...] = ()
+    skipped: dict[str, str] = {}
+    data: Equation | None = None
+    splits: dict[str, int] = {}
+    dropped: dict[str, int] = {}
+    coverage: dict[str, float] = {}
+    model: ModelVersion | None = None
+    config: dict[str, Any] = {}
+    versions: dict[str, str] = {}
+
+
+def render_report(folder: Path, context: Context | Mapping[str, Any], out_file: Path) -> Path:
+    """Write the report of the evaluation in `folder` (metrics.json and side/*.png) to `out_file`; returns it.
+
+    Raises pydantic's ValidationError if `context` has a key that `Context` has not.
+    """
+    metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    files = {name: folder / SIDE / f"{name}.png" for name in FIGURES}
+    figures = {name: file.read_bytes() for name, file in files.items() if file.is_file()}
+    page = report_page(metrics, figures, Context.model_validate(context))
+    out_file.parent.mkdir(parents=True, exist_ok=True)
+    part = out_file.with_name(f".{out_file.name}.{os.getpid()}")
+    part.write_text(page, encoding="utf-8")
+    os.replace(part, out_file)
+    return out_file
+
+
+def report_page(metrics: Mapping[str, Any], figures: Mapping[str, bytes], context: Context) -> str:
+    """The report as HTML, from the values of metrics.json and PNG figures by name."""
+    import jinja2
+
+    # Autoescaping is on for whatever the template is called, and a name the template misspells is an error.
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    decimals = 2 if metrics["test_rows"] >= 10_000 else 1
+    environment.filters |= {
+        "visible": visible,
+        "percent": lambda share: f"{100 * share:.{decimals}f}%",
+        "range": lambda pair: f"{100 * pair[0]:.{decimals}f}\N{EN DASH}{100 * pair[1]:.{decimals}f}%",
+        "points": lambda share: f"{100 * share:+.{decimals}f}".replace("-", "\N{MINUS SIGN}"),
+        "score": lambda value: f"{value:.3f}",
+        "rows": lambda number: f"{number:,}",
+        "seconds": _duration,
+        "p_value": lambda p: "p < 0.001" if p < 0.001 else f"p = {p:.3f}",
+        "short": shortened,
+        "value": lambda value: json.dumps(value, ensure_ascii=False, default=str) if not isinstance(value, str) else value,
+    }
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        m=metrics,
+        c=context,
+        figures={name: _embedded(data) for name, data in figures.items()},
+        config=sorted(flattened(context.config)),
+        largest=max(metrics["per_class"].items(), key=lambda item: item[1]["support"]),
+        numbered=len(metrics["labels"]) > MAX_NAMED or not "".join(metrics["labels"]).isascii(),
+        untrained=[name for name, scores in metrics["per_class"].items() if not scores["trained"]],
+    )
+
+
+def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted names and values of a nested mapping."""
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _embedded(png: bytes) -> dict[str, str | int]:
+    """A PNG as an image element shows it, at the size it was drawn for: a CSS inch has 96 pixels."""
+    width, height = (int.from_bytes(png[start : start + 4]) * 96 // DPI for start in (16, 20))  # of its first chunk, IHDR
+    return {"source": "data:image/png;base64," + base64.b64encode(png).decode(), "width": width, "height": height}
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,31 @@
+"""The steps `evaluate` and `yardstick`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.evaluate.evaluation import write_evaluation
+from tasks.evaluate.yardstick import write_yardstick
+from tasks.step import step
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.artifact import Build
+    from tasks.config import EvaluateConfig
+    from tasks.step import Run
+
+
+@step(libraries=("pyarrow", "numpy", "scipy", "scikit-learn"))
+def yardstick(build: Build, config: EvaluateConfig, run: Run, dataset: Path, holdout: Path) -> dict[str, Any]:
+    """Score a linear model on the same rows."""
+    return write_yardstick(config, dataset, holdout, build.folder, progress=run.progress_for("yardstick"))
+
+
+@step(libraries=("pyarrow", "numpy", "scipy", "scikit-learn", "torch"))
+def evaluate(
+    build: Build, config: EvaluateConfig, run: Run, model: Path, holdout: Path, dataset: Path, yardstick: Path | None = None
+) -> dict[str, Any]:
+    """Score the model on the test rows."""
+    progress = run.progress_for("evaluate")
+    return write_evaluation(config, model, holdout, dataset, yardstick, build.folder, progress=progress)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.config import EvaluateConfig
+from tasks.evaluate.evaluation import evaluate_classifier
+from tasks.evaluate.yardstick import write_yardstick
+from tasks.prepare.schema import SCHEMA
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Corpus:
+    """Folders as prepare writes them, from rows of (id, split, label, tokens)."""
+
+    def __init__(self, folder: Path, rows: list[tuple[str, str, str | None, list[str]]]) -> None:
+        self.dataset, self.holdout = folder / "dataset", folder / "holdout"
+        for place, name, held in ((self.dataset, "dataset", False), (self.holdout, "holdout", True)):
+            place.mkdir()
+            part = [row for row in rows if (row[1] == "test") == held]
+            columns = [pa.array([row[column] for row in part], SCHEMA.field(column).type) for column in range(4)]
+            table = pa.Table.from_arrays(columns, schema=SCHEMA)
+            pq.write_table(table, place / f"{name}.parquet", compression="zstd", write_page_checksum=True)
+        labels = sorted({row[2] for row in rows if row[1] == "train" and row[2] is not None})
+        (self.dataset / "labels.json").write_text(json.dumps({"labels": labels}))
+
+
+class WordClassifier:
+    """Probabilities from how often each label's telling word occurs; knows no more than that."""
+
+    def __init__(self, words: dict[str, str]) -> None:
+        self.labels = sorted(words)
+        self.words = words
+        self.calls: list[int] = []
+
+    def probabilities(self, tokens: pa.Array) -> np.ndarray:
+        self.calls.append(len(tokens))
+        counts = [[list(document).count(self.words[label]) for label in self.labels] for document in tokens.to_pylist()]
+        strength = np.exp(np.asarray(counts, dtype=np.float64).reshape(len(tokens), len(self.labels)))
+        return (strength / strength.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def make_corpus(tmp_path):
+    return lambda rows: Corpus(tmp_path, rows)
+
+
+@pytest.fixture(scope="session")
+def evaluated(reviews, tmp_path_factory):
+    """Report and folder of an evaluation, and the folder of its yardstick; to be read only."""
+    yardstick, folder = tmp_path_factory.mktemp("yardstick"), tmp_path_factory.mktemp("evaluate")
+    config = EvaluateConfig(bootstrap=200, num_errors=3)
+    history = {"bag": [{"epoch": 1, "train_loss": 0.5, "valid_loss": 0.4, "valid_accuracy": 0.8}]}
+    write_yardstick(config, reviews.dataset, reviews.holdout, yardstick)
+    report = evaluate_classifier(config, word_classifier(), history, reviews.holdout, reviews.dataset, yardstick, folder)
+    return report, folder, yardstick
+
+
+def review_rows(num: int = 400, seed: int = 0) -> list[tuple[str, str, str, list[str]]]:
+    """Documents of two labels that words tell apart most of the time."""
+    generator = np.random.default_rng(seed)
+    filler = ["the", "film", "plot", "was", "seen", "twice", "a", "cast"]
+    rows = []
+    for number in range(num):
+        label = ("bad", "good")[number % 2]
+        telling = label if generator.random() < 0.85 else ("good" if label == "bad" else "bad")
+        tokens = [*generator.choice(filler, size=6).tolist(), telling]
+        split = ("train", "train", "train", "test", "valid")[number // 2 % 5]
+        rows.append((f"{split}/{number:04d}", split, label, tokens))
+    return rows
+
+
+@pytest.fixture(scope="session")
+def reviews(tmp_path_factory):
+    return Corpus(tmp_path_factory.mktemp("reviews"), review_rows())
+
+
+@pytest.fixture
+def classifier():
+    return word_classifier()
+
+
+def word_classifier():
+    return WordClassifier({"bad": "bad", "good": "good"})

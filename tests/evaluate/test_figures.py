@@ -1,0 +1,118 @@
+import io
+
+import numpy as np
+import pytest
+from matplotlib.font_manager import fontManager
+from matplotlib.image import imread
+
+from tasks.evaluate.figures import (
+    MAX_NAMED,
+    draw_comparison,
+    draw_confusion,
+    draw_history,
+    draw_reliability,
+    drawable,
+    png,
+)
+
+UNDRAWABLE = "\U0010fffd"  # private use: no font has it but the one of boxes
+
+
+def texts(figure):
+    """What the figure says, as its artists hold it once drawn."""
+    png(figure)
+    return [text.get_text() for axes in figure.axes for text in [*axes.get_xticklabels(), *axes.get_yticklabels(), *axes.texts]]
+
+
+def pixels(figure):
+    return imread(io.BytesIO(png(figure)))
+
+
+@pytest.mark.parametrize("num", [2, 7, 30, 60])
+def test_confusion_of_few_and_many_labels(num):
+    names = [f"label number {number}" for number in range(num)]
+    figure = draw_confusion(names, np.arange(num * num).reshape(num, num))
+    said = texts(figure)
+    height, width = pixels(figure).shape[:2]
+    assert 300 < height <= 1700
+    assert 300 < width <= 1800
+    assert (names[0] in said) == (num <= MAX_NAMED)
+    if num <= 6:
+        assert str(num * num - 1) in said
+
+
+@pytest.mark.parametrize(
+    "name", ["$x_1$", "a_b", "$\\frac{", "%d {0}", "<b>", "", " ", "_hidden", "a\nb\tc", "\x00\x1b[31m", "\u202eevil"]
+)
+def test_labels_are_drawn_as_they_are_never_as_mathematics(name):
+    figure = draw_confusion([name, "other"], np.array([[3, 1], [0, 2]]))
+    png(figure)
+    labels = [label for axes in figure.axes for label in axes.get_yticklabels() if label.get_text() == drawable([name])[0][0]]
+    assert labels
+    assert not any(label.get_parse_math() for label in labels)
+    assert "\u202e" not in drawable([name])[0][0]
+
+
+def test_long_labels_are_shortened():
+    assert drawable(["w" * 500])[0] == ["w" * 17 + "…"]
+
+
+def test_labels_no_font_can_draw_become_numbers():
+    shown, families = drawable(["plain", UNDRAWABLE])
+    assert shown == ["1", "2"]
+    assert families == ["DejaVu Sans"]
+    assert "2" in texts(draw_confusion(["plain", UNDRAWABLE], np.array([[3, 1], [0, 2]])))
+
+
+def test_chinese_labels_are_drawn_where_a_font_has_them_and_never_warn():
+    shown, families = drawable(["财经", "体育"])
+    assert shown in (["财经", "体育"], ["1", "2"])
+    assert all(family in {font.name for font in fontManager.ttflist} for family in families)
+    assert not any("Last Resort" in family for family in families)
+    png(draw_confusion(["财经", "体育"], np.array([[3, 1], [0, 2]])))  # a missing glyph warns, and warnings are errors
+
+
+def test_labels_without_rows_leave_their_row_blank():
+    png(draw_confusion(["a", "b"], np.array([[0, 0], [1, 2]])))
+
+
+def entry(low, high, count, confidence, accuracy):
+    return {"low": low, "high": high, "count": count, "confidence": confidence, "accuracy": accuracy}
+
+
+@pytest.mark.parametrize("filled", [1, 2])
+def test_reliability_with_empty_bins(filled):
+    bins = [entry(0, 0.5, 0, None, None), entry(0.5, 1, 3, 0.9, 0.8)]
+    if filled == 2:
+        bins[0] = entry(0, 0.5, 1, 0.4, 0.0)
+    figure = draw_reliability(bins, 0.1)
+    assert any("0.100" in str(axes.get_legend_handles_labels()[1]) for axes in figure.axes)
+    png(figure)
+
+
+def test_history_of_several_views_with_gaps():
+    history = {
+        "bag": [{"epoch": 1, "train_loss": 0.5, "valid_loss": 0.4, "valid_accuracy": 0.8}],
+        "cnn": [{"epoch": 1, "train_loss": 0.7}, {"epoch": 2, "train_loss": 0.3, "valid_accuracy": None}],
+        "empty": [],
+    }
+    figure = draw_history(history)
+    loss, accuracy = figure.axes
+    assert [line.get_label() for line in loss.get_lines()] == ["bag, train", "bag, valid", "cnn, train"]
+    assert [line.get_label() for line in accuracy.get_lines()] == ["bag"]
+    png(figure)
+
+
+def test_comparison_spans_the_intervals():
+    model = {"accuracy": 0.9, "macro_f1": 0.8, "intervals": {"accuracy": [0.85, 0.95], "macro_f1": [0.7, 0.9]}}
+    figure = draw_comparison(model, model)
+    low, high = figure.axes[0].get_xlim()
+    assert low <= 0.7 < 0.95 <= high
+    png(figure)
+
+
+def test_drawing_leaves_no_global_state():
+    import sys
+
+    png(draw_confusion(["a", "b"], np.eye(2, dtype=int)))
+    assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()

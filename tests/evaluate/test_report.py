@@ -1,0 +1,120 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+from pydantic import ValidationError
+
+from tasks.evaluate.report import Context, flattened, render_report
+from tasks.evaluate.untrusted import visible
+
+CONTEXT = {
+    "name": "reviews",
+    "run_id": "run-7",
+    "created": "2025-01-02 03:04 UTC",
+    "command": "textmill train --preset reviews",
+    "seconds": 402.3,
+    "steps": [
+        {"name": "ingest", "seconds": 3.14, "cached": True, "key": "a1b2c3d4e5f6a7"},
+        {"name": "finetune", "seconds": 130.0, "cached": False},
+    ],
+    "skipped": {"pretrain": "the model reads no vectors"},
+    "data": {"found": 12345, "kept": 12340, "duplicates": 3, "quarantined": 2},
+    "splits": {"train": 240, "test": 80},
+    "dropped": {"near-duplicate of a test row": 5},
+    "coverage": {"tokens": 0.983, "types": 0.913, "vocabulary": 60000, "missing": 5200},
+    "model": {"name": "reviews", "version": "3", "alias": "champion", "decision": "promoted", "reason": "not worse"},
+    "config": {"finetune": {"epochs": 3, "model": "bag"}, "ingest": {"labels": [], "path": None}},
+    "versions": {"torch": "2.13.0"},
+}
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.words = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+@pytest.fixture(scope="session")
+def folder(evaluated):
+    return evaluated[1]
+
+
+def test_everything_known_at_the_end_of_a_run_is_on_the_page(folder, tmp_path):
+    out = render_report(folder, CONTEXT, tmp_path / "runs" / "7" / "report.html")
+    text = Page(out.read_text(encoding="utf-8")).text
+    for said in (
+        "12,345 found = 12,340 kept + 3 duplicates + 2 quarantined",
+        "Registered as reviews version 3 . champion Decision: promoted ( not worse ).",
+        "3.1 s cached a1b2c3d4e5",
+        "2 min 10 s",
+        "6 min 42 s in all",
+        "pretrain skipped the model reads no vectors",
+        "near-duplicate of a test row 5 left out",
+        "98.3% of the train tokens and 91.3% of the distinct ones",
+        "60,000 tokens, 5,200 without a vector",
+        "textmill train --preset reviews",
+        "finetune.epochs 3",
+        "ingest.path null",
+        "torch 2.13.0",
+    ):
+        assert said in text
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_an_empty_context_leaves_its_parts_out(folder):
+    text = Page((folder / "side/report.html").read_text()).text
+    assert "Most confident errors" in text
+    for part in ("What ran", "Data", "Coverage", "How to reproduce", "Registered as"):
+        assert part not in text
+
+
+def test_a_misspelt_context_is_refused(folder, tmp_path):
+    with pytest.raises(ValidationError, match="nmae"):
+        render_report(folder, {"nmae": "x"}, tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_the_page_stands_alone(folder, tmp_path):
+    page = Page(render_report(folder, CONTEXT, tmp_path / "report.html").read_text())
+    assert page.tags.count("img") == 4
+    assert not {"script", "link", "iframe", "object", "embed", "form", "a", "base"} & set(page.tags)
+    assert all(value.startswith("data:image/png;base64,") for name, value in page.attributes if name == "src")
+    assert not [name for name, _ in page.attributes if name.startswith("on") or name == "href"]
+    assert ("content", "default-src 'none'; img-src data:; style-src 'unsafe-inline'") in page.attributes
+
+
+def test_text_from_outside_is_text(folder, tmp_path):
+    evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}\x1b\u202e"
+    context = Context.model_validate(CONTEXT).model_copy(
+        update={"name": evil, "command": evil, "skipped": {evil: evil}, "config": {evil: evil}, "versions": {evil: evil}}
+    )
+    raw = render_report(folder, context, tmp_path / "report.html").read_text()
+    page = Page(raw)
+    assert "script" not in page.tags
+    assert page.tags.count("img") == 4
+    assert "{{ 7*7 }}[U+001B][U+202E]" in page.text
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", raw)
+
+
+def test_hidden_characters_become_their_numbers():
+    assert visible("a\tb\nc é 财 🙂") == "a\tb\nc é 财 🙂"
+    assert visible("\x00\x7f\x85\u202e\u2067\ud800\U000e0041") == "[U+0000][U+007F][U+0085][U+202E][U+2067][U+D800][U+E0041]"
+
+
+def test_flattened_names():
+    nested = {"a": {"b": {"c": 1}, "d": {}}, "e": [1]}
+    assert dict(flattened(nested)) == {"a.b.c": 1, "a.d": {}, "e": [1]}
