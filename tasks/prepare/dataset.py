@@ -1,0 +1,261 @@
+"""A corpus in; the dataset, the holdout and a quarantine out.
+
+Two passes. The first cleans and tokenizes batches of the corpus, in several processes for a large one, and keeps a few bytes
+of each document in memory; tokens, fingerprints and min-hash signatures wait in scratch files. Then duplicates and splits
+are decided for all rows at once, and the second pass writes the rows that stay, in the corpus' order. No result depends on
+the number of workers.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.errors import RequestError
+from tasks.prepare.documents import Documents, tokenize_documents
+from tasks.prepare.minhash import NUM_HASHES
+from tasks.prepare.pool import map_ordered
+from tasks.prepare.read import DATASET, HOLDOUT, LABELS, TEXT
+from tasks.prepare.schema import QUARANTINE, SCHEMA, SPLITS, RowGroups, open_reader
+from tasks.prepare.split import (
+    LABELLED,
+    NO_LABEL,
+    OFFICIAL_TEST,
+    QUARANTINED,
+    REASONS,
+    REJECTED,
+    TEST,
+    TRAIN,
+    Decision,
+    Rows,
+    decide,
+)
+from tasks.prepare.tokenize import TextToTokens
+from tasks.progress import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.config import PrepareConfig
+    from tasks.progress import Progress
+
+log = logging.getLogger(__name__)
+
+FINGERPRINTS, SIGNATURES = "fingerprints.bin", "signatures.bin"  # files, not memory: 144 bytes a document
+POOL_FROM = 20_000  # documents; below, starting processes costs more than they save
+_READ_ROWS = 256
+_BATCH_ROWS = 2048
+_BATCH_BYTES = 4 << 20  # of text, so that a batch of long documents stays small
+_COLUMNS = ["id", "text", "label", "split", "sha256"]
+
+
+def write_dataset(
+    config: PrepareConfig,
+    corpus: Path,
+    folder: Path,
+    *,
+    workers: int = 1,
+    progress: Progress = SILENT,
+    pool_from: int = POOL_FROM,
+) -> dict[str, Any]:
+    """Prepare the corpus in folder `corpus` and write dataset/, holdout/, quarantine.parquet and side/timing.json to `folder`.
+
+    Returns the report: `found = kept + duplicates + quarantined`, rows by split, label and reason, tokens. Raises
+    RequestError if the rows cannot make a train, a valid and a test split of at least two labels.
+    """
+    start = time.monotonic()
+    text = TextToTokens.from_config(config)
+    num_rows = pq.read_metadata(corpus / "corpus.parquet").num_rows
+    with tempfile.TemporaryDirectory(prefix=".tokens-", dir=folder) as name:
+        scratch = Path(name)
+        tokenized = _tokenize(config, text, corpus, folder, scratch, workers if num_rows >= pool_from else 1, progress)
+        decision = _decide(config, tokenized, scratch)
+        _write_splits(tokenized, decision.fate, folder, progress)
+    in_train = np.unique(tokenized.label[decision.fate == TRAIN])
+    _write_json(folder / "dataset" / LABELS, {"labels": sorted(tokenized.labels[code] for code in in_train)})
+    _write_json(folder / "dataset" / TEXT, text.to_dict())
+    seconds = time.monotonic() - start
+    _write_json(
+        folder / "side" / "timing.json",
+        {
+            "seconds": round(seconds, 3),
+            "documents_per_second": round(num_rows / seconds, 1),
+            "tokens_per_second": round(int(tokenized.num_tokens.sum()) / seconds, 1),
+        },
+    )
+    report = _report(tokenized, decision, pq.read_metadata(corpus / "quarantine.parquet").num_rows)
+    log.info("found %(found)d = kept %(kept)d + duplicates %(duplicates)d + quarantined %(quarantined)d", report)
+    return report
+
+
+@dataclass
+class Tokenized:
+    """The first pass' result, N rows: arrays as in `split.Rows`, label names by code, and the files that hold the tokens."""
+
+    kind: np.ndarray
+    label: np.ndarray
+    sha256: np.ndarray
+    num_tokens: np.ndarray
+    labels: list[str]
+    paths: list[str]
+
+
+def _tokenize(
+    config: PrepareConfig, text: TextToTokens, corpus: Path, folder: Path, scratch: Path, workers: int, progress: Progress
+) -> Tokenized:
+    num_rows = pq.read_metadata(corpus / "corpus.parquet").num_rows
+    result = Tokenized(
+        kind=np.empty(num_rows, np.uint8),
+        label=np.full(num_rows, -1, np.int32),
+        sha256=np.empty(num_rows, np.uint64),
+        num_tokens=np.empty(num_rows, np.int32),
+        labels=[],
+        paths=[],
+    )
+
+    def calls() -> Iterator[tuple]:
+        codes: dict[str, int] = {}
+        done = 0
+        for number, batch in enumerate(_corpus_batches(corpus / "corpus.parquet")):
+            rows = slice(done, done + len(batch))
+            _describe(batch, result, rows, codes)
+            done += len(batch)
+            result.labels = list(codes)
+            path = str(scratch / f"{number:06d}.arrow")
+            yield batch.select(["id", "text", "split"]), path, text.to_dict(), config.min_tokens, config.near_duplicates
+
+    done = 0
+    with (
+        (scratch / FINGERPRINTS).open("wb") as fingerprints,
+        (scratch / SIGNATURES).open("wb") as signatures,
+        RowGroups(folder / "quarantine.parquet", QUARANTINE) as rejects,
+    ):
+        for documents in map_ordered(tokenize_documents, calls(), workers=workers):
+            done = _collect(documents, result, done)
+            fingerprints.write(documents.fingerprints.tobytes())
+            signatures.write(documents.signatures.tobytes())
+            rejects.add(documents.quarantine)
+            progress.advance(done, num_rows, "documents", "tokenizing")
+    if done != num_rows:
+        raise OSError(f"{corpus / 'corpus.parquet'} is damaged: {num_rows - done} of {num_rows} rows are missing")
+    return result
+
+
+def _corpus_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """Batches of bounded rows and bytes; their bounds depend on the file alone."""
+    waiting: list[pa.RecordBatch] = []
+    rows = size = 0
+    with open_reader(path) as file:
+        for piece in file.iter_batches(_READ_ROWS, columns=_COLUMNS, use_threads=False):
+            waiting.append(piece)
+            rows += len(piece)
+            size += piece.column("text").nbytes
+            if rows >= _BATCH_ROWS or size >= _BATCH_BYTES:
+                yield pa.concat_batches(waiting)
+                waiting, rows, size = [], 0, 0
+    if waiting:
+        yield pa.concat_batches(waiting)
+
+
+def _describe(batch: pa.RecordBatch, result: Tokenized, rows: slice, codes: dict[str, int]) -> None:
+    """Note what is known before a text is read: kind, label and digest."""
+    encoded = batch.column("label").dictionary_encode()
+    known = np.array([codes.setdefault(name, len(codes)) for name in encoded.dictionary.to_pylist()] + [-1], np.int32)
+    label = known[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    test, unlabelled = (pc.equal(batch.column("split"), name).fill_null(False) for name in ("test", "unlabelled"))
+    test, unlabelled = (mask.to_numpy(zero_copy_only=False) for mask in (test, unlabelled))
+    if (test & (label < 0)).any():
+        row = int(np.flatnonzero(test & (label < 0))[0])
+        raise RequestError(
+            f"test row {batch.column('id')[row].as_py()} has no label; give it one or take it out of the test split"
+        )
+    label[unlabelled] = -1
+    result.label[rows] = label
+    result.kind[rows] = np.where(test, OFFICIAL_TEST, np.where(label < 0, NO_LABEL, LABELLED))
+    result.sha256[rows] = [int(digest[:16], 16) for digest in batch.column("sha256").to_pylist()]
+
+
+def _collect(documents: Documents, result: Tokenized, done: int) -> int:
+    rows = slice(done, done + len(documents.num_tokens))
+    result.num_tokens[rows] = documents.num_tokens
+    result.kind[rows][documents.rejected] = REJECTED
+    result.paths.append(documents.path)
+    return rows.stop
+
+
+def _decide(config: PrepareConfig, tokenized: Tokenized, scratch: Path) -> Decision:
+    from tasks.prepare.duplicates import exact_firsts, near_groups  # scipy: not for worker processes to import
+
+    considered = (tokenized.kind != REJECTED) & (tokenized.num_tokens > 0)
+    if not len(considered):
+        first = group = np.empty(0, np.int32)
+    else:
+        fingerprints = np.memmap(scratch / FINGERPRINTS, np.uint64, "r").reshape(-1, 2)
+        first = group = exact_firsts(fingerprints, considered)
+        if config.near_duplicates:
+            signatures = np.memmap(scratch / SIGNATURES, np.uint32, "r").reshape(-1, NUM_HASHES)
+            group = near_groups(signatures, first, considered, config.near_duplicate_similarity)
+    return decide(Rows(tokenized.kind, tokenized.label, tokenized.sha256, first, group), tokenized.labels, config)
+
+
+def _write_splits(tokenized: Tokenized, fate: np.ndarray, folder: Path, progress: Progress) -> None:
+    """Write the rows that stay, from the scratch files, each of which is removed once it is read."""
+    for name in ("dataset", "holdout"):
+        (folder / name).mkdir(exist_ok=True)
+    names = pa.array(tokenized.labels, pa.string())
+    done = 0
+    with RowGroups(folder / "dataset" / DATASET, SCHEMA) as dataset, RowGroups(folder / "holdout" / HOLDOUT, SCHEMA) as holdout:
+        for path in tokenized.paths:
+            with pa.memory_map(path) as source:
+                batch = pa.ipc.open_file(source).get_batch(0)
+            Path(path).unlink()
+            here = fate[done : done + len(batch)]
+            code = tokenized.label[done : done + len(batch)]
+            split = pa.array(SPLITS, pa.string()).take(pa.array(np.minimum(here, len(SPLITS) - 1)))
+            label = names.take(pa.array(code, mask=code < 0))
+            table = pa.record_batch([batch.column("id"), split, label, batch.column("tokens")], schema=SCHEMA)
+            dataset.add(table.filter(pa.array((here < len(SPLITS)) & (here != TEST))))
+            holdout.add(table.filter(pa.array(here == TEST)))
+            done += len(batch)
+            progress.advance(done, len(fate), "documents", "writing")
+
+
+def _report(tokenized: Tokenized, decision: Decision, quarantined_before: int) -> dict[str, Any]:
+    fate = decision.fate
+    counts = np.bincount(fate, minlength=QUARANTINED + 1)
+    splits = {name: int(counts[code]) for code, name in enumerate(SPLITS)}
+    dropped = {name: int(counts[len(SPLITS) + code]) for code, name in enumerate(REASONS)}
+    labels: dict[str, dict[str, int]] = {}
+    for code, name in enumerate(SPLITS[:3]):
+        by_label = np.bincount(tokenized.label[(fate == code) & (tokenized.label >= 0)], minlength=len(tokenized.labels))
+        labels[name] = {label: count for label, count in sorted(zip(tokenized.labels, by_label.tolist(), strict=True)) if count}
+    report: dict[str, Any] = {
+        "found": len(fate) + quarantined_before,
+        "kept": sum(splits.values()),
+        "duplicates": sum(dropped.values()),
+        "quarantined": int(counts[QUARANTINED]) + quarantined_before,
+        "splits": splits,
+        "labels": labels,
+        "dropped": {name: count for name, count in dropped.items() if count},
+        "conflicting_labels": decision.conflicting,
+        "duplicates_in_test": decision.duplicates_in_test,
+        "official_test": bool((tokenized.kind == OFFICIAL_TEST).any()),
+        "tokens": int(tokenized.num_tokens[fate < len(SPLITS)].sum()),
+    }
+    assert report["found"] == report["kept"] + report["duplicates"] + report["quarantined"], report
+    return report
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,0 +1,109 @@
+"""One batch of the corpus: texts in; tokens, fingerprints and rejects out. This is what worker processes run."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from tasks.prepare.minhash import signatures, token_hashes
+from tasks.prepare.schema import QUARANTINE
+from tasks.prepare.tokenize import TextToTokens
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+_MAX_REJECT_BYTES = 4096  # of a text that goes to quarantine
+_SEPARATOR = 0x0A  # tokens hold no white space
+
+
+@dataclass(frozen=True)
+class Documents:
+    """What is known of a batch of N documents once it is tokenized.
+
+    `rejected` bool [N]; `num_tokens` int32 [N]; `fingerprints` uint64 [N, 2], equal for equal tokens; `signatures` uint32
+    [N, 32]; `quarantine` the rejected rows. The tokens themselves are in the file at `path`.
+    """
+
+    path: str
+    rejected: np.ndarray
+    num_tokens: np.ndarray
+    fingerprints: np.ndarray
+    signatures: np.ndarray
+    quarantine: pa.RecordBatch
+
+
+def tokenize_documents(
+    batch: pa.RecordBatch, path: str, settings: Mapping[str, Any], min_tokens: int, with_signatures: bool
+) -> Documents:
+    """Clean and tokenize a batch of the corpus (id, text, split), write id and tokens to `path` (Arrow IPC), describe the rest.
+
+    A row of an official test split is never rejected, whatever its length.
+    """
+    texts = batch.column("text").to_pylist()
+    documents = _text_to_tokens(settings).batch(texts)
+    num_tokens = np.fromiter(map(len, documents), np.int32, len(documents))
+    joined = ["\n".join(tokens).encode() for tokens in documents]
+    tokens, utf8, starts = pack(joined, num_tokens)
+    schema = pa.schema([pa.field("id", pa.string()), pa.field("tokens", pa.list_(pa.string()))])
+    with pa.ipc.new_file(path, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write(pa.record_batch([batch.column("id"), tokens], schema=schema))
+    official = np.array([split == "test" for split in batch.column("split").to_pylist()], bool)
+    rejected = (num_tokens < min_tokens) & ~official
+    digests = b"".join(hashlib.blake2b(document, digest_size=16).digest() for document in joined)
+    return Documents(
+        path=path,
+        rejected=rejected,
+        num_tokens=num_tokens,
+        fingerprints=np.frombuffer(digests, dtype="<u8").reshape(-1, 2),
+        signatures=signatures(token_hashes(utf8, starts), num_tokens) if with_signatures else np.empty((0, 0), np.uint32),
+        quarantine=_quarantine(batch, texts, num_tokens, np.flatnonzero(rejected)),
+    )
+
+
+def pack(joined: Sequence[bytes], num_tokens: np.ndarray) -> tuple[pa.ListArray, np.ndarray, np.ndarray]:
+    """Documents of tokens joined by line feeds -> (list array [N], all tokens' bytes uint8, their starts int64 [T + 1]).
+
+    Building the Arrow buffers from one joined text is several times faster than handing Arrow a Python string per token.
+    """
+    marked = np.frombuffer(b"\n".join([document for document in joined if document]), np.uint8)
+    inside = marked != _SEPARATOR
+    separators = np.flatnonzero(~inside)
+    count = int(num_tokens.sum())
+    starts = np.zeros(count + 1, np.int64)
+    if count:
+        starts[1:-1] = separators - np.arange(len(separators))
+        starts[-1] = len(marked) - len(separators)
+    utf8 = marked[inside]
+    words = pa.StringArray.from_buffers(count, pa.py_buffer(starts.astype(np.int32)), pa.py_buffer(utf8))
+    offsets = np.concatenate([[0], np.cumsum(num_tokens)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), words), utf8, starts
+
+
+def _quarantine(batch: pa.RecordBatch, texts: Sequence[str], num_tokens: np.ndarray, rows: np.ndarray) -> pa.RecordBatch:
+    ids = batch.column("id")
+    return pa.record_batch(
+        [
+            pa.array([ids[int(row)].as_py() for row in rows], pa.string()),
+            pa.array([0] * len(rows), pa.int64()),
+            pa.array(["too_few_tokens" if num_tokens[row] else "empty_after_cleaning" for row in rows], pa.string()),
+            pa.array([texts[row].encode()[:_MAX_REJECT_BYTES] for row in rows], pa.binary()),
+        ],
+        schema=QUARANTINE,
+    )
+
+
+_made: dict[int, TextToTokens] = {}
+
+
+def _text_to_tokens(settings: Mapping[str, Any]) -> TextToTokens:
+    """The tokenizer of these settings; a worker makes it once per process, not per batch."""
+    key = hash((tuple(settings["stop_words"]), *(value for name, value in settings.items() if name != "stop_words")))
+    if key not in _made:
+        _made.clear()
+        _made[key] = TextToTokens(settings)
+    return _made[key]

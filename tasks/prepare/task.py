@@ -1,0 +1,21 @@
+"""The prepare step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.prepare.dataset import write_dataset
+from tasks.step import step
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.artifact import Build
+    from tasks.config import PrepareConfig
+    from tasks.step import Run
+
+
+@step(libraries=("numpy", "pyarrow", "scipy"))
+def prepare(build: Build, config: PrepareConfig, run: Run, corpus: Path) -> dict[str, Any]:
+    """Clean, tokenize, find duplicates, split."""
+    return write_dataset(config, corpus, build.folder, workers=run.workers, progress=run.progress_for("prepare"))

@@ -1,0 +1,41 @@
+import hashlib
+import random
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import settings
+
+# A shared machine stalls; a stall is not a failure.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+COLUMNS = ("id", "text", "label", "split", "source", "sha256")
+
+
+@pytest.fixture
+def write_corpus(tmp_path):
+    """Write rows (id, text, label, split) as ingest does; returns the folder."""
+
+    def write(rows, *, name="corpus", quarantined=0, row_group_size=100):
+        folder = tmp_path / name
+        folder.mkdir()
+        full = [(*row, "source", hashlib.sha256(row[1].encode()).hexdigest()) for row in rows]
+        schema = pa.schema([(column, pa.string()) for column in COLUMNS])
+        columns = [list(column) for column in zip(*full, strict=True)] or [[]] * len(COLUMNS)
+        options = {"compression": "zstd", "write_page_checksum": True}
+        table = pa.table(columns, schema=schema)
+        pq.write_table(table, folder / "corpus.parquet", row_group_size=row_group_size, **options)
+        fields = [("source", pa.string()), ("offset", pa.int64()), ("reason", pa.string()), ("bytes", pa.binary())]
+        bad = {"source": "x", "offset": 0, "reason": "undecodable", "bytes": b"\xff"}
+        pq.write_table(pa.Table.from_pylist([bad] * quarantined, pa.schema(fields)), folder / "quarantine.parquet", **options)
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def make_text():
+    """Texts of random words, no two alike."""
+    rng = random.Random(17)
+    return lambda count=30: " ".join(f"w{rng.randrange(20_000)}" for _ in range(count))

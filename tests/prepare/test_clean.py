@@ -1,0 +1,114 @@
+import time
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.prepare.clean import clean, strip_tags
+
+CASES = [
+    # tags
+    ("good<br />bad", "good bad"),
+    ("good<br/>bad<BR>x", "good bad x"),
+    ("<p class='a > b'>in</p> out", "in out"),
+    ('<a title="x > y" href=z>link</a>', "link"),
+    ("<a href=x>link</a> <b>bold</b>", "link bold"),
+    ("<div it's>unbalanced quote</div>", "unbalanced quote"),
+    ("<!DOCTYPE html><html><body>t</body></html>", "t"),
+    ("<o:p>word</o:p>", "word"),
+    # not tags
+    ("I <3 it", "i <3 it"),
+    ("a < b", "a < b"),
+    ("a<b and c>d", "a<b and c>d"),
+    ("eps <consensus; sales >plan", "eps <consensus; sales >plan"),
+    ("<grin> nice <sarcasm>", "<grin> nice <sarcasm>"),
+    ("x <= y >= z", "x <= y >= z"),
+    ("<>", "<>"),
+    ("</>", "</>"),
+    # unclosed
+    ("cut off <br", "cut off"),
+    ("cut <p<p<p off", "cut <p off"),
+    ('<div class="x" no end of tag', '<div class="x" no end of tag'),
+    # scripts, styles, comments
+    ("a<script>if (a<b) x()</script>b", "a b"),
+    ("a<SCRIPT src=x>y</Script >b", "a b"),
+    ("a<style>p {color: red}</style>b", "a b"),
+    ("a<!-- <p>hidden</p> -->b", "a b"),
+    ("a<script>never closed", "a never closed"),
+    ("a<!-- never closed", "a never closed"),
+    ("x --> y <!-- z", "x --> y z"),
+    ("a<script>x</script>b<script>c", "a b c"),
+    # entities, once
+    ("AT&amp;T R&D", "at&t r&d"),
+    ("&amp;lt;b&amp;gt;", "&lt;b&gt;"),
+    ("&lt;b&gt;", "<b>"),
+    ("caf&eacute; &#233; &#xE9;", "café é é"),
+    ("&quot;so&quot; &#39;so&#39;", "\"so\" 'so'"),
+    ("this&not that, a&para=1", "this&not that, a&para=1"),
+    ("&bogus; &#99999999; &#xD800;", "&bogus; \ufffd \ufffd"),
+    ("one&nbsptwo&nbsp;three", "one&nbsptwo three"),
+    # characters
+    ("nul\0byte\x07bell\x85next", "nul byte bell next"),
+    ("zero\u200bwidth so\u00adft \ufeffbom", "zerowidth soft bom"),
+    ("cafe\u0301 ANGSTRO\u0308M \u212b", "café angström å"),
+    ("lone \ud800 surrogate", "lone surrogate"),
+    ("İstanbul", "i̇stanbul"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), CASES)
+def test_clean(text, expected):
+    assert " ".join(clean(text).split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [("keep", "up 5.2% to 1,300 mp3 ٣"), ("zero", "up 0.0% to 0,000 mp0 0"), ("drop", "up to mp")],
+)
+def test_numbers(numbers, expected):
+    assert " ".join(clean("up 5.2% to 1,300 MP3 ٣", numbers=numbers).split()) == expected
+
+
+def test_options_off():
+    assert clean("<b>A &amp; B</b>", html=False, lowercase=False) == "<b>A &amp; B</b>"
+    assert clean("<b>A &amp; B</b>", lowercase=False).split() == ["A", "&", "B"]
+
+
+@given(st.text(st.sampled_from("aAéE\u0301\u0308\u212bİςΣ\u1e9e\u200d ́가ᄀ0٣½<&;\0\n")))
+def test_result_is_nfc_and_stays(text):
+    once = clean(text, html=False)
+    assert unicodedata.is_normalized("NFC", once)
+    assert clean(once, html=False) == once
+
+
+@given(st.text(st.sampled_from("<>/!-ab br='\"&;#xscriptyle")))
+def test_no_tag_with_a_known_name_survives(text):
+    assert "<br>" not in strip_tags(f"{text} <br> {text}<br>")
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "<",
+        "<p ",
+        "<div '",
+        "<script",
+        "<script>",
+        "<style></script>",
+        "<!--",
+        "<a:",
+        "<aaaaaaaa",
+        "&",
+        "&#",
+        "&aaaa",
+        "<a x",
+        '<p "a" ',
+    ],
+)
+@pytest.mark.parametrize("end", ["", "--></script>"])
+def test_hostile_text_takes_linear_time(unit, end):
+    text = unit * (200_000 // len(unit)) + end
+    start = time.perf_counter()
+    clean(text)
+    assert time.perf_counter() - start < 3.0  # a pattern that scans to the end from every `<` takes minutes

@@ -1,0 +1,282 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.config import PrepareConfig
+from tasks.errors import RequestError
+from tasks.prepare.dataset import write_dataset
+from tasks.prepare.minhash import SHINGLE
+from tasks.prepare.pool import map_ordered
+from tasks.prepare.schema import SCHEMA
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def files_of(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "side" not in path.parts
+    }
+
+
+def prepare(corpus, folder, *, workers=1, pool_from=10**9, progress=None, **options):
+    folder.mkdir()
+    more = {} if progress is None else {"progress": progress}
+    return write_dataset(PrepareConfig(**options), corpus, folder, workers=workers, pool_from=pool_from, **more)
+
+
+def rows_of(folder):
+    tables = [pq.read_table(folder / "dataset" / "dataset.parquet"), pq.read_table(folder / "holdout" / "holdout.parquet")]
+    return {row["id"]: row for table in tables for row in table.to_pylist()}
+
+
+def ordinary(make_text, count, split=None, prefix="r"):
+    return [(f"{prefix}{i:04}", make_text(), ("neg", "pos")[i % 2], split) for i in range(count)]
+
+
+@pytest.fixture
+def mixed(make_text):
+    """A corpus with everything at once: an official test split, duplicates of every kind, rejects, unlabelled text."""
+    rows = ordinary(make_text, 150, "train", "train") + ordinary(make_text, 60, "test", "test")
+    rows += [(f"un{i:04}", make_text(), None, "unlabelled") for i in range(80)]
+    train, test, unlabelled = rows[0], rows[150], rows[210]
+    rows += [
+        ("d0", train[1].upper() + "<br />!", "neg", "train"),  # equal once cleaned
+        ("d1", train[1], "pos", "train"),  # and with another label
+        ("d2", train[1], None, "unlabelled"),
+        ("d3", test[1], "neg", "train"),
+        ("d4", test[1] + " more", "neg", "train"),
+        ("d5", test[1] + " again", None, "unlabelled"),
+        ("d6", test[1], "neg", "test"),
+        ("d7", unlabelled[1], None, "unlabelled"),
+        ("d8", train[1] + " more", "neg", "train"),
+        ("e0", "<br /> ... ", "neg", "train"),
+        ("e1", "", "neg", "test"),
+        ("e2", " ", None, "unlabelled"),
+        ("f0", "short", "neg", "train"),
+        ("f1", "brief", "neg", "test"),
+    ]
+    return rows
+
+
+def test_report_and_files(mixed, write_corpus, tmp_path):
+    report = prepare(write_corpus(mixed, quarantined=3), tmp_path / "out", min_tokens=2)
+    assert report["found"] == len(mixed) + 3 == report["kept"] + report["duplicates"] + report["quarantined"]
+    assert report["dropped"] == {
+        "labelled_duplicate": 2,
+        "unlabelled_duplicate": 2,
+        "labelled_duplicate_of_test": 1,
+        "labelled_near_duplicate_of_test": 1,
+        "unlabelled_near_duplicate_of_test": 1,
+    }
+    assert report["conflicting_labels"] == 1
+    assert report["duplicates_in_test"] == 1
+    assert report["quarantined"] == 6
+    assert report["splits"]["test"] == 63
+    assert report["splits"]["train"] + report["splits"]["valid"] == 151
+    assert report["splits"]["unlabelled"] == 80
+    json.dumps(report, allow_nan=False)
+
+    out = tmp_path / "out"
+    names = {
+        "dataset/dataset.parquet",
+        "dataset/labels.json",
+        "dataset/text.json",
+        "holdout/holdout.parquet",
+        "quarantine.parquet",
+    }
+    assert set(files_of(out)) == names
+    assert sorted(path.name for path in out.iterdir()) == ["dataset", "holdout", "quarantine.parquet", "side"]
+    assert set(json.loads((out / "side" / "timing.json").read_text())) == {
+        "seconds",
+        "documents_per_second",
+        "tokens_per_second",
+    }
+    assert json.loads((out / "dataset" / "labels.json").read_text()) == {"labels": ["neg", "pos"]}
+    assert pq.read_schema(out / "dataset" / "dataset.parquet").equals(SCHEMA)
+    quarantine = pq.read_table(out / "quarantine.parquet").to_pylist()
+    assert [(row["source"], row["offset"], row["reason"], row["bytes"]) for row in quarantine] == [
+        ("e0", 0, "empty_after_cleaning", b"<br /> ... "),
+        ("e2", 0, "empty_after_cleaning", b" "),
+        ("f0", 0, "too_few_tokens", b"short"),
+    ]
+
+
+def test_rows_keep_order_labels_and_tokens(mixed, write_corpus, tmp_path):
+    report = prepare(write_corpus(mixed), tmp_path / "out")
+    rows = rows_of(tmp_path / "out")
+    given = {row[0]: row for row in mixed}
+    for name, part in (("dataset", ("train", "valid", "unlabelled")), ("holdout", ("test",))):
+        ids = [row["id"] for row in rows.values() if row["split"] in part]
+        assert ids == pq.read_table(tmp_path / "out" / name / f"{name}.parquet")["id"].to_pylist()
+        assert ids == [row[0] for row in mixed if row[0] in set(ids)]
+    for row in rows.values():
+        assert row["label"] == given[row["id"]][2]
+    assert rows["train0001"]["tokens"] == given["train0001"][1].split()
+    assert rows["e1"] == {"id": "e1", "split": "test", "label": "neg", "tokens": []}
+    assert report["tokens"] == sum(len(row["tokens"]) for row in rows.values())
+
+
+def test_every_row_of_an_official_test_split_stays(mixed, write_corpus, tmp_path):
+    prepare(write_corpus(mixed), tmp_path / "out", min_tokens=5)
+    holdout = pq.read_table(tmp_path / "out" / "holdout" / "holdout.parquet")
+    assert holdout["id"].to_pylist() == [row[0] for row in mixed if row[3] == "test"]
+
+
+def jaccard(one, two):
+    first, second = ({tuple(t[i : i + SHINGLE]) for i in range(max(len(t) - SHINGLE + 1, 1))} for t in (one, two))
+    return len(first & second) / len(first | second)
+
+
+@pytest.mark.parametrize("official", [True, False])
+def test_no_near_duplicate_stands_on_two_sides(make_text, write_corpus, tmp_path, official):
+    rows = ordinary(make_text, 120)
+    for i in range(0, 120, 2):  # a copy, a near copy by another end, and one without a label
+        text, label = rows[i][1], rows[i][2]
+        rows += [(f"c{i}", text, label, None), (f"n{i}", f"{text} x{i}", label, None), (f"u{i}", f"y{i} {text}", None, None)]
+    if official:
+        rows = [(name, text, label, "test" if i % 7 == 0 and label else None) for i, (name, text, label, _) in enumerate(rows)]
+    prepare(write_corpus(rows), tmp_path / "out")
+    kept = list(rows_of(tmp_path / "out").values())
+    assert {row["split"] for row in kept} == {"train", "valid", "test", "unlabelled"}
+    side = {"unlabelled": "train"}
+    for number, one in enumerate(kept):
+        for two in kept[:number]:
+            if side.get(one["split"], one["split"]) != side.get(two["split"], two["split"]):
+                assert jaccard(one["tokens"], two["tokens"]) < 0.8
+    near = [row for row in kept if row["id"].startswith("n")]
+    assert len(near) > 10  # they are kept, beside what they resemble
+
+
+def test_near_duplicates_can_be_left_alone(make_text, write_corpus, tmp_path):
+    rows = ordinary(make_text, 100, "train") + ordinary(make_text, 20, "test", "t")
+    rows += [("near", rows[100][1] + " more", "neg", "train"), ("exact", rows[100][1], "neg", "train")]
+    report = prepare(write_corpus(rows), tmp_path / "out", near_duplicates=False)
+    assert report["dropped"] == {"labelled_duplicate_of_test": 1}
+    assert "near" in rows_of(tmp_path / "out")
+
+
+def test_split_is_stable_as_the_corpus_grows(make_text, write_corpus, tmp_path):
+    rows = ordinary(make_text, 400)
+    more = ordinary(make_text, 20, prefix="new")
+    prepare(write_corpus(rows, name="before"), tmp_path / "one")
+    prepare(write_corpus(more[:10] + rows + more[10:], name="after"), tmp_path / "two")
+    before, after = rows_of(tmp_path / "one"), rows_of(tmp_path / "two")
+    assert len(before) == 400
+    assert len(after) == 420
+    assert {name: row["split"] for name, row in before.items()} == {name: after[name]["split"] for name in before}
+
+
+def test_workers_and_batches_do_not_change_a_byte(mixed, write_corpus, tmp_path, monkeypatch):
+    corpus = write_corpus(mixed, row_group_size=70)
+    report = prepare(corpus, tmp_path / "one")
+    expected = files_of(tmp_path / "one")
+    monkeypatch.setattr("tasks.prepare.dataset._READ_ROWS", 30)
+    monkeypatch.setattr("tasks.prepare.dataset._BATCH_ROWS", 50)
+    assert prepare(corpus, tmp_path / "two", workers=2, pool_from=0) == report
+    assert files_of(tmp_path / "two") == expected
+    prepare(corpus, tmp_path / "three")
+    assert files_of(tmp_path / "three") == expected
+
+
+def test_row_groups_are_bounded(make_text, write_corpus, tmp_path, monkeypatch):
+    corpus = write_corpus(ordinary(make_text, 200))
+    monkeypatch.setattr("tasks.prepare.schema._GROUP_ROWS", 50)
+    prepare(corpus, tmp_path / "out", test_share=0.1)
+    metadata = pq.read_metadata(tmp_path / "out" / "dataset" / "dataset.parquet")
+    sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    assert len(sizes) > 2
+    assert set(sizes[:-1]) == {50}
+
+
+def test_progress_is_told(make_text, write_corpus, tmp_path):
+    calls = []
+
+    class Listener:
+        def advance(self, done, total, unit, note=""):
+            calls.append((done, total, unit, note))
+
+        def log(self, metrics, at): ...
+
+    prepare(write_corpus(ordinary(make_text, 100)), tmp_path / "out", progress=Listener())
+    assert calls == [(100, 100, "documents", "tokenizing"), (100, 100, "documents", "writing")]
+
+
+def test_long_rejects_are_cut(make_text, write_corpus, tmp_path):
+    rows = [*ordinary(make_text, 100), ("long", "é" * 10_000, "neg", None)]
+    prepare(write_corpus(rows), tmp_path / "out", min_tokens=3)
+    assert [len(row["bytes"]) for row in pq.read_table(tmp_path / "out" / "quarantine.parquet").to_pylist()] == [4096]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([], "train has 0 label"),
+        ([("a", "one two", "pos", None), ("b", "three", "pos", None)], r"train has 1 label\(s\).*'pos'"),
+        ([("a", "one", "pos", "train"), ("b", "two", None, "test")], "test row b has no label"),
+    ],
+)
+def test_corpora_that_cannot_work(rows, message, write_corpus, tmp_path):
+    with pytest.raises(RequestError, match=message):
+        prepare(write_corpus(rows), tmp_path / "out")
+    assert not list((tmp_path / "out").glob(".tokens-*"))
+
+
+def test_damaged_corpus_is_not_read(make_text, write_corpus, tmp_path):
+    corpus = write_corpus(ordinary(make_text, 100))
+    data = bytearray((corpus / "corpus.parquet").read_bytes())
+    data[len(data) // 4] ^= 1
+    (corpus / "corpus.parquet").write_bytes(data)
+    with pytest.raises(OSError, match="CRC"):
+        prepare(corpus, tmp_path / "out")
+
+
+def test_workers_import_only_what_they_need():
+    code = "import sys, tasks.prepare.documents, tasks.prepare.pool; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"prefect", "mlflow", "torch", "scipy", "pandas", "pydantic", "sklearn"} & set(loaded)
+
+
+def test_a_worker_that_dies_is_a_clear_error():
+    with pytest.raises(RuntimeError, match=r"worker process of prepare died.*--runtime\.workers 1"):
+        list(map_ordered(os._exit, [(9,)], workers=2))
+
+
+def test_workers_end_with_a_killed_parent(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import os, time\n"
+        "from tasks.prepare.pool import map_ordered\n"
+        "if __name__ == '__main__':\n"
+        "    for pid in map_ordered(os.getpid, iter([(), ()]), workers=2):\n"
+        "        print(pid, flush=True)\n"
+        "        time.sleep(60)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, str(script)],
+        cwd=CHECKOUT,
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 10
+    while (
+        time.monotonic() < deadline
+        and Path(f"/proc/{worker}/cmdline").exists()
+        and Path(f"/proc/{worker}/cmdline").read_bytes()
+    ):
+        time.sleep(0.05)
+    assert not Path(f"/proc/{worker}").exists() or not Path(f"/proc/{worker}/cmdline").read_bytes()
