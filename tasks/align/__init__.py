@@ -1,0 +1,1 @@
+"""Vocabulary, vectors and the matrix that neural models start from."""

@@ -1,0 +1,20 @@
+"""The align step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.align.matrix import write_matrix
+from tasks.step import Run, step
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.artifact import Build
+    from tasks.config import AlignConfig
+
+
+@step(libraries=("pyarrow", "numpy"))
+def align(build: Build, config: AlignConfig, run: Run, dataset: Path, vectors: Path | None) -> dict[str, Any]:
+    """Give every word of the vocabulary the row that the neural models start from."""
+    return write_matrix(config, dataset, vectors, build.folder, progress=run.progress_for("align"))

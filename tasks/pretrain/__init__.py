@@ -1,0 +1,1 @@
+"""Word vectors trained by fastText on the corpus' own text."""

@@ -1,0 +1,136 @@
+"""Read fastText's `.bin` without fastText: its words, counts and input matrix, as a memory map.
+
+Three reasons: a damaged file ends the process that loads it by fastText with SIGFPE, and here it is a ValueError; the matrix
+is not copied; and the word vectors are the mean of a word's rows, as fastText itself defined and wrote them, where
+`get_word_vector` of fasttext-community (since 0.11.1) scales them to length 1. The layout is that of `FastText::saveModel`,
+`Args::save`, `Dictionary::save` and `DenseMatrix::save`.
+
+Shapes: V words, B bucket rows, D dimensions.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tasks.pretrain.character_ngrams import END_OF_SENTENCE, sum_ngram_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+MAGIC, VERSION = 793712314, 12
+MAGIC_BYTES = struct.pack("<i", MAGIC)
+HEADER = struct.Struct("<ii")
+# dim, ws, epoch, minCount, neg, wordNgrams, loss, model, bucket, minn, maxn, lrUpdateRate, t
+ARGUMENTS = struct.Struct("<12id")
+# size, nwords, nlabels, ntokens, pruneidx_size
+DICTIONARY = struct.Struct("<iiiqq")
+# count, type (0: word, 1: label); they follow the word and its NUL
+ENTRY = struct.Struct("<qb")
+SHAPE = struct.Struct("<qq")
+NOT_PRUNED = -1
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A fastText model: words in the model's order, by frequency, the end-of-sentence mark among them."""
+
+    words: tuple[str, ...]
+    counts: tuple[int, ...]
+    matrix: np.ndarray  # [V + B, D]: word rows, then bucket rows
+    minn: int
+    maxn: int
+
+    @property
+    def dim(self) -> int:
+        """Dimensions of a vector."""
+        return int(self.matrix.shape[1])
+
+    @property
+    def buckets(self) -> np.ndarray:
+        """The rows that n-grams are hashed into; none for a model without subwords."""
+        return self.matrix[len(self.words) :]
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Row of each word; the end-of-sentence mark is no word."""
+        return {word: row for row, word in enumerate(self.words) if word != END_OF_SENTENCE}
+
+    def vectors(self, words: Sequence[str]) -> np.ndarray:
+        """The vectors of words of the model: the mean of the word's row and its n-grams' rows, float32 [N, D].
+
+        Raises KeyError for a word that the model does not have.
+        """
+        rows = [self.index[word] for word in words]
+        sums_ND, num_ngrams_N = sum_ngram_rows(words, self.buckets, self.minn, self.maxn)
+        return (sums_ND + self.matrix[rows]) / (num_ngrams_N + 1).astype(np.float32)[:, None]
+
+
+def read_model_file(path: Path) -> ModelFile:
+    """Open a `.bin` of fastText's current format. Raises ValueError, with the reason, for anything else."""
+    try:
+        return _read(path)
+    except (struct.error, UnicodeDecodeError, ValueError) as error:
+        raise ValueError(f"{path} is not a whole fastText model: {error}") from error
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether the file starts like a fastText model."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC_BYTES)) == MAGIC_BYTES
+
+
+def all_finite(matrix: np.ndarray, block: int = 100_000) -> bool:
+    """Whether every number of a memory-mapped matrix is finite, looking at `block` rows at a time."""
+    return all(bool(np.isfinite(matrix[start : start + block]).all()) for start in range(0, len(matrix), block))
+
+
+def _read(path: Path) -> ModelFile:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if HEADER.unpack_from(data, 0) != (MAGIC, VERSION):
+            raise ValueError("another magic number or version")
+        at = HEADER.size
+        dim, *_, bucket, minn, maxn, _, _ = ARGUMENTS.unpack_from(data, at)
+        at += ARGUMENTS.size
+        words, counts, at = _dictionary(data, at)
+        quantized, rows, columns = data[at], *SHAPE.unpack_from(data, at + 1)
+        at += 1 + SHAPE.size
+        if quantized:
+            raise ValueError("quantized models (.ftz) hold no word vectors; use the .bin")
+        if columns != dim or rows != len(words) + bucket or dim < 1:
+            raise ValueError(f"the matrix is {rows} x {columns}, the header says {len(words)} + {bucket} rows of {dim}")
+        end = at + 4 * rows * dim
+        if end >= len(data):
+            raise ValueError("it ends inside the matrix")
+        output_quantized, (rows_out, columns_out) = data[end], SHAPE.unpack_from(data, end + 1)
+        if not output_quantized and end + 1 + SHAPE.size + 4 * rows_out * columns_out != len(data):
+            raise ValueError("it ends too early or too late")
+    matrix_RD = np.memmap(path, dtype="<f4", mode="r", offset=at, shape=(rows, dim))
+    return ModelFile(tuple(words), tuple(counts), matrix_RD, minn, maxn if bucket else 0)
+
+
+def _dictionary(data: mmap.mmap, at: int) -> tuple[list[str], list[int], int]:
+    size, num_words, num_labels, _, num_pruned = DICTIONARY.unpack_from(data, at)
+    at += DICTIONARY.size
+    if size != num_words + num_labels or min(num_words, num_labels) < 0 or num_pruned != NOT_PRUNED:
+        raise ValueError("its dictionary is pruned or does not add up")
+    words, counts = [], []
+    for number in range(size):
+        end = data.find(b"\0", at)
+        if end < 0:
+            raise ValueError("it ends inside the dictionary")
+        count, kind = ENTRY.unpack_from(data, end + 1)
+        if (kind != 0) != (number >= num_words):
+            raise ValueError("words and labels are out of order")
+        if number < num_words:
+            # One token cut in the middle of a character must not make a whole model unreadable.
+            words.append(data[at:end].decode("utf-8", "backslashreplace"))
+            counts.append(count)
+        at = end + 1 + ENTRY.size
+    return words, counts, at

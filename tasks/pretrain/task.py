@@ -1,0 +1,20 @@
+"""The pretrain step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.pretrain.vectors import train_vectors
+from tasks.step import Run, step
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.artifact import Build
+    from tasks.config import PretrainConfig
+
+
+@step(libraries=("fasttext-community", "pyarrow", "numpy"))
+def pretrain(build: Build, config: PretrainConfig, run: Run, dataset: Path) -> dict[str, Any]:
+    """Train word vectors on the corpus' own text."""
+    return train_vectors(config, dataset, build.folder, progress=run.progress_for("pretrain"))

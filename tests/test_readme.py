@@ -1,0 +1,29 @@
+"""The README cannot rot: its generated parts are compared, its commands are looked up."""
+
+import re
+
+from flows.readme import README, fill
+from flows.settings import preset_names
+
+
+def test_generated_tables_are_current() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert fill(text) == text, "run: python -m flows.readme"
+
+
+def test_every_verb_and_preset_it_names_exists() -> None:
+    from typer.main import get_command
+
+    from flows.cli import app
+
+    text = README.read_text(encoding="utf-8")
+    verbs = set(re.findall(r"`?textmill ([a-z]+)", text))
+    assert {"train", "predict", "score", "models", "doctor", "gc", "up"} <= verbs
+    assert verbs <= set(get_command(app).commands)  # type: ignore[attr-defined]
+    assert set(re.findall(r"--preset ([a-z-]+)", text)) <= set(preset_names())
+
+
+def test_every_file_it_names_exists() -> None:
+    text = README.read_text(encoding="utf-8")
+    for name in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (README.parent / name).exists(), name
