@@ -1,0 +1,343 @@
+"""The `textmill` command: what a person or a scheduler types, and nothing else.
+
+Exit codes: 0 done (a refused promotion too), 1 the run failed, 2 the request or its input was wrong. Results go to stdout,
+everything else to stderr. Heavy libraries are imported inside the verbs, so that help is quick.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from tasks.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tasks.config import PipelineConfig
+
+app = typer.Typer(
+    name="textmill",
+    help="A labelled corpus in; an evaluated, registered and monitored text classifier out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(help="List, promote and roll back registered models.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+Model = Annotated[str | None, typer.Option("--model", help="NAME@ALIAS or NAME/VERSION; default: the last promoted champion.")]
+DataRoot = Annotated[Path | None, typer.Option("--runtime.data-root", help="Folder of the store and the runs.")]
+KNOBS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def main() -> NoReturn:
+    """Run the command and turn what went wrong into one line and an exit code."""
+    # Waiting threads that spin cost an epoch tenfold its time on a busy machine; on an idle one sleeping costs nothing to speak of.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _log_warnings()
+    try:
+        app(standalone_mode=False)
+    except RequestError as error:
+        _complain(str(error))
+        sys.exit(2)
+    except typer.Exit as error:
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _complain("stopped; the same command goes on from the last finished step")
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has gone; that is theirs to know.
+        with contextlib.suppress(OSError):
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 the last line of defence: one line for people, the trace on request
+        if hasattr(error, "format_message"):  # click's usage errors
+            _complain(error.format_message())
+            sys.exit(2)
+        if os.environ.get("TEXTMILL_DEBUG"):
+            raise
+        _complain(f"failed: {type(error).__name__}: {error}".splitlines()[0] + " (set TEXTMILL_DEBUG=1 to see where)")
+        sys.exit(1)
+    sys.exit(0)
+
+
+@app.command(context_settings=KNOBS, add_help_option=False)
+def train(
+    context: typer.Context,
+    preset: Annotated[str | None, typer.Option(help="A named run; sample unless a corpus or a file is given.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file in the form of a preset.")] = None,
+    as_json: Json = False,
+    help_: Annotated[bool, typer.Option("--help", "-h", help="Show every knob and exit.")] = False,
+) -> None:
+    """Train, evaluate and register a classifier."""
+    from flows.settings import resolve
+
+    if help_:
+        _print_knobs()
+        return
+    resolved = resolve(context.args, preset=preset, file=config)
+    from tasks.ingest.corpus import check_request
+
+    check_request(resolved.ingest)
+    result = run_train(resolved)
+    if as_json:
+        print(json.dumps(result))  # noqa: T201
+    else:
+        _print_result(result, resolved)
+
+
+def run_train(config: PipelineConfig) -> dict[str, Any]:
+    """Run the flow on a Prefect server and return its result; a failed run raises what failed it."""
+    from flows.server import Server
+
+    with Server(config.runtime.data_root, timeout=config.runtime.server_timeout):
+        from flows.console import quiet_prefect
+        from flows.train import train as flow
+
+        with quiet_prefect():
+            state = flow(config, return_state=True)
+            result: dict[str, Any] = state.result()
+            return result
+
+
+@app.command()
+def predict(
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts to classify; without any, one a line from standard input.")] = None,
+    model: Model = None,
+    as_json: Json = False,
+    data_root: DataRoot = None,
+) -> None:
+    """Classify texts with the champion."""
+    from tasks.score.score import predict_texts
+
+    given = texts if texts else [line.rstrip("\n") for line in sys.stdin]
+    if not given:
+        raise RequestError('no text given; try textmill predict "Sales rose sharply"')
+    loaded = _load(model, data_root)
+    predictions = predict_texts(loaded, given)
+    if as_json:
+        print(json.dumps({"model": {"name": loaded.name, "version": loaded.version}, "predictions": predictions}))  # noqa: T201
+        return
+    from flows.console import printable
+
+    for text, prediction in zip(given, predictions, strict=True):
+        print(f"{prediction['label']}\t{prediction['confidence']:.3f}\t{printable(text)[:200]}")  # noqa: T201
+
+
+@app.command()
+def score(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A txt, csv, tsv, jsonl or parquet file, or a folder of txt.")],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT.parquet", help="Where labels and probabilities go.")],
+    text: Annotated[str, typer.Option(help="Name or 0-based position of the text column.")] = "text",
+    encoding: Annotated[str, typer.Option(help="Character encoding of the input.")] = "utf-8",
+    delimiter: Annotated[str | None, typer.Option(help="What parts the columns; default by suffix.")] = None,
+    header: Annotated[bool | None, typer.Option(help="Whether the first line names the columns.")] = None,
+    model: Model = None,
+    min_confidence: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Below it the label is left empty.")] = None,
+    as_json: Json = False,
+    data_root: DataRoot = None,
+) -> None:
+    """Score a file of documents with the champion."""
+    from tasks.config import IngestConfig
+    from tasks.score.score import score_file
+
+    if output.suffix != ".parquet":
+        raise RequestError(f"{output} does not end in .parquet; labels and probabilities are written as Parquet")
+    loaded = _load(model, data_root)
+    from flows.console import Display
+
+    reading = IngestConfig(text=text, encoding=encoding, delimiter=delimiter, header=header)
+    with Display() as display:
+        report = score_file(
+            source, output, reading=reading, loaded=loaded, min_confidence=min_confidence, progress=display.progress("score")
+        )
+    _show(report, as_json=as_json)
+
+
+@models_app.command("list")
+def models_list(name: Annotated[str | None, typer.Option(help="Only this model.")] = None, as_json: Json = False, data_root: DataRoot = None) -> None:
+    """List registered versions, their aliases and figures."""
+    from tasks.register.models import list_models
+
+    rows = list_models(_registry(data_root), name)
+    if as_json:
+        print(json.dumps([dataclasses.asdict(row) for row in rows]))  # noqa: T201
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("model", "version", "aliases", "accuracy", "macro-F1", "registered (UTC)", "last decision", box=None, pad_edge=False)
+    for row in rows:
+        figures = ["" if value is None else f"{value:.4f}" for value in (row.accuracy, row.macro_f1)]
+        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row.created))
+        table.add_row(row.name, str(row.version), " ".join(row.aliases), *figures, when, escape(f"{row.action or ''}: {row.reason or ''}"))
+    Console().print(table if rows else "no model is registered yet; textmill train makes the first")
+
+
+@models_app.command("promote")
+def models_promote(version: int, name: Annotated[str | None, typer.Option(help="The model; default: the one promoted last.")] = None, as_json: Json = False, data_root: DataRoot = None) -> None:
+    """Make a version the champion, whatever the gate said."""
+    from tasks.register.models import promote
+
+    _show(dataclasses.asdict(promote(_registry(data_root), name, version)), as_json=as_json)
+
+
+@models_app.command("rollback")
+def models_rollback(name: Annotated[str | None, typer.Option(help="The model; default: the one promoted last.")] = None, as_json: Json = False, data_root: DataRoot = None) -> None:
+    """Make the previous champion the champion again."""
+    from tasks.register.models import rollback
+
+    _show(dataclasses.asdict(rollback(_registry(data_root), name)), as_json=as_json)
+
+
+@app.command()
+def doctor(as_json: Json = False, data_root: DataRoot = None) -> None:
+    """Check versions, servers, the store and the last runs."""
+    from flows.doctor import diagnose
+
+    checks = diagnose(_runtime(data_root))
+    if as_json:
+        print(json.dumps({"healthy": all(check["ok"] for check in checks), "checks": checks}))  # noqa: T201
+    else:
+        for check in checks:
+            print(f"{'ok  ' if check['ok'] else 'FAIL'}  {check['name']:<22} {check['detail']}")  # noqa: T201
+    if not all(check["ok"] for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def gc(
+    keep_runs: Annotated[int, typer.Option(min=0, help="Artifacts of this many last runs of each model are kept.")] = 5,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: Json = False,
+    data_root: DataRoot = None,
+) -> None:
+    """Remove artifacts that no recent run used, and what killed builds left."""
+    from tasks.sweep import sweep
+
+    _show(sweep(_runtime(data_root).data_root, keep_runs=keep_runs, dry_run=dry_run), as_json=as_json)
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(help="Port of the Prefect server.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow server.")] = 5000,
+    data_root: DataRoot = None,
+) -> None:
+    """Start the Prefect server, a worker and the MLflow server on 127.0.0.1."""
+    from flows.services import start_all
+
+    _show(start_all(_runtime(data_root), prefect_port=port, mlflow_port=mlflow_port))
+
+
+@app.command()
+def down(data_root: DataRoot = None) -> None:
+    """Stop what `textmill up` started."""
+    from flows.services import stop_all
+
+    _show(stop_all(_runtime(data_root)))
+
+
+def _runtime(data_root: Path | None) -> Any:
+    from flows.settings import resolve
+
+    return resolve(["--runtime.data-root", str(data_root)] if data_root else [], preset="sample").runtime
+
+
+def _registry(data_root: Path | None) -> Any:
+    from tasks.config import CHECKOUT
+    from tasks.tracking.tracker import Tracker
+
+    runtime = _runtime(data_root)
+    return Tracker.open(runtime.tracking_uri, runtime.data_root, CHECKOUT, None)
+
+
+def _load(model: str | None, data_root: Path | None) -> Any:
+    from tasks.register.models import load_model
+
+    return load_model(_registry(data_root), model)
+
+
+def _log_warnings() -> None:
+    """Warnings and errors of our own code go to stderr, a line each; libraries keep their own handlers."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    for name in ("tasks", "flows"):
+        logging.getLogger(name).addHandler(handler)
+
+
+def _complain(message: str) -> None:
+    print(f"textmill: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+
+
+def _show(values: Mapping[str, Any], *, as_json: bool = False) -> None:
+    if as_json:
+        print(json.dumps(dict(values)))  # noqa: T201
+        return
+    width = max(map(len, values), default=0)
+    for name, value in values.items():
+        print(f"{name.replace('_', ' '):<{width}}  {value}")  # noqa: T201
+
+
+def _print_knobs() -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from flows.settings import knobs, preset_names
+
+    console = Console()
+    console.print("Usage: textmill train [--preset NAME] [--config FILE.toml] [--section.field VALUE ...] [--json]\n", highlight=False)
+    console.print(f"Train, evaluate and register a classifier. Presets: {', '.join(preset_names())}.")
+    console.print("Every knob can stand in a TOML file too, and in the environment as TEXTMILL_SECTION__FIELD.\n", markup=False)
+    table = Table("option", "takes", "default", "what it is", box=None, pad_edge=False)
+    for flag, kind, default, description in knobs():
+        table.add_row(flag, escape(kind), escape(default), escape(description))
+    console.print(table, highlight=False)
+
+
+def _print_result(result: Mapping[str, Any], config: PipelineConfig) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=f"{escape(config.name)}: {result['test_rows']:,} test rows", title_justify="left")
+    for column in ("", "accuracy", "macro-F1"):
+        table.add_column(column, justify="left" if not column else "right")
+    intervals = result["intervals"]
+    shown = ["{:.4f} [{:.4f}, {:.4f}]".format(result[name], *intervals[name]) for name in ("accuracy", "macro_f1")]
+    table.add_row(escape(config.finetune.model), *shown)
+    if result["yardstick"]:
+        table.add_row("TF-IDF + logistic regression", *(f"{result['yardstick'][name]:.4f}" for name in ("accuracy", "macro_f1")))
+    console = Console()
+    console.print(table)
+    model = result["model"]
+    root = "" if config.runtime.data_root == type(config.runtime)().data_root else f" --runtime.data-root {config.runtime.data_root}"
+    alias = f"@{model['alias']}" if model["alias"] else f"/{model['version']}"
+    for line in (
+        f"model    {model['name']} version {model['version']}: {result['decision']} ({result['reason']})",
+        f"data     {result['equation']}",
+        f"time     {result['seconds']:.1f} s, {sum(stage['cached'] for stage in result['stages'].values())} of {len(result['stages'])} steps cached",
+        f"report   {result['report']}",
+        f'try      textmill predict{root} --model {model["name"]}{alias} "Profit rose sharply in the third quarter"',
+        f"look     textmill up{root}   (Prefect UI on http://127.0.0.1:4200, MLflow UI on http://127.0.0.1:5000)",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""What a person sees while a run is under way: a bar per running step on a terminal, one line per finished step everywhere.
+
+All of it goes to stderr; stdout is for results. When stderr is no terminal, bars become log lines every `log_interval`
+seconds, which Prefect shows beside the task and which the console does not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from tasks.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+log = logging.getLogger(__name__)
+
+
+def printable(text: str) -> str:
+    """One line that is safe to print: control and direction characters shown as escapes, never sent to the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+class Display:
+    """The steps of one run, as they go."""
+
+    def __init__(self, *, interval_seconds: float = 10.0, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self.interval_seconds = interval_seconds
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description:<10}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+
+    def __enter__(self) -> Display:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._bars.stop()
+
+    def say(self, line: str) -> None:
+        """Print one line above the bars."""
+        self.console.print(escape(printable(line)), highlight=False, soft_wrap=True)
+
+    def finished(self, step: str, *, cached: bool, seconds: float, summary: str) -> None:
+        """Print a step's outcome and take its bar away."""
+        self._remove(step)
+        state = "[cyan]cached[/]" if cached else "[green]built [/]"
+        line = f"{step:<10} {state} {seconds:7.1f} s  {escape(printable(summary))}"
+        self.console.print(line.rstrip(), highlight=False, soft_wrap=True)
+
+    def progress(self, step: str, log_metrics: Callable[[Mapping[str, float], int], None] | None = None) -> StepProgress:
+        """What a step reports to."""
+        return StepProgress(self, step, log_metrics)
+
+    def _remove(self, step: str) -> None:
+        for task in self._bars.tasks:
+            if task.description == step:
+                self._bars.remove_task(task.id)
+
+
+class StepProgress:
+    """Progress of one step: to the bar at once, to the log now and then, metrics to whoever wants them."""
+
+    def __init__(self, display: Display, step: str, log_metrics: Callable[[Mapping[str, float], int], None] | None) -> None:
+        self.display, self.step, self.log_metrics = display, step, log_metrics
+        self._bar = None if display._bars.disable else display._bars.add_task(step, total=None, note="")
+        self._logged = time.monotonic()
+
+    def advance(self, done: float, total: float | None, unit: str, note: str = "") -> None:
+        """Show `done` of `total` units."""
+        of = f"{done:,.0f}/{total:,.0f}" if total else f"{done:,.0f}"
+        text = f"{of} {unit} {note}".rstrip()
+        if self._bar is not None:
+            self.display._bars.update(self._bar, completed=done, total=total, note=escape(printable(text)))
+        if time.monotonic() - self._logged > self.display.interval_seconds:
+            self._logged = time.monotonic()
+            log.info("%s: %s", self.step, text)
+
+    def log(self, metrics: Mapping[str, float], at: int) -> None:
+        """Pass metrics on, and show them."""
+        text = "  ".join(f"{name.rpartition('/')[2]} {value:.4g}" for name, value in metrics.items())
+        log.info("%s: %d: %s", self.step, at, text)
+        if self._bar is not None:
+            self.display._bars.update(self._bar, note=escape(f"epoch {at}  {text}"))
+        if self.log_metrics:
+            self.log_metrics(metrics, at)
+
+
+class _OneLine(logging.Filter):
+    """Drop what Prefect's engine prints of an error that is already told in one line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, RequestError) and record.levelno >= logging.WARNING
+
+
+@contextlib.contextmanager
+def quiet_prefect() -> Iterator[None]:
+    """Keep Prefect's own log lines off the terminal (its API still gets them), warnings apart; ours are shown from warning on."""
+    from prefect.logging.handlers import PrefectConsoleHandler
+
+    named = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict)]
+    handlers = {h for logger in [logging.root, *named] for h in logger.handlers if isinstance(h, PrefectConsoleHandler)}
+    keep = _OneLine()
+    for handler in handlers:
+        handler.addFilter(keep)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(keep)

@@ -1,0 +1,133 @@
+"""`textmill doctor`: is everything that a run needs in order, and when did each model last train well?"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.artifact import DamagedArtifact, Store
+from tasks.config import CHECKOUT
+from tasks.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tasks.config import Runtime
+
+LIBRARIES = ("prefect", "fastapi", "mlflow", "torch", "fasttext-community", "gensim", "numpy", "pandas", "pyarrow")
+LOW_DISK_GB = 2.0
+
+
+def diagnose(runtime: Runtime) -> list[dict[str, Any]]:
+    """Every check as {name, ok, detail}; a check that cannot be made has failed and says why."""
+    checks: dict[str, Callable[[], str]] = {
+        "versions": versions,
+        "fasttext": fasttext_predicts,
+        "prefect server app": prefect_app_imports,
+        "prefect server": lambda: prefect_server(runtime.data_root),
+        "mlflow store": lambda: mlflow_store(runtime),
+        "artifact store": lambda: artifact_store(runtime.data_root),
+        "disk": lambda: disk(runtime.data_root),
+        "last success": lambda: last_success(runtime.data_root),
+    }
+    return [_checked(name, check) for name, check in checks.items()]
+
+
+def _checked(name: str, check: Callable[[], str]) -> dict[str, Any]:
+    try:
+        return {"name": name, "ok": True, "detail": check()}
+    except Exception as error:  # noqa: BLE001 whatever is wrong is what doctor is asked for
+        return {"name": name, "ok": False, "detail": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
+
+
+def versions() -> str:
+    """Installed versions of what the pipeline stands on."""
+    found = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
+    return f"Python {sys.version.split()[0]}, " + ", ".join(found)
+
+
+def fasttext_predicts() -> str:
+    """FastText loads; the unmaintained build loads too but fails on NumPy 2, so its origin is checked."""
+    import fasttext
+
+    importlib.metadata.version("fasttext-community")
+    return f"fasttext-community from {Path(fasttext.__file__).parent}"
+
+
+def prefect_app_imports() -> str:
+    """The server's app can be imported: with a FastAPI that is too new it cannot."""
+    import prefect.server.api.server
+
+    return f"imports from {Path(prefect.server.api.server.__file__).parents[2]}"
+
+
+def prefect_server(data_root: Path) -> str:
+    """Which server a run would use, and whether it answers."""
+    from flows.server import Server, answers, configured_endpoint, read_endpoint
+
+    configured = configured_endpoint()
+    if configured:
+        if not answers(configured):
+            raise RequestError(f"{configured.url} does not answer; start it, or unset PREFECT_API_URL")
+        return f"{configured.url} answers"
+    endpoint = read_endpoint(Server(data_root).home)
+    if endpoint and answers(endpoint):
+        return f"{endpoint.url} answers"
+    return "none is running; each run starts its own (textmill up for one that stays)"
+
+
+def mlflow_store(runtime: Runtime) -> str:
+    """The tracking store can be opened."""
+    from tasks.tracking.home import tracking_home
+    from tasks.tracking.tracker import Tracker
+
+    home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
+    if home.database and not home.database.exists():
+        return f"{home.uri} is made by the first run"
+    names = Tracker.open(runtime.tracking_uri, runtime.data_root, CHECKOUT, None).registry.names()
+    return f"{home.uri} opens, {len(names)} registered models"
+
+
+def artifact_store(data_root: Path) -> str:
+    """Every artifact verifies, byte by byte."""
+    store = Store(data_root)
+    artifacts = [path for path in sorted(store.root.glob("[!.]*/*"))]
+    damaged = []
+    with store.reading():
+        for path in artifacts:
+            try:
+                store.verify(path.parent.name, path.name)
+            except DamagedArtifact as error:
+                damaged.append(str(error))
+    if damaged:
+        raise DamagedArtifact(f"{len(damaged)} of {len(artifacts)} damaged, first: {damaged[0]}; the next run sets it aside and rebuilds it")
+    return f"{len(artifacts)} artifacts in {store.root}, all verified"
+
+
+def disk(data_root: Path) -> str:
+    """There is room for a run."""
+    folder = next(path for path in (data_root, *data_root.parents) if path.exists())
+    free = shutil.disk_usage(folder).free / 1e9
+    if free < LOW_DISK_GB:
+        raise RequestError(f"only {free:.1f} GB free at {folder}; make room, or textmill gc")
+    return f"{free:.1f} GB free at {folder}"
+
+
+def last_success(data_root: Path) -> str:
+    """When each model last finished a run, and what failed since."""
+    finished: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    for path in (data_root / "runs").glob("*.json"):
+        record = json.loads(path.read_bytes())
+        latest = finished if record["status"] == "finished" else failed if record["status"] == "failed" else {}
+        latest[record["name"]] = max(record["started"], latest.get(record["name"], ""))
+    if not finished and not failed:
+        return "no run yet; make run trains on the embedded sample"
+    words = [f"{name} {when}" for name, when in sorted(finished.items())]
+    words += [f"{name} FAILED {when}" for name, when in sorted(failed.items()) if when > finished.get(name, "")]
+    return f"{', '.join(words)} (now {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())})"

@@ -1,0 +1,262 @@
+"""What happened in one run: told to MLflow as it goes, written to `data/runs/<id>.json`, returned at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from prefect.runtime import flow_run
+
+from tasks.config import PipelineConfig
+from tasks.errors import RequestError
+from tasks.evaluate.report import render_report
+from tasks.step import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from prefect.states import State
+
+    from flows.console import Display
+    from tasks.artifact import Artifact, Store
+    from tasks.register.registration import Registration
+    from tasks.tracking.tracker import Tracker
+
+
+@dataclass
+class Record:
+    """What happened in one run: to MLflow as it goes, to `data/runs/<id>.json` at the end, on a hit and on a miss alike."""
+
+    config: PipelineConfig
+    store: Store
+    tracker: Tracker
+    display: Display
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    skips: dict[str, str] = field(default_factory=dict)
+    registration: Registration | None = None
+    started: float = field(default_factory=time.time)
+
+    def __post_init__(self) -> None:
+        self.id = str(flow_run.get_id() or f"local-{os.getpid()}-{time.time_ns()}")
+        self.parameters = flatten(self.config.model_dump(mode="json"))
+        self.tracking = self.tracker.start_run(self.config.name, tags={"prefect.flow_run_id": self.id, "textmill.kind": "run"})
+        self.tracker.log_params(self.tracking, self.parameters)
+        self._children: dict[str, str] = {}
+        self._clock = time.monotonic()
+        workers = self.config.runtime.workers
+        self.run = Run(
+            self.store,
+            workers=len(os.sched_getaffinity(0)) if workers == "auto" else workers,
+            progress_for=lambda step: self.display.progress(step, lambda metrics, at: self._log_child(step, metrics, at)),
+            started=self._start_child,
+        )
+        self._write("running")
+
+    def note(self, state: State) -> State:
+        """Take down a finished step and hand its state on."""
+        artifact: Artifact = state.result()
+        cached = state.name == "Cached"
+        self.artifacts[artifact.step] = artifact
+        self._stage(artifact.step, cached, artifact.key, summary(artifact))
+        child = self._children.pop(artifact.step, None)
+        if child:
+            self.tracker.log_metrics(child, numbers(artifact.report))
+            self.tracker.set_tags(child, {"textmill.key": artifact.key, "textmill.digest": artifact.digest})
+            self.tracker.finish(child, "FINISHED")
+        self.tracker.set_tags(self.tracking, {f"textmill.{artifact.step}.key": artifact.key, f"textmill.{artifact.step}.cached": str(cached)})
+        return state
+
+    def skipped(self, step: str, reason: str) -> None:
+        """Take down a step that this run has no use for."""
+        self.skips[step] = reason
+        self.display.say(f"{step:<10} skipped           {reason}")
+
+    def registered(self, state: State) -> None:
+        """Take down the last step."""
+        made: Registration = state.result()
+        self.registration = made
+        text = f"{made.name} version {made.version}: {made.decision}, {made.reason}"
+        self._stage("register", state.name == "Cached", self.artifacts["package"].key, text)
+        if child := self._children.pop("register", None):
+            self.tracker.set_tags(child, {"textmill.decision": made.decision, "textmill.reason": made.reason})
+            self.tracker.finish(child, "FINISHED")
+
+    def finished(self) -> dict[str, Any]:
+        """Log what must be logged, write the report of this run, and return the result."""
+        assert self.registration is not None
+        evaluation, test = self.artifacts["evaluate"], self.artifacts["evaluate"].report
+        report = self.folder / "report.html"
+        render_report(self.store.folder(evaluation), self.context(), report)
+        baseline = self.artifacts["yardstick"].report if "yardstick" in self.artifacts else None
+        result = {
+            "accuracy": test["accuracy"],
+            "macro_f1": test["macro_f1"],
+            "test_rows": test["test_rows"],
+            "intervals": test["intervals"],
+            "yardstick": baseline and {"accuracy": baseline["accuracy"], "macro_f1": baseline["macro_f1"]},
+            "model": {"name": self.registration.name, "version": self.registration.version, "alias": self.registration.alias},
+            "decision": self.registration.decision,
+            "reason": self.registration.reason,
+            "mlflow_run_id": self.tracking,
+            "flow_run_id": self.id,
+            "seconds": round(time.time() - self.started, 2),
+            "stages": self.stages,
+            "coverage": self.artifacts["align"].report["coverage"] if "align" in self.artifacts else None,
+            "equation": equation(self.artifacts["prepare"].report),
+            "report": str(report),
+        }
+        self._log_parent(result, report)
+        self._write("finished", result)
+        return result
+
+    def failed(self, error: BaseException) -> None:
+        """Close what is open and write down that, and why, the run failed."""
+        reason = str(error) if isinstance(error, RequestError) else f"{type(error).__name__}: {error}"
+        status = "KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED"
+        for child in self._children.values():
+            self.tracker.finish(child, status)
+        self.tracker.set_tags(self.tracking, {"textmill.error": reason[:1000]})
+        self.tracker.finish(self.tracking, status)
+        self._write("failed", {"error": reason})
+
+    @property
+    def folder(self) -> Path:
+        """Where this run's report and record stand."""
+        return self.store.data_root / "runs" / self.id
+
+    def context(self) -> dict[str, Any]:
+        """What the report tells about the run beyond its metrics; see tasks.evaluate.report.Context."""
+        data = self.artifacts["prepare"].report
+        made = self.registration
+        return {
+            "name": self.config.name,
+            "run_id": self.id,
+            "created": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+            "command": command(self.config),
+            "seconds": time.time() - self.started,
+            "steps": [{"name": step, "note": self.notes[step]} | stage for step, stage in self.stages.items()],
+            "skipped": self.skips,
+            "data": {name: data[name] for name in ("found", "kept", "duplicates", "quarantined")},
+            "splits": data["splits"],
+            "dropped": {reason: count for reason, count in data["dropped"].items() if count},
+            "coverage": coverage(self.artifacts.get("align")),
+            "model": made and {
+                "name": made.name,
+                "version": str(made.version),
+                "alias": made.alias or "",
+                "decision": made.decision,
+                "reason": made.reason,
+            },
+            "config": self.config.model_dump(mode="json", exclude={"runtime"}),
+        }
+
+    def _stage(self, step: str, cached: bool, key: str, text: str) -> None:
+        now = time.monotonic()
+        seconds, self._clock = now - self._clock, now
+        self.notes[step] = text
+        self.stages[step] = {"seconds": round(seconds, 2), "cached": cached, "key": key}
+        self.display.finished(step, cached=cached, seconds=seconds, summary=text)
+
+    def _start_child(self, step: str) -> None:
+        tags = {"prefect.flow_run_id": self.id, "textmill.kind": "step", "textmill.step": step}
+        self._children[step] = self.tracker.start_run(step, tags=tags, parent_run_id=self.tracking)
+
+    def _log_child(self, step: str, metrics: Mapping[str, float], at: int) -> None:
+        if step in self._children:
+            self.tracker.log_metrics(self._children[step], dict(metrics), step=at)
+
+    def _log_parent(self, result: Mapping[str, Any], report: Path) -> None:
+        evaluation = self.artifacts["evaluate"]
+        metrics = {f"{step}/seconds": float(stage["seconds"]) for step, stage in self.stages.items()}
+        metrics |= {f"test/{name}": float(evaluation.report[name]) for name in ("accuracy", "macro_f1", "ece")}
+        if result["coverage"] is not None:
+            metrics["align/coverage"] = float(result["coverage"])
+        self.tracker.log_metrics(self.tracking, metrics)
+        corpus = self.artifacts["ingest"]
+        source = self.config.ingest.path or self.config.ingest.archive
+        self.tracker.log_dataset(self.tracking, name=self.config.name, source=str(source or "imdb"), digest=corpus.digest[:16])
+        self.tracker.log_artifacts(self.tracking, report)
+        self.tracker.log_artifacts(self.tracking, self.store.folder(evaluation), "evaluate")
+        self.tracker.set_tags(self.tracking, {"textmill.decision": str(result["decision"]), "textmill.version": str(result["model"]["version"])})
+        self.tracker.finish(self.tracking, "FINISHED")
+
+    def _write(self, status: str, result: Mapping[str, Any] | None = None) -> None:
+        path = self.store.data_root / "runs" / f"{self.id}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written = {
+            "id": self.id,
+            "pid": os.getpid(),
+            "name": self.config.name,
+            "status": status,
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
+            "mlflow_run_id": self.tracking,
+            "config": self.config.model_dump(mode="json"),
+            "keys": {step: artifact.key for step, artifact in self.artifacts.items()},
+            "result": result,
+        }
+        partial = path.with_suffix(".tmp")
+        partial.write_text(json.dumps(written, indent=1))
+        os.replace(partial, path)
+
+
+def summary(artifact: Artifact) -> str:
+    """What one step did, in the words that its line on the screen has room for."""
+    report = artifact.report
+    match artifact.step:
+        case "ingest":
+            return equation(report)
+        case "prepare":
+            splits = ", ".join(f"{count:,} {split}" for split, count in report["splits"].items())
+            return f"{equation(report)}; {splits}"
+        case "align":
+            return f"{report['vocabulary']:,} words, coverage {report['coverage']:.1%} of tokens"
+        case "finetune":
+            return f"valid accuracy {report['valid_accuracy']:.4f}"
+        case "evaluate" | "yardstick":
+            return f"test accuracy {report['accuracy']:.4f}, macro-F1 {report['macro_f1']:.4f}"
+        case _:
+            return ""
+
+
+def equation(report: Mapping[str, Any]) -> str:
+    """The promise that no record disappears, with its numbers."""
+    return "found {found:,} = kept {kept:,} + duplicates {duplicates:,} + quarantined {quarantined:,}".format(**report)
+
+
+def numbers(report: Mapping[str, Any]) -> dict[str, float]:
+    """The plain numbers of a report, for MLflow."""
+    return {name: float(value) for name, value in report.items() if isinstance(value, int | float) and not isinstance(value, bool)}
+
+
+def coverage(aligned: Artifact | None) -> dict[str, float]:
+    """Align's figures in the report's words."""
+    if aligned is None:
+        return {}
+    names = {"coverage": "tokens", "coverage_types": "types", "vocabulary": "vocabulary", "missing": "missing"}
+    return {to: float(aligned.report[name]) for name, to in names.items()}
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested sections as `section.field`."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
+
+
+def command(config: PipelineConfig) -> str:
+    """The command line that gives the same configuration, quoted for a shell."""
+    default = flatten(PipelineConfig().model_dump(mode="json"))
+    words = ["textmill", "train"]
+    for name, value in flatten(config.model_dump(mode="json")).items():
+        if value != default[name] and value is not None:
+            shown = ",".join(map(str, value)) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
+            words += [f"--{name.replace('_', '-')}", shown]
+    return shlex.join(words)

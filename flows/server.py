@@ -1,0 +1,257 @@
+"""A Prefect server that the runs of one data root share, and that leaves with the last of them.
+
+Every run holds a shared lock on `<data root>/prefect/users.lock`. The first one starts the server; the server exits once it can
+take that lock for itself, which means that nobody is left, however they left (a killed run holds no lock). So concurrent runs
+write to one database through one server, a fresh home is migrated once, and nothing stays behind.
+
+This module is imported before Prefect, since Prefect reads its environment at import.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.1
+LEAVE_SECONDS = 0.5  # how often the server looks whether anybody is left
+
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",  # else a "database is locked" traceback at start
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",  # a lost server is an error, never a second server on the same database
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks,flows",  # the pure modules' log lines reach the UI
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    "PREFECT_CLIENT_MAX_RETRIES": "3",  # bounds how long a run waits for a server that is gone for good
+    "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",  # the store is the only cache
+    "PREFECT_CLI_PROMPT": "false",
+}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a Prefect API answers, and the `user:password` it wants, if any."""
+
+    url: str
+    auth: str | None = None
+
+
+class Server:
+    """The shared server of one data root; use as a context manager around everything that talks to Prefect."""
+
+    def __init__(self, data_root: Path, *, timeout: float = 60.0) -> None:
+        self.home = Path(os.environ.get("PREFECT_HOME", data_root / "prefect"))
+        self.timeout = timeout
+        self._users: int | None = None
+
+    def __enter__(self) -> Endpoint:
+        configured = configured_endpoint()
+        if configured:
+            if not answers(configured):
+                raise RequestError(f"the Prefect server at {configured.url} does not answer; start it, or unset PREFECT_API_URL")
+            _export(configured)
+            return configured
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._users = os.open(self.home / "users.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._users, fcntl.LOCK_SH)
+        os.environ.setdefault("PREFECT_HOME", str(self.home))
+        with locked(self.home / "start.lock"):
+            endpoint = read_endpoint(self.home)
+            if endpoint is None or not answers(endpoint):
+                endpoint = start(self.home, timeout=self.timeout)
+        _export(endpoint)
+        return endpoint
+
+    def __exit__(self, *exc_info: object) -> None:
+        _drain()
+        if self._users is not None:
+            os.close(self._users)
+
+
+def configured_endpoint() -> Endpoint | None:
+    """The server that the user chose: PREFECT_API_URL in the environment, or in the active profile of ~/.prefect."""
+    if url := os.environ.get("PREFECT_API_URL"):
+        return Endpoint(url, os.environ.get("PREFECT_API_AUTH_STRING"))
+    if "PREFECT_HOME" in os.environ:
+        return None
+    with contextlib.suppress(OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, AttributeError):
+        profiles = tomllib.loads((Path.home() / ".prefect" / "profiles.toml").read_text(encoding="utf-8"))
+        profile = profiles["profiles"][os.environ.get("PREFECT_PROFILE", profiles["active"])]
+        if url := profile.get("PREFECT_API_URL"):
+            return Endpoint(str(url), profile.get("PREFECT_API_AUTH_STRING"))
+    return None
+
+
+def read_endpoint(home: Path) -> Endpoint | None:
+    """The endpoint that a running server has written down, if any."""
+    try:
+        written = json.loads((home / "server.json").read_text())
+        return Endpoint(written["url"], written["auth"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def answers(endpoint: Endpoint, *, timeout: float = 2.0) -> bool:
+    """Whether a Prefect API answers there and lets us in."""
+    import base64
+
+    request = urllib.request.Request(f"{endpoint.url.rstrip('/')}/admin/version")  # noqa: S310 the user's own server
+    if endpoint.auth:
+        request.add_header("Authorization", f"Basic {base64.b64encode(endpoint.auth.encode()).decode()}")
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def start(home: Path, *, timeout: float, port: int | None = None, stay: bool = False) -> Endpoint:
+    """Start a server on 127.0.0.1 and wait until it answers; the caller holds the start lock and a user's lock.
+
+    With `stay` it has the UI, and runs until it is stopped instead of leaving with the last run.
+    """
+    port = port or free_port()
+    endpoint = Endpoint(f"http://127.0.0.1:{port}/api", f"textmill:{password(home)}")
+    environment = os.environ | QUIET | {
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_API_AUTH_STRING": endpoint.auth or "",
+        "PREFECT_API_AUTH_STRING": endpoint.auth or "",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port}",
+        "PREFECT_SERVER_UI_ENABLED": "true" if stay else "false",
+        "PREFECT_UI_API_URL": endpoint.url,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]).rstrip(":"),
+    }
+    environment.pop("PREFECT_API_URL", None)
+    log_file = home / "server.log"
+    with _private(log_file) as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flows.server", str(home), str(port), "stay" if stay else "leave"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the run; the server leaves by itself
+        )
+    deadline = time.monotonic() + timeout
+    while not answers(endpoint, timeout=1.0):
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            what = f"exited with {process.returncode}" if process.returncode is not None else f"did not answer in {timeout:.0f} s"
+            raise RequestError(f"the Prefect server {what}; see {log_file}, run `textmill doctor`, or raise --runtime.server-timeout")
+        time.sleep(POLL_SECONDS)
+    # Popen's destructor would warn about a child that is meant to outlive it.
+    process.returncode = 0
+    with _private(home / "server.json") as file:
+        file.write(json.dumps({"url": endpoint.url, "auth": endpoint.auth, "pid": process.pid, "stays": stay}))
+    return endpoint
+
+
+def password(home: Path) -> str:
+    """The server's password, made once and readable by its owner only."""
+    path = home / "password"
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        word = secrets.token_urlsafe(24)
+        with _private(path) as file:
+            file.write(word)
+        return word
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _export(endpoint: Endpoint) -> None:
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    os.environ["PREFECT_API_URL"] = endpoint.url
+    if endpoint.auth:
+        os.environ["PREFECT_API_AUTH_STRING"] = endpoint.auth
+
+
+def _drain() -> None:
+    """Let Prefect's background threads deliver their last events and log lines before the server may leave."""
+    if "prefect" not in sys.modules:
+        return
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    for worker in (EventsWorker, APILogWorker):
+        worker.drain_all(timeout=5)
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a file's lock; BlockingIOError if it is taken and we shall not wait."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _private(path: Path):  # type: ignore[no-untyped-def] # a text file open for writing
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")  # noqa: SIM115, PTH123
+
+
+def serve(home: Path, port: int, *, stay: bool) -> None:
+    """Run the server in this process: until it is stopped, or until no user is left."""
+    os.umask(0o077)  # the database holds parameters and logs
+    import uvicorn
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            "prefect.server.api.server:create_app",
+            factory=True,
+            host="127.0.0.1",
+            port=port,
+            log_level="warning",
+            lifespan="on",
+            timeout_graceful_shutdown=3,
+        )
+    )
+    users = os.open(home / "users.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def leave_when_alone() -> None:
+        while True:
+            time.sleep(LEAVE_SECONDS)
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+        # The lock is kept until this process is gone: a new run waits for it, then starts a server of its own.
+        server.should_exit = True
+        threading.Timer(8.0, os._exit, (0,)).start()
+
+    if not stay:
+        threading.Thread(target=leave_when_alone, daemon=True).start()
+    server.run()
+    os._exit(0)  # lingering threads of the server must not hold the lock
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), int(sys.argv[2]), stay=sys.argv[3] == "stay")

@@ -1,0 +1,193 @@
+"""`textmill up` and `textmill down`: the Prefect server with its UI, one worker, and the MLflow server, all on 127.0.0.1."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.server import Server, answers, locked, read_endpoint, start
+from tasks.config import CHECKOUT
+from tasks.errors import RequestError
+
+if TYPE_CHECKING:
+    from tasks.config import Runtime
+
+WORK_POOL = "textmill"
+STOP_SECONDS = 10.0
+
+
+def start_all(runtime: Runtime, *, prefect_port: int, mlflow_port: int) -> dict[str, str]:
+    """Start what is not running yet and say where it answers; a port that is taken is a RequestError."""
+    home = Server(runtime.data_root).home
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    record = Record(runtime.data_root / "services.json")
+    endpoint = read_endpoint(home)
+    if not (record.running("prefect") and endpoint and answers(endpoint)):
+        _refuse_taken(prefect_port, "--port")
+        with locked(home / "start.lock"):
+            try:
+                with locked(home / "users.lock", wait=False):
+                    pass  # nobody uses a server of its own that would share the database with this one
+            except BlockingIOError:
+                raise RequestError("a run is in progress on a server of its own; textmill up again when it has ended") from None
+            endpoint = start(home, timeout=runtime.server_timeout, port=prefect_port, stay=True)
+        record.add("prefect", json.loads((home / "server.json").read_text())["pid"])
+    if not record.running("mlflow"):
+        _refuse_taken(mlflow_port, "--mlflow-port")
+        record.add("mlflow", _start_mlflow(runtime, mlflow_port))
+    if not record.running("worker"):
+        with Server(runtime.data_root, timeout=runtime.server_timeout):
+            _deploy_train()
+            record.add("worker", _spawn(runtime.data_root, "worker", _python("prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process")))
+    ui = endpoint.url.removesuffix("/api")
+    return {
+        "prefect_ui": ui,
+        "prefect_login": f"textmill:PASSWORD, the password is in {home / 'password'}",
+        "mlflow_ui": f"http://127.0.0.1:{mlflow_port}",
+        "logs": str(runtime.data_root / "logs"),
+        "stop": "textmill down",
+    }
+
+
+def stop_all(runtime: Runtime) -> dict[str, str]:
+    """Stop the processes that `start_all` started, and only those."""
+    record = Record(runtime.data_root / "services.json")
+    return {name: "stopped" if record.stop(name) else "was not running" for name in ("worker", "mlflow", "prefect")}
+
+
+class Record:
+    """The processes that were started, by id and start time, so that a reused id is never taken for one of ours."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, name: str, pid: int) -> None:
+        """Remember a process."""
+        written = self._read() | {name: {"pid": pid, "started": _start_time(pid)}}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_suffix(".tmp")
+        partial.write_text(json.dumps(written))
+        os.replace(partial, self.path)
+
+    def running(self, name: str) -> int | None:
+        """The id of the process, if it still runs."""
+        entry = self._read().get(name)
+        alive = entry and entry["started"] is not None and _start_time(entry["pid"]) == entry["started"]
+        return int(entry["pid"]) if entry and alive else None
+
+    def stop(self, name: str) -> bool:
+        """End the process group: politely, then for good."""
+        pid = self.running(name)
+        if pid is None:
+            return False
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            os.killpg(pid, sign)
+            deadline = time.monotonic() + STOP_SECONDS
+            while self.running(name) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            if not self.running(name):
+                break
+        return True
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            return dict(json.loads(self.path.read_text()))
+        except (FileNotFoundError, ValueError):
+            return {}
+
+
+def _start_time(pid: int) -> str | None:
+    """Clock ticks since boot at which a process started; None if it is gone or a zombie."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if after_name[0] in "ZX" else after_name[19]
+
+
+def _start_mlflow(runtime: Runtime, port: int) -> int:
+    from tasks.tracking.client import open_client
+    from tasks.tracking.home import tracking_home
+
+    home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
+    if home.is_server:
+        raise RequestError(f"tracking goes to {home.uri}, which is a server already; unset MLFLOW_TRACKING_URI to have one started")
+    open_client(home)  # makes the database, under a lock, if it is not there yet
+    arguments = ["server", "--backend-store-uri", home.uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    pid = _spawn(runtime.data_root, "mlflow", _python("mlflow", *arguments))
+    deadline = time.monotonic() + runtime.server_timeout
+    while not _healthy(f"http://127.0.0.1:{port}/health"):
+        if _start_time(pid) is None or time.monotonic() > deadline:
+            raise RequestError(f"the MLflow server did not start; see {runtime.data_root / 'logs' / 'mlflow.log'}")
+        time.sleep(0.2)
+    return pid
+
+
+def _deploy_train() -> None:
+    """Make the train flow startable from the UI and the API: the same flow that the command runs."""
+    import asyncio
+    import warnings
+
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists
+    from prefect.flows import Flow
+
+    async def make_pool() -> None:
+        async with get_client() as client:
+            try:
+                await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
+            except ObjectAlreadyExists:
+                return
+
+    asyncio.run(make_pool())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Prefect's advice on images and sources of remote pools
+        flow = Flow.from_source(source=str(CHECKOUT), entrypoint="flows/train.py:train")
+        flow.deploy(name="train", work_pool_name=WORK_POOL, print_next_steps=False, ignore_warnings=True)
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def _spawn(data_root: Path, name: str, command: list[str]) -> int:
+    logs = data_root / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    # `mlflow server` looks for uvicorn on PATH; ours is beside the interpreter.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = os.environ | {"PATH": path, "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
+    with (logs / f"{name}.log").open("ab") as output:
+        process = subprocess.Popen(
+            command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    pid = process.pid
+    process.returncode = 0  # meant to outlive us; without this, Popen warns at our exit
+    return pid
+
+
+def _healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 our own server
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _refuse_taken(port: int, flag: str) -> None:
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise RequestError(f"port {port} is taken ({error.strerror}); choose another with {flag}") from None

@@ -1,0 +1,232 @@
+"""The one place that reads arguments, environment and TOML, and turns them into a configuration.
+
+Precedence: command line > environment (`TEXTMILL_SECTION__FIELD`) > preset or file > defaults. Paths of the command line and the
+environment are relative to the current folder, paths of a file to the folder that the file stands in, paths of a preset to
+the checkout; all of them are absolute from here on.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+import types
+import typing
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    CliApp,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from tasks.config import CHECKOUT, NAME, PipelineConfig, RegisterConfig
+from tasks.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PRESETS = Path(__file__).with_name("presets")
+PREFIX = "TEXTMILL_"
+NOT_KNOBS = frozenset({"TEXTMILL_CRASH_AT"})  # a seam of the fault tests
+DEFAULT_PRESET = "sample"
+
+
+def resolve(arguments: list[str], *, preset: str | None = None, file: Path | None = None) -> PipelineConfig:
+    """Make the one configuration of a run; RequestError says in one line what is wrong with it."""
+    if preset and file:
+        raise RequestError(f"--preset {preset} and --config {file} were both given; choose one")
+    _refuse_unknown_environment(PipelineConfig)
+    if not preset and not file and not _names_a_corpus(arguments):
+        preset = DEFAULT_PRESET
+    if preset:
+        written, base = load_preset(preset), CHECKOUT
+    elif file:
+        written, base = _read_toml(file), file.resolve().parent
+    else:
+        written, base = {}, CHECKOUT
+    written = _absolute(PipelineConfig, written, base)
+    settings = _settings(written, arguments)
+    config = PipelineConfig.model_validate(settings.model_dump(include=set(PipelineConfig.model_fields)))
+    config = PipelineConfig.model_validate(_absolute(PipelineConfig, config.model_dump(), Path.cwd()))
+    if "name" not in settings.model_fields_set:
+        config = config.model_copy(update={"name": preset or default_name(config)})
+    return config
+
+
+def preset_names() -> list[str]:
+    """The presets that ship with textmill."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def load_preset(name: str) -> dict[str, Any]:
+    """Read a preset by name."""
+    if name not in preset_names():
+        raise RequestError(f"unknown preset {name!r}; choose from {', '.join(preset_names())}{_did_you_mean(name, preset_names())}")
+    return _read_toml(PRESETS / f"{name}.toml")
+
+
+def default_name(config: PipelineConfig) -> str:
+    """A model name from the corpus' path: its stem, with what a name cannot hold replaced by dashes."""
+    corpus = config.ingest.path or config.ingest.archive
+    stem = corpus.name.split(".")[0] if corpus else "imdb"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:100]
+    return name if NAME.fullmatch(name) else "textmill"
+
+
+def knobs(model: type[BaseModel] = PipelineConfig, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """Every knob as (flag, type, default, description), in the order of the sections."""
+    for name, field in model.model_fields.items():
+        flag = f"{prefix}{name.replace('_', '-')}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from knobs(field.annotation, f"{flag}.")
+        else:
+            yield f"--{flag}", _type_name(field.annotation), _shown(field.default), field.description or ""
+
+
+def _settings(written: Mapping[str, Any], arguments: list[str]) -> BaseSettings:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message='Field name "register"', category=UserWarning)  # as in tasks/config.py
+
+        class Settings(BaseSettings, PipelineConfig):
+            """The doors: command line, environment and file around the same model."""
+
+            model_config = SettingsConfigDict(
+                env_prefix=PREFIX,
+                env_nested_delimiter="__",
+                cli_kebab_case=True,
+                cli_avoid_json=True,
+                cli_exit_on_error=False,
+                extra="forbid",
+                frozen=True,
+            )
+            register: RegisterConfig = RegisterConfig()
+
+            @classmethod
+            def settings_customise_sources(
+                cls,
+                settings_cls: type[BaseSettings],
+                init_settings: PydanticBaseSettingsSource,
+                env_settings: PydanticBaseSettingsSource,
+                dotenv_settings: PydanticBaseSettingsSource,
+                file_secret_settings: PydanticBaseSettingsSource,
+            ) -> tuple[PydanticBaseSettingsSource, ...]:
+                return init_settings, env_settings, InitSettingsSource(settings_cls, dict(written))
+
+    try:
+        return CliApp.run(Settings, cli_args=arguments)
+    except SettingsError as error:
+        raise RequestError(_explain_arguments(str(error))) from None
+    except ValidationError as error:
+        raise RequestError(_explain_values(error)) from None
+
+
+def _explain_arguments(message: str) -> str:
+    message = message.removeprefix("error parsing CLI: ").replace("\n", " ")
+    unknown = re.search(r"unrecognized arguments: (\S+)", message)
+    if unknown:
+        flags = [flag for flag, *_ in knobs()]
+        word = unknown[1].split("=")[0]
+        return f"unknown option {word}{_did_you_mean(word, flags)}; textmill train --help lists them all"
+    return f"{message}; textmill train --help lists every option"
+
+
+def _explain_values(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"] if isinstance(part, str) and part.isidentifier())
+    flag = "--" + place.replace("_", "-")
+    if first["type"] == "extra_forbidden":
+        sections = [flag.removeprefix("--") for flag, *_ in knobs()]
+        return f"unknown knob {place}{_did_you_mean(place.replace('_', '-'), sections)}; textmill train --help lists them all"
+    reason = first["msg"].removeprefix("Value error, ")
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    value = "" if isinstance(first["input"], dict) else f" {first['input']!r}"
+    return f"{flag}{value}: {reason}{more}".replace("\n", " ")
+
+
+def _did_you_mean(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _names_a_corpus(arguments: list[str]) -> bool:
+    given = any(argument.startswith("--ingest.") for argument in arguments)
+    return given or any(name.upper().startswith(f"{PREFIX}INGEST__") for name in os.environ)
+
+
+def _refuse_unknown_environment(model: type[BaseModel]) -> None:
+    known = {f"{PREFIX}{flag[2:].replace('-', '_').replace('.', '__')}".upper() for flag, *_ in knobs(model)}
+    sections = {f"{PREFIX}{name}".upper() for name in model.model_fields}
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper() not in known | sections | NOT_KNOBS:
+            raise RequestError(f"unknown environment variable {name}{_did_you_mean(name.upper(), sorted(known))}; unset or correct it")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RequestError(f"no configuration file {path}; give one that exists, or --preset NAME") from None
+    except OSError as error:
+        raise RequestError(f"{path} cannot be read ({error.strerror}); give a readable TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestError(f"{path} is not TOML ({error}); correct it") from None
+
+
+def _absolute(model: type[BaseModel], values: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """The same values with every path made absolute; words that a field also takes (`english`) stay words."""
+    out = dict(values)
+    for name, field in model.model_fields.items():
+        value = out.get(name)
+        if isinstance(value, dict) and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            out[name] = _absolute(field.annotation, value, base)
+        elif isinstance(value, str | Path) and _takes(field.annotation, Path) and value not in _literals(field.annotation):
+            out[name] = Path(os.path.abspath(base / Path(value).expanduser()))
+    return out
+
+
+def _parts(annotation: Any) -> list[Any]:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return [part for inner in typing.get_args(annotation) for part in _parts(inner)]
+    return [annotation]
+
+
+def _takes(annotation: Any, kind: type) -> bool:
+    return kind in _parts(annotation)
+
+
+def _literals(annotation: Any) -> set[Any]:
+    return {word for part in _parts(annotation) if typing.get_origin(part) is typing.Literal for word in typing.get_args(part)}
+
+
+def _type_name(annotation: Any) -> str:
+    names = []
+    for part in _parts(annotation):
+        if typing.get_origin(part) is typing.Annotated:
+            part = typing.get_args(part)[0]
+        if typing.get_origin(part) is typing.Literal:
+            names.extend(str(word) for word in typing.get_args(part))
+        elif typing.get_origin(part) is tuple:
+            names.append("list")
+        elif part is not types.NoneType:
+            names.append({"Path": "path", "str": "text", "int": "integer", "float": "number", "bool": "true|false"}.get(part.__name__, part.__name__))
+    return "|".join(names)
+
+
+def _shown(default: Any) -> str:
+    if default is None:
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, tuple):
+        return ",".join(str(item) for item in default)
+    if isinstance(default, Path):
+        return str(default.relative_to(CHECKOUT)) if default.is_relative_to(CHECKOUT) else str(default)
+    return str(default)

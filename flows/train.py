@@ -1,0 +1,90 @@
+"""The training flow: ingest -> prepare -> pretrain -> align -> finetune -> evaluate -> package -> register."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow
+from prefect.states import Completed, State
+
+from flows.console import Display
+from flows.record import Record
+from tasks.align.task import align
+from tasks.artifact import Store
+from tasks.config import CHECKOUT, PackageConfig, PipelineConfig
+from tasks.evaluate.task import evaluate, yardstick
+from tasks.finetune.task import finetune
+from tasks.ingest.task import ingest
+from tasks.prepare.task import prepare
+from tasks.pretrain.task import pretrain
+from tasks.register.task import package, register
+from tasks.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+    from tasks.artifact import Artifact
+
+
+@flow(name="train", flow_run_name="{config.name}", persist_result=False, validate_parameters=True)
+def train(config: PipelineConfig) -> dict[str, Any]:
+    """Train, evaluate and register a classifier; every step is cached by what goes into it.
+
+    Returns what `textmill train --json` prints.
+    """
+    store = Store(config.runtime.data_root)
+    tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, config.name)
+    with store.reading(), Display(interval_seconds=config.runtime.log_interval) as display:
+        record = Record(config, store, tracker, display)
+        try:
+            run_steps(record)
+        except BaseException as error:
+            record.failed(error)
+            raise
+        return record.finished()
+
+
+def run_steps(record: Record) -> None:
+    """Chain the steps of one run; each call returns at once when the store has what it would build."""
+    config, run, note = record.config, record.run, record.note
+    corpus = note(ingest(run, config.ingest))
+    prepared = note(prepare(run, config.prepare, corpus=corpus))
+    dataset, holdout = part(prepared, "dataset"), part(prepared, "holdout")
+    aligned = None
+    if config.finetune.needs_vectors:
+        vectors = None
+        if config.align.vectors:
+            record.skipped("pretrain", "align.vectors gives vectors trained elsewhere")
+        elif config.pretrain.enabled:
+            vectors = note(pretrain(run, config.pretrain, dataset=dataset))
+        else:
+            record.skipped("pretrain", "switched off; embeddings start at random")
+        aligned = note(align(run, config.align, dataset=dataset, vectors=vectors))
+    else:
+        for step in ("pretrain", "align"):
+            record.skipped(step, f"model {config.finetune.model} reads no word vectors")
+    model = note(finetune(run, config.finetune, dataset=dataset, aligned=aligned))
+    baseline = None
+    if config.evaluate.yardstick:
+        baseline = note(yardstick(run, config.evaluate, dataset=dataset, holdout=holdout))
+    else:
+        record.skipped("yardstick", "switched off by evaluate.yardstick")
+    evaluation = note(evaluate(run, config.evaluate, model=model, dataset=dataset, holdout=holdout, yardstick=baseline))
+    packaged = note(package(run, PackageConfig(), model=model, dataset=dataset))
+    registered = register(
+        run,
+        config.register,
+        name=config.name,
+        tracker=record.tracker,
+        package=packaged,
+        evaluation=evaluation,
+        corpus=corpus,
+        holdout=holdout,
+        run_id=record.tracking,
+        tags={"prefect.flow_run_id": record.id},
+    )
+    record.registered(registered)
+
+
+def part(state: State, name: str) -> State:
+    """One sub-folder of an artifact, still joined to the task run that made it, so that the UI draws the edge."""
+    artifact: Artifact = state.result()
+    return Completed(name=state.name, data=artifact.narrow(name), state_details=state.state_details)

@@ -1,0 +1,126 @@
+"""The three doors of the configuration, their precedence, and the one line said when something is wrong."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from flows.settings import PRESETS, knobs, preset_names, resolve
+from tasks.config import CHECKOUT, FinetuneConfig, PipelineConfig
+from tasks.errors import RequestError
+
+
+def test_without_a_word_the_sample_is_trained() -> None:
+    config = resolve([])
+    assert config.name == "sample"
+    assert config.ingest.path == CHECKOUT / "data" / "sample"
+
+
+def test_a_corpus_alone_takes_the_defaults_and_its_own_name(tmp_path: Path) -> None:
+    config = resolve(["--ingest.path", str(tmp_path / "My reviews.csv")])
+    assert config.name == "My-reviews"
+    assert config.finetune == FinetuneConfig()
+
+
+def test_command_line_beats_environment_beats_file_beats_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('name = "file"\n[finetune]\nepochs = 2\ndropout = 0.2\nbatch_size = 8\n[ingest]\npath = "corpus"\n')
+    monkeypatch.setenv("TEXTMILL_FINETUNE__DROPOUT", "0.3")
+    monkeypatch.setenv("TEXTMILL_FINETUNE__BATCH_SIZE", "16")
+    config = resolve(["--finetune.batch-size", "32"], file=file)
+    assert (config.finetune.epochs, config.finetune.dropout, config.finetune.batch_size) == (2, 0.3, 32)
+    assert config.name == "file"
+    assert config.ingest.path == tmp_path / "corpus"
+
+
+def test_values_keep_their_commas_spaces_and_brackets(tmp_path: Path) -> None:
+    arguments = ["--ingest.path", str(tmp_path / "a,b [1].csv"), "--ingest.delimiter", ",", "--ingest.label", "null"]
+    config = resolve(arguments)
+    assert config.ingest.path == tmp_path / "a,b [1].csv"
+    assert (config.ingest.delimiter, config.ingest.label) == (",", "null")
+
+
+def test_words_and_paths_share_the_stop_word_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert resolve(["--prepare.stop-words", "english"]).prepare.stop_words == "english"
+    assert resolve(["--prepare.stop-words", "mine.txt"]).prepare.stop_words == tmp_path / "mine.txt"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--finetune.epoch", "3"], ["--finetune.epoch", "did you mean --finetune.epochs"]),
+        (["--finetune.epochs", "0"], ["--finetune.epochs '0'", "greater than or equal to 1"]),
+        (["--finetune.epochs"], ["--finetune.epochs", "expected one argument"]),
+        (["--finetune.model", "bag+cnnn"], ["unknown model 'cnnn'", "bilstm"]),
+        (["--finetune.model", "bag+fasttext"], ["cannot be part of a sum"]),
+        (["--pretrain.minn", "7"], ["minn 7 is larger than maxn 6"]),
+        (["--ingest.encoding", "utf-9"], ["unknown encoding 'utf-9'", "latin-1"]),
+        (["--name", "a/b"], ["no model name"]),
+        (["surplus"], ["surplus"]),
+    ],
+)
+def test_a_wrong_option_is_named_with_its_remedy(arguments: list[str], words: list[str]) -> None:
+    with pytest.raises(RequestError) as error:
+        resolve(arguments)
+    for word in words:
+        assert word in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name = ", "is not TOML"),
+        ("[finetune]\nepoch = 3\n", "unknown knob finetune.epoch; did you mean finetune.epochs"),
+        ("[finetune]\nepochs = 'many'\n", "--finetune.epochs 'many'"),
+    ],
+)
+def test_a_wrong_file_is_named(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text(text)
+    with pytest.raises(RequestError) as error:
+        resolve([], file=file)
+    assert words in str(error.value)
+
+
+def test_unknown_preset_missing_file_and_both_at_once(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="unknown preset 'imbd'.*did you mean imdb"):
+        resolve([], preset="imbd")
+    with pytest.raises(RequestError, match="no configuration file"):
+        resolve([], file=tmp_path / "absent.toml")
+    with pytest.raises(RequestError, match="choose one"):
+        resolve([], preset="imdb", file=tmp_path / "x.toml")
+
+
+def test_an_unknown_environment_name_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTMILL_FINETUNE__EPOCH", "3")
+    with pytest.raises(RequestError, match="TEXTMILL_FINETUNE__EPOCH; did you mean TEXTMILL_FINETUNE__EPOCHS"):
+        resolve([])
+
+
+def test_every_knob_has_a_description_and_a_type() -> None:
+    rows = list(knobs())
+    assert len(rows) > 80
+    for flag, kind, _, description in rows:
+        assert kind, flag
+        assert description.endswith("."), flag
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_resolves_and_says_what_it_changes(name: str) -> None:
+    config = resolve([], preset=name)
+    written = tomllib.loads((PRESETS / f"{name}.toml").read_text())
+    assert config.name == name
+    default = PipelineConfig()
+    for section, values in written.items():
+        if isinstance(values, dict):
+            unneeded = [knob for knob, value in values.items() if getattr(getattr(default, section), knob) == value]
+            assert not unneeded, f"{name} sets {section}.{unneeded} to the default"
+
+
+def test_the_configuration_cannot_be_changed() -> None:
+    config = resolve([])
+    with pytest.raises(ValidationError):
+        config.finetune.epochs = 9  # type: ignore[misc]

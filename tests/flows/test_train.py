@@ -1,0 +1,155 @@
+"""The whole training flow on real libraries: what runs, what is cached, what comes out."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.artifact import Store
+from tasks.config import CHECKOUT, PipelineConfig
+
+SECTIONS: dict[str, Any] = {
+    "prepare": {"numbers": "zero"},
+    "pretrain": {"dim": 16, "epoch": 2, "min_count": 1, "threads": 1, "minn": 3, "maxn": 4, "bucket": 2000},
+    "align": {"min_count": 1},
+    "finetune": {"model": "bag+mean", "epochs": 2, "max_len": 32, "threads": 1},
+    "evaluate": {"bootstrap": 200},
+}
+ALL = ["ingest", "prepare", "pretrain", "align", "finetune", "yardstick", "evaluate", "package", "register"]
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two hundred and forty sentences of the embedded sample, and some without labels."""
+    folder = tmp_path_factory.mktemp("corpus") / "news"
+    for label in ("positive", "negative", "neutral", "unlabelled"):
+        (folder / label).mkdir(parents=True)
+        for path in sorted((CHECKOUT / "data/sample" / label).glob("*.txt"))[:80]:
+            shutil.copy(path, folder / label / path.name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("root")
+
+
+def config(corpus: Path, data_root: Path, **sections: dict[str, Any]) -> PipelineConfig:
+    values = {name: SECTIONS.get(name, {}) | sections.get(name, {}) for name in {*SECTIONS, *sections}}
+    return PipelineConfig.model_validate(
+        values | {"name": "news", "ingest": {"path": corpus}, "runtime": {"data_root": data_root, "workers": 1}}
+    )
+
+
+def states(flow_run_id: str) -> dict[str, tuple[str, str]]:
+    """What Prefect itself holds: the name and type of the last state of every task run."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+    from prefect.events.worker import EventsWorker
+
+    EventsWorker.drain_all(timeout=10)
+    with get_client(sync_client=True) as client:
+        runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])))
+    return {run.name: (run.state.name, run.state.type.value) for run in runs if run.state}
+
+
+def train(config: PipelineConfig) -> dict[str, Any]:
+    from flows.train import train as flow
+
+    return flow(config)
+
+
+@pytest.fixture(scope="module")
+def first(corpus: Path, data_root: Path) -> dict[str, Any]:
+    return train(config(corpus, data_root))
+
+
+def test_the_first_run_builds_and_registers(first: dict[str, Any], data_root: Path) -> None:
+    assert list(first["stages"]) == ALL
+    assert not any(stage["cached"] for stage in first["stages"].values())
+    assert first["decision"] == "first"
+    assert first["model"] == {"name": "news", "version": first["model"]["version"], "alias": "champion"}
+    assert 0.34 < first["accuracy"] <= 1.0
+    assert first["yardstick"]["accuracy"] > 0.34
+    assert 0.0 < first["coverage"] <= 1.0
+    report = Path(first["report"]).read_text()
+    assert "<script" not in report.lower()
+    assert f"{first['accuracy']:.3f}"[:4] in report
+    record = json.loads((data_root / "runs" / f"{first['flow_run_id']}.json").read_text())
+    assert record["status"] == "finished"
+    assert record["keys"].keys() >= set(ALL) - {"register"}
+
+
+def test_no_record_disappears(first: dict[str, Any]) -> None:
+    words = first["equation"].replace(",", "").split()
+    found, kept, duplicates, quarantined = (int(word) for word in words if word.isdigit())
+    assert found == kept + duplicates + quarantined == 320
+
+
+def test_the_second_run_takes_everything_from_the_store(first: dict[str, Any], corpus: Path, data_root: Path) -> None:
+    again = train(config(corpus, data_root))
+    assert again["stages"].keys() == first["stages"].keys()
+    assert all(stage["cached"] for stage in again["stages"].values())
+    assert {s: v["key"] for s, v in again["stages"].items()} == {s: v["key"] for s, v in first["stages"].items()}
+    assert again["model"]["version"] == first["model"]["version"]
+    assert again["decision"] == "unchanged"
+    assert (again["accuracy"], again["macro_f1"]) == (first["accuracy"], first["macro_f1"])
+    assert states(again["flow_run_id"]) == {step: ("Cached", "COMPLETED") for step in ALL}
+
+
+def test_states_of_a_fresh_run(first: dict[str, Any]) -> None:
+    assert states(first["flow_run_id"]) == {step: ("Completed", "COMPLETED") for step in ALL}
+
+
+@pytest.mark.usefixtures("first")
+def test_other_epochs_rebuild_exactly_what_follows(corpus: Path, data_root: Path) -> None:
+    result = train(config(corpus, data_root, finetune={"epochs": 1}))
+    rebuilt = [step for step, stage in result["stages"].items() if not stage["cached"]]
+    assert rebuilt == ["finetune", "evaluate", "package", "register"]
+    assert result["decision"] in {"promoted", "refused"}
+    assert result["reason"]
+
+
+def test_a_damaged_file_is_rebuilt_alone(first: dict[str, Any], corpus: Path, data_root: Path) -> None:
+    matrix = Store(data_root).root / "align" / first["stages"]["align"]["key"] / "matrix.npy"
+    matrix.write_bytes(matrix.read_bytes()[:-4] + b"\0\0\0\1")
+    result = train(config(corpus, data_root))
+    assert [step for step, stage in result["stages"].items() if not stage["cached"]] == ["align"]
+    assert result["model"]["version"] == first["model"]["version"]
+
+
+@pytest.mark.usefixtures("first")
+def test_one_more_document_rebuilds_what_it_touches(corpus: Path, data_root: Path) -> None:
+    added = corpus / "positive" / "zzzz.txt"
+    added.write_text("Orders doubled and the margin widened to 14% at the new plant of Kvarnholt.\n")
+    try:
+        result = train(config(corpus, data_root))
+    finally:
+        added.unlink()
+    rebuilt = {step for step, stage in result["stages"].items() if not stage["cached"]}
+    assert {"ingest", "prepare", "pretrain", "finetune", "package", "register"} <= rebuilt
+
+
+@pytest.mark.usefixtures("first")
+def test_a_bag_needs_no_vectors(corpus: Path, data_root: Path) -> None:
+    result = train(config(corpus, data_root, finetune={"model": "bag"}, evaluate={"yardstick": False}))
+    assert not {"pretrain", "align", "yardstick"} & result["stages"].keys()
+    assert result["coverage"] is None
+    assert result["yardstick"] is None
+
+
+def test_one_class_only_fails_with_one_line(tmp_path: Path, data_root: Path) -> None:
+    from flows.train import train as flow
+    from tasks.errors import RequestError
+
+    (tmp_path / "only").mkdir()
+    for number in range(5):
+        (tmp_path / "only" / f"{number}.txt").write_text(f"Sentence number {number} stands here alone.")
+    state = flow(config(tmp_path, data_root), return_state=True)
+    assert state.is_failed()
+    with pytest.raises(RequestError, match="only"):
+        state.result()
