@@ -36,10 +36,12 @@ def train(config: PipelineConfig) -> dict[str, Any]:
         record = Record(config, store, tracker, display)
         try:
             run_steps(record)
+            return record.finished()
         except BaseException as error:
             record.failed(error)
             raise
-        return record.finished()
+        finally:
+            tracker.close()
 
 
 def run_steps(record: Record) -> None:

@@ -1,0 +1,1 @@
+"""Package a model, register it, and decide whether it becomes the champion."""

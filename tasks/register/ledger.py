@@ -1,0 +1,99 @@
+"""The history of champions: one JSON line for every decision, appended and never rewritten."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+Action = Literal["first", "promoted", "refused", "promote", "rollback", "noticed"]
+MOVES = frozenset({"first", "promoted", "promote", "rollback", "noticed"})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One decision about `version` of model `name`.
+
+    `first`, `promoted` and `refused` are the gate's; `promote` and `rollback` a person's; `noticed` records a champion that
+    was set outside of textmill, or by a run that ended before it wrote its line. `from_version` was champion before,
+    `to_version` is champion after. `basis` is what the decision depended on, `figures` what was measured.
+    """
+
+    name: str
+    version: int
+    action: Action
+    from_version: int | None
+    to_version: int | None
+    reason: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    basis: Mapping[str, Any] = field(default_factory=dict)
+    time: str = ""
+
+
+class Ledger:
+    """The file of decisions of one MLflow store."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, entry: Entry) -> Entry:
+        """Write one line and flush it to disk; returns it with its time (UTC)."""
+        entry = Entry(**{**asdict(entry), "time": entry.time or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            line = json.dumps(asdict(entry), sort_keys=True).encode() + b"\n"
+            size = os.fstat(descriptor).st_size
+            # A line that a kill or a full disk cut short must not swallow this one.
+            whole = size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"
+            os.write(descriptor, line if whole else b"\n" + line)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return entry
+
+    def entries(self, name: str | None = None) -> list[Entry]:
+        """All decisions in order, or one model's. A line that is not whole is logged and left out."""
+        found = []
+        lines = self.path.read_bytes().split(b"\n") if self.path.exists() else []
+        for number, line in enumerate(lines, start=1):
+            if not line:
+                continue
+            try:
+                entry = Entry(**json.loads(line))
+            except (ValueError, TypeError):
+                log.warning("%s line %d is not whole and was left out", self.path, number)
+                continue
+            if name is None or entry.name == name:
+                found.append(entry)
+        return found
+
+    def last_promoted(self) -> str | None:
+        """Name of the model whose champion changed last."""
+        return next((entry.name for entry in reversed(self.entries()) if entry.action in MOVES), None)
+
+
+def champions(entries: Iterable[Entry]) -> list[int]:
+    """The champions that led to today's, oldest first, today's last; what was rolled back from is not among them."""
+    stack: list[int] = []
+    for entry in entries:
+        if entry.action not in MOVES or entry.to_version is None:
+            continue
+        if entry.action == "rollback":
+            while stack and stack[-1] != entry.to_version:
+                stack.pop()
+            stack = stack or [entry.to_version]
+        elif not stack or stack[-1] != entry.to_version:
+            stack.append(entry.to_version)
+    return stack

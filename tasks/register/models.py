@@ -1,0 +1,202 @@
+"""Registered models by name: find, verify, load, list, promote, roll back.
+
+`tracker` is an open `tasks.tracking.tracker.Tracker`; its registry holds versions and aliases, its home the ledger and a lock
+for each name, under which every change of a champion is made (one machine's processes; a server does not lend it to others).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import RequestError
+from tasks.register.ledger import Entry, Ledger, champions
+from tasks.register.load import DamagedPackage, open_package
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.register.ledger import Action
+    from tasks.register.serving import TextClassifier
+    from tasks.tracking.registry import Version
+    from tasks.tracking.tracker import Tracker
+
+log = logging.getLogger(__name__)
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+ACCURACY_TAG, MACRO_F1_TAG = "textmill.test_accuracy", "textmill.macro_f1"
+PACKAGE = "package"  # its folder below `artifacts` of a logged model
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A verified version, ready to label texts with `model`."""
+
+    name: str
+    version: int
+    model: TextClassifier
+
+    @property
+    def title(self) -> str:
+        """Name and version, as `NAME/3`."""
+        return f"{self.name}/{self.version}"
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """One line of `textmill models list`. `action` and `reason` are the last decision about the version."""
+
+    name: str
+    version: int
+    aliases: tuple[str, ...]
+    accuracy: float | None
+    macro_f1: float | None
+    created: float  # seconds since 1970
+    action: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What became of a version: `alias` is the one it has now, `decision` first, promoted, refused, unchanged or rollback."""
+
+    name: str
+    version: int
+    alias: str | None
+    decision: str
+    reason: str
+    figures: dict[str, Any]
+
+
+def load_model(tracker: Tracker, wanted: str | None = None) -> LoadedModel:
+    """Verify and load `NAME@ALIAS`, `NAME/VERSION` or `NAME` (its champion); without a name the champion promoted last.
+
+    RequestError: no such model. TamperedModel: a file is not as it was registered.
+    """
+    name, version = _parsed(tracker, wanted)
+    return load_version(tracker, tracker.registry.version(name, version))
+
+
+def load_version(tracker: Tracker, version: Version) -> LoadedModel:
+    """Verify every file of a version, then load it by its own code."""
+    package = verify_version(tracker, version)
+    try:
+        serving = open_package(package, version.package_digest)
+    except DamagedPackage as error:
+        raise RequestError(f"{version.name} version {version.version}: {error}; it will not be loaded") from error
+    return LoadedModel(version.name, version.version, serving.TextClassifier(package))
+
+
+def verify_version(tracker: Tracker, version: Version) -> Path:
+    """Compare a version's files with the digests in its tags; return its package's folder."""
+    return tracker.registry.verify(version) / "artifacts" / PACKAGE
+
+
+def list_models(tracker: Tracker, name: str | None = None) -> list[ListedModel]:
+    """All versions of one model or of every model, oldest first. RequestError if the name is unknown."""
+    if name is not None:
+        tracker.registry.must_have(name)
+    entries = {(entry.name, entry.version): entry for entry in _ledger(tracker).entries()}
+    listed = []
+    for each in [name] if name is not None else tracker.registry.names():
+        for version in tracker.registry.versions(each):
+            entry = entries.get((each, version.version))
+            accuracy, macro_f1 = (_number(version, tag) for tag in (ACCURACY_TAG, MACRO_F1_TAG))
+            action, reason = (entry.action, entry.reason) if entry else (None, None)
+            listed.append(
+                ListedModel(each, version.version, version.aliases, accuracy, macro_f1, version.created, action, reason)
+            )
+    return listed
+
+
+def promote(tracker: Tracker, name: str | None, version: int | str, reason: str = "") -> Registration:
+    """Make a version the champion by a person's decision, once its files are verified.
+
+    Without a name: of the model whose champion changed last. RequestError if there is no such version.
+    """
+    name = name or _last_promoted(tracker)
+    with tracker.home.locked(f"model-{name}"):
+        chosen = tracker.registry.version(name, version)
+        champion = notice_champion(tracker, name)
+        if chosen.version == champion:
+            return Registration(name, champion, CHAMPION, "unchanged", f"version {champion} is the champion already", {})
+        verify_version(tracker, chosen)
+        set_champion(tracker, name, chosen.version, previous=champion)
+        reason = reason or "promoted by hand"
+        _write(tracker, chosen, "promote", champion, reason)
+        return Registration(name, chosen.version, CHAMPION, "promoted", reason, {})
+
+
+def rollback(tracker: Tracker, name: str | None = None, reason: str = "") -> Registration:
+    """Bring back the champion before today's, once its files are verified; again: the one before that.
+
+    RequestError if there is none.
+    """
+    name = name or _last_promoted(tracker)
+    with tracker.home.locked(f"model-{name}"):
+        champion = notice_champion(tracker, name)
+        line = champions(_ledger(tracker).entries(name))
+        if champion is None or len(line) < 2:
+            raise RequestError(f"model {name} has no earlier champion to go back to; see: textmill models list")
+        chosen = tracker.registry.version(name, line[-2])
+        verify_version(tracker, chosen)
+        set_champion(tracker, name, chosen.version, previous=line[-3] if len(line) > 2 else None)
+        reason = reason or f"rolled back from version {champion}"
+        _write(tracker, chosen, "rollback", champion, reason)
+        return Registration(name, chosen.version, CHAMPION, "rollback", reason, {})
+
+
+def notice_champion(tracker: Tracker, name: str) -> int | None:
+    """The champion by its alias; if the ledger knows another, it is brought up to date. The caller holds the model's lock."""
+    champion = tracker.registry.aliases(name).get(CHAMPION)
+    line = champions(_ledger(tracker).entries(name))
+    known = line[-1] if line else None
+    if champion is not None and champion != known:
+        log.warning("%s: version %s is champion, the ledger knows %s; noted", name, champion, known)
+        reason = "the alias was set outside of textmill, or by a run that ended before it wrote its line"
+        _ledger(tracker).append(Entry(name, champion, "noticed", known, champion, reason))
+    return champion
+
+
+def set_champion(tracker: Tracker, name: str, version: int, *, previous: int | None) -> None:
+    """Move the aliases. The caller holds the model's lock and writes the ledger afterwards."""
+    registry = tracker.registry
+    aliases = registry.aliases(name)
+    if previous is not None and previous != version:
+        registry.set_alias(name, PREVIOUS, previous)
+    elif PREVIOUS in aliases:
+        registry.delete_alias(name, PREVIOUS)
+    registry.set_alias(name, CHAMPION, version)
+    if aliases.get(CHALLENGER) == version:
+        registry.delete_alias(name, CHALLENGER)
+
+
+def _write(tracker: Tracker, version: Version, action: Action, champion: int | None, reason: str) -> None:
+    _ledger(tracker).append(Entry(version.name, version.version, action, champion, version.version, reason))
+
+
+def _parsed(tracker: Tracker, wanted: str | None) -> tuple[str, str]:
+    name, at, alias = (wanted or "").partition("@")
+    if at:
+        return name, alias
+    name, slash, version = name.partition("/")
+    return name or _last_promoted(tracker), version if slash else CHAMPION
+
+
+def _last_promoted(tracker: Tracker) -> str:
+    name = _ledger(tracker).last_promoted()
+    if name is None:
+        raise RequestError("no model has a champion yet; run textmill train first")
+    return name
+
+
+def _ledger(tracker: Tracker) -> Ledger:
+    return Ledger(tracker.home.ledger)
+
+
+def _number(version: Version, tag: str) -> float | None:
+    try:
+        return float(version.tags[tag])
+    except (KeyError, ValueError):
+        return None

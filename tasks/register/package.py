@@ -1,0 +1,137 @@
+"""Write a model as a folder that needs nothing of this project: weights, settings, and a copy of the code that reads them.
+
+package.json            module name, requirements, and the SHA-256 of every other file
+load.py                 verifies and imports the rest
+model/                  what finetune wrote
+text.json, labels.json  how text becomes tokens, and the names of the classes
+training_hashes.npy     sorted uint64, one for each row the model was trained or selected on
+code/textmill_model_*/  the modules that `serving` reaches by imports, relative ones unchanged
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.artifact import canonical, sha256_file
+from tasks.prepare.read import LABELS, TEXT, iter_batches
+from tasks.progress import SILENT
+from tasks.register import load, serving
+from tasks.source import CHECKOUT, package_data, reachable
+
+if TYPE_CHECKING:
+    from tasks.progress import Progress
+
+ENTRY = "register.serving"
+LIBRARIES = ("torch", "numpy", "pyarrow", "safetensors", "pandas")
+FASTTEXT = "fasttext-community"
+SELF_CHECK = "profit rose zyxwv"  # the last word is in no vocabulary
+
+
+def write_package(model: Path, dataset: Path, folder: Path, *, progress: Progress = SILENT) -> dict[str, Any]:
+    """Write the package of `model` (finetune's folder) into `folder`, open it and let it label one text.
+
+    `dataset` is the folder with the rows it was trained on. Equal inputs give equal bytes. The report holds the package's
+    digest, module name and labels, and how many training rows it remembers.
+    """
+    ignored = shutil.ignore_patterns("side", "manifest.json")
+    shutil.copytree(model, folder / serving.MODEL, ignore=ignored, copy_function=shutil.copyfile)
+    for name in (TEXT, LABELS):
+        shutil.copyfile(dataset / name, folder / name)
+    hashes = _training_hashes(dataset, progress)
+    np.save(folder / serving.HASHES, hashes, allow_pickle=False)
+    shutil.copyfile(Path(load.__file__), folder / "load.py")
+    module = _write_code(folder / load.CODE)
+    requirements = _requirements(folder / serving.MODEL)
+    files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    manifest = {"format": 1, "module": module, "entry": ENTRY, "requirements": requirements, "files": files}
+    (folder / load.MANIFEST).write_text(canonical(manifest), encoding="utf-8")
+    digest = package_digest(folder)
+    packaged = load.open_package(folder, digest).TextClassifier(folder)
+    confidence = packaged.predict([SELF_CHECK])[0]["confidence"]
+    if not 0.0 <= confidence <= 1.0:
+        raise ValueError(f"the packaged model answers with probability {confidence}")
+    named = {"digest": digest, "module": module, "requirements": requirements}
+    return {**named, "labels": packaged.labels, "training_rows": len(hashes)}
+
+
+def package_digest(folder: Path) -> str:
+    """SHA-256 of a package's list of files, which names the package: equal for equal content."""
+    return sha256_file(folder / load.MANIFEST)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """A package's module name, requirements and file digests."""
+    return json.loads((folder / load.MANIFEST).read_bytes())
+
+
+def copy_package(folder: Path, target: Path) -> None:
+    """Copy a package, and nothing that a store keeps beside it, into the new folder `target`."""
+    for name in [load.MANIFEST, *read_manifest(folder)["files"]]:
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / name, path)
+
+
+def _training_hashes(dataset: Path, progress: Progress) -> np.ndarray:
+    parts, done = [], 0
+    for batch in iter_batches(dataset, ("train", "valid"), ["tokens"]):
+        parts.append(serving.training_hashes(batch.column("tokens").to_pylist()))
+        done += len(batch)
+        progress.advance(done, None, "documents")
+    return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
+
+
+def _write_code(folder: Path) -> str:
+    """Copy the modules that serving reaches into a package named by their digest; return that name."""
+    sources = vendored_sources()
+    digest = hashlib.sha256()
+    for name, content in sources.items():
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    module = f"textmill_model_{digest.hexdigest()[:12]}"
+    for name, content in sources.items():
+        path = folder / module / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return module
+
+
+def vendored_sources() -> dict[str, bytes]:
+    """Every file a served model needs of `tasks`, by its path below it, in sorted order; no import names `tasks` any more."""
+    home = CHECKOUT / "tasks"
+    content = {}
+    for module in reachable({Path(serving.__file__).resolve()}):
+        content[module.relative_to(home).as_posix()] = _relative_imports(module, home).encode()
+        content |= {path.relative_to(home).as_posix(): path.read_bytes() for path in package_data(module)}
+    for name in list(content):
+        for parent in Path(name).parents:
+            content.setdefault((parent / "__init__.py").as_posix(), b"")
+    return dict(sorted(content.items()))
+
+
+def _relative_imports(path: Path, home: Path) -> str:
+    """The source of a module with `from tasks.x import y` written relatively: under another name it is no `tasks`."""
+    source = path.read_text(encoding="utf-8")
+    dots = "." * len(path.relative_to(home).parts)
+    lines = source.splitlines(keepends=True)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == "tasks" for alias in node.names):
+            raise ValueError(f"{path}:{node.lineno}: write `from tasks.x import y`; models carry a copy of this module")
+        if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").partition(".")[0] == "tasks":
+            line = lines[node.lineno - 1]
+            lines[node.lineno - 1] = re.sub(r"\bfrom tasks(\.|(?= ))", f"from {dots}", line, count=1)
+    return "".join(lines)
+
+
+def _requirements(model: Path) -> list[str]:
+    """Pinned libraries, without the build tags (`+cpu`) that package indexes do not know."""
+    names = [*LIBRARIES, FASTTEXT] if any(path.suffix in (".bin", ".ftz") for path in model.iterdir()) else LIBRARIES
+    return [f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in names]

@@ -1,0 +1,65 @@
+"""Which of the current test rows the challenger and earlier models have right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.register.gate import Rival
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.progress import Progress
+    from tasks.register.models import LoadedModel
+
+BATCH = 2048
+
+
+@dataclass(frozen=True)
+class TestRows:
+    """The labelled test rows and how the challenger did: ids and labels [N], correct bool [N]."""
+
+    __test__ = False  # not a pytest class
+
+    ids: pa.Array
+    labels: pa.Array
+    correct: np.ndarray
+
+
+def read_test_rows(predictions: Path) -> TestRows:
+    """Read evaluate's predictions.parquet; rows without a label are left out."""
+    table = pq.read_table(predictions, columns=["id", "label", "correct"], page_checksum_verification=True)
+    table = table.filter(pc.is_valid(table["label"])).combine_chunks()
+    correct = table["correct"].combine_chunks().fill_null(False).to_numpy(zero_copy_only=False).astype(bool)
+    return TestRows(table["id"].combine_chunks(), table["label"].combine_chunks(), correct)
+
+
+def rival_on(rows: TestRows, corpus: Path, loaded: LoadedModel, title: str, progress: Progress) -> Rival:
+    """Let an earlier model label the raw texts of the test rows; it has a tokenizer of its own.
+
+    `corpus` is ingest's corpus.parquet. ValueError if it lacks one of the rows.
+    """
+    correct, seen, found = (np.zeros(len(rows.ids), bool) for _ in range(3))
+    model = loaded.model
+    with pq.ParquetFile(corpus, page_checksum_verification=True) as file:
+        for batch in file.iter_batches(BATCH, columns=["id", "text"], use_threads=False):
+            places = pc.index_in(batch.column("id"), value_set=rows.ids)
+            chosen = pc.is_valid(places)
+            texts = batch.column("text").filter(chosen).to_pylist()
+            if not texts:
+                continue
+            at = places.filter(chosen).to_numpy()
+            predicted = pa.array([model.labels[best] for best in model.probabilities(texts).argmax(axis=1)], pa.string())
+            correct[at] = pc.equal(predicted, rows.labels.take(pa.array(at)).cast(pa.string())).to_numpy(zero_copy_only=False)
+            seen[at] = model.trained_on(texts)
+            found[at] = True
+            progress.advance(int(found.sum()), len(found), "documents", title)
+    if not found.all():
+        raise ValueError(f"{corpus} lacks {int((~found).sum())} of the evaluated test rows")
+    return Rival(title, model.labels, correct, seen)

@@ -1,0 +1,111 @@
+"""A trained model as its users see it: texts in, labels and probabilities out. Models carry a copy of this file.
+
+Shapes: N texts, C labels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import RequestError
+from ..finetune.classifier import Classifier
+from ..prepare.tokenize import TextToTokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+MODEL = "model"
+TEXT = "text.json"
+LABELS = "labels.json"
+HASHES = "training_hashes.npy"
+COLUMN = "text"
+BATCH = 1024
+MAX_ROWS = 10_000  # of one request
+MAX_CHARS = 1_000_000  # of one text, as ingest takes them by default
+
+__all__ = ["RequestError", "TextClassifier", "request_texts", "training_hashes"]
+
+
+class TextClassifier:
+    """Turns raw texts into calibrated probabilities of `labels`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read a package's folder, whose files somebody has verified."""
+        self.folder = folder
+        self._text_to_tokens = TextToTokens(json.loads((folder / TEXT).read_text(encoding="utf-8")))
+        self._classifier = Classifier.load(folder / MODEL)
+        self.labels: list[str] = list(self._classifier.labels)
+        self._hashes: np.ndarray | None = None
+
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """Probability of each label for each text: float32 [N, C], rows in the order of `texts`, columns of `labels`."""
+        parts = [
+            self._classifier.probabilities(self._text_to_tokens.batch(texts[start : start + BATCH]))
+            for start in range(0, len(texts), BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)), np.float32)
+
+    def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """One dict a text: label, its probability as confidence, and the probabilities by label."""
+        probabilities_NC = self.probabilities(texts).astype(float)
+        return [
+            {
+                "label": self.labels[int(row_C.argmax())],
+                "confidence": float(row_C.max()),
+                "probabilities": dict(zip(self.labels, row_C.tolist(), strict=True)),
+            }
+            for row_C in probabilities_NC
+        ]
+
+    def trained_on(self, texts: Sequence[str]) -> np.ndarray:
+        """Whether the same tokens were among the rows this model was trained or selected on: bool [N]."""
+        if self._hashes is None:
+            self._hashes = np.load(self.folder / HASHES, allow_pickle=False)
+        parts = [
+            np.isin(training_hashes(self._text_to_tokens.batch(texts[start : start + BATCH])), self._hashes)
+            for start in range(0, len(texts), BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0, bool)
+
+
+def training_hashes(documents: Iterable[Sequence[str]]) -> np.ndarray:
+    """The first 8 bytes of SHA-256 over each document's tokens: uint64 [N]."""
+    digests = (hashlib.sha256("\x1f".join(tokens).encode()).digest() for tokens in documents)
+    return np.fromiter((int.from_bytes(digest[:8], "big") for digest in digests), np.uint64)
+
+
+def request_texts(request: Any) -> list[str]:
+    """The texts of a request: a frame with a column `text`, a list of texts, or one text.
+
+    A single cell that holds a list is what MLflow's server makes of `{"inputs": ["…", "…"]}`. RequestError if anything is no
+    text, too long, or too much.
+    """
+    if isinstance(request, str):
+        request = [request]
+    columns = getattr(request, "columns", None)
+    if columns is not None:
+        if COLUMN not in columns:
+            raise RequestError(f"column {COLUMN!r} is missing; send texts as {{'inputs': ['…']}} or in a column {COLUMN!r}")
+        request = request[COLUMN]
+    values = list(request)
+    if len(values) == 1 and isinstance(values[0], list | tuple | np.ndarray):
+        values = list(values[0])
+    if len(values) > MAX_ROWS:
+        raise RequestError(f"{len(values)} texts are too many for one request; send at most {MAX_ROWS}")
+    for row, value in enumerate(values):
+        if not isinstance(value, str):
+            raise RequestError(f"row {row}: expected a text, got {_kind(value)}")
+        if len(value) > MAX_CHARS:
+            raise RequestError(f"row {row}: a text of {len(value)} characters is too long; send at most {MAX_CHARS}")
+    return [str(value) for value in values]
+
+
+def _kind(value: Any) -> str:
+    if value is None or value != value:
+        return "nothing"
+    return "a list" if isinstance(value, list | tuple | np.ndarray) else type(value).__name__

@@ -1,0 +1,161 @@
+"""Label the texts of a file or folder with a registered model, into one Parquet file."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.errors import RequestError
+from tasks.progress import SILENT
+from tasks.score.texts import read_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tasks.config import IngestConfig
+    from tasks.progress import Progress
+    from tasks.register.models import LoadedModel
+    from tasks.score.texts import Text
+
+log = logging.getLogger(__name__)
+
+BATCH = 1024
+UNCERTAIN = "uncertain"
+
+
+def predict_texts(loaded: LoadedModel, texts: Sequence[str]) -> list[dict[str, Any]]:
+    """One dict a text, in order: label, confidence, and the probability of each label."""
+    return loaded.model.predict(texts)
+
+
+def score_file(
+    source: Path,
+    output: Path,
+    *,
+    reading: IngestConfig,
+    loaded: LoadedModel,
+    min_confidence: float | None = None,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Label every text of `source` and write `output` (Parquet), whole or not at all.
+
+    `source` is a text file (a document a line), csv, tsv, JSON lines, Parquet, an archive or a folder of .txt files; `reading`
+    says in which column and encoding. A row of the output: id, text, label, confidence, probabilities (a struct with one field
+    a label), reason, model. Where no label is given, `reason` says why: `uncertain` below `min_confidence` (with confidence
+    and probabilities), else what is wrong with the record. Nothing is lost: found = scored + quarantined.
+
+    RequestError for input or output that cannot be used.
+    """
+    source, output = source.absolute(), output.absolute()
+    _check_output(source, output)
+    labels = loaded.model.labels
+    counts, reasons = Counter[str](), Counter[str]()
+    with _written_whole(output) as path:
+        with pq.ParquetWriter(path, _schema(labels), compression="zstd", write_page_checksum=True) as writer:
+            texts = read_texts(source, reading)
+            while batch := list(islice(texts, BATCH)):
+                table = _labelled(batch, loaded, min_confidence)
+                writer.write_batch(table)
+                counts.update(label for label in table.column("label").to_pylist() if label is not None)
+                reasons.update(reason for reason in table.column("reason").to_pylist() if reason is not None)
+                progress.advance(counts.total() + reasons.total(), None, "documents")
+        num_found = counts.total() + reasons.total()
+        if not num_found:
+            raise RequestError(f"{source}: no text in it; give a file with a text a line, a table, or a folder of .txt files")
+    uncertain = reasons.pop(UNCERTAIN, 0)
+    return {
+        "found": num_found,
+        "scored": counts.total() + uncertain,
+        "uncertain": uncertain,
+        "quarantined": reasons.total(),
+        "reasons": dict(sorted(reasons.items())),
+        "labels": dict(sorted(counts.items())),
+        "model": loaded.title,
+        "output": str(output),
+    }
+
+
+def _labelled(batch: list[Text], loaded: LoadedModel, min_confidence: float | None) -> pa.RecordBatch:
+    """One batch of the output. Shapes: B rows, T of them with a text, C labels."""
+    ids, texts, reasons = (list(column) for column in zip(*batch, strict=True))
+    rows_T = np.array([row for row, text in enumerate(texts) if text is not None], np.int64)
+    names = np.array(loaded.model.labels, object)
+    probabilities_TC = loaded.model.probabilities([texts[row] for row in rows_T])
+    confidence_T = probabilities_TC.max(axis=1, initial=0.0)
+    labels: list[str | None] = [None] * len(batch)
+    for row, best, confidence in zip(rows_T, probabilities_TC.argmax(axis=1), confidence_T, strict=True):
+        if min_confidence is not None and confidence < min_confidence:
+            reasons[row] = UNCERTAIN
+        else:
+            labels[row] = names[best]
+    place_B = np.full(len(batch), -1, np.int64)
+    place_B[rows_T] = np.arange(len(rows_T))
+    at = pa.array(place_B, mask=place_B < 0)
+    schema = _schema(loaded.model.labels)
+    fields = [pa.array(np.ascontiguousarray(column), pa.float32()) for column in probabilities_TC.T]
+    probabilities = pa.StructArray.from_arrays(fields, fields=list(schema.field("probabilities").type))
+    return pa.record_batch(
+        [
+            pa.array(ids, pa.string()),
+            pa.array(texts, pa.string()),
+            pa.array(labels, pa.string()),
+            pa.array(confidence_T, pa.float32()).take(at),
+            probabilities.take(at),
+            pa.array(reasons, pa.string()),
+            pa.array([loaded.title] * len(batch), pa.string()),
+        ],
+        schema=schema,
+    )
+
+
+def _schema(labels: Sequence[str]) -> pa.Schema:
+    return pa.schema(
+        [
+            ("id", pa.string()),
+            ("text", pa.string()),
+            ("label", pa.string()),
+            ("confidence", pa.float32()),
+            ("probabilities", pa.struct([(label, pa.float32()) for label in labels])),
+            ("reason", pa.string()),
+            ("model", pa.string()),
+        ]
+    )
+
+
+def _check_output(source: Path, output: Path) -> None:
+    if output.is_dir():
+        raise RequestError(f"{output}: a folder; name the file to write, such as {output / 'scored.parquet'}")
+    if not output.parent.is_dir():
+        raise RequestError(f"{output.parent}: no such folder; create it first")
+    if output.exists() and source.exists() and output.samefile(source):
+        raise RequestError(f"{output}: this is the input; name another file to write")
+
+
+@contextlib.contextmanager
+def _written_whole(output: Path) -> Iterator[Path]:
+    """A temporary file beside `output` that takes its place when it is complete."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.parent)
+    try:
+        yield Path(name)
+        os.fsync(descriptor)
+        os.fchmod(descriptor, 0o666 & ~_umask())
+        os.replace(name, output)
+    finally:
+        os.close(descriptor)
+        Path(name).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,74 @@
+"""Import MLflow quietly and open its client so that no call can hang for minutes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import warnings
+from typing import TYPE_CHECKING
+
+from tasks.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlflow import MlflowClient
+
+    from tasks.tracking.home import TrackingHome
+
+# Read by MLflow at import or at each call; whoever sets one of them is obeyed. Its own values try a dead server for 4 minutes.
+ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # stdout is for what was asked
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_UV_AUTO_DETECT": "false",  # it would copy a lock file of the current folder into the model
+}
+
+
+def import_mlflow() -> None:
+    """Import mlflow and mlflow.pyfunc; later imports of them are then free of warnings."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    with _own_warnings_ignored():
+        import mlflow.pyfunc  # noqa: F401
+    for name, level in (("mlflow", logging.WARNING), ("alembic", logging.WARNING), ("urllib3.connectionpool", logging.ERROR)):
+        logging.getLogger(name).setLevel(level)
+
+
+def open_client(home: TrackingHome) -> MlflowClient:
+    """A client of the store; a SQLite store is created under a lock if need be. RequestError if it cannot be used."""
+    import_mlflow()
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if home.is_server:
+        return MlflowClient(tracking_uri=home.uri, registry_uri=home.uri)
+    # MLflow migrates a fresh database when it is first opened, and of two processes that do so at once both fail.
+    with home.locked("mlflow"), _own_warnings_ignored():
+        if home.database is not None:
+            os.close(os.open(home.database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        try:
+            client = MlflowClient(tracking_uri=home.uri, registry_uri=home.uri)
+            client.search_experiments(max_results=1)
+            client.search_registered_models(max_results=1)
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            reason = " ".join(str(error).split())
+            remedy = (
+                f"upgrade it with: mlflow db upgrade {home.uri}" if "out-of-date" in reason else "repair it, or move it away"
+            )
+            raise RequestError(f"MLflow store {home.uri} cannot be opened ({reason[:200]}); {remedy}") from error
+    return client
+
+
+@contextlib.contextmanager
+def _own_warnings_ignored() -> Iterator[None]:
+    """Ignore two warnings that MLflow's own modules cause when they are imported, and that nobody here can mend."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType", category=UserWarning)
+        warnings.filterwarnings("ignore", message="The ``noload`` loader strategy is deprecated")
+        yield

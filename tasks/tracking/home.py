@@ -1,0 +1,98 @@
+"""Where runs and models are recorded, and the lock that keeps two processes from doing the same thing at once.
+
+Without a server everything stands in one folder:
+
+    mlflow.db       runs, metrics, registered models (SQLite)
+    artifacts/      reports and models
+    ledger.jsonl    every decision about a champion
+    *.lock          one for the database's first migration, one per registered model
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlparse
+
+from tasks.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DATABASE = "mlflow.db"
+LEDGER = "ledger.jsonl"
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+
+
+@dataclass(frozen=True)
+class TrackingHome:
+    """One MLflow store: its URI, and the folder of what textmill keeps beside it.
+
+    `database` is the SQLite file, if it is one. A server keeps artifacts itself; any other store gets `artifacts`.
+    """
+
+    uri: str
+    folder: Path
+    database: Path | None
+
+    @property
+    def is_server(self) -> bool:
+        """Whether the store is reached over HTTP."""
+        return self.uri.startswith(("http://", "https://"))
+
+    @property
+    def artifacts(self) -> Path | None:
+        """Folder of runs' and models' files; None where a server decides."""
+        return None if self.is_server else self.folder / "artifacts"
+
+    @property
+    def ledger(self) -> Path:
+        """The file of decisions."""
+        return self.folder / LEDGER
+
+    @contextlib.contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold `<name>.lock` of this folder; it ends with the process, however that ends."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def tracking_home(tracking_uri: str | None, data_root: Path, checkout: Path) -> TrackingHome:
+    """Find the store: the URI given, else MLFLOW_TRACKING_URI, else a SQLite file.
+
+    The file is the checkout's own `mlflow/mlflow.db` while the data root is the checkout's `data`, and otherwise
+    `<data root>/mlflow/mlflow.db`. RequestError for a URI of a kind that MLflow 3 has no store for.
+    """
+    data_root, checkout = data_root.absolute(), checkout.absolute()
+    uri = tracking_uri or os.environ.get(URI_VARIABLE)
+    if not uri:
+        beside = checkout if data_root == checkout / "data" else data_root
+        return _sqlite_home(beside / "mlflow" / DATABASE)
+    scheme = urlparse(uri).scheme
+    if scheme == "sqlite":
+        return _sqlite_home(_database_path(uri))
+    if scheme in ("http", "https"):
+        return TrackingHome(uri.rstrip("/"), data_root / "mlflow", None)
+    if scheme.partition("+")[0] in ("postgresql", "mysql", "mssql"):
+        return TrackingHome(uri, data_root / "mlflow", None)
+    raise RequestError(f"tracking URI {uri!r} is no store of MLflow 3; give http://HOST:PORT or sqlite:///PATH/mlflow.db")
+
+
+def _sqlite_home(database: Path) -> TrackingHome:
+    return TrackingHome(f"sqlite:///{quote(str(database))}", database.parent, database)
+
+
+def _database_path(uri: str) -> Path:
+    path = unquote(uri.removeprefix("sqlite:///").partition("?")[0])
+    if not uri.startswith("sqlite:///") or path in ("", ":memory:"):
+        raise RequestError(f"tracking URI {uri!r} names no file; give sqlite:///PATH/mlflow.db")
+    return Path(path).absolute()

@@ -1,0 +1,287 @@
+"""Registered models: versions with the SHA-256 of each of their files, and aliases.
+
+MLflow loads whatever lies at a version's place. Here the digests stand in the version's tags, written when it is created, and
+nothing of a version is used before every file was compared with them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.artifact import sha256_file
+from tasks.errors import RequestError
+from tasks.tracking.home import URI_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mlflow import MlflowClient
+
+    from tasks.tracking.home import TrackingHome
+
+log = logging.getLogger(__name__)
+
+MODEL_CODE = Path(__file__).with_name("pyfunc_model.py")
+PACKAGE = "package"  # artifact of the pyfunc, and its folder below artifacts/
+DIGEST_TAG = "textmill.package_digest"
+SHA_TAG = "sha256."  # sha256.0, sha256.1, … are one JSON object, cut where older servers' tags end
+NOTE = "registered_model_meta"  # MLflow writes the model's name and version there when it loads one by its alias
+TAG_CHARS = 4500
+PAGE = 200
+EXAMPLE = "Quarterly profit rose more than expected."
+
+
+class TamperedModel(RequestError):  # noqa: N818
+    """A version's files are not those that were registered."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a registered model. `created` is in seconds since 1970."""
+
+    name: str
+    version: int
+    aliases: tuple[str, ...]
+    tags: Mapping[str, str]
+    run_id: str | None
+    created: float
+
+    @property
+    def package_digest(self) -> str | None:
+        """The digest of its package, if textmill registered it."""
+        return self.tags.get(DIGEST_TAG)
+
+
+class Registry:
+    """The registered models of one MLflow store. Every method may raise RequestError if the store does not answer."""
+
+    def __init__(self, home: TrackingHome, client: MlflowClient, experiment_id: str) -> None:
+        self.home = home
+        self._client = client
+        self._experiment_id = experiment_id
+
+    def names(self) -> list[str]:
+        """Names of all registered models."""
+        names, token = [], None
+        while True:
+            page = self._call("search_registered_models", max_results=PAGE, page_token=token)
+            names += [model.name for model in page]
+            if not (token := page.token):
+                return sorted(names)
+
+    def versions(self, name: str) -> list[Version]:
+        """Every version of a model, oldest first; none if there is no such model."""
+        found, token = [], None
+        aliases = self.aliases(name)
+        while True:
+            page = self._call("search_model_versions", f"name = '{name}'", max_results=PAGE, page_token=token)
+            found += [_version(each, aliases) for each in page if each.status == "READY"]
+            if not (token := page.token):
+                return sorted(found, key=lambda version: version.version)
+
+    def must_have(self, name: str) -> list[Version]:
+        """Every version of a model; RequestError, with the names there are, if it has none."""
+        versions = self.versions(name)
+        if not versions:
+            known = ", ".join(self.names()) or "none yet; run textmill train first"
+            raise RequestError(f"no registered model is named {name!r}; known: {known}")
+        return versions
+
+    def version(self, name: str, wanted: int | str) -> Version:
+        """The version of a number or an alias; RequestError if there is none."""
+        versions = {version.version: version for version in self.must_have(name)}
+        text = str(wanted)
+        number = int(text) if text.isascii() and text.isdigit() else self.aliases(name).get(text)
+        if number not in versions:
+            aliases = sorted(self.aliases(name))
+            raise RequestError(f"model {name} has no version {text!r}; it has {_listed(versions)} and aliases {aliases}")
+        return versions[number]
+
+    def aliases(self, name: str) -> dict[str, int]:
+        """Alias to version number; empty if there is no such model."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            model = self._client.get_registered_model(name)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return {}
+            raise _unusable(self.home, error) from error
+        return {alias: int(version) for alias, version in model.aliases.items()}
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Point an alias at a version."""
+        self._call("set_registered_model_alias", name, alias, str(version))
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Remove an alias."""
+        self._call("delete_registered_model_alias", name, alias)
+
+    def set_tag(self, version: Version, key: str, value: str) -> None:
+        """Set a tag of a version."""
+        self._call("set_model_version_tag", version.name, str(version.version), key, value)
+
+    def add_version(
+        self, name: str, package: Path, digest: str, requirements: list[str], tags: Mapping[str, str], run_id: str | None
+    ) -> Version:
+        """Log the package as an MLflow model and create a version of it, its files' digests in its tags.
+
+        The version appears whole or not at all. `package` is the folder that register.package wrote, `digest` its own.
+        """
+        from mlflow.exceptions import MlflowException
+
+        logged = self._call("create_logged_model", self._experiment_id, name="model", source_run_id=run_id)
+        with tempfile.TemporaryDirectory(prefix="textmill-") as temporary:
+            folder = Path(temporary) / "model"
+            _save(folder, package, digest, requirements, logged, run_id)
+            digests = _digests(folder)
+            self._call("log_model_artifacts", logged.model_id, str(folder))
+        self._call("finalize_logged_model", logged.model_id, "READY")
+        if run_id:
+            from mlflow.entities import LoggedModelOutput
+
+            self._call("log_outputs", run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise _unusable(self.home, error) from error
+        with _named_in_environment(self.home.uri):
+            made = self._call(
+                "create_model_version",
+                name,
+                f"models:/{logged.model_id}",
+                run_id=run_id,
+                tags={**tags, DIGEST_TAG: digest, **_digest_tags(digests)},
+                model_id=logged.model_id,
+            )
+        log.info("registered %s version %s", name, made.version)
+        return _version(made, {})
+
+    def verify(self, version: Version) -> Path:
+        """Compare every file of a version with its digests and return the folder they are in.
+
+        The files of a server are downloaded first, once. TamperedModel names the first file that is missing, changed or more
+        than was registered.
+        """
+        expected = _tagged_digests(version)
+        folder = self._folder(version)
+        # Python leaves byte code of pyfunc_model.py when MLflow serves the version. It cannot be compared, and would be run.
+        shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+        present = _digests(folder) if folder.is_dir() else {}
+        present.pop(NOTE, None)
+        for name in sorted(expected.keys() | present.keys()):
+            if present.get(name) != expected.get(name):
+                kind = "is missing" if name not in present else "was changed" if name in expected else "was not registered"
+                raise TamperedModel(f"{version.name} version {version.version}: {folder / name} {kind}; it will not be loaded")
+        return folder
+
+    def _folder(self, version: Version) -> Path:
+        """Where the version's files are on this machine."""
+        import mlflow.artifacts
+
+        uri = self._call("get_model_version_download_uri", version.name, str(version.version))
+        if not self.home.is_server:
+            if uri.startswith("models:/"):
+                uri = self._call("get_logged_model", uri.removeprefix("models:/")).artifact_location
+            if "://" not in uri or uri.startswith("file:"):
+                return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=self.home.uri))
+        kept = self.home.folder / "downloads" / version.name / f"{version.version}-{(version.package_digest or 'x')[:12]}"
+        if not kept.is_dir():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".download-", dir=kept.parent) as temporary:
+                got = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=temporary, tracking_uri=self.home.uri)
+                shutil.move(got.rstrip("/"), kept)
+        return kept
+
+    def _call(self, method: str, *arguments: Any, **keywords: Any) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return getattr(self._client, method)(*arguments, **keywords)
+        except (MlflowException, OSError) as error:
+            raise _unusable(self.home, error) from error
+
+
+def _save(folder: Path, package: Path, digest: str, requirements: list[str], logged: Any, run_id: str | None) -> None:
+    """Write the MLflow model: our one code file, the package as its artifact, and no path of this machine."""
+    import mlflow.pyfunc
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types.schema import AnyType, ColSpec, DataType, Map, Schema
+
+    # A string column would have the server turn the number 5 into the text "5" before the model could refuse it.
+    inputs = Schema([ColSpec(AnyType(), "text")])
+    answer = {"label": DataType.string, "confidence": DataType.double, "probabilities": Map(DataType.double)}
+    outputs = Schema([ColSpec(kind, name) for name, kind in answer.items()])
+    model = Model(artifact_path=logged.artifact_location, model_uuid=logged.model_id, model_id=logged.model_id, run_id=run_id)
+    mlflow.pyfunc.save_model(
+        path=str(folder),
+        python_model=str(MODEL_CODE),
+        artifacts={PACKAGE: str(package)},
+        mlflow_model=model,
+        signature=ModelSignature(inputs, outputs),
+        input_example=[{"text": EXAMPLE}],
+        pip_requirements=requirements,
+        model_config={"package_digest": digest},
+    )
+    model.flavors["python_function"]["model_code_path"] = MODEL_CODE.name
+    model.save(str(folder / "MLmodel"))
+
+
+@contextlib.contextmanager
+def _named_in_environment(uri: str) -> Iterator[None]:
+    """Name the store where MLflow's SQLite registry looks models up, whatever its client was told."""
+    before = os.environ.get(URI_VARIABLE)
+    os.environ[URI_VARIABLE] = uri
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[URI_VARIABLE]
+        else:
+            os.environ[URI_VARIABLE] = before
+
+
+def _version(entity: Any, aliases: Mapping[str, int]) -> Version:
+    number = int(entity.version)
+    own = tuple(sorted(alias for alias, version in aliases.items() if version == number))
+    return Version(entity.name, number, own, dict(entity.tags), entity.run_id or None, entity.creation_timestamp / 1000)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): sha256_file(path) for path in sorted(folder.rglob("*")) if not path.is_dir()}
+
+
+def _digest_tags(digests: Mapping[str, str]) -> dict[str, str]:
+    text = json.dumps(digests, sort_keys=True, separators=(",", ":"))
+    pieces = [text[start : start + TAG_CHARS] for start in range(0, len(text), TAG_CHARS)]
+    return {f"{SHA_TAG}{number}": piece for number, piece in enumerate(pieces)}
+
+
+def _tagged_digests(version: Version) -> dict[str, str]:
+    pieces: list[str] = []
+    while (piece := version.tags.get(f"{SHA_TAG}{len(pieces)}")) is not None:
+        pieces.append(piece)
+    try:
+        return dict(json.loads("".join(pieces)))
+    except ValueError:
+        raise TamperedModel(
+            f"{version.name} version {version.version} has no list of file digests in its tags; textmill did not register it"
+        ) from None
+
+
+def _listed(versions: Mapping[int, Version]) -> str:
+    numbers = sorted(versions)
+    return f"versions {numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"version {numbers[0]}"
+
+
+def _unusable(home: TrackingHome, error: Exception) -> RequestError:
+    return RequestError(f"MLflow store {home.uri} failed: {' '.join(str(error).split())[:300]}")

@@ -1,0 +1,269 @@
+"""Record runs, parameters, metrics and files in MLflow, by explicit run ids.
+
+Nothing a run records may stop it or hold it up: a call that the server does not take is written to a spool under the data
+root and sent later. Opening a store, and everything about registered models, fails loudly instead.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+
+from tasks.errors import RequestError
+from tasks.tracking.client import open_client
+from tasks.tracking.home import TrackingHome, tracking_home
+from tasks.tracking.registry import Registry
+from tasks.tracking.spool import Spool, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mlflow import MlflowClient
+
+log = logging.getLogger(__name__)
+
+MAX_PARAM_CHARS = 6000
+PARAMS_PER_CALL = 100
+METRICS_PER_CALL = 500
+PROBE_SECONDS = 2.0
+RETRY_SECONDS = 30.0  # how long an unreachable server is left alone
+UI_URI = "http://127.0.0.1:5000"
+LOCAL = "local-"  # starts the id of a run that could not be created yet
+LOCAL_TAG = "textmill.local_run_id"
+TRANSIENT = frozenset({"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED"})
+PARENT_TAG = "mlflow.parentRunId"
+
+
+class Tracker:
+    """One experiment of one MLflow store. Made by `Tracker.open`."""
+
+    def __init__(self, home: TrackingHome, data_root: Path, client: MlflowClient, experiment_id: str) -> None:
+        self.home = home
+        self.data_root = data_root
+        self.experiment_id = experiment_id
+        self.registry = Registry(home, client, experiment_id)
+        self._client = client
+        self._spool = Spool(data_root, home.uri)
+        self._quiet_until = 0.0
+        self._run_ids: dict[str, str] = {}
+
+    @classmethod
+    def open(cls, tracking_uri: str | None, data_root: Path, checkout: Path, experiment: str | None) -> Tracker:
+        """Open the store, creating it and the experiment if need be, and send what earlier runs could not.
+
+        Without an experiment nothing is created; that is enough for reading registered models. RequestError: the URI is of an
+        unknown kind, no server answers within 2 s, the store is missing and not to be created, or the experiment was deleted.
+        """
+        home = tracking_home(tracking_uri, data_root, checkout)
+        if home.is_server:
+            _probe(home.uri)
+        elif home.database and experiment is None and not home.database.exists():
+            raise RequestError(f"no model is registered yet: {home.database} is missing; run textmill train first")
+        client = open_client(home)
+        experiment_id = "" if experiment is None else _experiment_id(home, client, experiment)
+        tracker = cls(home, data_root, client, experiment_id)
+        try:
+            tracker._spool.send_left_behind(tracker._send)
+        except Unreachable as error:
+            log.warning("what earlier runs could not record still waits in %s: %s", tracker._spool.folder, error)
+        return tracker
+
+    def start_run(self, name: str, tags: Mapping[str, str] | None = None, parent_run_id: str | None = None) -> str:
+        """Create a run and return its id; a parent makes it a child run. Offline: an id that stands in until it is sent."""
+        local = f"{LOCAL}{uuid.uuid4().hex}"
+        self._record("start", local, name=name, tags=dict(tags or {}), parent=parent_run_id, time=_now())
+        return self._run_ids.get(local, local)
+
+    def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
+        """Record parameters; nested ones as `section.field`, values cut at 6,000 characters."""
+        flat = [[name, str(value)[:MAX_PARAM_CHARS]] for name, value in flatten(params)]
+        for start in range(0, len(flat), PARAMS_PER_CALL):
+            self._record("params", run_id, params=flat[start : start + PARAMS_PER_CALL])
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Record metrics by name, at a step number (epoch or batch)."""
+        values = [[name, float(value)] for name, value in metrics.items()]
+        for start in range(0, len(values), METRICS_PER_CALL):
+            self._record("metrics", run_id, metrics=values[start : start + METRICS_PER_CALL], step=step, time=_now())
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run."""
+        self._record("tags", run_id, tags={name: str(value) for name, value in tags.items()})
+
+    def log_artifacts(self, run_id: str, path: Path, artifact_path: str | None = None) -> None:
+        """Copy a file, or what a folder holds, to the run's files."""
+        self._record("artifacts", run_id, path=str(path.absolute()), to=artifact_path)
+
+    def log_dataset(self, run_id: str, name: str, source: str, digest: str, context: str = "training") -> None:
+        """Name a dataset that the run used, by source and digest (36 characters of it are kept)."""
+        self._record("dataset", run_id, name=name, source=source, digest=digest[:36], context=context)
+
+    def finish(self, run_id: str, status: str = "FINISHED") -> None:
+        """End a run as FINISHED, FAILED or KILLED."""
+        self._record("finish", run_id, status=status, time=_now())
+
+    def run_url(self, run_id: str) -> str:
+        """Where the MLflow UI shows the run; for a file store where `mlflow ui` serves it by default."""
+        base = self.home.uri if self.home.is_server else UI_URI
+        return f"{base}/#/experiments/{self.experiment_id}/runs/{self._run_ids.get(run_id, run_id)}"
+
+    def server_run_id(self, run_id: str) -> str | None:
+        """The run's id in the store; None while the run itself waits in the spool."""
+        run_id = self._run_ids.get(run_id, run_id)
+        return None if run_id.startswith(LOCAL) else run_id
+
+    def close(self) -> None:
+        """Try once more to send what waits; what cannot be sent is left for the next run."""
+        if self._spool.waiting:
+            try:
+                self._spool.send(self._send)
+            except Unreachable:
+                log.warning("the tracking store did not take everything; the rest waits in %s", self._spool.path)
+        self._spool.close()
+
+    def _record(self, op: str, run_id: str, **values: Any) -> None:
+        call = {"op": op, "run": run_id, "experiment": self.experiment_id, **values}
+        if time.monotonic() < self._quiet_until:
+            self._spool.add({**call, "again": True})
+            return
+        try:
+            if self.home.is_server and self._spool.waiting:
+                _probe(self.home.uri)
+            self._spool.send(self._send)  # calls keep their order
+            self._send(call)
+        except (Unreachable, RequestError) as error:
+            log.warning("%s; going on, what is recorded waits in %s", error, self._spool.path)
+            self._quiet_until = time.monotonic() + RETRY_SECONDS
+            self._spool.add({**call, "again": True})
+
+    def _send(self, call: dict[str, Any]) -> None:
+        """Make one call; Unreachable if it may be made later. A call that is refused is logged and dropped."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            getattr(self, f"_send_{call['op']}")(call)
+        except MlflowException as error:
+            if _transient(error):
+                raise Unreachable(f"tracking store {self.home.uri} does not answer ({_one_line(error)})") from error
+            log.warning("the tracking store refused %s: %s", call["op"], _one_line(error))
+        except FileNotFoundError as error:
+            log.warning("cannot record %s: %s is gone", call["op"], error.filename)
+        except OSError as error:
+            raise Unreachable(f"tracking store {self.home.uri} does not answer ({_one_line(error)})") from error
+
+    def _send_start(self, call: dict[str, Any]) -> None:
+        local = call["run"]
+        # Of a call that failed nobody knows whether it reached the store.
+        if not call.get("again") or self._find_local(local, call["experiment"]) is None:
+            tags = {**call["tags"], LOCAL_TAG: local}
+            if call["parent"]:
+                tags[PARENT_TAG] = self._sent(call, "parent")
+            run = self._client.create_run(call["experiment"], start_time=call["time"], tags=tags, run_name=call["name"])
+            self._run_ids[local] = run.info.run_id
+
+    def _send_params(self, call: dict[str, Any]) -> None:
+        from mlflow.entities import Param
+
+        self._client.log_batch(self._sent(call), params=[Param(name, value) for name, value in call["params"]])
+
+    def _send_metrics(self, call: dict[str, Any]) -> None:
+        from mlflow.entities import Metric
+
+        metrics = [Metric(name, value, call["time"], call["step"]) for name, value in call["metrics"]]
+        self._client.log_batch(self._sent(call), metrics=metrics)
+
+    def _send_tags(self, call: dict[str, Any]) -> None:
+        from mlflow.entities import RunTag
+
+        self._client.log_batch(self._sent(call), tags=[RunTag(name, value) for name, value in call["tags"].items()])
+
+    def _send_artifacts(self, call: dict[str, Any]) -> None:
+        path = Path(call["path"])
+        if not path.exists():
+            raise FileNotFoundError(errno.ENOENT, "No such file", str(path))
+        send = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
+        send(self._sent(call), str(path), call["to"])
+
+    def _send_dataset(self, call: dict[str, Any]) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        dataset = Dataset(call["name"], call["digest"], "local", call["source"])
+        tag = InputTag("mlflow.data.context", call["context"])
+        self._client.log_inputs(self._sent(call), [DatasetInput(dataset, [tag])])
+
+    def _send_finish(self, call: dict[str, Any]) -> None:
+        self._client.set_terminated(self._sent(call), call["status"], call["time"])
+
+    def _sent(self, call: dict[str, Any], key: str = "run") -> str:
+        """The store's id for a run that may have been started offline, by this process or an earlier one."""
+        run_id = call[key]
+        if not run_id.startswith(LOCAL):
+            return run_id
+        return self._find_local(run_id, call["experiment"]) or run_id
+
+    def _find_local(self, local: str, experiment_id: str) -> str | None:
+        if local not in self._run_ids:
+            found = self._client.search_runs([experiment_id], f"tags.`{LOCAL_TAG}` = '{local}'", max_results=1)
+            if found:
+                self._run_ids[local] = found[0].info.run_id
+        return self._run_ids.get(local)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested mappings, each as `outer.inner` and its value."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _experiment_id(home: TrackingHome, client: MlflowClient, name: str) -> str:
+    """Find or create the experiment, its files beside the database and not in the current folder."""
+    from mlflow.exceptions import MlflowException
+
+    with home.locked("mlflow"):
+        try:
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
+                location = None if home.artifacts is None else (home.artifacts / name).absolute().as_uri()
+                return client.create_experiment(name, artifact_location=location)
+        except MlflowException as error:
+            raise RequestError(f"experiment {name!r} cannot be opened in {home.uri}: {_one_line(error)}") from error
+    if experiment.lifecycle_stage != "active":
+        raise RequestError(
+            f"experiment {name!r} was deleted in MLflow; choose another --name, or bring it back with: "
+            f"MLFLOW_TRACKING_URI={home.uri} mlflow experiments restore --experiment-id {experiment.experiment_id}"
+        )
+    return experiment.experiment_id
+
+
+def _probe(uri: str) -> None:
+    """Open and close a connection to the server; RequestError if that takes more than 2 s."""
+    parts = urlparse(uri)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=PROBE_SECONDS).close()
+    except OSError as error:
+        reason = error.strerror or error
+        raise RequestError(f"no MLflow server answers at {uri} ({reason}); start it, or change the tracking URI") from error
+
+
+def _transient(error: Exception) -> bool:
+    """Whether the same call may succeed later."""
+    return getattr(error, "error_code", "") in TRANSIENT
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _now() -> int:
+    """Milliseconds since 1970, as MLflow counts."""
+    return int(time.time() * 1000)

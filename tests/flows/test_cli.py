@@ -1,0 +1,129 @@
+"""The command: exit codes, one line for what is wrong, one JSON object for machines."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.cli import main
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def textmill(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    """Run the command in this process; returns exit code, stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["textmill", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        return int(stop.value.code or 0), out, err
+
+    return run
+
+
+def folder(root: Path, **labels: int) -> Path:
+    for label, count in labels.items():
+        (root / label).mkdir(parents=True)
+        for number in range(count):
+            (root / label / f"{number}.txt").write_text(f"Sentence {number} of {label} stands here.")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "--ingest.path", "absent.csv"], ["absent.csv"]),
+        (["train", "--ingest.pth", "absent.csv"], ["--ingest.pth", "did you mean --ingest.path"]),
+        (["train", "--preset", "imbd"], ["unknown preset 'imbd'", "did you mean imdb"]),
+        (["train", "--config", "absent.toml"], ["absent.toml"]),
+        (["train", "--finetune.epochs", "-1"], ["--finetune.epochs", "greater than or equal to 1"]),
+        (["train", "--preset", "phrasebank"], ["--ingest.path"]),
+        (["trian"], ["trian"]),
+        (["predict", "text", "--modle", "x"], ["--modle"]),
+        (["score", "in.csv", "out.csv"], ["out.csv", ".parquet"]),
+        (["models", "promote", "one"], ["version", "integer"]),
+    ],
+)
+def test_a_wrong_request_ends_with_2_and_one_line(textmill, tmp_path, monkeypatch, arguments, words) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    code, out, err = textmill(*arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("textmill: ")
+    assert err.count("\n") == 1
+    for word in words:
+        assert word in err
+
+
+def test_an_empty_folder_is_refused_before_anything_starts(textmill, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "empty").mkdir()
+    code, _, err = textmill("train", "--ingest.path", str(tmp_path / "empty"), "--runtime.data-root", str(tmp_path / "root"))
+    assert code == 2
+    assert str(tmp_path / "empty") in err
+    assert not (tmp_path / "root").exists()
+
+
+def test_predict_without_a_model_says_how_to_get_one(textmill, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    code, _, err = textmill("predict", "a text", "--runtime.data-root", str(tmp_path))
+    assert code == 2
+    assert "textmill train" in err
+
+
+def test_help_lists_every_verb_and_every_knob(textmill) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = textmill("--help")
+    assert code == 0
+    for verb in ("train", "predict", "score", "models", "doctor", "gc", "up", "down"):
+        assert verb in out
+    code, out, _ = textmill("train", "--help")
+    assert code == 0
+    assert "--finetune.epochs" in out
+    assert "--runtime.data-root" in out
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys, flows.cli; print([m for m in ('prefect', 'mlflow', 'torch', 'pandas', 'pydantic') if m in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=60)
+    assert said.stdout.strip() == "[]"
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_one_class_only_ends_with_2_and_one_line(tmp_path: Path) -> None:
+    corpus = folder(tmp_path / "corpus", only=6)
+    command = [sys.executable, "-m", "flows.cli", "train", "--ingest.path", str(corpus), "--runtime.data-root", str(tmp_path / "root")]
+    said = subprocess.run(command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False, timeout=200)
+    assert said.returncode == 2, said.stderr
+    assert "only" in said.stderr.splitlines()[-1]
+    assert "Traceback" not in said.stderr
+    assert len(said.stderr.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_train_predict_models_and_gc_speak_json(tmp_path: Path) -> None:
+    corpus, root = folder(tmp_path / "corpus", good=30, bad=30), ["--runtime.data-root", str(tmp_path / "root")]
+
+    def run(*arguments: str) -> object:
+        command = [sys.executable, "-m", "flows.cli", *arguments, *root, "--json"]
+        said = subprocess.run(command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False, timeout=200)
+        assert said.returncode == 0, said.stderr
+        assert len(said.stdout.strip().splitlines()) == 1
+        return json.loads(said.stdout)
+
+    trained = run("train", "--ingest.path", str(corpus), "--evaluate.yardstick", "false")
+    assert isinstance(trained, dict)
+    assert trained["model"]["name"] == "corpus"
+    assert trained["decision"] == "first"
+    predicted = run("predict", "Sentence 3 of good stands here.", "a, b\x1b[31m")
+    assert isinstance(predicted, dict)
+    assert [prediction["label"] in {"good", "bad"} for prediction in predicted["predictions"]] == [True, True]
+    listed = run("models", "list")
+    assert [(row["name"], row["version"], row["aliases"]) for row in listed] == [("corpus", 1, ["champion"])]  # type: ignore[attr-defined]
+    swept = run("gc", "--keep-runs", "0")
+    assert isinstance(swept, dict)
+    assert swept["removed"] == len(trained["stages"]) - 1
+    assert isinstance(run("predict", "Sentence 3 of good stands here."), dict)

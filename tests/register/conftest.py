@@ -1,0 +1,160 @@
+import hashlib
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.align.matrix import write_matrix
+from tasks.config import AlignConfig, FinetuneConfig, PrepareConfig, PretrainConfig, RegisterConfig
+from tasks.finetune.train import write_model
+from tasks.ingest.schema import CORPUS_SCHEMA, QUARANTINE_SCHEMA
+from tasks.prepare.dataset import write_dataset
+from tasks.pretrain.vectors import train_vectors
+from tasks.register.load import open_package
+from tasks.register.models import Registration
+from tasks.register.package import package_digest, write_package
+from tasks.register.registration import Candidate, register_model
+from tasks.tracking.tracker import Tracker
+
+GOOD = ["profit", "rose", "gained", "surged", "improved", "strong", "record", "growth", "beat", "jumped"]
+BAD = ["loss", "fell", "dropped", "plunged", "worsened", "weak", "slump", "decline", "missed", "shrank"]
+FILLER = ["the", "company", "quarter", "sales", "said", "that", "its", "market", "shares", "year", "group", "and", "in", "of"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Folders of a tiny trained model: its corpus, dataset and package."""
+
+    corpus: Path
+    dataset: Path
+    package: Path
+    model: Path
+
+
+def sentence(source: random.Random, words: list[str]) -> str:
+    chosen = source.choices(FILLER, k=6) + source.sample(words, k=3)
+    source.shuffle(chosen)
+    return " ".join(chosen)
+
+
+def write_corpus(folder: Path, seed: int, labels: dict[str, list[str]], num_documents: int) -> Path:
+    """Ingest's artifact with `num_documents` sentences; half of them test rows."""
+    folder.mkdir(parents=True)
+    source = random.Random(seed)
+    names = sorted(labels)
+    rows = []
+    for number in range(num_documents):
+        label = names[number % len(names)]
+        text = sentence(source, labels[label])
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        split = "test" if number % 4 > 1 else "train"
+        rows.append({"id": f"{number}", "text": text, "label": label, "split": split, "source": "made", "sha256": digest})
+    pq.write_table(pa.Table.from_pylist(rows, schema=CORPUS_SCHEMA), folder / "corpus.parquet", write_page_checksum=True)
+    pq.write_table(pa.Table.from_pylist([], schema=QUARANTINE_SCHEMA), folder / "quarantine.parquet", write_page_checksum=True)
+    return folder
+
+
+def train(
+    folder: Path, *, model: str = "bag", seed: int = 1, labels: dict[str, list[str]] | None = None, num_documents: int = 400
+) -> Trained:
+    """Run the rooms before this one on a tiny corpus, and write the package."""
+    corpus = write_corpus(folder / "ingest", seed, labels or {"negative": BAD, "positive": GOOD}, num_documents)
+    (folder / "prepare").mkdir()
+    write_dataset(PrepareConfig(near_duplicates=False, valid_share=0.2), corpus, folder / "prepare")
+    dataset = folder / "prepare" / "dataset"
+    config = FinetuneConfig(model=model, threads=1, epochs=2, bag_epochs=2, hidden=8)
+    aligned = None
+    if config.needs_vectors:
+        vectors, aligned = folder / "pretrain", folder / "align"
+        vectors.mkdir()
+        aligned.mkdir()
+        train_vectors(PretrainConfig(dim=8, min_count=1, epoch=2, threads=1, bucket=500), dataset, vectors)
+        write_matrix(AlignConfig(min_count=1), dataset, vectors, aligned)
+    for name in ("finetune", "scratch", "package"):
+        (folder / name).mkdir()
+    write_model(config, dataset, aligned, folder / "finetune", folder / "scratch")
+    write_package(folder / "finetune", dataset, folder / "package")
+    return Trained(corpus, dataset, folder / "package", folder / "finetune")
+
+
+Train = Callable[..., Trained]
+
+
+@pytest.fixture(scope="session")
+def train_tiny() -> Train:
+    """Train into a folder, with options."""
+    return train
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A bag of n-grams."""
+    return train(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="session")
+def retrained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The same on other sentences."""
+    return train(tmp_path_factory.mktemp("retrained"), seed=2)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that is migrated, which takes MLflow seconds."""
+    root = tmp_path_factory.mktemp("migrated")
+    Tracker.open(None, root, root / "checkout", "any").close()
+    return root / "mlflow" / "mlflow.db"
+
+
+@pytest.fixture
+def tracker(
+    migrated: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Tracker]:
+    """A tracker with a store of its own; nothing may land in the current folder."""
+    here = tmp_path_factory.mktemp("here")
+    monkeypatch.chdir(here)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "mlflow").mkdir()
+    shutil.copyfile(migrated, tmp_path / "mlflow" / "mlflow.db")
+    tracker = Tracker.open(None, tmp_path, tmp_path / "checkout", "films")
+    yield tracker
+    tracker.close()
+    assert list(here.iterdir()) == []
+
+
+Enrol = Callable[..., Registration]
+
+
+@pytest.fixture
+def enrol(tracker: Tracker, tmp_path: Path) -> Enrol:
+    """Register a trained model with what it, or somebody, got right of the test rows of `on`'s corpus."""
+
+    def enrolled(model: Trained, *, on: Trained | None = None, accuracy: float | None = None, **options: Any) -> Registration:
+        corpus = (on or model).corpus / "corpus.parquet"
+        serving = open_package(model.package)
+        classifier = serving.TextClassifier(model.package)
+        rows = pq.read_table(corpus).filter(pc.field("split") == "test")
+        texts, labels = rows["text"].to_pylist(), rows["label"].to_pylist()
+        predicted = [prediction["label"] for prediction in classifier.predict(texts)]
+        correct = np.array([guess == label for guess, label in zip(predicted, labels, strict=True)])
+        if accuracy is not None:
+            correct = np.arange(len(labels)) < accuracy * len(labels)
+        predictions = tmp_path / f"{package_digest(model.package)[:8]}.parquet"
+        table = pa.table({"id": rows["id"], "label": rows["label"], "correct": correct})
+        pq.write_table(table, predictions, write_page_checksum=True)
+        stored = tmp_path / "store" / package_digest(model.package)  # a folder of the store is named for its key
+        shutil.copytree(model.package, stored, dirs_exist_ok=True)
+        (stored / "manifest.json").write_text("{}")
+        tags = {"textmill.test_accuracy": f"{correct.mean():.6f}"}
+        candidate = Candidate(stored, predictions, corpus, "holdout", tuple(classifier.labels), tags)
+        return register_model(tracker, RegisterConfig(**options), "films", candidate)
+
+    return enrolled

@@ -1,0 +1,151 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.config import IngestConfig
+from tasks.errors import RequestError
+from tasks.register.models import LoadedModel
+from tasks.score.score import predict_texts, score_file
+
+GOOD, BAD = "profit rose, strong growth", "loss fell, weak slump"
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return list(pq.read_table(path, page_checksum_verification=True).to_pylist())
+
+
+def score(source: Path, loaded: LoadedModel, **options: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    output = source.parent / "scored.parquet"
+    reading = IngestConfig(text=options.pop("text", "text"))
+    report = score_file(source, output, reading=reading, loaded=loaded, **options)
+    return report, rows(output)
+
+
+def write_csv(folder: Path) -> Path:
+    path = folder / "news.csv"
+    path.write_text(f'id,text\n1,"{GOOD}"\n2,"{BAD}"\n')
+    return path
+
+
+def write_tsv(folder: Path) -> Path:
+    path = folder / "news.tsv"
+    path.write_text(f"text\tdate\n{GOOD}\t1\n{BAD}\t2\n")
+    return path
+
+
+def write_json_lines(folder: Path) -> Path:
+    path = folder / "news.jsonl"
+    path.write_text("".join(json.dumps({"text": text, "n": 1}) + "\n" for text in (GOOD, BAD)))
+    return path
+
+
+def write_parquet(folder: Path) -> Path:
+    path = folder / "news.parquet"
+    pq.write_table(pa.table({"text": [GOOD, BAD]}), path)
+    return path
+
+
+def write_lines(folder: Path) -> Path:
+    path = folder / "news.txt"
+    path.write_text(f"{GOOD}\n\n{BAD}\n")
+    return path
+
+
+def write_folder(folder: Path) -> Path:
+    (folder / "news" / "deep").mkdir(parents=True)
+    (folder / "news" / "a.txt").write_text(GOOD)
+    (folder / "news" / "deep" / "b.txt").write_text(BAD)
+    return folder / "news"
+
+
+@pytest.mark.parametrize("write", [write_csv, write_tsv, write_json_lines, write_parquet, write_lines, write_folder])
+def test_every_form_of_input_is_scored(write: Any, loaded: LoadedModel, tmp_path: Path) -> None:
+    report, scored = score(write(tmp_path), loaded)
+    assert [row["label"] for row in scored] == ["positive", "negative"]
+    assert [row["text"] for row in scored] == [GOOD, BAD]
+    assert len({row["id"] for row in scored}) == 2
+    assert {row["model"] for row in scored} == {"news/3"}
+    assert scored[0]["confidence"] == scored[0]["probabilities"]["positive"] > 0.5
+    assert sum(scored[0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert report["found"] == report["scored"] == 2
+    assert report["labels"] == {"negative": 1, "positive": 1}
+
+
+def test_files_and_single_texts_are_labelled_alike(loaded: LoadedModel, tmp_path: Path) -> None:
+    texts = [GOOD, BAD, "profit fell", "zyxwv"]
+    (tmp_path / "news.txt").write_text("\n".join(texts))
+    _, scored = score(tmp_path / "news.txt", loaded)
+    predicted = predict_texts(loaded, texts)
+    assert [row["label"] for row in scored] == [each["label"] for each in predicted]
+    for row, each in zip(scored, predicted, strict=True):
+        assert row["probabilities"] == pytest.approx(each["probabilities"])
+
+
+def test_nothing_is_lost(loaded: LoadedModel, tmp_path: Path) -> None:
+    path = tmp_path / "news.csv"
+    path.write_bytes(
+        b"text\n" + GOOD.replace(",", "").encode() + b"\n\xff\xfe broken\n" + b'"  "\n' + b"nul\0here\n" + b"one,two,three\n"
+    )
+    report, scored = score(path, loaded)
+    assert report["found"] == len(scored) == 5
+    assert report["found"] == report["scored"] + report["quarantined"]
+    assert report["scored"] == 1
+    reasons = [row["reason"] for row in scored]
+    assert reasons == [None, "undecodable", "empty", "nul", "malformed_row"]
+    for row in scored[1:]:
+        assert row["label"] is row["text"] is row["confidence"] is row["probabilities"] is None
+
+
+def test_below_the_least_confidence_the_label_is_left_out(loaded: LoadedModel, tmp_path: Path) -> None:
+    (tmp_path / "news.txt").write_text(f"{GOOD}\nzyxwv\n")
+    report, scored = score(tmp_path / "news.txt", loaded, min_confidence=0.8)
+    assert [row["label"] for row in scored] == ["positive", None]
+    assert scored[1]["reason"] == "uncertain"
+    assert scored[1]["confidence"] < 0.8
+    assert scored[1]["probabilities"]["positive"] > 0
+    assert (report["scored"], report["uncertain"], report["quarantined"]) == (2, 1, 0)
+
+
+def test_rows_keep_their_order_across_batches(loaded: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.score.score.BATCH", 3)
+    texts = [f"{GOOD if number % 3 else BAD} {number}" for number in range(10)]
+    (tmp_path / "news.txt").write_text("\n".join(texts))
+    _, scored = score(tmp_path / "news.txt", loaded)
+    assert [row["text"] for row in scored] == texts
+    assert [row["label"] for row in scored] == ["positive" if number % 3 else "negative" for number in range(10)]
+
+
+def test_the_column_is_chosen_and_a_missing_one_named(loaded: LoadedModel, tmp_path: Path) -> None:
+    path = tmp_path / "news.csv"
+    path.write_text(f'headline,date\n"{GOOD}",1\n')
+    assert score(path, loaded, text="headline")[1][0]["label"] == "positive"
+    with pytest.raises(RequestError, match=r"no column 'body'.*'headline'.*--text") as caught:
+        score(path, loaded, text="body")
+    assert "ingest" not in str(caught.value)
+
+
+def test_a_failure_leaves_the_old_output_and_no_other_file(loaded: LoadedModel, tmp_path: Path) -> None:
+    (tmp_path / "scored.parquet").write_bytes(b"old")
+    (tmp_path / "news.txt").write_text("\n\n")
+    with pytest.raises(RequestError, match="no text in it"):
+        score(tmp_path / "news.txt", loaded)
+    assert (tmp_path / "scored.parquet").read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["news.txt", "scored.parquet"]
+
+
+def test_paths_that_cannot_be_used_are_refused(loaded: LoadedModel, tmp_path: Path) -> None:
+    (tmp_path / "news.txt").write_text(GOOD)
+    cases = [
+        (tmp_path / "none.txt", tmp_path / "o.parquet", "no such file"),
+        (tmp_path / "news.txt", tmp_path, "a folder"),
+        (tmp_path / "news.txt", tmp_path / "missing" / "o.parquet", "create it first"),
+        (tmp_path / "news.txt", tmp_path / "news.txt", "this is the input"),
+    ]
+    for source, output, message in cases:
+        with pytest.raises(RequestError, match=message):
+            score_file(source, output, reading=IngestConfig(), loaded=loaded)
+    assert (tmp_path / "news.txt").read_text() == GOOD

@@ -1,0 +1,145 @@
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.tracking.tracker import Tracker
+
+CHECKOUT = Path(__file__).parents[2]
+OPEN_ONE = """
+import sys
+from pathlib import Path
+from tasks.tracking.tracker import Tracker
+root = Path(sys.argv[1])
+tracker = Tracker.open(None, root, root / "checkout", "shared")
+tracker.finish(tracker.start_run(sys.argv[2]))
+"""
+
+
+@pytest.fixture(scope="session")
+def opened_at_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[subprocess.CompletedProcess[str]]]:
+    """Three processes that open one store which none of them has seen before; its data root, and how each ended."""
+    root = tmp_path_factory.mktemp("fresh")
+    command = [sys.executable, "-W", "error", "-c", OPEN_ONE, str(root)]
+    running = [
+        subprocess.Popen([*command, f"run{n}"], cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for n in range(3)
+    ]
+    ended = []
+    for process in running:
+        output, errors = process.communicate(timeout=180)
+        ended.append(subprocess.CompletedProcess(process.args, process.returncode, output, errors))
+    return root, ended
+
+
+@pytest.fixture
+def data_root(opened_at_once: tuple[Path, object], tmp_path: Path) -> Path:
+    """A data root with a store that is migrated already, which takes MLflow seconds."""
+    (tmp_path / "mlflow").mkdir()
+    shutil.copyfile(opened_at_once[0] / "mlflow" / "mlflow.db", tmp_path / "mlflow" / "mlflow.db")
+    return tmp_path
+
+
+@pytest.fixture
+def open_tracker(data_root: Path) -> Callable[..., Tracker]:
+    """Open that store, or the one of a URI."""
+
+    def opened(experiment: str | None = "films", uri: str | None = None) -> Tracker:
+        return Tracker.open(uri, data_root, data_root / "checkout", experiment)
+
+    return opened
+
+
+class Forwarder:
+    """Stands between client and server, so that the server can be out of reach and come back."""
+
+    def __init__(self, port: int) -> None:
+        self.target = port
+        self.port = a_free_port()
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self.open()
+
+    def open(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        self.sockets = [self.listener]
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    def close(self) -> None:
+        for each in self.sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client = listener.accept()[0]
+                upstream = socket.create_connection(("127.0.0.1", self.target))
+                self.sockets += [client, upstream]
+                for pair in ((client, upstream), (upstream, client)):
+                    threading.Thread(target=self._copy, args=pair, daemon=True).start()
+
+    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture(scope="session")
+def server_port(opened_at_once: tuple[Path, object], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "mlflow.db").write_bytes((opened_at_once[0] / "mlflow" / "mlflow.db").read_bytes())
+    port = a_free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts"), "--port", str(port), "--workers", "1"]
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 90
+        while not answers(port):
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.1)
+        yield port
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.fixture
+def server(server_port: int) -> Iterator[Forwarder]:
+    forwarder = Forwarder(server_port)
+    yield forwarder
+    forwarder.close()
+
+
+def answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def a_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port where nothing answers."""
+    return a_free_port()

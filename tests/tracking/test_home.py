@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import RequestError
+from tasks.tracking.home import tracking_home
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def test_the_checkouts_own_data_root_uses_the_folder_mlflow_of_the_checkout(tmp_path: Path) -> None:
+    home = tracking_home(None, tmp_path / "data", tmp_path)
+    assert home.database == tmp_path / "mlflow" / "mlflow.db"
+    assert home.uri == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
+    assert home.ledger == tmp_path / "mlflow" / "ledger.jsonl"
+    assert home.artifacts == tmp_path / "mlflow" / "artifacts"
+
+
+def test_another_data_root_keeps_its_own_store(tmp_path: Path) -> None:
+    assert tracking_home(None, tmp_path / "elsewhere", tmp_path).folder == tmp_path / "elsewhere" / "mlflow"
+
+
+def test_the_uri_given_wins_over_the_environment_and_that_over_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1/")
+    assert tracking_home(None, tmp_path, tmp_path).uri == "http://127.0.0.1:1"
+    assert tracking_home("sqlite:///here.db", tmp_path, tmp_path).database == Path("here.db").absolute()
+
+
+def test_a_server_keeps_artifacts_and_the_data_root_keeps_the_ledger(tmp_path: Path) -> None:
+    home = tracking_home("https://mlflow.example", tmp_path, tmp_path)
+    assert home.is_server
+    assert home.artifacts is None
+    assert home.ledger == tmp_path / "mlflow" / "ledger.jsonl"
+
+
+@pytest.mark.parametrize("uri", ["./mlruns", "file:///tmp/x", "sqlite://", "sqlite:///:memory:", "ftp://x"])
+def test_a_uri_without_a_store_of_mlflow_3_is_refused_with_the_remedy(uri: str, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"sqlite:///PATH/mlflow\.db"):
+        tracking_home(uri, tmp_path, tmp_path)
