@@ -122,16 +122,32 @@ def test_a_damaged_file_is_rebuilt_alone(first: dict[str, Any], corpus: Path, da
     assert result["model"]["version"] == first["model"]["version"]
 
 
-@pytest.mark.usefixtures("first")
-def test_one_more_document_rebuilds_what_it_touches(corpus: Path, data_root: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "split", "rebuilt"),
+    [
+        (
+            "Shareholders of the ferry line Havsvind will get a higher dividend for the third year running.",
+            "test",
+            ["ingest", "prepare", "yardstick", "evaluate"],
+        ),
+        (
+            "Orders doubled and the margin widened to 14% at the new plant of Kvarnholt.",
+            "train",
+            ["ingest", "prepare", "pretrain", "align", "finetune", "yardstick", "evaluate", "package", "register"],
+        ),
+    ],
+)
+def test_one_more_document_rebuilds_what_it_touches(
+    first: dict[str, Any], corpus: Path, data_root: Path, text: str, split: str, rebuilt: list[str]
+) -> None:
     added = corpus / "positive" / "zzzz.txt"
-    added.write_text("Orders doubled and the margin widened to 14% at the new plant of Kvarnholt.\n")
+    added.write_text(text)
     try:
         result = train(config(corpus, data_root))
     finally:
         added.unlink()
-    rebuilt = {step for step, stage in result["stages"].items() if not stage["cached"]}
-    assert {"ingest", "prepare", "pretrain", "finetune", "package", "register"} <= rebuilt
+    assert result["test_rows"] - first["test_rows"] == (split == "test")
+    assert [step for step, stage in result["stages"].items() if not stage["cached"]] == rebuilt
 
 
 @pytest.mark.usefixtures("first")

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import random
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tasks.align.subword import Subwords
+from tasks.align.vocabulary import Vocabulary
+from tasks.config import FinetuneConfig
+from tasks.prepare.schema import SCHEMA, open_writer
+from tasks.token_counts import count_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+LABELS = ["bad", "fine", "good"]
+CUES = {"bad": ["awful", "dull", "sinking"], "fine": ["average", "usual", "steady"], "good": ["great", "superb", "rising"]}
+COMMON = ["the", "film", "plot", "shares", "of", "a", "market", "was", "in", "very"]
+DIM = 8
+
+
+def draw(source: random.Random, label: str, length: int) -> list[str]:
+    words = [*source.choices(COMMON, k=length), source.choice(CUES[label])]
+    source.shuffle(words)
+    return words
+
+
+@pytest.fixture
+def rows() -> list[tuple[str, str, str, list[str]]]:
+    """120 documents (id, split, label, tokens) that one cue word decides; a quarter is valid, one of each split is empty."""
+    source = random.Random(5)
+    made = []
+    for number in range(120):
+        split, label = "valid" if number % 4 == 0 else "train", LABELS[number % 3]
+        made.append(
+            (f"{split}/{number}", split, label, draw(source, label, source.randint(0, 12)) if number not in (7, 8) else [])
+        )
+    return made
+
+
+@pytest.fixture
+def write_dataset(tmp_path: Path) -> Callable[..., Path]:
+    """Write rows (and the label names) as prepare does; return the folder."""
+
+    def write(rows: list[tuple[str, str, str, list[str]]], labels: list[str] = LABELS, name: str = "dataset") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        columns = {field.name: [row[at] for row in rows] for at, field in enumerate(SCHEMA)}
+        with open_writer(folder / "dataset.parquet", SCHEMA) as writer:
+            writer.write_table(pa.table(columns, schema=SCHEMA), row_group_size=50)
+        (folder / "labels.json").write_text(json.dumps({"labels": labels}))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def dataset(rows: list, write_dataset: Callable[..., Path]) -> Path:
+    return write_dataset(rows)
+
+
+@pytest.fixture
+def aligned(tmp_path: Path, rows: list) -> Path:
+    """What align writes: a vocabulary of the frequent words, random vectors, subwords; half of the words have a vector."""
+    folder = tmp_path / "aligned"
+    folder.mkdir()
+    vocabulary = Vocabulary.from_counts(count_tokens([pa.array([row[3] for row in rows if row[1] == "train"])]), min_count=3)
+    vocabulary.save(folder)
+    generator = np.random.default_rng(1)
+    matrix_VD = generator.normal(0, 0.3, (len(vocabulary), DIM)).astype(np.float32)
+    matrix_VD[0] = 0
+    np.save(folder / "matrix.npy", matrix_VD)
+    has_vector_V = np.arange(len(vocabulary)) % 2 == 0
+    np.save(folder / "has_vector.npy", has_vector_V)
+    Subwords(generator.normal(0, 1, (500, DIM)).astype(np.float32), 3, 5).save(folder)
+    return folder
+
+
+@pytest.fixture
+def small() -> Callable[..., FinetuneConfig]:
+    """A configuration that learns 90 documents by heart in a moment; keywords override."""
+
+    def make(**values: object) -> FinetuneConfig:
+        settings: dict[str, object] = {"model": "bag", "epochs": 12, "batch_size": 8, "patience": 12, "threads": 1}
+        settings |= {"lr": 0.03, "hidden": 8, "dropout": 0.1, "max_len": 20, "bag_lr": 0.05}
+        return FinetuneConfig(**(settings | values))
+
+    return make

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from tasks.finetune.batches import Documents, bucketed
+from tasks.finetune.loop import (
+    Epoch,
+    NonFiniteLossError,
+    Recipe,
+    Training,
+    class_weights,
+    num_threads,
+    rate_factor,
+    train_epochs,
+)
+from tasks.finetune.recipe import words_training
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tasks.config import FinetuneConfig
+
+CPU = torch.device("cpu")
+# Losses of the tiny training below, recorded with torch 2.13 on one thread.
+GOLDEN = {
+    "mean": [0.681, 0.6397, 0.6101, 0.6286],
+    "cnn": [0.7291, 0.6386, 0.5797, 0.5284],
+    "bilstm": [0.7015, 0.6785, 0.6632, 0.6127],
+}
+
+
+@pytest.fixture
+def documents() -> Documents:
+    """40 documents of 1 to 9 tokens in two classes: a document is of class 1 if it holds token 2."""
+    generator = np.random.default_rng(0)
+    lengths_N = generator.integers(1, 10, 40)
+    offsets = np.concatenate([[0], np.cumsum(lengths_N)])
+    ids = generator.integers(3, 12, offsets[-1]).astype(np.int32)
+    labels_N = np.arange(40) % 2
+    ids[offsets[:-1][labels_N == 1]] = 2
+    return Documents(ids, offsets, labels_N, pa.array([f"doc{number}" for number in range(40)]))
+
+
+def start(config: FinetuneConfig, kind: str = "mean") -> Training:
+    matrix_VD = np.random.default_rng(1).normal(0, 0.5, (12, 6)).astype(np.float32)
+    matrix_VD[0] = 0
+    return words_training(kind, config, matrix_VD, np.ones(12, bool), 2, CPU)
+
+
+def run(training: Training, documents: Documents, recipe: Recipe) -> list[Epoch]:
+    with num_threads(1):
+        return list(train_epochs(training, documents, documents, recipe))
+
+
+@pytest.mark.parametrize("kind", list(GOLDEN))
+def test_losses_follow_the_recorded_curve(kind: str, documents: Documents, small: Callable[..., FinetuneConfig]) -> None:
+    recipe = Recipe(epochs=4, batch_size=8, warmup_share=0.1, clip=1.0, seed=3)
+    epochs = run(start(small(hidden=6, dropout=0.2, embedding_dropout=0.1), kind), documents, recipe)
+    assert [epoch.train_loss for epoch in epochs] == pytest.approx(GOLDEN[kind], abs=2e-3)
+
+
+def test_training_leaves_torch_as_it_was(documents: Documents, small: Callable[..., FinetuneConfig]) -> None:
+    torch.manual_seed(11)
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    run(start(small()), documents, Recipe(epochs=1, batch_size=8))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_random_numbers_of_others_do_not_change_the_weights(documents: Documents, small: Callable[..., FinetuneConfig]) -> None:
+    finals = []
+    for seed in (0, 99):
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        training = start(small(dropout=0.5), "cnn")
+        for _ in train_epochs(training, documents, documents, Recipe(epochs=2, batch_size=8, seed=1)):
+            torch.rand(seed + 1)
+        finals.append(training.best)
+    assert all(torch.equal(finals[0][name], finals[1][name]) for name in finals[0])
+
+
+def test_a_loss_that_is_no_number_stops_before_the_update_and_names_the_documents(
+    documents: Documents, small: Callable[..., FinetuneConfig]
+) -> None:
+    training = start(small())
+    with torch.no_grad():
+        training.view.model.last.bias[0] = torch.nan
+    before = {name: value.clone() for name, value in training.view.model.state_dict().items()}
+    with pytest.raises(
+        NonFiniteLossError, match=r"loss is nan in batch 1 of epoch 1, documents doc\d+, doc\d+, doc\d+; a lower"
+    ):
+        run(training, documents, Recipe(epochs=1, batch_size=3))
+    for name, value in training.view.model.state_dict().items():
+        assert torch.equal(torch.nan_to_num(value), torch.nan_to_num(before[name]))
+
+
+def epoch(number: int, score: float) -> Epoch:
+    return Epoch(number, 1.0, 1.0, score, score, 0.1)
+
+
+def test_ties_keep_the_earlier_epoch_in_selection_and_in_patience(small: Callable[..., FinetuneConfig]) -> None:
+    training = start(small())
+    recipe = Recipe(epochs=10, batch_size=8, patience=2)
+    scores = [0.5, 0.7, 0.7, 0.7]
+    stops = []
+    for number, score in enumerate(scores, start=1):
+        training.history.append(epoch(number, score))
+        stops.append(training.finished(recipe))
+    assert training.best_epoch.number == 2
+    assert stops == [False, False, False, True]
+
+
+def test_best_weights_are_those_of_the_first_best_epoch(documents: Documents, small: Callable[..., FinetuneConfig]) -> None:
+    """With a learning rate of nothing every epoch ties, and with patience 2 the third is the last."""
+    training = start(small(lr=1e-30))
+    weights = [value.clone() for value in training.view.model.state_dict().values()]
+    epochs = run(training, documents, Recipe(epochs=9, batch_size=8, patience=2))
+    assert [one.number for one in epochs] == [1, 2, 3]
+    assert training.best_epoch.number == 1
+    assert all(torch.equal(a, b) for a, b in zip(weights, training.best.values(), strict=True))
+
+
+@pytest.mark.parametrize("decay", ["none", "linear", "cosine"])
+def test_the_rate_rises_over_the_warm_up_and_then_decays(decay: str) -> None:
+    recipe = Recipe(epochs=1, batch_size=1, warmup_share=0.1, decay=decay)
+    rates = [rate_factor(step, 100, recipe) for step in range(100)]
+    assert rates[:10] == pytest.approx([0.1 * step for step in range(1, 11)])
+    assert rates[10] == pytest.approx(1.0)
+    middle, end = {"none": (1.0, 1.0), "linear": (0.5, 1 / 90), "cosine": (0.5, 0.0003)}[decay]
+    assert rates[55] == pytest.approx(middle)
+    assert rates[99] == pytest.approx(end, abs=1e-4)
+
+
+def test_balanced_weights_are_inverse_to_frequency_and_change_what_is_learned(
+    documents: Documents, small: Callable[..., FinetuneConfig]
+) -> None:
+    labels_N = np.array([0] * 9 + [1] * 3)
+    weights_C = class_weights(labels_N, "balanced")
+    assert weights_C is not None
+    assert weights_C.tolist() == pytest.approx([12 / 18, 12 / 6])
+    assert weights_C[torch.from_numpy(labels_N)].mean().item() == pytest.approx(1.0)
+    assert class_weights(labels_N, "none") is None
+    # Nothing to tell the classes by: the share of rows is learned without weights, evens with them.
+    blind = dataclasses.replace(
+        documents, ids=np.full(len(documents.ids), 3, np.int32), labels=(np.arange(40) % 4 == 0).astype(int)
+    )
+    odds = {}
+    for kind in ("none", "balanced"):
+        training = start(small(lr=0.05, dropout=0.0))
+        run(training, blind, Recipe(epochs=30, batch_size=40, decay="none", class_weights=kind))
+        logits_C = training.view.logits(blind.ids, blind.offsets)[0]
+        odds[kind] = math.exp(logits_C[1] - logits_C[0])
+    assert odds["none"] == pytest.approx(1 / 3, rel=0.1)
+    assert odds["balanced"] == pytest.approx(1.0, rel=0.1)
+
+
+def test_batches_hold_documents_of_like_length_and_every_document_once() -> None:
+    lengths_N = np.random.default_rng(0).integers(1, 400, 1000)
+    batches = list(bucketed(lengths_N, 16, np.random.default_rng(1)))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(1000))
+    padding = sum(lengths_N[rows].max() * len(rows) for rows in batches) / lengths_N.sum()
+    assert padding < 1.1
+    again = list(bucketed(lengths_N, 16, np.random.default_rng(2)))
+    assert [rows.tolist() for rows in batches] != [rows.tolist() for rows in again]

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from tasks.finetune.optimizer import Optimizer
+
+RULES = ["sgd", "adam", "adamw", "adagrad"]
+TORCH = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adagrad": torch.optim.Adagrad}
+TOUCHED = [1, 3, 4]
+
+
+def sparse_and_dense(
+    rule: str, decay: float, mask: torch.Tensor | None = None
+) -> tuple[nn.Embedding, torch.Tensor, torch.Tensor]:
+    """Six steps on rows 1, 3 and 4 of 6: our embedding, torch's dense one, and both's start."""
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(6, 5, generator=generator)
+    ours = nn.Embedding.from_pretrained(start.clone(), freeze=False, sparse=True)
+    dense = nn.Parameter(start.clone())
+    optimizer = Optimizer([], [(ours.weight, mask)], rule=rule, lr=0.1, row_lr=0.1, weight_decay=decay)
+    reference = TORCH[rule]([dense], lr=0.1, weight_decay=decay)
+    for _ in range(6):
+        target = torch.randn(4, 5, generator=generator)
+        rows = torch.tensor([*TOUCHED, 3])  # one row twice: its gradients are summed
+        for matrix in (ours.weight, dense):
+            loss = (torch.nn.functional.embedding(rows, matrix, sparse=matrix is ours.weight) - target).square().sum()
+            loss.backward()
+        optimizer.step(1.0)
+        reference.step()
+        reference.zero_grad()
+    return ours, dense.detach(), start
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+@pytest.mark.parametrize("rule", RULES)
+def test_touched_rows_move_as_with_the_dense_optimizer_and_no_other_moves(rule: str, decay: float) -> None:
+    ours, dense, start = sparse_and_dense(rule, decay)
+    torch.testing.assert_close(ours.weight[TOUCHED], dense[TOUCHED], rtol=1e-5, atol=1e-6)
+    assert torch.equal(ours.weight[[0, 2, 5]], start[[0, 2, 5]])
+    assert not torch.equal(ours.weight[TOUCHED], start[TOUCHED])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rows_outside_the_mask_do_not_move_by_one_bit(rule: str) -> None:
+    mask = torch.tensor([False, True, True, False, True, True])
+    ours, _, start = sparse_and_dense(rule, 0.1, mask)
+    assert torch.equal(ours.weight[3], start[3])
+    assert not torch.equal(ours.weight[[1, 4]], start[[1, 4]])
+
+
+def test_the_gradient_norm_covers_dense_parameters_and_rows() -> None:
+    weight = nn.Embedding.from_pretrained(torch.zeros(4, 1), freeze=False, sparse=True)
+    bias = nn.Parameter(torch.zeros(1))
+    optimizer = Optimizer([bias], [(weight.weight, None)], rule="sgd", lr=1.0, row_lr=1.0, weight_decay=0.0)
+    (3 * weight(torch.tensor([2])).sum() + 4 * bias.sum()).backward()
+    optimizer.step(1.0, clip=1.0)
+    assert weight.weight[2].item() == pytest.approx(-0.6, abs=1e-5)
+    assert bias.item() == pytest.approx(-0.8, abs=1e-5)
+
+
+def test_a_step_without_any_gradient_for_the_rows_is_allowed() -> None:
+    weight = nn.Embedding.from_pretrained(torch.ones(4, 1), freeze=False, sparse=True)
+    bias = nn.Parameter(torch.zeros(1))
+    optimizer = Optimizer([bias], [(weight.weight, None)], rule="adam", lr=1.0, row_lr=1.0, weight_decay=0.0)
+    bias.sum().backward()
+    optimizer.step(1.0, clip=1.0)
+    assert torch.equal(weight.weight, torch.ones(4, 1))
+
+
+@pytest.mark.parametrize("rule", ["adam", "adamw"])
+def test_a_step_costs_what_the_batch_touches(rule: str) -> None:
+    """250,000 x 100 and 4,000 tokens: at least ten times less processor time than a dense step."""
+    rows = torch.randint(0, 250_000, (4000,), generator=torch.Generator().manual_seed(0))
+    start = torch.zeros(250_000, 100)
+
+    def seconds(sparse: bool) -> float:
+        matrix = nn.Parameter(start.clone())
+        ours = Optimizer([], [(matrix, None)], rule=rule, lr=0.1, row_lr=0.1, weight_decay=0.0) if sparse else None
+        dense = TORCH[rule]([matrix], lr=0.1)
+        taken = []
+        for _ in range(4):
+            torch.nn.functional.embedding(rows, matrix, sparse=sparse).sum().backward()
+            begin = time.process_time()
+            if ours is not None:
+                ours.step(1.0)
+            else:
+                dense.step()
+            taken.append(time.process_time() - begin)
+            dense.zero_grad()
+        return min(taken)
+
+    assert seconds(sparse=True) * 10 < seconds(sparse=False)

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tasks.errors import RequestError
+from tasks.finetune.classifier import Classifier
+from tasks.finetune.train import write_model
+from tasks.prepare.read import read_split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tasks.config import FinetuneConfig
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def train(dataset: Path, aligned: Path, tmp_path: Path) -> Callable[..., tuple[dict, Path]]:
+    """Call write_model into a folder of its own; return the report and the folder."""
+
+    def call(config: FinetuneConfig, name: str = "model", data: Path = dataset, scratch: str = "") -> tuple[dict, Path]:
+        folder, kept = tmp_path / name, tmp_path / (scratch or f"scratch-{name}")
+        folder.mkdir()
+        kept.mkdir(exist_ok=True)
+        return write_model(config, data, aligned, folder, kept), folder
+
+    return call
+
+
+@pytest.mark.parametrize("model", ["mean", "cnn", "bilstm", "bag", "fasttext", "bag+cnn"])
+def test_every_model_learns_a_tiny_corpus_and_is_read_back_the_same(
+    model: str, train: Callable, small: Callable[..., FinetuneConfig], dataset: Path
+) -> None:
+    config = small(model=model, fasttext_epoch=50, ngrams=2)
+    report, folder = train(config)
+    assert report["valid_accuracy"] > 0.9
+    assert json.dumps(report, allow_nan=False)
+    classifier = Classifier.load(folder)
+    assert classifier.labels == ["bad", "fine", "good"]
+    for split, least in (("train", 0.95), ("valid", 0.9)):
+        rows = read_split(dataset, split)
+        probabilities_NC = classifier.probabilities(rows.tokens)
+        assert probabilities_NC.dtype == np.float32
+        assert probabilities_NC.sum(1) == pytest.approx(np.ones(rows.num_rows), abs=1e-5)
+        right_N = probabilities_NC.argmax(1) == rows.labels_ids(classifier.labels)
+        assert right_N.mean() > least
+        if split == "valid":
+            assert right_N.mean() == pytest.approx(report["valid_accuracy"])
+        from_lists_NC = classifier.probabilities(rows.tokens.to_pylist())
+        np.testing.assert_allclose(from_lists_NC, probabilities_NC, rtol=1e-4, atol=1e-5)
+        alone_C = classifier.probabilities([rows.tokens[3].as_py()])[0]
+        np.testing.assert_allclose(alone_C, probabilities_NC[3], rtol=1e-4, atol=1e-5)
+    assert np.isfinite(classifier.probabilities([[], ["never", "seen"]])).all()
+    assert classifier.probabilities([]).shape == (0, 3)
+
+
+def test_a_sum_reports_its_parts_and_keeps_the_history_of_each(train: Callable, small: Callable[..., FinetuneConfig]) -> None:
+    report, folder = train(small(model="bag+mean", epochs=3))
+    assert list(report["views"]) == ["bag", "mean"]
+    assert report["views"]["bag"]["weight"] == 1.0
+    assert all(0 <= part["valid_accuracy"] <= 1 for part in report["views"].values())
+    history = json.loads((folder / "history.json").read_text())
+    assert [len(history[view]) for view in ("bag", "mean")] == [3, 3]
+    assert set(history["mean"][0]) >= {
+        "number",
+        "train_loss",
+        "valid_loss",
+        "valid_accuracy",
+        "valid_macro_f1",
+        "learning_rate",
+    }
+    assert json.loads((folder / "side" / "seconds.json").read_text()).keys() == {"bag", "mean"}
+
+
+@pytest.mark.parametrize("model", ["bag+cnn", "bilstm"])
+def test_equal_calls_write_equal_bytes(model: str, train: Callable, small: Callable[..., FinetuneConfig]) -> None:
+    config = small(model=model, epochs=2)
+    folders = [train(config, name)[1] for name in ("one", "two")]
+    files = sorted(path.name for path in folders[0].iterdir() if path.is_file())
+    assert {"weights.safetensors", "model.json", "history.json"} <= set(files)
+    for name in files:
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
+    other = train(small(model=model, epochs=2, seed=14), "three")[1]
+    assert (other / "weights.safetensors").read_bytes() != (folders[0] / "weights.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adagrad"])
+@pytest.mark.parametrize("mode", ["full", "frozen", "without_vector", "rarest"])
+def test_only_the_rows_asked_for_move(
+    mode: str, optimizer: str, train: Callable, small: Callable[..., FinetuneConfig], aligned: Path
+) -> None:
+    values: dict = {"embedding": mode} if mode in ("full", "frozen") else {"embedding": "partial", "partial_rows": mode}
+    config = small(model="mean", epochs=2, optimizer=optimizer, weight_decay=0.1, partial_share=0.25, **values)
+    before_VD = torch.from_numpy(np.load(aligned / "matrix.npy"))
+    after_VD = load_file(train(config)[1] / "weights.safetensors")["mean.embedding.weight"]
+    moved_V = (before_VD != after_VD).any(1).numpy()
+    num_rows = len(before_VD)
+    allowed_V = {
+        "full": np.arange(num_rows) > 0,
+        "frozen": np.zeros(num_rows, bool),
+        "without_vector": ~np.load(aligned / "has_vector.npy"),
+        "rarest": np.arange(num_rows) >= num_rows - round(0.25 * (num_rows - 2)),
+    }[mode]
+    assert not moved_V[~allowed_V].any()
+    assert moved_V[allowed_V & (np.arange(num_rows) > 1)].all()
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tasks.config import FinetuneConfig
+from tasks.finetune.train import write_model
+config = FinetuneConfig.model_validate_json(sys.argv[1])
+write_model(config, *map(Path, sys.argv[2:6]))
+"""
+
+
+def test_killed_and_run_again_ends_with_the_same_bits(
+    train: Callable, small: Callable[..., FinetuneConfig], dataset: Path, aligned: Path, tmp_path: Path
+) -> None:
+    """Killed after the first epoch of the bag; then again, in the middle of the second view; then left alone."""
+    config = small(model="bag+cnn", epochs=3, dropout=0.3)
+    scratch = tmp_path / "scratch"
+    for number, point in enumerate(("finetune.epoch.1", "finetune.epoch.5")):
+        folder = tmp_path / f"killed{number}"
+        folder.mkdir()
+        scratch.mkdir(exist_ok=True)
+        child = subprocess.run(
+            [sys.executable, "-c", KILLED, config.model_dump_json(), dataset, aligned, folder, scratch],
+            cwd=CHECKOUT,
+            env=os.environ | {"TEXTMILL_CRASH_AT": point},
+            check=False,
+        )
+        assert child.returncode == -signal.SIGKILL
+        assert not (folder / "model.json").exists()
+    report, resumed = train(config, "resumed", scratch="scratch")
+    assert report["views"]["bag"]["resumed_from_epoch"] == 3
+    assert report["views"]["cnn"]["resumed_from_epoch"] == 2
+    _, straight = train(config, "straight")
+    for name in ("weights.safetensors", "model.json", "history.json"):
+        assert (resumed / name).read_bytes() == (straight / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("what", ["damaged", "other"])
+def test_a_checkpoint_that_is_damaged_or_of_another_run_is_not_used(
+    what: str, train: Callable, small: Callable[..., FinetuneConfig], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    config = small(model="mean", epochs=2)
+    _, first = train(config, "first", scratch="kept")
+    (checkpoint,) = (tmp_path / "kept").glob("mean-*.safetensors")
+    if what == "damaged":
+        content = bytearray(checkpoint.read_bytes())
+        content[-1] ^= 1
+        checkpoint.write_bytes(content)
+    report, again = train(config if what == "damaged" else small(model="mean", epochs=2, lr=0.01), "again", scratch="kept")
+    assert report["resumed_from_epoch"] == 0
+    assert ("damaged" if what == "damaged" else "another configuration") in caplog.text
+    same = (again / "weights.safetensors").read_bytes() == (first / "weights.safetensors").read_bytes()
+    assert same == (what == "damaged")
+
+
+def test_unseen_inflections_are_read_through_their_subwords(train: Callable, small: Callable[..., FinetuneConfig]) -> None:
+    _, folder = train(small(model="mean"))
+    classifier = Classifier.load(folder)
+    assert classifier.vocabulary is not None
+    assert classifier.subwords is not None
+    first, second, empty = classifier.probabilities([["superbly"], ["dullness"], []])
+    assert not np.allclose(first, second, atol=1e-3)
+    assert not np.allclose(first, empty, atol=1e-3)
+    # As if the word had that row in the matrix.
+    logits_C = classifier.logits([["superbly"]])[0]
+    model = classifier.views["mean"].model
+    with torch.no_grad():
+        expected_C = model.last(torch.from_numpy(classifier.subwords.vector("superbly")))
+    part = classifier.settings["views"]["mean"]
+    np.testing.assert_allclose(logits_C, expected_C.numpy() * part["weight"] / part["deviation"], rtol=1e-4, atol=1e-5)
+    (folder / "subwords.npy").unlink()
+    same = Classifier.load(folder).probabilities([["superbly"], ["dullness"]])
+    np.testing.assert_array_equal(same[0], same[1])
+
+
+def test_fasttext_reads_labels_and_tokens_that_look_like_its_own_marks(
+    train: Callable, small: Callable[..., FinetuneConfig], write_dataset: Callable[..., Path]
+) -> None:
+    labels = ["__label__x y", "no\nrise"]
+    cues = {labels[0]: "__label__1", labels[1]: "</s>"}
+    rows = [
+        (str(n), "valid" if n % 5 == 0 else "train", labels[n % 2], ["the", "a b", cues[labels[n % 2]], "\x00"])
+        for n in range(60)
+    ]
+    report, folder = train(small(model="fasttext", fasttext_epoch=60, ngrams=1), data=write_dataset(rows, labels, "odd"))
+    assert report["valid_accuracy"] == 1.0
+    classifier = Classifier.load(folder)
+    assert classifier.labels == labels
+    probabilities_NC = classifier.probabilities(pa.array([["__label__1"], ["</s>"], []]))
+    assert probabilities_NC[:2].argmax(1).tolist() == [0, 1]
+    assert np.isfinite(probabilities_NC).all()
+
+
+def test_what_cannot_be_trained_on_is_a_request_error(
+    train: Callable, small: Callable[..., FinetuneConfig], write_dataset: Callable[..., Path], rows: list
+) -> None:
+    one_label = write_dataset([row for row in rows if row[2] == "bad"], ["bad"], "one")
+    with pytest.raises(RequestError, match=r"1 label\(s\) \(bad\)"):
+        train(small(), "a", data=one_label)
+    for model in ("bag", "mean", "fasttext"):
+        no_valid = write_dataset([row for row in rows if row[1] != "valid"], name=f"no-valid-{model}")
+        with pytest.raises(RequestError, match=r"no validation rows.*prepare\.valid_share"):
+            train(small(model=model), f"b-{model}", data=no_valid)
+
+
+def test_a_corpus_without_any_repeated_word_still_gives_a_model(
+    train: Callable, small: Callable[..., FinetuneConfig], write_dataset: Callable[..., Path]
+) -> None:
+    rows = [(str(n), "valid" if n % 4 == 0 else "train", ["x", "y"][n % 3 == 0], [f"word{n}"]) for n in range(24)]
+    report, folder = train(small(), data=write_dataset(rows, ["x", "y"], "singletons"))
+    assert report["views"]["bag"]["epochs"] == 12
+    assert Classifier.load(folder).probabilities([["word1"], []]).shape == (2, 2)
