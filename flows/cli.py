@@ -44,7 +44,7 @@ KNOBS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 def main() -> NoReturn:
     """Run the command and turn what went wrong into one line and an exit code."""
-    # Waiting threads that spin cost an epoch tenfold its time on a busy machine; on an idle one sleeping costs nothing to speak of.
+    # Threads that spin while waiting make an epoch ten times as long on a busy machine and save next to nothing on an idle one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _log_warnings()
     try:
@@ -62,7 +62,7 @@ def main() -> NoReturn:
         with contextlib.suppress(OSError):
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
         sys.exit(0)
-    except Exception as error:  # noqa: BLE001 the last line of defence: one line for people, the trace on request
+    except Exception as error:
         if hasattr(error, "format_message"):  # click's usage errors
             _complain(error.format_message())
             sys.exit(2)
@@ -114,7 +114,9 @@ def run_train(config: PipelineConfig) -> dict[str, Any]:
 
 @app.command()
 def predict(
-    texts: Annotated[list[str] | None, typer.Argument(help="Texts to classify; without any, one a line from standard input.")] = None,
+    texts: Annotated[
+        list[str] | None, typer.Argument(help="Texts to classify; without any, one a line from standard input.")
+    ] = None,
     model: Model = None,
     as_json: Json = False,
     data_root: DataRoot = None,
@@ -138,7 +140,9 @@ def predict(
 
 @app.command()
 def score(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A txt, csv, tsv, jsonl or parquet file, or a folder of txt.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="A txt, csv, tsv, jsonl or parquet file, or a folder of txt.")
+    ],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT.parquet", help="Where labels and probabilities go.")],
     text: Annotated[str, typer.Option(help="Name or 0-based position of the text column.")] = "text",
     encoding: Annotated[str, typer.Option(help="Character encoding of the input.")] = "utf-8",
@@ -167,7 +171,9 @@ def score(
 
 
 @models_app.command("list")
-def models_list(name: Annotated[str | None, typer.Option(help="Only this model.")] = None, as_json: Json = False, data_root: DataRoot = None) -> None:
+def models_list(
+    name: Annotated[str | None, typer.Option(help="Only this model.")] = None, as_json: Json = False, data_root: DataRoot = None
+) -> None:
     """List registered versions, their aliases and figures."""
     from tasks.register.models import list_models
 
@@ -179,16 +185,25 @@ def models_list(name: Annotated[str | None, typer.Option(help="Only this model."
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("model", "version", "aliases", "accuracy", "macro-F1", "registered (UTC)", "last decision", box=None, pad_edge=False)
+    table = Table(
+        "model", "version", "aliases", "accuracy", "macro-F1", "registered (UTC)", "last decision", box=None, pad_edge=False
+    )
     for row in rows:
         figures = ["" if value is None else f"{value:.4f}" for value in (row.accuracy, row.macro_f1)]
         when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row.created))
-        table.add_row(row.name, str(row.version), " ".join(row.aliases), *figures, when, escape(f"{row.action or ''}: {row.reason or ''}"))
+        table.add_row(
+            row.name, str(row.version), " ".join(row.aliases), *figures, when, escape(f"{row.action or ''}: {row.reason or ''}")
+        )
     Console().print(table if rows else "no model is registered yet; textmill train makes the first")
 
 
 @models_app.command("promote")
-def models_promote(version: int, name: Annotated[str | None, typer.Option(help="The model; default: the one promoted last.")] = None, as_json: Json = False, data_root: DataRoot = None) -> None:
+def models_promote(
+    version: int,
+    name: Annotated[str | None, typer.Option(help="The model; default: the one promoted last.")] = None,
+    as_json: Json = False,
+    data_root: DataRoot = None,
+) -> None:
     """Make a version the champion, whatever the gate said."""
     from tasks.register.models import promote
 
@@ -196,7 +211,11 @@ def models_promote(version: int, name: Annotated[str | None, typer.Option(help="
 
 
 @models_app.command("rollback")
-def models_rollback(name: Annotated[str | None, typer.Option(help="The model; default: the one promoted last.")] = None, as_json: Json = False, data_root: DataRoot = None) -> None:
+def models_rollback(
+    name: Annotated[str | None, typer.Option(help="The model; default: the one promoted last.")] = None,
+    as_json: Json = False,
+    data_root: DataRoot = None,
+) -> None:
     """Make the previous champion the champion again."""
     from tasks.register.models import rollback
 
@@ -301,7 +320,9 @@ def _print_knobs() -> None:
     from flows.settings import knobs, preset_names
 
     console = Console()
-    console.print("Usage: textmill train [--preset NAME] [--config FILE.toml] [--section.field VALUE ...] [--json]\n", highlight=False)
+    console.print(
+        "Usage: textmill train [--preset NAME] [--config FILE.toml] [--section.field VALUE ...] [--json]\n", highlight=False
+    )
     console.print(f"Train, evaluate and register a classifier. Presets: {', '.join(preset_names())}.")
     console.print("Every knob can stand in a TOML file too, and in the environment as TEXTMILL_SECTION__FIELD.\n", markup=False)
     table = Table("option", "takes", "default", "what it is", box=None, pad_edge=False)
@@ -322,16 +343,23 @@ def _print_result(result: Mapping[str, Any], config: PipelineConfig) -> None:
     shown = ["{:.4f} [{:.4f}, {:.4f}]".format(result[name], *intervals[name]) for name in ("accuracy", "macro_f1")]
     table.add_row(escape(config.finetune.model), *shown)
     if result["yardstick"]:
-        table.add_row("TF-IDF + logistic regression", *(f"{result['yardstick'][name]:.4f}" for name in ("accuracy", "macro_f1")))
+        table.add_row(
+            "TF-IDF + logistic regression", *(f"{result['yardstick'][name]:.4f}" for name in ("accuracy", "macro_f1"))
+        )
     console = Console()
     console.print(table)
     model = result["model"]
-    root = "" if config.runtime.data_root == type(config.runtime)().data_root else f" --runtime.data-root {config.runtime.data_root}"
+    root = (
+        ""
+        if config.runtime.data_root == type(config.runtime)().data_root
+        else f" --runtime.data-root {config.runtime.data_root}"
+    )
     alias = f"@{model['alias']}" if model["alias"] else f"/{model['version']}"
+    cached = sum(stage["cached"] for stage in result["stages"].values())
     for line in (
         f"model    {model['name']} version {model['version']}: {result['decision']} ({result['reason']})",
         f"data     {result['equation']}",
-        f"time     {result['seconds']:.1f} s, {sum(stage['cached'] for stage in result['stages'].values())} of {len(result['stages'])} steps cached",
+        f"time     {result['seconds']:.1f} s, {cached} of {len(result['stages'])} steps cached",
         f"report   {result['report']}",
         f'try      textmill predict{root} --model {model["name"]}{alias} "Profit rose sharply in the third quarter"',
         f"look     textmill up{root}   (Prefect UI on http://127.0.0.1:4200, MLflow UI on http://127.0.0.1:5000)",

@@ -111,7 +111,7 @@ class _OneLine(logging.Filter):
 
 @contextlib.contextmanager
 def quiet_prefect() -> Iterator[None]:
-    """Keep Prefect's own log lines off the terminal (its API still gets them), warnings apart; ours are shown from warning on."""
+    """Keep Prefect's own log lines off the terminal (its API still gets them), warnings apart."""
     from prefect.logging.handlers import PrefectConsoleHandler
 
     named = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict)]

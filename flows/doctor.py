@@ -96,7 +96,7 @@ def mlflow_store(runtime: Runtime) -> str:
 def artifact_store(data_root: Path) -> str:
     """Every artifact verifies, byte by byte."""
     store = Store(data_root)
-    artifacts = [path for path in sorted(store.root.glob("[!.]*/*"))]
+    artifacts = sorted(store.root.glob("[!.]*/*"))
     damaged = []
     with store.reading():
         for path in artifacts:
@@ -105,7 +105,9 @@ def artifact_store(data_root: Path) -> str:
             except DamagedArtifact as error:
                 damaged.append(str(error))
     if damaged:
-        raise DamagedArtifact(f"{len(damaged)} of {len(artifacts)} damaged, first: {damaged[0]}; the next run sets it aside and rebuilds it")
+        raise DamagedArtifact(
+            f"{len(damaged)} of {len(artifacts)} damaged, first: {damaged[0]}; the next run sets it aside and rebuilds it"
+        )
     return f"{len(artifacts)} artifacts in {store.root}, all verified"
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.settings import PRESETS, knobs, load_preset, preset_names
 from tasks.config import CHECKOUT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 README = CHECKOUT / "README.md"
 

@@ -70,7 +70,9 @@ class Record:
             self.tracker.log_metrics(child, numbers(artifact.report))
             self.tracker.set_tags(child, {"textmill.key": artifact.key, "textmill.digest": artifact.digest})
             self.tracker.finish(child, "FINISHED")
-        self.tracker.set_tags(self.tracking, {f"textmill.{artifact.step}.key": artifact.key, f"textmill.{artifact.step}.cached": str(cached)})
+        self.tracker.set_tags(
+            self.tracking, {f"textmill.{artifact.step}.key": artifact.key, f"textmill.{artifact.step}.cached": str(cached)}
+        )
         return state
 
     def skipped(self, step: str, reason: str) -> None:
@@ -147,7 +149,8 @@ class Record:
             "splits": data["splits"],
             "dropped": {reason: count for reason, count in data["dropped"].items() if count},
             "coverage": coverage(self.artifacts.get("align")),
-            "model": made and {
+            "model": made
+            and {
                 "name": made.name,
                 "version": str(made.version),
                 "alias": made.alias or "",
@@ -184,7 +187,9 @@ class Record:
         self.tracker.log_dataset(self.tracking, name=self.config.name, source=str(source or "imdb"), digest=corpus.digest[:16])
         self.tracker.log_artifacts(self.tracking, report)
         self.tracker.log_artifacts(self.tracking, self.store.folder(evaluation), "evaluate")
-        self.tracker.set_tags(self.tracking, {"textmill.decision": str(result["decision"]), "textmill.version": str(result["model"]["version"])})
+        self.tracker.set_tags(
+            self.tracking, {"textmill.decision": str(result["decision"]), "textmill.version": str(result["model"]["version"])}
+        )
         self.tracker.finish(self.tracking, "FINISHED")
 
     def _write(self, status: str, result: Mapping[str, Any] | None = None) -> None:
@@ -232,7 +237,9 @@ def equation(report: Mapping[str, Any]) -> str:
 
 def numbers(report: Mapping[str, Any]) -> dict[str, float]:
     """The plain numbers of a report, for MLflow."""
-    return {name: float(value) for name, value in report.items() if isinstance(value, int | float) and not isinstance(value, bool)}
+    return {
+        name: float(value) for name, value in report.items() if isinstance(value, int | float) and not isinstance(value, bool)
+    }
 
 
 def coverage(aligned: Artifact | None) -> dict[str, float]:
@@ -257,6 +264,12 @@ def command(config: PipelineConfig) -> str:
     words = ["textmill", "train"]
     for name, value in flatten(config.model_dump(mode="json")).items():
         if value != default[name] and value is not None:
-            shown = ",".join(map(str, value)) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
+            shown = (
+                ",".join(map(str, value))
+                if isinstance(value, list)
+                else str(value).lower()
+                if isinstance(value, bool)
+                else str(value)
+            )
             words += [f"--{name.replace('_', '-')}", shown]
     return shlex.join(words)

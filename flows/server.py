@@ -68,7 +68,9 @@ class Server:
         configured = configured_endpoint()
         if configured:
             if not answers(configured):
-                raise RequestError(f"the Prefect server at {configured.url} does not answer; start it, or unset PREFECT_API_URL")
+                raise RequestError(
+                    f"the Prefect server at {configured.url} does not answer; start it, or unset PREFECT_API_URL"
+                )
             _export(configured)
             return configured
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -132,15 +134,21 @@ def start(home: Path, *, timeout: float, port: int | None = None, stay: bool = F
     """
     port = port or free_port()
     endpoint = Endpoint(f"http://127.0.0.1:{port}/api", f"textmill:{password(home)}")
-    environment = os.environ | QUIET | {
-        "PREFECT_HOME": str(home),
-        "PREFECT_SERVER_API_AUTH_STRING": endpoint.auth or "",
-        "PREFECT_API_AUTH_STRING": endpoint.auth or "",
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port}",
-        "PREFECT_SERVER_UI_ENABLED": "true" if stay else "false",
-        "PREFECT_UI_API_URL": endpoint.url,
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]).rstrip(":"),
-    }
+    environment = (
+        os.environ
+        | QUIET
+        | {
+            "PREFECT_HOME": str(home),
+            "PREFECT_SERVER_API_AUTH_STRING": endpoint.auth or "",
+            "PREFECT_API_AUTH_STRING": endpoint.auth or "",
+            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port}",
+            "PREFECT_SERVER_UI_ENABLED": "true" if stay else "false",
+            "PREFECT_UI_API_URL": endpoint.url,
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]).rstrip(
+                ":"
+            ),
+        }
+    )
     environment.pop("PREFECT_API_URL", None)
     log_file = home / "server.log"
     with _private(log_file) as output:
@@ -156,8 +164,12 @@ def start(home: Path, *, timeout: float, port: int | None = None, stay: bool = F
     while not answers(endpoint, timeout=1.0):
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
-            what = f"exited with {process.returncode}" if process.returncode is not None else f"did not answer in {timeout:.0f} s"
-            raise RequestError(f"the Prefect server {what}; see {log_file}, run `textmill doctor`, or raise --runtime.server-timeout")
+            what = (
+                f"exited with {process.returncode}" if process.returncode is not None else f"did not answer in {timeout:.0f} s"
+            )
+            raise RequestError(
+                f"the Prefect server {what}; see {log_file}, run `textmill doctor`, or raise --runtime.server-timeout"
+            )
         time.sleep(POLL_SECONDS)
     # Popen's destructor would warn about a child that is meant to outlive it.
     process.returncode = 0
@@ -216,7 +228,7 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def _private(path: Path):  # type: ignore[no-untyped-def] # a text file open for writing
-    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")  # noqa: PTH123
 
 
 def serve(home: Path, port: int, *, stay: bool) -> None:

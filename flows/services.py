@@ -46,7 +46,12 @@ def start_all(runtime: Runtime, *, prefect_port: int, mlflow_port: int) -> dict[
     if not record.running("worker"):
         with Server(runtime.data_root, timeout=runtime.server_timeout):
             _deploy_train()
-            record.add("worker", _spawn(runtime.data_root, "worker", _python("prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process")))
+            record.add(
+                "worker",
+                _spawn(
+                    runtime.data_root, "worker", _python("prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process")
+                ),
+            )
     ui = endpoint.url.removesuffix("/api")
     return {
         "prefect_ui": ui,
@@ -119,7 +124,9 @@ def _start_mlflow(runtime: Runtime, port: int) -> int:
 
     home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
     if home.is_server:
-        raise RequestError(f"tracking goes to {home.uri}, which is a server already; unset MLFLOW_TRACKING_URI to have one started")
+        raise RequestError(
+            f"tracking goes to {home.uri}, which is a server already; unset MLFLOW_TRACKING_URI to have one started"
+        )
     open_client(home)  # makes the database, under a lock, if it is not there yet
     arguments = ["server", "--backend-store-uri", home.uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     pid = _spawn(runtime.data_root, "mlflow", _python("mlflow", *arguments))
@@ -152,6 +159,7 @@ def _deploy_train() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Prefect's advice on images and sources of remote pools
         flow = Flow.from_source(source=str(CHECKOUT), entrypoint="flows/train.py:train")
+        assert isinstance(flow, Flow)  # a coroutine only inside an event loop
         flow.deploy(name="train", work_pool_name=WORK_POOL, print_next_steps=False, ignore_warnings=True)
 
 
@@ -167,7 +175,13 @@ def _spawn(data_root: Path, name: str, command: list[str]) -> int:
     environment = os.environ | {"PATH": path, "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
     with (logs / f"{name}.log").open("ab") as output:
         process = subprocess.Popen(
-            command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=CHECKOUT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     pid = process.pid
     process.returncode = 0  # meant to outlive us; without this, Popen warns at our exit

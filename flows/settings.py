@@ -1,8 +1,8 @@
 """The one place that reads arguments, environment and TOML, and turns them into a configuration.
 
-Precedence: command line > environment (`TEXTMILL_SECTION__FIELD`) > preset or file > defaults. Paths of the command line and the
-environment are relative to the current folder, paths of a file to the folder that the file stands in, paths of a preset to
-the checkout; all of them are absolute from here on.
+Precedence: command line > environment (`TEXTMILL_SECTION__FIELD`) > preset or file > defaults. Paths of the command line and
+the environment are relative to the current folder, paths of a file to the folder that the file stands in, paths of a preset
+to the checkout; all of them are absolute from here on.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def preset_names() -> list[str]:
 def load_preset(name: str) -> dict[str, Any]:
     """Read a preset by name."""
     if name not in preset_names():
-        raise RequestError(f"unknown preset {name!r}; choose from {', '.join(preset_names())}{_did_you_mean(name, preset_names())}")
+        raise RequestError(
+            f"unknown preset {name!r}; choose from {', '.join(preset_names())}{_did_you_mean(name, preset_names())}"
+        )
     return _read_toml(PRESETS / f"{name}.toml")
 
 
@@ -166,7 +168,9 @@ def _refuse_unknown_environment(model: type[BaseModel]) -> None:
     sections = {f"{PREFIX}{name}".upper() for name in model.model_fields}
     for name in os.environ:
         if name.upper().startswith(PREFIX) and name.upper() not in known | sections | NOT_KNOBS:
-            raise RequestError(f"unknown environment variable {name}{_did_you_mean(name.upper(), sorted(known))}; unset or correct it")
+            raise RequestError(
+                f"unknown environment variable {name}{_did_you_mean(name.upper(), sorted(known))}; unset or correct it"
+            )
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -188,7 +192,7 @@ def _absolute(model: type[BaseModel], values: Mapping[str, Any], base: Path) -> 
         if isinstance(value, dict) and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             out[name] = _absolute(field.annotation, value, base)
         elif isinstance(value, str | Path) and _takes(field.annotation, Path) and value not in _literals(field.annotation):
-            out[name] = Path(os.path.abspath(base / Path(value).expanduser()))
+            out[name] = (base / Path(value).expanduser()).absolute()
     return out
 
 
@@ -207,7 +211,7 @@ def _literals(annotation: Any) -> set[Any]:
 
 
 def _type_name(annotation: Any) -> str:
-    names = []
+    names: list[str] = []
     for part in _parts(annotation):
         if typing.get_origin(part) is typing.Annotated:
             part = typing.get_args(part)[0]
@@ -216,7 +220,11 @@ def _type_name(annotation: Any) -> str:
         elif typing.get_origin(part) is tuple:
             names.append("list")
         elif part is not types.NoneType:
-            names.append({"Path": "path", "str": "text", "int": "integer", "float": "number", "bool": "true|false"}.get(part.__name__, part.__name__))
+            names.append(
+                {"Path": "path", "str": "text", "int": "integer", "float": "number", "bool": "true|false"}.get(
+                    part.__name__, part.__name__
+                )
+            )
     return "|".join(names)
 
 

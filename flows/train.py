@@ -71,7 +71,7 @@ def run_steps(record: Record) -> None:
         record.skipped("yardstick", "switched off by evaluate.yardstick")
     evaluation = note(evaluate(run, config.evaluate, model=model, dataset=dataset, holdout=holdout, yardstick=baseline))
     packaged = note(package(run, PackageConfig(), model=model, dataset=dataset))
-    registered = register(
+    registered = register(  # type: ignore[call-overload] # Prefect unwraps a State to the artifact it holds
         run,
         config.register,
         name=config.name,

@@ -26,12 +26,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
 from tasks.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from pydantic import BaseModel
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ FORMAT = 1  # of the manifest; a later format is a miss, not an error
 RACY_SECONDS = 2.0  # a file written this recently may change again within one tick of its mtime: hash it, do not memoise
 
 
-class DamagedArtifact(Exception):
+class DamagedArtifact(Exception):  # noqa: N818 said as it is
     """A folder of the store that does not hold what its manifest says."""
 
 
@@ -63,9 +63,7 @@ class Artifact:
 
     def narrow(self, part: str) -> Artifact:
         """Hand on one sub-folder only: a step that gets it is rebuilt when that part changes, and not otherwise."""
-        return Artifact(
-            self.step, self.key, self.part_digests[part], f"{self.path}/{part}", self.report, self.seconds, part
-        )
+        return Artifact(self.step, self.key, self.part_digests[part], f"{self.path}/{part}", self.report, self.seconds, part)
 
 
 def canonical(value: object) -> str:
@@ -127,14 +125,16 @@ class Fingerprints:
         self.memory.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(sqlite3.connect(self.memory, timeout=30)) as db, db:
             db.execute("CREATE TABLE IF NOT EXISTS seen (path BLOB PRIMARY KEY, stamp TEXT, digest TEXT) WITHOUT ROWID")
-            known = dict(
-                (bytes(path), (stamp, digest))
+            known = {
+                bytes(path): (stamp, digest)
                 for path, stamp, digest in (
                     db.execute("SELECT path, stamp, digest FROM seen")
                     if len(names) > 1000
-                    else (row for name in names for row in db.execute("SELECT * FROM seen WHERE path = ?", (os.fsencode(name),)))
+                    else (
+                        row for name in names for row in db.execute("SELECT * FROM seen WHERE path = ?", (os.fsencode(name),))
+                    )
                 )
-            )
+            }
             fresh, digests, now = [], [], time.time()
             for name in names:
                 status = os.lstat(name)
@@ -280,12 +280,15 @@ class Store:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def commit(self, build: Build, step: str, key: str, *, report: Mapping[str, Any], seconds: float, inputs: object) -> Artifact:
+    def commit(
+        self, build: Build, step: str, key: str, *, report: Mapping[str, Any], seconds: float, inputs: object
+    ) -> Artifact:
         """Write the manifest, flush everything to disk and rename the folder into place.
 
         Files whose name starts with `side/` (reports, figures, timings) stand outside the digest.
         """
-        files, side_files = {}, {}
+        files: dict[str, Any] = {}
+        side_files: dict[str, Any] = {}
         for name in sorted(_files_below(build.folder)):
             path = build.folder / name
             entry = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}

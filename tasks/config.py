@@ -44,7 +44,9 @@ class IngestConfig(Section):
     text: str = Field("text", min_length=1, description="Table: name or 0-based position of the text column.")
     label: str = Field("label", min_length=1, description="Table: name or 0-based position of the label column.")
     header: bool | None = Field(None, description="Table: first line names the columns; default: unless columns are positions.")
-    delimiter: str | None = Field(None, min_length=1, max_length=8, description="Table: what parts the columns; default by suffix.")
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=8, description="Table: what parts the columns; default by suffix."
+    )
     encoding: str = Field("utf-8", min_length=1, description="Character encoding of the corpus and its test split.")
     unlabelled_text: str | None = Field(None, min_length=1, description="Column of an unlabelled table; default: as text.")
     unlabelled_encoding: str = Field("utf-8", min_length=1, description="Character encoding of the unlabelled text.")
@@ -76,8 +78,12 @@ class PrepareConfig(Section):
     near_duplicate_similarity: Annotated[float, Field(gt=0.5, le=1.0)] = Field(
         0.8, description="Estimated Jaccard similarity of token 5-shingles from which two rows are near-duplicates."
     )
-    valid_share: Annotated[float, Field(gt=0.0, lt=0.5)] = Field(0.1, description="Share of the train rows held for validation.")
-    test_share: Annotated[float, Field(gt=0.0, lt=0.9)] = Field(0.2, description="Share held for test where the corpus has none.")
+    valid_share: Annotated[float, Field(gt=0.0, lt=0.5)] = Field(
+        0.1, description="Share of the train rows held for validation."
+    )
+    test_share: Annotated[float, Field(gt=0.0, lt=0.9)] = Field(
+        0.2, description="Share held for test where the corpus has none."
+    )
     seed: Count = Field(13, description="Seed of the split.")
 
 
@@ -94,7 +100,9 @@ class PretrainConfig(Section):
     min_count: Positive = Field(5, description="Rarest word that gets a row of its own.")
     minn: Count = Field(3, description="Shortest subword in characters.")
     maxn: Count = Field(6, description="Longest subword in characters; 0: no subwords.")
-    bucket: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", description="Hash buckets of subwords; auto: by corpus.")
+    bucket: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+        "auto", description="Hash buckets of subwords; auto: by corpus."
+    )
     lr: Annotated[float, Field(gt=0.0, le=10.0)] = Field(0.05, description="Learning rate at the start.")
     t: Annotated[float, Field(gt=0.0)] = Field(1e-4, description="Frequency from which words are sampled down.")
     threads: Threads = Field("auto", description="Threads; 1 is reproducible byte for byte, auto uses every core.")
@@ -114,7 +122,9 @@ class PretrainConfig(Section):
 class AlignConfig(Section):
     """The vocabulary and the matrix that the neural models start from."""
 
-    vectors: Path | None = Field(None, description="Vectors trained elsewhere (.vec, GloVe text, fastText .bin), not pretrain's.")
+    vectors: Path | None = Field(
+        None, description="Vectors trained elsewhere (.vec, GloVe text, fastText .bin), not pretrain's."
+    )
     min_count: Positive = Field(2, description="Rarest train word that enters the vocabulary.")
     max_size: Positive = Field(60_000, description="Most words in the vocabulary, pad and unk included.")
     missing: Literal["zero", "random"] = Field("random", description="Row of a word with neither vector nor subwords.")
@@ -131,9 +141,13 @@ class FinetuneConfig(Section):
         "auto", description="Most passes over the train rows, for every model; auto: by the model and the corpus' size."
     )
     batch_size: Positive = Field(64, description="Documents a step, for the models that read embeddings.")
-    optimizer: Literal["sgd", "adam", "adamw", "adagrad"] = Field("adam", description="Update rule; embedding rows are updated sparsely.")
+    optimizer: Literal["sgd", "adam", "adamw", "adagrad"] = Field(
+        "adam", description="Update rule; embedding rows are updated sparsely."
+    )
     lr: Annotated[float, Field(gt=0.0)] = Field(1e-3, description="Learning rate at its peak.")
-    embedding_lr: Annotated[float, Field(gt=0.0)] | None = Field(None, description="Learning rate of the embedding; default: lr.")
+    embedding_lr: Annotated[float, Field(gt=0.0)] | None = Field(
+        None, description="Learning rate of the embedding; default: lr."
+    )
     weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Weight decay (L2 for sgd, adam and adagrad).")
     warmup_share: Share = Field(0.05, description="Share of the steps in which the learning rate rises.")
     decay: Literal["none", "linear", "cosine"] = Field("linear", description="How the learning rate falls after that.")
@@ -151,16 +165,24 @@ class FinetuneConfig(Section):
     widths: tuple[Positive, ...] = Field((3, 4, 5), min_length=1, description="cnn: widths of the filters in tokens.")
     ngrams: Annotated[int, Field(ge=1, le=5)] = Field(3, description="bag and fasttext: longest word n-gram.")
     ngram_min_documents: Positive = Field(2, description="bag: rarest n-gram, in documents.")
-    bag_epochs: Positive | None = Field(None, description="bag: most passes over the train rows; default: epochs, 6 if auto.")
-    bag_batch_size: Positive | Literal["auto"] = Field("auto", description="bag: documents a step; auto: about 150 steps an epoch.")
+    bag_epochs: Positive | None = Field(
+        None, description="bag: most passes over the train rows; default: epochs; auto: 5 to 10."
+    )
+    bag_batch_size: Positive | Literal["auto"] = Field(
+        "auto", description="bag: documents a step; auto: about 150 steps an epoch."
+    )
     bag_lr: Annotated[float, Field(gt=0.0)] = Field(0.02, description="bag: learning rate of its sparse Adam.")
     bag_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.3, description="bag: dropout of n-grams on input.")
     fasttext_dim: Positive = Field(10, description="fasttext: dimensions.")
-    fasttext_epoch: Positive | None = Field(None, description="fasttext: passes over the train rows; default: epochs, 5 if auto.")
+    fasttext_epoch: Positive | None = Field(
+        None, description="fasttext: passes over the train rows; default: epochs, 5 if auto."
+    )
     fasttext_lr: Annotated[float, Field(gt=0.0)] = Field(0.5, description="fasttext: learning rate.")
     compile: bool = Field(False, description="Compile the network with torch.compile (needs a C++ compiler).")
     mixed_precision: bool = Field(True, description="Use automatic mixed precision where there is a CUDA device.")
-    threads: Threads = Field("auto", description="Torch and fastText threads; auto uses every core. Weights depend on the number.")
+    threads: Threads = Field(
+        "auto", description="Torch and fastText threads; auto uses every core. Weights depend on the number."
+    )
     seed: Count = Field(13, description="Seed of initial weights, order and dropout.")
 
     @field_validator("model")
@@ -173,7 +195,9 @@ class FinetuneConfig(Section):
         if len(set(views)) != len(views):
             raise ValueError(f"{value!r} names a model twice; name each once")
         if "fasttext" in views and len(views) > 1:
-            raise ValueError("fasttext is trained by its own library and cannot be part of a sum; use it alone, or bag in its place")
+            raise ValueError(
+                "fasttext is trained by its own library and cannot be part of a sum; use it alone, or bag in its place"
+            )
         return "+".join(views)
 
     @property
@@ -204,7 +228,9 @@ class PackageConfig(Section):
 class RegisterConfig(Section):
     """When a new model replaces the champion."""
 
-    gate: Literal["better", "not_worse"] = Field("not_worse", description="What the challenger must show on the same test rows.")
+    gate: Literal["better", "not_worse"] = Field(
+        "not_worse", description="What the challenger must show on the same test rows."
+    )
     margin: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.01, description="not_worse: largest loss of accuracy allowed.")
 
 
@@ -215,7 +241,9 @@ class Runtime(Section):
     tracking_uri: str | None = Field(None, description="MLflow server; default: MLFLOW_TRACKING_URI, else a SQLite file.")
     workers: Positive | Literal["auto"] = Field("auto", description="Processes for parsing and tokenizing; auto: every core.")
     log_interval: Annotated[float, Field(gt=0.0)] = Field(10.0, description="Seconds between progress lines when piped.")
-    server_timeout: Annotated[float, Field(gt=0.0)] = Field(60.0, description="Seconds to wait for the Prefect server to start.")
+    server_timeout: Annotated[float, Field(gt=0.0)] = Field(
+        60.0, description="Seconds to wait for the Prefect server to start."
+    )
 
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -228,7 +256,9 @@ with warnings.catch_warnings():
     class PipelineConfig(Section):
         """A whole run: what to train on, how, and under which name."""
 
-        name: str = Field("textmill", description="Experiment and registered model; default: the preset's name or the corpus' stem.")
+        name: str = Field(
+            "textmill", description="Experiment and registered model; default: the preset's name or the corpus' stem."
+        )
         ingest: IngestConfig = IngestConfig()
         prepare: PrepareConfig = PrepareConfig()
         pretrain: PretrainConfig = PretrainConfig()

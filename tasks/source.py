@@ -8,6 +8,7 @@ reached by import from the modules a step's function uses, without comments, for
 from __future__ import annotations
 
 import ast
+import copy
 import hashlib
 import inspect
 from functools import lru_cache
@@ -65,9 +66,9 @@ def _function_node(function: Callable[..., object]) -> ast.FunctionDef:
     name = function.__name__
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            return ast.FunctionDef(
-                name=node.name, args=node.args, body=node.body, decorator_list=[], returns=None, type_params=[], lineno=0
-            )
+            plain = copy.deepcopy(node)
+            plain.decorator_list, plain.returns = [], None
+            return plain
     raise ValueError(f"{name} is not a function at the top level of {inspect.getfile(function)}")
 
 
@@ -133,13 +134,10 @@ def _without_docstrings(tree: ast.AST) -> ast.AST:
     class Strip(ast.NodeTransformer):
         def generic_visit(self, node: ast.AST) -> ast.AST:
             super().generic_visit(node)
-            body = getattr(node, "body", None)
-            holder = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-            if holder and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-                if isinstance(body[0].value.value, str):
-                    node.body = body[1:] or [ast.Pass()]
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                match node.body:
+                    case [ast.Expr(value=ast.Constant(value=str())), *rest]:
+                        node.body = rest or [ast.Pass()]
             return node
-
-    import copy
 
     return ast.fix_missing_locations(Strip().visit(copy.deepcopy(tree)))

@@ -10,7 +10,6 @@ Upstream artifacts reach the function as the verified folders they stand in.
 
 from __future__ import annotations
 
-import functools
 import importlib.metadata
 import logging
 import platform
@@ -86,8 +85,12 @@ def step(*, libraries: tuple[str, ...] = ()) -> Callable[[Callable[..., dict[str
             log.info("%s: built in %.1f s (%s)", name, artifact.seconds, key[:10])
             return Completed(message=f"{name}/{key[:10]} built in {artifact.seconds:.1f} s", data=artifact)
 
-        functools.update_wrapper(cached, function, assigned=("__name__", "__qualname__", "__module__", "__doc__"), updated=())
-        del cached.__wrapped__  # Prefect reads the signature, and the flow calls with the wrapper's
-        return task(cached, name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False, retries=0)
+        # Not functools.wraps: Prefect reads the signature, and the flow calls with the wrapper's.
+        for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
+            setattr(cached, attribute, getattr(function, attribute))
+        made: Callable[..., State] = task(
+            name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False, retries=0
+        )(cached)
+        return made
 
     return decorate

@@ -6,11 +6,13 @@ import json
 import os
 import shutil
 import time
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.artifact import Store
 from tasks.errors import RequestError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CHECKPOINT_DAYS = 7.0  # an interrupted run can be resumed for this long
 
@@ -51,8 +53,12 @@ def used_keys(runs: Path, keep_runs: int) -> set[tuple[str, str]]:
             if record["status"] == "finished":
                 finished.setdefault(record["name"], []).append((record["started"], record["keys"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RequestError(f"{path} is no record of a run ({type(error).__name__}); repair or remove it, then gc again") from error
-    recent = [keys for records in finished.values() for _, keys in sorted(records, key=lambda r: r[0], reverse=True)[:keep_runs]]
+            raise RequestError(
+                f"{path} is no record of a run ({type(error).__name__}); repair or remove it, then gc again"
+            ) from error
+    recent = [
+        keys for records in finished.values() for _, keys in sorted(records, key=lambda r: r[0], reverse=True)[:keep_runs]
+    ]
     return {(step, key) for keys in recent for step, key in keys.items()}
 
 

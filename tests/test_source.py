@@ -25,8 +25,9 @@ FILES = {
     "tasks/__init__.py": "",
     "tasks/room/__init__.py": "",
     "tasks/room/task.py": TASK,
-    "tasks/room/work.py": 'from __future__ import annotations\nfrom typing import TYPE_CHECKING\nfrom .deep import helper\n'
-    'if TYPE_CHECKING:\n    from tasks.other import unrelated\n\ndef run(x):\n    """Doc."""\n    return helper(x, "page.html.j2")\n',
+    "tasks/room/work.py": "from __future__ import annotations\nfrom typing import TYPE_CHECKING\nfrom .deep import helper\n"
+    "if TYPE_CHECKING:\n    from tasks.other import unrelated\n\n"
+    'def run(x):\n    """Doc."""\n    return helper(x, "page.html.j2")\n',
     "tasks/room/deep.py": "def helper(x, y):\n    import tasks.lazy\n    return x\n",
     "tasks/room/page.html.j2": "<p>{{ x }}</p>",
     "tasks/lazy.py": "VALUE = 1\n",

@@ -95,7 +95,16 @@ def test_help_imports_nothing_heavy() -> None:
 @pytest.mark.usefixtures("prefect_server")
 def test_one_class_only_ends_with_2_and_one_line(tmp_path: Path) -> None:
     corpus = folder(tmp_path / "corpus", only=6)
-    command = [sys.executable, "-m", "flows.cli", "train", "--ingest.path", str(corpus), "--runtime.data-root", str(tmp_path / "root")]
+    command = [
+        sys.executable,
+        "-m",
+        "flows.cli",
+        "train",
+        "--ingest.path",
+        str(corpus),
+        "--runtime.data-root",
+        str(tmp_path / "root"),
+    ]
     said = subprocess.run(command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False, timeout=200)
     assert said.returncode == 2, said.stderr
     assert "only" in said.stderr.splitlines()[-1]

@@ -86,7 +86,7 @@ def test_a_wrong_file_is_named(tmp_path: Path, text: str, words: str) -> None:
 
 
 def test_unknown_preset_missing_file_and_both_at_once(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="unknown preset 'imbd'.*did you mean imdb"):
+    with pytest.raises(RequestError, match=r"unknown preset 'imbd'.*did you mean imdb"):
         resolve([], preset="imbd")
     with pytest.raises(RequestError, match="no configuration file"):
         resolve([], file=tmp_path / "absent.toml")
