@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 import shlex
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+from prefect.client.schemas.objects import StateType
 from prefect.runtime import flow_run
 
+from flows.processes import runs, start_time
 from tasks.config import PipelineConfig
 from tasks.errors import RequestError
 from tasks.evaluate.report import render_report
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
     from tasks.artifact import Artifact, Store
     from tasks.register.registration import Registration
     from tasks.tracking.tracker import Tracker
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -197,7 +204,7 @@ class Record:
         path.parent.mkdir(parents=True, exist_ok=True)
         written = {
             "id": self.id,
-            "pid": os.getpid(),
+            "process": [os.getpid(), start_time(os.getpid())],
             "name": self.config.name,
             "status": status,
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
@@ -206,9 +213,47 @@ class Record:
             "keys": {step: artifact.key for step, artifact in self.artifacts.items()},
             "result": result,
         }
-        partial = path.with_suffix(".tmp")
-        partial.write_text(json.dumps(written, indent=1))
-        os.replace(partial, path)
+        _replace(path, written)
+
+
+def mark_killed(runs_folder: Path, tracker: Tracker) -> list[str]:
+    """Give every run whose process is gone without a word its end: in its record, in MLflow and in Prefect; return their ids.
+
+    A killed process cannot say so itself, and both servers would show it as running for ever.
+    """
+    marked = []
+    for path in sorted(runs_folder.glob("*.json")):
+        try:
+            record = json.loads(path.read_bytes())
+            dead = record["status"] == "running" and not runs(*record["process"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.warning("%s is no record of a run (%s); left alone", path, type(error).__name__)
+            continue
+        if dead:
+            log.warning("run %s of %s was killed; its record says so now", record["id"], record["name"])
+            _replace(path, record | {"status": "killed"})
+            if record["mlflow_run_id"]:
+                tracker.finish(record["mlflow_run_id"], "KILLED")
+            _crash_in_prefect(record["id"])
+            marked.append(record["id"])
+    return marked
+
+
+def _crash_in_prefect(flow_run_id: str) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+    from prefect.states import Crashed
+
+    # A run of another server, or one that never reached this one, is not ours to mend.
+    with get_client(sync_client=True) as client, contextlib.suppress(ObjectNotFound, ValueError):
+        if client.read_flow_run(UUID(flow_run_id)).state_type == StateType.RUNNING:
+            client.set_flow_run_state(UUID(flow_run_id), Crashed(message="the process was killed"), force=True)
+
+
+def _replace(path: Path, value: Mapping[str, Any]) -> None:
+    partial = path.with_suffix(f".{os.getpid()}.tmp")
+    partial.write_text(json.dumps(value, indent=1))
+    os.replace(partial, path)
 
 
 def summary(artifact: Artifact) -> str:

@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.processes import runs, start_time
 from flows.server import Server, answers, locked, read_endpoint, start
 from tasks.config import CHECKOUT
 from tasks.errors import RequestError
@@ -76,7 +77,7 @@ class Record:
 
     def add(self, name: str, pid: int) -> None:
         """Remember a process."""
-        written = self._read() | {name: {"pid": pid, "started": _start_time(pid)}}
+        written = self._read() | {name: {"pid": pid, "started": start_time(pid)}}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_suffix(".tmp")
         partial.write_text(json.dumps(written))
@@ -85,8 +86,7 @@ class Record:
     def running(self, name: str) -> int | None:
         """The id of the process, if it still runs."""
         entry = self._read().get(name)
-        alive = entry and entry["started"] is not None and _start_time(entry["pid"]) == entry["started"]
-        return int(entry["pid"]) if entry and alive else None
+        return int(entry["pid"]) if entry and runs(entry["pid"], entry["started"]) else None
 
     def stop(self, name: str) -> bool:
         """End the process group: politely, then for good."""
@@ -109,15 +109,6 @@ class Record:
             return {}
 
 
-def _start_time(pid: int) -> str | None:
-    """Clock ticks since boot at which a process started; None if it is gone or a zombie."""
-    try:
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if after_name[0] in "ZX" else after_name[19]
-
-
 def _start_mlflow(runtime: Runtime, port: int) -> int:
     from tasks.tracking.client import open_client
     from tasks.tracking.home import tracking_home
@@ -132,7 +123,7 @@ def _start_mlflow(runtime: Runtime, port: int) -> int:
     pid = _spawn(runtime.data_root, "mlflow", _python("mlflow", *arguments))
     deadline = time.monotonic() + runtime.server_timeout
     while not _healthy(f"http://127.0.0.1:{port}/health"):
-        if _start_time(pid) is None or time.monotonic() > deadline:
+        if start_time(pid) is None or time.monotonic() > deadline:
             raise RequestError(f"the MLflow server did not start; see {runtime.data_root / 'logs' / 'mlflow.log'}")
         time.sleep(0.2)
     return pid

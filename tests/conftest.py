@@ -1,13 +1,15 @@
 """Fixtures of the whole suite: one Prefect server for everything that runs a flow."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; see flows/cli.py
-SHARED = Path(__file__).parents[2] / "shared" / "data"
+CHECKOUT = Path(__file__).parents[1]
+SHARED = CHECKOUT.parent / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +36,14 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no real data at {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two hundred and forty sentences of the embedded sample, and eighty without labels."""
+    folder = tmp_path_factory.mktemp("corpus") / "news"
+    for label in ("positive", "negative", "neutral", "unlabelled"):
+        (folder / label).mkdir(parents=True)
+        for path in sorted((CHECKOUT / "data/sample" / label).glob("*.txt"))[:80]:
+            shutil.copy(path, folder / label / path.name)
+    return folder

@@ -17,7 +17,7 @@ def test_every_verb_and_preset_it_names_exists() -> None:
     from flows.cli import app
 
     text = README.read_text(encoding="utf-8")
-    verbs = set(re.findall(r"`?textmill ([a-z]+)", text))
+    verbs = set(re.findall(r"(?m)(?:^|`)textmill ([a-z]+)", text))
     assert {"train", "predict", "score", "models", "doctor", "gc", "up"} <= verbs
     assert verbs <= set(get_command(app).commands)  # type: ignore[attr-defined]
     assert set(re.findall(r"--preset ([a-z-]+)", text)) <= set(preset_names())

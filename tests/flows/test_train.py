@@ -1,14 +1,13 @@
 """The whole training flow on real libraries: what runs, what is cached, what comes out."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.artifact import Store
-from tasks.config import CHECKOUT, PipelineConfig
+from tasks.config import PipelineConfig
 
 SECTIONS: dict[str, Any] = {
     "prepare": {"numbers": "zero"},
@@ -20,17 +19,6 @@ SECTIONS: dict[str, Any] = {
 ALL = ["ingest", "prepare", "pretrain", "align", "finetune", "yardstick", "evaluate", "package", "register"]
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two hundred and forty sentences of the embedded sample, and some without labels."""
-    folder = tmp_path_factory.mktemp("corpus") / "news"
-    for label in ("positive", "negative", "neutral", "unlabelled"):
-        (folder / label).mkdir(parents=True)
-        for path in sorted((CHECKOUT / "data/sample" / label).glob("*.txt"))[:80]:
-            shutil.copy(path, folder / label / path.name)
-    return folder
 
 
 @pytest.fixture(scope="module")
