@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -147,7 +149,7 @@ def _deploy_train() -> None:
                 return
 
     asyncio.run(make_pool())
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # Prefect's advice on images and sources of remote pools
         flow = Flow.from_source(source=str(CHECKOUT), entrypoint="flows/train.py:train")
         assert isinstance(flow, Flow)  # a coroutine only inside an event loop

@@ -34,7 +34,10 @@ def open_package(folder: Path, digest: str | None = None) -> ModuleType:
     `digest` is the SHA-256 of its list of files, in hex; without one the list itself is believed. DamagedPackage names the
     first file that is missing, changed or unknown.
     """
-    listed = (folder / MANIFEST).read_bytes()
+    try:
+        listed = (folder / MANIFEST).read_bytes()
+    except OSError as error:
+        raise DamagedPackage(f"{folder / MANIFEST} cannot be read ({error.strerror})") from error
     if digest is not None and hashlib.sha256(listed).hexdigest() != digest:
         raise DamagedPackage(f"{folder / MANIFEST} is not the list that was registered")
     manifest = json.loads(listed)

@@ -128,6 +128,12 @@ def test_missing_and_additional_files_are_found(package: Path) -> None:
         open_package(package)
 
 
+def test_a_package_without_its_list_is_damaged(package: Path) -> None:
+    (package / load.MANIFEST).unlink()
+    with pytest.raises(DamagedPackage, match="cannot be read"):
+        open_package(package)
+
+
 def test_a_list_of_files_written_anew_is_found_by_its_digest(package: Path) -> None:
     digest = package_digest(package)
     manifest = read_manifest(package)
