@@ -146,7 +146,7 @@ class FinetuneConfig(Section):
     )
     lr: Annotated[float, Field(gt=0.0)] = Field(1e-3, description="Learning rate at its peak.")
     embedding_lr: Annotated[float, Field(gt=0.0)] | None = Field(
-        None, description="Learning rate of the embedding; default: lr."
+        None, description="Learning rate of the embedding; default: 4 * lr."
     )
     weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Weight decay (L2 for sgd, adam and adagrad).")
     warmup_share: Share = Field(0.05, description="Share of the steps in which the learning rate rises.")

@@ -1,0 +1,94 @@
+"""What a killed training leaves behind, so that it ends with the same bits when it is run again.
+
+Two files a view: `<view>-<epoch>.safetensors` (weights, the best epoch's weights, optimizer moments) and `<view>.json` (epochs
+so far, what was trained on what, SHA-256 of the first), replaced last and at once. There is no random state to keep: an
+epoch's random numbers follow from the seed and its number.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from .loop import Epoch, Training
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+log = logging.getLogger(__name__)
+
+
+def save_checkpoint(folder: Path, training: Training, digest: str) -> None:
+    """Write the state after an epoch; `digest` stands for the configuration and the data it belongs to."""
+    name, number = training.view.name, len(training.history)
+    tensors = {f"weights.{key}": value for key, value in training.view.model.state_dict().items()}
+    tensors |= {f"best.{key}": value for key, value in training.best.items()}
+    tensors |= {f"optimizer.{key}": value for key, value in training.optimizer.state().items()}
+    path = folder / f"{name}-{number}.safetensors"
+    save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, path)
+    _flush(path)
+    state = {
+        "digest": digest,
+        "file": path.name,
+        "sha256": _sha256(path),
+        "history": [dataclasses.asdict(epoch) for epoch in training.history],
+    }
+    temporary = folder / f"{name}.json.tmp"
+    temporary.write_text(json.dumps(state), encoding="utf-8")
+    _flush(temporary)
+    os.replace(temporary, folder / f"{name}.json")
+    _flush(folder)
+    for old in folder.glob(f"{name}-*.safetensors"):
+        if old != path:
+            old.unlink()
+
+
+def load_checkpoint(folder: Path, training: Training, digest: str) -> bool:
+    """Take over the state of the last epoch written; False, and nothing changed, if there is none that fits and is whole."""
+    name = training.view.name
+    try:
+        state = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        if state["digest"] != digest:
+            log.info("%s: the checkpoint belongs to another configuration, corpus or number of threads; training anew", name)
+            return False
+        path = folder / state["file"]
+        if _sha256(path) != state["sha256"]:
+            raise ValueError("its bytes have changed")
+        tensors = load_file(path)
+        history = [Epoch(**epoch) for epoch in state["history"]]
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        log.warning("%s: the checkpoint is damaged (%s); training anew", name, error)
+        return False
+    training.view.model.load_state_dict(_part(tensors, "weights."))
+    training.optimizer.load_state(_part(tensors, "optimizer."))
+    training.best, training.history = _part(tensors, "best."), history
+    log.info("%s: going on after epoch %d", name, len(history))
+    return True
+
+
+def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

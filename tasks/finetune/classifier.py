@@ -1,0 +1,107 @@
+"""A trained classifier, read from its folder: tokens in, calibrated probabilities out.
+
+Shapes: N documents, C classes, V vocabulary rows, D dimensions.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors.torch import load_file
+
+from ..align.subword import Subwords
+from ..align.vocabulary import Vocabulary
+from .bag import Bag
+from .fasttext_view import FasttextView
+from .models import build_model
+from .ngrams import NgramVocabulary
+from .scores import add, log_softmax
+from .view import View
+from .words import WordEncoder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+    import torch
+
+MODEL_FILE, WEIGHTS_FILE = "model.json", "weights.safetensors"
+FORMAT = 1
+BATCH = 2048  # documents encoded at a time: bounds memory, and amortises Arrow's hash table of the vocabulary
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Views whose logits are added, and a temperature; `settings` is model.json."""
+
+    settings: Mapping[str, Any]
+    views: Mapping[str, View | FasttextView]
+    ngrams: NgramVocabulary | None = None
+    vocabulary: Vocabulary | None = None
+    subwords: Subwords | None = None
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the classes, in the order of the probabilities."""
+        return list(self.settings["labels"])
+
+    @classmethod
+    def load(cls, folder: Path) -> Classifier:
+        """Read a model's folder; ValueError if it was written in a later format, FileNotFoundError names what is missing."""
+        settings = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+        if settings["format"] != FORMAT:
+            raise ValueError(f"{folder / MODEL_FILE} has format {settings['format']}; this program reads format {FORMAT}")
+        num_classes = len(settings["labels"])
+        if "fasttext" in settings["views"]:
+            return cls(settings, {"fasttext": FasttextView(folder, num_classes)})
+        weights = load_file(folder / WEIGHTS_FILE)
+        ngrams = NgramVocabulary.load(folder) if "bag" in settings["views"] else None
+        reads_words = bool(set(settings["views"]) - {"bag"})
+        views = {name: _view(name, settings, weights, num_classes) for name in settings["views"]}
+        vocabulary = Vocabulary.load(folder) if reads_words else None
+        return cls(settings, views, ngrams, vocabulary, Subwords.load(folder) if reads_words else None)
+
+    def probabilities(self, tokens: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
+        """Calibrated probabilities of the classes, float32 [N, C]; a document without tokens gets the model's prior."""
+        parts = [np.zeros((0, len(self.labels)), np.float32)]
+        for start in range(0, len(tokens), BATCH):
+            logits_NC = self.logits(tokens[start : start + BATCH]) / self.settings["temperature"]
+            parts.append(np.exp(log_softmax(logits_NC)).astype(np.float32))
+        return np.concatenate(parts)
+
+    def logits(self, tokens: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
+        """The sum of the views' logits before calibration, float32 [N, C]."""
+        logits: dict[str, np.ndarray] = {}
+        words = None
+        for name, view in self.views.items():
+            if isinstance(view, FasttextView):
+                logits[name] = view.logits(tokens)
+            elif view.reads_words:
+                assert self.vocabulary is not None
+                if words is None:
+                    encoder = WordEncoder(self.vocabulary, self.subwords)
+                    words = (*encoder.encode(tokens), encoder.unseen)
+                logits[name] = view.logits(*words)
+            else:
+                assert self.ngrams is not None
+                logits[name] = view.logits(*self.ngrams.encode(tokens))
+        parts = self.settings["views"]
+        deviations = {name: parts[name]["deviation"] for name in logits}
+        return add(logits, deviations, {name: parts[name]["weight"] for name in logits})
+
+
+def _view(name: str, settings: Mapping[str, Any], weights: Mapping[str, torch.Tensor], num_classes: int) -> View:
+    own = {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
+    model: torch.nn.Module
+    if name == "bag":
+        model = Bag(len(own["weights.weight"]), num_classes)
+    else:
+        shape = settings["views"][name]
+        model = build_model(name, own["embedding.weight"], num_classes, hidden=shape["hidden"], widths=shape["widths"])
+    model.load_state_dict(own)
+    model.eval()
+    return View(name, model, settings["max_len"], settings["truncate"])

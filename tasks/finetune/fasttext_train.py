@@ -1,0 +1,77 @@
+"""Training fastText's supervised classifier, in a child process that may crash or be interrupted alone."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from tasks.errors import RequestError
+from tasks.finetune.fasttext_view import FASTTEXT_FILE, LABEL, FasttextView, lines, train_fasttext
+from tasks.finetune.job import Job, Trained
+from tasks.isolation import run_isolated
+from tasks.prepare.read import iter_batches, read_split
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+EPOCHS = 5
+ATTEMPTS = 4  # "Encountered NaN" means the learning rate is too high: each further one is half the last
+LEAST_BUCKETS, MOST_BUCKETS = 10_000, 2_000_000  # the second is fastText's own default
+
+
+def train_fasttext_view(job: Job) -> Trained:
+    """Write `fasttext.bin` into the job's folder; the logits are logarithms of fastText's probabilities."""
+    start, config = time.monotonic(), job.config
+    text = job.scratch / "fasttext.txt"
+    num_tokens = _write_lines(job, text)
+    asked = config.fasttext_epoch or config.epochs
+    options: dict[str, Any] = {
+        "dim": config.fasttext_dim,
+        "epoch": EPOCHS if asked == "auto" else asked,
+        "lr": config.fasttext_lr,
+        "wordNgrams": config.ngrams,
+        "bucket": min(max(LEAST_BUCKETS, num_tokens * (config.ngrams - 1)), MOST_BUCKETS) if config.ngrams > 1 else 0,
+        "thread": job.threads,
+        "seed": config.seed,
+    }
+    job.progress.advance(0, options["epoch"], "epochs", "fastText")
+    made = _train(text, job.folder / FASTTEXT_FILE, options)
+    text.unlink()
+    valid = read_split(job.dataset, "valid")
+    labels_N = valid.labels_ids(job.labels)
+    known = labels_N >= 0
+    if not known.any():
+        raise RequestError("there are no validation rows to calibrate on; raise prepare.valid_share or add documents")
+    view = FasttextView(job.folder, len(job.labels))
+    logits_NC = view.logits(valid.tokens.filter(pa.array(known)))
+    seconds = time.monotonic() - start
+    return Trained(logits_NC, labels_N[known], {**options, **made}, best_epoch=options["epoch"], seconds=seconds)
+
+
+def _write_lines(job: Job, path: Path) -> int:
+    """Write one labelled line a train document; returns the number of tokens."""
+    number, num_tokens = {label: at for at, label in enumerate(job.labels)}, 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for batch in iter_batches(job.dataset, ("train",), ["label", "tokens"]):
+            for label, line in zip(batch.column("label").to_pylist(), lines(batch.column("tokens")), strict=True):
+                if line:
+                    file.write(f"{LABEL}{number[label]} {line}\n")
+                    num_tokens += line.count(" ") + 1
+    return num_tokens
+
+
+def _train(text: Path, model: Path, options: dict[str, Any]) -> dict[str, Any]:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return run_isolated(train_fasttext, str(text), str(model), options)
+        except RuntimeError as error:
+            if "NaN" not in str(error) or attempt == ATTEMPTS:
+                raise
+            options["lr"] /= 2
+            log.warning("fastText met NaN; training again with learning rate %g", options["lr"])
+    raise AssertionError("unreachable")

@@ -1,0 +1,70 @@
+"""fastText's own supervised classifier, alone. The text it is given cannot inject a label, a line or the end of one.
+
+Shapes: N documents, C classes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+FASTTEXT_FILE = "fasttext.bin"
+LABEL = "__label__"  # followed by the class's number: a raw label may hold anything
+LINE_TOKENS = 1000  # fastText breaks a line after 1,024 tokens, and what follows would have no label
+DANGEROUS = re.compile(r"[\s\x00\ufeff]|__label__|</s>")
+SMALLEST = 1e-12
+
+
+class FasttextView:
+    """A trained fastText model; the library is loaded when the first document is read."""
+
+    def __init__(self, folder: Path, num_classes: int) -> None:
+        self.path, self.num_classes = folder / FASTTEXT_FILE, num_classes
+        if not self.path.is_file():
+            raise FileNotFoundError(self.path)
+        self._model: Any = None
+
+    def logits(self, tokens: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
+        """Logarithms of fastText's probabilities, float32 [N, C]."""
+        if self._model is None:
+            import fasttext
+
+            self._model = fasttext.load_model(str(self.path))
+        logits_NC = np.full((len(tokens), self.num_classes), np.log(SMALLEST), np.float32)
+        for row, line in enumerate(lines(tokens)):
+            names, probabilities = self._model.predict(line, k=-1)
+            for name, probability in zip(names, probabilities, strict=True):
+                logits_NC[row, int(name.removeprefix(LABEL))] = np.log(max(float(probability), SMALLEST))
+        return logits_NC
+
+
+def lines(tokens: pa.Array | Sequence[Sequence[str]]) -> Iterable[str]:
+    """One line of text a document: its first tokens, none of which can be read as anything but a word."""
+    for document in tokens:
+        words = document.as_py() if hasattr(document, "as_py") else document
+        yield " ".join(escaped(word) for word in (words or ())[:LINE_TOKENS] if word)
+
+
+def escaped(token: str) -> str:
+    """The token, or a harmless rewriting of one that fastText would not read as one plain word."""
+    if not DANGEROUS.search(token):
+        return token
+    token = re.sub(r"[\s\x00\ufeff]", "-", token)
+    return token.replace("__label__", "--label--").replace("</s>", "<-s>")
+
+
+def train_fasttext(text: str, model: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Train on a file of labelled lines and write the model; runs in a child process (fastText may take it with it)."""
+    import fasttext
+
+    trained = fasttext.train_supervised(input=text, label=LABEL, verbose=0, **options)
+    trained.save_model(model)
+    return {"words": len(trained.get_words(on_unicode_error="replace")), "dim": trained.get_dimension()}

@@ -1,0 +1,44 @@
+"""What training one view is given, and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import torch
+
+    from tasks.config import FinetuneConfig
+    from tasks.progress import Progress
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of `write_model`: its inputs, where it writes, and what it runs on."""
+
+    config: FinetuneConfig
+    labels: list[str]
+    dataset: Path
+    aligned: Path | None
+    folder: Path
+    scratch: Path
+    threads: int
+    device: torch.device
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One view when its training is over. `logits` [N, C] and `labels` [N] are of the validation rows."""
+
+    logits: np.ndarray
+    labels: np.ndarray
+    shape: dict[str, Any]
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best_epoch: int = 0
+    resumed: int = 0
+    seconds: float = 0.0

@@ -1,0 +1,208 @@
+"""The training loop: a generator of epochs that knows neither disk nor logger.
+
+Shapes: N documents, B documents of a batch, C classes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from tasks.progress import SILENT, Progress
+
+from .scores import accuracy, log_loss, macro_f1
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .batches import Documents
+    from .optimizer import Optimizer
+    from .view import View
+
+SHOWN_NAMES = 8
+
+
+class NonFiniteLossError(ArithmeticError):
+    """The loss of a batch is no finite number; nothing was updated. The message names the documents."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one view is trained; see FinetuneConfig for each field."""
+
+    epochs: int
+    batch_size: int
+    warmup_share: float = 0.0
+    decay: str = "linear"
+    clip: float = 0.0
+    patience: int = 1_000_000
+    class_weights: str = "none"
+    mixed_precision: bool = False
+    compile: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the train rows came to. Losses in nats; the learning rate is the last step's."""
+
+    number: int
+    train_loss: float
+    valid_loss: float
+    valid_accuracy: float
+    valid_macro_f1: float
+    learning_rate: float
+
+    @property
+    def score(self) -> float:
+        """What the best epoch has most of."""
+        return self.valid_macro_f1
+
+
+@dataclass
+class Training:
+    """All that the loop changes: what a checkpoint holds."""
+
+    view: View
+    optimizer: Optimizer
+    history: list[Epoch] = field(default_factory=list)
+    best: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    @property
+    def best_epoch(self) -> Epoch:
+        """The epoch with the best validation score; of equals the earliest."""
+        return max(self.history, key=lambda epoch: (epoch.score, -epoch.number))
+
+    def finished(self, recipe: Recipe) -> bool:
+        """Whether all epochs are run, or `patience` of them without a better score."""
+        if not self.history:
+            return False
+        last = self.history[-1].number
+        return last >= recipe.epochs or last - self.best_epoch.number >= recipe.patience
+
+    def load_best(self) -> None:
+        """Put the best epoch's weights into the model."""
+        self.view.model.load_state_dict(self.best)
+
+
+def train_epochs(
+    training: Training, train: Documents, valid: Documents, recipe: Recipe, *, progress: Progress = SILENT
+) -> Iterator[Epoch]:
+    """Train, and yield each epoch when it is done; goes on from `training.history` where that is not empty.
+
+    What is random in an epoch follows from the seed and the epoch's number alone, so an interrupted training that is taken
+    up again ends where an uninterrupted one does. No global random state is left changed. Raises NonFiniteLossError.
+    """
+    weights_C = class_weights(train.labels, recipe.class_weights)
+    network = torch.compile(training.view.model, dynamic=True) if recipe.compile else training.view.model
+    while not training.finished(recipe):
+        number = len(training.history) + 1
+        with reproducible(recipe.seed, number, training.view.device):
+            train_loss, learning_rate = _run_epoch(training, network, train, recipe, number, weights_C, progress)
+        logits_NC = training.view.logits(valid.ids, valid.offsets, valid.unseen)
+        epoch = Epoch(
+            number,
+            train_loss,
+            log_loss(logits_NC, valid.labels),
+            accuracy(logits_NC, valid.labels),
+            macro_f1(logits_NC, valid.labels),
+            learning_rate,
+        )
+        training.history.append(epoch)
+        if training.best_epoch is epoch:
+            training.best = {name: value.detach().cpu().clone() for name, value in training.view.model.state_dict().items()}
+        yield epoch
+
+
+def _run_epoch(
+    training: Training,
+    network: Callable[..., torch.Tensor],
+    train: Documents,
+    recipe: Recipe,
+    number: int,
+    weights_C: torch.Tensor | None,
+    progress: Progress,
+) -> tuple[float, float]:
+    """One pass; the mean loss of its documents and the last learning rate."""
+    view, device = training.view, training.view.device
+    view.model.train()
+    num_batches = -(-len(train) // recipe.batch_size)
+    weights_C = None if weights_C is None else weights_C.to(device)
+    mixed = recipe.mixed_precision and device.type == "cuda"
+    total, factor = 0.0, 0.0
+    order = np.random.default_rng([recipe.seed, number])
+    for batch, rows_B in enumerate(view.epoch(train.offsets, recipe.batch_size, order)):
+        inputs = view.inputs(train.ids, train.offsets, rows_B, train.unseen)
+        # bfloat16 has float32's range: no loss scaling is needed.
+        with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+            logits_BC = network(*inputs)
+        loss = functional.cross_entropy(logits_BC.float(), torch.from_numpy(train.labels[rows_B]).to(device), weights_C)
+        value = loss.item()
+        if not math.isfinite(value):
+            names = [train.names[int(row)].as_py() for row in rows_B[:SHOWN_NAMES]]
+            more = f" and {len(rows_B) - SHOWN_NAMES} more" if len(rows_B) > SHOWN_NAMES else ""
+            raise NonFiniteLossError(
+                f"{view.name}: the loss is {value} in batch {batch + 1} of epoch {number}, documents {', '.join(names)}{more}; "
+                f"a lower learning rate or a smaller clip usually helps"
+            )
+        loss.backward()
+        factor = rate_factor((number - 1) * num_batches + batch, recipe.epochs * num_batches, recipe)
+        training.optimizer.step(factor, recipe.clip)
+        total += value * len(rows_B)
+        note = f"{view.name} epoch {number} of {recipe.epochs}, loss {total / ((batch + 1) * recipe.batch_size):.3f}"
+        progress.advance((number - 1) * num_batches + batch + 1, recipe.epochs * num_batches, "batches", note)
+    return total / len(train), training.optimizer.lr * factor
+
+
+def rate_factor(step: int, num_steps: int, recipe: Recipe) -> float:
+    """The share of the peak learning rate at a step, counted from 0: a linear rise, then the decay."""
+    warmup = math.ceil(recipe.warmup_share * num_steps)
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / max(num_steps - warmup, 1)
+    return {"none": 1.0, "linear": 1 - done, "cosine": 0.5 * (1 + math.cos(math.pi * done))}[recipe.decay]
+
+
+def class_weights(labels_N: np.ndarray, kind: str) -> torch.Tensor | None:
+    """Weights [C] of the classes in the loss; balanced: inverse to their frequency, 1 on average over the documents."""
+    if kind == "none":
+        return None
+    counts_C = np.bincount(labels_N)
+    return torch.from_numpy(len(labels_N) / (len(counts_C) * np.maximum(counts_C, 1))).float()
+
+
+@contextlib.contextmanager
+def reproducible(seed: int, number: int, device: torch.device) -> Iterator[None]:
+    """Seed torch inside, and put its random state and settings back after; on CPU only deterministic operations are allowed."""
+    deterministic, warn_only = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    filled = torch.utils.deterministic.fill_uninitialized_memory
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a tenth of the bag's time, for memory that nothing reads
+    # On CUDA some sums have no deterministic form and cuBLAS would need an environment variable set before the process began.
+    torch.use_deterministic_algorithms(device.type == "cpu")
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] >> 1))
+            yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.utils.deterministic.fill_uninitialized_memory = filled
+
+
+@contextlib.contextmanager
+def num_threads(number: int) -> Iterator[None]:
+    """Let torch use that many threads inside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,135 @@
+"""Optimizers whose step costs what the batch touched: torch's own for dense parameters, row by row for sparse gradients.
+
+A row's moments move only when the row has a gradient (as in torch.optim.SparseAdam); the bias correction counts all steps.
+Shapes: V rows, D columns, R rows touched by a batch.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+BETAS, EPSILON, ADAGRAD_EPSILON = (0.9, 0.999), 1e-8, 1e-10  # torch's defaults
+
+
+class RowOptimizer:
+    """Update those rows of a matrix [V, D] that have a gradient and that `trainable_V` allows; no other is read or written."""
+
+    def __init__(
+        self, weight_VD: torch.nn.Parameter, rule: str, lr: float, weight_decay: float, trainable_V: torch.Tensor | None = None
+    ) -> None:
+        self.weight, self.rule, self.lr, self.weight_decay, self.trainable = weight_VD, rule, lr, weight_decay, trainable_V
+        names = {"sgd": (), "adam": ("mean", "square"), "adamw": ("mean", "square"), "adagrad": ("square",)}[rule]
+        self.moments = {name: torch.zeros_like(weight_VD, requires_grad=False) for name in names}
+        self.num_steps = 0
+
+    def take_gradient(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows [R], ascending, and their summed gradients [R, D]; the parameter's own gradient is freed."""
+        gradient = self.weight.grad
+        self.weight.grad = None
+        if gradient is None:
+            return torch.zeros(0, dtype=torch.long, device=self.weight.device), self.weight.new_zeros(0, self.weight.shape[1])
+        indices, values = gradient._indices()[0], gradient._values()
+        # unique and index_add are faster than coalesce() and never build anything of V rows.
+        rows, inverse = torch.unique(indices, return_inverse=True)
+        summed = values.new_zeros(len(rows), values.shape[1]).index_add_(0, inverse, values)
+        if self.trainable is not None:
+            allowed = self.trainable[rows]
+            rows, summed = rows[allowed], summed[allowed]
+        return rows, summed
+
+    @torch.no_grad()
+    def step(self, rows_R: torch.Tensor, gradient_RD: torch.Tensor, factor: float) -> None:
+        """One update of those rows at `factor` times the learning rate."""
+        self.num_steps += 1
+        lr, weight_RD = self.lr * factor, self.weight[rows_R]
+        if self.weight_decay and self.rule == "adamw":
+            weight_RD = weight_RD * (1 - lr * self.weight_decay)
+        elif self.weight_decay:
+            gradient_RD = gradient_RD + self.weight_decay * weight_RD
+        self.weight.index_copy_(0, rows_R, weight_RD - lr * self._direction(rows_R, gradient_RD))
+
+    def _direction(self, rows_R: torch.Tensor, gradient_RD: torch.Tensor) -> torch.Tensor:
+        if self.rule == "sgd":
+            return gradient_RD
+        if self.rule == "adagrad":
+            square_RD = self.moments["square"][rows_R].addcmul_(gradient_RD, gradient_RD)
+            self.moments["square"].index_copy_(0, rows_R, square_RD)
+            return gradient_RD / square_RD.sqrt_().add_(ADAGRAD_EPSILON)
+        first, second = BETAS
+        mean_RD = self.moments["mean"][rows_R].lerp_(gradient_RD, 1 - first)
+        square_RD = self.moments["square"][rows_R].mul_(second).addcmul_(gradient_RD, gradient_RD, value=1 - second)
+        self.moments["mean"].index_copy_(0, rows_R, mean_RD)
+        self.moments["square"].index_copy_(0, rows_R, square_RD)
+        spread_RD = square_RD.sqrt_().div_(math.sqrt(1 - second**self.num_steps)).add_(EPSILON)
+        return mean_RD.div_(1 - first**self.num_steps).div_(spread_RD)
+
+
+class Optimizer:
+    """One step over dense parameters and embedding matrices together, with one gradient norm."""
+
+    def __init__(
+        self,
+        dense: Sequence[torch.nn.Parameter],
+        rows: Sequence[tuple[torch.nn.Parameter, torch.Tensor | None]],
+        *,
+        rule: str,
+        lr: float,
+        row_lr: float,
+        weight_decay: float,
+    ) -> None:
+        """`rows` pairs each sparse parameter with a mask [V] of the rows that may move (None: all)."""
+        self.lr = lr
+        self.rows = [RowOptimizer(weight, rule, row_lr, weight_decay, mask) for weight, mask in rows]
+        kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adagrad": torch.optim.Adagrad}[
+            rule
+        ]
+        self.dense = kind([{"params": list(dense)}], lr=lr, weight_decay=weight_decay)
+
+    def step(self, factor: float, clip: float = 0.0) -> None:
+        """Apply the gradients at `factor` times the learning rates; their norm is first brought down to `clip` (0: never)."""
+        dense = [p for group in self.dense.param_groups for p in group["params"] if p.grad is not None]
+        sparse = [optimizer.take_gradient() for optimizer in self.rows]
+        if clip:
+            gradients = [p.grad for p in dense if p.grad is not None] + [gradient for _, gradient in sparse]
+            norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
+            scale = (clip / (norm + 1e-6)).clamp(max=1.0)  # as torch.nn.utils.clip_grad_norm_
+            for gradient in gradients:
+                gradient.mul_(scale)
+        for group in self.dense.param_groups:
+            group["lr"] = self.lr * factor
+        self.dense.step()
+        self.dense.zero_grad(set_to_none=True)
+        for optimizer, (rows_R, gradient_RD) in zip(self.rows, sparse, strict=True):
+            optimizer.step(rows_R, gradient_RD, factor)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All moments and counters by name, for a checkpoint."""
+        tensors = {
+            f"dense.{number}.{name}": value
+            for number, state in self.dense.state_dict()["state"].items()
+            for name, value in state.items()
+            if isinstance(value, torch.Tensor)
+        }
+        for number, optimizer in enumerate(self.rows):
+            tensors |= {f"rows.{number}.{name}": value for name, value in optimizer.moments.items()}
+            tensors[f"rows.{number}.num_steps"] = torch.tensor(optimizer.num_steps)
+        return tensors
+
+    def load_state(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Take over what `state` gave."""
+        dense: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in tensors.items():
+            kind, number, name = key.split(".")
+            if kind == "dense":
+                dense.setdefault(int(number), {})[name] = value
+            elif name == "num_steps":
+                self.rows[int(number)].num_steps = int(value)
+            else:
+                self.rows[int(number)].moments[name].copy_(value)
+        self.dense.load_state_dict({"state": dense, "param_groups": self.dense.state_dict()["param_groups"]})

@@ -1,0 +1,20 @@
+"""The finetune step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.finetune.train import write_model
+from tasks.step import Run, step
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.artifact import Build
+    from tasks.config import FinetuneConfig
+
+
+@step(libraries=("torch", "numpy", "pyarrow", "safetensors", "fasttext-community"))
+def finetune(build: Build, config: FinetuneConfig, run: Run, dataset: Path, aligned: Path | None = None) -> dict[str, Any]:
+    """Train the classifier."""
+    return write_model(config, dataset, aligned, build.folder, build.scratch, progress=run.progress_for("finetune"))
