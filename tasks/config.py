@@ -144,7 +144,9 @@ class FinetuneConfig(Section):
     optimizer: Literal["sgd", "adam", "adamw", "adagrad"] = Field(
         "adam", description="Update rule; embedding rows are updated sparsely."
     )
-    lr: Annotated[float, Field(gt=0.0)] = Field(1e-3, description="Learning rate at its peak.")
+    lr: Annotated[float, Field(gt=0.0)] | None = Field(
+        None, description="Learning rate at its peak, for the models that read embeddings; default: 0.001, for mean 0.005."
+    )
     embedding_lr: Annotated[float, Field(gt=0.0)] | None = Field(
         None, description="Learning rate of the embedding; default: 4 * lr."
     )

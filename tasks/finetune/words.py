@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from ..align.subword import Subwords
 
-
-LENGTH = 3.0
+LENGTH = 3.0  # 0.3 a dimension at 100; a TextCNN on IMDB learned alike from 1.5 to 4
 
 
 def same_length(vectors: np.ndarray) -> np.ndarray:
