@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+KEY_TAG, STEP_TAG = "textmill.key", "textmill.step"  # by which a later run finds the child run of what it takes from the store
+
 
 @dataclass
 class Record:
@@ -74,11 +76,14 @@ class Record:
         self._stage(artifact.step, cached, artifact.key, summary(artifact))
         child = self._children.pop(artifact.step, None)
         if child:
-            self.tracker.log_metrics(child, numbers(artifact.report))
-            self.tracker.set_tags(child, {"textmill.key": artifact.key, "textmill.digest": artifact.digest})
+            self.tracker.log_metrics(child, numbers(artifact))
+            self.tracker.set_tags(child, {KEY_TAG: artifact.key, "textmill.digest": artifact.digest})
             self.tracker.finish(child, "FINISHED")
+        else:
+            child = self.tracker.find_run({KEY_TAG: artifact.key, STEP_TAG: artifact.step})
+        tags = {"key": artifact.key, "cached": str(cached), "run_id": child and self.tracker.server_run_id(child)}
         self.tracker.set_tags(
-            self.tracking, {f"textmill.{artifact.step}.key": artifact.key, f"textmill.{artifact.step}.cached": str(cached)}
+            self.tracking, {f"textmill.{artifact.step}.{name}": value for name, value in tags.items() if value is not None}
         )
         return state
 
@@ -156,6 +161,7 @@ class Record:
             "splits": data["splits"],
             "dropped": {reason: count for reason, count in data["dropped"].items() if count},
             "coverage": coverage(self.artifacts.get("align")),
+            "vectors": vectors(self.artifacts.get("pretrain")),
             "model": made
             and {
                 "name": made.name,
@@ -175,7 +181,7 @@ class Record:
         self.display.finished(step, cached=cached, seconds=seconds, summary=text)
 
     def _start_child(self, step: str) -> None:
-        tags = {"prefect.flow_run_id": self.id, "textmill.kind": "step", "textmill.step": step}
+        tags = {"prefect.flow_run_id": self.id, "textmill.kind": "step", STEP_TAG: step}
         self._children[step] = self.tracker.start_run(step, tags=tags, parent_run_id=self.tracking)
 
     def _log_child(self, step: str, metrics: Mapping[str, float], at: int) -> None:
@@ -186,6 +192,8 @@ class Record:
         evaluation = self.artifacts["evaluate"]
         metrics = {f"{step}/seconds": float(stage["seconds"]) for step, stage in self.stages.items()}
         metrics |= {f"test/{name}": float(evaluation.report[name]) for name in ("accuracy", "macro_f1", "ece")}
+        if "pretrain" in self.artifacts:
+            metrics["pretrain/words_per_second"] = float(self.artifacts["pretrain"].report["words_per_second"])
         if result["coverage"] is not None:
             metrics["align/coverage"] = float(result["coverage"])
         self.tracker.log_metrics(self.tracking, metrics)
@@ -265,6 +273,9 @@ def summary(artifact: Artifact) -> str:
         case "prepare":
             splits = ", ".join(f"{count:,} {split}" for split, count in report["splits"].items())
             return f"{equation(report)}; {splits}"
+        case "pretrain":
+            rate = f"{report['words_per_second']:,.0f} words/s"
+            return f"{report['vocabulary']:,} words of {report['tokens']:,} tokens, {report['model_mb']:,.0f} MB, {rate}"
         case "align":
             return f"{report['vocabulary']:,} words, coverage {report['coverage']:.1%} of tokens"
         case "finetune":
@@ -280,11 +291,10 @@ def equation(report: Mapping[str, Any]) -> str:
     return "found {found:,} = kept {kept:,} + duplicates {duplicates:,} + quarantined {quarantined:,}".format(**report)
 
 
-def numbers(report: Mapping[str, Any]) -> dict[str, float]:
-    """The plain numbers of a report, for MLflow."""
-    return {
-        name: float(value) for name, value in report.items() if isinstance(value, int | float) and not isinstance(value, bool)
-    }
+def numbers(artifact: Artifact) -> dict[str, float]:
+    """The plain numbers of a step's report, named for MLflow."""
+    plain = {name: value for name, value in artifact.report.items() if isinstance(value, int | float)}
+    return {f"{artifact.step}/{name}": float(value) for name, value in plain.items() if not isinstance(value, bool)}
 
 
 def coverage(aligned: Artifact | None) -> dict[str, float]:
@@ -293,6 +303,13 @@ def coverage(aligned: Artifact | None) -> dict[str, float]:
         return {}
     names = {"coverage": "tokens", "coverage_types": "types", "vocabulary": "vocabulary", "missing": "missing"}
     return {to: float(aligned.report[name]) for name, to in names.items()}
+
+
+def vectors(pretrained: Artifact | None) -> dict[str, Any]:
+    """Pretrain's look at its own vectors, for the report."""
+    if pretrained is None:
+        return {}
+    return {"neighbours": pretrained.report["neighbours"], "wordsim353": pretrained.report["wordsim353"]}
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.states import Completed, State
 
 from flows.console import Display
-from flows.record import Record, mark_killed
+from flows.record import Record, command, mark_killed
 from tasks.align.task import align
 from tasks.artifact import Store
 from tasks.config import CHECKOUT, PackageConfig, PipelineConfig
@@ -33,6 +33,7 @@ def train(config: PipelineConfig) -> dict[str, Any]:
     store = Store(config.runtime.data_root)
     tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, config.name)
     with store.reading(), Display(interval_seconds=config.runtime.log_interval) as display:
+        display.say(command(config))
         mark_killed(store.data_root / "runs", tracker)
         record = Record(config, store, tracker, display)
         try:

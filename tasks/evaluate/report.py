@@ -60,6 +60,21 @@ class ModelVersion(_Part):
     reason: str = ""
 
 
+class WordSimilarity(_Part):
+    """Spearman's rank correlation with WordSim-353, over the pairs whose words both have a vector."""
+
+    spearman: float
+    pairs: int
+    of: int
+
+
+class Vectors(_Part):
+    """What the pretrained vectors look like: nearest neighbours of frequent words with their cosine similarity."""
+
+    neighbours: dict[str, list[tuple[str, float]]] = {}
+    wordsim353: WordSimilarity | None = None
+
+
 class Context(_Part):
     """What the report says beside the evaluation itself; a part left empty is left out of the page.
 
@@ -79,6 +94,7 @@ class Context(_Part):
     splits: dict[str, int] = {}
     dropped: dict[str, int] = {}
     coverage: dict[str, float] = {}
+    vectors: Vectors = Vectors()
     model: ModelVersion | None = None
     config: dict[str, Any] = {}
     versions: dict[str, str] = {}

@@ -118,6 +118,18 @@ class Tracker:
         run_id = self._run_ids.get(run_id, run_id)
         return None if run_id.startswith(LOCAL) else run_id
 
+    def find_run(self, tags: Mapping[str, str]) -> str | None:
+        """The newest run of the experiment that has all these tags; None if there is none, or the store does not answer."""
+        from mlflow.exceptions import MlflowException
+
+        conditions = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        try:
+            found = self._client.search_runs([self.experiment_id], conditions, max_results=1)
+        except (MlflowException, OSError) as error:
+            log.warning("cannot look up a run in %s: %s", self.home.uri, _one_line(error))
+            return None
+        return found[0].info.run_id if found else None
+
     def close(self) -> None:
         """Try once more to send what waits; what cannot be sent is left for the next run."""
         if self._spool.waiting:
