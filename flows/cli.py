@@ -6,11 +6,12 @@ everything else to stderr. Heavy libraries are imported inside the verbs, so tha
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import importlib.metadata
 import json
 import logging
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from tasks.errors import RequestError
+from tasks.errors import RequestError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +40,8 @@ app.add_typer(models_app, name="models")
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 Model = Annotated[str | None, typer.Option("--model", help="NAME@ALIAS or NAME/VERSION; default: the last promoted champion.")]
 DataRoot = Annotated[Path | None, typer.Option("--runtime.data-root", help="Folder of the store and the runs.")]
+STARTED = time.time()
+INTERRUPTED = 130  # as a shell says it: 128 + SIGINT
 KNOBS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -48,29 +51,44 @@ def main() -> NoReturn:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _log_warnings()
     try:
-        app(standalone_mode=False)
+        # Outside of standalone mode typer returns the code of an Exit, and 130 for Ctrl-C, instead of raising them.
+        code = app(standalone_mode=False) or 0
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(code)
     except RequestError as error:
         _complain(str(error))
         sys.exit(2)
-    except typer.Exit as error:
-        sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _complain("stopped; the same command goes on from the last finished step")
-        sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output has gone; that is theirs to know.
-        with contextlib.suppress(OSError):
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
-        sys.exit(0)
+        sys.exit(INTERRUPTED)
+    except UnavailableError as error:
+        _complain(str(error))
+        sys.exit(1)
     except Exception as error:
         if hasattr(error, "format_message"):  # click's usage errors
-            _complain(error.format_message())
+            if error.format_message():  # empty: the help was shown in its place
+                _complain(error.format_message())
             sys.exit(2)
         if os.environ.get("TEXTMILL_DEBUG"):
             raise
         _complain(f"failed: {type(error).__name__}: {error}".splitlines()[0] + " (set TEXTMILL_DEBUG=1 to see where)")
         sys.exit(1)
-    sys.exit(0)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"textmill {importlib.metadata.version('textmill')}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def textmill(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """A labelled corpus in; an evaluated, registered and monitored text classifier out."""
 
 
 @app.command(context_settings=KNOBS, add_help_option=False)
@@ -88,8 +106,10 @@ def train(
         _print_knobs()
         return
     resolved = resolve(context.args, preset=preset, file=config)
+    from flows.settings import check_paths
     from tasks.ingest.corpus import check_request
 
+    check_paths(resolved)
     check_request(resolved.ingest)
     result = run_train(resolved)
     if as_json:
@@ -102,6 +122,13 @@ def run_train(config: PipelineConfig) -> dict[str, Any]:
     """Run the flow on a Prefect server and return its result; a failed run raises what failed it."""
     from flows.server import Server
 
+    try:
+        config.runtime.data_root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            f"--runtime.data-root {config.runtime.data_root} cannot be made ({error.strerror}); choose another"
+        ) from None
+    print("starting the Prefect server ...", file=sys.stderr)  # noqa: T201
     with Server(config.runtime.data_root, timeout=config.runtime.server_timeout):
         from flows.console import quiet_prefect
         from flows.train import train as flow
@@ -109,7 +136,7 @@ def run_train(config: PipelineConfig) -> dict[str, Any]:
         with quiet_prefect():
             state = flow(config, return_state=True)
             result: dict[str, Any] = state.result()
-            return result
+            return result | {"startup_seconds": round(time.time() - STARTED - result["seconds"], 2)}
 
 
 @app.command()
@@ -134,6 +161,7 @@ def predict(
         return
     from flows.console import printable
 
+    print(f"model {loaded.name} version {loaded.version}", file=sys.stderr)  # noqa: T201
     for text, prediction in zip(given, predictions, strict=True):
         print(f"{prediction['label']}\t{prediction['confidence']:.3f}\t{printable(text)[:200]}")  # noqa: T201
 
@@ -179,7 +207,7 @@ def models_list(
 
     rows = list_models(_registry(data_root), name)
     if as_json:
-        print(json.dumps([dataclasses.asdict(row) for row in rows]))  # noqa: T201
+        print(json.dumps({"models": [dataclasses.asdict(row) for row in rows]}))  # noqa: T201
         return
     from rich.console import Console
     from rich.markup import escape
@@ -200,26 +228,28 @@ def models_list(
 @models_app.command("promote")
 def models_promote(
     version: int,
-    name: Annotated[str | None, typer.Option(help="The model; default: the one promoted last.")] = None,
+    name: Annotated[str | None, typer.Option(help="The model; needed where there are several.")] = None,
     as_json: Json = False,
     data_root: DataRoot = None,
 ) -> None:
     """Make a version the champion, whatever the gate said."""
     from tasks.register.models import promote
 
-    _show(dataclasses.asdict(promote(_registry(data_root), name, version)), as_json=as_json)
+    registry = _registry(data_root)
+    _show(dataclasses.asdict(promote(registry, _one_name(registry, name), version)), as_json=as_json)
 
 
 @models_app.command("rollback")
 def models_rollback(
-    name: Annotated[str | None, typer.Option(help="The model; default: the one promoted last.")] = None,
+    name: Annotated[str | None, typer.Option(help="The model; needed where there are several.")] = None,
     as_json: Json = False,
     data_root: DataRoot = None,
 ) -> None:
     """Make the previous champion the champion again."""
     from tasks.register.models import rollback
 
-    _show(dataclasses.asdict(rollback(_registry(data_root), name)), as_json=as_json)
+    registry = _registry(data_root)
+    _show(dataclasses.asdict(rollback(registry, _one_name(registry, name))), as_json=as_json)
 
 
 @app.command()
@@ -284,6 +314,14 @@ def _registry(data_root: Path | None) -> Any:
     return Tracker.open(runtime.tracking_uri, runtime.data_root, CHECKOUT, None)
 
 
+def _one_name(tracker: Any, name: str | None) -> str | None:
+    """The model that is meant; which one is changed must not depend on which was promoted last."""
+    names = tracker.registry.names()
+    if name is None and len(names) > 1:
+        raise RequestError(f"there are several models ({', '.join(sorted(names))}); say which with --name")
+    return name
+
+
 def _load(model: str | None, data_root: Path | None) -> Any:
     from tasks.register.models import load_model
 
@@ -309,7 +347,9 @@ def _show(values: Mapping[str, Any], *, as_json: bool = False) -> None:
         return
     width = max(map(len, values), default=0)
     for name, value in values.items():
-        print(f"{name.replace('_', ' '):<{width}}  {value}")  # noqa: T201
+        shown = ", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(value, dict) else value
+        if shown not in ("", None):
+            print(f"{name.replace('_', ' '):<{width}}  {shown}")  # noqa: T201
 
 
 def _print_knobs() -> None:
@@ -355,14 +395,17 @@ def _print_result(result: Mapping[str, Any], config: PipelineConfig) -> None:
         else f" --runtime.data-root {config.runtime.data_root}"
     )
     alias = f"@{model['alias']}" if model["alias"] else f"/{model['version']}"
+    here = Path(sys.executable).parent
+    prefix = "" if shutil.which("textmill") else f"{here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here}/"
     cached = sum(stage["cached"] for stage in result["stages"].values())
     for line in (
         f"model    {model['name']} version {model['version']}: {result['decision']} ({result['reason']})",
         f"data     {result['equation']}",
-        f"time     {result['seconds']:.1f} s, {cached} of {len(result['stages'])} steps cached",
+        f"time     {result['seconds']:.1f} s and {result['startup_seconds']:.1f} s to start; "
+        f"{cached} of {len(result['stages'])} steps cached",
         f"report   {result['report']}",
-        f'try      textmill predict{root} --model {model["name"]}{alias} "Profit rose sharply in the third quarter"',
-        f"look     textmill up{root}   (Prefect UI on http://127.0.0.1:4200, MLflow UI on http://127.0.0.1:5000)",
+        f'try      {prefix}textmill predict{root} --model {model["name"]}{alias} "a text of yours"',
+        f"look     {prefix}textmill up{root}   (Prefect UI on http://127.0.0.1:4200, MLflow UI on http://127.0.0.1:5000)",
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 

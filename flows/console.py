@@ -15,8 +15,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from tasks.errors import RequestError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -28,11 +26,18 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+class _Console(Console):
+    """A console whose reader may go away without taking the run along."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 class Display:
     """The steps of one run, as they go."""
 
     def __init__(self, *, interval_seconds: float = 10.0, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True)
+        self.console = console or _Console(stderr=True)
         self.interval_seconds = interval_seconds
         self._bars = Progress(
             SpinnerColumn(),
@@ -101,22 +106,19 @@ class StepProgress:
             self.log_metrics(metrics, at)
 
 
-class _OneLine(logging.Filter):
-    """Drop what Prefect's engine prints of an error that is already told in one line."""
-
+class _Silence(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        return not isinstance(error, RequestError) and record.levelno >= logging.WARNING
+        return False
 
 
 @contextlib.contextmanager
 def quiet_prefect() -> Iterator[None]:
-    """Keep Prefect's own log lines off the terminal (its API still gets them), warnings apart."""
+    """Keep Prefect's own log lines off the terminal: its API gets them, and what went wrong is told once, by us."""
     from prefect.logging.handlers import PrefectConsoleHandler
 
     named = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict)]
     handlers = {h for logger in [logging.root, *named] for h in logger.handlers if isinstance(h, PrefectConsoleHandler)}
-    keep = _OneLine()
+    keep = _Silence()
     for handler in handlers:
         handler.addFilter(keep)
     try:

@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.processes import runs
 from tasks.artifact import DamagedArtifact, Store
 from tasks.config import CHECKOUT
-from tasks.errors import RequestError
+from tasks.errors import RequestError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,10 +127,17 @@ def last_success(data_root: Path) -> str:
     failed: dict[str, str] = {}
     for path in (data_root / "runs").glob("*.json"):
         record = json.loads(path.read_bytes())
-        latest = finished if record["status"] == "finished" else failed if record["status"] == "failed" else {}
+        if record["status"] == "running" and runs(*record["process"]):
+            continue
+        latest = finished if record["status"] == "finished" else failed
         latest[record["name"]] = max(record["started"], latest.get(record["name"], ""))
     if not finished and not failed:
         return "no run yet; make run trains on the embedded sample"
+    now = f"now {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}"
     words = [f"{name} {when}" for name, when in sorted(finished.items())]
-    words += [f"{name} FAILED {when}" for name, when in sorted(failed.items()) if when > finished.get(name, "")]
-    return f"{', '.join(words)} (now {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())})"
+    broken = [f"{name} at {when}" for name, when in sorted(failed.items()) if when > finished.get(name, "")]
+    if broken:
+        raise UnavailableError(
+            f"last run failed or was killed: {', '.join(broken)}; last success: {', '.join(words) or 'never'}, {now}"
+        )
+    return f"{', '.join(words)} ({now})"

@@ -75,8 +75,8 @@ class Record:
         self.artifacts[artifact.step] = artifact
         self._stage(artifact.step, cached, artifact.key, summary(artifact))
         child = self._children.pop(artifact.step, None)
+        self.tracker.log_metrics(self.tracking, numbers(artifact))
         if child:
-            self.tracker.log_metrics(child, numbers(artifact))
             self.tracker.set_tags(child, {KEY_TAG: artifact.key, "textmill.digest": artifact.digest})
             self.tracker.finish(child, "FINISHED")
         else:
@@ -85,6 +85,7 @@ class Record:
         self.tracker.set_tags(
             self.tracking, {f"textmill.{artifact.step}.{name}": value for name, value in tags.items() if value is not None}
         )
+        self._write("running")
         return state
 
     def skipped(self, step: str, reason: str) -> None:
@@ -183,6 +184,7 @@ class Record:
     def _start_child(self, step: str) -> None:
         tags = {"prefect.flow_run_id": self.id, "textmill.kind": "step", STEP_TAG: step}
         self._children[step] = self.tracker.start_run(step, tags=tags, parent_run_id=self.tracking)
+        self._write("running")
 
     def _log_child(self, step: str, metrics: Mapping[str, float], at: int) -> None:
         if step in self._children:
@@ -192,10 +194,6 @@ class Record:
         evaluation = self.artifacts["evaluate"]
         metrics = {f"{step}/seconds": float(stage["seconds"]) for step, stage in self.stages.items()}
         metrics |= {f"test/{name}": float(evaluation.report[name]) for name in ("accuracy", "macro_f1", "ece")}
-        if "pretrain" in self.artifacts:
-            metrics["pretrain/words_per_second"] = float(self.artifacts["pretrain"].report["words_per_second"])
-        if result["coverage"] is not None:
-            metrics["align/coverage"] = float(result["coverage"])
         self.tracker.log_metrics(self.tracking, metrics)
         corpus = self.artifacts["ingest"]
         source = self.config.ingest.path or self.config.ingest.archive
@@ -217,6 +215,7 @@ class Record:
             "status": status,
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
             "mlflow_run_id": self.tracker.server_run_id(self.tracking),
+            "child_run_ids": [self.tracker.server_run_id(child) for child in self._children.values()],
             "config": self.config.model_dump(mode="json"),
             "keys": {step: artifact.key for step, artifact in self.artifacts.items()},
             "result": result,
@@ -240,8 +239,9 @@ def mark_killed(runs_folder: Path, tracker: Tracker) -> list[str]:
         if dead:
             log.warning("run %s of %s was killed; its record says so now", record["id"], record["name"])
             _replace(path, record | {"status": "killed"})
-            if record["mlflow_run_id"]:
-                tracker.finish(record["mlflow_run_id"], "KILLED")
+            for run_id in (record["mlflow_run_id"], *record["child_run_ids"]):
+                if run_id:
+                    tracker.finish(run_id, "KILLED")
             _crash_in_prefect(record["id"])
             marked.append(record["id"])
     return marked
@@ -269,7 +269,8 @@ def summary(artifact: Artifact) -> str:
     report = artifact.report
     match artifact.step:
         case "ingest":
-            return equation(report)
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in report["reasons"].items())
+            return f"{equation(report)} ({reasons})" if reasons else equation(report)
         case "prepare":
             splits = ", ".join(f"{count:,} {split}" for split, count in report["splits"].items())
             return f"{equation(report)}; {splits}"

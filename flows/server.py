@@ -27,7 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.errors import RequestError
+from flows.processes import runs, start_time
+from tasks.errors import RequestError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,8 +64,10 @@ class Server:
         self.home = Path(os.environ.get("PREFECT_HOME", data_root / "prefect"))
         self.timeout = timeout
         self._users: int | None = None
+        self._environment: dict[str, str] = {}
 
     def __enter__(self) -> Endpoint:
+        self._environment = dict(os.environ)
         configured = configured_endpoint()
         if configured:
             if not answers(configured):
@@ -78,9 +81,7 @@ class Server:
         fcntl.flock(self._users, fcntl.LOCK_SH)
         os.environ.setdefault("PREFECT_HOME", str(self.home))
         with locked(self.home / "start.lock"):
-            endpoint = read_endpoint(self.home)
-            if endpoint is None or not answers(endpoint):
-                endpoint = start(self.home, timeout=self.timeout)
+            endpoint = living(self.home, timeout=self.timeout) or start(self.home, timeout=self.timeout)
         _export(endpoint)
         return endpoint
 
@@ -88,6 +89,8 @@ class Server:
         _drain()
         if self._users is not None:
             os.close(self._users)
+        os.environ.clear()
+        os.environ.update(self._environment)
 
 
 def configured_endpoint() -> Endpoint | None:
@@ -108,9 +111,30 @@ def read_endpoint(home: Path) -> Endpoint | None:
     """The endpoint that a running server has written down, if any."""
     try:
         written = json.loads((home / "server.json").read_text())
-        return Endpoint(written["url"], written["auth"])
+        pid, started = written["process"]
+        return Endpoint(written["url"], written["auth"]) if isinstance(pid, int) and isinstance(started, str) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def living(home: Path, *, timeout: float) -> Endpoint | None:
+    """The endpoint of the server that was written down, once it answers; None if its process is gone.
+
+    A server that is slow, or that a killed run began to start, is waited for: a second one on the same database would lose
+    task runs. UnavailableError if it does not answer in time.
+    """
+    endpoint = read_endpoint(home)
+    if endpoint is None:
+        return None
+    process = json.loads((home / "server.json").read_text())["process"]
+    deadline = time.monotonic() + timeout
+    while runs(*process):
+        if answers(endpoint):
+            return endpoint
+        if time.monotonic() > deadline:
+            raise UnavailableError(f"the Prefect server at {endpoint.url} (process {process[0]}) does not answer; end it first")
+        time.sleep(POLL_SECONDS)
+    return None
 
 
 def answers(endpoint: Endpoint, *, timeout: float = 2.0) -> bool:
@@ -160,21 +184,27 @@ def start(home: Path, *, timeout: float, port: int | None = None, stay: bool = F
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for the run; the server leaves by itself
         )
+    # Written before it answers, so that whoever comes next waits for it even if we are killed here.
+    with _private(home / "server.json") as file:
+        file.write(
+            json.dumps(
+                {"url": endpoint.url, "auth": endpoint.auth, "process": [process.pid, start_time(process.pid)], "stays": stay}
+            )
+        )
     deadline = time.monotonic() + timeout
     while not answers(endpoint, timeout=1.0):
         if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
             what = (
                 f"exited with {process.returncode}" if process.returncode is not None else f"did not answer in {timeout:.0f} s"
             )
-            raise RequestError(
+            process.kill()
+            process.wait()
+            raise UnavailableError(
                 f"the Prefect server {what}; see {log_file}, run `textmill doctor`, or raise --runtime.server-timeout"
             )
         time.sleep(POLL_SECONDS)
     # Popen's destructor would warn about a child that is meant to outlive it.
     process.returncode = 0
-    with _private(home / "server.json") as file:
-        file.write(json.dumps({"url": endpoint.url, "auth": endpoint.auth, "pid": process.pid, "stays": stay}))
     return endpoint
 
 

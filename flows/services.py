@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from flows.processes import runs, start_time
 from flows.server import Server, answers, locked, read_endpoint, start
+from flows.settings import DEFAULT_PRESET, preset_config
 from tasks.config import CHECKOUT
-from tasks.errors import RequestError
+from tasks.errors import RequestError, UnavailableError
 
 if TYPE_CHECKING:
     from tasks.config import Runtime
@@ -42,13 +43,13 @@ def start_all(runtime: Runtime, *, prefect_port: int, mlflow_port: int) -> dict[
             except BlockingIOError:
                 raise RequestError("a run is in progress on a server of its own; textmill up again when it has ended") from None
             endpoint = start(home, timeout=runtime.server_timeout, port=prefect_port, stay=True)
-        record.add("prefect", json.loads((home / "server.json").read_text())["pid"])
+        record.add("prefect", json.loads((home / "server.json").read_text())["process"][0])
     if not record.running("mlflow"):
         _refuse_taken(mlflow_port, "--mlflow-port")
-        record.add("mlflow", _start_mlflow(runtime, mlflow_port))
+        _start_mlflow(runtime, mlflow_port, record)
     if not record.running("worker"):
         with Server(runtime.data_root, timeout=runtime.server_timeout):
-            _deploy_train()
+            _deploy_train(runtime)
             record.add(
                 "worker",
                 _spawn(
@@ -59,9 +60,9 @@ def start_all(runtime: Runtime, *, prefect_port: int, mlflow_port: int) -> dict[
     return {
         "prefect_ui": ui,
         "prefect_login": f"textmill:PASSWORD, the password is in {home / 'password'}",
-        "mlflow_ui": f"http://127.0.0.1:{mlflow_port}",
+        "mlflow_ui": record.url("mlflow"),
         "logs": str(runtime.data_root / "logs"),
-        "stop": "textmill down",
+        "stop": f"textmill down --runtime.data-root {runtime.data_root}",
     }
 
 
@@ -77,9 +78,9 @@ class Record:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, name: str, pid: int) -> None:
-        """Remember a process."""
-        written = self._read() | {name: {"pid": pid, "started": start_time(pid)}}
+    def add(self, name: str, pid: int, url: str = "") -> None:
+        """Remember a process, and where it answers."""
+        written = self._read() | {name: {"pid": pid, "started": start_time(pid), "url": url}}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_suffix(".tmp")
         partial.write_text(json.dumps(written))
@@ -89,6 +90,10 @@ class Record:
         """The id of the process, if it still runs."""
         entry = self._read().get(name)
         return int(entry["pid"]) if entry and runs(entry["pid"], entry["started"]) else None
+
+    def url(self, name: str) -> str:
+        """Where the process answers."""
+        return str(self._read().get(name, {}).get("url", ""))
 
     def stop(self, name: str) -> bool:
         """End the process group: politely, then for good."""
@@ -111,7 +116,7 @@ class Record:
             return {}
 
 
-def _start_mlflow(runtime: Runtime, port: int) -> int:
+def _start_mlflow(runtime: Runtime, port: int, record: Record) -> None:
     from tasks.tracking.client import open_client
     from tasks.tracking.home import tracking_home
 
@@ -123,15 +128,16 @@ def _start_mlflow(runtime: Runtime, port: int) -> int:
     open_client(home)  # makes the database, under a lock, if it is not there yet
     arguments = ["server", "--backend-store-uri", home.uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     pid = _spawn(runtime.data_root, "mlflow", _python("mlflow", *arguments))
+    record.add("mlflow", pid, url=f"http://127.0.0.1:{port}")
     deadline = time.monotonic() + runtime.server_timeout
     while not _healthy(f"http://127.0.0.1:{port}/health"):
         if start_time(pid) is None or time.monotonic() > deadline:
-            raise RequestError(f"the MLflow server did not start; see {runtime.data_root / 'logs' / 'mlflow.log'}")
+            record.stop("mlflow")
+            raise UnavailableError(f"the MLflow server did not start; see {runtime.data_root / 'logs' / 'mlflow.log'}")
         time.sleep(0.2)
-    return pid
 
 
-def _deploy_train() -> None:
+def _deploy_train(runtime: Runtime) -> None:
     """Make the train flow startable from the UI and the API: the same flow that the command runs."""
     import asyncio
     import warnings
@@ -153,7 +159,9 @@ def _deploy_train() -> None:
         warnings.simplefilter("ignore")  # Prefect's advice on images and sources of remote pools
         flow = Flow.from_source(source=str(CHECKOUT), entrypoint="flows/train.py:train")
         assert isinstance(flow, Flow)  # a coroutine only inside an event loop
-        flow.deploy(name="train", work_pool_name=WORK_POOL, print_next_steps=False, ignore_warnings=True)
+        sample = preset_config(DEFAULT_PRESET).model_copy(update={"runtime": runtime})  # what the form starts from
+        parameters = {"config": sample.model_dump(mode="json", exclude_unset=True)}
+        flow.deploy(name="train", work_pool_name=WORK_POOL, parameters=parameters, print_next_steps=False, ignore_warnings=True)
 
 
 def _python(module: str, *arguments: str) -> list[str]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 PRESETS = Path(__file__).with_name("presets")
 PREFIX = "TEXTMILL_"
-NOT_KNOBS = frozenset({"TEXTMILL_CRASH_AT"})  # a seam of the fault tests
+NOT_KNOBS = frozenset({"TEXTMILL_CRASH_AT", "TEXTMILL_DEBUG"})  # a seam of the fault tests; traces for developers
 DEFAULT_PRESET = "sample"
 
 
@@ -61,6 +61,16 @@ def resolve(arguments: list[str], *, preset: str | None = None, file: Path | Non
     return config
 
 
+def check_paths(config: BaseModel, prefix: str = "--") -> None:
+    """Raise RequestError for the first file or folder that a knob names and that is not there."""
+    for name in type(config).model_fields:
+        value, flag = getattr(config, name), f"{prefix}{name.replace('_', '-')}"
+        if isinstance(value, BaseModel):
+            check_paths(value, f"{flag}.")
+        elif isinstance(value, Path) and name != "data_root" and not value.exists():
+            raise RequestError(f"{flag} {value}: no such file or folder; correct the path")
+
+
 def preset_names() -> list[str]:
     """The presets that ship with textmill."""
     return sorted(path.stem for path in PRESETS.glob("*.toml"))
@@ -73,6 +83,11 @@ def load_preset(name: str) -> dict[str, Any]:
             f"unknown preset {name!r}; choose from {', '.join(preset_names())}{_did_you_mean(name, preset_names())}"
         )
     return _read_toml(PRESETS / f"{name}.toml")
+
+
+def preset_config(name: str) -> PipelineConfig:
+    """A preset as it is written, whatever arguments and environment say."""
+    return PipelineConfig.model_validate(_absolute(PipelineConfig, load_preset(name), CHECKOUT))
 
 
 def default_name(config: PipelineConfig) -> str:

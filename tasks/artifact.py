@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import logging
 import os
@@ -26,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.digests import canonical, sha256_file, sha256_text
 from tasks.errors import RequestError
 
 if TYPE_CHECKING:
@@ -66,22 +66,6 @@ class Artifact:
         return Artifact(self.step, self.key, self.part_digests[part], f"{self.path}/{part}", self.report, self.seconds, part)
 
 
-def canonical(value: object) -> str:
-    """One text for equal JSON values, whatever the order of their keys."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
-def sha256_text(text: str) -> str:
-    """SHA-256 of a text's UTF-8 bytes, in hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def tree_digest(files: Mapping[str, str]) -> str:
     """One digest over relative names and file digests."""
     return sha256_text(canonical(dict(files)))
@@ -98,8 +82,11 @@ class Fingerprints:
         self.memory = memory
 
     def of(self, path: Path) -> str:
-        """Fingerprint a file or a folder; FileNotFoundError names a path that is not there."""
-        path = path.resolve(strict=True)
+        """Fingerprint a file or a folder; RequestError names a path that is not there."""
+        try:
+            path = path.resolve(strict=True)
+        except (OSError, RuntimeError) as error:
+            raise RequestError(f"{path}: cannot be read ({error}); correct the path") from None
         if path.is_dir():
             # Links and special files are part of a corpus only by name: they are never followed.
             names = sorted(

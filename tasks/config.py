@@ -142,7 +142,7 @@ class FinetuneConfig(Section):
     )
     batch_size: Positive = Field(64, description="Documents a step, for the models that read embeddings.")
     optimizer: Literal["sgd", "adam", "adamw", "adagrad"] = Field(
-        "adam", description="Update rule; embedding rows are updated sparsely."
+        "adam", description="Update rule of the models that read embeddings; rows are updated sparsely."
     )
     lr: Annotated[float, Field(gt=0.0)] | None = Field(
         None, description="Learning rate at its peak, for the models that read embeddings; default: 0.001, for mean 0.005."
@@ -150,11 +150,17 @@ class FinetuneConfig(Section):
     embedding_lr: Annotated[float, Field(gt=0.0)] | None = Field(
         None, description="Learning rate of the embedding; default: 4 * lr."
     )
-    weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Weight decay (L2 for sgd, adam and adagrad).")
-    warmup_share: Share = Field(0.05, description="Share of the steps in which the learning rate rises.")
-    decay: Literal["none", "linear", "cosine"] = Field("linear", description="How the learning rate falls after that.")
-    clip: Annotated[float, Field(ge=0.0)] = Field(1.0, description="Largest gradient norm; 0: no clipping.")
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.5, description="Dropout before the last layer.")
+    weight_decay: Annotated[float, Field(ge=0.0)] = Field(
+        0.0, description="Weight decay (L2 for sgd, adam and adagrad); not for bag."
+    )
+    warmup_share: Share = Field(0.05, description="Share of the steps in which the learning rate rises; not for bag.")
+    decay: Literal["none", "linear", "cosine"] = Field(
+        "linear", description="How the learning rate falls after that; bag: always linear."
+    )
+    clip: Annotated[float, Field(ge=0.0)] = Field(1.0, description="Largest gradient norm; 0: no clipping; not for bag.")
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.5, description="Dropout before the last layer; for bag see bag_dropout."
+    )
     embedding_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.0, description="Dropout of whole tokens on input.")
     patience: Positive = Field(2, description="Epochs without a better validation score before training stops.")
     class_weights: Literal["none", "balanced"] = Field("none", description="Weights of classes in the loss.")
@@ -242,7 +248,9 @@ class Runtime(Section):
     data_root: Path = Field(CHECKOUT / "data", description="Folder of the store, the runs and the monitoring state.")
     tracking_uri: str | None = Field(None, description="MLflow server; default: MLFLOW_TRACKING_URI, else a SQLite file.")
     workers: Positive | Literal["auto"] = Field("auto", description="Processes for parsing and tokenizing; auto: every core.")
-    log_interval: Annotated[float, Field(gt=0.0)] = Field(10.0, description="Seconds between progress lines when piped.")
+    log_interval: Annotated[float, Field(gt=0.0)] = Field(
+        10.0, description="Seconds between progress lines in the log that Prefect shows."
+    )
     server_timeout: Annotated[float, Field(gt=0.0)] = Field(
         60.0, description="Seconds to wait for the Prefect server to start."
     )

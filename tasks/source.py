@@ -24,18 +24,21 @@ FIRST_PARTY = ("tasks", "flows")
 
 def code_digest(function: Callable[..., object], root: Path = CHECKOUT) -> str:
     """SHA-256, in hex, over the code that `function` can reach below `root`."""
-    digest = hashlib.sha256()
-    own = _function_node(function)
-    digest.update(ast.unparse(_without_docstrings(own)).encode())
-    home = Path(inspect.getfile(function)).resolve()
-    roots = {module for module, names in _imports(_parse(home), home, root).items() if names & _names_used(own)}
-    for path in sorted(reachable(roots, root)):
+    digest = hashlib.sha256(ast.unparse(_without_docstrings(_function_node(function))).encode())
+    for path in sorted(code_files(function, root)):
         digest.update(f"\n# {path.relative_to(root)}\n".encode())
         digest.update(ast.unparse(_without_docstrings(_parse(path))).encode())
         for data in sorted(package_data(path)):
             digest.update(f"\n# {data.relative_to(root)}\n".encode())
             digest.update(data.read_bytes())
     return digest.hexdigest()
+
+
+def code_files(function: Callable[..., object], root: Path = CHECKOUT) -> set[Path]:
+    """Every first-party file that the names in a function's body lead to."""
+    home = Path(inspect.getfile(function)).resolve()
+    used = _names_used(_function_node(function))
+    return reachable({module for module, names in _imports(_parse(home), home, root).items() if names & used}, root)
 
 
 def reachable(modules: set[Path], root: Path = CHECKOUT) -> set[Path]:
@@ -68,6 +71,9 @@ def _function_node(function: Callable[..., object]) -> ast.FunctionDef:
         if isinstance(node, ast.FunctionDef) and node.name == name:
             plain = copy.deepcopy(node)
             plain.decorator_list, plain.returns = [], None
+            for argument in ast.walk(plain.args):
+                if isinstance(argument, ast.arg):
+                    argument.annotation = None  # types are no logic, and name the wrapper's own classes
             return plain
     raise ValueError(f"{name} is not a function at the top level of {inspect.getfile(function)}")
 

@@ -21,7 +21,9 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, State
 
-from tasks.artifact import Artifact, Store, canonical, section_values, sha256_text
+from tasks.artifact import Artifact, Store, section_values
+from tasks.digests import canonical, sha256_text
+from tasks.errors import RequestError
 from tasks.progress import SILENT, Progress
 from tasks.source import code_digest
 
@@ -81,6 +83,8 @@ def step(*, libraries: tuple[str, ...] = ()) -> Callable[[Callable[..., dict[str
                 folders = {p: None if a is None else store.folder(a) for p, a in upstream.items()}
                 with store.building(name, key) as build:
                     report = function(build, config, run, **folders)
+                    if section_values(config, store.fingerprints) != section:
+                        raise RequestError(f"{name}: an input file changed while it was read; run again when it is at rest")
                     artifact = store.commit(build, name, key, report=report, seconds=time.monotonic() - start, inputs=inputs)
             log.info("%s: built in %.1f s (%s)", name, artifact.seconds, key[:10])
             return Completed(message=f"{name}/{key[:10]} built in {artifact.seconds:.1f} s", data=artifact)

@@ -197,7 +197,7 @@ def test_fingerprints_remember_and_survive_damage(tmp_path: Path) -> None:
     (tmp_path / "memory.sqlite").write_bytes(b"no database" * 100)
     assert prints.of(file) == first
     assert prints.of(file) == first
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(RequestError, match="absent"):
         prints.of(tmp_path / "absent")
 
 

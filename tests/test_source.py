@@ -1,14 +1,19 @@
 """The code digest: comments never count, reachable logic always does, anything else never."""
 
-import importlib.util
+import importlib
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 import pytest
 
-from tasks.source import code_digest, reachable
+from tasks.source import code_digest, code_files
+from tasks.sweep import sweep
+
+CHECKOUT = Path(__file__).parents[1]
 
 TASK = '''
 from tasks.room import work
@@ -90,19 +95,52 @@ def test_logic_in_reach_counts(digest: Callable[..., str], file: str, old: str, 
     assert digest() != digest(file, old, new)
 
 
-def test_every_room_reaches_no_orchestrator_and_no_configuration() -> None:
+STEPS = {
+    "ingest": ["ingest"],
+    "prepare": ["prepare"],
+    "pretrain": ["pretrain"],
+    "align": ["align"],
+    "finetune": ["finetune"],
+    "evaluate": ["evaluate", "yardstick"],
+    "register": ["package"],
+}
+EVERY_STEP = pytest.mark.parametrize(("room", "name"), [(room, name) for room, names in STEPS.items() for name in names])
+
+
+def step_function(room: str, name: str, file: Path | None = None) -> Callable[..., object]:
+    """What the decorator was given, below Prefect's task and the wrapper; as if it stood in `file`, if one is given."""
+    wrapper = getattr(importlib.import_module(f"tasks.{room}.task"), name).fn
+    cells = dict(zip(wrapper.__code__.co_freevars, wrapper.__closure__, strict=True))
+    function: FunctionType = cells["function"].cell_contents
+    return FunctionType(function.__code__.replace(co_filename=str(file)), {}, name) if file else function
+
+
+@EVERY_STEP
+def test_a_step_reaches_no_orchestrator_and_no_configuration(room: str, name: str) -> None:
     """What decides a step's bytes must be neither Prefect's wrapper nor another step's knobs."""
-    root = Path(__file__).parents[1]
-    rooms = [path for path in (root / "tasks").glob("*/*.py") if path.name not in {"task.py", "__init__.py"}]
-    assert rooms
-    banned = {root / "tasks" / name for name in ("step.py", "artifact.py", "config.py", "tracking.py")}
-    for path in rooms:
-        if path.parent.name not in {"register", "tracking"}:
-            assert not reachable({path}, root) & banned, path
+    banned = {CHECKOUT / "tasks" / module for module in ("step.py", "artifact.py", "config.py")}
+    assert all(path.is_file() for path in banned)
+    reached = code_files(step_function(room, name))
+    assert any(path.parent.name == room for path in reached)
+    assert not reached & banned
+
+
+@EVERY_STEP
+def test_a_comment_never_rebuilds_a_step_and_its_logic_does(tmp_path: Path, room: str, name: str) -> None:
+    for folder in ("tasks", "flows"):
+        shutil.copytree(CHECKOUT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    function = step_function(room, name, tmp_path / "tasks" / room / "task.py")
+    before = code_digest(function, tmp_path)
+    for path in (tmp_path / "tasks" / room).glob("*.py"):
+        path.write_text(f"# a comment\n{path.read_text()}\n# another\n")
+    (tmp_path / "tasks" / "step.py").write_text("CHANGED = 1\n")
+    assert code_digest(function, tmp_path) == before
+    inside = sorted(path for path in code_files(function, tmp_path) if path.parent.name == room and path.name != "__init__.py")
+    inside[0].write_text(f"{inside[0].read_text()}\nCHANGED = 1\n")
+    assert code_digest(function, tmp_path) != before
 
 
 def test_the_digest_is_the_same_in_another_process() -> None:
-    assert importlib.util.find_spec("prefect") is not None
-    from tasks.sweep import sweep
-
-    assert code_digest(sweep) == code_digest(sys.modules["tasks.sweep"].sweep)
+    code = "from tasks.source import code_digest; from tasks.sweep import sweep; print(code_digest(sweep))"
+    said = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=60)
+    assert said.stdout.strip() == code_digest(sweep)

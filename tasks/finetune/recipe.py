@@ -45,7 +45,9 @@ def recipe_for(view: str, config: FinetuneConfig, num_documents: int) -> Recipe:
         asked = config.bag_epochs or config.epochs
         automatic = min(max(BAG_FEWEST, round(BAG_DOCUMENTS / max(num_documents, 1))), BAG_MOST)
         epochs = automatic if asked == "auto" else asked
-        return Recipe(epochs=epochs, batch_size=size, class_weights=config.class_weights, seed=config.seed)
+        return Recipe(
+            epochs=epochs, batch_size=size, patience=config.patience, class_weights=config.class_weights, seed=config.seed
+        )
     num_batches = max(-(-num_documents // config.batch_size), 1)
     automatic = min(max(FEWEST, round(STEPS / num_batches)), MOST)
     return Recipe(

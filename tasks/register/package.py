@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.artifact import canonical, sha256_file
+from tasks.digests import canonical, sha256_file
 from tasks.prepare.read import LABELS, TEXT, iter_batches
 from tasks.progress import SILENT
 from tasks.register import load, serving

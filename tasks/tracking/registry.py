@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.artifact import sha256_file
-from tasks.errors import RequestError
+from tasks.errors import RequestError, UnavailableError
 from tasks.tracking.home import URI_VARIABLE
 
 if TYPE_CHECKING:
@@ -283,5 +283,5 @@ def _listed(versions: Mapping[int, Version]) -> str:
     return f"versions {numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"version {numbers[0]}"
 
 
-def _unusable(home: TrackingHome, error: Exception) -> RequestError:
-    return RequestError(f"MLflow store {home.uri} failed: {' '.join(str(error).split())[:300]}")
+def _unusable(home: TrackingHome, error: Exception) -> UnavailableError:
+    return UnavailableError(f"MLflow store {home.uri} failed: {' '.join(str(error).split())[:300]}")

@@ -38,6 +38,7 @@ LOCAL = "local-"  # starts the id of a run that could not be created yet
 LOCAL_TAG = "textmill.local_run_id"
 TRANSIENT = frozenset({"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED"})
 PARENT_TAG = "mlflow.parentRunId"
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # so that the UI opens on runs, not on traces
 
 
 class Tracker:
@@ -245,7 +246,7 @@ def _experiment_id(home: TrackingHome, client: MlflowClient, name: str) -> str:
             experiment = client.get_experiment_by_name(name)
             if experiment is None:
                 location = None if home.artifacts is None else (home.artifacts / name).absolute().as_uri()
-                return client.create_experiment(name, artifact_location=location)
+                return client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS)
         except MlflowException as error:
             raise RequestError(f"experiment {name!r} cannot be opened in {home.uri}: {_one_line(error)}") from error
     if experiment.lifecycle_stage != "active":

@@ -4,11 +4,6 @@ import random
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import settings
-
-# A shared machine stalls; a stall is not a failure.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 COLUMNS = ("id", "text", "label", "split", "source", "sha256")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import RequestError
+from tasks.errors import RequestError, UnavailableError
 from tasks.tracking import registry as registry_module
 from tasks.tracking.registry import TamperedModel, Version
 from tasks.tracking.tracker import Tracker
@@ -83,7 +83,7 @@ def test_a_servers_model_is_downloaded_once_and_compared_every_time(
 def test_a_registry_out_of_reach_fails_loudly(server: Any, open_tracker: Opener, package: Path) -> None:
     tracker = open_tracker("films", server.uri)
     server.close()
-    with pytest.raises(RequestError, match="failed"):
+    with pytest.raises(UnavailableError, match="failed"):
         tracker.registry.set_alias("films", "champion", 1)
-    with pytest.raises(RequestError, match="failed"):
+    with pytest.raises(UnavailableError, match="failed"):
         add(tracker, package)
