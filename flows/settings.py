@@ -207,7 +207,7 @@ def _absolute(model: type[BaseModel], values: Mapping[str, Any], base: Path) -> 
         if isinstance(value, dict) and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             out[name] = _absolute(field.annotation, value, base)
         elif isinstance(value, str | Path) and _takes(field.annotation, Path) and value not in _literals(field.annotation):
-            out[name] = (base / Path(value).expanduser()).absolute()
+            out[name] = Path(os.path.normpath(base.absolute() / Path(value).expanduser()))
     return out
 
 
