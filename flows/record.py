@@ -20,6 +20,7 @@ from tasks.config import PipelineConfig
 from tasks.errors import RequestError
 from tasks.evaluate.report import render_report
 from tasks.step import Run
+from tasks.tracking.tracker import flatten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +55,7 @@ class Record:
 
     def __post_init__(self) -> None:
         self.id = str(flow_run.get_id() or f"local-{os.getpid()}-{time.time_ns()}")
-        self.parameters = flatten(self.config.model_dump(mode="json"))
+        self.parameters = dict(flatten(self.config.model_dump(mode="json")))
         self.tracking = self.tracker.start_run(self.config.name, tags={"prefect.flow_run_id": self.id, "textmill.kind": "run"})
         self.tracker.log_params(self.tracking, self.parameters)
         self._children: dict[str, str] = {}
@@ -313,19 +314,11 @@ def vectors(pretrained: Artifact | None) -> dict[str, Any]:
     return {"neighbours": pretrained.report["neighbours"], "wordsim353": pretrained.report["wordsim353"]}
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested sections as `section.field`."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return flat
-
-
 def command(config: PipelineConfig) -> str:
     """The command line that gives the same configuration, quoted for a shell."""
-    default = flatten(PipelineConfig().model_dump(mode="json"))
+    default = dict(flatten(PipelineConfig().model_dump(mode="json")))
     words = ["textmill", "train"]
-    for name, value in flatten(config.model_dump(mode="json")).items():
+    for name, value in flatten(config.model_dump(mode="json")):
         if value != default[name] and value is not None:
             shown = (
                 ",".join(map(str, value))

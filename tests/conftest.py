@@ -1,15 +1,23 @@
 """Fixtures of the whole suite: one Prefect server for everything that runs a flow."""
 
 import os
+import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import settings
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; see flows/cli.py
 CHECKOUT = Path(__file__).parents[1]
+
+SCHEMA = pa.schema([("id", pa.string()), ("split", pa.string()), ("label", pa.string()), ("tokens", pa.list_(pa.string()))])
+WORDS = ["good", "bad", "film", "naïve", "电影", "über", "ab", "x", "日本語", "director", "plot", "boring", "🙂"]
+
+MakeDataset = Callable[[dict[str, Sequence[Sequence[str]]]], Path]
 
 # A shared machine stalls; a stall is not a failure.
 settings.register_profile("patient", deadline=None)
@@ -43,3 +51,30 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for path in sorted((CHECKOUT / "data/sample" / label).glob("*.txt"))[:80]:
             shutil.copy(path, folder / label / path.name)
     return folder
+
+
+@pytest.fixture
+def make_dataset(tmp_path: Path) -> MakeDataset:
+    """Write documents by split as prepare does; return the folder."""
+
+    def make(splits: dict[str, Sequence[Sequence[str]]]) -> Path:
+        folder = tmp_path / "dataset"
+        folder.mkdir()
+        rows = [
+            {"id": f"{split}/{number}", "split": split, "label": None if split == "unlabelled" else "a", "tokens": list(tokens)}
+            for split, documents in splits.items()
+            for number, tokens in enumerate(documents)
+        ]
+        pq.write_table(
+            pa.Table.from_pylist(rows, schema=SCHEMA), folder / "dataset.parquet", compression="zstd", write_page_checksum=True
+        )
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def documents() -> list[list[str]]:
+    """Sixty short documents over a small vocabulary, always the same."""
+    source = random.Random(3)
+    return [source.choices(WORDS, weights=range(len(WORDS), 0, -1), k=source.randint(5, 30)) for _ in range(60)]

@@ -249,6 +249,7 @@ def _report(tokenized: Tokenized, decision: Decision, quarantined_before: int) -
         "dropped": {name: count for name, count in dropped.items() if count},
         "conflicting_labels": decision.conflicting,
         "duplicates_in_test": decision.duplicates_in_test,
+        "mended": decision.mended,  # labelled rows moved so that no side lacks a label
         "official_test": bool((tokenized.kind == OFFICIAL_TEST).any()),
         "tokens": int(tokenized.num_tokens[fate < len(SPLITS)].sum()),
     }
