@@ -73,7 +73,7 @@ def _physical_lines(file: BinaryIO, newline: bytes, ending: bytes, start: int, l
             if long is not None:
                 yield Line(number, *long, True)
             elif end - begin > limit:
-                yield Line(number, offset + begin, bytes(held[begin : begin + QUARANTINE_BYTES]), True)
+                yield Line(number, offset + begin, bytes(held[begin : min(end, begin + QUARANTINE_BYTES)]), True)
             else:
                 yield Line(number, offset + begin, bytes(held[begin:end]).removesuffix(ending))
             begin, number, long = end + width, number + 1, None

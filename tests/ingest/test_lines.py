@@ -5,7 +5,7 @@ import io
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tasks.ingest.lines import MAX_UNCLOSED, Line, Lines, UnclosedQuotesError, plain_rows, quoted_rows
@@ -27,6 +27,7 @@ def test_lines_end_at_line_feeds_alone():
 
 
 @settings(max_examples=100, deadline=None)
+@example(b"\0\0\0\0\nx", 3, 9)
 @given(st.binary(max_size=300), st.integers(1, 20), st.integers(1, 9))
 def test_lines_are_those_of_split_in_any_chunks(data, limit, chunk):
     expected = data.split(b"\n")
