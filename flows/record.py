@@ -121,6 +121,7 @@ class Record:
             "decision": self.registration.decision,
             "reason": self.registration.reason,
             "mlflow_run_id": self.tracker.server_run_id(self.tracking),
+            "mlflow_run_url": self.tracker.run_url(self.tracking),
             "flow_run_id": self.id,
             "seconds": round(time.time() - self.started, 2),
             "stages": self.stages,

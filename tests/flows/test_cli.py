@@ -37,6 +37,10 @@ def folder(root: Path, **labels: int) -> Path:
     return root
 
 
+def train_command(corpus: Path, data_root: Path) -> list[str]:
+    return [sys.executable, "-m", "flows.cli", "train", "--ingest.path", str(corpus), "--runtime.data-root", str(data_root)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -106,16 +110,7 @@ def test_without_arguments_only_the_help_is_shown(textmill) -> None:  # type: ig
 @pytest.mark.usefixtures("prefect_server")
 def test_one_class_only_ends_with_2_and_one_line(tmp_path: Path) -> None:
     corpus = folder(tmp_path / "corpus", only=6)
-    command = [
-        sys.executable,
-        "-m",
-        "flows.cli",
-        "train",
-        "--ingest.path",
-        str(corpus),
-        "--runtime.data-root",
-        str(tmp_path / "root"),
-    ]
+    command = train_command(corpus, tmp_path / "root")
     said = subprocess.run(command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False, timeout=200)
     assert said.returncode == 2, said.stderr
     assert "only" in said.stderr.splitlines()[-1]
@@ -161,16 +156,7 @@ def test_train_predict_models_and_gc_speak_json(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("prefect_server")
 def test_ctrl_c_ends_with_130_and_one_line(corpus: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "flows.cli",
-        "train",
-        "--ingest.path",
-        str(corpus),
-        "--runtime.data-root",
-        str(tmp_path / "root"),
-    ]
+    command = train_command(corpus, tmp_path / "root")
     run = subprocess.Popen(
         [
             *command,
