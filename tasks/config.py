@@ -1,16 +1,19 @@
-"""Every knob of the pipeline: one frozen section per step, one model around them.
+"""Every knob of the flows: one frozen section per step, one model around those of a flow.
 
-`PipelineConfig` is the parameter of the Prefect flow, the shape of a preset file and the command line at once. A section is
-all that its step sees, and all of it enters the step's cache key; `Runtime` alone never does, so nothing that could change a
-byte of any output may live there.
+`PipelineConfig` (train) and `RefreshConfig` are the parameter of a Prefect flow, the shape of a preset file and the command
+line at once. A section is all that its step sees, and all of it enters the step's cache key; `Runtime` alone never does, so
+nothing that could change a byte of any output may live there.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
+from datetime import date  # noqa: TC003 pydantic reads it
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -21,8 +24,25 @@ Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 Threads = Annotated[int, Field(ge=1, le=256)] | Literal["auto"]
 
-VIEWS = ("mean", "cnn", "bilstm", "fasttext", "bag")
+VIEWS = ("mean", "cnn", "bilstm", "fasttext", "bag", "ca")
 NEEDS_VECTORS = frozenset({"mean", "cnn", "bilstm"})
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def known_encoding(value: str) -> str:
+    """Check a character encoding; ValueError proposes some."""
+    try:
+        "".encode(value)
+    except LookupError:
+        raise ValueError(f"unknown encoding {value!r}; try utf-8, latin-1 or gb18030") from None
+    return value
+
+
+def plain_name(value: str) -> str:
+    """Check a name that becomes a folder, an experiment or a registered model; ValueError says what it may hold."""
+    if not NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is no name of a model or monitor; use letters, digits, '.', '_' and '-', at most 100")
+    return value
 
 
 class Section(BaseModel):
@@ -48,6 +68,9 @@ class IngestConfig(Section):
         None, min_length=1, max_length=8, description="Table: what parts the columns; default by suffix."
     )
     encoding: str = Field("utf-8", min_length=1, description="Character encoding of the corpus and its test split.")
+    with_unlabelled: bool = Field(
+        True, description="Keep what stands without a label in the corpus itself; off: such records are passed over."
+    )
     unlabelled_text: str | None = Field(None, min_length=1, description="Column of an unlabelled table; default: as text.")
     unlabelled_encoding: str = Field("utf-8", min_length=1, description="Character encoding of the unlabelled text.")
     labels: tuple[str, ...] = Field((), description="Labels to accept; any other is quarantined. Empty: all that occur.")
@@ -57,11 +80,7 @@ class IngestConfig(Section):
     @field_validator("encoding", "unlabelled_encoding")
     @classmethod
     def _known_encoding(cls, value: str) -> str:
-        try:
-            "".encode(value)
-        except LookupError:
-            raise ValueError(f"unknown encoding {value!r}; try utf-8, latin-1 or gb18030") from None
-        return value
+        return known_encoding(value)
 
 
 class PrepareConfig(Section):
@@ -136,7 +155,7 @@ class AlignConfig(Section):
 class FinetuneConfig(Section):
     """The classifier and how it is trained."""
 
-    model: str = Field("bag", description="mean, cnn, bilstm, fasttext, bag, or a sum such as bag+cnn.")
+    model: str = Field("bag", description="mean, cnn, bilstm, fasttext, bag, ca, or a sum such as bag+cnn.")
     epochs: Positive | Literal["auto"] = Field(
         "auto", description="Most passes over the train rows, for every model; auto: by the model and the corpus' size."
     )
@@ -163,6 +182,9 @@ class FinetuneConfig(Section):
     )
     embedding_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.0, description="Dropout of whole tokens on input.")
     patience: Positive = Field(2, description="Epochs without a better validation score before training stops.")
+    refit: bool = Field(
+        False, description="When the epoch is chosen, train anew for as many on the train and the validation rows together."
+    )
     class_weights: Literal["none", "balanced"] = Field("none", description="Weights of classes in the loss.")
     embedding: Literal["full", "frozen", "partial"] = Field("full", description="Which embedding rows are trained.")
     partial_rows: Literal["rarest", "without_vector"] = Field("without_vector", description="partial: which rows are trained.")
@@ -171,7 +193,7 @@ class FinetuneConfig(Section):
     truncate: Literal["head", "tail"] = Field("tail", description="Side that is kept of a longer document.")
     hidden: Positive = Field(100, description="bilstm: units a direction; cnn: filters a width.")
     widths: tuple[Positive, ...] = Field((3, 4, 5), min_length=1, description="cnn: widths of the filters in tokens.")
-    ngrams: Annotated[int, Field(ge=1, le=5)] = Field(3, description="bag and fasttext: longest word n-gram.")
+    ngrams: Annotated[int, Field(ge=1, le=5)] = Field(3, description="bag, ca and fasttext: longest word n-gram.")
     ngram_min_documents: Positive = Field(2, description="bag: rarest n-gram, in documents.")
     bag_epochs: Positive | None = Field(
         None, description="bag: most passes over the train rows; default: epochs; auto: 5 to 10."
@@ -181,13 +203,20 @@ class FinetuneConfig(Section):
     )
     bag_lr: Annotated[float, Field(gt=0.0)] = Field(0.02, description="bag: learning rate of its sparse Adam.")
     bag_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.3, description="bag: dropout of n-grams on input.")
+    ca_dim: Positive = Field(200, description="ca: dimensions of the space in which documents and n-grams are averaged.")
+    ca_rounds: Positive = Field(20, description="ca: times that documents and n-grams are averaged to and fro.")
+    ca_min_documents: Positive = Field(5, description="ca: rarest n-gram, in documents, unlabelled ones too.")
+    ca_unlabelled: Count = Field(200_000, description="ca: most unlabelled documents read beside train; bounds memory.")
+    ca_l2: Annotated[float, Field(ge=0.0)] = Field(1e-3, description="ca: weight of the squared weights in its loss.")
     fasttext_dim: Positive = Field(10, description="fasttext: dimensions.")
     fasttext_epoch: Positive | None = Field(
         None, description="fasttext: passes over the train rows; default: epochs, 5 if auto."
     )
     fasttext_lr: Annotated[float, Field(gt=0.0)] = Field(0.5, description="fasttext: learning rate.")
     compile: bool = Field(False, description="Compile the network with torch.compile (needs a C++ compiler).")
-    mixed_precision: bool = Field(True, description="Use automatic mixed precision where there is a CUDA device.")
+    mixed_precision: bool = Field(
+        True, description="Use bfloat16 where it is faster: on a CUDA device; for cnn on a processor with AMX too."
+    )
     threads: Threads = Field(
         "auto", description="Torch and fastText threads; auto uses every core. Weights depend on the number."
     )
@@ -256,9 +285,6 @@ class Runtime(Section):
     )
 
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
 with warnings.catch_warnings():
     # Every pydantic class has ABCMeta.register; the section is named for the step, and nobody registers virtual subclasses.
     warnings.filterwarnings("ignore", message='Field name "register"', category=UserWarning)
@@ -281,6 +307,187 @@ with warnings.catch_warnings():
         @field_validator("name")
         @classmethod
         def _plain_name(cls, value: str) -> str:
-            if not NAME.fullmatch(value):
-                raise ValueError(f"{value!r} is no model name; use letters, digits, '.', '_' and '-', at most 100")
-            return value
+            return plain_name(value)
+
+
+class CollectConfig(Section):
+    """Where new documents come from, and how their times are to be read."""
+
+    source: str | None = Field(
+        None,
+        min_length=1,
+        description="Inbox folder, file or glob (txt, csv, tsv, jsonl, parquet; any fsspec path), or an RSS/Atom file or URL.",
+    )
+    name: str = Field("monitor", description="Name of the monitor; default: the preset's name or the source's stem.")
+    kind: Literal["auto", "table", "feed"] = Field(
+        "auto", description="What the source holds; auto: feed for http(s) URLs, .rss, .atom and .xml, else table."
+    )
+    query: str | None = Field(None, min_length=1, description="SQL query that gives the documents, in place of a source.")
+    database_variable: str | None = Field(
+        None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Environment variable that holds the SQLAlchemy URL for query."
+    )
+    database_file: Path | None = Field(
+        None, description="File that holds the SQLAlchemy URL for query; only its owner may read it (mode 0600)."
+    )
+    text: str = Field("text", min_length=1, description="Name or 0-based position of the text column.")
+    time: str = Field("time", min_length=1, description="Name or 0-based position of the column of dates or times.")
+    header: bool | None = Field(None, description="Table: first line names the columns; default: unless columns are positions.")
+    delimiter: str | None = Field(
+        None,
+        min_length=1,
+        max_length=8,
+        description="What parts the columns; default by suffix. Without it a .txt file is one document, dated by its change.",
+    )
+    encoding: str = Field("utf-8", min_length=1, description="Character encoding of text files.")
+    timezone: str = Field("UTC", description="Time zone of times that name none, and of the days that documents count in.")
+    date_order: Literal["DMY", "MDY", "YMD"] = Field("DMY", description="How a date in numbers, such as 03/04/20, is meant.")
+    since: date | None = Field(None, description="First day to collect (--from); documents of other days are passed over.")
+    until: date | None = Field(None, description="Last day to collect (--to).")
+    max_chars: Positive = Field(100_000, description="Longest text in characters; a longer one is quarantined.")
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        return known_encoding(value)
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        return plain_name(value)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError, KeyError):
+            raise ValueError(f"unknown time zone {value!r}; try UTC, Europe/London or America/New_York") from None
+        return value
+
+    @property
+    def reading(self) -> IngestConfig:
+        """The files as ingest's readers take them, which read a text and a label: here the label is the time."""
+        names = ("text", "header", "delimiter", "encoding", "max_chars")
+        return IngestConfig(label=self.time, **{name: getattr(self, name) for name in names})
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.source and "://" in self.source and "@" in urlsplit(self.source).netloc:  # here, since the value is not told
+            raise ValueError("the source must hold no user or password, since it is stored; a feed's belong into ~/.netrc")
+        if self.source and self.query:
+            raise ValueError("source and query were both given; choose one")
+        if self.query and (self.database_variable is None) == (self.database_file is None):
+            raise ValueError("a query needs its database: give database_variable or database_file, one of them")
+        if self.since and self.until and self.since > self.until:
+            raise ValueError(f"since {self.since} is after until {self.until}; exchange them")
+        return self
+
+
+class ScoreConfig(Section):
+    """Which models label the documents, and which names are watched."""
+
+    model: str | None = Field(None, description="NAME@ALIAS or NAME/VERSION; default: the champion promoted last.")
+    topics: tuple[str, ...] = Field((), description="More registered models whose labels are topics, such as topic@champion.")
+    watch_list: Path | None = Field(None, description="TOML file of names to follow: companies, tickers, regular expressions.")
+
+
+class DetectConfig(Section):
+    """What counts as bad news, and how much of it is a surge."""
+
+    negative: str = Field("negative", min_length=1, description="Label that is counted.")
+    window_days: Annotated[int, Field(ge=1, le=90)] = Field(
+        7, description="Days of the window that is judged, the last included."
+    )
+    baseline_days: Annotated[int, Field(ge=7, le=3650)] = Field(
+        180, description="Days before the window that it is compared with; at least twice the window."
+    )
+    min_documents: Positive = Field(20, description="Fewest documents in a window that is judged.")
+    min_baseline_days: Annotated[int, Field(ge=7)] = Field(60, description="Fewest days with documents in a baseline.")
+    cooldown_days: Count = Field(14, description="Days without an alarm after which a series may raise one again.")
+    false_alarms_high: Annotated[float, Field(gt=0.0, le=100.0)] = Field(
+        3.0, description="False alarms of severity high that are accepted in 1,000 days of one series; sets its threshold."
+    )
+    false_alarms_low: Annotated[float, Field(gt=0.0, le=100.0)] = Field(
+        10.0, description="The same for severity low; not below high's."
+    )
+    num_headlines: Count = Field(10, description="Headlines shown with a surge.")
+    num_words: Count = Field(15, description="Words shown with a surge.")
+    drift_days: Positive = Field(28, description="Latest days that are compared with the training data.")
+    drift_reference_days: Positive = Field(
+        56, description="First days of the stream that stand in for training data of which the model has no profile."
+    )
+    drift_min_documents: Positive = Field(200, description="Fewest documents on either side of that comparison.")
+    drift_min_psi: Annotated[float, Field(ge=0.0)] = Field(
+        0.25, description="Smallest population stability index that is called drift, however certain it is."
+    )
+    drift_level: Annotated[float, Field(gt=0.0, lt=0.5)] = Field(
+        0.001, description="Chance that sampling alone exceeds the threshold of a feature that has not drifted."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.baseline_days < 2 * self.window_days:
+            raise ValueError(f"baseline_days {self.baseline_days} is too short; give at least {2 * self.window_days}")
+        if self.false_alarms_low < self.false_alarms_high:
+            raise ValueError("false_alarms_low is below false_alarms_high; a low alarm cannot be rarer than a high one")
+        return self
+
+
+class NotifyConfig(Section):
+    """Where alerts are sent."""
+
+    channels: Path | None = Field(
+        None, description="TOML file of channels (file, webhook, apprise, event); only its owner may read it (mode 0600)."
+    )
+    seconds: Annotated[float, Field(gt=0.0, le=600.0)] = Field(
+        30.0, description="Longest that one refresh spends on sending; what is left waits for the next."
+    )
+
+
+class DashboardConfig(Section):
+    """What the page shows."""
+
+    days: Positive = Field(3650, description="Most days that the curves go back.")
+    max_series: Positive = Field(
+        40, description="Most series that are drawn: the whole stream, then those with most documents."
+    )
+    headlines: Count = Field(400, description="Most of the latest negative headlines that are listed.")
+
+
+class RetrainConfig(Section):
+    """Whether drift of the stream starts a training run."""
+
+    deployment: str | None = Field(
+        None, pattern=r"^[^/]+/[^/]+$", description="Deployment of train that drift starts, such as train/phrasebank."
+    )
+    cooldown_days: Positive = Field(7, description="Days after such a start in which drift starts no other.")
+
+
+class WatchConfig(Section):
+    """What the watchdog warns of."""
+
+    refresh_hours: Annotated[float, Field(gt=0.0)] = Field(
+        3.0, description="Hours without a finished refresh after which it warns."
+    )
+    train_hours: Annotated[float, Field(gt=0.0)] = Field(
+        36.0, description="Hours without a finished training run after which it warns."
+    )
+    remind_days: Positive = Field(1, description="Days after which it warns again of what is still so.")
+
+
+class RefreshConfig(Section):
+    """One refresh of a monitor: what to read, what to look for, whom to tell."""
+
+    collect: CollectConfig = CollectConfig()
+    score: ScoreConfig = ScoreConfig()
+    detect: DetectConfig = DetectConfig()
+    notify: NotifyConfig = NotifyConfig()
+    dashboard: DashboardConfig = DashboardConfig()
+    retrain: RetrainConfig = RetrainConfig()
+    watch: WatchConfig = WatchConfig()
+    runtime: Runtime = Runtime()
+
+    @property
+    def name(self) -> str:
+        """The monitor's name."""
+        return self.collect.name

@@ -1,0 +1,224 @@
+"""Documents in files: an inbox folder, one file, a glob, here or wherever fsspec reaches."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import logging
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.collect.found import Found, Source
+from tasks.digests import canonical, sha256_text
+from tasks.errors import RequestError, UnavailableError
+from tasks.ingest.parquet import parquet_columns
+from tasks.ingest.record import printable
+from tasks.ingest.table import PARQUET, TABLES, open_table, scalar, table_records
+from tasks.ingest.walk import kind_of, read_head, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.config import CollectConfig
+
+log = logging.getLogger(__name__)
+
+TEXT = frozenset({".txt"})
+KNOWN = TEXT | TABLES
+BEING_WRITTEN = (".tmp", ".part")
+RACY_SECONDS = 2.0  # a file written this recently may change again within one tick of its clock
+BATCH_ROWS = 4096
+
+
+class _File(NamedTuple):
+    """A file on this machine and the name it is told by; `reason` says why it cannot be read."""
+
+    path: Path
+    name: str
+    reason: str | None = None
+    watermark: bool = True
+
+
+def is_url(source: str) -> bool:
+    """Whether a source names a place by its protocol."""
+    return "://" in source
+
+
+def is_glob(source: str) -> bool:
+    """Whether a source is a pattern of names; a `?` alone may begin a URL's query."""
+    return bool(set(source) & set("*["))
+
+
+def without_secrets(source: str) -> str:
+    """A URL without user, password, query and fragment, any of which may be a secret; a path as it is."""
+    if not is_url(source):
+        return source
+    parts = urlsplit(source)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def file_sources(config: CollectConfig) -> Iterator[Source]:
+    """One source for each file, by name. RequestError if there is nothing at the place, or its only file cannot be read.
+
+    A table's columns are those of the config. A .txt file is one document whose time is that of its last change; with
+    collect.delimiter it is a table. Of several files, one that cannot be read is one record with a reason.
+    """
+    assert config.source is not None
+    remote = is_url(config.source)
+    files = _fetched(config.source) if remote else _local(config.source)
+    alone = not remote and Path(config.source).is_file()
+    for file in files:
+        if file.reason:
+            yield Source(file.name, iter([Found(0, os.fsencode(file.name), reason=file.reason)]))
+            continue
+        try:
+            yield Source(file.name, _guarded(file, config, alone=alone), _encoding(file, config), _watermark(file, config))
+        except RequestError as error:
+            if alone:
+                raise
+            yield Source(file.name, iter([_unreadable(file, error)]))
+
+
+def _local(source: str) -> list[_File]:
+    path = Path(source)
+    if path.is_dir():
+        return [
+            _judged(Path(os.fsdecode(each.path)), printable(each.name), each.kind)
+            for each in walk(os.fsencode(path))
+            if not each.name.endswith(tuple(map(str.encode, BEING_WRITTEN)))
+        ]
+    if path.exists():
+        return [_File(path, path.name)]
+    if is_glob(source):
+        found = [Path(name) for name in sorted(glob.glob(source, recursive=True))]  # noqa: PTH207 sorted by its whole name
+        return [_judged(each, each.name, kind_of(os.fsencode(each))) for each in found if not each.is_dir()]
+    raise RequestError(f"--collect.source {source}: no such file or folder; correct the path")
+
+
+def _judged(path: Path, name: str, kind: str) -> _File:
+    if kind != "file":
+        return _File(path, name, kind)
+    return _File(path, name, None if path.suffix.lower() in KNOWN else "unknown_format")
+
+
+def _fetched(source: str) -> Iterator[_File]:
+    """Copies of remote files, one at a time; UnavailableError if the place does not answer."""
+    import fsspec
+
+    try:
+        filesystem, place = fsspec.core.url_to_fs(source)
+        names = sorted(
+            filesystem.glob(place) if is_glob(place) else filesystem.find(place) if filesystem.isdir(place) else [place]
+        )
+        with tempfile.TemporaryDirectory(prefix="textmill-") as folder:
+            for name in names:
+                if Path(name).suffix.lower() not in KNOWN:
+                    yield _File(Path(name), name, "unknown_format")
+                    continue
+                copy = Path(folder) / f"document{Path(name).suffix}"
+                filesystem.get_file(name, str(copy))
+                yield _File(copy, name, watermark=False)
+    except FileNotFoundError:
+        raise RequestError(f"--collect.source {without_secrets(source)}: no such file; correct it") from None
+    except (ImportError, ValueError) as error:  # a protocol that is unknown, or whose package is missing
+        raise RequestError(f"--collect.source {without_secrets(source)}: {_first_line(error)}") from None
+    except OSError as error:
+        raise UnavailableError(f"{without_secrets(source)} cannot be read ({type(error).__name__})") from error
+
+
+def _guarded(file: _File, config: CollectConfig, *, alone: bool) -> Iterator[Found]:
+    """The records of a file; if it turns out to be damaged on the way, the last one says so."""
+    try:
+        yield from _records(file, config)
+    except RequestError as error:
+        if alone:
+            raise
+        yield _unreadable(file, error)
+
+
+def _records(file: _File, config: CollectConfig) -> Iterator[Found]:
+    suffix = file.path.suffix.lower()
+    reading = config.reading
+    with _named_for_collect():
+        if suffix in PARQUET:
+            yield from _parquet(file.path, parquet_columns(file.path, reading, labelled=True))
+        elif suffix in TEXT and config.delimiter is None:
+            yield _document(file.path, config.max_chars)
+        else:
+            for record in table_records(open_table(file.path, reading), config.max_chars, None):
+                yield Found(record.offset, record.data, record.text, record.label, record.reason)
+
+
+def _document(path: Path, max_chars: int) -> Found:
+    limit = 4 * max_chars + 4  # no encoding of note takes more bytes; and a byte order mark
+    try:
+        data, changed = read_head(os.fsencode(path), limit + 1), path.stat().st_mtime
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    return Found(0, data, None, f"{int(changed):010d}", "too_long" if len(data) > limit else None)
+
+
+def _parquet(path: Path, columns: tuple[str, str | None]) -> Iterator[Found]:
+    """The rows of a Parquet file; offsets are rows from 0. Times may be timestamps, dates, numbers or text."""
+    text, when = columns
+    row = 0
+    try:
+        file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 16)
+        for batch in file.iter_batches(BATCH_ROWS, columns=[text, when]):
+            texts = _decoded(batch.column(text)).cast(pa.large_binary()).to_pylist()  # one bad text must not cost its batch
+            for data, time_ in zip(texts, _times(batch.column(when)), strict=True):
+                yield Found(row, data or b"", None, time_, "malformed_row" if data is None else None)
+                row += 1
+    except (pa.ArrowException, OSError) as error:
+        raise RequestError(f"{path}: damaged after row {row:,} ({_first_line(error)}); get a whole copy") from error
+
+
+def _times(column: pa.Array) -> list[str | None]:
+    column = _decoded(column)
+    if pa.types.is_temporal(column.type):
+        return column.cast(pa.string()).to_pylist()
+    return [scalar(value) for value in column.to_pylist()]
+
+
+def _decoded(column: pa.Array) -> pa.Array:
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+@contextlib.contextmanager
+def _named_for_collect() -> Iterator[None]:
+    try:
+        yield
+    except RequestError as error:
+        message = str(error).replace("--ingest.label", "--collect.time").replace("for the label", "for the time")
+        raise RequestError(message.replace("--ingest.", "--collect.").replace("text and label", "text and time")) from error
+
+
+def _encoding(file: _File, config: CollectConfig) -> str:
+    return "utf-8" if file.path.suffix.lower() in PARQUET else config.encoding
+
+
+def _watermark(file: _File, config: CollectConfig) -> tuple[str, str] | None:
+    """The path and a stamp of what the file is and how it is read; None for one that may still change unnoticed."""
+    if not file.watermark:
+        return None
+    status = file.path.stat()
+    if time.time() - max(status.st_mtime, status.st_ctime) < RACY_SECONDS:
+        return None
+    reading = sha256_text(canonical(config.model_dump(mode="json", exclude={"source", "name"})))[:16]
+    return str(file.path.absolute()), f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}:{status.st_ctime_ns}:{reading}"
+
+
+def _unreadable(file: _File, error: RequestError) -> Found:
+    log.warning("%s", error)
+    return Found(0, os.fsencode(file.name), reason="unreadable_file")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,53 @@
+"""What a source finds: a document with its time as written, or a record and why it is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What score is handed: the first columns of tasks.monitor.schema.SCORED_SCHEMA.
+COLLECTED_SCHEMA = pa.schema(
+    [
+        ("id", pa.binary(32)),
+        ("time", pa.timestamp("us", "UTC")),
+        ("day", pa.date32()),
+        ("text", pa.string()),
+        ("source", pa.string()),
+    ]
+)
+
+REASONS = {
+    "missing_time": "no date at all",
+    "incomplete_date": "a date without a day, a month or a year, such as Jul-18",
+    "unreadable_time": "nothing that reads as a date, or not in collect.date_order",
+    "before_1900": "a date so early that it must be a slip",
+    "future": "more than a day ahead of the clock",
+    "unreadable_file": "a file that cannot be read as what its name says",
+    "unknown_format": "a file of an inbox whose suffix is none of those that are read",
+}
+
+
+class Found(NamedTuple):
+    """One record. `text` is None where `data` are bytes to decode; `time` is None where there is none."""
+
+    offset: int
+    data: bytes
+    text: str | None = None
+    time: str | None = None
+    reason: str | None = None
+
+
+class Source(NamedTuple):
+    """One file, feed or query and its records, whose `data` are in `encoding`.
+
+    `watermark` is a path and a stamp: a file that need not be read again while the stamp stays the same.
+    """
+
+    name: str
+    records: Iterator[Found]
+    encoding: str = "utf-8"
+    watermark: tuple[str, str] | None = None

@@ -1,0 +1,121 @@
+"""Documents in a database, by a SQL query; the database's address, which may hold a password, is never told."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from tasks.collect.found import Found, Source
+from tasks.errors import RequestError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL
+
+    from tasks.config import CollectConfig
+
+BATCH_ROWS = 4096
+
+
+def query_sources(config: CollectConfig) -> Iterator[Source]:
+    """The rows of collect.query, streamed. RequestError for an address or column that is wrong, UnavailableError for the rest.
+
+    Columns are taken by name (or position), times from timestamps, dates, numbers or text. Offsets are rows from 0.
+    """
+    url = database_url(config)
+    yield Source(f"{url.get_backend_name()} query", _rows(config, url))
+
+
+def database_url(config: CollectConfig) -> URL:
+    """The SQLAlchemy URL, from the environment variable or the private file that the config names."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    if config.database_variable:
+        where, value = f"the environment variable {config.database_variable}", os.environ.get(config.database_variable, "")
+    else:
+        assert config.database_file is not None
+        where, value = str(config.database_file), _private_text(config)
+    if not value.strip():
+        raise RequestError(f"{where} is empty; put a SQLAlchemy URL there, such as postgresql+psycopg://user:password@host/db")
+    try:
+        return make_url(value.strip())
+    except ArgumentError:
+        raise RequestError(
+            f"{where} holds no SQLAlchemy URL; it looks like postgresql+psycopg://user:password@host/db"
+        ) from None
+
+
+def _private_text(config: CollectConfig) -> str:
+    path = config.database_file
+    assert path is not None
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & 0o077:
+                raise RequestError(f"{path} can be read by others (mode {mode:04o}); chmod 600 it")
+            return file.read(10_000)
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"--collect.database-file {path} cannot be read ({type(error).__name__}); correct it") from None
+
+
+def _rows(config: CollectConfig, url: URL) -> Iterator[Found]:
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+    from sqlalchemy.pool import NullPool
+
+    assert config.query is not None
+    try:
+        engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+    except (NoSuchModuleError, ImportError) as error:
+        raise RequestError(f"no driver for {url.drivername} ({error}); install it, such as textmill[postgresql]") from None
+    try:
+        options = {"stream_results": True, "yield_per": BATCH_ROWS}
+        with engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                connection = connection.execution_options(postgresql_readonly=True)  # a query has no business writing
+            result = connection.execution_options(**options).execute(text(config.query))
+            names = list(result.keys())
+            at_text, at_time = (
+                _position(names, column, what) for what, column in (("text", config.text), ("time", config.time))
+            )
+            for row, values in enumerate(result):
+                yield _found(row, values[at_text], values[at_time])
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0][:300]
+        if url.password:
+            reason = reason.replace(str(url.password), "***")
+        raise UnavailableError(f"the {engine.dialect.name} query failed: {type(error).__name__}: {reason}") from None
+    finally:
+        engine.dispose()
+
+
+def _position(names: list[str], column: str, what: str) -> int:
+    if column in names:
+        return names.index(column)
+    if column.isdecimal() and int(column) < len(names):
+        return int(column)
+    shown = ", ".join(map(repr, names[:20]))
+    raise RequestError(
+        f"collect.query gives no column {column!r} for the {what}; it gives {shown}. Choose one with --collect.{what}"
+    )
+
+
+def _found(row: int, text: Any, when: Any) -> Found:
+    written = _written(when)
+    data = json.dumps([written, text if isinstance(text, str) else repr(text)[:1000]], ensure_ascii=False)
+    if isinstance(text, str):
+        return Found(row, data.encode("utf-8", "replace"), text, written)
+    return Found(row, data.encode("utf-8", "replace"), reason="empty" if text is None else "malformed_row")
+
+
+def _written(when: Any) -> str | None:
+    if isinstance(when, date):  # a datetime too
+        return when.isoformat()
+    if isinstance(when, int | float) and not isinstance(when, bool):
+        return repr(when)
+    return None if when is None else str(when)

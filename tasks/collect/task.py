@@ -1,0 +1,26 @@
+"""The task that collects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.collect.collect import Collector
+from tasks.collect.spool import write_spool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.config import CollectConfig
+    from tasks.monitor.transaction import Transaction
+    from tasks.progress import Progress
+
+
+@task(name="collect", task_run_name="collect", cache_policy=NO_CACHE, persist_result=False)
+def collect(config: CollectConfig, transaction: Transaction, spool: Path, now: float, progress: Progress) -> dict[str, Any]:
+    """Find new documents and lay them out in `spool`."""
+    collector = Collector(config, transaction, now=now)
+    rows = write_spool(spool, collector.batches(progress))
+    return {"new": rows, **collector.report()}

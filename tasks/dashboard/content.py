@@ -1,0 +1,201 @@
+"""What the dashboard shows, gathered from the monitor's state; nothing here knows HTML."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from tasks.dashboard.curves import Axis, Curve, make_curves
+from tasks.errors import RequestError
+from tasks.monitor.schema import ALL, NAME, TOPIC
+from tasks.monitor.state import MonitorState, watch_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+
+    from tasks.config import RefreshConfig
+    from tasks.monitor.alert import Alert
+
+MAX_ALERTS = 300  # the latest; each may carry a dozen headlines
+NAMES = "names of the watch-list"
+
+
+@dataclass(frozen=True)
+class ShownSeries:
+    """A curve with what to call it; `group` is the topic model or NAMES, empty for the whole stream."""
+
+    curve: Curve
+    title: str
+    group: str
+
+
+@dataclass(frozen=True)
+class ModelMark:
+    """The first day on which a model version scored most of the documents."""
+
+    day: str
+    title: str
+
+
+@dataclass(frozen=True)
+class ShownAlert:
+    """An alert as the page tells it; `number` is its series' place on the page, -1 if the series is not drawn."""
+
+    alert: Alert
+    number: int
+    title: str
+    message: str
+    words: tuple[str, ...]
+    headlines: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class ShownHeadline:
+    """A document; `numbers` are the places of the series it belongs to, `time` is UTC to the minute."""
+
+    day: str
+    time: str
+    text: str
+    source: str
+    probability: float
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DriftedFeature:
+    """One feature's drift now, against what chance explains; `ratios` are value / threshold on the days of the history."""
+
+    title: str
+    value: float
+    threshold: float
+    drifted: bool
+    ratios: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class DriftHistory:
+    """Drift on some days (YYYY-MM-DD), the last of them now, of the `window` days before each against `reference`."""
+
+    days: list[str]
+    features: tuple[DriftedFeature, ...]
+    reference: str
+    window: int
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything on the page, ready to be written; series 0 is the whole stream."""
+
+    name: str
+    negative: str
+    made: str
+    window: int
+    baseline: int
+    num_documents: int
+    first_day: str
+    last_day: str
+    axis: Axis | None
+    series: tuple[ShownSeries, ...]
+    models: tuple[ModelMark, ...]
+    alerts: tuple[ShownAlert, ...]
+    headlines: tuple[ShownHeadline, ...]
+    drift: DriftHistory | None
+
+
+def gather(state: MonitorState, config: RefreshConfig, drift: DriftHistory | None, *, now: float) -> Content:
+    """Read what the page shows; `now` in seconds since 1970. Memory: the aggregates and the headlines that are shown."""
+    counts, detect = state.counts(), config.detect
+    axis, curves = make_curves(
+        counts,
+        window=detect.window_days,
+        baseline=detect.baseline_days,
+        max_days=config.dashboard.days,
+        max_series=config.dashboard.max_series,
+    )
+    series = tuple(ShownSeries(curve, *titled(curve.series)) for curve in curves)
+    place = {shown.curve.series: number for number, shown in enumerate(series)}
+    whole = counts.filter(pc.equal(counts.column("series"), ALL))
+    days = whole.column("day").to_pylist()
+    negative = state.negative() or detect.negative
+    latest = state.latest(config.dashboard.headlines, label=negative)
+    return Content(
+        name=state.name,
+        negative=negative,
+        made=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now)),
+        window=detect.window_days,
+        baseline=detect.baseline_days,
+        num_documents=pc.sum(whole.column("documents")).as_py() or 0,
+        first_day=min(days, default=""),
+        last_day=max(days, default=""),
+        axis=axis,
+        series=series,
+        models=model_marks(state.models()),
+        alerts=tuple(shown_alert(alert, place) for alert in latest_alerts(state, config)),
+        headlines=tuple(shown_headlines(latest, place)),
+        drift=drift,
+    )
+
+
+def latest_alerts(state: MonitorState, config: RefreshConfig) -> list[Alert]:
+    """The latest alerts of the monitor and of its watchdog, newest first."""
+    alerts = state.alerts()
+    with contextlib.suppress(RequestError), MonitorState.read(config.runtime.data_root, watch_name(state.name)) as watchdog:
+        alerts += watchdog.alerts()
+    return sorted(alerts, key=lambda alert: (alert.window_end, alert.created, alert.id), reverse=True)[:MAX_ALERTS]
+
+
+def titled(series: str) -> tuple[str, str]:
+    """What a series is called, and the group it is listed under."""
+    if series.startswith(TOPIC):
+        group, _, label = series.removeprefix(TOPIC).partition("/")
+        return label, group
+    if series.startswith(NAME):
+        return series.removeprefix(NAME), NAMES
+    return ("whole stream", "") if series == ALL else (series, "")
+
+
+def model_marks(models: pa.Table) -> tuple[ModelMark, ...]:
+    """The days on which another model version takes over: the one that scored most of a day's documents counts."""
+    leading: dict[str, tuple[int, str]] = {}
+    for row in models.to_pylist():
+        leading[row["day"]] = max(leading.get(row["day"], (0, "")), (row["documents"], row["model"]))
+    marks: list[ModelMark] = []
+    for day, (_, model) in sorted(leading.items()):
+        if not marks or marks[-1].title != model:
+            marks.append(ModelMark(day, model))
+    return tuple(marks)
+
+
+def shown_alert(alert: Alert, place: Mapping[str, int]) -> ShownAlert:
+    """An alert with the evidence that its kind carries."""
+    words = tuple(str(word["word"]) for word in alert.evidence.get("words", ()))
+    headlines = tuple(alert.evidence.get("headlines", ()))
+    message = str(alert.evidence.get("message", ""))
+    title = titled(alert.series)[0]
+    return ShownAlert(alert, place.get(alert.series, 0 if alert.kind != "surge" else -1), title, message, words, headlines)
+
+
+def shown_headlines(latest: pa.Table, place: Mapping[str, int]) -> list[ShownHeadline]:
+    """Scored documents in their order, each with the series that are drawn and that it counts in."""
+    return [
+        ShownHeadline(
+            day=row["day"].isoformat(),
+            time=row["time"].strftime("%Y-%m-%d %H:%M"),
+            text=row["text"],
+            source=row["source"],
+            probability=row["negative"],
+            numbers=tuple(place[name] for name in _series_of(row) if name in place),
+        )
+        for row in latest.to_pylist()
+    ]
+
+
+def _series_of(row: Mapping[str, Any]) -> Sequence[str]:
+    topics = [f"{TOPIC}{model}/{label}" for model, label in row["topics"] or ()]
+    return [ALL, *topics, *(f"{NAME}{name}" for name in row["names"] or ())]

@@ -1,0 +1,148 @@
+"""The dashboard: one HTML file with its library and its data inside, for a screen or a phone, online or not.
+
+Headlines, labels, names and model versions come from outside. In the page's text they go through Jinja's autoescape and
+`visible`; in its data they are JSON in which no character can end the script element; in charts the script escapes what Plotly
+would read as markup. The page's content security policy lets exactly the two scripts that are written here run, and nothing be
+fetched.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.dashboard.content import Content, gather
+from tasks.dashboard.drifting import make_history
+from tasks.evaluate.untrusted import shortened, visible
+
+if TYPE_CHECKING:
+    from tasks.config import RefreshConfig
+    from tasks.monitor.state import MonitorState
+    from tasks.register.profile import Profile
+
+TEMPLATE = Path(__file__).with_name("page.html.j2")
+SCRIPT = Path(__file__).with_name("page.js")
+
+
+def write_dashboard(state: MonitorState, config: RefreshConfig, path: Path, reference: Profile | None = None) -> Path:
+    """Write the page to `path`, in one step and readable by its owner only; returns `path`.
+
+    Drift is told against `reference`, the profile of the training data, or without it against the stream's own beginning.
+    """
+    drift = make_history(state.histograms(), reference, config.detect)
+    page = render_page(gather(state, config, drift, now=time.time()))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123
+        file.write(page)
+    os.replace(part, path)
+    return path
+
+
+def render_page(content: Content) -> str:
+    """The page as HTML."""
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {
+        "visible": visible,
+        "short": shortened,
+        "rows": lambda number: f"{number:,}",
+        "percent": lambda share: f"{100 * share:.1f}%",
+    }
+    scripts = [plotly(), SCRIPT.read_text(encoding="utf-8")]
+    groups = grouped(content)
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(
+        c=content,
+        groups=groups,
+        bars=[group for group, _ in groups if group],
+        drifted=[row.title for row in content.drift.features if row.drifted] if content.drift else [],
+        data=Markup(embedded_json(page_data(content))),  # noqa: S704 it holds no character that means anything to HTML
+        plotly=Markup(scripts[0]),  # noqa: S704 the library itself
+        script=Markup(scripts[1]),  # noqa: S704 our own file
+        script_hashes=Markup(" ".join(map(script_hash, scripts))),  # noqa: S704 base64 in quotes
+    )
+
+
+def page_data(content: Content) -> dict[str, Any]:
+    """What the page's script draws from; curves are in thousandths, null where there is nothing to tell."""
+    groups = [group for group, _ in grouped(content) if group]
+    return {
+        "step": content.axis.step if content.axis else 1,
+        "days": content.axis.days() if content.axis else [],
+        "series": [
+            {
+                "title": visible(shown.title),
+                "group": groups.index(shown.group) if shown.group else -1,
+                "documents": shown.curve.documents.tolist(),
+                "mass": _numbers(shown.curve.mass, 1),
+                "index": _thousandths(shown.curve.index),
+                "lower": _thousandths(shown.curve.lower),
+                "upper": _thousandths(shown.curve.upper),
+            }
+            for shown in content.series
+        ],
+        "models": [{"day": mark.day, "title": visible(mark.title)} for mark in content.models[1:]],
+        "alerts": [
+            {
+                "series": shown.number,
+                "kind": shown.alert.kind,
+                "severity": shown.alert.severity,
+                "day": shown.alert.window_end,
+                "share": shown.alert.negative_share,
+                "baseline": shown.alert.baseline,
+            }
+            for shown in content.alerts
+        ],
+        "drift": content.drift
+        and {
+            "days": content.drift.days,
+            "features": [{"title": row.title, "values": _numbers(np.asarray(row.ratios), 3)} for row in content.drift.features],
+        },
+    }
+
+
+def grouped(content: Content) -> list[tuple[str, list[tuple[int, str]]]]:
+    """Places and titles of the series by group, in the order of the list: the whole stream, topics, names."""
+    groups: dict[str, list[tuple[int, str]]] = {}
+    for number, shown in enumerate(content.series):
+        groups.setdefault(shown.group, []).append((number, shown.title))
+    return [(group, sorted(members, key=lambda member: member[1]) if group else members) for group, members in groups.items()]
+
+
+def embedded_json(value: Any) -> str:
+    """JSON that can stand inside a script element: nothing in it can end the element or begin a comment."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)  # ASCII, so U+2028 is escaped already
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def script_hash(script: str) -> str:
+    """What a content security policy calls this one script."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+@functools.cache
+def plotly() -> str:
+    """The library as its package brings it."""
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs())
+
+
+def _numbers(values_P: np.ndarray, digits: int) -> list[float | None]:
+    return [None if np.isnan(value) else round(value, digits) for value in values_P.tolist()]
+
+
+def _thousandths(shares_P: np.ndarray) -> list[int | None]:
+    """Shares as whole numbers: a third of the bytes of a decimal fraction, and as fine as a screen."""
+    return [None if np.isnan(share) else round(1000 * share) for share in shares_P.tolist()]

@@ -1,0 +1,120 @@
+"""Tell whether the stream still looks like the data that the model was trained on.
+
+Four features of a document are followed: the label it was given, the model's confidence, its length, and the share of its
+words that the model has not seen. Each feature's histogram of the latest days is compared with that of the reference by the
+population stability index (PSI, the symmetrised Kullback-Leibler divergence).
+
+Two small samples of one distribution differ too, so the threshold is the quantile of what they differ by: both samples are
+drawn again from the pooled histogram at their own sizes (a parametric bootstrap; for the index' distribution see Yurdakul and
+Naranjo 2020, "Statistical properties of the population stability index"). With many documents any difference is certain, so a
+PSI below `drift_min_psi` is no drift; 0.25 is the customary border of a major shift (Siddiqi 2006, "Credit Risk Scorecards").
+
+Shapes: R resamples, K bins.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tasks.monitor.schema import CONFIDENCE, LABEL, LENGTH, UNSEEN
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tasks.config import DetectConfig
+    from tasks.register.profile import Profile
+
+FEATURES = (LABEL, CONFIDENCE, LENGTH, UNSEEN)
+RESAMPLES = 2000
+SEED = 13  # equal histograms give equal thresholds
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One feature of the latest days against the reference.
+
+    `value` is the PSI, `drifted` whether it exceeds `threshold`. `documents` stand in the days from `window_start` to
+    `window_end`, `reference_documents` in the reference: the model's `training` data, or the `stream`'s own first days.
+    """
+
+    feature: str
+    value: float
+    threshold: float
+    drifted: bool
+    documents: int
+    reference_documents: int
+    reference: Literal["training", "stream"]
+    window_start: datetime.date
+    window_end: datetime.date
+
+
+def find_drift(histograms: pa.Table, reference: Profile | None, config: DetectConfig) -> list[Drift]:
+    """Compare the latest `drift_days` days with the reference; features without enough documents on both sides are left out.
+
+    `histograms` has the columns of HISTOGRAMS_SCHEMA. Without a profile of the training data the stream's first
+    `drift_reference_days` days take its place, as far as they end before the latest days begin.
+    """
+    if not histograms.num_rows:
+        return []
+    features = np.asarray(histograms["feature"].to_pylist(), dtype=object)
+    days = histograms["day"].combine_chunks().cast("date32").cast("int32").to_numpy(zero_copy_only=False)
+    bins, documents = (histograms[name].to_numpy() for name in ("bin", "documents"))
+    last, first = int(days.max()), int(days.min())
+    recent = days > last - config.drift_days
+    early = (days < first + config.drift_reference_days) & ~recent
+    found = []
+    for feature in FEATURES:
+        own = features == feature
+        now = _histogram(bins[own & recent], documents[own & recent])
+        if reference is not None:
+            before = np.asarray(reference.histograms.get(feature, ()), np.int64)
+        else:
+            before = _histogram(bins[own & early], documents[own & early])
+        if min(now.sum(), before.sum()) < config.drift_min_documents:
+            continue
+        value, threshold = compare(before, now, config)
+        found.append(
+            Drift(
+                feature=feature,
+                value=value,
+                threshold=threshold,
+                drifted=value > threshold,
+                documents=int(now.sum()),
+                reference_documents=int(before.sum()),
+                reference="stream" if reference is None else "training",
+                window_start=_day(last - config.drift_days + 1),
+                window_end=_day(last),
+            )
+        )
+    return found
+
+
+def compare(before: np.ndarray, now: np.ndarray, config: DetectConfig) -> tuple[float, float]:
+    """The PSI of two histograms of counts, and the threshold above which it is drift."""
+    num_bins = max(len(before), len(now))
+    before_K, now_K = (np.pad(counts, (0, num_bins - len(counts))) for counts in (before, now))
+    occurs_K = before_K + now_K > 0
+    before_K, now_K = before_K[occurs_K], now_K[occurs_K]
+    pooled_K = (before_K + now_K) / (before_K.sum() + now_K.sum())
+    source = np.random.default_rng(SEED)
+    drawn = [source.multinomial(int(counts.sum()), pooled_K, size=RESAMPLES) for counts in (before_K, now_K)]
+    chance = float(np.quantile(stability_index(*drawn), 1 - config.drift_level))
+    return float(stability_index(before_K, now_K)), max(chance, config.drift_min_psi)
+
+
+def stability_index(before: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """PSI of counts over their last axis; each bin gets half a document, or an empty one were an infinite surprise."""
+    shares = [(counts + 0.5) / (counts + 0.5).sum(axis=-1, keepdims=True) for counts in (before, now)]
+    return ((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum(axis=-1)
+
+
+def _histogram(bins: np.ndarray, documents: np.ndarray) -> np.ndarray:
+    return np.bincount(bins, weights=documents).astype(np.int64)
+
+
+def _day(number: int) -> datetime.date:
+    return datetime.date(1970, 1, 1) + datetime.timedelta(days=number)

@@ -1,0 +1,265 @@
+"""Find the days on which a series has become more negative than its own past explains.
+
+Each day's window (its last `window_days` days) is compared with the `baseline_days` before the window. The figure is the mean
+probability of the negative label, which says more than the share of documents that are labelled so: it moves with documents
+that come near the border too.
+
+Test. The variance of a window's sum is estimated from the baseline, twice. Its days' own sums give one that is exact where
+days are independent. Its windows, one ending on each of its days, give one that holds whatever the days' noise is, correlated
+from day to day or with a weekly season, but from a seventh of the evidence (Künsch 1989, "The jackknife and the bootstrap for
+general stationary observations"; it is the Bartlett estimate of Newey and West 1987). The logarithm of their ratio is shrunk
+towards zero by the positive-part rule of James and Stein (1961): what chance explains is dropped, a real correlation stays.
+Variances grow with the number of documents (quasi-likelihood, Wedderburn 1974), and where the baseline expects few negative
+documents they are drawn towards the binomial variance.
+
+Past surges are left out of the baseline, or they would hide the next one (as in Noufaily et al. 2013, "An improved algorithm
+for outbreak detection in multiple surveillance systems"): all days are judged once with them, and again without the windows
+that were certain surges then, which chance makes so seldom that their absence does not narrow the baseline. A level that lasts
+is not left out for ever: the first judgement gets used to it.
+
+Mean and variance give an effective number of documents (Korn and Graubard 1998, "Confidence intervals for proportions with
+small expected number of positive counts"), and that a binomial tail in its continuous, mid-p form, so that shares near zero
+keep their skew. The tail becomes a normal deviate through Student's distribution, because the variance is an estimate: with 1.5
+degrees of freedom for each window that fits the baseline (Kiefer and Vogelsang 2005), with one for each day where days are
+taken to be independent, and in between in between.
+
+Threshold. Of two windows one day apart all days but one are the same, so their deviates are correlated by 1 - 1/W. A series
+without a surge then crosses the threshold h upwards on a share 2 T(h, 1/sqrt(2W - 1)) of its days, T being Owen's function.
+The thresholds solve that for the wanted number of false alarms in 1,000 series-days. Correlation between days and the silence
+after an alarm only lower the number.
+
+Shapes: S series, D days.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.compute as pc
+from scipy.optimize import brentq
+from scipy.special import betainc, ndtri, owens_t, stdtr
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from tasks.config import DetectConfig
+    from tasks.monitor.alert import Severity
+
+BLOCK_CELLS = 1_000_000  # series-days judged at a time: bounds memory to some 100 MB
+PRIOR_NEGATIVES = 5.0  # expected negative documents that the binomial variance is worth beside the one seen
+FREEDOM = 1.5  # degrees of freedom of the variance for each window that fits the baseline
+LEFT_OUT = 0.5  # false alarms in 1,000 days from which a surge is certain enough to leave its days out of later baselines
+SMALLEST_TAIL = 1e-300  # a deviate of 37; no alarm needs more
+
+
+@dataclass(frozen=True)
+class Surge:
+    """A window with more negative news than its series' past explains.
+
+    `count` documents stand in the window from `window_start` to `window_end` (both counted). `negative_share` is their mean
+    probability of being negative, `baseline` that of the days before; `deviate` is the test's normal deviate.
+    """
+
+    series: str
+    severity: Severity
+    window_start: date
+    window_end: date
+    count: int
+    negative_share: float
+    baseline: float
+    deviate: float
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Every day of some series under test: arrays [S, D]. `deviate` is NaN where there was too little to compare."""
+
+    documents: np.ndarray
+    share: np.ndarray
+    baseline: np.ndarray
+    deviate: np.ndarray
+
+
+def find_surges(counts: pa.Table, config: DetectConfig) -> list[Surge]:
+    """Judge every day of every series by the days up to it, and return the alarms in order of day, series and severity.
+
+    `counts` has the columns of `COUNTS_SCHEMA`, in any order of rows. An alarm is a day above the threshold after
+    `cooldown_days` without one. A day above the threshold of `high` is not told as `low` too. A day without documents never
+    alarms.
+    """
+    found: list[Surge] = []
+    rates: dict[Severity, float] = {"high": config.false_alarms_high, "low": config.false_alarms_low}
+    limits = {severity: threshold(rate, config.window_days) for severity, rate in rates.items()}
+    for names, first, documents_SD, negative_SD in _blocks(counts):
+        judged = judge(documents_SD, negative_SD, config)
+        above = {severity: np.nan_to_num(judged.deviate, nan=-np.inf) > limit for severity, limit in limits.items()}
+        for severity, above_SD in above.items():
+            alarms_SD = above_SD & ~_recently(above_SD, config.cooldown_days)
+            if severity == "low":
+                alarms_SD &= ~above["high"]
+            found.extend(_surges(severity, alarms_SD, names, first, judged, config.window_days))
+    return sorted(found, key=lambda surge: (surge.window_end, surge.series, surge.severity))
+
+
+def threshold(false_alarms: float, window_days: int) -> float:
+    """The deviate that a series without a surge crosses upwards `false_alarms` times in 1,000 days.
+
+    At most 250 / `window_days`, which no threshold above zero can exceed, is taken.
+    """
+    slope = 1 / math.sqrt(2 * window_days - 1)
+
+    def excess(deviate: float) -> float:
+        return 2000 * float(owens_t(deviate, slope)) - false_alarms
+
+    return float(brentq(excess, 0.0, 40.0)) if excess(0.0) > 0 else 0.0
+
+
+def judge(documents_SD: np.ndarray, negative_SD: np.ndarray, config: DetectConfig) -> Judged:
+    """Compare each day's window with its baseline, for numbers of documents and sums of their probabilities by day.
+
+    Column d of the result depends on columns up to d alone, bit for bit.
+    """
+    documents_SD, negative_SD = documents_SD.astype(np.float64), negative_SD.astype(np.float64)
+    first = _judge(documents_SD, negative_SD, np.ones_like(documents_SD), config)
+    above_SD = np.nan_to_num(first.deviate, nan=-np.inf) > threshold(LEFT_OUT, config.window_days)
+    return _judge(documents_SD, negative_SD, 1.0 - _in_windows(above_SD, config.window_days), config)
+
+
+def _judge(documents_SD: np.ndarray, negative_SD: np.ndarray, ordinary_SD: np.ndarray, config: DetectConfig) -> Judged:
+    """Judge every window; only days of which `ordinary_SD` is 1 count in a baseline, the others (0) are left out."""
+    window, baseline = config.window_days, config.baseline_days
+    in_window, sum_window = _trailing(documents_SD, window), _trailing(negative_SD, window)
+    usual_SD, usual_negative_SD = documents_SD * ordinary_SD, negative_SD * ordinary_SD
+    before = _delayed(_trailing(usual_SD, baseline), window)
+    sum_before = _delayed(_trailing(usual_negative_SD, baseline), window)
+    active_days = _delayed(_trailing((usual_SD > 0).astype(np.float64), baseline), window)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = (sum_before + 0.5) / (before + 1)
+        dispersion, freedom = _dispersion(usual_SD, usual_negative_SD, mean, before, active_days, config)
+        variance = dispersion * (1 / in_window + 1 / before)
+        share = sum_window / in_window
+        size = mean * (1 - mean) / variance
+        normal = -ndtri(_tail(size * share, size, mean))
+        deviate = -ndtri(np.maximum(stdtr(freedom, -normal), SMALLEST_TAIL))
+    usable = (documents_SD > 0) & (in_window >= config.min_documents) & (active_days >= config.min_baseline_days)
+    return Judged(in_window, share, mean, np.where(usable, deviate, np.nan))
+
+
+def _tail(negatives: np.ndarray, size: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Chance of more than `negatives` of `size` documents, and half that of just as many; neither need be whole numbers."""
+    at_least = betainc(np.maximum(negatives, 1e-9), size - negatives + 1, mean)
+    more = betainc(negatives + 1, np.maximum(size - negatives, 1e-9), mean)
+    return np.maximum((at_least + more) / 2, SMALLEST_TAIL)
+
+
+def _dispersion(
+    documents_SD: np.ndarray,
+    negative_SD: np.ndarray,
+    mean: np.ndarray,
+    before: np.ndarray,
+    active_days: np.ndarray,
+    config: DetectConfig,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Variance of a window's sum per document, and the degrees of freedom it is known with: float64 [S, D]."""
+    window = config.window_days
+    by_day = _scatter(documents_SD, negative_SD, mean, active_days, 1, config)
+    by_window = _scatter(documents_SD, negative_SD, mean, active_days, window, config)
+    freedom_of_windows = np.maximum(FREEDOM * active_days / window, 1)
+    log_ratio = np.log(by_window / by_day)  # NaN or infinite where nothing scattered: then there is nothing to keep
+    kept = np.clip(np.nan_to_num(1 - 2 / freedom_of_windows / log_ratio**2, nan=0.0), 0, 1)
+    seen = by_day * np.exp(kept * np.nan_to_num(log_ratio, nan=0.0, posinf=0.0, neginf=0.0))
+    prior = PRIOR_NEGATIVES / mean
+    dispersion = (seen * before + mean * (1 - mean) * prior) / (before + prior)
+    return dispersion, kept * freedom_of_windows + (1 - kept) * np.maximum(active_days, 1)
+
+
+def _scatter(
+    documents_SD: np.ndarray,
+    negative_SD: np.ndarray,
+    mean: np.ndarray,
+    active_days: np.ndarray,
+    days: int,
+    config: DetectConfig,
+) -> np.ndarray:
+    """Mean square, per document, of what sums of `days` days within the baseline differ by from what `mean` expects."""
+
+    def of_baseline(values_SD: np.ndarray) -> np.ndarray:
+        return _delayed(_trailing(values_SD, config.baseline_days - days + 1), config.window_days)
+
+    sums, sizes = _trailing(negative_SD, days), _trailing(documents_SD, days)
+    squares = of_baseline(sums**2) - 2 * mean * of_baseline(sums * sizes) + mean**2 * of_baseline(sizes**2)
+    independent = np.maximum(active_days / days, 1.5)
+    bias = independent / (independent - 1)  # the sums' own mean was taken off
+    return np.maximum(squares, 0) * bias / np.maximum(of_baseline(sizes), 1)
+
+
+def _trailing(values_SD: np.ndarray, days: int) -> np.ndarray:
+    """Sum of each day and the `days` - 1 before it; before the first day there is nothing."""
+    total_SD = np.cumsum(values_SD, axis=1)
+    sums_SD = total_SD.copy()
+    sums_SD[:, days:] -= total_SD[:, :-days]
+    return sums_SD
+
+
+def _delayed(values_SD: np.ndarray, days: int) -> np.ndarray:
+    """What stood `days` days before; zero before the first day."""
+    delayed_SD = np.zeros_like(values_SD)
+    delayed_SD[:, days:] = values_SD[:, :-days]
+    return delayed_SD
+
+
+def _in_windows(above_SD: np.ndarray, days: int) -> np.ndarray:
+    """1 for each day of the windows that are above: the day itself and the `days` - 1 before it; else 0."""
+    return (_trailing(above_SD[:, ::-1].astype(np.int64), days)[:, ::-1] > 0).astype(np.float64)
+
+
+def _recently(above_SD: np.ndarray, days: int) -> np.ndarray:
+    """Whether any of the `days` days before was above."""
+    return _delayed(_trailing(above_SD.astype(np.int64), days), 1) > 0 if days else np.zeros_like(above_SD)
+
+
+def _blocks(counts: pa.Table) -> Iterator[tuple[list[str], date, np.ndarray, np.ndarray]]:
+    """Names of some series, the first day, and their documents and sums of probabilities by day: int64 and float64 [S, D]."""
+    if not counts.num_rows:
+        return
+    names = pc.unique(counts["series"]).sort()
+    days_N = counts["day"].combine_chunks().cast("date32").cast("int32").to_numpy(zero_copy_only=False)
+    first = int(days_N.min())
+    num_days = int(days_N.max()) - first + 1
+    rows_N = pc.index_in(counts["series"], value_set=names).to_numpy()
+    order_N = np.argsort(rows_N, kind="stable")
+    per_block = max(1, BLOCK_CELLS // num_days)
+    starts = range(0, len(names), per_block)
+    parts = np.split(order_N, np.searchsorted(rows_N[order_N], list(starts)[1:]))
+    documents_N, millionths_N = (counts[name].to_numpy() for name in ("documents", "negative_millionths"))
+    for start, part in zip(starts, parts, strict=True):
+        chosen = names[start : start + per_block].to_pylist()
+        cells = (rows_N[part] - start, days_N[part] - first)
+        documents_SD = np.zeros((len(chosen), num_days), np.int64)
+        millionths_SD = np.zeros_like(documents_SD)
+        np.add.at(documents_SD, cells, documents_N[part])
+        np.add.at(millionths_SD, cells, millionths_N[part])
+        yield chosen, date(1970, 1, 1) + timedelta(days=first), documents_SD, millionths_SD / 1e6
+
+
+def _surges(
+    severity: Severity, alarms_SD: np.ndarray, names: list[str], first: date, judged: Judged, window_days: int
+) -> Iterator[Surge]:
+    for row, day in np.argwhere(alarms_SD):
+        end = first + timedelta(days=int(day))
+        yield Surge(
+            series=names[row],
+            severity=severity,
+            window_start=end - timedelta(days=window_days - 1),
+            window_end=end,
+            count=int(judged.documents[row, day]),
+            negative_share=float(judged.share[row, day]),
+            baseline=float(judged.baseline[row, day]),
+            deviate=float(judged.deviate[row, day]),
+        )

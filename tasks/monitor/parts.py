@@ -1,0 +1,98 @@
+"""Scored documents on disk: Parquet files by day, named for their content, so that writing one twice is writing it once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.errors import UnavailableError
+from tasks.monitor.schema import SCORED_SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+NUM_WRITERS = 8
+_TEMPORARY = ".part"
+
+
+class Part(NamedTuple):
+    """One file of documents of one day; `path` is relative to the folder of all of them."""
+
+    path: str
+    day: str
+    rows: int
+    sha256: str
+
+
+def write_parts(folder: Path, batches: Sequence[pa.RecordBatch]) -> list[Part]:
+    """Write one file for each day among the batches (SCORED_SCHEMA), its rows by time and id; on disk when this returns."""
+    table = pa.Table.from_batches(batches, SCORED_SCHEMA).sort_by(
+        [("day", "ascending"), ("time", "ascending"), ("id", "ascending")]
+    )
+    runs = pc.run_end_encode(table.column("day").combine_chunks())
+    start = 0
+    days: list[tuple[str, pa.Table]] = []
+    for day, end in zip(runs.values.cast(pa.string()).to_pylist(), runs.run_ends.to_pylist(), strict=True):
+        days.append((day, table.slice(start, end - start)))
+        start = end
+    with ThreadPoolExecutor(NUM_WRITERS) as pool:  # a disk confirms many files in hardly more time than one
+        parts = list(pool.map(lambda item: _write(folder, *item), days))
+    _flush_folder(folder)
+    return parts
+
+
+def read_part(folder: Path, part: Part, columns: Sequence[str] | None) -> pa.Table:
+    """The rows of a part, once every byte is verified; UnavailableError if the file is missing or has other bytes."""
+    path = folder / part.path
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnavailableError(f"{path} cannot be read ({error.strerror}); restore it from a backup") from error
+    if hashlib.sha256(data).hexdigest() != part.sha256:
+        raise UnavailableError(f"{path} has other bytes than were written; restore it from a backup")
+    return pq.read_table(pa.BufferReader(data), columns=None if columns is None else list(columns), partitioning=None)
+
+
+def sweep_parts(folder: Path, known: Iterable[str]) -> int:
+    """Remove every file that `known` does not name: what a killed refresh wrote and never counted. Returns how many."""
+    keep, removed = set(known), 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            path = Path(root) / name
+            if path.relative_to(folder).as_posix() not in keep:
+                path.unlink()
+                removed += 1
+    return removed
+
+
+def _write(folder: Path, day: str, rows: pa.Table) -> Part:
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows, sink, compression="zstd", write_page_checksum=True)
+    data = sink.getvalue()
+    digest = hashlib.sha256(data).hexdigest()
+    place = folder / f"day={day}"
+    place.mkdir(mode=0o700, exist_ok=True)
+    path = place / f"{digest[:32]}.parquet"
+    partial = path.with_suffix(_TEMPORARY)
+    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123 mode 0600
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+    _flush_folder(place)
+    return Part(path.relative_to(folder).as_posix(), day, rows.num_rows, digest)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,358 @@
+"""The memory of one monitor: which documents were seen, what they add up to, and which alerts wait to be sent.
+
+    <data root>/monitor/<name>/state.db                              SQLite: ids, aggregates, quarantine, alerts, outbox
+    <data root>/monitor/<name>/documents/day=YYYY-MM-DD/*.parquet    the scored documents
+    <data root>/monitor/<name>/lock                                  held by the one refresh that may write
+
+One SQLite transaction makes a refresh count: before it commits, nothing has happened. Documents are written first, under names
+made from their content, and a file that the table `files` does not name does not exist. So a refresh that is killed at any
+moment leaves either all of itself or nothing, and its repetition gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import re
+import sqlite3
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.crash import crash_point
+from tasks.errors import RequestError, UnavailableError
+from tasks.monitor.alert import Alert
+from tasks.monitor.parts import Part, read_part, sweep_parts
+from tasks.monitor.schema import COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
+from tasks.monitor.transaction import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1  # in SQLite's user_version
+CACHE_KIB = 64 * 1024
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # it becomes a folder
+
+_TABLES = """
+CREATE TABLE documents (id BLOB PRIMARY KEY, day TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE files (
+    path TEXT PRIMARY KEY, day TEXT NOT NULL, rows INTEGER NOT NULL, sha256 TEXT NOT NULL,
+    refresh TEXT NOT NULL
+);
+CREATE INDEX files_by_day ON files (day);
+CREATE TABLE quarantine (
+    id BLOB PRIMARY KEY, source TEXT NOT NULL, offset INTEGER NOT NULL, reason TEXT NOT NULL, bytes BLOB NOT NULL,
+    refresh TEXT NOT NULL
+);
+CREATE TABLE refreshes (
+    id TEXT PRIMARY KEY, started REAL NOT NULL, finished REAL NOT NULL, model TEXT NOT NULL, found INTEGER NOT NULL,
+    scored INTEGER NOT NULL, duplicates INTEGER NOT NULL, quarantined INTEGER NOT NULL
+);
+CREATE TABLE counts (
+    series TEXT, day TEXT, documents INTEGER NOT NULL, negative INTEGER NOT NULL, negative_millionths INTEGER NOT NULL,
+    PRIMARY KEY (series, day)
+) WITHOUT ROWID;
+CREATE TABLE histograms (
+    feature TEXT, day TEXT, bin INTEGER, documents INTEGER NOT NULL, PRIMARY KEY (feature, day, bin)
+) WITHOUT ROWID;
+CREATE TABLE models (model TEXT, day TEXT, documents INTEGER NOT NULL, PRIMARY KEY (model, day)) WITHOUT ROWID;
+CREATE TABLE labels (name TEXT PRIMARY KEY, bin INTEGER NOT NULL UNIQUE);
+CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE watermarks (
+    path TEXT PRIMARY KEY, stamp TEXT NOT NULL, good INTEGER NOT NULL, quarantined INTEGER NOT NULL
+);
+CREATE TABLE alerts (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, series TEXT NOT NULL, severity TEXT NOT NULL, window_start TEXT NOT NULL,
+    window_end TEXT NOT NULL, payload TEXT NOT NULL, created REAL NOT NULL
+);
+CREATE TABLE deliveries (
+    alert TEXT REFERENCES alerts (id), channel TEXT, attempts INTEGER NOT NULL, next_try REAL NOT NULL, delivered REAL,
+    error TEXT, PRIMARY KEY (alert, channel)
+);
+"""
+_ALERT_COLUMNS = "id, kind, series, severity, window_start, window_end, payload, created"
+
+
+class Delivery(NamedTuple):
+    """An alert that a channel has not taken yet, and how often it was tried."""
+
+    alert: Alert
+    channel: str
+    attempts: int
+
+
+class MonitorState:
+    """One monitor's memory; `open` it to write (one process at a time), `read` it to look."""
+
+    def __init__(self, folder: Path, db: sqlite3.Connection) -> None:
+        self.folder = folder
+        self.name = folder.name
+        self.db = db
+        self._transaction: Transaction | None = None
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, data_root: Path, name: str) -> Iterator[Self]:
+        """Hold the monitor's lock and its database, made at first use; waits for another refresh of the same monitor.
+
+        RequestError: no name for a folder, or a state that this program cannot read.
+        """
+        folder = _folder(data_root, name)
+        (folder / "documents").mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _locked(folder / "lock"), _connected(folder, read_only=False) as db:
+            yield cls(folder, db)
+
+    @classmethod
+    @contextlib.contextmanager
+    def read(cls, data_root: Path, name: str) -> Iterator[Self]:
+        """Look at the last committed refresh without a lock; RequestError if there is no such monitor."""
+        folder = _folder(data_root, name)
+        if not (folder / "state.db").is_file():
+            raise RequestError(f"{folder}: no monitor {name!r} here; textmill refresh makes one")
+        with _connected(folder, read_only=True) as db:
+            yield cls(folder, db)
+
+    @contextlib.contextmanager
+    def refresh(self, *, model: str = "", labels: Sequence[str] = (), negative: str = "negative") -> Iterator[Transaction]:
+        """One refresh: all of it is committed when the block ends, none of it if the block raises.
+
+        `model` is NAME/VERSION, `labels` are its classes, `negative` the one that is counted; RequestError if this monitor has
+        counted another one so far.
+        """
+        sweep_parts(self.folder / "documents", (path for (path,) in self.db.execute("SELECT path FROM files")))
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            self._keep_negative(negative)
+            transaction = Transaction(self.db, self.folder, refresh_id=uuid.uuid4().hex, negative=negative)
+            transaction.number_labels(labels)
+            self._transaction = transaction
+            started = time.time()
+            yield transaction
+            transaction.flush()
+            row = (transaction.id, started, time.time(), model, *transaction.figures().values())
+            self.db.execute("INSERT INTO refreshes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            crash_point("refresh.files")
+            self.db.execute("COMMIT")
+            crash_point("refresh.commit")
+        except BaseException:
+            if self.db.in_transaction:  # a full disk ends it too
+                self.db.execute("ROLLBACK")
+            raise
+        finally:
+            self._transaction = None
+
+    def counts(self, series: str | None = None) -> pa.Table:
+        """The aggregates (COUNTS_SCHEMA) of one series or of all, by series and day; of an open refresh too."""
+        where, values = ("WHERE series = ?", (series,)) if series is not None else ("", ())
+        rows = self.db.execute(f"SELECT * FROM counts {where} ORDER BY series, day", values)  # noqa: S608 no value in it
+        return _table(rows, COUNTS_SCHEMA)
+
+    def histograms(self) -> pa.Table:
+        """The histograms (HISTOGRAMS_SCHEMA) of the stream by feature, day and bin; `labels()` names the bins of `label`."""
+        return _table(self.db.execute("SELECT * FROM histograms ORDER BY feature, day, bin"), HISTOGRAMS_SCHEMA)
+
+    def labels(self) -> list[str]:
+        """The classes, by their bin of the feature `label`."""
+        return [name for (name,) in self.db.execute("SELECT name FROM labels ORDER BY bin")]
+
+    def models(self) -> pa.Table:
+        """How many documents of each day each model version scored: columns model, day, documents, by model and day."""
+        schema = pa.schema([("model", pa.string()), ("day", pa.string()), ("documents", pa.int64())])
+        return _table(self.db.execute("SELECT * FROM models ORDER BY model, day"), schema)
+
+    def negative(self) -> str | None:
+        """The label that this monitor counts; None before its first refresh."""
+        row = self.db.execute("SELECT value FROM settings WHERE key = 'negative'").fetchone()
+        return row[0] if row else None
+
+    def refreshes(self) -> list[dict[str, Any]]:
+        """The committed refreshes, oldest first: id, started, finished, model, found, scored, duplicates, quarantined."""
+        return self._dicts("SELECT * FROM refreshes ORDER BY started, id")
+
+    def quarantined(self) -> list[dict[str, Any]]:
+        """The records that could not be read, each once: source, offset, reason, bytes."""
+        return self._dicts("SELECT source, offset, reason, bytes FROM quarantine ORDER BY source, offset, id")
+
+    def documents(
+        self, days: Collection[str] | None = None, columns: Sequence[str] | None = None, *, newest_first: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """The scored documents (SCORED_SCHEMA, or some of its columns) of these days or of all, by day, every byte verified.
+
+        An open refresh sees its own documents. UnavailableError names a file that is damaged.
+        """
+        if self._transaction is not None:
+            self._transaction.flush()
+        order = "DESC" if newest_first else "ASC"
+        parts = [Part(*row) for row in self.db.execute(f"SELECT path, day, rows, sha256 FROM files ORDER BY day {order}, path")]  # noqa: S608
+        for part in parts:
+            if days is None or part.day in days:
+                yield from read_part(self.folder / "documents", part, columns).to_batches()
+
+    def latest(self, limit: int, *, label: str | None = None) -> pa.Table:
+        """The newest documents (SCORED_SCHEMA), newest first; only those with `label` if one is given."""
+        order = [("time", "descending"), ("id", "ascending")]
+        held, day = SCORED_SCHEMA.empty_table(), None
+        for batch in self.documents(newest_first=True):
+            if day is not None and batch.column("day")[0].as_py() != day and held.num_rows >= limit:
+                break  # every other document is older
+            day = batch.column("day")[0].as_py()
+            rows = batch if label is None else batch.filter(pc.equal(batch.column("label"), label))
+            held = pa.concat_tables([held, pa.Table.from_batches([rows], SCORED_SCHEMA)]).sort_by(order).slice(0, limit)
+        return held.combine_chunks()
+
+    def alerts(self) -> list[Alert]:
+        """All alerts that were stored, by the end of their window."""
+        rows = self.db.execute(f"SELECT {_ALERT_COLUMNS} FROM alerts ORDER BY window_end, kind, series, severity")  # noqa: S608
+        return [Alert.from_row(*row) for row in rows]
+
+    def store_alerts(self, alerts: Sequence[Alert], *, cooldown_days: int, channels: Sequence[str] = ()) -> list[Alert]:
+        """Store the alerts that are new, and what is to be sent where; returns those that were stored.
+
+        An alert is not new if one of the same kind, series and severity ends less than `cooldown_days` from it: late documents
+        may move a surge by a day. Outside of a refresh this is a transaction of its own.
+        """
+        with self._writing():
+            return [
+                alert
+                for alert in sorted(alerts, key=lambda a: (a.window_end, a.id))
+                if self._store(alert, cooldown_days, channels)
+            ]
+
+    def outbox(self, channels: Sequence[str], now: float) -> list[Delivery]:
+        """What these channels have to send by `now` (seconds since 1970), oldest first."""
+        columns = ", ".join(f"alerts.{name}" for name in _ALERT_COLUMNS.split(", "))
+        rows = self.db.execute(
+            f"SELECT {columns}, channel, attempts FROM deliveries JOIN alerts ON alerts.id = alert "  # noqa: S608
+            "WHERE delivered IS NULL AND next_try <= ? ORDER BY created, window_end, alerts.id, channel",
+            (now,),
+        )
+        return [Delivery(Alert.from_row(*row[:-2]), *row[-2:]) for row in rows if row[-2] in channels]
+
+    def delivered(self, alert: str, channel: str, now: float) -> None:
+        """Take down that a channel has taken an alert."""
+        with self._writing():
+            self.db.execute(
+                "UPDATE deliveries SET attempts = attempts + 1, delivered = ?, error = NULL WHERE alert = ? AND channel = ?",
+                (now, alert, channel),
+            )
+
+    def failed(self, alert: str, channel: str, error: str, next_try: float) -> None:
+        """Take down that a channel did not take an alert, why, and when to try again. `error` must hold no secret."""
+        with self._writing():
+            self.db.execute(
+                "UPDATE deliveries SET attempts = attempts + 1, next_try = ?, error = ? WHERE alert = ? AND channel = ?",
+                (next_try, error, alert, channel),
+            )
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        """The outbox and its past: alert, channel, attempts, next_try, delivered, error."""
+        return self._dicts("SELECT * FROM deliveries ORDER BY alert, channel")
+
+    def _store(self, alert: Alert, cooldown_days: int, channels: Sequence[str]) -> bool:
+        near = self.db.execute(
+            "SELECT 1 FROM alerts WHERE id = ? OR (kind = ? AND series = ? AND severity = ? "
+            "AND abs(julianday(window_end) - julianday(?)) < ?)",
+            (alert.id, alert.kind, alert.series, alert.severity, alert.window_end, cooldown_days),
+        ).fetchone()
+        if near:
+            return False
+        row = (alert.id, alert.kind, alert.series, alert.severity, alert.window_start, alert.window_end)
+        self.db.execute("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, alert.payload(), alert.created))
+        self.db.executemany(
+            "INSERT INTO deliveries VALUES (?, ?, 0, 0, NULL, NULL)", [(alert.id, channel) for channel in channels]
+        )
+        return True
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        if self._transaction is not None:  # part of the refresh
+            yield
+            return
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.db.execute("COMMIT")
+        except BaseException:
+            if self.db.in_transaction:  # a full disk ends it too
+                self.db.execute("ROLLBACK")
+            raise
+
+    def _keep_negative(self, negative: str) -> None:
+        known = self.negative()
+        if known is not None and known != negative:
+            raise RequestError(
+                f"monitor {self.name} has counted label {known!r} so far, not {negative!r}; give another --collect.name"
+            )
+        self.db.execute("INSERT OR IGNORE INTO settings VALUES ('negative', ?)", (negative,))
+
+    def _dicts(self, query: str) -> list[dict[str, Any]]:
+        rows = self.db.execute(query)
+        names = [column[0] for column in rows.description]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def watch_name(monitor: str) -> str:
+    """The name of the state that a monitor's watchdog keeps: one of its own, which no hanging refresh can lock."""
+    return f"{monitor}.watch"
+
+
+def _folder(data_root: Path, name: str) -> Path:
+    if not _PLAIN_NAME.fullmatch(name):
+        raise RequestError(f"{name!r} is no name of a monitor; use letters, digits, '.', '_' and '-', at most 100")
+    return data_root / "monitor" / name
+
+
+def _table(rows: sqlite3.Cursor, schema: pa.Schema) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    return pa.Table.from_arrays([pa.array(c, field.type) for c, field in zip(columns, schema, strict=True)], schema=schema)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.warning("waiting for another refresh of %s", path.parent.name)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _connected(folder: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]:
+    path = folder / "state.db"
+    try:
+        if not read_only:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite would make it readable by all
+        mode = "ro" if read_only else "rw"
+        with contextlib.closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30)
+        ) as db:
+            db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            db.execute("PRAGMA foreign_keys = ON")
+            _check_format(path, db, read_only=read_only)
+            yield db
+    except sqlite3.DatabaseError as error:
+        raise UnavailableError(
+            f"{path}: {error}; if it is damaged, restore it from a backup, or move {folder} away and refresh from the sources"
+        ) from error
+
+
+def _check_format(path: Path, db: sqlite3.Connection, *, read_only: bool) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version == 0 and not read_only:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
+    elif version != FORMAT:
+        raise RequestError(f"{path} has format {version}, this program reads {FORMAT}; use the textmill that wrote it")

@@ -1,0 +1,142 @@
+"""One refresh while it is under way: what it adds to a monitor's state, in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from tasks.monitor.aggregate import count_histograms, count_models, count_series
+from tasks.monitor.parts import write_parts
+from tasks.monitor.schema import SCORED_SCHEMA
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+HELD_BYTES = 48 << 20  # documents held before they are written: few files a day, whatever the order of the documents
+_VARIABLES = 4096  # of one statement; SQLite takes at most 32,766
+
+
+class Refused(NamedTuple):
+    """A record that cannot be a document: where it stands, why, and how it begins."""
+
+    source: str
+    offset: int
+    reason: str
+    data: bytes
+
+
+class Transaction:
+    """What one refresh adds; made by `MonitorState.refresh`, and part of its SQLite transaction.
+
+    `duplicates` is the caller's to count: documents that `seen` knew and that were therefore not added.
+    """
+
+    def __init__(self, db: sqlite3.Connection, folder: Path, *, refresh_id: str, negative: str) -> None:
+        self.db = db
+        self.id = refresh_id
+        self.negative = negative
+        self.scored = self.duplicates = self.num_quarantined = 0
+        self.num_waiting = 0  # documents that are claimed and not scored yet
+        self._documents = folder / "documents"
+        self._held: list[pa.RecordBatch] = []
+        self._held_bytes = 0
+
+    def seen(self, ids: Sequence[bytes]) -> np.ndarray:
+        """Which documents count already, from this refresh or an earlier one, or stand earlier among these: bool [N]."""
+        known: set[bytes] = set()
+        for start in range(0, len(ids), _VARIABLES):
+            some = ids[start : start + _VARIABLES]
+            places = ",".join("?" * len(some))
+            known.update(row[0] for row in self.db.execute(f"SELECT id FROM documents WHERE id IN ({places})", some))  # noqa: S608
+        mask = np.zeros(len(ids), bool)
+        for row, identity in enumerate(ids):
+            mask[row] = identity in known
+            known.add(identity)
+        return mask
+
+    def claim(self, batch: pa.RecordBatch) -> None:
+        """Take down that documents (columns id and day), none of which `seen` knows, will be added by this refresh."""
+        days = batch.column("day").cast(pa.string()).to_pylist()
+        rows = zip(batch.column("id").to_pylist(), days, strict=True)
+        self.db.executemany("INSERT INTO documents VALUES (?, ?)", rows)
+        self.num_waiting += batch.num_rows
+
+    def add(self, batch: pa.RecordBatch, *, claimed: bool = False) -> None:
+        """Count scored documents (SCORED_SCHEMA, no nulls), none of which `seen` knows unless this refresh `claimed` them."""
+        if not batch.schema.equals(SCORED_SCHEMA):
+            raise ValueError(f"not SCORED_SCHEMA: {batch.schema}")
+        if not batch.num_rows:
+            return
+        if not claimed:
+            self.claim(batch)
+        self._count(batch)
+        self.num_waiting -= batch.num_rows
+        self.scored += batch.num_rows
+        self._held.append(batch)
+        self._held_bytes += batch.nbytes
+        if self._held_bytes >= HELD_BYTES:
+            self.flush()
+
+    def quarantine(self, records: Iterable[Refused]) -> None:
+        """Count records that cannot be read, and keep each once, however often its source is read."""
+        rows = []
+        for source, offset, reason, data in records:
+            identity = hashlib.sha256(b"\0".join([source.encode(), reason.encode(), data])).digest()
+            rows.append((identity, source, offset, reason, data, self.id))
+        self.db.executemany("INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self.num_quarantined += len(rows)
+
+    def number_labels(self, labels: Iterable[str]) -> dict[str, int]:
+        """The bins of the feature `label`; a label that is new gets the next one."""
+        known = dict(self.db.execute("SELECT name, bin FROM labels ORDER BY bin"))
+        for label in labels:
+            if label not in known:
+                known[label] = len(known)
+                self.db.execute("INSERT INTO labels VALUES (?, ?)", (label, known[label]))
+        return known
+
+    def figures(self) -> dict[str, int]:
+        """found = scored + duplicates + quarantined, so far."""
+        parts = {"scored": self.scored, "duplicates": self.duplicates, "quarantined": self.num_quarantined}
+        return {"found": sum(parts.values()), **parts}
+
+    def watermark(self, path: str, stamp: str) -> tuple[int, int] | None:
+        """How many good and bad records a file held, if it was read before and its `stamp` is the same."""
+        row = self.db.execute("SELECT good, quarantined FROM watermarks WHERE path = ? AND stamp = ?", (path, stamp)).fetchone()
+        return (row[0], row[1]) if row else None
+
+    def set_watermark(self, path: str, stamp: str, good: int, quarantined: int) -> None:
+        """Remember what a file held, so that it need not be read again while its `stamp` is the same."""
+        self.db.execute("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?, ?)", (path, stamp, good, quarantined))
+
+    def flush(self) -> None:
+        """Write the documents that are held, so that readers of this transaction find them."""
+        if not self._held:
+            return
+        rows = [(*part, self.id) for part in write_parts(self._documents, self._held)]
+        self.db.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?)", rows)
+        self._held, self._held_bytes = [], 0
+
+    def _count(self, batch: pa.RecordBatch) -> None:
+        self.db.executemany(
+            "INSERT INTO counts VALUES (?, ?, ?, ?, ?) ON CONFLICT (series, day) DO UPDATE SET "
+            "documents = documents + excluded.documents, negative = negative + excluded.negative, "
+            "negative_millionths = negative_millionths + excluded.negative_millionths",
+            count_series(batch, self.negative),
+        )
+        labels = self.number_labels(sorted(set(batch.column("label").to_pylist())))
+        self.db.executemany(
+            "INSERT INTO histograms VALUES (?, ?, ?, ?) ON CONFLICT (feature, day, bin) DO UPDATE SET "
+            "documents = documents + excluded.documents",
+            count_histograms(batch, labels),
+        )
+        self.db.executemany(
+            "INSERT INTO models VALUES (?, ?, ?) ON CONFLICT (model, day) DO UPDATE SET "
+            "documents = documents + excluded.documents",
+            count_models(batch),
+        )

@@ -1,0 +1,217 @@
+"""The ways out: what a channel is, and the file that names them.
+
+A TOML file has a table for each channel, named for it:
+
+    [desk]
+    kind = "file"                    # appends each alert as a line of JSON
+    path = "/var/lib/desk/alerts.jsonl"
+
+    [pager]
+    kind = "webhook"                 # POSTs each alert as JSON, its id in the header Idempotency-Key
+    url = "https://pager.example/hook"
+    token = "env:PAGER_TOKEN"        # sent as a bearer token; env:NAME reads an environment variable
+
+    [team]
+    kind = "apprise"                 # e-mail, Slack, Telegram ...: any URL that apprise knows
+    url = "env:TEAM_URL"
+
+    [prefect]
+    kind = "event"                   # a Prefect event `textmill.alert`, for automations
+
+The file may hold secrets: it is refused if others can read it, and nothing of it but the names of channels is stored or logged.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import os
+import stat
+import tomllib
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tasks.errors import RequestError
+from tasks.notify.message import as_json, body, title
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tasks.config import NotifyConfig
+    from tasks.monitor.alert import Alert
+
+TIMEOUT_SECONDS = 10.0
+ENVIRONMENT = "env:"
+FIELDS = {"file": ({"path"}, set()), "webhook": ({"url"}, {"token"}), "apprise": ({"url"}, set()), "event": (set(), set())}
+
+
+class ChannelDown(Exception):  # noqa: N818
+    """The channel takes nothing at the moment. The message holds no secret: it is stored."""
+
+
+class AlertRefused(Exception):  # noqa: N818
+    """The channel works but does not take this alert. The message holds no secret: it is stored."""
+
+
+class Channel(Protocol):
+    """Something that takes alerts; `send` may be called again with an alert that was taken."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the outbox."""
+
+    def send(self, alert: Alert) -> None:
+        """Hand an alert over, or raise ChannelDown or AlertRefused."""
+
+
+@dataclass(frozen=True)
+class FileChannel:
+    """Appends a line of JSON to a file that only its owner can read."""
+
+    name: str
+    path: str
+
+    def send(self, alert: Alert) -> None:
+        """Append the alert and see it safely on disk; a line that a crash cut off is ended first."""
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                size = os.fstat(descriptor).st_size
+                torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+                data = f"{chr(10) if torn else ''}{as_json(alert)}\n".encode()
+                if os.write(descriptor, data) != len(data):
+                    raise ChannelDown("the disk is full")
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise ChannelDown(f"cannot write ({error.strerror})") from error
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """Follow nothing: a token must not travel to another host."""
+
+
+@dataclass(frozen=True)
+class WebhookChannel:
+    """POSTs an alert as JSON; `url` and `token` may be secret."""
+
+    name: str
+    url: str = field(repr=False)
+    token: str | None = field(repr=False, default=None)
+
+    def send(self, alert: Alert) -> None:
+        """Post the alert; any answer from 200 to 299 is a yes."""
+        headers = {"Content-Type": "application/json", "Idempotency-Key": alert.id, "User-Agent": "textmill"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        try:
+            request = urllib.request.Request(self.url, as_json(alert).encode(), headers)  # noqa: S310 the scheme was checked
+            with urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT_SECONDS):
+                pass
+        except urllib.error.HTTPError as error:
+            with error:
+                told = f"answered {error.code}"
+            # These say something about the address, the token or the load, the other 4xx about what was sent.
+            passing = error.code >= 500 or error.code < 400 or error.code in (401, 403, 404, 407, 408, 425, 429)
+            raise (ChannelDown if passing else AlertRefused)(told) from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise ChannelDown(f"no answer ({type(reason).__name__})") from None  # its text may hold the address
+
+
+@dataclass(frozen=True)
+class AppriseChannel:
+    """Sends a title and a plain text through apprise; `url` is secret."""
+
+    name: str
+    url: str = field(repr=False)
+
+    def send(self, alert: Alert) -> None:
+        """Send the message; apprise says no more than yes or no."""
+        import apprise  # half a second, only for who uses it
+
+        sender = apprise.Apprise()
+        if not sender.add(self.url):
+            raise ChannelDown("apprise does not know this kind of URL")
+        if not sender.notify(title=title(alert), body=body(alert), body_format=apprise.NotifyFormat.TEXT):
+            raise ChannelDown("apprise could not send it")
+
+
+@dataclass(frozen=True)
+class EventChannel:
+    """Emits a Prefect event by a function that the flow gives."""
+
+    name: str
+    emit: Callable[[Alert], None]
+
+    def send(self, alert: Alert) -> None:
+        """Emit the event; whatever goes wrong there is the server's."""
+        try:
+            self.emit(alert)
+        except Exception as error:
+            raise ChannelDown(f"no event ({type(error).__name__})") from error
+
+
+def read_channels(config: NotifyConfig, *, emit_event: Callable[[Alert], None] | None = None) -> list[Channel]:
+    """The channels of the file that the config names, in its order; none if it names none.
+
+    `emit_event` sends an alert as a Prefect event. RequestError: a file that others can read, or a channel that cannot be used.
+    """
+    if config.channels is None:
+        return []
+    return [_channel(config.channels, name, table, emit_event) for name, table in _tables(config.channels).items()]
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if stat.S_IMODE(mode) & 0o077:
+                raise RequestError(f"{path} can be read by others (mode {stat.S_IMODE(mode):04o}); chmod 600 it")
+            return tomllib.load(file)
+    except OSError as error:
+        raise RequestError(f"notify.channels {path} cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):  # the decoder's message may quote a secret
+        raise RequestError(f"{path} is no TOML; it has a table for each channel, such as [desk]") from None
+
+
+def _channel(path: Path, name: str, table: Any, emit_event: Callable[[Alert], None] | None) -> Channel:
+    where = f"{path}: channel {name!r}"
+    if not isinstance(table, dict) or table.get("kind") not in FIELDS:
+        raise RequestError(f"{where} has no known kind; give one of {', '.join(FIELDS)}")
+    kind = table["kind"]
+    needed, optional = FIELDS[kind]
+    given = table.keys() - {"kind"}
+    if needed - given:
+        raise RequestError(f"{where} ({kind}) lacks {', '.join(sorted(needed - given))}")
+    if unknown := given - needed - optional:
+        raise RequestError(f"{where} ({kind}) has unknown settings: {', '.join(sorted(unknown))}; remove them")
+    values = {key: _value(where, key, table[key]) for key in given}
+    if kind == "file":
+        return FileChannel(name, values["path"])
+    if kind == "webhook":
+        if not values["url"].startswith(("http://", "https://")):
+            raise RequestError(f"{where}: its url begins with neither http:// nor https://")
+        return WebhookChannel(name, **values)
+    if kind == "apprise":
+        return AppriseChannel(name, **values)
+    if emit_event is None:
+        raise RequestError(f"{where}: events can only be sent from a Prefect flow")
+    return EventChannel(name, emit_event)
+
+
+def _value(where: str, key: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise RequestError(f"{where}: {key} must be a text that is not empty")
+    if not value.startswith(ENVIRONMENT):
+        return value
+    variable = value.removeprefix(ENVIRONMENT)
+    if not os.environ.get(variable):
+        raise RequestError(f"{where}: {key} reads the environment variable {variable}, which is not set")
+    return os.environ[variable]

@@ -1,0 +1,117 @@
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.collect.feed import is_feed
+from tasks.errors import RequestError, UnavailableError
+
+Collect = Callable
+
+RSS = """<?xml version="1.0"?><rss version="2.0"><channel><title>News</title>
+<item><title>Profit &amp; loss</title><pubDate>Sat, 18 Jul 2020 10:30:00 +0200</pubDate><guid>1</guid></item>
+<item><title>&lt;script&gt;alert(1)&lt;/script&gt;Sales fell</title><pubDate>18 Jul 2020</pubDate>
+  <description>More on sales</description></item>
+<item><title>Undated</title></item>
+<item><description>No title</description><pubDate>Sat, 18 Jul 2020 10:30:00 GMT</pubDate></item>
+</channel></rss>"""
+ATOM = """<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title>News</title>
+<entry><title>Orders doubled</title><updated>2020-07-18T08:30:00Z</updated><id>urn:1</id></entry></feed>"""
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        served = self.path.startswith("/feed") or self.headers["Authorization"] == "Basic cmVhZGVyOndvcmQ="
+        status = 200 if served else 503
+        self.send_response(status)
+        self.end_headers()
+        if status == 200:
+            self.wfile.write(ATOM.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
+        thread = threading.Thread(target=serving.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{serving.server_address[1]}"
+        serving.shutdown()
+        thread.join()
+
+
+def test_an_rss_file(collect: Collect, tmp_path: Path) -> None:
+    path = tmp_path / "news.xml"
+    path.write_text(RSS)
+    found = collect(path)
+    assert [(row["text"], row["time"].isoformat()) for row in found.rows] == [
+        ("Profit & loss", "2020-07-18T08:30:00+00:00"),
+        ("<script>alert(1)</script>Sales fell", "2020-07-18T00:00:00+00:00"),  # shown as text wherever it is shown
+    ]
+    assert found.report["reasons"] == {"malformed_row": 1, "missing_time": 1}
+    assert collect(path).figures["duplicates"] == 2
+    assert collect(path, text="summary").texts == ["More on sales", "No title"]
+
+
+def test_an_atom_address_and_no_secret_of_it(collect: Collect, server: str) -> None:
+    found = collect(f"http://{server}/feed?token=secret", kind="feed")
+    assert found.texts == ["Orders doubled"]
+    assert found.rows[0]["source"] == f"http://{server}/feed"
+
+
+def test_a_password_comes_from_netrc_and_never_from_the_address(
+    collect: Collect, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValueError, match="must hold no user or password"):
+        collect(f"http://reader:word@{server}/private")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login reader password word\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    assert collect(f"http://{server}/private").texts == ["Orders doubled"]
+
+
+def test_a_server_that_does_not_serve_is_not_the_requests_fault(collect: Collect, server: str) -> None:
+    with pytest.raises(UnavailableError, match="answers 503") as told:
+        collect(f"http://{server}/down?token=secret")
+    assert "secret" not in str(told.value)
+    with pytest.raises(UnavailableError, match="cannot be reached"):
+        collect("http://127.0.0.1:9/feed")
+
+
+@pytest.mark.parametrize("content", ["time,text\n2020-07-18,x\n", "", "<html><body>not here</body></html>"])
+def test_what_is_no_feed_is_refused(collect: Collect, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "page.rss"
+    path.write_text(content)
+    with pytest.raises(RequestError, match="no RSS or Atom feed"):
+        collect(path)
+
+
+def test_entities_that_explode_do_not(collect: Collect, tmp_path: Path) -> None:
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">' + "".join(
+        f'<!ENTITY {chr(98 + n)} "{f"&{chr(97 + n)};" * 10}">' for n in range(9)
+    )
+    path = tmp_path / "bomb.xml"
+    path.write_text(f'<?xml version="1.0"?>{bomb}]><rss version="2.0"><channel><item><title>&j;</title></item></channel></rss>')
+    found = collect(path)
+    assert found.rows == []
+    assert all(len(row["bytes"]) < 10_000 for row in found.quarantine)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("https://example.org/markets/rss", True),
+        ("https://example.org/news.xml?page=2", True),
+        ("feed.atom", True),
+        ("https://example.org/news.csv", False),
+        ("inbox", False),
+        ("in/*.xml", False),
+        ("s3://bucket/news.parquet", False),
+    ],
+)
+def test_feeds_are_told_by_their_address(source: str, expected: bool) -> None:
+    assert is_feed(source) is expected

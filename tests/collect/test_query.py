@@ -1,0 +1,137 @@
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tasks.errors import RequestError, UnavailableError
+
+Collect = Callable
+PASSWORD = "open sesame/%"
+VARIABLE = "NEWS_DATABASE"
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "news.db"
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE news (id INTEGER, published, title)")
+        rows = [
+            (1, "2020-07-18 10:30", "One"),
+            (2, 1595068200, "Two"),
+            (3, None, "Undated"),
+            (4, "2020-07-18", None),
+            (5, 9, 5),
+        ]
+        db.executemany("INSERT INTO news VALUES (?, ?, ?)", rows)
+    db.close()
+    monkeypatch.setenv(VARIABLE, f"sqlite:///{path}")
+    return path
+
+
+def test_rows_of_sqlite(collect: Collect, sqlite: Path) -> None:
+    options = {"query": "SELECT title, published FROM news ORDER BY id", "text": "title", "time": "published"}
+    found = collect(**options, database_variable=VARIABLE, timezone="Europe/London")
+    assert [(row["text"], row["time"].isoformat(), row["source"]) for row in found.rows] == [
+        ("One", "2020-07-18T09:30:00+00:00", "sqlite query"),
+        ("Two", "2020-07-18T10:30:00+00:00", "sqlite query"),
+    ]
+    assert found.report["reasons"] == {"empty": 1, "malformed_row": 1, "missing_time": 1}
+    assert collect(**options, database_variable=VARIABLE, timezone="Europe/London").figures["duplicates"] == 2
+
+
+def test_what_is_wrong_with_a_query_is_told_without_the_address(
+    collect: Collect, sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UnavailableError, match="no such table: absent"):
+        collect(query="SELECT * FROM absent", database_variable=VARIABLE)
+    with pytest.raises(RequestError, match="no column 'text' for the text; it gives 'id', 'published', 'title'"):
+        collect(query="SELECT * FROM news", database_variable=VARIABLE)
+    monkeypatch.setenv(VARIABLE, f"no address {PASSWORD}")
+    with pytest.raises(RequestError, match="no SQLAlchemy URL") as told:
+        collect(query="SELECT 1", database_variable=VARIABLE)
+    assert PASSWORD not in str(told.value)
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(RequestError, match="NEWS_DATABASE is empty"):
+        collect(query="SELECT 1", database_variable=VARIABLE)
+
+
+def test_the_address_may_stand_in_a_private_file_only(collect: Collect, sqlite: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "database"
+    secret.write_text(f"sqlite:///{sqlite}\n")
+    secret.chmod(0o640)
+    options = {"query": "SELECT title, published FROM news WHERE id = 1", "text": "0", "time": "1", "database_file": secret}
+    with pytest.raises(RequestError, match=r"mode 0640.*chmod 600"):
+        collect(**options)
+    secret.chmod(0o600)
+    assert collect(**options).texts == ["One"]
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    """The address of a real server of our own."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(shutil.which("initdb") or "")]
+    if not found[-1].is_file():
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is not installed; .ci/run installs it")
+        pytest.skip("PostgreSQL is not installed")
+    binaries = found[-1].resolve().parent
+    as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="textmill-postgresql-"))
+    (folder / "password").write_text(PASSWORD)
+    if as_user:
+        for path in (folder, folder / "password"):
+            shutil.chown(path, "postgres")
+    initdb = [binaries / "initdb", "-D", folder / "db", "-U", "desk", "-A", "scram-sha-256", f"--pwfile={folder / 'password'}"]
+    subprocess.run([*as_user, *initdb, "--no-sync"], check=True, capture_output=True, cwd="/")
+    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
+    control = [*as_user, binaries / "pg_ctl", "-D", folder / "db"]
+    subprocess.run([*control, "-w", "-o", options, "-l", folder / "log", "start"], check=True, capture_output=True, cwd="/")
+    yield f"postgresql+psycopg://desk:open%20sesame%2F%25@127.0.0.1:{port}/postgres"
+    subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, cwd="/")
+    shutil.rmtree(folder)
+
+
+def test_rows_of_postgresql(collect: Collect, postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, postgresql)
+    engine = create_engine(postgresql)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE SEQUENCE numbers"))
+        connection.execute(text("CREATE TABLE news (id int, published timestamptz, day date, title text)"))
+        rows = [
+            {"id": n, "published": datetime(2020, 7, 18, 10, n % 60, tzinfo=UTC), "day": "2020-07-18", "title": f"title {n}"}
+            for n in range(10_000)
+        ]
+        connection.execute(text("INSERT INTO news VALUES (:id, :published, :day, :title)"), rows)
+    engine.dispose()
+    options = {"text": "title", "database_variable": VARIABLE}
+    found = collect(query="SELECT title, published FROM news ORDER BY id", time="published", **options)
+    assert found.texts == [f"title {n}" for n in range(10_000)]
+    assert found.rows[59]["time"].isoformat() == "2020-07-18T10:59:00+00:00"
+    dated = collect(query="SELECT title, day FROM news WHERE id = 3", time="day", **options)
+    assert dated.rows[0]["time"].isoformat() == "2020-07-18T00:00:00+00:00"
+    with pytest.raises(UnavailableError, match="read-only transaction"):
+        collect(query="SELECT title, nextval('numbers') AS day FROM news", time="day", **options)
+
+
+def test_a_refused_password_is_not_told(collect: Collect, postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, postgresql.replace("open%20sesame", "wrong-word"))
+    with pytest.raises(UnavailableError, match="password authentication failed") as told:
+        collect(query="SELECT 1", database_variable=VARIABLE)
+    assert "wrong-word" not in str(told.value)
+    started = time.monotonic()
+    monkeypatch.setenv(VARIABLE, "postgresql+psycopg://desk:word@127.0.0.1:9/db")
+    with pytest.raises(UnavailableError, match="connection"):
+        collect(query="SELECT 1", database_variable=VARIABLE)
+    assert time.monotonic() - started < 60

@@ -1,0 +1,121 @@
+"""The headlines and words behind a surge, out of a real state."""
+
+import datetime
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tasks.config import DetectConfig
+from tasks.detect.detection import surge_alerts
+from tasks.detect.explain import evidence, log_odds
+from tasks.detect.surges import Surge
+from tasks.monitor.schema import SCORED_SCHEMA
+from tasks.monitor.state import MonitorState
+
+FIRST = datetime.date(2022, 1, 1)
+DAYS = 100
+CONFIG = DetectConfig(baseline_days=60, min_baseline_days=30, num_headlines=3, num_words=5)
+QUIET = [
+    "Shares of the bank rose",
+    "Sales at the grocer were flat",
+    "The bank named a chief",
+    "Profit at the bank fell a little",
+]
+BAD = ["Flood closes the harbour", "Insurers count flood losses", "Harbour flood ruins exporters", "FLOOD  closes\nthe harbour"]
+
+
+def document(
+    day: int, number: int, text: str, negative: float, *, topic: str = "banks", names: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    date = FIRST + datetime.timedelta(days=day)
+    return {
+        "id": hashlib.sha256(f"{day}/{number}/{text}".encode()).digest(),
+        "time": datetime.datetime.combine(date, datetime.time(8, number % 60), datetime.UTC),
+        "day": date,
+        "text": text,
+        "source": "made",
+        "model": "m/1",
+        "label": "negative" if negative > 0.5 else "neutral",
+        "confidence": max(negative, 1 - negative),
+        "negative": negative,
+        "tokens": 4,
+        "unseen": 0,
+        "topics": [("topic", topic)],
+        "names": list(names),
+    }
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitorState]:
+    """A hundred quiet days, but for floods in the last four."""
+    source = np.random.default_rng(1)
+    rows = []
+    for day in range(DAYS):
+        for number in range(12):
+            rows.append(document(day, number, QUIET[int(source.integers(4))], float(source.beta(1, 9))))
+        if day >= DAYS - 4:
+            for number in range(12, 22):
+                rows.append(document(day, number, BAD[number % 4], 0.95, topic="weather/sea", names=("Harbour", "Port & Co")))
+    with MonitorState.open(tmp_path_factory.mktemp("data"), "desk") as state:
+        with state.refresh() as transaction:
+            for start in range(0, len(rows), 500):
+                transaction.add(pa.RecordBatch.from_pylist(rows[start : start + 500], schema=SCORED_SCHEMA))
+        yield state
+
+
+def surge_of(series: str) -> Surge:
+    end = FIRST + datetime.timedelta(days=DAYS - 1)
+    return Surge(series, "high", end - datetime.timedelta(days=6), end, 100, 0.4, 0.1, 5.0)
+
+
+def test_an_alert_shows_each_headline_once_and_the_words_of_the_surge(state: MonitorState) -> None:
+    alerts = surge_alerts(state, CONFIG, now=5.0)
+    assert alerts
+    alert = alerts[0]
+    assert (alert.kind, alert.series, alert.created) == ("surge", "all", 5.0)
+    assert alert.window_end >= (FIRST + datetime.timedelta(days=DAYS - 4)).isoformat()
+    texts = [headline["text"] for headline in alert.evidence["headlines"]]
+    assert len(texts) == 3
+    assert len({text.casefold() for text in texts}) == 3
+    assert all("flood" in text.casefold() for text in texts)
+    assert all(headline["probability"] == 0.95 for headline in alert.evidence["headlines"])
+    words = [word["word"] for word in alert.evidence["words"]]
+    assert words[0] == "flood"
+    assert not {"bank", "shares", "grocer"} & set(words)
+
+
+def test_an_alert_that_is_stored_is_not_made_again(state: MonitorState) -> None:
+    alerts = surge_alerts(state, CONFIG, now=5.0)
+    stored = state.store_alerts(alerts, cooldown_days=CONFIG.cooldown_days)
+    assert stored
+    assert surge_alerts(state, CONFIG, now=6.0) == []
+
+
+@pytest.mark.parametrize("series", ["topic:topic/weather/sea", "name:Harbour", "name:Port & Co"])
+def test_a_series_shows_its_own_documents_alone(state: MonitorState, series: str) -> None:
+    shown = evidence(state, surge_of(series), CONFIG)
+    assert shown["headlines"]
+    assert all("flood" in headline["text"].casefold() for headline in shown["headlines"])
+    assert evidence(state, surge_of("topic:topic/unknown"), CONFIG) == {"headlines": [], "words": []}
+    assert evidence(state, surge_of("name:Harb"), CONFIG) == {"headlines": [], "words": []}
+
+
+def test_a_sample_of_the_baseline_is_enough(state: MonitorState, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.detect.explain.MAX_DOCUMENTS", 60)
+    shown = evidence(state, surge_of("all"), CONFIG)
+    assert shown["words"][0]["word"] == "flood"
+    assert len({headline["text"] for headline in shown["headlines"]}) == 3
+
+
+def test_log_odds_favour_neither_the_rarest_nor_the_most_frequent_word() -> None:
+    #                       the, market, flood (30 against 3), typo (1 against 0)
+    here, there = np.array([500.0, 100, 30, 1]), np.array([5000.0, 1000, 3, 0])
+    deviates = log_odds(here, there, 500 * (here + there) / (here + there).sum())
+    assert deviates.argmax() == 2
+    assert deviates[2] > 3
+    assert abs(deviates[1]) < 2
+    assert deviates[3] < 2
