@@ -70,22 +70,22 @@ def outcomes(truth: Sequence[str], classes: Sequence[str], probabilities_NC: np.
 
 def measure(rows: Outcomes, *, bins: int, bootstrap: int, seed: int) -> dict[str, Any]:
     """Every figure the report shows about one classifier; at least one row."""
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-
-    labels = np.arange(len(rows.names))
-    scores = precision_recall_fscore_support(rows.true, rows.predicted, labels=labels, zero_division=0.0)
-    confusion_KK = confusion_matrix(rows.true, rows.predicted, labels=labels)
+    num = len(rows.names)
+    confusion_KK = np.bincount(rows.true * num + rows.predicted, minlength=num * num).reshape(num, num)
+    right_K, true_K, predicted_K = confusion_KK.diagonal(), confusion_KK.sum(axis=1), confusion_KK.sum(axis=0)
+    precision_K, recall_K = _share(right_K, predicted_K), _share(right_K, true_K)
+    f1_K = _share(2 * right_K, true_K + predicted_K)
     intervals = bootstrap_intervals(confusion_KK, resamples=bootstrap, seed=seed)
     reliability = reliability_bins(rows.confidence, rows.correct, bins)
-    present_K = confusion_KK.sum(axis=0) + confusion_KK.sum(axis=1) > 0
+    present_K = true_K + predicted_K > 0
     per_class = {
         name: {
-            "precision": float(scores[0][k]),
-            "recall": float(scores[1][k]),
-            "f1": float(scores[2][k]),
+            "precision": float(precision_K[k]),
+            "recall": float(recall_K[k]),
+            "f1": float(f1_K[k]),
             "f1_interval": intervals["f1"][k],
-            "support": int(scores[3][k]),
-            "predicted": int(confusion_KK[:, k].sum()),
+            "support": int(true_K[k]),
+            "predicted": int(predicted_K[k]),
             "trained": bool(rows.trained[k]),
         }
         for k, name in enumerate(rows.names)
@@ -93,7 +93,7 @@ def measure(rows: Outcomes, *, bins: int, bootstrap: int, seed: int) -> dict[str
     return {
         "test_rows": len(rows.true),
         "accuracy": float(rows.correct.mean()),
-        "macro_f1": float(scores[2][present_K].mean()),
+        "macro_f1": float(f1_K[present_K].mean()),
         "ece": expected_calibration_error(reliability),
         "log_loss": log_loss(rows.likelihood),
         "mean_confidence": float(rows.confidence.mean()),
@@ -104,6 +104,11 @@ def measure(rows: Outcomes, *, bins: int, bootstrap: int, seed: int) -> dict[str
         "reliability": reliability,
         "bootstrap": bootstrap,
     }
+
+
+def _share(part_K: np.ndarray, whole_K: np.ndarray) -> np.ndarray:
+    """The quotients, 0 where there is nothing to divide."""
+    return np.divide(part_K, whole_K, out=np.zeros(len(whole_K)), where=whole_K > 0)
 
 
 def log_loss(likelihood_N: np.ndarray) -> float:

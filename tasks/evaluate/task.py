@@ -22,7 +22,7 @@ def yardstick(build: Build, config: EvaluateConfig, run: Run, dataset: Path, hol
     return write_yardstick(config, dataset, holdout, build.folder, progress=run.progress_for("yardstick"))
 
 
-@step(libraries=("pyarrow", "numpy", "scipy", "scikit-learn", "torch", "safetensors", "fasttext-community"))
+@step(libraries=("pyarrow", "numpy", "scipy", "torch", "safetensors", "fasttext-community"))
 def evaluate(
     build: Build, config: EvaluateConfig, run: Run, model: Path, holdout: Path, dataset: Path, yardstick: Path | None = None
 ) -> dict[str, Any]:

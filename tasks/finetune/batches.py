@@ -35,6 +35,11 @@ class Documents:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def head(self, num_documents: int) -> Documents:
+        """The first documents, at most that many."""
+        offsets = self.offsets[: num_documents + 1]
+        return Documents(self.ids[: offsets[-1]], offsets, self.labels[:num_documents], self.names[:num_documents], self.unseen)
+
 
 def ragged(
     offsets: np.ndarray, rows_B: np.ndarray, max_len: int | None = None, side: str = "head"

@@ -6,20 +6,20 @@ Shapes: N documents, C classes, V vocabulary rows, D dimensions.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors.torch import load_file
 
 from ..align.subword import Subwords
-from ..align.vocabulary import Vocabulary
+from ..align.vocabulary import UNK_ID, Vocabulary
 from .bag import Bag
 from .fasttext_view import FasttextView
 from .models import build_model
 from .ngrams import NgramVocabulary
 from .scores import add, log_softmax
-from .view import View
+from .view import NGRAM_VIEWS, View
 from .words import WordEncoder
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Classifier:
 
     settings: Mapping[str, Any]
     views: Mapping[str, View | FasttextView]
-    ngrams: NgramVocabulary | None = None
+    ngrams: Mapping[str, NgramVocabulary] = field(default_factory=dict)
     vocabulary: Vocabulary | None = None
     subwords: Subwords | None = None
 
@@ -59,8 +59,8 @@ class Classifier:
         if "fasttext" in settings["views"]:
             return cls(settings, {"fasttext": FasttextView(folder, num_classes)})
         weights = load_file(folder / WEIGHTS_FILE)
-        ngrams = NgramVocabulary.load(folder) if "bag" in settings["views"] else None
-        reads_words = bool(set(settings["views"]) - {"bag"})
+        ngrams = {name: NgramVocabulary.load(ngrams_folder(folder, name)) for name in settings["views"] if name in NGRAM_VIEWS}
+        reads_words = bool(set(settings["views"]) - NGRAM_VIEWS)
         views = {name: _view(name, settings, weights, num_classes) for name in settings["views"]}
         vocabulary = Vocabulary.load(folder) if reads_words else None
         return cls(settings, views, ngrams, vocabulary, Subwords.load(folder) if reads_words else None)
@@ -72,6 +72,24 @@ class Classifier:
             logits_NC = self.logits(tokens[start : start + BATCH]) / self.settings["temperature"]
             parts.append(np.exp(log_softmax(logits_NC)).astype(np.float32))
         return np.concatenate(parts)
+
+    def unseen(self, tokens: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
+        """How many tokens of each document have no place in the model's vocabulary of words: int64 [N].
+
+        Of a sum with views of n-grams it is the vocabulary of the first one, in which no word stands that it met too rarely.
+        """
+        if self.ngrams:
+            ids_T, offsets = next(iter(self.ngrams.values())).word_ids(tokens)
+            absent_T = ids_T < 0
+        elif self.vocabulary is not None:
+            ids_T, offsets = self.vocabulary.encode(tokens)
+            absent_T = ids_T == UNK_ID
+        else:
+            (view,) = self.views.values()
+            assert isinstance(view, FasttextView)
+            return view.unseen(tokens)
+        document_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        return np.bincount(document_T[absent_T], minlength=len(offsets) - 1)
 
     def logits(self, tokens: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
         """The sum of the views' logits before calibration, float32 [N, C]."""
@@ -87,17 +105,21 @@ class Classifier:
                     words = (*encoder.encode(tokens), encoder.unseen)
                 logits[name] = view.logits(*words)
             else:
-                assert self.ngrams is not None
-                logits[name] = view.logits(*self.ngrams.encode(tokens))
+                logits[name] = view.logits(*self.ngrams[name].encode(tokens))
         parts = self.settings["views"]
         deviations = {name: parts[name]["deviation"] for name in logits}
         return add(logits, deviations, {name: parts[name]["weight"] for name in logits})
 
 
+def ngrams_folder(folder: Path, view: str) -> Path:
+    """Where in a model's folder the vocabulary of a view of n-grams lies."""
+    return folder if view == "bag" else folder / view
+
+
 def _view(name: str, settings: Mapping[str, Any], weights: Mapping[str, torch.Tensor], num_classes: int) -> View:
     own = {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
     model: torch.nn.Module
-    if name == "bag":
+    if name in NGRAM_VIEWS:
         model = Bag(len(own["weights.weight"]), num_classes)
     else:
         shape = settings["views"][name]

@@ -1,12 +1,12 @@
 """The dataset as ids: read in batches, kept on disk, mapped into memory.
 
-Shapes: N documents, T ids of all of them.
+Shapes: N documents, T ids of all of them, W distinct words.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,108 +14,139 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.finetune.batches import Documents
-from tasks.finetune.ngrams import NgramVocabulary, build_ngrams, chunks, flatten, index_of
+from tasks.finetune.ngrams import NgramVocabulary, build_ngrams, chunks, first_of_runs, flatten, index_of
 from tasks.finetune.words import WordEncoder
 from tasks.prepare.read import iter_batches
-from tasks.progress import SILENT, Progress
-from tasks.token_counts import TokenCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tasks.align.subword import Subwords
     from tasks.align.vocabulary import Vocabulary
 
+FITTED = ("train",)
+REFITTED = ("train", "valid")
+
 
 def encode_split(
     dataset: Path,
-    split: str,
+    splits: Sequence[str],
     labels: Sequence[str],
     encode: Callable[[pa.Array], tuple[np.ndarray, np.ndarray]],
     path: Path,
 ) -> Documents:
-    """The rows of `split` by `encode` (tokens to flat ids and offsets); the ids go to `path` and come back as a memory map."""
+    """The rows of `splits` by `encode` (tokens to flat ids and offsets); the ids go to `path` and come back as a memory map."""
     known = pa.array(labels, pa.string())
     lengths, numbers, names = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [pa.array([], pa.string())]
     with path.open("wb") as file:
-        for batch in iter_batches(dataset, (split,), ["id", "label", "tokens"], dictionary=True):
-            # A label that train does not have cannot be scored.
-            batch = batch.filter(pc.is_in(batch.column("label"), value_set=known))
+        for batch in iter_batches(dataset, splits, ["id", "label", "tokens"], dictionary=True):
+            # A label that train does not have cannot be scored; a row without one is there to be read.
+            label = batch.column("label")
+            batch = batch.filter(pc.or_(pc.is_in(label, value_set=known), pc.is_null(label)))
             ids, offsets = encode(batch.column("tokens"))
             file.write(ids.astype(np.int32, copy=False).tobytes())
             lengths.append(np.diff(offsets))
-            numbers.append(pc.index_in(batch.column("label"), value_set=known).to_numpy(zero_copy_only=False).astype(np.int64))
+            number = pc.fill_null(pc.index_in(batch.column("label"), value_set=known), -1)
+            numbers.append(number.to_numpy(zero_copy_only=False).astype(np.int64))
             names.append(batch.column("id"))
-    offsets_N1 = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.concatenate(lengths), dtype=np.int64)])
+    offsets_N1 = _offsets(lengths)
+    return Documents(_mapped(path, offsets_N1), offsets_N1, np.concatenate(numbers), pa.chunked_array(names).combine_chunks())
+
+
+@dataclass(frozen=True)
+class NumberedWords:
+    """Rows as numbers of their words: read from the dataset once, whatever is fitted on them afterwards.
+
+    `words` holds all distinct words by number, in the order in which they were met; `splits` the rows by split.
+    """
+
+    words: pa.Array
+    splits: Mapping[str, Documents]
+
+    @classmethod
+    def read(cls, dataset: Path, labels: Sequence[str], scratch: Path, splits: Sequence[str] = REFITTED) -> NumberedWords:
+        """Number the words of the rows of `splits`; the numbers are kept in `scratch`."""
+        numbers: dict[str, int] = {}
+
+        def encode(tokens: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+            flat, lengths_N = flatten(tokens)
+            if not isinstance(flat, pa.DictionaryArray):
+                flat = flat.dictionary_encode()
+            known_W = np.array(
+                [numbers.setdefault(word, len(numbers)) for word in flat.dictionary.to_pylist()] + [-1], np.int32
+            )
+            codes_T = pc.fill_null(flat.indices, len(flat.dictionary)).to_numpy(zero_copy_only=False)
+            return known_W[codes_T], _offsets([lengths_N])
+
+        rows = {split: encode_split(dataset, (split,), labels, encode, scratch / f"{split}.words") for split in splits}
+        return cls(pa.array(list(numbers), pa.string()), rows)
+
+    def ngrams(self, splits: Sequence[str], *, longest: int, min_documents: int) -> NgramVocabulary:
+        """The n-grams, up to `longest` words, that stand in at least `min_documents` documents of `splits`."""
+        frequent = pc.filter(self.words, pa.array(self._document_frequency(splits) >= min_documents))
+        words = frequent.take(pc.array_sort_indices(frequent))  # in code point order
+        known_W = index_of(self.words, words)
+
+        def stream() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for codes_T, offsets in self._chunks(splits):
+                yield _taken(known_W, codes_T), offsets
+
+        num_tokens = sum(len(self.splits[split].ids) for split in splits)
+        return build_ngrams(words.to_pylist(), stream, longest=longest, min_documents=min_documents, num_tokens=num_tokens)
+
+    def documents(self, splits: Sequence[str], vocabulary: NgramVocabulary, path: Path) -> Documents:
+        """The rows of `splits`, one split after another, as sets of n-grams; the ids go to `path` as in `encode_split`."""
+        known_W, lengths = index_of(self.words, vocabulary.words), []
+        with path.open("wb") as file:
+            for codes_T, at in self._chunks(splits):
+                ids, offsets = vocabulary.encode_words(_taken(known_W, codes_T), at)
+                file.write(ids.tobytes())
+                lengths.append(np.diff(offsets))
+        offsets_N1 = _offsets(lengths)
+        parts = [self.splits[split] for split in splits]
+        labels_N = np.concatenate([part.labels for part in parts])
+        return Documents(_mapped(path, offsets_N1), offsets_N1, labels_N, pa.concat_arrays([part.names for part in parts]))
+
+    def _chunks(self, splits: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for split in splits:
+            yield from chunks(self.splits[split].ids, self.splits[split].offsets)
+
+    def _document_frequency(self, splits: Sequence[str]) -> np.ndarray:
+        """In how many documents each word stands, int64 [W]."""
+        counts_W = np.zeros(len(self.words), np.int64)
+        for codes_T, offsets in self._chunks(splits):
+            documents_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+            known_T = codes_T >= 0
+            pairs = np.sort(codes_T[known_T] * np.int64(len(offsets)) + documents_T[known_T])
+            distinct = pairs[first_of_runs(pairs)] // len(offsets)
+            first = first_of_runs(distinct)
+            counts_W[distinct[first]] += np.diff(np.append(np.nonzero(first)[0], len(distinct)))
+        return counts_W
+
+
+def _taken(known_W: np.ndarray, codes_T: np.ndarray) -> np.ndarray:
+    """`known_W` at each number; -1 stays -1."""
+    return np.append(known_W, np.int32(-1))[codes_T]
+
+
+def _mapped(path: Path, offsets_N1: np.ndarray) -> np.ndarray:
     # An empty file cannot be mapped.
-    ids_T = np.memmap(path, np.int32, "r") if offsets_N1[-1] else np.zeros(0, np.int32)
-    return Documents(ids_T, offsets_N1, np.concatenate(numbers), pa.chunked_array(names).combine_chunks())
+    return np.memmap(path, np.int32, "r") if offsets_N1[-1] else np.zeros(0, np.int32)
 
 
-def encode_ngrams(
-    dataset: Path,
-    labels: Sequence[str],
-    scratch: Path,
-    *,
-    longest: int,
-    min_documents: int,
-    progress: Progress = SILENT,
-) -> tuple[NgramVocabulary, Documents, Documents]:
-    """The vocabulary of train's n-grams, and train and valid as sets of them."""
-    progress.advance(0, 3, "steps", "counting words")
-    known = NgramVocabulary(frequent_words(dataset, min_documents), [])
-    words = encode_split(dataset, "train", labels, known.word_ids, scratch / "train.words")
-    progress.advance(1, 3, "steps", "counting n-grams")
-    vocabulary = build_ngrams(
-        known.words.to_pylist(),
-        lambda: chunks(words.ids, words.offsets),
-        longest=longest,
-        min_documents=min_documents,
-        num_tokens=len(words.ids),
-    )
-    progress.advance(2, 3, "steps", f"reading {len(words):,} documents as sets of {len(vocabulary):,} n-grams")
-    path, lengths = scratch / "train.ngrams", [np.zeros(1, np.int64)]
-    with path.open("wb") as file:
-        for piece in chunks(words.ids, words.offsets):
-            ids, offsets = vocabulary.encode_words(*piece)
-            file.write(ids.tobytes())
-            lengths.append(np.diff(offsets))
-    offsets_N1 = np.cumsum(np.concatenate(lengths), dtype=np.int64)
-    ids_T = np.memmap(path, np.int32, "r") if offsets_N1[-1] else np.zeros(0, np.int32)
-    train = replace(words, ids=ids_T, offsets=offsets_N1)
-    return vocabulary, train, encode_split(dataset, "valid", labels, vocabulary.encode, scratch / "valid.ngrams")
+def _offsets(lengths: Sequence[np.ndarray]) -> np.ndarray:
+    return np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths]), dtype=np.int64)
 
 
 def encode_in_order(
     dataset: Path, labels: Sequence[str], scratch: Path, vocabulary: Vocabulary, subwords: Subwords | None
 ) -> tuple[Documents, Documents]:
     """Train and valid as rows of the vocabulary; unseen words of valid as they will be read when the model is used."""
-    train = encode_split(dataset, "train", labels, vocabulary.encode, scratch / "train.rows")
+    train = encode_split(dataset, FITTED, labels, vocabulary.encode, scratch / "train.rows")
     encoder = WordEncoder(vocabulary, subwords)
-    valid = encode_split(dataset, "valid", labels, encoder.encode, scratch / "valid.rows")
+    valid = encode_split(dataset, ("valid",), labels, encoder.encode, scratch / "valid.rows")
     return train, replace(valid, unseen=encoder.unseen)
-
-
-def frequent_words(dataset: Path, min_documents: int) -> list[str]:
-    """Words that stand in at least that many train documents, in code point order."""
-    counts = TokenCounts()
-    for batch in iter_batches(dataset, ("train",), ["tokens"], dictionary=True):
-        counts.add(once_a_document(batch.column("tokens")))
-    counted = counts.table()
-    return sorted(counted.filter(pc.greater_equal(counted["count"], min_documents))["token"].to_pylist())
-
-
-def once_a_document(tokens: pa.Array) -> pa.Array:
-    """The tokens of all documents one after another, each once a document."""
-    flat, lengths_N = flatten(tokens)
-    if not isinstance(flat, pa.DictionaryArray):
-        flat = flat.dictionary_encode()
-    # A batch's dictionary may name a word twice; equal words get the number of the first.
-    codes_T = index_of(flat, flat.dictionary).astype(np.int64)
-    size = max(len(flat.dictionary), 1)
-    pairs = np.unique(np.repeat(np.arange(len(lengths_N)), lengths_N) * size + codes_T)
-    return pa.DictionaryArray.from_arrays(pa.array((pairs % size).astype(np.int32)), flat.dictionary)
 
 
 def content_digest(*splits: Documents) -> str:
@@ -126,11 +157,6 @@ def content_digest(*splits: Documents) -> str:
             digest.update(np.ascontiguousarray(values).data)
             digest.update(str(len(values)).encode())
     return digest.hexdigest()
-
-
-def label_counts(documents: Documents, labels: Sequence[str]) -> dict[str, int]:
-    """How many documents each label has."""
-    return dict(zip(labels, np.bincount(documents.labels, minlength=len(labels)).tolist(), strict=True))
 
 
 def slices(documents: Documents, size: int = 4096) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from tasks.errors import RequestError
+from tasks.finetune.encode import FITTED, REFITTED
 from tasks.finetune.fasttext_view import FASTTEXT_FILE, LABEL, FasttextView, lines, train_fasttext
 from tasks.finetune.job import Job, Trained
 from tasks.isolation import run_isolated
 from tasks.prepare.read import iter_batches, read_split
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -25,10 +27,13 @@ LEAST_BUCKETS, MOST_BUCKETS = 10_000, 2_000_000  # the second is fastText's own 
 
 
 def train_fasttext_view(job: Job) -> Trained:
-    """Write `fasttext.bin` into the job's folder; the logits are logarithms of fastText's probabilities."""
+    """Write `fasttext.bin` into the job's folder; the logits are logarithms of fastText's probabilities.
+
+    With `refit` a second model, trained on the valid rows too, takes its place once those are scored.
+    """
     start, config = time.monotonic(), job.config
     text = job.scratch / "fasttext.txt"
-    num_tokens = _write_lines(job, text)
+    num_tokens = _write_lines(job, text, FITTED)
     asked = config.fasttext_epoch or config.epochs
     options: dict[str, Any] = {
         "dim": config.fasttext_dim,
@@ -49,15 +54,21 @@ def train_fasttext_view(job: Job) -> Trained:
         raise RequestError("there are no validation rows to calibrate on; raise prepare.valid_share or add documents")
     view = FasttextView(job.folder, len(job.labels))
     logits_NC = view.logits(valid.tokens.filter(pa.array(known)))
+    refit = None
+    if config.refit:
+        _write_lines(job, text, REFITTED)
+        made = _train(text, job.folder / FASTTEXT_FILE, options)
+        text.unlink()
+        refit = {"epochs": options["epoch"]}
     seconds = time.monotonic() - start
-    return Trained(logits_NC, labels_N[known], {**options, **made}, best_epoch=options["epoch"], seconds=seconds)
+    return Trained(logits_NC, labels_N[known], {**options, **made}, best_epoch=options["epoch"], seconds=seconds, refit=refit)
 
 
-def _write_lines(job: Job, path: Path) -> int:
-    """Write one labelled line a train document; returns the number of tokens."""
+def _write_lines(job: Job, path: Path, splits: Sequence[str]) -> int:
+    """Write one labelled line a document of `splits`; returns the number of tokens."""
     number, num_tokens = {label: at for at, label in enumerate(job.labels)}, 0
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        for batch in iter_batches(job.dataset, ("train",), ["label", "tokens"]):
+        for batch in iter_batches(job.dataset, splits, ["label", "tokens"]):
             for label, line in zip(batch.column("label").to_pylist(), lines(batch.column("tokens")), strict=True):
                 if line:
                     file.write(f"{LABEL}{number[label]} {line}\n")

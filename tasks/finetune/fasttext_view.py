@@ -31,19 +31,30 @@ class FasttextView:
         if not self.path.is_file():
             raise FileNotFoundError(self.path)
         self._model: Any = None
+        self._words: frozenset[str] = frozenset()
 
     def logits(self, tokens: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
         """Logarithms of fastText's probabilities, float32 [N, C]."""
-        if self._model is None:
-            import fasttext
-
-            self._model = fasttext.load_model(str(self.path))
+        self._load()
         logits_NC = np.full((len(tokens), self.num_classes), np.log(SMALLEST), np.float32)
         for row, line in enumerate(lines(tokens)):
             names, probabilities = self._model.predict(line, k=-1)
             for name, probability in zip(names, probabilities, strict=True):
                 logits_NC[row, int(name.removeprefix(LABEL))] = np.log(max(float(probability), SMALLEST))
         return logits_NC
+
+    def unseen(self, tokens: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
+        """How many tokens of each document are not in fastText's dictionary: int64 [N]."""
+        self._load()
+        counts = (sum(word not in self._words for word in line.split(" ") if word) for line in lines(tokens))
+        return np.fromiter(counts, np.int64, len(tokens))
+
+    def _load(self) -> None:
+        if self._model is None:
+            import fasttext
+
+            self._model = fasttext.load_model(str(self.path))
+            self._words = frozenset(self._model.words)
 
 
 def lines(tokens: pa.Array | Sequence[Sequence[str]]) -> Iterable[str]:

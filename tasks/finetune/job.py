@@ -32,7 +32,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Trained:
-    """One view when its training is over. `logits` [N, C] and `labels` [N] are of the validation rows."""
+    """One view when its training is over.
+
+    `logits` [N, C] and `labels` [N] are of the validation rows, by the model that did not train on them. Where the view was
+    trained again on all rows, `tensors` are of that second model and `refit` says what it read.
+    """
 
     logits: np.ndarray
     labels: np.ndarray
@@ -42,3 +46,4 @@ class Trained:
     best_epoch: int = 0
     resumed: int = 0
     seconds: float = 0.0
+    refit: dict[str, Any] | None = None

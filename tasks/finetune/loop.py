@@ -35,7 +35,10 @@ class NonFiniteLossError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one view is trained; see FinetuneConfig for each field."""
+    """How one view is trained; see FinetuneConfig for each field.
+
+    The learning rate falls over all `epochs`, also where training ends after `last_epoch` of them (None: after all).
+    """
 
     epochs: int
     batch_size: int
@@ -47,31 +50,33 @@ class Recipe:
     mixed_precision: bool = False
     compile: bool = False
     seed: int = 0
+    last_epoch: int | None = None
 
 
 @dataclass(frozen=True)
 class Epoch:
     """What one pass over the train rows came to. Losses in nats; the learning rate is the last step's.
 
-    `valid_calibrated_loss` is the log-loss that a temperature leaves: it is fitted afterwards in any case.
+    The figures of the validation rows are None where there were none. `valid_calibrated_loss` is the log-loss that a
+    temperature leaves: it is fitted afterwards in any case.
     """
 
     number: int
     train_loss: float
-    valid_loss: float
-    valid_accuracy: float
-    valid_macro_f1: float
-    valid_calibrated_loss: float
     learning_rate: float
+    valid_loss: float | None = None
+    valid_accuracy: float | None = None
+    valid_macro_f1: float | None = None
+    valid_calibrated_loss: float | None = None
 
     @property
     def score(self) -> float:
-        """What the best epoch has most of.
+        """What the best epoch has most of; without validation rows the last epoch is the best.
 
         Not accuracy: on a few thousand rows the differences between epochs are a few documents, and the luckiest epoch is
         not the best one. Not the plain loss: it punishes a model for being sure, which calibration mends.
         """
-        return -self.valid_calibrated_loss
+        return float(self.number) if self.valid_calibrated_loss is None else -self.valid_calibrated_loss
 
 
 @dataclass
@@ -93,7 +98,7 @@ class Training:
         if not self.history:
             return False
         last = self.history[-1].number
-        return last >= recipe.epochs or last - self.best_epoch.number >= recipe.patience
+        return last >= (recipe.last_epoch or recipe.epochs) or last - self.best_epoch.number >= recipe.patience
 
     def load_best(self) -> None:
         """Put the best epoch's weights into the model."""
@@ -101,9 +106,11 @@ class Training:
 
 
 def train_epochs(
-    training: Training, train: Documents, valid: Documents, recipe: Recipe, *, progress: Progress = SILENT
+    training: Training, train: Documents, valid: Documents | None, recipe: Recipe, *, progress: Progress = SILENT
 ) -> Iterator[Epoch]:
     """Train, and yield each epoch when it is done; goes on from `training.history` where that is not empty.
+
+    Without `valid` nothing is chosen: every epoch is run, and the last one's weights are the best.
 
     What is random in an epoch follows from the seed and the epoch's number alone, so an interrupted training that is taken
     up again ends where an uninterrupted one does. No global random state is left changed. Raises NonFiniteLossError.
@@ -114,20 +121,22 @@ def train_epochs(
         number = len(training.history) + 1
         with reproducible(recipe.seed, number, training.view.device):
             train_loss, learning_rate = _run_epoch(training, network, train, recipe, number, weights_C, progress)
-        logits_NC = training.view.logits(valid.ids, valid.offsets, valid.unseen)
-        epoch = Epoch(
-            number,
-            train_loss,
-            log_loss(logits_NC, valid.labels),
-            accuracy(logits_NC, valid.labels),
-            macro_f1(logits_NC, valid.labels),
-            log_loss(logits_NC / temperature(logits_NC, valid.labels), valid.labels),
-            learning_rate,
-        )
+        epoch = Epoch(number, train_loss, learning_rate, **({} if valid is None else _measured(training.view, valid)))
         training.history.append(epoch)
         if training.best_epoch is epoch:
             training.best = {name: value.detach().cpu().clone() for name, value in training.view.model.state_dict().items()}
         yield epoch
+
+
+def _measured(view: View, valid: Documents) -> dict[str, float]:
+    """The fields of an Epoch that validation rows give."""
+    logits_NC = view.logits(valid.ids, valid.offsets, valid.unseen)
+    return {
+        "valid_loss": log_loss(logits_NC, valid.labels),
+        "valid_accuracy": accuracy(logits_NC, valid.labels),
+        "valid_macro_f1": macro_f1(logits_NC, valid.labels),
+        "valid_calibrated_loss": log_loss(logits_NC / temperature(logits_NC, valid.labels), valid.labels),
+    }
 
 
 def _run_epoch(
@@ -165,8 +174,9 @@ def _run_epoch(
         factor = rate_factor((number - 1) * num_batches + batch, recipe.epochs * num_batches, recipe)
         training.optimizer.step(factor, recipe.clip)
         total += value * len(rows_B)
-        note = f"{view.name} epoch {number} of {recipe.epochs}, loss {total / ((batch + 1) * recipe.batch_size):.3f}"
-        progress.advance((number - 1) * num_batches + batch + 1, recipe.epochs * num_batches, "batches", note)
+        last = recipe.last_epoch or recipe.epochs
+        note = f"{view.name} epoch {number} of {last}, loss {total / ((batch + 1) * recipe.batch_size):.3f}"
+        progress.advance((number - 1) * num_batches + batch + 1, last * num_batches, "batches", note)
     return total / len(train), training.optimizer.lr * factor
 
 

@@ -114,7 +114,7 @@ class NgramVocabulary:
             marked.append(document_T[starts] * np.int64(len(self)) + (ids + base))
             base += size
         marks = np.sort(np.concatenate(marked))
-        marks = marks[_first_of_runs(marks)]
+        marks = marks[first_of_runs(marks)]
         documents, ids = np.divmod(marks, max(len(self), 1))
         return ids.astype(np.int32), _offsets(np.bincount(documents, minlength=len(offsets) - 1))
 
@@ -185,8 +185,8 @@ def _frequent(
             starts, grams = starts[chosen], grams[chosen]
         num_documents = max(len(offsets) - 1, 1)
         pairs = np.sort(grams * num_documents + document_T[starts])
-        distinct = pairs[_first_of_runs(pairs)] // num_documents
-        first = _first_of_runs(distinct)
+        distinct = pairs[first_of_runs(pairs)] // num_documents
+        first = first_of_runs(distinct)
         keys.append(distinct[first])
         counts.append(_run_lengths(first))
         waiting += len(keys[-1])
@@ -204,7 +204,7 @@ def _merged(keys: list[np.ndarray], counts: list[np.ndarray]) -> tuple[list[np.n
     all_keys, all_counts = np.concatenate(keys), np.concatenate(counts)
     order = np.argsort(all_keys, kind="stable")
     all_keys, all_counts = all_keys[order], all_counts[order]
-    first = _first_of_runs(all_keys)
+    first = first_of_runs(all_keys)
     if not len(all_keys):
         return [all_keys], [all_counts]
     return [all_keys[first]], [np.add.reduceat(all_counts, np.nonzero(first)[0])]
@@ -242,7 +242,8 @@ def _offsets(lengths: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
-def _first_of_runs(values: np.ndarray) -> np.ndarray:
+def first_of_runs(values: np.ndarray) -> np.ndarray:
+    """Which of sorted values differ from the one before; bool, the first is True."""
     first = np.ones(len(values), bool)
     first[1:] = values[1:] != values[:-1]
     return first

@@ -69,8 +69,8 @@ def bag_training(config: FinetuneConfig, num_ngrams: int, num_classes: int, trai
     bag = Bag(num_ngrams, num_classes, dropout=config.bag_dropout)
     start_from(bag, naive_bayes(slices(train), num_ngrams, num_classes))
     bag = bag.to(device)
-    rates = {"lr": config.bag_lr, "row_lr": config.bag_lr, "weight_decay": 0.0}
-    optimizer = Optimizer([bag.bias], [(cast(torch.nn.Parameter, bag.weights.weight), None)], rule="adam", **rates)
+    weights = [(bag.bias, None), (cast(torch.nn.Parameter, bag.weights.weight), None)]
+    optimizer = Optimizer([], weights, rule="adam", lr=config.bag_lr, row_lr=config.bag_lr, weight_decay=0.0)
     return Training(View("bag", bag, config.max_len, config.truncate), optimizer)
 
 
@@ -87,6 +87,7 @@ def words_training(
             widths=config.widths,
             dropout=config.dropout,
             embedding_dropout=config.embedding_dropout,
+            mixed_precision=config.mixed_precision,
         ).to(device)
     rate = config.lr or RATES[view]
     optimizer = Optimizer(

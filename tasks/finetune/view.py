@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+NGRAM_VIEWS = frozenset({"bag", "ca"})
 READ_BATCH = 256  # documents at a time where nothing is trained
 READ_TOKENS = 65_536  # and at most this many tokens, padding included
 
 
 @dataclass(frozen=True)
 class View:
-    """`bag` reads sets of n-grams, every other view reads words in order, at most `max_len` from one side."""
+    """`bag` and `ca` read sets of n-grams, every other view reads words in order, at most `max_len` from one side."""
 
     name: str
     model: nn.Module
@@ -34,7 +35,7 @@ class View:
     @property
     def reads_words(self) -> bool:
         """Whether its ids are rows of the vocabulary (else n-grams)."""
-        return self.name != "bag"
+        return self.name not in NGRAM_VIEWS
 
     @property
     def device(self) -> torch.device:

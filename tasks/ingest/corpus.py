@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.config import IngestConfig
+    from tasks.ingest.record import Record
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,8 @@ def _present(found: Input, raw: Path | None, progress: Progress) -> Input:
 def _read(found: Input, config: IngestConfig, writer: Writer, progress: Progress) -> None:
     tally = Tally("utf-8" if found.layout == "parquet" else found.settings(config).encoding, found.encoding_option)
     for record in records(found, config):
+        if not config.with_unlabelled and found.labelled and _is_unlabelled(record):
+            continue
         writer.add(record, tally)
         if writer.found % _PROGRESS_EVERY == 0:
             progress.advance(writer.found, None, "documents", str(found.layout))
@@ -88,6 +91,10 @@ def _read(found: Input, config: IngestConfig, writer: Writer, progress: Progress
         if not tally.found:
             raise RequestError(f"{found.path}: no record in it (it was read as {found.layout})")
         tally.check(found.path)
+
+
+def _is_unlabelled(record: Record) -> bool:
+    return record.label is None and record.reason is None and record.split != "test"
 
 
 def _check(config: IngestConfig, writer: Writer) -> None:

@@ -53,9 +53,15 @@ def is_imdb_folder(folder: Path) -> bool:
     return root is not None and (root != folder or (root / "train" / "unsup").is_dir())
 
 
-def imdb_archive(path: Path, limit: int) -> Iterator[Record]:
+def place_labelled(name: bytes) -> Placed | None:
+    """As `place`, but a review without a label is none: its bytes need not be kept."""
+    placed = place(name)
+    return None if placed is None or placed.label is None else placed
+
+
+def imdb_archive(path: Path, limit: int, *, with_unlabelled: bool = True) -> Iterator[Record]:
     """Yield the reviews of the archive in its order, each of at most `limit` bytes."""
-    return archive_records(path, limit, place)
+    return archive_records(path, limit, place if with_unlabelled else place_labelled)
 
 
 def imdb_folder(folder: Path, limit: int) -> Iterator[Record]:

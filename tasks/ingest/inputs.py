@@ -100,7 +100,7 @@ def records(found: Input, config: IngestConfig) -> Iterator[Record]:
     path, limit = _known(found.path), 4 * config.max_chars + 4  # no encoding of note takes more bytes; and a byte order mark
     match found.layout:
         case "imdb archive":
-            return imdb_archive(path, limit)
+            return imdb_archive(path, limit, with_unlabelled=config.with_unlabelled)
         case "imdb folder":
             return imdb_folder(path, limit)
         case "folder":

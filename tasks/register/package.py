@@ -5,6 +5,7 @@ load.py                 verifies and imports the rest
 model/                  what finetune wrote
 text.json, labels.json  how text becomes tokens, and the names of the classes
 training_hashes.npy     sorted uint64, one for each row the model was trained or selected on
+profile.json            what the validation rows look like to the model, for drift
 code/textmill_model_*/  the modules that `serving` reaches by imports, relative ones unchanged
 """
 
@@ -20,11 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from tasks.digests import canonical, sha256_file
 from tasks.prepare.read import LABELS, TEXT, iter_batches
 from tasks.progress import SILENT
-from tasks.register import load, serving
+from tasks.register import load
+from tasks.register.profile import write_profile
 from tasks.source import CHECKOUT, package_data, reachable
 
 if TYPE_CHECKING:
@@ -42,12 +45,16 @@ def write_package(model: Path, dataset: Path, folder: Path, *, progress: Progres
     `dataset` is the folder with the rows it was trained on. Equal inputs give equal bytes. The report holds the package's
     digest, module name and labels, and how many training rows it remembers.
     """
+    from tasks.finetune.classifier import Classifier
+    from tasks.register import serving  # torch: registration, which reads packages, can do without it
+
     ignored = shutil.ignore_patterns("side", "manifest.json")
     shutil.copytree(model, folder / serving.MODEL, ignore=ignored, copy_function=shutil.copyfile)
     for name in (TEXT, LABELS):
         shutil.copyfile(dataset / name, folder / name)
     hashes = _training_hashes(dataset, progress)
     np.save(folder / serving.HASHES, hashes, allow_pickle=False)
+    write_profile(Classifier.load(folder / serving.MODEL), dataset, folder)
     shutil.copyfile(Path(load.__file__), folder / "load.py")
     module = _write_code(folder / load.CODE)
     requirements = _requirements(folder / serving.MODEL)
@@ -82,9 +89,11 @@ def copy_package(folder: Path, target: Path) -> None:
 
 
 def _training_hashes(dataset: Path, progress: Progress) -> np.ndarray:
+    from tasks.register.serving import SEPARATOR, text_hashes
+
     parts, done = [], 0
     for batch in iter_batches(dataset, ("train", "valid"), ["tokens"]):
-        parts.append(serving.training_hashes(batch.column("tokens").to_pylist()))
+        parts.append(text_hashes(pc.binary_join(batch.column("tokens"), SEPARATOR).to_pylist()))
         done += len(batch)
         progress.advance(done, None, "documents")
     return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
@@ -108,7 +117,7 @@ def vendored_sources() -> dict[str, bytes]:
     """Every file a served model needs of `tasks`, by its path below it, in sorted order; no import names `tasks` any more."""
     home = CHECKOUT / "tasks"
     content = {}
-    for module in reachable({Path(serving.__file__).resolve()}):
+    for module in reachable({Path(load.__file__).resolve().with_name("serving.py")}):
         content[module.relative_to(home).as_posix()] = _relative_imports(module, home).encode()
         content |= {path.relative_to(home).as_posix(): path.read_bytes() for path in package_data(module)}
     for name in list(content):

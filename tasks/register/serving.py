@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,12 +23,21 @@ MODEL = "model"
 TEXT = "text.json"
 LABELS = "labels.json"
 HASHES = "training_hashes.npy"
+SEPARATOR = "\x1f"  # of tokens that are hashed together
 COLUMN = "text"
 BATCH = 1024
 MAX_ROWS = 10_000  # of one request
 MAX_CHARS = 1_000_000  # of one text, as ingest takes them by default
 
-__all__ = ["RequestError", "TextClassifier", "request_texts", "training_hashes"]
+__all__ = ["Reading", "RequestError", "TextClassifier", "request_texts", "training_hashes"]
+
+
+class Reading(NamedTuple):
+    """What a model makes of texts: probabilities float32 [N, C], tokens and those it has no word for, int64 [N] each."""
+
+    probabilities: np.ndarray
+    tokens: np.ndarray
+    unseen: np.ndarray
 
 
 class TextClassifier:
@@ -49,6 +58,15 @@ class TextClassifier:
             for start in range(0, len(texts), BATCH)
         ]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)), np.float32)
+
+    def read(self, texts: Sequence[str]) -> Reading:
+        """The probabilities, with how long each text is and how much of it the model has never seen."""
+        parts = [Reading(np.zeros((0, len(self.labels)), np.float32), np.zeros(0, np.int64), np.zeros(0, np.int64))]
+        for start in range(0, len(texts), BATCH):
+            tokens = self._text_to_tokens.batch(texts[start : start + BATCH])
+            lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
+            parts.append(Reading(self._classifier.probabilities(tokens), lengths, self._classifier.unseen(tokens)))
+        return Reading(*map(np.concatenate, zip(*parts, strict=True)))
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """One dict a text: label, its probability as confidence, and the probabilities by label."""
@@ -75,7 +93,12 @@ class TextClassifier:
 
 def training_hashes(documents: Iterable[Sequence[str]]) -> np.ndarray:
     """The first 8 bytes of SHA-256 over each document's tokens: uint64 [N]."""
-    digests = (hashlib.sha256("\x1f".join(tokens).encode()).digest() for tokens in documents)
+    return text_hashes(map(SEPARATOR.join, documents))
+
+
+def text_hashes(joined: Iterable[str]) -> np.ndarray:
+    """`training_hashes` of documents whose tokens are joined by SEPARATOR: uint64 [N]."""
+    digests = (hashlib.sha256(tokens.encode()).digest() for tokens in joined)
     return np.fromiter((int.from_bytes(digest[:8], "big") for digest in digests), np.uint64)
 
 

@@ -8,7 +8,6 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, State
 
-from tasks.register.package import write_package
 from tasks.register.registration import Candidate, evaluation_tags, register_model
 from tasks.step import step
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 @step(libraries=("torch", "numpy", "pyarrow", "safetensors", "pandas", "fasttext-community"))
 def package(build: Build, config: PackageConfig, run: Run, model: Path, dataset: Path) -> dict[str, Any]:
     """Make the model a folder that needs nothing of this project."""
+    from tasks.register.package import write_package  # torch again
+
     return write_package(model, dataset, build.folder, progress=run.progress_for("package"))
 
 

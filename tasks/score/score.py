@@ -6,7 +6,8 @@ import contextlib
 import logging
 import os
 import tempfile
-from collections import Counter
+from collections import Counter, deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,9 +63,7 @@ def score_file(
     counts, reasons = Counter[str](), Counter[str]()
     with _written_whole(output) as path:
         with pq.ParquetWriter(path, _schema(labels), compression="zstd", write_page_checksum=True) as writer:
-            texts = read_texts(source, reading)
-            while batch := list(islice(texts, BATCH)):
-                table = _labelled(batch, loaded, min_confidence)
+            for table in _labelled_in_order(read_texts(source, reading), loaded, min_confidence):
                 writer.write_batch(table)
                 counts.update(label for label in table.column("label").to_pylist() if label is not None)
                 reasons.update(reason for reason in table.column("reason").to_pylist() if reason is not None)
@@ -83,6 +82,22 @@ def score_file(
         "model": loaded.title,
         "output": str(output),
     }
+
+
+def _labelled_in_order(texts: Iterator[Text], loaded: LoadedModel, min_confidence: float | None) -> Iterator[pa.RecordBatch]:
+    """Batches of the output in the order of `texts`, with as many under way as there are cores.
+
+    Threads, not processes: while one cuts its texts into tokens, the others look up n-grams and multiply, which needs no lock.
+    """
+    num_threads = len(os.sched_getaffinity(0))
+    waiting: deque[Future[pa.RecordBatch]] = deque()
+    with ThreadPoolExecutor(num_threads) as pool:
+        while batch := list(islice(texts, BATCH)):
+            waiting.append(pool.submit(_labelled, batch, loaded, min_confidence))
+            if len(waiting) > num_threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _labelled(batch: list[Text], loaded: LoadedModel, min_confidence: float | None) -> pa.RecordBatch:

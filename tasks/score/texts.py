@@ -10,6 +10,7 @@ from tasks.ingest.archive import archive_kind
 from tasks.ingest.encoding import decode
 from tasks.ingest.parquet import parquet_columns, parquet_records
 from tasks.ingest.table import PARQUET, TABLES, open_table, table_records
+from tasks.ingest.text import what_is_wrong
 from tasks.ingest.unlabelled import text_archive, text_folder, text_lines
 
 if TYPE_CHECKING:
@@ -74,19 +75,5 @@ def _judged(record: Record, encoding: str, max_chars: int) -> Text:
         except UnicodeDecodeError:
             reason = "undecodable"
     if reason is None and text is not None:
-        reason = _what_is_wrong(text, max_chars)
+        reason = what_is_wrong(text, max_chars)
     return Text(record.id, None if reason else text, reason)
-
-
-def _what_is_wrong(text: str, max_chars: int) -> str | None:
-    if len(text) > max_chars:
-        return "too_long"
-    if "\0" in text:
-        return "nul"
-    if not text or text.isspace():
-        return "empty"
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair, out of a JSON escape
-        return "surrogate"
-    return None

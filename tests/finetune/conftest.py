@@ -88,6 +88,7 @@ def small() -> Callable[..., FinetuneConfig]:
     def make(**values: object) -> FinetuneConfig:
         settings: dict[str, object] = {"model": "bag", "epochs": 12, "batch_size": 8, "patience": 12, "threads": 1}
         settings |= {"lr": 0.03, "hidden": 8, "dropout": 0.1, "max_len": 20, "bag_lr": 0.05}
+        settings |= {"ca_dim": 12, "ca_min_documents": 2}
         return FinetuneConfig(**(settings | values))
 
     return make

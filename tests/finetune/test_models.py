@@ -64,6 +64,37 @@ def test_cnn_has_the_values_and_gradients_of_plain_convolutions() -> None:
         torch.testing.assert_close(ours[name], gradient, rtol=1e-4, atol=1e-5, msg=name)
 
 
+def test_cnn_in_bfloat16_finds_windows_as_strong_and_reads_in_float32_when_not_training() -> None:
+    model, tokens_BL = make("cnn"), padded(DOCUMENTS, 12)
+    assert isinstance(model, TextCNN)
+    exact = model(tokens_BL)
+    model.training_dtype = torch.bfloat16
+    assert torch.equal(model(tokens_BL), exact)
+    rough = model.train()(tokens_BL)
+    assert not torch.equal(rough, exact)
+    torch.testing.assert_close(rough, exact, rtol=0.02, atol=0.02)
+
+
+def test_cnn_learns_nothing_for_words_outside_the_vocabulary_but_from_them() -> None:
+    model = make("cnn").train()
+    model(torch.tensor([[2, 10, 3]]), torch.ones(1, 6)).sum().backward()
+    assert model.embedding.weight.grad is not None
+    assert model.embedding.weight.grad._indices().tolist() == [[2, 3]]
+    gradient = model.get_parameter("filters.0.weight").grad
+    assert gradient is not None
+    moved = gradient.abs().sum(1) > 0
+    assert moved.any()
+    assert torch.equal(gradient[moved][:, 6:12] != 0, torch.ones(int(moved.sum()), 6, dtype=torch.bool))
+
+
+def test_cnn_trains_its_filters_over_a_frozen_embedding() -> None:
+    model = make("cnn").train()
+    model.embedding.weight.requires_grad_(False)
+    model(padded(DOCUMENTS, 12)).square().sum().backward()
+    assert model.embedding.weight.grad is None
+    assert model.get_parameter("filters.0.weight").grad is not None
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_embedding_has_a_sparse_gradient_without_the_padding_row(kind: str) -> None:
     model = make(kind).train()

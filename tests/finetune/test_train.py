@@ -41,7 +41,7 @@ def train(dataset: Path, aligned: Path, tmp_path: Path) -> Callable[..., tuple[d
     return call
 
 
-@pytest.mark.parametrize("model", ["mean", "cnn", "bilstm", "bag", "fasttext", "bag+cnn"])
+@pytest.mark.parametrize("model", ["mean", "cnn", "bilstm", "bag", "fasttext", "bag+cnn", "bag+ca+mean"])
 def test_every_model_learns_a_tiny_corpus_and_is_read_back_the_same(
     model: str, train: Callable, small: Callable[..., FinetuneConfig], dataset: Path
 ) -> None:
@@ -153,6 +153,77 @@ def test_killed_and_run_again_ends_with_the_same_bits(
     assert report["views"]["cnn"]["resumed_from_epoch"] == 2
     _, straight = train(config, "straight")
     for name in ("weights.safetensors", "model.json", "history.json"):
+        assert (resumed / name).read_bytes() == (straight / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("model", ["bag+mean", "cnn", "fasttext"])
+def test_a_refit_learns_from_the_valid_rows_and_measures_nothing_on_them(
+    model: str, train: Callable, small: Callable[..., FinetuneConfig], rows: list, write_dataset: Callable[..., Path]
+) -> None:
+    """In the valid rows "market" thrice means good; in the train rows it means nothing."""
+    marked = [
+        (name, split, label, [*tokens, "market", "market", "market"] if split == "valid" and label == "good" else tokens)
+        for name, split, label, tokens in rows
+    ]
+    data = write_dataset(marked, name="marked")
+    values = {"model": model, "epochs": 6, "patience": 2, "fasttext_epoch": 20, "lr": 0.05, "ngrams": 2}
+    once, first = train(small(**values), "once", data)
+    twice, second = train(small(**values, refit=True), "twice", data)
+    assert (once.pop("refit"), twice.pop("refit")) == (False, True)
+    before, after = (json.loads((folder / "model.json").read_text()) for folder in (first, second))
+    for name in ("temperature", "labels"):
+        assert before[name] == after[name]
+    for view, part in once["views"].items():
+        assert {name: before["views"][view][name] for name in ("weight", "deviation")} == {
+            name: after["views"][view][name] for name in ("weight", "deviation")
+        }
+        again = twice["views"][view]
+        assert part.pop("refit") is None
+        assert again["refit"]["epochs"] == part["best_epoch"]
+        assert again["refit"].get("rows", len(rows)) == len(rows)
+        for report in (part, again):
+            report.pop("seconds")
+        assert part == {name: value for name, value in again.items() if name != "refit"}
+    for name in ("valid_accuracy", "valid_macro_f1", "valid_loss", "valid_rows", "best_epoch"):
+        assert once[name] == twice[name]
+    good = [Classifier.load(folder).probabilities([["market", "market", "market"]])[0, 2] for folder in (first, second)]
+    assert good[1] > good[0]
+
+
+def test_a_refit_of_the_bag_finds_the_n_grams_of_the_valid_rows(
+    train: Callable, small: Callable[..., FinetuneConfig], rows: list, write_dataset: Callable[..., Path]
+) -> None:
+    extra = [(f"valid/x{number}", "valid", "good", ["only", "here"]) for number in range(2)]
+    data = write_dataset([*rows, *extra], name="extra")
+    for refit in (False, True):
+        _, folder = train(small(ngrams=2, refit=refit), f"refit-{refit}", data)
+        vocabulary = Classifier.load(folder).ngrams["bag"]
+        assert ("only" in vocabulary.words.to_pylist()) == refit
+        assert len(vocabulary.encode([["only", "here"]])[0]) == (3 if refit else 0)
+
+
+def test_killed_in_the_refit_and_run_again_ends_with_the_same_bits(
+    train: Callable, small: Callable[..., FinetuneConfig], dataset: Path, aligned: Path, tmp_path: Path
+) -> None:
+    config = small(model="bag+mean", epochs=4, patience=4, refit=True)
+    _, straight = train(config, "straight")
+    best = json.loads((straight / "history.json").read_text())["bag"]
+    assert len(best) == 4
+    scratch, folder = tmp_path / "scratch", tmp_path / "killed"
+    folder.mkdir()
+    scratch.mkdir()
+    child = subprocess.run(
+        [sys.executable, "-c", KILLED, config.model_dump_json(), dataset, aligned, folder, scratch],
+        cwd=CHECKOUT,
+        env=os.environ | {"TEXTMILL_CRASH_AT": "finetune.refit.1"},
+        check=False,
+    )
+    assert child.returncode == -signal.SIGKILL
+    report, resumed = train(config, "resumed", scratch="scratch")
+    assert report["views"]["bag"]["resumed_from_epoch"] == 4
+    assert report["views"]["bag"]["refit"]["resumed_from_epoch"] == 1
+    assert report["views"]["bag"]["refit"]["epochs"] > 1
+    for name in ("weights.safetensors", "model.json", "history.json", "ngrams.json", "ngrams.safetensors"):
         assert (resumed / name).read_bytes() == (straight / name).read_bytes(), name
 
 

@@ -62,6 +62,18 @@ def test_every_way_to_the_official_layout(tmp_path, archive, write_tar, ingest, 
     assert out.report["unlabelled"] == 1
 
 
+@pytest.mark.parametrize("unpacked", [False, True])
+def test_reviews_without_a_label_can_be_passed_over(tmp_path, archive, ingest, unpacked):
+    folder = tmp_path / "unpacked"
+    for name, data in REVIEWS.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    out = ingest(archive=folder if unpacked else archive, with_unlabelled=False)
+    assert set(out.splits) == set(KEPT) - {"train/unsup/0_0.txt"}
+    assert out.report["unlabelled"] == 0
+    assert out.report["found"] == out.report["kept"] + out.report["quarantined"] == 5
+
+
 def test_hostile_members(tmp_path, write_tar, ingest):
     link = tarfile.TarInfo("aclImdb/train/pos/2_9.txt")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"

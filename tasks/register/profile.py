@@ -1,0 +1,66 @@
+"""What the training data looked like to its model: the reference that a monitored stream is compared with.
+
+The histograms are made of validation rows, which the weights were not fitted to, as the model itself labels them: on rows it
+was fitted to it would be surer of itself, and meet fewer unknown words, than on any stream. (A model that was refitted on the
+validation rows has no others; its profile errs a little that way.)
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tasks.digests import canonical
+from tasks.monitor.schema import CONFIDENCE, LABEL, LENGTH, UNSEEN, confidence_bins, length_bins, unseen_bins
+from tasks.prepare.read import iter_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tasks.finetune.classifier import Classifier
+
+FILE = "profile.json"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Numbers of documents by feature and bin; the bins of `label` are positions in `labels`."""
+
+    labels: tuple[str, ...]
+    histograms: Mapping[str, tuple[int, ...]]
+
+
+def write_profile(classifier: Classifier, dataset: Path, folder: Path) -> None:
+    """Write the profile of a model's validation rows, which stand in the folder `dataset`, into `folder`."""
+    made = make_profile(classifier, dataset)
+    content = {"labels": list(made.labels), "histograms": {name: list(counts) for name, counts in made.histograms.items()}}
+    (folder / FILE).write_text(canonical(content), encoding="utf-8")
+
+
+def read_profile(folder: Path) -> Profile | None:
+    """The profile in a package whose files somebody has verified; None if it was made before packages had one."""
+    try:
+        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    histograms = {name: tuple(counts) for name, counts in content["histograms"].items()}
+    return Profile(tuple(content["labels"]), histograms)
+
+
+def make_profile(classifier: Classifier, dataset: Path) -> Profile:
+    """Let a model read the validation rows of a dataset."""
+    bins: dict[str, list[np.ndarray]] = {feature: [np.zeros(0, np.int64)] for feature in (LABEL, CONFIDENCE, LENGTH, UNSEEN)}
+    for batch in iter_batches(dataset, ("valid",), ["tokens"]):
+        documents = batch.column("tokens")
+        tokens_N = documents.value_lengths().to_numpy(zero_copy_only=False)
+        probabilities_NC = classifier.probabilities(documents)
+        bins[LABEL].append(probabilities_NC.argmax(axis=1))
+        bins[CONFIDENCE].append(confidence_bins(probabilities_NC.max(axis=1)))
+        bins[LENGTH].append(length_bins(tokens_N))
+        bins[UNSEEN].append(unseen_bins(tokens_N, classifier.unseen(documents)))
+    histograms = {feature: tuple(np.bincount(np.concatenate(parts)).tolist()) for feature, parts in bins.items()}
+    return Profile(tuple(classifier.labels), histograms)

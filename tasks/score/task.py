@@ -1,0 +1,25 @@
+"""The task that scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.collect.spool import read_spool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.monitor.transaction import Transaction
+    from tasks.progress import Progress
+    from tasks.score.stream import Scorer
+
+
+@task(name="score", task_run_name="score", cache_policy=NO_CACHE, persist_result=False)
+def score(scorer: Scorer, spool: Path, transaction: Transaction, progress: Progress) -> int:
+    """Score what was collected and add it to the monitor's state; return how many documents."""
+    for batch in scorer.score(read_spool(spool), progress, total=transaction.num_waiting):
+        transaction.add(batch, claimed=True)
+    return transaction.scored

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from tasks.finetune.averaging import reciprocal_averages
+from tasks.finetune.batches import Documents
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def documents(*sets: list[int]) -> Documents:
+    lengths = [len(ids) for ids in sets]
+    flat = np.array([number for ids in sets for number in ids], np.int32)
+    return Documents(flat, np.cumsum([0, *lengths]), np.zeros(len(sets), np.int64), pa.array(map(str, range(len(sets)))))
+
+
+@pytest.fixture
+def drawn() -> Documents:
+    """40 documents of 3 to 9 of 30 n-grams, one of them empty."""
+    source = np.random.default_rng(3)
+    sets = [sorted(source.choice(30, source.integers(3, 10), replace=False).tolist()) for _ in range(39)]
+    return documents([], *sets)
+
+
+def test_features_are_as_if_the_document_alone_had_been_left_out(drawn: Documents) -> None:
+    averages = reciprocal_averages(drawn, 30, dim=5, rounds=3, seed=1)
+    left_out_ND = averages.features_left_out(drawn.head(20)).numpy()
+    vectors_ND, sets = (
+        averages.documents.numpy(),
+        [drawn.ids[a:b] for a, b in zip(drawn.offsets, drawn.offsets[1:], strict=False)],
+    )
+    assert left_out_ND.shape == (20, 5)
+    for row in range(1, 20):
+        wanted_D = np.zeros(5)
+        for ngram in sets[row]:
+            others = [vectors_ND[other] for other in range(len(sets)) if other != row and ngram in sets[other]]
+            wanted_D += np.mean(others, axis=0) if others else 0
+        np.testing.assert_allclose(left_out_ND[row], wanted_D / np.sqrt(len(sets[row])), atol=1e-5)
+    assert not left_out_ND[0].any()
+    assert np.abs(left_out_ND - averages.features(drawn.head(20)).numpy()).max() > 0.01
+
+
+def test_the_first_axis_parts_documents_as_that_of_correspondence_analysis() -> None:
+    """Documents of equal length in two unlinked halves and a bridge: the first axis parts them, as the SVD says."""
+    sets = [
+        [0, 1, 2, 12],
+        [0, 1, 3, 12],
+        [1, 2, 3, 12],
+        [0, 2, 3, 12],
+        [6, 7, 8, 12],
+        [6, 7, 9, 12],
+        [7, 8, 9, 12],
+        [6, 8, 9, 12],
+    ]
+    averages = reciprocal_averages(documents(*sets), 13, dim=1, rounds=40, seed=2)
+    table_NK = np.zeros((8, 13))
+    for row, ids in enumerate(sets):
+        table_NK[row, ids] = 1
+    counts_K = np.maximum(table_NK.sum(0), 1)
+    axes_NN, _, _ = np.linalg.svd(table_NK / np.sqrt(counts_K) / 2)
+    assert (np.sign(averages.documents[:, 0].numpy()) == np.sign(axes_NN[:, 1])).mean() in (0.0, 1.0)
+    assert averages.ngrams[12].abs() < 1e-5
+
+
+def test_ngrams_that_never_meet_come_together_through_others() -> None:
+    """0 and 1 stand with 2, 3 and 4 with 5, and 6 with everything: 0 is nearer to 1, which it never meets, than to 3."""
+    sets = [[0, 2, 6], [1, 2, 6], [3, 5, 6], [4, 5, 6]] * 10
+    vectors_KD = reciprocal_averages(documents(*sets), 7, dim=2, rounds=10, seed=0).ngrams
+    cosine = torch.nn.functional.cosine_similarity
+    assert cosine(vectors_KD[0], vectors_KD[1], dim=0) > cosine(vectors_KD[0], vectors_KD[3], dim=0) + 0.5
+
+
+def test_more_axes_than_the_table_has_and_no_ngrams_at_all_stay_finite(drawn: Documents) -> None:
+    wide = reciprocal_averages(drawn, 30, dim=64, rounds=4, seed=0)
+    assert torch.isfinite(wide.ngrams).all()
+    assert torch.isfinite(wide.features_left_out(drawn)).all()
+    none = reciprocal_averages(documents([], []), 0, dim=3, rounds=2, seed=0)
+    assert none.ngrams.shape == (0, 3)
+    assert not none.features(documents([], [])).any()
+    assert reciprocal_averages(documents(), 0, dim=3, rounds=2, seed=0).documents.shape == (0, 3)
+
+
+def test_a_read_only_map_gives_the_same_bits(drawn: Documents, tmp_path: Path) -> None:
+    drawn.ids.tofile(tmp_path / "ids")
+    mapped = Documents(np.memmap(tmp_path / "ids", np.int32, "r"), drawn.offsets, drawn.labels, drawn.names)
+    first, second = (reciprocal_averages(rows, 30, dim=6, rounds=3, seed=4) for rows in (drawn, mapped))
+    assert torch.equal(first.ngrams, second.ngrams)
+    assert not torch.equal(first.ngrams, reciprocal_averages(drawn, 30, dim=6, rounds=3, seed=5).ngrams)

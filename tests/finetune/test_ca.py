@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from tasks.config import FinetuneConfig
+from tasks.finetune.ca import logistic_regression
+from tasks.finetune.classifier import Classifier
+from tasks.finetune.train import write_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Callable[..., tuple[dict, Path]]:
+    def call(data: Path, name: str = "model", **values: object) -> tuple[dict, Path]:
+        settings = {"model": "ca", "ca_dim": 8, "ca_min_documents": 2, "ngrams": 2, "threads": 1} | values
+        folder, scratch = tmp_path / name, tmp_path / f"scratch-{name}"
+        folder.mkdir()
+        scratch.mkdir()
+        return write_model(FinetuneConfig(**settings), data, None, folder, scratch), folder
+
+    return call
+
+
+@pytest.fixture
+def linked(rows: list, write_dataset: Callable[..., Path]) -> Path:
+    """The rows, and unlabelled ones in which a word that no labelled row has keeps company with the cues of one label."""
+    company = {"dismal": "awful dull sinking", "middling": "average usual steady", "splendid": "great superb rising"}
+    texts = [[word, *cues.split()] for word, cues in company.items() for _ in range(20)]
+    unlabelled = [(f"unlabelled/{at}", "unlabelled", None, [*tokens, "the", "plot"]) for at, tokens in enumerate(texts)]
+    return write_dataset([*rows, *unlabelled], name="linked")
+
+
+def test_logistic_regression_finds_what_scikit_learn_finds() -> None:
+    source = np.random.default_rng(0)
+    features_ND = source.normal(size=(200, 4)).astype(np.float32)
+    labels_N = (features_ND[:, :3] + source.normal(size=(200, 3))).argmax(1)
+    weights_DC, bias_C = logistic_regression(torch.from_numpy(features_ND), torch.from_numpy(labels_N), 3, 0.01)
+    theirs = LogisticRegression(C=1 / (0.01 * 200), tol=1e-8, max_iter=1000).fit(features_ND, labels_N)
+    ours_NC = torch.softmax(torch.from_numpy(features_ND) @ weights_DC + bias_C, 1).numpy()
+    np.testing.assert_allclose(ours_NC, theirs.predict_proba(features_ND), atol=2e-3)
+
+
+def test_a_class_that_weighs_more_is_answered_more_often() -> None:
+    features_ND, labels_N = torch.zeros(10, 1), torch.tensor([0] * 9 + [1])
+    plain = logistic_regression(features_ND, labels_N, 2, 0.1)[1]
+    balanced = logistic_regression(features_ND, labels_N, 2, 0.1, torch.tensor([10 / 18, 10 / 2]))[1]
+    assert (plain[0] - plain[1]).item() == pytest.approx(np.log(9), abs=1e-3)
+    assert (balanced[0] - balanced[1]).item() == pytest.approx(0, abs=1e-3)
+
+
+def test_unlabelled_text_teaches_words_that_no_labelled_row_has(train: Callable, linked: Path) -> None:
+    report, folder = train(linked)
+    classifier = Classifier.load(folder)
+    found = classifier.probabilities([["dismal"], ["middling"], ["splendid"]]).argmax(1)
+    assert [classifier.labels[number] for number in found] == ["bad", "fine", "good"]
+    assert report["views"]["ca"]["valid_accuracy"] > 0.9
+    assert json.loads((folder / "model.json").read_text())["views"]["ca"]["documents"] > 60
+    without = Classifier.load(train(linked, "without", ca_unlabelled=0)[1])
+    assert len(without.ngrams["ca"].encode([["dismal"]])[0]) == 0
+
+
+def test_valid_rows_have_no_part_in_the_averages_and_a_refit_fits_on_them(
+    train: Callable, rows: list, write_dataset: Callable[..., Path]
+) -> None:
+    extra = [(f"valid/x{number}", "valid", "good", ["only", "here"]) for number in range(3)]
+    data = write_dataset([*rows, *extra], name="extra")
+    models = {refit: train(data, f"refit-{refit}", refit=refit) for refit in (False, True)}
+    known = [Classifier.load(folder).ngrams["ca"].words.to_pylist() for _, folder in models.values()]
+    assert known[0] == known[1]
+    assert "only" not in known[0]
+    assert models[True][0]["views"]["ca"]["refit"]["rows"] == len(rows) + 3
+    assert models[True][0]["valid_accuracy"] == models[False][0]["valid_accuracy"]
+    weights = [(folder / "weights.safetensors").read_bytes() for _, folder in models.values()]
+    assert weights[0] != weights[1]
+
+
+def test_equal_calls_write_equal_bytes(train: Callable, linked: Path) -> None:
+    folders = [train(linked, name)[1] for name in ("one", "two")]
+    files = sorted(
+        path.relative_to(folders[0]) for path in folders[0].rglob("*") if path.is_file() and "side" not in path.parts
+    )
+    assert {str(path) for path in files} >= {"weights.safetensors", "ca/ngrams.json", "ca/ngrams.safetensors"}
+    for path in files:
+        assert (folders[0] / path).read_bytes() == (folders[1] / path).read_bytes(), path
+
+
+def test_a_corpus_whose_ngrams_are_all_too_rare_gives_the_prior(train: Callable, linked: Path) -> None:
+    report, folder = train(linked, ca_min_documents=1000)
+    probabilities_NC = Classifier.load(folder).probabilities([["dismal"], []])
+    np.testing.assert_array_equal(probabilities_NC[0], probabilities_NC[1])
+    assert report["views"]["ca"]["valid_accuracy"] < 0.6

@@ -1,0 +1,64 @@
+import hashlib
+import types
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tasks.collect.found import COLLECTED_SCHEMA
+from tasks.errors import RequestError
+from tasks.monitor.schema import SCORED_SCHEMA
+from tasks.register.models import LoadedModel
+from tasks.score.stream import Scorer
+from tasks.score.watch import WatchList
+
+TEXTS = ["Profit rose, strong growth", "The slump: loss fell", "zyxwv said qwertyuiop", "..."]
+
+
+def collected(texts: list[str]) -> pa.RecordBatch:
+    when = datetime(2020, 7, 18, 10, tzinfo=UTC)
+    rows: list[dict[str, Any]] = [
+        {"id": hashlib.sha256(text.encode()).digest(), "time": when, "day": when.date(), "text": text, "source": "made"}
+        for text in texts
+    ]
+    return pa.RecordBatch.from_pylist(rows, COLLECTED_SCHEMA)
+
+
+def test_a_batch_is_scored_as_predict_scores_each_text(loaded: LoadedModel) -> None:
+    (scored,) = Scorer(loaded, "negative").score([collected(TEXTS)])
+    assert scored.schema == SCORED_SCHEMA
+    assert scored.select(COLLECTED_SCHEMA.names).to_pylist() == collected(TEXTS).to_pylist()
+    for row, expected in zip(scored.to_pylist(), loaded.model.predict(TEXTS), strict=True):
+        assert row["label"] == expected["label"]
+        np.testing.assert_allclose(row["confidence"], expected["confidence"], rtol=1e-6)
+        np.testing.assert_allclose(row["negative"], expected["probabilities"]["negative"], rtol=1e-6)
+        assert (row["model"], row["topics"], row["names"]) == ("news/3", [], [])
+    assert scored.column("tokens").to_pylist() == [4, 4, 3, 0]
+    assert scored.column("unseen").to_pylist() == [0, 0, 2, 0]
+
+
+def test_topics_and_names_stand_beside_the_sentiment(loaded: LoadedModel) -> None:
+    topic = LoadedModel("topic", 7, loaded.model)
+    other = LoadedModel("region", 1, loaded.model)
+    scorer = Scorer(loaded, "negative", (topic, other), WatchList({"Slump plc": ["slump"]}, {}))
+    (scored,) = scorer.score([collected(TEXTS[:2])])
+    labels = scored.column("label").to_pylist()
+    assert scored.column("topics").to_pylist() == [[("topic", label), ("region", label)] for label in labels]
+    assert scored.column("names").to_pylist() == [[], ["Slump plc"]]
+
+
+def test_nothing_to_score_is_no_error(loaded: LoadedModel) -> None:
+    assert list(Scorer(loaded, "negative").score([])) == []
+    assert [batch.num_rows for batch in Scorer(loaded, "negative", (loaded,)).score([collected([])])] == [0]
+
+
+def test_models_that_cannot_be_used_are_refused(loaded: LoadedModel) -> None:
+    with pytest.raises(RequestError, match=r"no label 'bad'.*negative, positive"):
+        Scorer(loaded, "bad")
+    with pytest.raises(RequestError, match="names model 'news' twice"):
+        Scorer(loaded, "negative", (loaded, loaded))
+    old: Any = types.SimpleNamespace(labels=["negative"])
+    with pytest.raises(RequestError, match="packaged by an earlier textmill"):
+        Scorer(LoadedModel("news", 1, old), "negative")
