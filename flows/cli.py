@@ -7,6 +7,7 @@ everything else to stderr. Heavy libraries are imported inside the verbs, so tha
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import importlib.metadata
 import json
 import logging
@@ -24,7 +25,7 @@ from tasks.errors import RequestError, UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.config import PipelineConfig
+    from tasks.config import PipelineConfig, RefreshConfig, Runtime
 
 app = typer.Typer(
     name="textmill",
@@ -104,7 +105,9 @@ def train(
     from flows.settings import resolve
 
     if help_:
-        _print_knobs()
+        from tasks.config import PipelineConfig
+
+        _print_knobs(PipelineConfig, "train", "Train, evaluate and register a classifier.")
         return
     resolved = resolve(context.args, preset=preset, file=config)
     from flows.settings import check_paths
@@ -112,15 +115,46 @@ def train(
 
     check_paths(resolved)
     check_request(resolved.ingest)
-    result = run_train(resolved)
+    result = run_flow("train", resolved)
     if as_json:
         print(json.dumps(result))  # noqa: T201
     else:
         _print_result(result, resolved)
 
 
-def run_train(config: PipelineConfig) -> dict[str, Any]:
-    """Run the flow on a Prefect server and return its result; a failed run raises what failed it."""
+@app.command(context_settings=KNOBS, add_help_option=False)
+def refresh(
+    context: typer.Context,
+    preset: Annotated[str | None, typer.Option(help="A named refresh.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file in the form of a preset.")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="First day of a backfill (YYYY-MM-DD).")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Last day of a backfill (YYYY-MM-DD).")] = None,
+    as_json: Json = False,
+    help_: Annotated[bool, typer.Option("--help", "-h", help="Show every knob and exit.")] = False,
+) -> None:
+    """Score what is new, warn of surges of bad news and of drift, and write the dashboard."""
+    from flows.settings import check_paths, resolve_refresh
+
+    if help_:
+        from tasks.config import RefreshConfig
+
+        _print_knobs(RefreshConfig, "refresh", "Score new documents and warn of surges of bad news.")
+        return
+    days = [word for flag, day in (("since", since), ("until", until)) if day for word in (f"--collect.{flag}", day)]
+    resolved = resolve_refresh([*context.args, *days], preset=preset, file=config)
+    from tasks.collect.collect import check_source
+
+    check_paths(resolved)
+    check_source(resolved.collect)
+    result = run_flow("refresh", resolved)
+    if as_json:
+        print(json.dumps(result))  # noqa: T201
+    else:
+        _print_refresh(result)
+
+
+def run_flow(name: str, config: PipelineConfig | RefreshConfig) -> dict[str, Any]:
+    """Run a flow on a Prefect server and return its result; a failed run raises what failed it."""
     from flows.server import Server
 
     try:
@@ -130,14 +164,31 @@ def run_train(config: PipelineConfig) -> dict[str, Any]:
             f"--runtime.data-root {config.runtime.data_root} cannot be made ({error.strerror}); choose another"
         ) from None
     print("starting the Prefect server ...", file=sys.stderr)  # noqa: T201
-    with Server(config.runtime.data_root, timeout=config.runtime.server_timeout):
+    server = Server(
+        config.runtime.data_root, timeout=config.runtime.server_timeout, meanwhile=lambda: _import_flow(name, config.runtime)
+    )
+    with server:
         from flows.console import quiet_prefect
-        from flows.train import train as flow
 
+        flow = getattr(importlib.import_module(f"flows.{name}"), name)
         with quiet_prefect():
             state = flow(config, return_state=True)
             result: dict[str, Any] = state.result()
-            return result | {"startup_seconds": round(time.time() - STARTED - result["seconds"], 2)}
+            startup = {"startup_seconds": time.time() - STARTED - result["seconds"], "server_seconds": server.seconds}
+            return result | {name: round(seconds, 2) for name, seconds in startup.items()}
+
+
+def _import_flow(name: str, runtime: Runtime) -> None:
+    """Import what every run of a flow needs and make a missing MLflow store, while the Prefect server starts beside us."""
+    importlib.import_module(f"flows.{name}")
+    from tasks.config import CHECKOUT
+    from tasks.tracking.client import import_mlflow, open_client
+    from tasks.tracking.home import tracking_home
+
+    import_mlflow()
+    home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
+    if home.database is not None:
+        open_client(home)
 
 
 @app.command()
@@ -287,10 +338,40 @@ def up(
     mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow server.")] = 5000,
     data_root: DataRoot = None,
 ) -> None:
-    """Start the Prefect server, a worker and the MLflow server on 127.0.0.1."""
+    """Start the Prefect server, its workers and the MLflow server on 127.0.0.1."""
     from flows.services import start_all
 
     _show(start_all(_runtime(data_root), prefect_port=port, mlflow_port=mlflow_port))
+
+
+@app.command(context_settings=KNOBS)
+def deploy(
+    context: typer.Context,
+    train_preset: Annotated[str | None, typer.Option(help="Train this preset on a schedule.")] = None,
+    train_config: Annotated[Path | None, typer.Option(help="Train this TOML file on a schedule.")] = None,
+    refresh_preset: Annotated[str | None, typer.Option(help="Refresh with this preset on a schedule.")] = None,
+    refresh_config: Annotated[Path | None, typer.Option(help="Refresh with this TOML file on a schedule.")] = None,
+    train_cron: Annotated[str | None, typer.Option(help="When to train; default: 02:30 each day.")] = None,
+    refresh_cron: Annotated[str | None, typer.Option(help="When to refresh; default: every 15 minutes.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="Time zone of the schedules; default: UTC.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Put training, refresh and their watchdog on schedules; takes the options of train and refresh too."""
+    from flows.deploy import check_and_deploy
+
+    deployed = check_and_deploy(
+        context.args,
+        train=(train_preset, train_config),
+        refresh=(refresh_preset, refresh_config),
+        train_cron=train_cron,
+        refresh_cron=refresh_cron,
+        timezone=timezone,
+    )
+    if as_json:
+        print(json.dumps({"deployments": deployed}))  # noqa: T201
+    else:
+        for row in deployed:
+            print(f"{row['name']:<28} {row['cron']:<16} {row['timezone']}")  # noqa: T201
 
 
 @app.command()
@@ -353,7 +434,7 @@ def _show(values: Mapping[str, Any], *, as_json: bool = False) -> None:
             print(f"{name.replace('_', ' '):<{width}}  {shown}")  # noqa: T201
 
 
-def _print_knobs() -> None:
+def _print_knobs(model: type[PipelineConfig | RefreshConfig], verb: str, what: str) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -362,14 +443,45 @@ def _print_knobs() -> None:
 
     console = Console()
     console.print(
-        "Usage: textmill train [--preset NAME] [--config FILE.toml] [--section.field VALUE ...] [--json]\n", highlight=False
+        f"Usage: textmill {verb} [--preset NAME] [--config FILE.toml] [--section.field VALUE ...] [--json]\n", highlight=False
     )
-    console.print(f"Train, evaluate and register a classifier. Presets: {', '.join(preset_names())}.")
+    console.print(f"{what} Presets: {', '.join(preset_names(model))}.")
     console.print("Every knob can stand in a TOML file too, and in the environment as TEXTMILL_SECTION__FIELD.\n", markup=False)
     table = Table("option", "takes", "default", "what it is", box=None, pad_edge=False)
-    for flag, kind, default, description in knobs():
+    for flag, kind, default, description in knobs(model):
         table.add_row(flag, escape(kind), escape(default), escape(description))
     console.print(table, highlight=False)
+
+
+def _print_refresh(result: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from flows.console import printable
+
+    console = Console()
+    if result["alerts"]:
+        table = Table(title="new alerts", title_justify="left")
+        for column in ("severity", "kind", "series", "days", "documents", "negative", "before"):
+            table.add_column(column)
+        for alert in result["alerts"]:
+            shares = [f"{alert[name]:.1%}" if alert["kind"] == "surge" else "" for name in ("negative_share", "baseline")]
+            days = f"{alert['window_start']} to {alert['window_end']}"
+            series = escape(printable(alert["series"]))
+            table.add_row(alert["severity"], alert["kind"], series, days, f"{alert['count']:,}", *shares)
+        console.print(table)
+    drifted = [drift["feature"] for drift in result["drift"] if drift["drifted"]]
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in result["reasons"].items())
+    equation = "found {found:,} = scored {scored:,} + duplicates {duplicates:,} + quarantined {quarantined:,}".format(**result)
+    for line in (
+        f"data     {equation}" + (f" ({reasons})" if reasons else ""),
+        f"model    {result['model']['name']} version {result['model']['version']}",
+        f"alerts   {len(result['alerts'])} new; drift of {', '.join(drifted) or 'nothing'}",
+        f"time     {result['seconds']:.1f} s and {result['startup_seconds']:.1f} s to start",
+        f"report   {result['report']}",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_result(result: Mapping[str, Any], config: PipelineConfig) -> None:

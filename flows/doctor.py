@@ -31,6 +31,7 @@ def diagnose(runtime: Runtime) -> list[dict[str, Any]]:
         "fasttext": fasttext_predicts,
         "prefect server app": prefect_app_imports,
         "prefect server": lambda: prefect_server(runtime.data_root),
+        "deployments": lambda: deployments(runtime.data_root),
         "mlflow store": lambda: mlflow_store(runtime),
         "artifact store": lambda: artifact_store(runtime.data_root),
         "disk": lambda: disk(runtime.data_root),
@@ -80,6 +81,27 @@ def prefect_server(data_root: Path) -> str:
     if endpoint and answers(endpoint):
         return f"{endpoint.url} answers"
     return "none is running; each run starts its own (textmill up for one that stays)"
+
+
+def deployments(data_root: Path) -> str:
+    """When a run of each deployment last succeeded, and that the server plans the next one of each that has a schedule."""
+    from flows.server import Server, answers, configured_endpoint, read_endpoint
+
+    endpoint = configured_endpoint() or read_endpoint(Server(data_root).home)
+    if endpoint is None or not answers(endpoint):
+        return "no server runs, so nothing runs by itself (textmill up, then textmill deploy)"
+    with Server(data_root):
+        from flows.deploy import look_at_deployments
+
+        found = look_at_deployments()
+    unplanned = [name for name, (_, planned) in found.items() if not planned]
+    words = ", ".join(f"{name} {last}" for name, (last, _) in found.items())
+    if unplanned:
+        raise UnavailableError(
+            f"no run is planned of {', '.join(unplanned)}: paused, or the server's scheduler fails (see its log); "
+            f"last success: {words}"
+        )
+    return words or "none"
 
 
 def mlflow_store(runtime: Runtime) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from flows.settings import PRESETS, knobs, load_preset, preset_names
-from tasks.config import CHECKOUT
+from flows.settings import knobs, load_preset, preset_names, preset_path
+from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,20 +15,21 @@ README = CHECKOUT / "README.md"
 
 
 def knob_table() -> str:
-    """Every knob, section by section."""
+    """Every knob, section by section; what both flows have stands there once."""
     rows = ["| knob | takes | default | what it is |", "|---|---|---|---|"]
-    for flag, kind, default, description in knobs():
+    for flag, kind, default, description in dict.fromkeys([*knobs(PipelineConfig), *knobs(RefreshConfig)]):
         cells = (f"`{flag}`", kind.replace("|", " \\| "), f"`{default}`" if default else "", description)
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
 def preset_table() -> str:
-    """Every preset with the first line of its file and the model it trains."""
+    """Every preset with the first line of its file and the model it trains or, for a refresh, scores with."""
     rows = ["| preset | model | what it is |", "|---|---|---|"]
-    for name in preset_names():
-        first_line = (PRESETS / f"{name}.toml").read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-        rows.append(f"| `{name}` | `{load_preset(name).get('finetune', {}).get('model', 'bag')}` | {first_line} |")
+    for flow, section in ((PipelineConfig, "finetune"), (RefreshConfig, "score")):
+        for name in preset_names(flow):
+            first_line = preset_path(name, flow).read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+            rows.append(f"| `{name}` | `{load_preset(name, flow).get(section, {}).get('model', 'bag')}` | {first_line} |")
     return "\n".join(rows)
 
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib.metadata
 import json
 import logging
 import os
 import secrets
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -31,7 +33,7 @@ from flows.processes import runs, start_time
 from tasks.errors import RequestError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,13 @@ QUIET = {
 }
 
 
+# What a server that lives for one run has no use for: nothing is scheduled on it, nothing is late, no block is stored there.
+SPARE = {
+    f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false"
+    for name in ("SCHEDULER", "LATE_RUNS", "FOREMAN", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "REPOSSESSOR", "TRIGGERS")
+} | {"PREFECT_API_BLOCKS_REGISTER_ON_START": "false"}
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """Where a Prefect API answers, and the `user:password` it wants, if any."""
@@ -58,15 +67,28 @@ class Endpoint:
 
 
 class Server:
-    """The shared server of one data root; use as a context manager around everything that talks to Prefect."""
+    """The shared server of one data root; use as a context manager around everything that talks to Prefect.
 
-    def __init__(self, data_root: Path, *, timeout: float = 60.0) -> None:
+    `meanwhile` is called while the server starts, with the environment already set: what it imports costs no time of its own.
+    `seconds` is how long after its start the server was found to answer; 0 where one was running.
+    """
+
+    def __init__(self, data_root: Path, *, timeout: float = 60.0, meanwhile: Callable[[], object] = lambda: None) -> None:
         self.home = Path(os.environ.get("PREFECT_HOME", data_root / "prefect"))
         self.timeout = timeout
+        self.seconds = 0.0
+        self._meanwhile = meanwhile
         self._users: int | None = None
         self._environment: dict[str, str] = {}
 
     def __enter__(self) -> Endpoint:
+        try:
+            return self._enter()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _enter(self) -> Endpoint:
         self._environment = dict(os.environ)
         configured = configured_endpoint()
         if configured:
@@ -75,14 +97,22 @@ class Server:
                     f"the Prefect server at {configured.url} does not answer; start it, or unset PREFECT_API_URL"
                 )
             _export(configured)
+            self._meanwhile()
             return configured
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._users = os.open(self.home / "users.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._users, fcntl.LOCK_SH)
         os.environ.setdefault("PREFECT_HOME", str(self.home))
         with locked(self.home / "start.lock"):
-            endpoint = living(self.home, timeout=self.timeout) or start(self.home, timeout=self.timeout)
+            endpoint = living(self.home, timeout=self.timeout)
+            if endpoint is None:
+                started = launch(self.home)
+                _export(started.endpoint)
+                self._meanwhile()
+                self.seconds = started.wait(timeout=self.timeout)
+                return started.endpoint
         _export(endpoint)
+        self._meanwhile()
         return endpoint
 
     def __exit__(self, *exc_info: object) -> None:
@@ -151,22 +181,53 @@ def answers(endpoint: Endpoint, *, timeout: float = 2.0) -> bool:
         return False
 
 
-def start(home: Path, *, timeout: float, port: int | None = None, stay: bool = False) -> Endpoint:
-    """Start a server on 127.0.0.1 and wait until it answers; the caller holds the start lock and a user's lock.
+@dataclass(frozen=True)
+class Started:
+    """A server that was launched and may not answer yet."""
 
-    With `stay` it has the UI, and runs until it is stopped instead of leaving with the last run.
+    endpoint: Endpoint
+    process: subprocess.Popen[bytes]
+    log_file: Path
+    since: float
+
+    def wait(self, *, timeout: float) -> float:
+        """Wait until it answers; the seconds since its launch. UnavailableError if it ends or does not answer in time."""
+        process, deadline = self.process, time.monotonic() + timeout
+        while not answers(self.endpoint, timeout=1.0):
+            if process.poll() is not None or time.monotonic() > deadline:
+                ended = process.returncode is not None
+                what = f"exited with {process.returncode}" if ended else f"did not answer in {timeout:.0f} s"
+                process.kill()
+                process.wait()
+                raise UnavailableError(
+                    f"the Prefect server {what}; see {self.log_file}, run `textmill doctor`, or raise --runtime.server-timeout"
+                )
+            time.sleep(POLL_SECONDS)
+        # Popen's destructor would warn about a child that is meant to outlive it.
+        process.returncode = 0
+        return time.monotonic() - self.since
+
+
+def launch(home: Path, *, port: int | None = None, stay: bool = False) -> Started:
+    """Start a server on 127.0.0.1 and do not wait; the caller holds the start lock and a user's lock until it answers.
+
+    With `stay` it has the UI and all services, and runs until it is stopped instead of leaving with the last run.
     """
     port = port or free_port()
     endpoint = Endpoint(f"http://127.0.0.1:{port}/api", f"textmill:{password(home)}")
     environment = (
         os.environ
         | QUIET
+        | ({} if stay else SPARE)
         | {
             "PREFECT_HOME": str(home),
             "PREFECT_SERVER_API_AUTH_STRING": endpoint.auth or "",
             "PREFECT_API_AUTH_STRING": endpoint.auth or "",
             "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port}",
             "PREFECT_SERVER_UI_ENABLED": "true" if stay else "false",
+            # In memory, as by default, a server that restarts forgets who holds the one slot of a deployment, and for ever
+            # after it is held by nobody. On disk the lease runs out.
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             "PREFECT_UI_API_URL": endpoint.url,
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]).rstrip(
                 ":"
@@ -174,7 +235,7 @@ def start(home: Path, *, timeout: float, port: int | None = None, stay: bool = F
         }
     )
     environment.pop("PREFECT_API_URL", None)
-    log_file = home / "server.log"
+    log_file, since = home / "server.log", time.monotonic()
     with _private(log_file) as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.server", str(home), str(port), "stay" if stay else "leave"],
@@ -191,21 +252,7 @@ def start(home: Path, *, timeout: float, port: int | None = None, stay: bool = F
                 {"url": endpoint.url, "auth": endpoint.auth, "process": [process.pid, start_time(process.pid)], "stays": stay}
             )
         )
-    deadline = time.monotonic() + timeout
-    while not answers(endpoint, timeout=1.0):
-        if process.poll() is not None or time.monotonic() > deadline:
-            what = (
-                f"exited with {process.returncode}" if process.returncode is not None else f"did not answer in {timeout:.0f} s"
-            )
-            process.kill()
-            process.wait()
-            raise UnavailableError(
-                f"the Prefect server {what}; see {log_file}, run `textmill doctor`, or raise --runtime.server-timeout"
-            )
-        time.sleep(POLL_SECONDS)
-    # Popen's destructor would warn about a child that is meant to outlive it.
-    process.returncode = 0
-    return endpoint
+    return Started(endpoint, process, log_file, since)
 
 
 def password(home: Path) -> str:
@@ -261,9 +308,42 @@ def _private(path: Path):  # type: ignore[no-untyped-def] # a text file open for
     return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")  # noqa: PTH123
 
 
+def make_database(home: Path, template: Path) -> None:
+    """Give a fresh home its database: a copy of `template`, an empty one of this Prefect version, made here if it is missing.
+
+    Migrating an empty database from the first version to the last takes four seconds of a processor, a copy none. PREFECT_HOME
+    must be `home`; where the user has named another database, or `template` cannot be written, Prefect's own way is left.
+    """
+    database = home / "prefect.db"
+    if database.exists() or any(name.endswith("DATABASE_CONNECTION_URL") for name in os.environ):
+        return
+    if not template.exists():
+        import asyncio
+
+        from prefect.server.database import provide_database_interface
+
+        asyncio.run(provide_database_interface().create_db())
+        if database.exists():  # not so where Prefect's settings name another
+            with contextlib.suppress(OSError, sqlite3.OperationalError):
+                template.parent.mkdir(parents=True, exist_ok=True)
+                _copy_database(database, template)
+    else:
+        _copy_database(template, database)
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    """Copy what a SQLite file and its write-ahead log hold, whole or not at all."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(partial)) as new:
+        old.backup(new)
+    os.replace(partial, target)
+
+
 def serve(home: Path, port: int, *, stay: bool) -> None:
     """Run the server in this process: until it is stopped, or until no user is left."""
     os.umask(0o077)  # the database holds parameters and logs
+    version = importlib.metadata.version("prefect")
+    make_database(home, Path(sys.prefix) / "share" / "textmill" / f"prefect-{version}.db")
     import uvicorn
 
     server = uvicorn.Server(

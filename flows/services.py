@@ -1,9 +1,11 @@
-"""`textmill up` and `textmill down`: the Prefect server with its UI, one worker, and the MLflow server, all on 127.0.0.1."""
+"""`textmill up` and `textmill down`: the Prefect server with its UI, its workers, and the MLflow server, all on 127.0.0.1.
+
+The watchdog has a worker of its own: a run that hangs, or a killed worker, must not keep it from saying so.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import io
+import asyncio
 import json
 import os
 import signal
@@ -12,11 +14,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.deploy import TRAIN, WATCH_POOL, WORK_POOL, deploy_one, find_deployment, make_pools, read_plans
 from flows.processes import runs, start_time
-from flows.server import Server, answers, locked, read_endpoint, start
+from flows.server import Server, answers, launch, locked, read_endpoint
 from flows.settings import DEFAULT_PRESET, preset_config
 from tasks.config import CHECKOUT
 from tasks.errors import RequestError, UnavailableError
@@ -24,7 +28,7 @@ from tasks.errors import RequestError, UnavailableError
 if TYPE_CHECKING:
     from tasks.config import Runtime
 
-WORK_POOL = "textmill"
+WORKERS = {"worker": WORK_POOL, "watch-worker": WATCH_POOL}
 STOP_SECONDS = 10.0
 
 
@@ -42,20 +46,20 @@ def start_all(runtime: Runtime, *, prefect_port: int, mlflow_port: int) -> dict[
                     pass  # nobody uses a server of its own that would share the database with this one
             except BlockingIOError:
                 raise RequestError("a run is in progress on a server of its own; textmill up again when it has ended") from None
-            endpoint = start(home, timeout=runtime.server_timeout, port=prefect_port, stay=True)
+            started = launch(home, port=prefect_port, stay=True)
+            started.wait(timeout=runtime.server_timeout)
+            endpoint = started.endpoint
         record.add("prefect", json.loads((home / "server.json").read_text())["process"][0])
     if not record.running("mlflow"):
         _refuse_taken(mlflow_port, "--mlflow-port")
         _start_mlflow(runtime, mlflow_port, record)
-    if not record.running("worker"):
+    if not all(map(record.running, WORKERS)):
         with Server(runtime.data_root, timeout=runtime.server_timeout):
             _deploy_train(runtime)
-            record.add(
-                "worker",
-                _spawn(
-                    runtime.data_root, "worker", _python("prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process")
-                ),
-            )
+            for name, pool in WORKERS.items():
+                if not record.running(name):
+                    command = _python("prefect", "worker", "start", "--pool", pool, "--type", "process")
+                    record.add(name, _spawn(runtime.data_root, name, command))
     ui = endpoint.url.removesuffix("/api")
     return {
         "prefect_ui": ui,
@@ -69,7 +73,7 @@ def start_all(runtime: Runtime, *, prefect_port: int, mlflow_port: int) -> dict[
 def stop_all(runtime: Runtime) -> dict[str, str]:
     """Stop the processes that `start_all` started, and only those."""
     record = Record(runtime.data_root / "services.json")
-    return {name: "stopped" if record.stop(name) else "was not running" for name in ("worker", "mlflow", "prefect")}
+    return {name: "stopped" if record.stop(name) else "was not running" for name in (*WORKERS, "mlflow", "prefect")}
 
 
 class Record:
@@ -138,30 +142,18 @@ def _start_mlflow(runtime: Runtime, port: int, record: Record) -> None:
 
 
 def _deploy_train(runtime: Runtime) -> None:
-    """Make the train flow startable from the UI and the API: the same flow that the command runs."""
-    import asyncio
-    import warnings
-
+    """Make the train flow startable from the UI and the API: the same flow that the command runs, the sample in its form."""
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.actions import WorkPoolCreate
-    from prefect.exceptions import ObjectAlreadyExists
-    from prefect.flows import Flow
 
-    async def make_pool() -> None:
-        async with get_client() as client:
-            try:
-                await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
-            except ObjectAlreadyExists:
-                return
-
-    asyncio.run(make_pool())
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # Prefect's advice on images and sources of remote pools
-        flow = Flow.from_source(source=str(CHECKOUT), entrypoint="flows/train.py:train")
-        assert isinstance(flow, Flow)  # a coroutine only inside an event loop
-        sample = preset_config(DEFAULT_PRESET).model_copy(update={"runtime": runtime})  # what the form starts from
-        parameters = {"config": sample.model_dump(mode="json", exclude_unset=True)}
-        flow.deploy(name="train", work_pool_name=WORK_POOL, parameters=parameters, print_next_steps=False, ignore_warnings=True)
+    asyncio.run(make_pools({WORK_POOL, WATCH_POOL}))
+    plan = read_plans()[TRAIN]
+    with get_client(sync_client=True) as client:
+        deployed = find_deployment(client, plan.full_name)
+    if deployed is not None and deployed.schedules:
+        return  # of a model that is called so, by `textmill deploy`
+    sample = preset_config(DEFAULT_PRESET).model_copy(update={"runtime": runtime})
+    parameters = {"config": sample.model_dump(mode="json", exclude_unset=True)}
+    deploy_one(replace(plan, schedules=(), parameters=parameters))
 
 
 def _python(module: str, *arguments: str) -> list[str]:

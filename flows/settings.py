@@ -15,9 +15,9 @@ import types
 import typing
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, create_model
 from pydantic_settings import (
     BaseSettings,
     CliApp,
@@ -27,11 +27,13 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from tasks.config import CHECKOUT, NAME, PipelineConfig, RegisterConfig
+from tasks.config import CHECKOUT, NAME, PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+Config = TypeVar("Config", bound=BaseModel)
 
 PRESETS = Path(__file__).with_name("presets")
 PREFIX = "TEXTMILL_"
@@ -40,25 +42,42 @@ DEFAULT_PRESET = "sample"
 
 
 def resolve(arguments: list[str], *, preset: str | None = None, file: Path | None = None) -> PipelineConfig:
-    """Make the one configuration of a run; RequestError says in one line what is wrong with it."""
-    if preset and file:
-        raise RequestError(f"--preset {preset} and --config {file} were both given; choose one")
-    _refuse_unknown_environment(PipelineConfig)
+    """Make the one configuration of a training run; RequestError says in one line what is wrong with it."""
     if not preset and not file and not _names_a_corpus(arguments):
         preset = DEFAULT_PRESET
+    settings, config = _resolved(PipelineConfig, arguments, preset, file)
+    if "name" not in settings.model_fields_set:
+        config = config.model_copy(update={"name": preset or default_name(config)})
+    return config
+
+
+def resolve_refresh(arguments: list[str], *, preset: str | None = None, file: Path | None = None) -> RefreshConfig:
+    """Make the one configuration of a refresh, as `resolve` does for a training run."""
+    settings, config = _resolved(RefreshConfig, arguments, preset, file)
+    source = config.collect.source
+    if source is not None and "://" not in source and not Path(source).is_absolute():  # a worker runs in another folder
+        source = os.path.normpath(Path.cwd() / Path(source).expanduser())
+        config = config.model_copy(update={"collect": config.collect.model_copy(update={"source": source})})
+    if "name" not in settings.collect.model_fields_set:
+        name = preset or plain(_stem(config.collect.source or "")) or config.collect.name
+        config = config.model_copy(update={"collect": config.collect.model_copy(update={"name": name})})
+    return config
+
+
+def _resolved(model: type[Config], arguments: list[str], preset: str | None, file: Path | None) -> tuple[Any, Config]:
+    """The settings as they were given, and the configuration that they make."""
+    if preset and file:
+        raise RequestError(f"--preset {preset} and --config {file} were both given; choose one")
+    _refuse_unknown_environment()
     if preset:
-        written, base = load_preset(preset), CHECKOUT
+        written, base = load_preset(preset, model), CHECKOUT
     elif file:
         written, base = _read_toml(file), file.resolve().parent
     else:
         written, base = {}, CHECKOUT
-    written = _absolute(PipelineConfig, written, base)
-    settings = _settings(written, arguments)
-    config = PipelineConfig.model_validate(settings.model_dump(include=set(PipelineConfig.model_fields)))
-    config = PipelineConfig.model_validate(_absolute(PipelineConfig, config.model_dump(), Path.cwd()))
-    if "name" not in settings.model_fields_set:
-        config = config.model_copy(update={"name": preset or default_name(config)})
-    return config
+    settings = _settings(model, _absolute(model, written, base), arguments)
+    config = model.model_validate(settings.model_dump(include=set(model.model_fields)))
+    return settings, model.model_validate(_absolute(model, config.model_dump(), Path.cwd()))
 
 
 def check_paths(config: BaseModel, prefix: str = "--") -> None:
@@ -71,18 +90,22 @@ def check_paths(config: BaseModel, prefix: str = "--") -> None:
             raise RequestError(f"{flag} {value}: no such file or folder; correct the path")
 
 
-def preset_names() -> list[str]:
-    """The presets that ship with textmill."""
-    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+def preset_names(model: type[BaseModel] = PipelineConfig) -> list[str]:
+    """The presets of a flow that ship with textmill."""
+    return sorted(path.stem for path in _presets(model).glob("*.toml"))
 
 
-def load_preset(name: str) -> dict[str, Any]:
+def preset_path(name: str, model: type[BaseModel] = PipelineConfig) -> Path:
+    """The file of a preset; RequestError if there is none of that name."""
+    names = preset_names(model)
+    if name not in names:
+        raise RequestError(f"unknown preset {name!r}; choose from {', '.join(names)}{_did_you_mean(name, names)}")
+    return _presets(model) / f"{name}.toml"
+
+
+def load_preset(name: str, model: type[BaseModel] = PipelineConfig) -> dict[str, Any]:
     """Read a preset by name."""
-    if name not in preset_names():
-        raise RequestError(
-            f"unknown preset {name!r}; choose from {', '.join(preset_names())}{_did_you_mean(name, preset_names())}"
-        )
-    return _read_toml(PRESETS / f"{name}.toml")
+    return _read_toml(preset_path(name, model))
 
 
 def preset_config(name: str) -> PipelineConfig:
@@ -93,9 +116,19 @@ def preset_config(name: str) -> PipelineConfig:
 def default_name(config: PipelineConfig) -> str:
     """A model name from the corpus' path: its stem, with what a name cannot hold replaced by dashes."""
     corpus = config.ingest.path or config.ingest.archive
-    stem = corpus.name.split(".")[0] if corpus else "imdb"
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:100]
-    return name if NAME.fullmatch(name) else "textmill"
+    return plain(corpus.name.split(".")[0] if corpus else "imdb") or "textmill"
+
+
+def plain(name: str) -> str | None:
+    """The name with what a model or monitor cannot be called replaced by dashes; None if nothing is left."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:100]
+    return name if NAME.fullmatch(name) else None
+
+
+def _stem(source: str) -> str:
+    """The last part of a path or URL that is no glob, without its suffix; without what may hold a password or a token."""
+    parts = [part for part in re.split(r"[?#]", source)[0].rstrip("/").split("/") if not set(part) & set("*[@")]
+    return parts[-1].split(".")[0] if parts else ""
 
 
 def knobs(model: type[BaseModel] = PipelineConfig, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
@@ -108,64 +141,76 @@ def knobs(model: type[BaseModel] = PipelineConfig, prefix: str = "") -> Iterator
             yield f"--{flag}", _type_name(field.annotation), _shown(field.default), field.description or ""
 
 
-def _settings(written: Mapping[str, Any], arguments: list[str]) -> BaseSettings:
+def _settings(model: type[BaseModel], written: Mapping[str, Any], arguments: list[str]) -> BaseSettings:
+    class Doors(BaseSettings):
+        """Command line, environment and file."""
+
+        model_config = SettingsConfigDict(
+            env_prefix=PREFIX,
+            env_nested_delimiter="__",
+            cli_kebab_case=True,
+            cli_avoid_json=True,
+            cli_exit_on_error=False,
+            extra="forbid",
+            frozen=True,
+        )
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, dict(written))
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message='Field name "register"', category=UserWarning)  # as in tasks/config.py
-
-        class Settings(BaseSettings, PipelineConfig):
-            """The doors: command line, environment and file around the same model."""
-
-            model_config = SettingsConfigDict(
-                env_prefix=PREFIX,
-                env_nested_delimiter="__",
-                cli_kebab_case=True,
-                cli_avoid_json=True,
-                cli_exit_on_error=False,
-                extra="forbid",
-                frozen=True,
-            )
-            register: RegisterConfig = RegisterConfig()
-
-            @classmethod
-            def settings_customise_sources(
-                cls,
-                settings_cls: type[BaseSettings],
-                init_settings: PydanticBaseSettingsSource,
-                env_settings: PydanticBaseSettingsSource,
-                dotenv_settings: PydanticBaseSettingsSource,
-                file_secret_settings: PydanticBaseSettingsSource,
-            ) -> tuple[PydanticBaseSettingsSource, ...]:
-                return init_settings, env_settings, InitSettingsSource(settings_cls, dict(written))
-
+        # The fields are named anew: ABCMeta.register would hide the section of that name.
+        fields: dict[str, Any] = {name: (field.annotation, field) for name, field in model.model_fields.items()}
+        settings: Any = create_model("Settings", __base__=cast(Any, (Doors, model)), **fields)
     try:
-        return CliApp.run(Settings, cli_args=arguments)
+        run: Any = CliApp.run(settings, cli_args=arguments)
+        return run
     except SettingsError as error:
-        raise RequestError(_explain_arguments(str(error))) from None
+        raise RequestError(_explain_arguments(model, str(error))) from None
     except ValidationError as error:
-        raise RequestError(_explain_values(error)) from None
+        raise RequestError(_explain_values(model, error)) from None
 
 
-def _explain_arguments(message: str) -> str:
+def _explain_arguments(model: type[BaseModel], message: str) -> str:
+    every = f"{_command(model)} --help lists"
     message = message.removeprefix("error parsing CLI: ").replace("\n", " ")
     unknown = re.search(r"unrecognized arguments: (\S+)", message)
     if unknown:
-        flags = [flag for flag, *_ in knobs()]
+        flags = [flag for flag, *_ in knobs(model)]
         word = unknown[1].split("=")[0]
-        return f"unknown option {word}{_did_you_mean(word, flags)}; textmill train --help lists them all"
-    return f"{message}; textmill train --help lists every option"
+        return f"unknown option {word}{_did_you_mean(word, flags)}; {every} them all"
+    return f"{message}; {every} every option"
 
 
-def _explain_values(error: ValidationError) -> str:
+def _explain_values(model: type[BaseModel], error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"] if isinstance(part, str) and part.isidentifier())
     flag = "--" + place.replace("_", "-")
     if first["type"] == "extra_forbidden":
-        sections = [flag.removeprefix("--") for flag, *_ in knobs()]
-        return f"unknown knob {place}{_did_you_mean(place.replace('_', '-'), sections)}; textmill train --help lists them all"
+        sections = [flag.removeprefix("--") for flag, *_ in knobs(model)]
+        near = _did_you_mean(place.replace("_", "-"), sections)
+        return f"unknown knob {place}{near}; {_command(model)} --help lists them all"
     reason = first["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     value = "" if isinstance(first["input"], dict) else f" {first['input']!r}"
     return f"{flag}{value}: {reason}{more}".replace("\n", " ")
+
+
+def _command(model: type[BaseModel]) -> str:
+    return "textmill refresh" if issubclass(model, RefreshConfig) else "textmill train"
+
+
+def _presets(model: type[BaseModel]) -> Path:
+    return PRESETS / "refresh" if issubclass(model, RefreshConfig) else PRESETS
 
 
 def _did_you_mean(word: str, known: list[str]) -> str:
@@ -178,9 +223,11 @@ def _names_a_corpus(arguments: list[str]) -> bool:
     return given or any(name.upper().startswith(f"{PREFIX}INGEST__") for name in os.environ)
 
 
-def _refuse_unknown_environment(model: type[BaseModel]) -> None:
-    known = {f"{PREFIX}{flag[2:].replace('-', '_').replace('.', '__')}".upper() for flag, *_ in knobs(model)}
-    sections = {f"{PREFIX}{name}".upper() for name in model.model_fields}
+def _refuse_unknown_environment() -> None:
+    """Variables of one flow may stand beside those of another."""
+    flags = [flag for model in (PipelineConfig, RefreshConfig) for flag, *_ in knobs(model)]
+    known = {f"{PREFIX}{flag[2:].replace('-', '_').replace('.', '__')}".upper() for flag in flags}
+    sections = {f"{PREFIX}{name}".upper() for model in (PipelineConfig, RefreshConfig) for name in model.model_fields}
     for name in os.environ:
         if name.upper().startswith(PREFIX) and name.upper() not in known | sections | NOT_KNOBS:
             raise RequestError(

@@ -4,6 +4,7 @@ import re
 
 from flows.readme import README, fill
 from flows.settings import preset_names
+from tasks.config import RefreshConfig
 
 
 def test_generated_tables_are_current() -> None:
@@ -20,7 +21,7 @@ def test_every_verb_and_preset_it_names_exists() -> None:
     verbs = set(re.findall(r"(?m)(?:^|`)textmill ([a-z]+)", text))
     assert {"train", "predict", "score", "models", "doctor", "gc", "up"} <= verbs
     assert verbs <= set(get_command(app).commands)  # type: ignore[attr-defined]
-    assert set(re.findall(r"--preset ([a-z-]+)", text)) <= set(preset_names())
+    assert set(re.findall(r"--preset ([a-z-]+)", text)) <= {*preset_names(), *preset_names(RefreshConfig)}
 
 
 def test_every_file_it_names_exists() -> None:

@@ -1,13 +1,14 @@
 """The three doors of the configuration, their precedence, and the one line said when something is wrong."""
 
 import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from flows.settings import PRESETS, knobs, preset_names, resolve
-from tasks.config import CHECKOUT, FinetuneConfig, PipelineConfig
+from flows.settings import PRESETS, knobs, preset_names, preset_path, resolve, resolve_refresh
+from tasks.config import CHECKOUT, FinetuneConfig, PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 
 
@@ -57,7 +58,7 @@ def test_words_and_paths_share_the_stop_word_option(tmp_path: Path, monkeypatch:
         (["--finetune.model", "bag+fasttext"], ["cannot be part of a sum"]),
         (["--pretrain.minn", "7"], ["minn 7 is larger than maxn 6"]),
         (["--ingest.encoding", "utf-9"], ["unknown encoding 'utf-9'", "latin-1"]),
-        (["--name", "a/b"], ["no model name"]),
+        (["--name", "a/b"], ["no name of a model"]),
         (["surplus"], ["surplus"]),
     ],
 )
@@ -124,3 +125,64 @@ def test_the_configuration_cannot_be_changed() -> None:
     config = resolve([])
     with pytest.raises(ValidationError):
         config.finetune.epochs = 9  # type: ignore[misc]
+
+
+def test_a_refresh_comes_through_the_same_doors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TEXTMILL_DETECT__WINDOW_DAYS", "5")
+    monkeypatch.setenv("TEXTMILL_FINETUNE__EPOCHS", "3")  # of the other flow
+    file = tmp_path / "desk.toml"
+    file.write_text('[collect]\ntext = "body"\ntime = "when"\n[detect]\nwindow_days = 3\n')
+    arguments = [
+        "--collect.source",
+        "in/*.csv",
+        "--score.topics",
+        "topic@champion,region@champion",
+        "--collect.since",
+        "2020-01-31",
+    ]
+    config = resolve_refresh(arguments, file=file)
+    assert (config.collect.text, config.collect.source, config.name) == ("body", str(tmp_path / "in/*.csv"), "in")
+    assert config.score.topics == ("topic@champion", "region@champion")
+    assert config.collect.since == date(2020, 1, 31)
+    assert config.detect.window_days == 5
+    assert resolve_refresh([], preset="headlines").name == "headlines"
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("/a/My inbox/", "My-inbox"),
+        ("https://x.org/rss/news.xml?token=secret", "news"),
+        ("s3://bucket/in/*.csv", "in"),
+        ("/", "monitor"),
+    ],
+)
+def test_a_monitor_is_named_for_its_source(source: str, name: str) -> None:
+    assert resolve_refresh(["--collect.source", source]).name == name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--collect.surce", "x"], ["unknown option --collect.surce", "--collect.source", "textmill refresh --help"]),
+        (["--collect.timezone", "Mars"], ["--collect.timezone 'Mars'", "Europe/London"]),
+        (["--collect.name", "a/b"], ["no name of a model or monitor"]),
+        (["--collect.source", "https://me:word@x.org/feed"], ["--collect: the source must hold no user or password"]),
+        (["--collect.source", "x", "--collect.query", "y"], ["choose one"]),
+        (["--collect.query", "SELECT 1"], ["database_variable or database_file"]),
+        (["--collect.since", "2020-02-01", "--collect.until", "2020-01-01"], ["is after until"]),
+    ],
+)
+def test_a_wrong_refresh_is_told_in_one_line(arguments: list[str], parts: list[str]) -> None:
+    with pytest.raises(RequestError) as told:
+        resolve_refresh(arguments)
+    assert "\n" not in str(told.value)
+    for part in parts:
+        assert part in str(told.value)
+
+
+@pytest.mark.parametrize("name", preset_names(RefreshConfig))
+def test_every_preset_of_refresh_is_valid_and_says_what_it_is(name: str) -> None:
+    assert resolve_refresh([], preset=name).name == name
+    assert preset_path(name, RefreshConfig).read_text(encoding="utf-8").startswith("# ")

@@ -1,0 +1,177 @@
+"""The monitoring flow: collect -> score -> detect -> notify -> dashboard."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.runtime import flow_run
+
+from flows.console import Display
+from flows.retrain import request_retraining, start_requested
+from tasks.collect.spool import spool_in
+from tasks.collect.task import collect
+from tasks.config import CHECKOUT, RefreshConfig
+from tasks.crash import crash_point
+from tasks.dashboard.task import dashboard
+from tasks.detect.task import detect
+from tasks.monitor.state import MonitorState
+from tasks.notify.task import notify, open_channels
+from tasks.register.models import load_model
+from tasks.register.profile import read_profile
+from tasks.score.stream import Scorer
+from tasks.score.task import score
+from tasks.score.watch import WatchList
+from tasks.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tasks.detect.drift import Drift
+    from tasks.monitor.alert import Alert
+    from tasks.notify.channels import Channel
+    from tasks.notify.deliver import Report
+    from tasks.register.profile import Profile
+
+
+@dataclass
+class Refresh:
+    """One refresh under way: what it works on, and what each step of it found."""
+
+    config: RefreshConfig
+    state: MonitorState
+    display: Display
+    scorer: Scorer
+    channels: Sequence[Channel]
+    started: float = field(default_factory=time.time)
+    figures: dict[str, int] = field(default_factory=dict)
+    collected: dict[str, Any] = field(default_factory=dict)
+    alerts: list[Alert] = field(default_factory=list)
+    drift: list[Drift] = field(default_factory=list)
+    stages: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._clock = time.monotonic()
+
+    def finished(self, step: str, summary: str) -> None:
+        """Take down how long a step took and say what it did."""
+        now = time.monotonic()
+        seconds, self._clock = now - self._clock, now
+        self.stages[step] = round(seconds, 2)
+        self.display.finished(step, cached=False, seconds=seconds, summary=summary)
+
+
+@flow(name="refresh", flow_run_name="{config.name}", persist_result=False, validate_parameters=True)
+def refresh(config: RefreshConfig) -> dict[str, Any]:
+    """Score what is new, look for surges and drift, tell whoever is to be told, and write the dashboard.
+
+    Returns what `textmill refresh --json` prints.
+    """
+    with (
+        MonitorState.open(config.runtime.data_root, config.name) as state,
+        Display(interval_seconds=config.runtime.log_interval) as display,
+    ):
+        channels = open_channels(config.notify)
+        try:
+            run = Refresh(config, state, display, load_scorer(config), channels)
+            count_what_is_new(run)
+        except Exception:
+            tell(config, state, channels)  # a source that is down must not hold up what earlier refreshes have to say
+            raise
+        told = tell(config, state, channels)
+        crash_point("refresh.delivered")
+        run.finished("notify", f"{told.sent:,} sent, {told.waiting:,} waiting")
+        started = start_requested(state)
+        report = dashboard(state, config, reference(run.scorer))
+        run.finished("dashboard", str(report))
+        result = result_of(run, report, started)
+        show_in_prefect(result)
+        return result
+
+
+def count_what_is_new(run: Refresh) -> None:
+    """Collect, score and detect; all of it counts when this ends, and none of it if it raises or the process is killed."""
+    config, state, scorer, channels = run.config, run.state, run.scorer, [channel.name for channel in run.channels]
+    sentiment = scorer.sentiment
+    with (
+        spool_in(state.folder) as spool,
+        state.refresh(model=sentiment.title, labels=sentiment.model.labels, negative=scorer.negative) as transaction,
+    ):
+        run.collected = collect(config.collect, transaction, spool, run.started, run.display.progress("collect"))
+        crash_point("refresh.collected")
+        figures = {**transaction.figures(), "new": run.collected["new"]}
+        run.finished("collect", "{new:,} new, {duplicates:,} duplicates, {quarantined:,} quarantined".format(**figures))
+        score(scorer, spool, transaction, run.display.progress("score"))
+        run.finished("score", f"{transaction.scored:,} documents by {sentiment.title}")
+        run.alerts, run.drift = detect(state, config.detect, reference(scorer), run.started, channels)
+        drifted = [drift.feature for drift in run.drift if drift.drifted]
+        request_retraining(state, config, drifted, now=run.started, channels=channels)
+        run.finished("detect", f"{len(run.alerts):,} new alerts, drift of {', '.join(drifted) or 'nothing'}")
+        run.figures = transaction.figures()
+
+
+def tell(config: RefreshConfig, state: MonitorState, channels: Sequence[Channel]) -> Report:
+    """Send what the outbox holds."""
+    return notify(state, list(channels), time.time(), config.notify.seconds)
+
+
+def load_scorer(config: RefreshConfig) -> Scorer:
+    """The models of one refresh, verified and loaded once: what is promoted meanwhile waits for the next one."""
+    tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, None)
+    try:
+        watch_list = WatchList.load(config.score.watch_list) if config.score.watch_list else None
+        topics = tuple(load_model(tracker, name) for name in config.score.topics)
+        return Scorer(load_model(tracker, config.score.model), config.detect.negative, topics, watch_list)
+    finally:
+        tracker.close()
+
+
+def reference(scorer: Scorer) -> Profile | None:
+    """What the sentiment model's training data looked like; None if its package does not say."""
+    return read_profile(scorer.sentiment.model.folder)
+
+
+def result_of(run: Refresh, report: Path, retrained: Sequence[str]) -> dict[str, Any]:
+    """What `textmill refresh --json` prints."""
+    model = run.scorer.sentiment
+    return {
+        "name": run.config.name,
+        **run.figures,
+        "reasons": run.collected["reasons"],
+        "passed_over": run.collected["passed_over"],
+        "unchanged": run.collected["unchanged"],
+        "model": {"name": model.name, "version": model.version},
+        "topics": [topic.title for topic in run.scorer.topics],
+        "alerts": [alert.summary() for alert in run.alerts],
+        "drift": [
+            dataclasses.asdict(drift) | {"window_start": str(drift.window_start), "window_end": str(drift.window_end)}
+            for drift in run.drift
+        ],
+        "training_runs": list(retrained),
+        "stages": run.stages,
+        "seconds": round(time.time() - run.started, 2),
+        "flow_run_id": str(flow_run.get_id() or ""),
+        "report": str(report),
+    }
+
+
+def show_in_prefect(result: dict[str, Any]) -> None:
+    """Put the figures and the alerts where somebody looks who opens the run in Prefect's UI."""
+    key = "".join(c if c.isascii() and c.isalnum() else "-" for c in result["name"].lower())
+    equation = "found {found:,} = scored {scored:,} + duplicates {duplicates:,} + quarantined {quarantined:,}".format(**result)
+    drifted = ", ".join(drift["feature"] for drift in result["drift"] if drift["drifted"]) or "nothing"
+    lines = [
+        f"**{equation}**",
+        f"- model {result['model']['name']} version {result['model']['version']}",
+        f"- new alerts: {len(result['alerts'])}",
+        f"- drift of {drifted}",
+        f"- dashboard: `{result['report']}`",
+    ]
+    create_markdown_artifact("\n".join(lines), key=f"refresh-{key}", description="What the last refresh found")
+    if result["alerts"]:
+        create_table_artifact(result["alerts"], key=f"alerts-{key}", description="The alerts that the last refresh stored")

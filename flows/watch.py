@@ -1,0 +1,135 @@
+"""The watchdog: warns when nothing succeeds any more, and tells of training that failed or whose model was refused.
+
+It runs on a worker of its own and keeps a state of its own: a refresh that hangs, with the monitor's lock or in the worker's
+queue, must not silence it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
+
+from flows.deploy import REFRESH, find_deployment, latest_runs
+from tasks.config import RefreshConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
+from tasks.monitor.alert import Alert
+from tasks.monitor.state import MonitorState, watch_name
+from tasks.notify.deliver import deliver
+from tasks.notify.task import open_channels
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.responses import DeploymentResponse
+
+    from tasks.monitor.alert import Kind, Severity
+
+NUM_ENDED = 20  # the latest runs of the training deployment that are looked at; those that were told of are not told again
+ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED]
+
+
+@flow(name="watch", flow_run_name="{config.collect.name}", persist_result=False, validate_parameters=True)
+def watch(config: RefreshConfig) -> dict[str, Any]:
+    """Look after a monitor's refresh and the training that its drift starts; returns the alerts that are new."""
+    now = time.time()
+    with get_client(sync_client=True) as client:
+        alerts = look(client, config, now)
+    with MonitorState.open(config.runtime.data_root, watch_name(config.name)) as state:
+        stored = tell(state, config, alerts, now)
+    return {"alerts": [alert.summary() | {"message": alert.evidence["message"]} for alert in stored]}
+
+
+def look(client: SyncPrefectClient, config: RefreshConfig, now: float) -> list[Alert]:
+    """Everything that is wrong now, whether it was told before or not."""
+    alerts = []
+    hours = {f"{REFRESH}/{config.name}": config.watch.refresh_hours}
+    if config.retrain.deployment:
+        hours[config.retrain.deployment] = config.watch.train_hours
+    for name, limit in hours.items():
+        deployment = find_deployment(client, name)
+        if deployment is None:
+            alerts.append(_warning(config, "watchdog", name, "high", f"{name} is not deployed; run textmill deploy", now))
+            continue
+        if message := overdue(client, name, deployment, hours=limit, now=now):
+            alerts.append(_warning(config, "watchdog", name, "high", message, now))
+        if name == config.retrain.deployment:
+            alerts += ended_badly(client, config, name, deployment)
+    return alerts
+
+
+def overdue(client: SyncPrefectClient, name: str, deployment: DeploymentResponse, *, hours: float, now: float) -> str:
+    """What to say if no run succeeded in the last hours, counted from the deployment's making at the earliest; else empty."""
+    last = last_success(client, deployment)
+    since = last or (deployment.created or datetime.fromtimestamp(now, UTC)).timestamp()
+    if now - since <= hours * 3600:
+        return ""
+    ever = f"the last did {_utc(last)}" if last else f"none has since it was deployed {_utc(since)}"
+    paused = "; its schedule is paused" if deployment.paused else ""
+    return f"no run of {name} succeeded for {(now - since) / 3600:.1f} hours ({ever}){paused}"
+
+
+def last_success(client: SyncPrefectClient, deployment: DeploymentResponse) -> float | None:
+    """When the latest completed run of a deployment ended, in seconds since 1970; None if none did."""
+    (run,) = latest_runs(client, deployment.id, [StateType.COMPLETED], 1) or (None,)
+    return run.end_time.timestamp() if run and run.end_time else None
+
+
+def ended_badly(client: SyncPrefectClient, config: RefreshConfig, name: str, deployment: DeploymentResponse) -> list[Alert]:
+    """An alert for each of the latest training runs that failed, or whose model was refused; one a day is stored."""
+    alerts = []
+    for run in latest_runs(client, deployment.id, ENDED, NUM_ENDED):
+        message, severity = _ending(run, deployment)
+        if message and run.end_time:
+            alerts.append(_warning(config, "retrain", name, severity, f"{name}: {message}", run.end_time.timestamp()))
+    return alerts
+
+
+def _ending(run: FlowRun, deployment: DeploymentResponse) -> tuple[str, Severity]:
+    """Why a run is worth telling of, from its own record where it has one; empty if it is not."""
+    runtime = deployment.parameters.get("config", {}).get("runtime", {})
+    record = Path(runtime.get("data_root", ".")) / "runs" / f"{run.id}.json"
+    try:
+        result = json.loads(record.read_bytes())["result"] or {}
+    except (OSError, ValueError, KeyError):
+        result = {}
+    if run.state_type != StateType.COMPLETED:
+        said = result.get("error") or (run.state.message if run.state else "") or "no reason is known"
+        return f"the run {run.state_name} ({said}); the champion stays", "high"
+    if result.get("decision") == "refused":
+        return f"version {result['model']['version']} was refused ({result['reason']}); the champion stays", "low"
+    return "", "low"
+
+
+def tell(state: MonitorState, config: RefreshConfig, alerts: list[Alert], now: float) -> list[Alert]:
+    """Store the alerts that are new and send what the outbox holds; returns the new ones."""
+    channels = open_channels(config.notify)
+    stored = state.store_alerts(alerts, cooldown_days=config.watch.remind_days, channels=[channel.name for channel in channels])
+    deliver(state, channels, now, seconds=config.notify.seconds)
+    return stored
+
+
+def _warning(config: RefreshConfig, kind: Kind, series: str, severity: Severity, message: str, when: float) -> Alert:
+    day = datetime.fromtimestamp(when, UTC).date().isoformat()
+    return Alert.make(
+        watch_name(config.name),
+        kind=kind,
+        series=series,
+        severity=severity,
+        window_start=day,
+        window_end=day,
+        count=0,
+        negative_share=0.0,
+        baseline=0.0,
+        created=when,
+        evidence={"message": message},
+    )
+
+
+def _utc(when: float) -> str:
+    return f"on {datetime.fromtimestamp(when, UTC):%Y-%m-%d at %H:%M} UTC"

@@ -1,0 +1,247 @@
+"""Deployments on a real Prefect server with real workers and MLflow: what fires, starts, is promoted, refused and survived."""
+
+import contextlib
+import datetime
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from flows.server import Server, free_port
+from flows.services import Record, start_all, stop_all
+from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig, Runtime
+from tasks.errors import UnavailableError
+from tasks.monitor.state import MonitorState
+
+pytestmark = pytest.mark.timeout(900)  # on a machine that is shared; alone it takes under two minutes
+LATER = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=30)
+NEVER = f"0 0 {LATER.day} {LATER.month} *"  # not in this test, but soon enough for the server to plan it
+PATIENCE = 300.0
+
+
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory):
+    return Runtime(data_root=tmp_path_factory.mktemp("root"), workers=1, server_timeout=PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def client(runtime):
+    """A client of a server with its workers and MLflow, as `textmill up` starts them."""
+    saved = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_"))]:
+        del os.environ[name]
+    os.environ["PREFECT_HOME"] = str(runtime.data_root / "prefect")
+    os.environ["PREFECT_WORKER_QUERY_SECONDS"] = "2"
+    try:
+        start_all(runtime, prefect_port=free_port(), mlflow_port=free_port())
+        with Server(runtime.data_root, timeout=PATIENCE) as endpoint:
+            from prefect.client.orchestration import get_client
+            from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+            settings = {PREFECT_API_URL: endpoint.url, PREFECT_API_AUTH_STRING: endpoint.auth}
+            with temporary_settings(settings), get_client(sync_client=True) as client:
+                yield client
+    finally:
+        stop_all(runtime)
+        os.environ.clear()
+        os.environ.update(saved)
+
+
+@pytest.fixture(scope="module")
+def good(corpus, runtime):
+    """What trains a fair model of the sample in a few seconds."""
+    finetune = {"model": "bag", "epochs": 3, "threads": 1}
+    sections = {"ingest": {"path": corpus}, "finetune": finetune, "evaluate": {"yardstick": False, "bootstrap": 100}}
+    return PipelineConfig.model_validate({"name": "news", "runtime": runtime, **sections})
+
+
+@pytest.fixture(scope="module")
+def bad(good):
+    """The same without any word that is rarer than 'the'."""
+    return good.model_copy(update={"finetune": good.finetune.model_copy(update={"ngram_min_documents": 60, "epochs": 1})})
+
+
+@pytest.fixture(scope="module")
+def monitor(runtime):
+    """A monitor whose alerts go to a file."""
+    channels = runtime.data_root / "channels.toml"
+    channels.write_text(f'[desk]\nkind = "file"\npath = "{runtime.data_root / "alerts.jsonl"}"\n')
+    channels.chmod(0o600)
+    sections = {"collect": {"name": "desk", "source": str(runtime.data_root)}, "notify": {"channels": channels}}
+    return RefreshConfig.model_validate({"runtime": runtime, "retrain": {"deployment": "train/news"}, **sections})
+
+
+def deploy_train(config, cron=NEVER):
+    from flows.deploy import deploy, make_plans
+
+    deploy(make_plans(config, None, train_cron=cron))
+
+
+def start(client):
+    return client.create_flow_run_from_deployment(client.read_deployment_by_name("train/news").id).id
+
+
+def until(look, what):
+    """Wait for something to be there, and return it."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"in vain for {what}"
+        time.sleep(0.3)
+    return found
+
+
+def ended(client, run_id):
+    """Wait for the end of a run; its last state."""
+
+    def final():
+        state = client.read_flow_run(run_id).state
+        return state if state and state.is_final() else None
+
+    return until(final, f"the end of {run_id}")
+
+
+def result(runtime, run_id):
+    return json.loads((runtime.data_root / "runs" / f"{run_id}.json").read_bytes())["result"]
+
+
+def champion(runtime):
+    from tasks.tracking.tracker import Tracker
+
+    tracker = Tracker.open(None, runtime.data_root, CHECKOUT, None)
+    try:
+        return tracker.registry.aliases("news")["champion"]
+    finally:
+        tracker.close()
+
+
+def test_a_schedule_fires(client, runtime, bad):
+    from prefect.client.schemas.objects import StateType
+
+    from flows.deploy import latest_runs, look_at_deployments
+
+    deploy_train(bad, cron="* * * * *")
+    deployment = client.read_deployment_by_name("train/news")
+    (run,) = until(lambda: latest_runs(client, deployment.id, [StateType.RUNNING], 1), "a scheduled run")
+    deploy_train(bad)  # before the next minute comes
+    assert run.auto_scheduled
+    assert ended(client, run.id).is_completed()
+    assert result(runtime, run.id)["decision"] == "first"
+    schedules = client.read_deployment_by_name("train/news").schedules
+    assert [(schedule.slug, schedule.schedule.cron) for schedule in schedules] == [("nightly", NEVER)]  # replaced, not added
+    last, planned = look_at_deployments()["train/news"]
+    assert last.startswith("20")
+    assert planned
+
+
+def test_drift_starts_one_training_run_and_the_better_model_is_promoted(client, runtime, good, monitor):
+    from flows.retrain import request_retraining, start_requested
+
+    deploy_train(good)
+    now = time.time()
+    with MonitorState.open(runtime.data_root, "desk") as state:
+        with state.refresh(model="news/1", labels=["negative", "positive"]):
+            assert request_retraining(state, monitor, [], now=now, channels=["desk"]) is None
+            asked = request_retraining(state, monitor, ["unseen words"], now=now, channels=["desk"])
+            assert request_retraining(state, monitor, ["unseen words"], now=now + 3 * 86400, channels=["desk"]) is None
+        assert asked
+        (run_id,) = start_requested(state)
+        assert start_requested(state) == []
+        # Killed between the start and its being taken down: the request is sent again and starts nothing new.
+        state.db.execute("UPDATE deliveries SET delivered = NULL WHERE channel = 'deployment:train/news'")
+        assert start_requested(state) == [run_id]
+    assert ended(client, UUID(run_id)).is_completed()
+    assert result(runtime, run_id)["decision"] == "promoted"
+    assert champion(runtime) == 2
+
+
+def test_a_worse_challenger_is_refused_and_told_of_and_rollback_restores(client, runtime, bad, monitor):
+    from flows.watch import watch
+    from tasks.register.models import rollback
+    from tasks.tracking.tracker import Tracker
+
+    worse = bad.model_copy(update={"finetune": bad.finetune.model_copy(update={"ngram_min_documents": 50})})
+    deploy_train(worse)
+    run_id = start(client)
+    assert ended(client, run_id).is_completed()
+    told = result(runtime, run_id)
+    assert told["decision"] == "refused"
+    assert champion(runtime) == 2
+
+    first, second = watch(monitor), watch(monitor)
+    messages = {alert["series"]: alert["message"] for alert in first["alerts"]}
+    assert told["reason"] in messages["train/news"]
+    assert messages["refresh/desk"] == "refresh/desk is not deployed; run textmill deploy"
+    assert second["alerts"] == []  # what was told is not told again
+    lines = [json.loads(line) for line in (runtime.data_root / "alerts.jsonl").read_text().splitlines()]
+    assert sorted(line["series"] for line in lines) == ["refresh/desk", "train/news"]
+
+    tracker = Tracker.open(None, runtime.data_root, CHECKOUT, None)
+    try:
+        rollback(tracker, "news")
+    finally:
+        tracker.close()
+    assert champion(runtime) == 1
+
+
+def test_a_killed_worker_does_not_block_the_next_run_for_ever(client, runtime, good):
+    from prefect.client.schemas.objects import StateType
+
+    again = good.model_copy(update={"finetune": good.finetune.model_copy(update={"seed": 7, "epochs": 400, "patience": 400})})
+    deploy_train(again)
+    stuck = start(client)
+    until(lambda: client.read_flow_run(stuck).state_type == StateType.RUNNING, "a run that runs")
+    record = runtime.data_root / "runs" / f"{stuck}.json"
+    until(record.exists, "its record")
+    services = Record(runtime.data_root / "services.json")
+    os.kill(services.running("worker"), signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # the run outlives its worker, unless it is killed too
+        os.kill(json.loads(record.read_bytes())["process"][0], signal.SIGKILL)
+    until(lambda: services.running("worker") is None, "the end of the worker")
+
+    start_all(runtime, prefect_port=0, mlflow_port=0)
+    deploy_train(good)
+    waiting = start(client)
+    until(lambda: client.read_flow_run(waiting).state_name == "AwaitingConcurrencySlot", "the next run to queue")
+    let_leases_run_out(runtime.data_root / "prefect" / "concurrency_leases")
+    assert ended(client, waiting).is_completed()
+    stages = result(runtime, waiting)["stages"]
+    assert {name for name, stage in stages.items() if not stage["cached"]} <= {"register"}  # unchanged data: nothing to do
+    assert client.read_flow_run(stuck).state_name == "Crashed"
+    assert json.loads(record.read_bytes())["status"] == "killed"
+
+
+def let_leases_run_out(folder: Path):
+    """Make the five minutes pass after which the server takes back the place of a run that no longer says that it lives."""
+    (lease,) = [path for path in folder.glob("*.json") if path.name != "expirations.json"]
+    past = "2020-01-01T00:00:00+00:00"
+    lease.write_text(json.dumps(json.loads(lease.read_text()) | {"expiration": past}))
+    index = folder / "expirations.json"
+    index.write_text(json.dumps(dict.fromkeys(json.loads(index.read_text()), past)))
+
+
+def test_the_watchdog_warns_of_what_has_not_succeeded_for_long(client, runtime, good, monitor, monkeypatch):
+    from flows.deploy import deploy, make_plans
+    from flows.doctor import deployments
+    from flows.watch import look
+
+    deploy(make_plans(good, monitor, train_cron=NEVER, refresh_cron=NEVER))
+    now = time.time()
+    assert [alert for alert in look(client, monitor, now) if alert.kind == "watchdog"] == []
+    later = {alert.series: alert for alert in look(client, monitor, now + 4 * 3600) if alert.kind == "watchdog"}
+    assert list(later) == ["refresh/desk"]  # train has 36 hours
+    assert "refresh/desk never" in deployments(runtime.data_root)
+    run = client.create_flow_run_from_deployment(client.read_deployment_by_name("watch/desk").id)
+    assert ended(client, run.id).is_completed()  # by the worker of its own pool
+
+    client.pause_deployment(client.read_deployment_by_name("refresh/desk").id)
+    monkeypatch.setattr("flows.deploy.PLANNING_SECONDS", 0.0)
+    with pytest.raises(UnavailableError, match="no run is planned of refresh/desk"):
+        deployments(runtime.data_root)
+    assert (
+        "no run of refresh/desk succeeded for 4.0 hours (none has since it was deployed"
+        in later["refresh/desk"].evidence["message"]
+    )

@@ -1,0 +1,239 @@
+"""The monitoring flow on real libraries: what it counts, what it warns of, and what a kill at any point leaves of it."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.config import PipelineConfig, RefreshConfig
+from tasks.errors import RequestError
+from tasks.monitor.state import MonitorState
+
+CHECKOUT = Path(__file__).parents[2]
+FIRST, DAYS, SURGE_DAYS, A_DAY = date(2020, 1, 1), 90, 7, 8
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@pytest.fixture(scope="module")
+def data_root(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root whose registry has a champion `news`."""
+    from flows.train import train
+
+    root = tmp_path_factory.mktemp("root")
+    sections = {
+        "ingest": {"path": corpus},
+        "pretrain": {"enabled": False},
+        "finetune": {"model": "bag", "epochs": 4, "threads": 1},
+        "evaluate": {"bootstrap": 100, "yardstick": False},
+        "runtime": {"data_root": root, "workers": 1},
+    }
+    train(PipelineConfig.model_validate({"name": "news", **sections}))
+    return root
+
+
+@pytest.fixture(scope="module")
+def stream(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ninety days of news, in the last week of which almost all is bad; one row without a full date."""
+    texts = {
+        label: [path.read_text().strip() for path in sorted((corpus / label).iterdir())] for label in ("negative", "positive")
+    }
+    path = tmp_path_factory.mktemp("stream") / "news.csv"
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["when", "headline"])
+        rows.writerow(["Jul-18", "Undated"])
+        for number in range(DAYS * A_DAY):
+            day = number // A_DAY
+            bad = number % A_DAY < (A_DAY - 1 if day >= DAYS - SURGE_DAYS else 2)
+            chosen = texts["negative" if bad else "positive"]
+            rows.writerow([FIRST + timedelta(day), f"{chosen[number * 7 % len(chosen)]} ({number})"])
+    return path
+
+
+def config(data_root: Path, stream: Path, name: str, **sections: dict[str, Any]) -> RefreshConfig:
+    collect = {"source": str(stream), "name": name, "text": "headline", "time": "when"} | sections.pop("collect", {})
+    score = {"model": "news@champion"} | sections.pop("score", {})
+    return RefreshConfig.model_validate({"collect": collect, "score": score, "runtime": {"data_root": data_root}, **sections})
+
+
+def refresh(config: RefreshConfig) -> dict[str, Any]:
+    from flows.refresh import refresh as flow
+
+    return flow(config)
+
+
+@pytest.fixture(scope="module")
+def channels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file channel and a channel that is down."""
+    folder = tmp_path_factory.mktemp("channels")
+    path = folder / "channels.toml"
+    path.write_text(
+        f'[desk]\nkind = "file"\npath = "{folder / "alerts.jsonl"}"\n[down]\nkind = "webhook"\nurl = "http://127.0.0.1:9/"\n'
+    )
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture(scope="module")
+def first(data_root: Path, stream: Path, channels: Path) -> dict[str, Any]:
+    return refresh(config(data_root, stream, "desk", notify={"channels": channels}))
+
+
+def test_a_surge_is_counted_told_and_shown(first: dict[str, Any], data_root: Path, channels: Path) -> None:
+    total = DAYS * A_DAY
+    assert {name: first[name] for name in ("found", "scored", "duplicates", "quarantined", "reasons")} == {
+        "found": total + 1,
+        "scored": total,
+        "duplicates": 0,
+        "quarantined": 1,
+        "reasons": {"incomplete_date": 1},
+    }
+    assert first["model"] == {"name": "news", "version": 1}
+    (high,) = [alert for alert in first["alerts"] if (alert["series"], alert["severity"]) == ("all", "high")]
+    assert str(FIRST + timedelta(DAYS - SURGE_DAYS)) <= high["window_end"] <= str(FIRST + timedelta(DAYS - 1))
+    assert high["negative_share"] > high["baseline"]
+    page = Path(first["report"]).read_text()
+    assert high["window_end"] in page
+    told = [json.loads(line) for line in (channels.parent / "alerts.jsonl").read_text().splitlines()]
+    assert Counter(alert["id"] for alert in told) == Counter(alert["id"] for alert in first["alerts"])
+    assert all(alert["evidence"]["headlines"] for alert in told if alert["kind"] == "surge")
+    with MonitorState.read(data_root, "desk") as state:
+        waiting = {row["alert"] for row in state.deliveries() if row["delivered"] is None}
+        assert waiting == {alert["id"] for alert in first["alerts"]}  # for the channel that is down
+        assert state.models().to_pylist()[0]["model"] == "news/1"
+
+
+def test_prefect_shows_every_task_and_what_was_found(first: dict[str, Any]) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
+    from prefect.events.worker import EventsWorker
+
+    EventsWorker.drain_all(timeout=10)
+    with get_client(sync_client=True) as client:
+        run_filter = FlowRunFilter(id=FlowRunFilterId(any_=[first["flow_run_id"]]))
+        runs = {run.name: run.state_name for run in client.read_task_runs(flow_run_filter=run_filter)}
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["refresh-desk", "alerts-desk"]))
+        )
+    assert runs == dict.fromkeys(["collect", "score", "detect", "notify", "dashboard"], "Completed")
+    assert {artifact.key: artifact.type for artifact in found} == {"refresh-desk": "markdown", "alerts-desk": "table"}
+
+
+def test_the_same_refresh_again_changes_nothing(first: dict[str, Any], data_root: Path, stream: Path, channels: Path) -> None:
+    with MonitorState.read(data_root, "desk") as state:
+        before = (state.counts(), state.histograms(), state.alerts())
+    again = refresh(config(data_root, stream, "desk", notify={"channels": channels}))
+    total = DAYS * A_DAY
+    assert [again[name] for name in ("found", "scored", "duplicates", "quarantined")] == [total + 1, 0, total, 1]
+    assert again["alerts"] == []
+    with MonitorState.read(data_root, "desk") as state:
+        assert (state.counts(), state.histograms(), state.alerts()) == before
+
+
+def test_day_by_day_comes_to_the_same_as_all_at_once(first: dict[str, Any], data_root: Path, stream: Path) -> None:
+    middle = FIRST + timedelta(DAYS - SURGE_DAYS - 1)
+    early = refresh(config(data_root, stream, "slowly", collect={"until": middle}))
+    assert (early["scored"], early["alerts"]) == ((DAYS - SURGE_DAYS) * A_DAY, [])
+    for day in range(1, SURGE_DAYS + 1):
+        refresh(
+            config(data_root, stream, "slowly", collect={"since": middle + timedelta(day), "until": middle + timedelta(day)})
+        )
+    with MonitorState.read(data_root, "slowly") as slowly, MonitorState.read(data_root, "desk") as desk:
+        assert (slowly.counts(), slowly.histograms()) == (desk.counts(), desk.histograms())
+        keys = [[(a.kind, a.series, a.severity, a.window_end) for a in state.alerts()] for state in (slowly, desk)]
+    assert keys[0] == keys[1]
+
+
+def test_a_source_that_fails_leaves_no_trace_and_holds_nothing_up(
+    first: dict[str, Any], data_root: Path, stream: Path, tmp_path: Path, channels: Path
+) -> None:
+    with MonitorState.open(data_root, "desk") as state:
+        state.db.execute("UPDATE deliveries SET delivered = NULL, next_try = 0 WHERE channel = 'desk'")
+        refreshes = state.refreshes()
+    (channels.parent / "alerts.jsonl").unlink()
+    with pytest.raises(RequestError, match="no such file or folder"):
+        refresh(config(data_root, tmp_path / "absent.csv", "desk", notify={"channels": channels}))
+    assert len((channels.parent / "alerts.jsonl").read_text().splitlines()) == len(first["alerts"])
+    with MonitorState.read(data_root, "desk") as state:
+        assert state.refreshes() == refreshes
+
+
+KILLED = """
+import os, sys
+import torch
+from flows.refresh import refresh
+from tasks.config import RefreshConfig
+from tasks.tracking.client import import_mlflow
+import_mlflow()  # once, and not in each child
+config = RefreshConfig.model_validate_json(sys.argv[1])
+for point in sys.argv[2:]:
+    child = os.fork()
+    if child == 0:
+        os.environ["TEXTMILL_CRASH_AT"] = point
+        refresh(config)
+        os._exit(0)
+    print(point, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@pytest.mark.timeout(600)  # six runs
+def test_killed_anywhere_and_repeated_it_ends_the_same(
+    first: dict[str, Any], data_root: Path, stream: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "channels.toml"
+    path.write_text(f'[desk]\nkind = "file"\npath = "{tmp_path / "alerts.jsonl"}"\n')
+    path.chmod(0o600)
+    killed = config(data_root, stream, "killed", notify={"channels": path})
+    points = ["refresh.collected", "refresh.files", "refresh.commit", "notify.sent", "refresh.delivered", "none"]
+    said = subprocess.run(
+        [sys.executable, "-c", KILLED, killed.model_dump_json(), *points],
+        cwd=CHECKOUT,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    expected = [f"{point} {0 if point == 'none' else -signal.SIGKILL}" for point in points]
+    assert said.stdout.splitlines() == expected, said.stderr
+    with MonitorState.read(data_root, "killed") as state, MonitorState.read(data_root, "desk") as desk:
+        assert (state.counts(), state.histograms()) == (desk.counts(), desk.histograms())
+        assert [row["scored"] for row in state.refreshes()] == [DAYS * A_DAY, 0, 0, 0]
+        assert {(a.series, a.severity, a.window_end) for a in state.alerts()} == {
+            (a.series, a.severity, a.window_end) for a in desk.alerts()
+        }
+        ids = {alert.id for alert in state.alerts()}
+        assert all(row["delivered"] for row in state.deliveries())
+    assert {json.loads(line)["id"] for line in (tmp_path / "alerts.jsonl").read_text().splitlines()} == ids
+    assert not (data_root / "monitor" / "killed" / "incoming.arrow").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "nothing to read"),
+        (["--collect.source", "absent.csv"], "no such file or folder"),
+        (["--collect.source", "README.md", "--from", "yesterday"], "--collect.since 'yesterday'"),
+        (["--preset", "sample"], "unknown preset 'sample'; choose from headlines"),
+    ],
+)
+def test_the_command_says_in_one_line_what_is_wrong(arguments: list[str], message: str) -> None:
+    command = [sys.executable, "-m", "flows.cli", "refresh", *arguments]
+    said = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=100)
+    assert (said.returncode, said.stdout, said.stderr.count("\n")) == (2, "", 1)
+    assert message in said.stderr
+
+
+def test_a_model_that_cannot_be_used_is_refused_before_anything_is_read(data_root: Path, stream: Path) -> None:
+    with pytest.raises(RequestError, match="no label 'bad'"):
+        refresh(config(data_root, stream, "refused", detect={"negative": "bad"}))
+    with pytest.raises(RequestError, match="absent"):
+        refresh(config(data_root, stream, "refused", score={"model": "absent@champion"}))

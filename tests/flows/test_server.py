@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+MAKE = """
+import sys
+from pathlib import Path
+from flows.server import make_database
+make_database(Path(sys.argv[1]), Path(sys.argv[2]))
+print("prefect.server.database" in sys.modules)
+"""
+
+
+def make(home: Path, template: Path) -> str:
+    home.mkdir(exist_ok=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    made = subprocess.run(
+        [sys.executable, "-c", MAKE, str(home), str(template)],
+        env=environment | {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
+        cwd=CHECKOUT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return made.stdout.strip()
+
+
+def content(database: Path) -> tuple[list, list]:
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        tables = connection.execute("select type, name, sql from sqlite_master order by type, name").fetchall()
+        return tables, connection.execute("select version_num from alembic_version").fetchall()
+
+
+def test_a_second_home_gets_a_copy_of_the_migrated_database_and_no_home_loses_its_own(tmp_path: Path) -> None:
+    template = tmp_path / "share" / "prefect.db"
+    assert make(tmp_path / "first", template) == "True"
+    assert make(tmp_path / "second", template) == "False"
+    first, second = (content(tmp_path / name / "prefect.db") for name in ("first", "second"))
+    assert first == second == content(template)
+    assert len(first[0]) > 100
+    assert len(first[1]) == 1
+    with contextlib.closing(sqlite3.connect(tmp_path / "second" / "prefect.db")) as connection:
+        connection.execute("create table mine (x)")
+    assert make(tmp_path / "second", template) == "False"
+    assert content(tmp_path / "second" / "prefect.db") != first
+    assert not list(template.parent.glob(".*"))
