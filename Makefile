@@ -1,10 +1,13 @@
-# make run: train on the embedded sample. make test: run the tests. Both set up .venv first if it is missing or out of date.
+# make run: train on the embedded sample. make test: run the tests. All set up .venv first if it is missing or out of date.
+# make bench: measure textmill and its peers on real data, see benchmarks/. ARGS="--only imdb" chooses, ARGS=--resume goes on.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+DATA ?= ../shared/data
+ARGS ?=
 
-.PHONY: run test check format lock clean
+.PHONY: run test check bench format lock clean
 
 run: $(READY)
 	$(BIN)/textmill train
@@ -18,6 +21,9 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=85
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks --data $(DATA) $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

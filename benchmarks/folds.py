@@ -1,0 +1,265 @@
+"""Cross-validate a run's configuration against TF-IDF + logistic regression, near-duplicates kept in one fold.
+
+    python -m benchmarks.folds [--folds 10] [--fold-seed 13] [--only FOLD ...] OPTIONS OF `textmill train`
+
+Each fold goes through the pure functions of textmill's own steps with exactly the settings that the options resolve to; the
+fold's rows are its official test split, so nothing that duplicates or nearly duplicates one of them is trained on. A table of
+the folds goes to stderr, one JSON object to stdout.
+
+The yardstick reads the same tokens. It has nothing to choose, so it is trained on the validation rows too, with which textmill
+chooses an epoch and calibrates: of the same rows both see all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.peers.peer import scores
+from flows.settings import check_paths, resolve
+from tasks.align.matrix import write_matrix
+from tasks.errors import RequestError
+from tasks.evaluate.compare import compare
+from tasks.evaluate.evaluation import predict
+from tasks.evaluate.predictions import read_test
+from tasks.evaluate.yardstick import fit_predict
+from tasks.finetune.classifier import Classifier
+from tasks.finetune.train import write_model
+from tasks.ingest.corpus import write_corpus
+from tasks.ingest.schema import CORPUS_SCHEMA
+from tasks.prepare.dataset import write_dataset
+from tasks.prepare.documents import tokenize_documents
+from tasks.prepare.duplicates import exact_firsts, near_groups
+from tasks.prepare.read import Split, read_split
+from tasks.prepare.schema import open_writer
+from tasks.prepare.tokenize import TextToTokens
+from tasks.pretrain.vectors import train_vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks.config import PipelineConfig, PrepareConfig
+
+CORPUS, QUARANTINE = "corpus.parquet", "quarantine.parquet"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One classifier on a fold's test rows; `correct` bool [N], in the holdout's order."""
+
+    accuracy: float
+    macro_f1: float
+    seconds: float
+    correct: np.ndarray
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What both classifiers came to on one fold."""
+
+    number: int
+    textmill: Scores
+    yardstick: Scores
+
+
+def assign_folds(config: PrepareConfig, corpus: Path, num_folds: int, seed: int) -> np.ndarray:
+    """The fold of each row of the corpus, int64 [N]; -1 for a row without a label.
+
+    Labels are spread evenly; exact and near-duplicates, found as `prepare` finds them, stay together.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    table = pq.read_table(corpus / CORPUS, columns=["id", "text", "label", "split"], page_checksum_verification=True)
+    (labelled,) = np.nonzero(table.column("label").is_valid().to_numpy(zero_copy_only=False))
+    rows = table.take(pa.array(labelled)).combine_chunks()
+    labels = rows.column("label").to_pylist()
+    if len(labels) < num_folds:
+        raise RequestError(f"{len(labels)} labelled rows cannot make {num_folds} folds; use fewer with --folds")
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = TextToTokens.from_config(config).to_dict()
+        (batch,) = rows.select(["id", "text", "split"]).to_batches()
+        documents = tokenize_documents(batch, str(Path(scratch) / "tokens.arrow"), settings, config.min_tokens, True)
+    considered = documents.num_tokens > 0
+    firsts = exact_firsts(documents.fingerprints, considered)
+    groups = near_groups(documents.signatures, firsts, considered, config.near_duplicate_similarity)
+    folds_N = np.full(table.num_rows, -1, np.int64)
+    splitter = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
+    for number, (_, test) in enumerate(splitter.split(labels, labels, groups)):
+        folds_N[labelled[test]] = number
+    return folds_N
+
+
+def write_fold_corpus(corpus: Path, folds_N: np.ndarray, fold: int, folder: Path) -> None:
+    """Write the corpus again, the fold's rows as its official test split and every other labelled row without a split."""
+    table = pq.read_table(corpus / CORPUS, page_checksum_verification=True)
+    given = table.column("split").to_pylist()
+    split = [given[row] if at < 0 else "test" if at == fold else None for row, at in enumerate(folds_N.tolist())]
+    position = table.schema.get_field_index("split")
+    table = table.set_column(position, CORPUS_SCHEMA.field("split"), pa.array(split, pa.string()))
+    with open_writer(folder / CORPUS, table.schema) as writer:
+        writer.write_table(table)
+    shutil.copyfile(corpus / QUARANTINE, folder / QUARANTINE)
+
+
+def train(config: PipelineConfig, dataset: Path, folder: Path) -> Classifier:
+    """Pretrain, align and fine-tune as the training flow does, all in `folder`."""
+    places = {name: folder / name for name in ("vectors", "aligned", "model", "scratch")}
+    for place in places.values():
+        place.mkdir()
+    aligned = None
+    if config.finetune.needs_vectors:
+        vectors = None
+        if config.align.vectors is None and config.pretrain.enabled:
+            vectors = places["vectors"]
+            train_vectors(config.pretrain, dataset, vectors)
+        aligned = places["aligned"]
+        write_matrix(config.align, dataset, vectors, aligned)
+    write_model(config.finetune, dataset, aligned, places["model"], places["scratch"])
+    return Classifier.load(places["model"])
+
+
+def measure_fold(config: PipelineConfig, corpus: Path, folds_N: np.ndarray, number: int) -> Fold:
+    """Train both classifiers on what is outside the fold and score both on what is inside."""
+    with tempfile.TemporaryDirectory(prefix="fold-") as name:
+        folder = Path(name)
+        start = time.monotonic()
+        (folder / "corpus").mkdir()
+        write_fold_corpus(corpus, folds_N, number, folder / "corpus")
+        write_dataset(config.prepare, folder / "corpus", folder)
+        test = read_test(folder / "holdout")
+        classifier = train(config, folder / "dataset", folder)
+        textmill = _scored(test, classifier.labels, predict(classifier, test.tokens), start)
+        start = time.monotonic()
+        parts = [read_split(folder / "dataset", split) for split in ("train", "valid")]
+        joined = (pa.concat_arrays([getattr(part, column) for part in parts]) for column in ("ids", "labels", "tokens"))
+        classes, probabilities_NC, _ = fit_predict(Split(*joined), test)
+        return Fold(number, textmill, _scored(test, classes, probabilities_NC, start))
+
+
+def _scored(test: Split, classes: Sequence[str], probabilities_NC: np.ndarray, start: float) -> Scores:
+    seconds = time.monotonic() - start
+    truth, predicted = test.labels.to_pylist(), [classes[number] for number in probabilities_NC.argmax(1)]
+    found = scores(truth, predicted)
+    correct = np.array([label == guess for label, guess in zip(truth, predicted, strict=True)])
+    return Scores(found["accuracy"], found["macro_f1"], round(seconds, 2), correct)
+
+
+def summary(folds: Sequence[Fold], num_folds: int) -> dict[str, Any]:
+    """Means over folds, the paired difference of textmill and the yardstick, and how sure it is.
+
+    An `_error` is the standard error of a mean over folds. Folds share training rows, so it is too small: `corrected_error`
+    is that of Nadeau & Bengio (2003), "Inference for the Generalization Error", Machine Learning 52:239-281. `mid_p` is
+    McNemar's on all rows together. A single fold has no errors (None).
+    """
+    found: dict[str, Any] = {}
+    for figure in ("accuracy", "macro_f1"):
+        ours_F, theirs_F = (
+            np.array([getattr(getattr(fold, name), figure) for fold in folds]) for name in ("textmill", "yardstick")
+        )
+        error = _error(ours_F - theirs_F)
+        corrected = None if error is None else round(error * (1 + len(folds) / (num_folds - 1)) ** 0.5, 5)
+        found |= {
+            figure: _mean(ours_F),
+            f"{figure}_error": _error(ours_F),
+            f"yardstick_{figure}": _mean(theirs_F),
+            f"{figure}_difference": _mean(ours_F - theirs_F),
+            f"{figure}_difference_error": error,
+            f"{figure}_difference_corrected_error": corrected,
+        }
+    correct = (np.concatenate([getattr(fold, name).correct for fold in folds]) for name in ("textmill", "yardstick"))
+    return found | {
+        "mid_p": compare(*correct).mid_p,
+        "test_rows": sum(len(fold.textmill.correct) for fold in folds),
+        "folds": [_table_row(fold) for fold in folds],
+    }
+
+
+def _mean(values_F: np.ndarray) -> float:
+    return round(float(values_F.mean()), 5)
+
+
+def _error(values_F: np.ndarray) -> float | None:
+    return round(float(values_F.std(ddof=1)) / len(values_F) ** 0.5, 5) if len(values_F) > 1 else None
+
+
+def _table_row(fold: Fold) -> dict[str, Any]:
+    both = ((name, dataclasses.asdict(getattr(fold, name))) for name in ("textmill", "yardstick"))
+    return {"fold": fold.number} | {name: {k: v for k, v in found.items() if k != "correct"} for name, found in both}
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _say_fold(fold: Fold) -> None:
+    ours, theirs = fold.textmill, fold.yardstick
+    _say(
+        f"{fold.number:4}  {len(ours.correct):5}  {ours.accuracy:.4f}  {ours.macro_f1:.4f}     {theirs.accuracy:.4f}  "
+        f"{theirs.macro_f1:.4f}     {ours.accuracy - theirs.accuracy:+.4f}  {ours.macro_f1 - theirs.macro_f1:+.4f}  "
+        f"{ours.seconds:7.1f}"
+    )
+
+
+def _say_summary(found: dict[str, Any]) -> None:
+    for figure in ("accuracy", "macro_f1"):
+        difference, error = found[f"{figure}_difference"], found[f"{figure}_difference_error"]
+        if error is not None:
+            corrected = found[f"{figure}_difference_corrected_error"]
+            ours, theirs = found[figure], found[f"yardstick_{figure}"]
+            _say(f"{figure}: textmill {ours:.4f} ± {found[f'{figure}_error']:.4f}, yardstick {theirs:.4f}")
+            _say(f"{figure}: difference {difference:+.4f} ± {error:.4f} (corrected for shared training rows: {corrected:.4f})")
+    _say(f"McNemar's mid-p over all {found['test_rows']:,} rows: {found['mid_p']:.2g}")
+
+
+def run(config: PipelineConfig, *, num_folds: int, seed: int, only: Sequence[int] = ()) -> dict[str, Any]:
+    """Measure the folds that `only` names, or all, and say so on stderr; the summary."""
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="folds-") as name:
+        corpus = Path(name)
+        write_corpus(config.ingest, corpus)
+        folds_N = assign_folds(config.prepare, corpus, num_folds, seed)
+        _say("fold   rows  textmill            yardstick           difference        seconds")
+        measured = []
+        for number in only or range(num_folds):
+            measured.append(measure_fold(config, corpus, folds_N, number))
+            _say_fold(measured[-1])
+    found = summary(measured, num_folds) | {"seconds": round(time.monotonic() - start, 1)}
+    _say_summary(found)
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line, print the JSON; 2 with one line if the request or its input is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.folds", description=__doc__.partition("\n")[0])
+    parser.add_argument("--folds", type=int, default=10, help="number of folds")
+    parser.add_argument("--fold-seed", type=int, default=13, help="seed of the folds (prepare.seed parts train and valid)")
+    parser.add_argument("--only", type=int, nargs="+", default=[], metavar="FOLD", help="measure these folds, counted from 0")
+    parser.add_argument("--preset", help="as for textmill train; so is every further option")
+    own, options = parser.parse_known_args(arguments)
+    try:
+        if own.folds < 2 or any(not 0 <= fold < own.folds for fold in own.only):
+            raise RequestError(f"--folds {own.folds} --only {own.only}: at least 2 folds, counted from 0")
+        config = resolve(options, preset=own.preset)
+        check_paths(config)
+        found = run(config, num_folds=own.folds, seed=own.fold_seed, only=own.only)
+    except RequestError as error:
+        _say(f"error: {error}")
+        return 2
+    print(json.dumps(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

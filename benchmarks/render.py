@@ -1,0 +1,95 @@
+"""Write the page of results from the measured rows: tables with ratios, the command of every figure, targets at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.results import MEASURED
+from benchmarks.targets import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.results import Results
+    from benchmarks.rows import Group
+
+COSTS = ("wall s", "CPU s", "peak MB", "all processes MB")
+PROTOCOL = """\
+How it was measured: one row after the other on one machine, every row a process of its own that starts from the raw files
+with an empty data root, unless its table says that something is prepared or cached. `wall s` and `CPU s` are those of the whole
+command, imports and start-up included; CPU seconds also count what a command leaves behind (textmill's Prefect server).
+`peak MB` is the largest anonymous memory (RssAnon, 2^20 bytes) of any one process, `all processes MB` the largest sum over the
+process tree; memory maps do not count, and at twenty samples a second a shorter peak may be missed. Each row was run once: a
+difference of a few per cent in time is noise, and at 90% accuracy the 95% interval on 25,000 rows is +-0.4 points. In the
+commands, `$DATA` is the folder of the data, `$OWN` an empty folder, `$GROUP` a folder that the rows of a table share. The lines
+marked `setup` ran before and are not counted.
+"""
+
+
+def render(results: Results, groups: Sequence[Group], notes: str = "") -> str:
+    """The whole page, in Markdown; groups without a result are left out. `notes` stand at its end."""
+    lines = ["# Benchmark" + (" (quick: tiny subsets, the figures mean nothing)" if results.quick else ""), ""]
+    lines += ["This page is written by `make bench` from `" + results.path.name + "`; do not edit it.", ""]
+    lines += [_machine(results), "", PROTOCOL]
+    if not results.finished:
+        lines += ["**The campaign was interrupted; `make bench ARGS=--resume` goes on with it.**", ""]
+    shown = [group for group in groups if any(row.group == group.name for row in results.rows)]
+    for group in shown:
+        lines += _group(results, group)
+    if not results.quick and any(group.name != "corpus" for group in shown):
+        lines += ["## Targets", "", "Computed from the figures above.", "", "| target | figure | met |", "|---|---|---|"]
+        lines += [f"| {target} | {figure} | {met} |" for target, figure, met in judge(results)]
+    lines += ["", notes] if notes else []
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _machine(results: Results) -> str:
+    machine = results.machine
+    dates = sorted(row.date for row in results.rows)
+    libraries = ", ".join(f"{name} {version}" for name, version in machine["libraries"].items())
+    when = f"{dates[0]} to {dates[-1]}" if dates else "nothing measured yet"
+    return (
+        f"{when}; {machine['cores']} cores ({machine['processor']}), {machine['memory_gb']} GB, {machine['system']}, "
+        f"Python {machine['python']}, {libraries}."
+    )
+
+
+def _group(results: Results, group: Group) -> list[str]:
+    rows = [found for row in group.rows if (found := results.find(group.name, row.name))]
+    figures = list(dict.fromkeys(name for row in group.rows for name in row.figures))
+    figures = [name for name in figures if any(name in row.figures for row in rows)]
+    bases = [base for name in group.base if (base := results.find(group.name, name)) and base.status == MEASURED]
+    head = ["", *map(_title, figures), *COSTS, *(f"wall / {base.name.partition(':')[0]}" for base in bases)]
+    lines = [f"## {group.title}", "", group.about, "", _line(head), "|---|" + "---:|" * (len(head) - 1)]
+    for row in rows:
+        if row.status == MEASURED:
+            costs = [_number(value) for value in (row.seconds, row.cpu_seconds, row.peak_mb, row.tree_peak_mb)]
+            ratios = [f"{row.seconds / base.seconds:.3f}" for base in bases]
+            lines.append(_line([row.name, *(_number(row.figures.get(name)) for name in figures), *costs, *ratios]))
+        else:
+            lines.append(_line([row.name, f"{row.status}: {_plain(row.why)}", *[""] * (len(head) - 2)]))
+    setups = dict.fromkeys(command for row in group.rows for command in row.setup)
+    lines += ["", "```", *(f"{command}    # setup" for command in setups), *(row.command for row in rows), "```", ""]
+    return lines
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").replace(".", " ")
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("|", "/").split())
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _plain(str(value))
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"

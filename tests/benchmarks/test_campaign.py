@@ -1,0 +1,162 @@
+"""The campaign: run in a process of its own, with groups of small commands."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.measure import descendants
+from benchmarks.render import render
+from benchmarks.results import FAILED, MEASURED, NOT_MEASURED, Result, Results
+from benchmarks.rows import Group, Row, command_words, figure, missing
+
+CHECKOUT = Path(__file__).parents[2]
+
+RUNNER = """
+import sys
+from pathlib import Path
+from benchmarks.campaign import Campaign
+from benchmarks.results import Results
+from benchmarks.rows import Group, Row
+rows = ({rows})
+results = Results.read(Path(sys.argv[1]), quick=False)
+Campaign(results, Path(sys.argv[2])).run([Group("g", "Title", "About.", rows)], {options})
+"""
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    """Measure rows given as source; return the written rows by name."""
+
+    def run(*rows, options="", check=True):
+        source = RUNNER.format(rows=", ".join(rows) + ",", options=options)
+        path = tmp_path / "results.json"
+        done = subprocess.run(
+            [sys.executable, "-c", source, path, tmp_path], cwd=CHECKOUT, capture_output=True, text=True, check=False
+        )
+        assert not check or not done.returncode, done.stderr
+        if not check:
+            return done
+        return {row.name: row for row in Results.read(path, quick=False).rows}
+
+    return run
+
+
+def row(name, script, figures="()", setup="()"):
+    command = f"python -c {json.dumps(script)}"
+    return f"Row({name!r}, {command!r}, {figures}, {setup})"
+
+
+def test_figures_of_the_last_line(campaign):
+    script = 'print(\'noise\'); print(\'{\\"a\\": {\\"b\\": 2}, \\"c\\": 1}\')'
+    found = campaign(row("r", script, "('a.b', 'absent')"))["r"]
+    assert found.status == MEASURED
+    assert found.figures == {"a.b": 2}
+    assert found.seconds > 0
+    assert found.peak_mb > 1
+
+
+def test_failures_are_told_and_the_campaign_goes_on(campaign):
+    rows = campaign(
+        row("fails", "raise SystemExit('no such thing')"),
+        row("mute", "pass"),
+        row("declines", 'print(\'{\\"not_measured\\": \\"not installed\\"}\')'),
+        row("setup fails", "print('{}')", setup="('python -c \"raise SystemExit(3)\"',)"),
+        row("works", "print('{}')"),
+    )
+    assert [rows[name].status for name in ("fails", "mute", "declines", "setup fails", "works")] == [
+        *(FAILED, FAILED, NOT_MEASURED, FAILED, MEASURED),
+    ]
+    assert "no such thing" in rows["fails"].why
+    assert rows["declines"].why == "not installed"
+    assert "ended with 3" in rows["setup fails"].why
+
+
+def test_missing_data_is_not_measured(campaign):
+    found = campaign("Row('r', 'python -c pass $DATA/absent.csv')")["r"]
+    assert found.status == NOT_MEASURED
+    assert "$DATA/absent.csv" in found.why
+
+
+def test_own_folder_is_empty_and_setup_runs_once(campaign):
+    setup = "('python -m benchmarks.subset lines pyproject.toml $GROUP/made --each 3',)"
+    script = (
+        "import os, sys; own, made = len(os.listdir(sys.argv[1])), os.stat(sys.argv[2]).st_ino; "
+        'print(\'{"own": %d, "made": %d}\' % (own, made))'
+    )
+    command = f"python -c {json.dumps(script)} $OWN $GROUP/made"
+    rows = campaign(*(f"Row({name!r}, {command!r}, ('own', 'made'), {setup})" for name in "ab"))
+    assert rows["a"].figures == rows["b"].figures
+    assert rows["a"].figures["own"] == 0
+
+
+def test_interrupted_campaign_resumes(campaign, tmp_path):
+    once = "import sys; f = open(sys.argv[1], 'a'); f.write('x'); print('{}')"
+    command = f"python -c {json.dumps(once)} {tmp_path / 'count'}"
+    kept, stops = f"Row('kept', {command!r})", "Row('stops', None)"  # what no campaign survives
+    assert campaign(kept, stops, check=False).returncode
+    assert not Results.read(tmp_path / "results.json", quick=False).finished
+    rows = campaign(kept, row("stops", "print('{}')"), options="resume=True")
+    assert (tmp_path / "count").read_text() == "x"
+    assert {name: found.status for name, found in rows.items()} == {"kept": MEASURED, "stops": MEASURED}
+    assert campaign(kept, options="resume=True", check=False).returncode == 1  # nothing to resume any more
+
+
+def test_only_keeps_the_other_rows(campaign):
+    campaign(row("a", "print('{\\\"n\\\": 1}')", "('n',)"), row("b", "print('{\\\"n\\\": 1}')", "('n',)"))
+    again = (row("a", "print('{\\\"n\\\": 2}')", "('n',)"), row("b", "print('{\\\"n\\\": 2}')", "('n',)"))
+    rows = campaign(*again, options="only=['g/b']")
+    assert (rows["a"].figures["n"], rows["b"].figures["n"]) == (1, 2)
+
+
+def test_variables_stand_at_the_beginning_of_a_word(tmp_path):
+    places = {"DATA": tmp_path, "OWN": tmp_path / "own", "GROUP": tmp_path / "group"}
+    words = command_words("run '$DATA/a b' $OWN x$OWN $OWNED --text 'a $DATA'", places)
+    assert words == ["run", f"{tmp_path}/a b", f"{tmp_path}/own", "x$OWN", "$OWNED", "--text", "a $DATA"]
+
+
+def test_missing_preset_is_named(tmp_path):
+    assert missing(Row("r", "textmill train --preset imdb"), tmp_path) is None
+    assert "nonesuch" in missing(Row("r", "textmill train --preset nonesuch"), tmp_path)
+
+
+def test_figure_of_nested_objects():
+    assert figure({"a": {"b": 1}}, "a.b") == 1
+    assert figure({"a": 1}, "a.b") is None
+
+
+def test_page_has_ratios_commands_and_reasons(tmp_path):
+    results = Results(
+        tmp_path / "results.json",
+        False,
+        {"cores": 2, "processor": "p", "memory_gb": 4, "system": "s", "python": "3", "libraries": {}},
+    )
+    rows = (Row("base", "python base", ("accuracy",)), Row("ours", "python ours", ("accuracy",)), Row("none", "python none"))
+    results.rows = [
+        Result("g", "base", "python base", MEASURED, "", 10.0, 9.0, 5.0, 6.0, {"accuracy": 0.5}),
+        Result("g", "ours", "python ours", MEASURED, "", 5.0, 4.0, 5.0, 6.0, {"accuracy": 0.75}),
+        Result("g", "none", "python none", NOT_MEASURED, "a | b"),
+    ]
+    page = render(results, [Group("g", "Title", "About.", rows, base=("base",))], "## Notes")
+    assert "| ours | 0.7500 | 5.00 | 4.00 | 5.00 | 6.00 | 0.500 |" in page
+    assert "| none | not measured: a / b |" in page
+    assert "python ours" in page
+    assert str(tmp_path) not in page
+    assert page.endswith("## Notes\n")
+
+
+def test_an_ended_campaign_takes_its_command_along(tmp_path):
+    words = ["--only", "optimizer/250,000 words", "--results", tmp_path / "results.json"]
+    campaign = subprocess.Popen([sys.executable, "-m", "benchmarks", *words], cwd=CHECKOUT, stderr=subprocess.DEVNULL)
+    tree: list[int] = []
+    while not any(b"benchmarks.micro.optimizer" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in tree[1:]):
+        assert campaign.poll() is None
+        time.sleep(0.2)
+        tree = descendants(campaign.pid)
+    time.sleep(0.5)  # the campaign is back from starting it
+    campaign.terminate()
+    assert campaign.wait() == 143
+    assert not any(Path(f"/proc/{pid}").exists() for pid in tree)

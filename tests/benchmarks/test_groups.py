@@ -1,0 +1,112 @@
+"""Every row of every group: its command is one that its program takes."""
+
+import importlib
+import shlex
+from pathlib import Path
+
+import pytest
+
+from benchmarks import rows, targets
+from benchmarks.__main__ import GROUPS
+from benchmarks.groups import corpus
+from benchmarks.results import MEASURED, NOT_MEASURED, Result, Results
+from flows.settings import resolve
+
+
+def groups(quick):
+    found = [importlib.import_module(f"benchmarks.groups.{name}").group(quick) for name in GROUPS]
+    return [*found, corpus.group(Path("/a/my corpus.csv"), "the text", "label", None)]
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_names_are_unique_and_bases_exist(quick):
+    for group in groups(quick):
+        names = [row.name for row in group.rows]
+        assert len(names) == len(set(names))
+        assert set(group.base) <= set(names)
+        assert group.name in (*GROUPS, "corpus")
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_programs_exist_and_train_takes_its_options(quick, tmp_path):
+    places = {"DATA": tmp_path, "OWN": tmp_path, "GROUP": tmp_path}
+    for group in groups(quick):
+        for command in {each for row in group.rows for each in (*row.setup, row.command)}:
+            words = rows.command_words(command, places)
+            assert "$" not in " ".join(words)
+            if words[0] == "python":
+                assert words[1] == "-m"
+                assert hasattr(importlib.import_module(words[2]), "__file__")
+            else:
+                assert words[:2] in (["textmill", "train"], ["textmill", "score"])
+            if words[1] == "train" and rows.missing(rows.Row("r", command.replace("$DATA", "")), tmp_path) is None:
+                preset = words[words.index("--preset") + 1] if "--preset" in words else None
+                options = [word for at, word in enumerate(words[2:-1], 2) if word != "--preset" and words[at - 1] != "--preset"]
+                assert resolve(options, preset=preset).runtime.data_root
+                assert words[-1] == "--json"
+
+
+def test_corpus_paths_are_quoted():
+    (setup,) = {row.setup for row in groups(False)[-1].rows}
+    assert "/a/my corpus.csv" in shlex.split(setup[0])
+    assert "the text" in shlex.split(setup[0])
+
+
+@pytest.fixture
+def measured():
+    """Every row of every group measured, with one figure for all names."""
+
+    def make(figure, seconds=10.0, sixteen=1.0):
+        results = Results(Path("unused"), False, {})
+        for group in groups(False):
+            for row in group.rows:
+                figures = dict.fromkeys(row.figures, figure)
+                if group.name == "scaling":
+                    times = int(row.name.removesuffix("x"))
+                    figures |= {name: 25_000 * times for name in figures if name == "corpus"}
+                    figures |= {name: 4.0 * times**sixteen for name in figures if name.endswith(".seconds")}
+                cost = seconds if "textmill" in row.name else 100.0
+                results.rows.append(Result(group.name, row.name, row.command, MEASURED, "", cost, 1.0, 50.0, 60.0, figures))
+        return results
+
+    return make
+
+
+def verdicts(results):
+    return {target: met for target, _, met in targets.judge(results)}
+
+
+def test_targets_read_rows_that_exist(measured):
+    assert targets.UNKNOWN not in verdicts(measured(0.95)).values()
+
+
+def test_targets_can_say_no(measured):
+    low = verdicts(measured(0.5, seconds=1000.0, sixteen=1.2))
+    assert low["`imdb-fast`: accuracy at least 0.922"] == targets.NO
+    assert low["`imdb`: wall at most half the tutorial's"] == targets.NO
+    assert low["cached run of `imdb`: at most 12 s"] == targets.NO
+    assert low["prepare: 16 times the corpus costs at most 20% more than 16 times as much"] == targets.NO
+    high = verdicts(measured(0.95, seconds=5.0))
+    assert high["`imdb-fast`: accuracy at least 0.922"] == targets.YES
+    assert high["`imdb`: wall at most half the tutorial's"] == targets.YES
+    assert high["cached run of `imdb`: at most 12 s"] == targets.YES
+    assert high["prepare: 16 times the corpus costs at most 20% more than 16 times as much"] == targets.YES
+
+
+def test_what_was_not_measured_is_never_met(measured):
+    results = measured(0.95, seconds=5.0)
+    results.rows = [Result(row.group, row.name, row.command, NOT_MEASURED, "no data") for row in results.rows]
+    found = targets.judge(results)
+    assert {met for _, _, met in found} == {targets.UNKNOWN}
+    assert "no data" in found[0][1]
+
+
+def test_alignment_must_give_the_same_numbers(measured):
+    results = measured(0.95)
+    for number, row in enumerate(results.rows):
+        if row.group == "align":
+            slow = 30.0 if row.name.startswith("gensim") else 1.0
+            results.rows[number] = Result(**{**vars(row), "figures": {"read_seconds": slow, "sum": slow}})
+    shown, met = targets.align(results)
+    assert not met
+    assert "other numbers" in shown

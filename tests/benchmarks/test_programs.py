@@ -1,0 +1,110 @@
+"""The micro-benchmarks' own parts: what they generate, and that both sides do the same work."""
+
+import argparse
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks import subset, tables
+from benchmarks.micro import ablation, optimizer, scaling, vectors
+from benchmarks.peers.corpus import Columns, Document, read_corpus
+from tasks.config import IngestConfig, PrepareConfig
+from tasks.prepare.dataset import write_dataset
+
+
+def test_both_readers_give_the_same_matrix(tmp_path):
+    path = tmp_path / "vectors.vec"
+    vectors.generate(path, 250, 20)
+    wanted = vectors.wanted_words(path, 50)
+    assert len(set(wanted)) == 50
+    assert wanted[-1] == "word245"  # spread over the whole file
+    ours, theirs = (reader()(path, wanted) for reader in (vectors.textmill_reader, vectors.gensim_reader))
+    assert ours.shape == (50, 20)
+    np.testing.assert_array_equal(ours, theirs)
+    assert (ours < 0).any()
+    assert (ours > 0).any()
+
+
+def test_sparse_and_dense_steps_learn_the_same():
+    given = optimizer.batches(300, 4)
+    pair = [optimizer.Contender(300, sparse=sparse) for sparse in (True, False)]
+    for contender in pair:
+        contender.train(given[0])
+    # After one step from zero moments a row without a gradient stands still under dense Adam too.
+    weights = [contender.embedding.weight.detach().numpy() for contender in pair]
+    np.testing.assert_allclose(*weights, atol=1e-6)
+
+
+def reviews(count):
+    random = np.random.default_rng(1)
+    return [Document(" ".join(f"w{n}" for n in random.zipf(1.3, 80) % 5000), ("neg", "pos")[at % 2]) for at in range(count)]
+
+
+def write_lines(path, documents):
+    path.write_text("".join(f"{text}\t{label}\n" for text, label in documents))
+    return path
+
+
+def test_no_copy_duplicates_another(tmp_path, monkeypatch):
+    monkeypatch.setattr(scaling, "read_corpus", lambda *_: argparse.Namespace(train=reviews(60)))
+    rows = scaling.write_corpus(tmp_path / "unused", 4, tmp_path / "corpus", None)
+    (tmp_path / "prepared").mkdir()
+    report = write_dataset(PrepareConfig(), tmp_path / "corpus", tmp_path / "prepared")
+    assert rows == report["found"] == report["kept"] == 240
+
+
+def test_subset_of_lines_spans_the_file(tmp_path):
+    source = write_lines(tmp_path / "a.txt", reviews(100))
+    subset.write_lines(source, tmp_path / "b.txt", 20)
+    small = read_corpus(tmp_path / "b.txt", source, Columns())
+    assert small.train == small.test[::5]
+
+
+def test_tables_part_the_corpus_without_duplicates(tmp_path):
+    documents = reviews(120)
+    source = tmp_path / "corpus.jsonl"
+    rows = [{"body": text, "stars": label} for text, label in [*documents, documents[0]]]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    counts = tables.write_tables(IngestConfig(path=source, text="body", label="stars"), tmp_path)
+    found = read_corpus(tmp_path / "train.jsonl", tmp_path / "test.jsonl", Columns())
+    assert counts == {"train": len(found.train), "test": len(found.test)}
+    assert sorted(found.train + found.test) == sorted(documents)
+    assert 5 < len(found.test) < 60
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    from tasks.ingest.corpus import write_corpus
+
+    source = write_lines(tmp_path / "a.tsv", reviews(300))
+    for name in ("corpus", "prepared"):
+        (tmp_path / name).mkdir()
+    write_corpus(IngestConfig(path=source, text="0", label="1"), tmp_path / "corpus")
+    write_dataset(PrepareConfig(), tmp_path / "corpus", tmp_path / "prepared")
+    return tmp_path / "prepared" / "dataset"
+
+
+def test_reduced_dataset_is_balanced_and_nested(prepared, tmp_path):
+    known = {row["id"] for row in pq.read_table(prepared / "dataset.parquet").to_pylist() if row["split"] == "train"}
+    chosen = {}
+    for count in (20, 60):
+        ablation.write_reduced(prepared, tmp_path / str(count), count)
+        rows = pq.read_table(tmp_path / str(count) / "dataset.parquet").to_pylist()
+        assert len(rows) == count
+        for label in ("neg", "pos"):
+            splits = [row["split"] for row in rows if row["label"] == label]
+            assert (splits.count("valid"), splits.count("train")) == (count // 10, 4 * count // 10)
+        chosen[count] = {row["id"] for row in rows}
+    assert chosen[20] < chosen[60] < known
+
+
+def test_misspelt_words_hold_the_same_letters():
+    document = ["interesting", "film", "a", "the"] * 500
+    (changed,) = ablation.misspelt([document])
+    differing = [(old, new) for old, new in zip(document, changed, strict=True) if old != new]
+    assert 50 < len(differing) < 150  # a tenth of 1,000, less the swaps of equal letters
+    assert all(sorted(old) == sorted(new) and old[0] == new[0] and old[-1] == new[-1] for old, new in differing)
+    assert {old for old, _ in differing} == {"interesting", "film"}
+    assert ablation.swapped("film", 1) == "flim"
