@@ -51,7 +51,8 @@ def row(name, script, figures="()", setup="()"):
 
 
 def test_figures_of_the_last_line(campaign):
-    script = 'print(\'noise\'); print(\'{\\"a\\": {\\"b\\": 2}, \\"c\\": 1}\')'
+    # Memory is sampled every 50 ms: what is shorter may have none.
+    script = 'import time; time.sleep(0.5); print(\'noise\'); print(\'{\\"a\\": {\\"b\\": 2}, \\"c\\": 1}\')'
     found = campaign(row("r", script, "('a.b', 'absent')"))["r"]
     assert found.status == MEASURED
     assert found.figures == {"a.b": 2}
