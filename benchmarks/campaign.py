@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # What would lead a row to somebody's servers, caches or settings.
 FOREIGN = ("PREFECT_", "MLFLOW_", "TEXTMILL_", "OMP_", "MKL_", "OPENBLAS_", "PYTHONPATH")
 TAIL_LINES = 3
+SAME = ("cores", "processor")  # of the machine: what the rows of one page have to share
 
 
 class SetupFailedError(RuntimeError):
@@ -38,14 +39,17 @@ class Campaign:
         """Measure the groups' rows: those that `only` names, or all; with `resume` not those that are measured already."""
         if resume and self.results.finished:
             raise SystemExit(f"{self.results.path} holds no interrupted campaign; run without --resume")
+        here, whole = machine(), self.results.finished
         if not (resume or only):
             self.results.rows.clear()
-        self.results.machine, self.results.finished = machine(), False
+        elif self.results.rows and any(self.results.machine[name] != here[name] for name in SAME):
+            raise SystemExit(f"{self.results.path} was measured on another machine; run all of it, or give --results FILE")
+        self.results.machine, self.results.finished = here, False
         for group in groups:
             rows = [row for row in group.rows if chosen(group, row, only) and not (resume and self._kept(group, row))]
             if rows:
                 self._run_group(group, rows)
-        self.results.finished = True
+        self.results.finished = whole or not only  # a few rows more do not finish a campaign that was interrupted
         self.results.write()
 
     def _kept(self, group: Group, row: Row) -> bool:

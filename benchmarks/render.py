@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 COSTS = ("wall s", "CPU s", "peak MB", "all processes MB")
 PROTOCOL = """\
 How it was measured: one row after the other on one machine, every row a process of its own that starts from the raw files
-with an empty data root, unless its table says that something is prepared or cached. `wall s` and `CPU s` are those of the whole
+with an empty data root, unless its table says that something is prepared or cached (what an environment keeps for every later
+run, such as Prefect's migrated database, is there after the first one). `wall s` and `CPU s` are those of the whole
 command, imports and start-up included; CPU seconds also count what a command leaves behind (textmill's Prefect server).
 `peak MB` is the largest anonymous memory (RssAnon, 2^20 bytes) of any one process, `all processes MB` the largest sum over the
 process tree; memory maps do not count, and at twenty samples a second a shorter peak may be missed. Each row was run once: a
@@ -88,6 +89,8 @@ def _plain(text: str) -> str:
 def _number(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_number, value))}]"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return _plain(str(value))
     if isinstance(value, int) or abs(value) >= 1000:

@@ -474,10 +474,17 @@ def _print_refresh(result: Mapping[str, Any]) -> None:
     drifted = [drift["feature"] for drift in result["drift"] if drift["drifted"]]
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in result["reasons"].items())
     equation = "found {found:,} = scored {scored:,} + duplicates {duplicates:,} + quarantined {quarantined:,}".format(**result)
+    more = [f"passed   {result['passed_over']:,} documents of other days"] if result["passed_over"] else []
+    if result["channels_down"] or result["undelivered"]:
+        down = printable(", ".join(result["channels_down"]))
+        more.append(f"waiting  {result['undelivered']:,} deliveries" + (f"; channels that failed: {down}" if down else ""))
+    if result["training_runs"]:
+        more.append(f"train    started {', '.join(result['training_runs'])}")
     for line in (
         f"data     {equation}" + (f" ({reasons})" if reasons else ""),
         f"model    {result['model']['name']} version {result['model']['version']}",
         f"alerts   {len(result['alerts'])} new; drift of {', '.join(drifted) or 'nothing'}",
+        *more,
         f"time     {result['seconds']:.1f} s and {result['startup_seconds']:.1f} s to start",
         f"report   {result['report']}",
     ):

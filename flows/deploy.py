@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import io
+import itertools
 import json
 import time
 import warnings
@@ -35,6 +37,10 @@ FILE = CHECKOUT / "prefect.yaml"
 WORK_POOL, WATCH_POOL = "textmill", "textmill-watch"
 PLANNING_SECONDS = 180.0  # in which the server has planned the first runs of a new schedule
 TRAIN, REFRESH, WATCH = "train", "refresh", "watch"
+DAY_HOURS = 24
+CRON_FIELDS = 5
+GAP_DATES = 400  # over a year of days
+GAPS_FROM = datetime.datetime(2024, 1, 1, 12, tzinfo=datetime.UTC)
 
 
 @dataclass(frozen=True)
@@ -82,9 +88,14 @@ def check_and_deploy(
 ) -> list[dict[str, str]]:
     """Resolve what is given as (preset, file) and by options, check it all, deploy it; returns names, crons, time zones."""
     for_train, for_refresh = split_arguments(arguments)
+    with_train = any(train) or has_section(for_train, "ingest")
+    with_refresh = any(refresh) or has_section(for_refresh, "collect")
+    if with_train or with_refresh:
+        refuse_unused(for_train, TRAIN, deployed=with_train)
+        refuse_unused(for_refresh, REFRESH, deployed=with_refresh)
     plans = make_plans(
-        resolve_train(for_train, *train) if any(train) or has_section(for_train, "ingest") else None,
-        resolve_monitor(for_refresh, *refresh) if any(refresh) or has_section(for_refresh, "collect") else None,
+        resolve_train(for_train, *train) if with_train else None,
+        resolve_monitor(for_refresh, *refresh) if with_refresh else None,
         train_cron=train_cron,
         refresh_cron=refresh_cron,
         timezone=timezone,
@@ -121,17 +132,32 @@ def resolve_train(arguments: list[str], preset: str | None, file: Path | None) -
 def resolve_monitor(arguments: list[str], preset: str | None, file: Path | None) -> RefreshConfig:
     """The configuration of a refresh, checked as far as it can be without a model."""
     from flows.settings import check_paths, resolve_refresh
+    from tasks.collect.collect import check_source
+    from tasks.notify.task import check_flow_channels
+    from tasks.score.watch import WatchList
 
     config = resolve_refresh(arguments, preset=preset, file=file)
     check_paths(config)
-    if not config.collect.source and not config.collect.query:
-        raise RequestError("nothing to collect; give --collect.source or --collect.query")
+    check_source(config.collect)
+    check_flow_channels(config.notify)
+    if config.score.watch_list:
+        WatchList.load(config.score.watch_list)
     return config
 
 
 def has_section(arguments: Sequence[str], section: str) -> bool:
     """Whether an option of this section is among the arguments."""
     return any(argument.startswith(f"--{section}.") for argument in arguments)
+
+
+def refuse_unused(arguments: Sequence[str], flow: str, *, deployed: bool) -> None:
+    """RequestError for an option of a flow that is not deployed: it would be dropped without a word."""
+    own = [word for word in arguments if word.startswith("--") and not word.startswith("--runtime.")]
+    if own and not deployed:
+        raise RequestError(
+            f"{own[0].split('=')[0]} is no option of what is deployed; "
+            f"correct it, or give --{flow}-preset or --{flow}-config too"
+        )
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -230,12 +256,37 @@ def schedules_of(plan: Plan) -> list[Schedule]:
             raise RequestError(f"--timezone {schedule.timezone!r}: unknown time zone; try UTC or Europe/London") from None
         try:
             CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
+            longest_gap_hours(schedule.cron, schedule.timezone)  # which the 31st of February has not
         except ValueError:
             raise RequestError(
                 f"cron {schedule.cron!r} of {plan.full_name} is none; give five fields, such as '30 2 * * *' for 02:30 each day"
             ) from None
         made.append(Schedule(cron=schedule.cron, timezone=schedule.timezone, slug=schedule.slug))
     return made
+
+
+def longest_gap_hours(cron: str, timezone: str) -> float:
+    """The longest time between two runs of a schedule, in hours; where it leaves out days, these are counted in full."""
+    from prefect.server.schemas.schedules import CronSchedule
+
+    days = " ".join(["0 0", *cron.split()[2:5]])  # a year of a schedule that fires each minute would take too long
+    longest = 0.0
+    for each in [cron, days] if len(cron.split()) == CRON_FIELDS else [cron]:
+        schedule = CronSchedule(cron=each, timezone=timezone)
+        dates = asyncio.run(schedule.get_dates(n=GAP_DATES, start=GAPS_FROM))
+        hours = max((b - a).total_seconds() / 3600 for a, b in itertools.pairwise(dates))
+        if each is cron or hours > DAY_HOURS + 1:  # an hour more is the end of summer time
+            longest = max(longest, hours)
+    return longest
+
+
+def patience_hours(deployment: DeploymentResponse) -> float:
+    """How long a deployment may be without a success at least: its schedule's longest gap, and half of it up to 12 hours."""
+    from prefect.client.schemas.schedules import CronSchedule
+
+    crons = [item.schedule for item in deployment.schedules if item.active and isinstance(item.schedule, CronSchedule)]
+    gap = min((longest_gap_hours(each.cron, each.timezone or "UTC") for each in crons), default=0.0)
+    return gap + min(gap / 2, DAY_HOURS / 2)
 
 
 def deploy(plans: Sequence[Plan]) -> list[str]:

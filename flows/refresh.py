@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from tasks.collect.task import collect
 from tasks.config import CHECKOUT, RefreshConfig
 from tasks.crash import crash_point
 from tasks.dashboard.task import dashboard
+from tasks.detect.drift import renumbered
 from tasks.detect.task import detect
 from tasks.monitor.state import MonitorState
 from tasks.notify.task import notify, open_channels
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from tasks.notify.channels import Channel
     from tasks.notify.deliver import Report
     from tasks.register.profile import Profile
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -87,9 +91,9 @@ def refresh(config: RefreshConfig) -> dict[str, Any]:
         crash_point("refresh.delivered")
         run.finished("notify", f"{told.sent:,} sent, {told.waiting:,} waiting")
         started = start_requested(state)
-        report = dashboard(state, config, reference(run.scorer))
+        report = dashboard(state, config, reference(run.scorer, state), run.scorer.sentiment.title)
         run.finished("dashboard", str(report))
-        result = result_of(run, report, started)
+        result = result_of(run, report, started, told)
         show_in_prefect(result)
         return result
 
@@ -108,9 +112,10 @@ def count_what_is_new(run: Refresh) -> None:
         run.finished("collect", "{new:,} new, {duplicates:,} duplicates, {quarantined:,} quarantined".format(**figures))
         score(scorer, spool, transaction, run.display.progress("score"))
         run.finished("score", f"{transaction.scored:,} documents by {sentiment.title}")
-        run.alerts, run.drift = detect(state, config.detect, reference(scorer), run.started, channels)
+        run.alerts, run.drift = detect(state, config.detect, reference(scorer, state), sentiment.title, run.started, channels)
         drifted = [drift.feature for drift in run.drift if drift.drifted]
-        request_retraining(state, config, drifted, now=run.started, channels=channels)
+        if asked := request_retraining(state, config, drifted, now=run.started, channels=channels):
+            run.alerts.append(asked)
         run.finished("detect", f"{len(run.alerts):,} new alerts, drift of {', '.join(drifted) or 'nothing'}")
         run.figures = transaction.figures()
 
@@ -131,12 +136,13 @@ def load_scorer(config: RefreshConfig) -> Scorer:
         tracker.close()
 
 
-def reference(scorer: Scorer) -> Profile | None:
-    """What the sentiment model's training data looked like; None if its package does not say."""
-    return read_profile(scorer.sentiment.model.folder)
+def reference(scorer: Scorer, state: MonitorState) -> Profile | None:
+    """What the sentiment model's training data looked like, in the stream's bins; None if its package does not say."""
+    profile = read_profile(scorer.sentiment.model.folder)
+    return renumbered(profile, state.labels()) if profile else None
 
 
-def result_of(run: Refresh, report: Path, retrained: Sequence[str]) -> dict[str, Any]:
+def result_of(run: Refresh, report: Path, retrained: Sequence[str], told: Report) -> dict[str, Any]:
     """What `textmill refresh --json` prints."""
     model = run.scorer.sentiment
     return {
@@ -152,6 +158,8 @@ def result_of(run: Refresh, report: Path, retrained: Sequence[str]) -> dict[str,
             dataclasses.asdict(drift) | {"window_start": str(drift.window_start), "window_end": str(drift.window_end)}
             for drift in run.drift
         ],
+        "undelivered": told.waiting,
+        "channels_down": list(told.down),
         "training_runs": list(retrained),
         "stages": run.stages,
         "seconds": round(time.time() - run.started, 2),
@@ -161,7 +169,10 @@ def result_of(run: Refresh, report: Path, retrained: Sequence[str]) -> dict[str,
 
 
 def show_in_prefect(result: dict[str, Any]) -> None:
-    """Put the figures and the alerts where somebody looks who opens the run in Prefect's UI."""
+    """Put the figures and the alerts where somebody looks who opens the run in Prefect's UI.
+
+    What is counted and sent by now stays so: a server that does not take them is a warning.
+    """
     key = "".join(c if c.isascii() and c.isalnum() else "-" for c in result["name"].lower())
     equation = "found {found:,} = scored {scored:,} + duplicates {duplicates:,} + quarantined {quarantined:,}".format(**result)
     drifted = ", ".join(drift["feature"] for drift in result["drift"] if drift["drifted"]) or "nothing"
@@ -172,6 +183,9 @@ def show_in_prefect(result: dict[str, Any]) -> None:
         f"- drift of {drifted}",
         f"- dashboard: `{result['report']}`",
     ]
-    create_markdown_artifact("\n".join(lines), key=f"refresh-{key}", description="What the last refresh found")
-    if result["alerts"]:
-        create_table_artifact(result["alerts"], key=f"alerts-{key}", description="The alerts that the last refresh stored")
+    try:
+        create_markdown_artifact("\n".join(lines), key=f"refresh-{key}", description="What the last refresh found")
+        if result["alerts"]:
+            create_table_artifact(result["alerts"], key=f"alerts-{key}", description="The alerts that the last refresh stored")
+    except Exception as error:  # noqa: BLE001 whatever Prefect and the network raise
+        log.warning("Prefect shows no figures of this refresh (%s)", type(error).__name__)

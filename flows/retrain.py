@@ -12,8 +12,9 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from httpx import HTTPError
 from prefect.client.orchestration import get_client
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound
 
 from tasks.monitor.alert import Alert
 
@@ -72,7 +73,7 @@ def start_requested(state: MonitorState) -> list[str]:
         name = delivery.channel.removeprefix(CHANNEL)
         try:
             started.append(start_run(name, key=delivery.alert.id))
-        except (ObjectNotFound, PrefectHTTPStatusError) as error:
+        except (ObjectNotFound, HTTPError) as error:  # no answer in time, too
             reason = f"{name} could not be started ({type(error).__name__}); textmill deploy puts it on the server"
             log.warning(reason)
             state.failed(delivery.alert.id, delivery.channel, reason, now + RETRY_SECONDS)

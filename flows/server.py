@@ -312,31 +312,40 @@ def make_database(home: Path, template: Path) -> None:
     """Give a fresh home its database: a copy of `template`, an empty one of this Prefect version, made here if it is missing.
 
     Migrating an empty database from the first version to the last takes four seconds of a processor, a copy none. PREFECT_HOME
-    must be `home`; where the user has named another database, or `template` cannot be written, Prefect's own way is left.
+    must be `home`; where the user has named another database, or `template` cannot be read or written (it may be another
+    user's, or damaged), Prefect's own way is left.
     """
     database = home / "prefect.db"
     if database.exists() or any(name.endswith("DATABASE_CONNECTION_URL") for name in os.environ):
         return
-    if not template.exists():
-        import asyncio
+    with contextlib.suppress(OSError, sqlite3.Error):
+        if template.exists():
+            _copy_database(template, database)
+            return
+    import asyncio
 
-        from prefect.server.database import provide_database_interface
+    from prefect.server.database import provide_database_interface
 
-        asyncio.run(provide_database_interface().create_db())
-        if database.exists():  # not so where Prefect's settings name another
-            with contextlib.suppress(OSError, sqlite3.OperationalError):
-                template.parent.mkdir(parents=True, exist_ok=True)
-                _copy_database(database, template)
-    else:
-        _copy_database(template, database)
+    asyncio.run(provide_database_interface().create_db())
+    if database.exists():  # not so where Prefect's settings name another
+        with contextlib.suppress(OSError, sqlite3.Error):
+            template.parent.mkdir(parents=True, exist_ok=True)
+            _copy_database(database, template)
 
 
 def _copy_database(source: Path, target: Path) -> None:
-    """Copy what a SQLite file and its write-ahead log hold, whole or not at all."""
+    """Copy what a SQLite file and its write-ahead log hold, whole or not at all; sqlite3.Error if that is damaged."""
     partial = target.with_name(f".{target.name}.{os.getpid()}")
-    with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(partial)) as new:
-        old.backup(new)
-    os.replace(partial, target)
+    try:
+        with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(partial)) as new:
+            old.backup(new)
+            # A copy with a write-ahead log could not be read in a folder that is not ours to write to.
+            new.execute("PRAGMA journal_mode = DELETE")
+            if new.execute("PRAGMA quick_check").fetchone() != ("ok",):
+                raise sqlite3.DatabaseError(f"{source} is damaged")
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def serve(home: Path, port: int, *, stay: bool) -> None:

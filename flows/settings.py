@@ -54,13 +54,15 @@ def resolve(arguments: list[str], *, preset: str | None = None, file: Path | Non
 def resolve_refresh(arguments: list[str], *, preset: str | None = None, file: Path | None = None) -> RefreshConfig:
     """Make the one configuration of a refresh, as `resolve` does for a training run."""
     settings, config = _resolved(RefreshConfig, arguments, preset, file)
-    source = config.collect.source
-    if source is not None and "://" not in source and not Path(source).is_absolute():  # a worker runs in another folder
-        source = os.path.normpath(Path.cwd() / Path(source).expanduser())
+    if config.collect.source is not None:  # a worker runs in another folder
+        source = _placed(config.collect.source, Path.cwd())
         config = config.model_copy(update={"collect": config.collect.model_copy(update={"source": source})})
     if "name" not in settings.collect.model_fields_set:
         name = preset or plain(_stem(config.collect.source or "")) or config.collect.name
         config = config.model_copy(update={"collect": config.collect.model_copy(update={"name": name})})
+    from tasks.monitor.state import watch_name  # Arrow, which `train` needs later
+
+    watch_name(config.name)
     return config
 
 
@@ -75,6 +77,9 @@ def _resolved(model: type[Config], arguments: list[str], preset: str | None, fil
         written, base = _read_toml(file), file.resolve().parent
     else:
         written, base = {}, CHECKOUT
+    collect = written.get("collect")  # its source is a text, since it may be a URL too
+    if isinstance(collect, dict) and isinstance(collect.get("source"), str):
+        written = {**written, "collect": {**collect, "source": _placed(collect["source"], base)}}
     settings = _settings(model, _absolute(model, written, base), arguments)
     config = model.model_validate(settings.model_dump(include=set(model.model_fields)))
     return settings, model.model_validate(_absolute(model, config.model_dump(), Path.cwd()))
@@ -123,6 +128,11 @@ def plain(name: str) -> str | None:
     """The name with what a model or monitor cannot be called replaced by dashes; None if nothing is left."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:100]
     return name if NAME.fullmatch(name) else None
+
+
+def _placed(source: str, base: Path) -> str:
+    """A source that is a path, made absolute; a URL, and no source, as it is."""
+    return os.path.normpath(base.absolute() / Path(source).expanduser()) if source and "://" not in source else source
 
 
 def _stem(source: str) -> str:

@@ -16,7 +16,7 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 
-from flows.deploy import REFRESH, find_deployment, latest_runs
+from flows.deploy import REFRESH, WATCH, find_deployment, latest_runs, patience_hours
 from tasks.config import RefreshConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState, watch_name
@@ -56,10 +56,10 @@ def look(client: SyncPrefectClient, config: RefreshConfig, now: float) -> list[A
         if deployment is None:
             alerts.append(_warning(config, "watchdog", name, "high", f"{name} is not deployed; run textmill deploy", now))
             continue
-        if message := overdue(client, name, deployment, hours=limit, now=now):
+        if message := overdue(client, name, deployment, hours=max(limit, patience_hours(deployment)), now=now):
             alerts.append(_warning(config, "watchdog", name, "high", message, now))
         if name == config.retrain.deployment:
-            alerts += ended_badly(client, config, name, deployment)
+            alerts += ended_badly(client, config, name, deployment, since=watched_since(client, config))
     return alerts
 
 
@@ -80,10 +80,23 @@ def last_success(client: SyncPrefectClient, deployment: DeploymentResponse) -> f
     return run.end_time.timestamp() if run and run.end_time else None
 
 
-def ended_badly(client: SyncPrefectClient, config: RefreshConfig, name: str, deployment: DeploymentResponse) -> list[Alert]:
-    """An alert for each of the latest training runs that failed, or whose model was refused; one a day is stored."""
+def watched_since(client: SyncPrefectClient, config: RefreshConfig) -> datetime | None:
+    """When the monitor's watchdog was first deployed; None if it is not."""
+    watchdog = find_deployment(client, f"{WATCH}/{config.name}")
+    return watchdog.created if watchdog else None
+
+
+def ended_badly(
+    client: SyncPrefectClient, config: RefreshConfig, name: str, deployment: DeploymentResponse, *, since: datetime | None
+) -> list[Alert]:
+    """An alert for each of the latest training runs that failed, or whose model was refused; one a day is stored.
+
+    What ended before `since` is old: who deployed the watchdog then knows of it, or never wanted to.
+    """
     alerts = []
     for run in latest_runs(client, deployment.id, ENDED, NUM_ENDED):
+        if since and run.end_time and run.end_time < since:
+            break
         message, severity = _ending(run, deployment)
         if message and run.end_time:
             alerts.append(_warning(config, "retrain", name, severity, f"{name}: {message}", run.end_time.timestamp()))

@@ -467,10 +467,10 @@ class WatchConfig(Section):
     """What the watchdog warns of."""
 
     refresh_hours: Annotated[float, Field(gt=0.0)] = Field(
-        3.0, description="Hours without a finished refresh after which it warns."
+        3.0, description="Hours without a finished refresh after which it warns; longer where the schedule is sparser."
     )
     train_hours: Annotated[float, Field(gt=0.0)] = Field(
-        36.0, description="Hours without a finished training run after which it warns."
+        36.0, description="Hours without a finished training run after which it warns; longer where the schedule is sparser."
     )
     remind_days: Positive = Field(1, description="Days after which it warns again of what is still so.")
 

@@ -43,6 +43,9 @@ def group(quick: bool) -> Group:
             row("cnn, vectors without subwords", "--model cnn --vectors words"),
             row("mean alone", "--model mean --vectors subwords"),
             row("bag alone", "--model bag"),
+            row("ca alone", "--model ca"),
             row("bag+cnn", "--model bag+cnn --vectors subwords"),
+            row("bag+ca", "--model bag+ca"),
+            row("bag+ca+cnn", "--model bag+ca+cnn --vectors subwords"),
         ),
     )

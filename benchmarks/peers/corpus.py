@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 csv.field_size_limit(1 << 24)
-IMDB_MEMBER = re.compile(r"(?:.*/)?(train|test)/(pos|neg|unsup)/[^/]+\.txt")
+# Reviews without a label are passed over: no peer reads them, and none should pay for them.
+IMDB_MEMBER = re.compile(r"(?:.*/)?(train|test)/(pos|neg)/[^/]+\.txt")
 
 
 class Document(NamedTuple):
@@ -26,11 +27,10 @@ class Document(NamedTuple):
 
 @dataclass(frozen=True)
 class Corpus:
-    """Train and test documents. `unlabelled` texts belong to the train part; what has none leaves it empty."""
+    """Train and test documents."""
 
     train: list[Document]
     test: list[Document]
-    unlabelled: list[str]
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,17 @@ def read_corpus(path: Path, test: Path | None, columns: Columns) -> Corpus:
         return _imdb(_folder_members(path))
     if test is None:
         raise SystemExit(f"{path} has no test part of its own; give one with --test")
-    return Corpus(list(_documents(path, columns)), list(_documents(test, columns)), [])
+    return Corpus(list(_documents(path, columns)), list(_documents(test, columns)))
 
 
 def _imdb(members: Iterator[tuple[str, str]]) -> Corpus:
-    """Sort members named `[aclImdb/]{train,test}/{pos,neg,unsup}/ID_RATING.txt`."""
-    corpus = Corpus([], [], [])
+    """Sort members named `[aclImdb/]{train,test}/{pos,neg}/ID_RATING.txt`."""
+    corpus = Corpus([], [])
     for name, text in members:
         found = IMDB_MEMBER.fullmatch(name)
         assert found is not None
         part, label = found.groups()
-        if label == "unsup":
-            corpus.unlabelled.append(text)
-        else:
-            (corpus.train if part == "train" else corpus.test).append(Document(text, label))
+        (corpus.train if part == "train" else corpus.test).append(Document(text, label))
     return corpus
 
 
@@ -82,7 +79,8 @@ def _archive_members(path: Path) -> Iterator[tuple[str, str]]:
 def _folder_members(path: Path) -> Iterator[tuple[str, str]]:
     for part in ("train", "test"):
         for file in sorted((path / part).glob("*/*.txt")):
-            yield file.relative_to(path).as_posix(), file.read_text(encoding="utf-8")
+            if IMDB_MEMBER.fullmatch(name := file.relative_to(path).as_posix()):
+                yield name, file.read_text(encoding="utf-8")
 
 
 def _documents(path: Path, columns: Columns) -> Iterator[Document]:

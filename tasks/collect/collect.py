@@ -6,7 +6,6 @@ import hashlib
 import logging
 from collections import Counter
 from datetime import date
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,7 +24,7 @@ from tasks.monitor.transaction import Refused
 from tasks.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tasks.collect.found import Source
     from tasks.config import CollectConfig
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH_ROWS = 4096
+BATCH_BYTES = 16 << 20  # or what is held at a time would grow with the longest rows, to gigabytes
 DAY_SECONDS = 86_400
 _FIRST_ORDINAL = date(1970, 1, 1).toordinal()
 
@@ -98,8 +98,7 @@ class Collector:
 
     def _read(self, source: Source, progress: Progress) -> Iterator[pa.RecordBatch]:
         num_good, refused = 0, Counter[str]()
-        records = iter(source.records)
-        while found := list(islice(records, BATCH_ROWS)):
+        for found in _batches(source.records):
             rows, bad = self._judged(found, source)
             refused.update(record.reason for record in bad)
             num_good += len(rows)
@@ -108,7 +107,8 @@ class Collector:
                 yield fresh
             progress.advance(self.transaction.figures()["found"] + self.transaction.num_waiting, None, "documents", source.name)
         self.reasons += refused
-        if source.watermark and not refused["future"]:  # such a document is a good one when its day has come
+        # A document of the future is a good one when its day has come, and a file may be readable the next time.
+        if source.watermark and not refused["future"] and not refused["unreadable_file"]:
             self.transaction.set_watermark(*source.watermark, num_good, refused.total())
 
     def _judged(self, found: list[Found], source: Source) -> tuple[list[_Row], list[Refused]]:
@@ -154,6 +154,20 @@ class _Row(NamedTuple):
 def identity(microseconds: int, text: str) -> bytes:
     """SHA-256 of a document's time and text; how its white space is laid out does not matter."""
     return hashlib.sha256(f"{microseconds} {' '.join(text.split())}".encode()).digest()
+
+
+def _batches(records: Iterable[Found]) -> Iterator[list[Found]]:
+    """At most BATCH_ROWS records at a time, fewer where they are long."""
+    batch: list[Found] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += len(record.data) + len(record.text or "")
+        if len(batch) >= BATCH_ROWS or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _text(record: Found, encoding: str, max_chars: int) -> tuple[str, str | None, int]:

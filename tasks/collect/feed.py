@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import json
 import netrc
 import time
@@ -47,7 +48,9 @@ def feed_sources(config: CollectConfig) -> Iterator[Source]:
     import feedparser
 
     name = without_secrets(config.source)
-    parsed = feedparser.parse(_bytes(config.source), sanitize_html=True, resolve_relative_uris=False)
+    # As a stream: bytes are a file's name to feedparser first, and a server could name one of ours, or /dev/zero.
+    data = io.BytesIO(_bytes(config.source))
+    parsed = feedparser.parse(data, sanitize_html=True, resolve_relative_uris=False)
     if not parsed.entries and (parsed.bozo or not parsed.get("version")):
         raise RequestError(f"--collect.source {name}: no RSS or Atom feed; give a feed, or --collect.kind table")
     text = "title" if config.text == _DEFAULTS[0] else config.text
@@ -83,7 +86,9 @@ def _bytes(source: str) -> bytes:
     name = without_secrets(source)
     if not source.startswith(("http://", "https://")):
         raise RequestError(f"--collect.source {name}: a feed is a file or an http(s) address")
-    request = urllib.request.Request(source, headers={"User-Agent": AGENT, **_login(source)})  # noqa: S310 checked above
+    request = urllib.request.Request(source, headers={"User-Agent": AGENT})  # noqa: S310 checked above
+    for header, value in _login(source).items():
+        request.add_unredirected_header(header, value)  # a password must not travel to another host
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
             return _bounded(response.read(MAX_BYTES + 1), name)

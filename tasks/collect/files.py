@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from tasks.collect.found import Found, Source
 from tasks.digests import canonical, sha256_text
 from tasks.errors import RequestError, UnavailableError
+from tasks.evaluate.untrusted import visible
 from tasks.ingest.parquet import parquet_columns
 from tasks.ingest.record import printable
 from tasks.ingest.table import PARQUET, TABLES, open_table, scalar, table_records
@@ -95,10 +96,14 @@ def _local(source: str) -> list[_File]:
             if not each.name.endswith(tuple(map(str.encode, BEING_WRITTEN)))
         ]
     if path.exists():
-        return [_File(path, path.name)]
+        return [_File(path, _shown(path.name))]
     if is_glob(source):
         found = [Path(name) for name in sorted(glob.glob(source, recursive=True))]  # noqa: PTH207 sorted by its whole name
-        return [_judged(each, each.name, kind_of(os.fsencode(each))) for each in found if not each.is_dir()]
+        return [
+            _judged(each, _shown(each.name), kind_of(os.fsencode(each)))
+            for each in found
+            if not each.is_dir() and not each.name.endswith(BEING_WRITTEN)
+        ]
     raise RequestError(f"--collect.source {source}: no such file or folder; correct the path")
 
 
@@ -119,27 +124,32 @@ def _fetched(source: str) -> Iterator[_File]:
         )
         with tempfile.TemporaryDirectory(prefix="textmill-") as folder:
             for name in names:
+                if name.endswith(BEING_WRITTEN):
+                    continue
                 if Path(name).suffix.lower() not in KNOWN:
-                    yield _File(Path(name), name, "unknown_format")
+                    yield _File(Path(name), _shown(name), "unknown_format")
                     continue
                 copy = Path(folder) / f"document{Path(name).suffix}"
                 filesystem.get_file(name, str(copy))
-                yield _File(copy, name, watermark=False)
+                yield _File(copy, _shown(name), watermark=False)
     except FileNotFoundError:
         raise RequestError(f"--collect.source {without_secrets(source)}: no such file; correct it") from None
     except (ImportError, ValueError) as error:  # a protocol that is unknown, or whose package is missing
         raise RequestError(f"--collect.source {without_secrets(source)}: {_first_line(error)}") from None
-    except OSError as error:
-        raise UnavailableError(f"{without_secrets(source)} cannot be read ({type(error).__name__})") from error
+    except Exception as error:  # noqa: BLE001 each protocol's library has its own, and its text may hold the whole address
+        reason = type(error).__name__
+        raise UnavailableError(f"{without_secrets(source)} cannot be read ({reason}); try again later") from None
 
 
 def _guarded(file: _File, config: CollectConfig, *, alone: bool) -> Iterator[Found]:
     """The records of a file; if it turns out to be damaged on the way, the last one says so."""
     try:
         yield from _records(file, config)
-    except RequestError as error:
+    except (RequestError, OSError) as error:
+        if not isinstance(error, RequestError):
+            error = RequestError(f"{file.path}: cannot be read to its end ({error.strerror}); try again")
         if alone:
-            raise
+            raise error from None
         yield _unreadable(file, error)
 
 
@@ -208,16 +218,25 @@ def _watermark(file: _File, config: CollectConfig) -> tuple[str, str] | None:
     """The path and a stamp of what the file is and how it is read; None for one that may still change unnoticed."""
     if not file.watermark:
         return None
-    status = file.path.stat()
+    try:
+        status = file.path.stat()
+    except OSError:  # gone since the folder was listed: its reader says so
+        return None
     if time.time() - max(status.st_mtime, status.st_ctime) < RACY_SECONDS:
         return None
     reading = sha256_text(canonical(config.model_dump(mode="json", exclude={"source", "name"})))[:16]
-    return str(file.path.absolute()), f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}:{status.st_ctime_ns}:{reading}"
+    stamp = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}:{status.st_ctime_ns}:{reading}"
+    return _shown(str(file.path.absolute())), stamp
 
 
 def _unreadable(file: _File, error: RequestError) -> Found:
-    log.warning("%s", error)
+    log.warning("%s", " ".join(visible(error).split()))  # a file's name may hold line ends and escapes
     return Found(0, os.fsencode(file.name), reason="unreadable_file")
+
+
+def _shown(name: str) -> str:
+    """A file's name as text that can be stored and printed."""
+    return printable(os.fsencode(name))
 
 
 def _first_line(error: BaseException) -> str:

@@ -20,16 +20,6 @@ COLLECTED_SCHEMA = pa.schema(
     ]
 )
 
-REASONS = {
-    "missing_time": "no date at all",
-    "incomplete_date": "a date without a day, a month or a year, such as Jul-18",
-    "unreadable_time": "nothing that reads as a date, or not in collect.date_order",
-    "before_1900": "a date so early that it must be a slip",
-    "future": "more than a day ahead of the clock",
-    "unreadable_file": "a file that cannot be read as what its name says",
-    "unknown_format": "a file of an inbox whose suffix is none of those that are read",
-}
-
 
 class Found(NamedTuple):
     """One record. `text` is None where `data` are bytes to decode; `time` is None where there is none."""

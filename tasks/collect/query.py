@@ -64,7 +64,7 @@ def _private_text(config: CollectConfig) -> str:
 
 
 def _rows(config: CollectConfig, url: URL) -> Iterator[Found]:
-    from sqlalchemy import create_engine, text
+    from sqlalchemy import create_engine, event, text
     from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
     from sqlalchemy.pool import NullPool
 
@@ -73,6 +73,8 @@ def _rows(config: CollectConfig, url: URL) -> Iterator[Found]:
         engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
     except (NoSuchModuleError, ImportError) as error:
         raise RequestError(f"no driver for {url.drivername} ({error}); install it, such as textmill[postgresql]") from None
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _keep_bad_bytes)
     try:
         options = {"stream_results": True, "yield_per": BATCH_ROWS}
         with engine.connect() as connection:
@@ -86,12 +88,18 @@ def _rows(config: CollectConfig, url: URL) -> Iterator[Found]:
             for row, values in enumerate(result):
                 yield _found(row, values[at_text], values[at_time])
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0][:300]
+        reason = (str(getattr(error, "orig", None) or error).strip().splitlines() or ["no reason is given"])[0][:300]
         if url.password:
             reason = reason.replace(str(url.password), "***")
-        raise UnavailableError(f"the {engine.dialect.name} query failed: {type(error).__name__}: {reason}") from None
+        what = f"the {engine.dialect.name} query failed: {type(error).__name__}: {reason}"
+        raise UnavailableError(f"{what}; correct it, or try again") from None
     finally:
         engine.dispose()
+
+
+def _keep_bad_bytes(connection: Any, _: Any) -> None:
+    """Hand on texts that are no UTF-8, as halves of surrogate pairs: they go to quarantine and do not end the query."""
+    connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
 
 
 def _position(names: list[str], column: str, what: str) -> int:

@@ -67,7 +67,9 @@ class TimeReader:
         if match := _UNIX.fullmatch(written):
             return _unix(match)
         if _RFC_2822.fullmatch(written):
-            return parsedate_to_datetime(written)
+            found = parsedate_to_datetime(written)
+            if found.tzinfo is not None or not written[-1].isalpha():
+                return found  # a zone by a name that RFC 2822 does not have, such as CET, is left to `_words`
         if match := _NUMBERS.fullmatch(written):
             return self._numbers(match)
         return self._words(written)

@@ -13,6 +13,8 @@ from tasks.detect.drift import find_drift
 from tasks.monitor.schema import CONFIDENCE, LABEL, LENGTH, UNSEEN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from tasks.config import DetectConfig
@@ -23,18 +25,25 @@ TITLES = {LABEL: "classes", CONFIDENCE: "confidence", LENGTH: "length", UNSEEN: 
 REFERENCES = {"training": "the model's training data", "stream": "the stream's own first weeks"}
 
 
-def make_history(histograms: pa.Table, reference: Profile | None, config: DetectConfig) -> DriftHistory | None:
+def make_history(
+    histograms: pa.Table, reference: Profile | None, config: DetectConfig, own_days: Sequence[str] | None = None
+) -> DriftHistory | None:
     """Judge the stream as it stood at the end of each of the last weeks; None if it cannot be judged now.
 
-    `histograms` has the schema HISTOGRAMS_SCHEMA of tasks.monitor, `reference` is the profile of the model's training data.
+    `histograms` has the schema HISTOGRAMS_SCHEMA of tasks.monitor, `reference` is the profile of the model's training data,
+    `own_days` the days that the model alone has scored (None: all).
     """
     if histograms.num_rows == 0:
         return None
     last, first = (datetime.date.fromisoformat(pick(histograms.column("day")).as_py()) for pick in (pc.max, pc.min))
     days = [last - datetime.timedelta(weeks=back) for back in reversed(range(WEEKS))]
     days = [day for day in days if day >= first]
+    if own_days:
+        first = max(first, datetime.date.fromisoformat(min(own_days)))
     histograms = _needed(histograms, first, days[0], config)
-    judged = [{drift.feature: drift for drift in find_drift(_until(histograms, day), reference, config)} for day in days]
+    judged = [
+        {drift.feature: drift for drift in find_drift(_until(histograms, day), reference, config, own_days)} for day in days
+    ]
     if not judged[-1]:
         return None
     features = [

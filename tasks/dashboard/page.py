@@ -32,15 +32,19 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 SCRIPT = Path(__file__).with_name("page.js")
 
 
-def write_dashboard(state: MonitorState, config: RefreshConfig, path: Path, reference: Profile | None = None) -> Path:
+def write_dashboard(
+    state: MonitorState, config: RefreshConfig, path: Path, reference: Profile | None = None, model: str | None = None
+) -> Path:
     """Write the page to `path`, in one step and readable by its owner only; returns `path`.
 
-    Drift is told against `reference`, the profile of the training data, or without it against the stream's own beginning.
+    Drift is told against `reference`, the profile of the training data, or without it against the stream's own beginning;
+    of the days that `model` (NAME/VERSION) has scored alone, if it is given.
     """
-    drift = make_history(state.histograms(), reference, config.detect)
+    own_days = None if model is None else state.days_of(model)
+    drift = make_history(state.histograms(), reference, config.detect, own_days)
     page = render_page(gather(state, config, drift, now=time.time()))
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part = path.with_name(f".{path.name}.part")  # always this one, under the monitor's lock: a killed refresh leaves no more
     with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123
         file.write(page)
     os.replace(part, path)

@@ -18,6 +18,6 @@ if TYPE_CHECKING:
 
 
 @task(name="dashboard", task_run_name="dashboard", cache_policy=NO_CACHE, persist_result=False)
-def dashboard(state: MonitorState, config: RefreshConfig, reference: Profile | None = None) -> Path:
+def dashboard(state: MonitorState, config: RefreshConfig, reference: Profile | None, model: str) -> Path:
     """Write the page of a monitor beside its state; returns its path."""
-    return write_dashboard(state, config, state.folder / "dashboard.html", reference)
+    return write_dashboard(state, config, state.folder / "dashboard.html", reference, model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 from tasks.detect.explain import evidence
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 
     from tasks.config import DetectConfig
     from tasks.detect.drift import Drift
-    from tasks.detect.surges import Surge
     from tasks.monitor.state import MonitorState
 
 
@@ -23,11 +21,12 @@ def surge_alerts(state: MonitorState, config: DetectConfig, now: float) -> list[
 
     `MonitorState.store_alerts` would refuse the others; to explain them would read their documents at each refresh.
     """
-    known: dict[tuple[str, str], list[date]] = {}
-    for alert in state.alerts():
-        if alert.kind == "surge":
-            known.setdefault((alert.series, alert.severity), []).append(date.fromisoformat(alert.window_end))
-    new = [surge for surge in find_surges(state.counts(), config) if not _near(surge, known, config.cooldown_days)]
+    cooldown = config.cooldown_days
+    new = [
+        surge
+        for surge in find_surges(state.counts(), config)
+        if not state.is_told("surge", surge.series, surge.severity, surge.window_end.isoformat(), cooldown_days=cooldown)
+    ]
     return [
         Alert.make(
             state.name,
@@ -73,8 +72,3 @@ def describe(drift: Drift) -> str:
     verdict = "has drifted from" if drift.drifted else "is like that of"
     index = f"stability index {drift.value:.2f}, threshold {drift.threshold:.2f}"
     return f"{drift.feature} of {drift.documents} documents {verdict} {against}: {index}"
-
-
-def _near(surge: Surge, known: dict[tuple[str, str], list[date]], cooldown_days: int) -> bool:
-    ends = known.get((surge.series, surge.severity), [])
-    return any(end == surge.window_end or abs((end - surge.window_end).days) < cooldown_days for end in ends)

@@ -9,21 +9,23 @@ drawn again from the pooled histogram at their own sizes (a parametric bootstrap
 Naranjo 2020, "Statistical properties of the population stability index"). With many documents any difference is certain, so a
 PSI below `drift_min_psi` is no drift; 0.25 is the customary border of a major shift (Siddiqi 2006, "Credit Risk Scorecards").
 
-Shapes: R resamples, K bins.
+Shapes: R resamples, K bins, N rows of the histograms.
 """
 
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.monitor.schema import CONFIDENCE, LABEL, LENGTH, UNSEEN
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from collections.abc import Sequence
 
     from tasks.config import DetectConfig
     from tasks.register.profile import Profile
@@ -52,20 +54,26 @@ class Drift:
     window_end: datetime.date
 
 
-def find_drift(histograms: pa.Table, reference: Profile | None, config: DetectConfig) -> list[Drift]:
+def find_drift(
+    histograms: pa.Table, reference: Profile | None, config: DetectConfig, own_days: Sequence[str] | None = None
+) -> list[Drift]:
     """Compare the latest `drift_days` days with the reference; features without enough documents on both sides are left out.
 
     `histograms` has the columns of HISTOGRAMS_SCHEMA. Without a profile of the training data the stream's first
-    `drift_reference_days` days take its place, as far as they end before the latest days begin.
+    `drift_reference_days` days take its place, as far as they end before the latest days begin. Of these days only `own_days`
+    count (YYYY-MM-DD; None: all), those that the model alone has scored: another version labels the same stream otherwise.
     """
-    if not histograms.num_rows:
+    own_N = np.ones(histograms.num_rows, bool)
+    if own_days is not None:
+        own_N = pc.is_in(histograms["day"], value_set=pa.array(own_days, pa.string())).to_numpy()
+    if not own_N.any():
         return []
     features = np.asarray(histograms["feature"].to_pylist(), dtype=object)
     days = histograms["day"].combine_chunks().cast("date32").cast("int32").to_numpy(zero_copy_only=False)
     bins, documents = (histograms[name].to_numpy() for name in ("bin", "documents"))
-    last, first = int(days.max()), int(days.min())
-    recent = days > last - config.drift_days
-    early = (days < first + config.drift_reference_days) & ~recent
+    last, first = int(days.max()), int(days[own_N].min())
+    recent = own_N & (days > last - config.drift_days)
+    early = own_N & (days < first + config.drift_reference_days) & ~recent
     found = []
     for feature in FEATURES:
         own = features == feature
@@ -91,6 +99,17 @@ def find_drift(histograms: pa.Table, reference: Profile | None, config: DetectCo
             )
         )
     return found
+
+
+def renumbered(reference: Profile, labels: Sequence[str]) -> Profile:
+    """The profile with the bins of `label` as the stream numbers them: its own count a model's classes in the model's order.
+
+    `labels` are the stream's, by bin; what the profile alone has follows.
+    """
+    names = [*labels, *(name for name in reference.labels if name not in labels)]
+    counts = dict(zip(reference.labels, reference.histograms.get(LABEL, ()), strict=False))  # the last may lack: zeros
+    histograms = {**reference.histograms, LABEL: tuple(counts.get(name, 0) for name in names)}
+    return replace(reference, labels=tuple(names), histograms=histograms)
 
 
 def compare(before: np.ndarray, now: np.ndarray, config: DetectConfig) -> tuple[float, float]:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.monitor.schema import ALL, NAME, TOPIC
+from tasks.monitor.schema import ALL, NAME, SCORED_SCHEMA, TOPIC
 
 if TYPE_CHECKING:
     from tasks.config import DetectConfig
@@ -29,6 +29,7 @@ PRIOR_WORDS = 500.0  # size of the prior in words
 MIN_DOCUMENTS = 3  # of the window that a word must stand in
 MAX_CHARS = 500  # of a headline that is shown
 COLUMNS = ["id", "time", "text", "negative", "topics", "names"]
+MOST_NEGATIVE = [("negative", "descending"), ("time", "descending"), ("id", "ascending")]
 _WORD = re.compile(r"[^\W\d_][\w'\u2019-]*[^\W_]")
 
 
@@ -38,9 +39,10 @@ def evidence(state: MonitorState, surge: Surge, config: DetectConfig) -> dict[st
     headlines: id (hex), time (ISO), text, probability; the most negative first, each text once. words: word, deviate, and the
     documents of the window it stands in. Reads the window's documents and a sample of the baseline's days.
     """
-    window = _documents(state, _days(surge, 0, config.window_days), surge.series)
-    before = _documents(state, _baseline_days(state, surge, config), surge.series)
-    return {"headlines": _headlines(window, config.num_headlines), "words": _words(window, before, config.num_words)}
+    window = gather(state, _days(surge, 0, config.window_days), surge.series, 10 * config.num_headlines)
+    before = gather(state, _baseline_days(state, surge, config), surge.series, 0)
+    words = _words(window.sample, before.sample, config.num_words)
+    return {"headlines": _headlines(window.top, config.num_headlines), "words": words}
 
 
 def _days(surge: Surge, back: int, number: int) -> list[str]:
@@ -57,9 +59,28 @@ def _baseline_days(state: MonitorState, surge: Surge, config: DetectConfig) -> l
     return days[:: max(1, -(-total // MAX_DOCUMENTS))]
 
 
-def _documents(state: MonitorState, days: list[str], series: str) -> pa.Table:
-    batches = [batch.filter(_belongs(batch, series)) for batch in state.documents(set(days), COLUMNS)]
-    return pa.Table.from_batches(batches) if batches else pa.table({name: [] for name in COLUMNS})
+class Gathered(NamedTuple):
+    """Documents of a series: the most negative ones, that first, and an evenly spread sample of all."""
+
+    top: pa.Table
+    sample: pa.Table
+
+
+def gather(state: MonitorState, days: list[str], series: str, num_top: int) -> Gathered:
+    """The `num_top` most negative documents of these days, and about MAX_DOCUMENTS of all; holds no others in memory."""
+    counts = state.counts(series)
+    total = pc.sum(counts.filter(pc.is_in(counts["day"], value_set=pa.array(days)))["documents"]).as_py() or 0
+    step = max(1, -(-total // MAX_DOCUMENTS))
+    schema = pa.schema([SCORED_SCHEMA.field(name) for name in COLUMNS])
+    top, num_seen = schema.empty_table(), 0
+    sample: list[pa.RecordBatch] = []
+    for batch in state.documents(set(days), COLUMNS):
+        rows = batch.filter(_belongs(batch, series))
+        sample.append(rows.take(pa.array(np.arange(-num_seen % step, rows.num_rows, step))))
+        num_seen += rows.num_rows
+        if num_top:
+            top = pa.concat_tables([top, pa.Table.from_batches([rows], schema)]).sort_by(MOST_NEGATIVE).slice(0, num_top)
+    return Gathered(top, pa.Table.from_batches(sample, schema))
 
 
 def _belongs(batch: pa.RecordBatch, series: str) -> pa.Array:
@@ -76,9 +97,8 @@ def _belongs(batch: pa.RecordBatch, series: str) -> pa.Array:
 
 
 def _headlines(window: pa.Table, number: int) -> list[dict[str, Any]]:
-    order = [("negative", "descending"), ("time", "descending"), ("id", "ascending")]
     shown: dict[str, dict[str, Any]] = {}
-    for row in window.sort_by(order).slice(0, 10 * number).to_pylist():
+    for row in window.to_pylist():
         text = " ".join(row["text"].split())[:MAX_CHARS]
         shown.setdefault(
             text.casefold(),
@@ -128,9 +148,7 @@ def log_odds(here_V: np.ndarray, there_V: np.ndarray, prior_V: np.ndarray) -> np
 
 def _counted(documents: pa.Table) -> tuple[pa.Array, np.ndarray]:
     """The words of the documents, each once a document, and the weight of each: strings [T], float64 [T]."""
-    step = max(1, -(-documents.num_rows // MAX_DOCUMENTS))
-    texts = documents["text"].to_pylist()[::step]
-    weights_N = documents["negative"].to_numpy().astype(np.float64)[::step]
-    words = [sorted(set(_WORD.findall(text.lower()))) for text in texts]
+    weights_N = documents["negative"].to_numpy().astype(np.float64)
+    words = [sorted(set(_WORD.findall(text.lower()))) for text in documents["text"].to_pylist()]
     weights_T = np.repeat(weights_N, [len(each) for each in words])
     return pa.array([word for each in words for word in each], pa.string()), weights_T

@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
 @task(name="detect", task_run_name="detect", cache_policy=NO_CACHE, persist_result=False)
 def detect(
-    state: MonitorState, config: DetectConfig, reference: Profile | None, now: float, channels: Sequence[str]
+    state: MonitorState, config: DetectConfig, reference: Profile | None, model: str, now: float, channels: Sequence[str]
 ) -> tuple[list[Alert], list[Drift]]:
-    """Store the alerts that are new, explained, for `channels` to tell; returns them and how far each feature has drifted."""
-    drifts = find_drift(state.histograms(), reference, config)
+    """Store the alerts that are new, explained, for `channels` to tell; returns them and how far each feature has drifted.
+
+    Drift is told of the days that `model` (NAME/VERSION), which `reference` is the profile of, has scored alone.
+    """
+    drifts = find_drift(state.histograms(), reference, config, state.days_of(model))
     stored = state.store_alerts(surge_alerts(state, config, now), cooldown_days=config.cooldown_days, channels=channels)
     stored += state.store_alerts(drift_alerts(state, drifts, now), cooldown_days=config.drift_days, channels=channels)
     return stored, drifts

@@ -42,8 +42,8 @@ def train_ca_view(job: Job) -> Trained:
     begun, config, scratch = time.monotonic(), job.config, job.scratch / VIEW
     scratch.mkdir(exist_ok=True)
     job.progress.advance(0, config.ca_rounds, "rounds", "counting n-grams")
-    words = NumberedWords.read(job.dataset, job.labels, scratch, (*REFITTED, UNLABELLED))
-    words = replace(words, splits={**words.splits, UNLABELLED: words.splits[UNLABELLED].head(config.ca_unlabelled)})
+    limits = {UNLABELLED: config.ca_unlabelled}
+    words = NumberedWords.read(job.dataset, job.labels, scratch, (*REFITTED, UNLABELLED), limits)
     check_rows(*(words.splits[split] for split in REFITTED))
     averaged = (*FITTED, UNLABELLED)
     vocabulary = words.ngrams(averaged, longest=config.ngrams, min_documents=config.ca_min_documents)

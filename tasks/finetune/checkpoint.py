@@ -58,7 +58,7 @@ def load_checkpoint(folder: Path, training: Training, digest: str) -> bool:
     try:
         state = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         if state["digest"] != digest:
-            log.info("%s: the checkpoint belongs to another configuration, corpus or number of threads; training anew", name)
+            log.info("%s: the checkpoint is of another configuration, corpus, processor or thread count; training anew", name)
             return False
         path = folder / state["file"]
         if _sha256(path) != state["sha256"]:

@@ -35,8 +35,12 @@ def encode_split(
     labels: Sequence[str],
     encode: Callable[[pa.Array], tuple[np.ndarray, np.ndarray]],
     path: Path,
+    limit: int | None = None,
 ) -> Documents:
-    """The rows of `splits` by `encode` (tokens to flat ids and offsets); the ids go to `path` and come back as a memory map."""
+    """The rows of `splits` by `encode` (tokens to flat ids and offsets); the ids go to `path` and come back as a memory map.
+
+    After `limit` rows no more are read.
+    """
     known = pa.array(labels, pa.string())
     lengths, numbers, names = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [pa.array([], pa.string())]
     with path.open("wb") as file:
@@ -44,6 +48,10 @@ def encode_split(
             # A label that train does not have cannot be scored; a row without one is there to be read.
             label = batch.column("label")
             batch = batch.filter(pc.or_(pc.is_in(label, value_set=known), pc.is_null(label)))
+            if limit is not None:
+                batch = batch.slice(0, limit - sum(map(len, names)))
+                if not len(batch):
+                    break
             ids, offsets = encode(batch.column("tokens"))
             file.write(ids.astype(np.int32, copy=False).tobytes())
             lengths.append(np.diff(offsets))
@@ -65,9 +73,16 @@ class NumberedWords:
     splits: Mapping[str, Documents]
 
     @classmethod
-    def read(cls, dataset: Path, labels: Sequence[str], scratch: Path, splits: Sequence[str] = REFITTED) -> NumberedWords:
-        """Number the words of the rows of `splits`; the numbers are kept in `scratch`."""
-        numbers: dict[str, int] = {}
+    def read(
+        cls,
+        dataset: Path,
+        labels: Sequence[str],
+        scratch: Path,
+        splits: Sequence[str] = REFITTED,
+        limits: Mapping[str, int] | None = None,
+    ) -> NumberedWords:
+        """Number the words of the rows of `splits`, of each at most `limits` rows; the numbers are kept in `scratch`."""
+        numbers, most = dict[str, int](), limits or {}
 
         def encode(tokens: pa.Array) -> tuple[np.ndarray, np.ndarray]:
             flat, lengths_N = flatten(tokens)
@@ -79,7 +94,10 @@ class NumberedWords:
             codes_T = pc.fill_null(flat.indices, len(flat.dictionary)).to_numpy(zero_copy_only=False)
             return known_W[codes_T], _offsets([lengths_N])
 
-        rows = {split: encode_split(dataset, (split,), labels, encode, scratch / f"{split}.words") for split in splits}
+        rows = {
+            split: encode_split(dataset, (split,), labels, encode, scratch / f"{split}.words", most.get(split))
+            for split in splits
+        }
         return cls(pa.array(list(numbers), pa.string()), rows)
 
     def ngrams(self, splits: Sequence[str], *, longest: int, min_documents: int) -> NgramVocabulary:

@@ -65,12 +65,12 @@ def train_fasttext_view(job: Job) -> Trained:
 
 
 def _write_lines(job: Job, path: Path, splits: Sequence[str]) -> int:
-    """Write one labelled line a document of `splits`; returns the number of tokens."""
+    """Write one labelled line a document of `splits` whose label is one of the job's; returns the number of tokens."""
     number, num_tokens = {label: at for at, label in enumerate(job.labels)}, 0
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for batch in iter_batches(job.dataset, splits, ["label", "tokens"]):
             for label, line in zip(batch.column("label").to_pylist(), lines(batch.column("tokens")), strict=True):
-                if line:
+                if line and label in number:  # a label may occur in valid rows alone
                     file.write(f"{LABEL}{number[label]} {line}\n")
                     num_tokens += line.count(" ") + 1
     return num_tokens

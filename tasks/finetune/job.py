@@ -35,7 +35,8 @@ class Trained:
     """One view when its training is over.
 
     `logits` [N, C] and `labels` [N] are of the validation rows, by the model that did not train on them. Where the view was
-    trained again on all rows, `tensors` are of that second model and `refit` says what it read.
+    trained again on all rows, `tensors` are of that second model and `refit` says what it read. `bfloat16`: see
+    recipe.trains_in_bfloat16.
     """
 
     logits: np.ndarray
@@ -47,3 +48,4 @@ class Trained:
     resumed: int = 0
     seconds: float = 0.0
     refit: dict[str, Any] | None = None
+    bfloat16: bool = False

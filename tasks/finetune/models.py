@@ -70,7 +70,7 @@ class Mean(Reader):
 class TextCNN(Reader):
     """Filters over windows of words, the strongest window of each kept (Kim 2014).
 
-    With `mixed_precision`, training looks for that window in bfloat16 where the processor has units for it.
+    With `mixed_precision`, training looks for that window in bfloat16; see recipe.trains_in_bfloat16 for where that is faster.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class TextCNN(Reader):
         super().__init__(matrix_VD, num_features, num_classes, dropout=dropout, embedding_dropout=embedding_dropout)
         self.widths = tuple(widths)
         self.filters = nn.ModuleList(nn.Linear(width * dim, num_filters) for width in widths)
-        self.training_dtype = torch.bfloat16 if mixed_precision and has_bfloat16_units() else torch.float32
+        self.training_dtype = torch.bfloat16 if mixed_precision else torch.float32
 
     def forward(self, tokens_BL: torch.Tensor, unseen_UD: torch.Tensor | None = None) -> torch.Tensor:
         """Logits [B, C]."""
@@ -101,11 +101,6 @@ class TextCNN(Reader):
         weights, biases = zip(*((layer.weight, layer.bias) for layer in self.filters), strict=True)
         strongest_BF = StrongestWindows.apply(self.embedding.weight, tokens_BL, embedded_BLD, lengths_B, dtype, *weights)
         return self.last(self.dropout(functional.relu(strongest_BF + torch.cat(biases))))
-
-
-def has_bfloat16_units() -> bool:
-    """Whether this processor multiplies bfloat16 matrices in hardware (AMX: ten times float32's speed); else it is slower."""
-    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
 
 
 class StrongestWindows(torch.autograd.Function):

@@ -12,7 +12,7 @@ from tasks.finetune.encode import slices
 from tasks.finetune.loop import Recipe, Training, reproducible
 from tasks.finetune.models import PAD, Reader, build_model
 from tasks.finetune.optimizer import Optimizer
-from tasks.finetune.view import View
+from tasks.finetune.view import NGRAM_VIEWS, View
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +36,22 @@ def resolved_threads(config: FinetuneConfig) -> int:
 def resolved_device() -> torch.device:
     """The first CUDA device, else the processor."""
     return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def has_bfloat16_units() -> bool:
+    """Whether this processor multiplies bfloat16 matrices in hardware (AMX: ten times float32's speed); else it is slower."""
+    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+
+
+def trains_in_bfloat16(view: str, config: FinetuneConfig, device: torch.device) -> bool:
+    """Whether `view`'s network multiplies in bfloat16 while it trains, else in float32.
+
+    That follows from the machine, not from the configuration alone, and the weights depend on it: so reports name it, and a
+    checkpoint of one kind is not gone on with in the other.
+    """
+    if not config.mixed_precision or view in NGRAM_VIEWS or view == "fasttext":
+        return False
+    return device.type == "cuda" or (view == "cnn" and has_bfloat16_units())
 
 
 def recipe_for(view: str, config: FinetuneConfig, num_documents: int) -> Recipe:
@@ -87,7 +103,7 @@ def words_training(
             widths=config.widths,
             dropout=config.dropout,
             embedding_dropout=config.embedding_dropout,
-            mixed_precision=config.mixed_precision,
+            mixed_precision=trains_in_bfloat16(view, config, device),
         ).to(device)
     rate = config.lr or RATES[view]
     optimizer = Optimizer(

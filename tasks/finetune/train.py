@@ -33,7 +33,7 @@ from tasks.finetune.encode import content_digest
 from tasks.finetune.fasttext_train import train_fasttext_view
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.loop import num_threads, train_epochs
-from tasks.finetune.recipe import recipe_for, resolved_device, resolved_threads
+from tasks.finetune.recipe import recipe_for, resolved_device, resolved_threads, trains_in_bfloat16
 from tasks.finetune.scores import accuracy, add, log_loss, macro_f1
 from tasks.finetune.start import BagStart, WordsStart
 from tasks.prepare.read import read_labels
@@ -98,6 +98,7 @@ def train_view(job: Job, view: str, epochs_before: int = 0) -> Trained:
         history=[dataclasses.asdict(epoch) for epoch in training.history],
         best_epoch=training.best_epoch.number,
         resumed=resumed,
+        bfloat16=trains_in_bfloat16(view, job.config, job.device),
     )
     if job.config.refit:
         scratch = job.scratch / "refit"
@@ -143,8 +144,9 @@ def _named(view: str, training: Training) -> dict[str, torch.Tensor]:
 def _digest(job: Job, training: Training, recipe: Recipe, *rows: Documents) -> str:
     """SHA-256 over all that decides the bits of the trained weights."""
     digest = hashlib.sha256()
-    config, plan = job.config.model_dump(mode="json"), dataclasses.asdict(recipe)
-    settings = [training.view.name, config, plan, job.threads, str(job.device), torch.__version__]
+    view, config, plan = training.view.name, job.config.model_dump(mode="json"), dataclasses.asdict(recipe)
+    bfloat16 = trains_in_bfloat16(view, job.config, job.device)
+    settings = [view, config, plan, job.threads, str(job.device), bfloat16, torch.__version__]
     digest.update(json.dumps(settings, sort_keys=True).encode())
     digest.update(content_digest(*rows).encode())
     for name, value in sorted(training.view.model.state_dict().items()):
@@ -191,6 +193,7 @@ def _write(job: Job, trained: dict[str, Trained]) -> dict[str, Any]:
         "resumed_from_epoch": sum(part.resumed for part in trained.values()),
         "threads": job.threads,
         "device": str(job.device),
+        "bfloat16": sum(part.bfloat16 for part in trained.values()),  # of the views; a number, so that MLflow shows it
         "views": {view: _view_report(part, weights[view]) for view, part in trained.items()},
     }
 
@@ -204,6 +207,7 @@ def _view_report(part: Trained, weight: float) -> dict[str, Any]:
         "best_epoch": part.best_epoch,
         "resumed_from_epoch": part.resumed,
         "refit": part.refit,
+        "bfloat16": part.bfloat16,
         "seconds": round(part.seconds, 3),
     }
 

@@ -28,18 +28,22 @@ from tasks.crash import crash_point
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.alert import Alert
 from tasks.monitor.parts import Part, read_part, sweep_parts
-from tasks.monitor.schema import COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
+from tasks.monitor.schema import ALL, COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
 from tasks.monitor.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
+    from tasks.monitor.alert import Kind, Severity
+
 log = logging.getLogger(__name__)
 
 FORMAT = 1  # in SQLite's user_version
 CACHE_KIB = 64 * 1024
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # it becomes a folder
+MAX_NAME = 100
+WATCH_SUFFIX = ".watch"
+_PLAIN_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}")  # it becomes a folder
 
 _TABLES = """
 CREATE TABLE documents (id BLOB PRIMARY KEY, day TEXT NOT NULL) WITHOUT ROWID;
@@ -73,6 +77,7 @@ CREATE TABLE alerts (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, series TEXT NOT NULL, severity TEXT NOT NULL, window_start TEXT NOT NULL,
     window_end TEXT NOT NULL, payload TEXT NOT NULL, created REAL NOT NULL
 );
+CREATE INDEX alerts_by_series ON alerts (series, kind, severity);
 CREATE TABLE deliveries (
     alert TEXT REFERENCES alerts (id), channel TEXT, attempts INTEGER NOT NULL, next_try REAL NOT NULL, delivered REAL,
     error TEXT, PRIMARY KEY (alert, channel)
@@ -168,6 +173,13 @@ class MonitorState:
         schema = pa.schema([("model", pa.string()), ("day", pa.string()), ("documents", pa.int64())])
         return _table(self.db.execute("SELECT * FROM models ORDER BY model, day"), schema)
 
+    def days_of(self, model: str) -> list[str]:
+        """The days whose documents this model version (NAME/VERSION) alone scored."""
+        rows = self.db.execute(
+            "SELECT day FROM models GROUP BY day HAVING count(*) = 1 AND min(model) = ? ORDER BY day", (model,)
+        )
+        return [day for (day,) in rows]
+
     def negative(self) -> str | None:
         """The label that this monitor counts; None before its first refresh."""
         row = self.db.execute("SELECT value FROM settings WHERE key = 'negative'").fetchone()
@@ -199,8 +211,9 @@ class MonitorState:
     def latest(self, limit: int, *, label: str | None = None) -> pa.Table:
         """The newest documents (SCORED_SCHEMA), newest first; only those with `label` if one is given."""
         order = [("time", "descending"), ("id", "ascending")]
+        days = None if label is None or label != self.negative() else self._latest_negative_days(limit)
         held, day = SCORED_SCHEMA.empty_table(), None
-        for batch in self.documents(newest_first=True):
+        for batch in self.documents(days, newest_first=True):
             if day is not None and batch.column("day")[0].as_py() != day and held.num_rows >= limit:
                 break  # every other document is older
             day = batch.column("day")[0].as_py()
@@ -213,11 +226,20 @@ class MonitorState:
         rows = self.db.execute(f"SELECT {_ALERT_COLUMNS} FROM alerts ORDER BY window_end, kind, series, severity")  # noqa: S608
         return [Alert.from_row(*row) for row in rows]
 
+    def is_told(self, kind: Kind, series: str, severity: Severity, window_end: str, *, cooldown_days: int) -> bool:
+        """Whether an alert of the same is stored that ends on the day `window_end`, or less than `cooldown_days` from it."""
+        near = self.db.execute(
+            "SELECT 1 FROM alerts WHERE kind = ? AND series = ? AND severity = ? "
+            "AND (window_end = ? OR abs(julianday(window_end) - julianday(?)) < ?)",
+            (kind, series, severity, window_end, window_end, cooldown_days),
+        )
+        return near.fetchone() is not None
+
     def store_alerts(self, alerts: Sequence[Alert], *, cooldown_days: int, channels: Sequence[str] = ()) -> list[Alert]:
         """Store the alerts that are new, and what is to be sent where; returns those that were stored.
 
-        An alert is not new if one of the same kind, series and severity ends less than `cooldown_days` from it: late documents
-        may move a surge by a day. Outside of a refresh this is a transaction of its own.
+        An alert is new unless `is_told` says otherwise: late documents may move a surge by a day. Outside of a refresh this is
+        a transaction of its own.
         """
         with self._writing():
             return [
@@ -256,13 +278,19 @@ class MonitorState:
         """The outbox and its past: alert, channel, attempts, next_try, delivered, error."""
         return self._dicts("SELECT * FROM deliveries ORDER BY alert, channel")
 
+    def _latest_negative_days(self, limit: int) -> set[str]:
+        """The newest days that hold `limit` negative documents: where these are rare, reading all days takes minutes."""
+        days, num_negative = set[str](), 0
+        rows = self.db.execute("SELECT day, negative FROM counts WHERE series = ? AND negative > 0 ORDER BY day DESC", (ALL,))
+        for day, negative in rows:
+            if num_negative >= limit:
+                break
+            days.add(day)
+            num_negative += negative
+        return days
+
     def _store(self, alert: Alert, cooldown_days: int, channels: Sequence[str]) -> bool:
-        near = self.db.execute(
-            "SELECT 1 FROM alerts WHERE id = ? OR (kind = ? AND series = ? AND severity = ? "
-            "AND abs(julianday(window_end) - julianday(?)) < ?)",
-            (alert.id, alert.kind, alert.series, alert.severity, alert.window_end, cooldown_days),
-        ).fetchone()
-        if near:
+        if self.is_told(alert.kind, alert.series, alert.severity, alert.window_end, cooldown_days=cooldown_days):
             return False
         row = (alert.id, alert.kind, alert.series, alert.severity, alert.window_start, alert.window_end)
         self.db.execute("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, alert.payload(), alert.created))
@@ -300,8 +328,17 @@ class MonitorState:
 
 
 def watch_name(monitor: str) -> str:
-    """The name of the state that a monitor's watchdog keeps: one of its own, which no hanging refresh can lock."""
-    return f"{monitor}.watch"
+    """The name of the state that a monitor's watchdog keeps: one of its own, which no hanging refresh can lock.
+
+    RequestError: the monitor's name is that of another one's watchdog, or leaves no room for its own.
+    """
+    name = f"{monitor}{WATCH_SUFFIX}"
+    if monitor.endswith(WATCH_SUFFIX) or not _PLAIN_NAME.fullmatch(name):
+        raise RequestError(
+            f"--collect.name {monitor}: its watchdog is called {name}; "
+            f"give at most {MAX_NAME - len(WATCH_SUFFIX)} characters that do not end in {WATCH_SUFFIX}"
+        )
+    return name
 
 
 def _folder(data_root: Path, name: str) -> Path:

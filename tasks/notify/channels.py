@@ -4,7 +4,7 @@ A TOML file has a table for each channel, named for it:
 
     [desk]
     kind = "file"                    # appends each alert as a line of JSON
-    path = "/var/lib/desk/alerts.jsonl"
+    path = "/var/lib/desk/alerts.jsonl"    # relative to the folder of the TOML file
 
     [pager]
     kind = "webhook"                 # POSTs each alert as JSON, its id in the header Idempotency-Key
@@ -18,7 +18,8 @@ A TOML file has a table for each channel, named for it:
     [prefect]
     kind = "event"                   # a Prefect event `textmill.alert`, for automations
 
-The file may hold secrets: it is refused if others can read it, and nothing of it but the names of channels is stored or logged.
+The file may hold secrets: nothing is sent by it while others can read it, and nothing of it but the names of channels is stored
+or logged.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import tomllib
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.errors import RequestError
@@ -38,7 +40,6 @@ from tasks.notify.message import as_json, body, title
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tasks.config import NotifyConfig
     from tasks.monitor.alert import Alert
@@ -158,23 +159,52 @@ class EventChannel:
             raise ChannelDown(f"no event ({type(error).__name__})") from error
 
 
+@dataclass(frozen=True)
+class UnusableChannel:
+    """A channel that the file names and that cannot be used as it stands there: what it should send waits until it can."""
+
+    name: str
+    reason: str
+
+    def send(self, alert: Alert) -> None:
+        """Take nothing."""
+        raise ChannelDown(self.reason)
+
+
 def read_channels(config: NotifyConfig, *, emit_event: Callable[[Alert], None] | None = None) -> list[Channel]:
     """The channels of the file that the config names, in its order; none if it names none.
 
-    `emit_event` sends an alert as a Prefect event. RequestError: a file that others can read, or a channel that cannot be used.
+    `emit_event` sends an alert as a Prefect event. A channel that cannot be used, and each of a file that others can read, is
+    an UnusableChannel: its alerts are kept for it. RequestError: a file that cannot be read, or is no TOML, and so names none.
     """
     if config.channels is None:
         return []
-    return [_channel(config.channels, name, table, emit_event) for name, table in _tables(config.channels).items()]
+    tables, exposed = _tables(config.channels)
+    channels: list[Channel] = []
+    for name, table in tables.items():
+        try:
+            if exposed:
+                raise RequestError(exposed)
+            channels.append(_channel(config.channels, name, table, emit_event))
+        except RequestError as error:
+            channels.append(UnusableChannel(name, str(error)))
+    return channels
 
 
-def _tables(path: Path) -> dict[str, Any]:
+def check_channels(config: NotifyConfig, *, emit_event: Callable[[Alert], None] | None = None) -> None:
+    """Raise RequestError for the first channel that cannot be used, or for the file."""
+    for channel in read_channels(config, emit_event=emit_event):
+        if isinstance(channel, UnusableChannel):
+            raise RequestError(channel.reason)
+
+
+def _tables(path: Path) -> tuple[dict[str, Any], str]:
+    """The tables by name, and what is wrong if others can read the file; else empty."""
     try:
         with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if stat.S_IMODE(mode) & 0o077:
-                raise RequestError(f"{path} can be read by others (mode {stat.S_IMODE(mode):04o}); chmod 600 it")
-            return tomllib.load(file)
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            exposed = f"{path} can be read by others (mode {mode:04o}); chmod 600 it" if mode & 0o077 else ""
+            return tomllib.load(file), exposed
     except OSError as error:
         raise RequestError(f"notify.channels {path} cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):  # the decoder's message may quote a secret
@@ -194,7 +224,7 @@ def _channel(path: Path, name: str, table: Any, emit_event: Callable[[Alert], No
         raise RequestError(f"{where} ({kind}) has unknown settings: {', '.join(sorted(unknown))}; remove them")
     values = {key: _value(where, key, table[key]) for key in given}
     if kind == "file":
-        return FileChannel(name, values["path"])
+        return FileChannel(name, str(path.absolute().parent / Path(values["path"]).expanduser()))  # workers run elsewhere
     if kind == "webhook":
         if not values["url"].startswith(("http://", "https://")):
             raise RequestError(f"{where}: its url begins with neither http:// nor https://")

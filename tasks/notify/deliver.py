@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.crash import crash_point
-from tasks.notify.channels import AlertRefused, ChannelDown
+from tasks.notify.channels import AlertRefused, ChannelDown, UnusableChannel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,19 +50,24 @@ class _Outcome(NamedTuple):
 def deliver(state: MonitorState, channels: Sequence[Channel], now: float, *, seconds: float = BUDGET_SECONDS) -> Report:
     """Send what the outbox holds for `channels` by `now` (seconds since 1970), in at most `seconds`.
 
-    Nothing a channel does is raised. Waits are counted from `now`.
+    Nothing a channel does is raised. Waits are counted from `now`. Channels that cannot be used are told of and left out.
     """
     resting = _resting(state, now)
-    names = {channel.name for channel in channels} - resting
+    unusable = {channel.name for channel in channels if isinstance(channel, UnusableChannel)}
+    for channel in channels:
+        if isinstance(channel, UnusableChannel):
+            log.warning("channel %s cannot be used: %s", channel.name, channel.reason)
+    names = {channel.name for channel in channels} - resting - unusable
     due = state.outbox(sorted(names), now)
     outcomes: queue.SimpleQueue[_Outcome | str] = queue.SimpleQueue()
     open_channels = {}
+    over = threading.Event()
     for channel in channels:
         if own := [delivery for delivery in due if delivery.channel == channel.name]:
             open_channels[channel.name] = own[0]
             # A daemon: a channel that hangs for ever must not keep the process alive. In the caller's context: Prefect keeps
             # the address of its server there.
-            work = (contextvars.copy_context().run, _send, channel, own, outcomes)
+            work = (contextvars.copy_context().run, _send, channel, own, outcomes, over)
             threading.Thread(target=work[0], args=work[1:], name=f"notify-{channel.name}", daemon=True).start()
     sent, down = 0, set[str]()
     deadline = time.monotonic() + seconds
@@ -70,6 +75,7 @@ def deliver(state: MonitorState, channels: Sequence[Channel], now: float, *, sec
         try:
             outcome = outcomes.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
+            over.set()  # what is sent from here on is not taken down, and would be sent again
             for name, delivery in open_channels.items():
                 _mark_failed(state, _Outcome(delivery, NO_ANSWER), now)
                 down.add(name)
@@ -87,9 +93,10 @@ def deliver(state: MonitorState, channels: Sequence[Channel], now: float, *, sec
         _mark_failed(state, outcome, now)
         if not outcome.error.startswith(REFUSED):
             down.add(channel_name)
-    names |= resting & {channel.name for channel in channels}
+    resting &= {channel.name for channel in channels}
+    names |= resting | unusable
     waiting = sum(row["delivered"] is None and row["channel"] in names for row in state.deliveries())
-    return Report(sent, waiting, tuple(sorted(down | (resting & names))))
+    return Report(sent, waiting, tuple(sorted(down | resting | unusable)))
 
 
 def wait_seconds(attempts: int) -> float:
@@ -97,9 +104,13 @@ def wait_seconds(attempts: int) -> float:
     return min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(attempts - 1, 20))
 
 
-def _send(channel: Channel, deliveries: Iterable[Delivery], outcomes: queue.SimpleQueue[_Outcome | str]) -> None:
-    """Send one after the other until the channel is down; the channel's name is the last outcome."""
+def _send(
+    channel: Channel, deliveries: Iterable[Delivery], outcomes: queue.SimpleQueue[_Outcome | str], over: threading.Event
+) -> None:
+    """Send one after the other until the channel is down or the time is over; the channel's name is the last outcome."""
     for delivery in deliveries:
+        if over.is_set():
+            return
         try:
             channel.send(delivery.alert)
         except AlertRefused as error:

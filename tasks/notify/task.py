@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.events import Event, Resource
 
-from tasks.notify.channels import read_channels
+from tasks.notify.channels import check_channels, read_channels
 from tasks.notify.deliver import deliver
 from tasks.notify.message import as_json
 
@@ -28,6 +28,11 @@ EVENT = "textmill.alert"
 def open_channels(config: NotifyConfig) -> list[Channel]:
     """The channels of a flow, Prefect events among them; RequestError as `read_channels` raises it."""
     return read_channels(config, emit_event=emit_event)
+
+
+def check_flow_channels(config: NotifyConfig) -> None:
+    """Raise RequestError for what `open_channels` could not use."""
+    check_channels(config, emit_event=emit_event)
 
 
 def emit_event(alert: Alert) -> None:

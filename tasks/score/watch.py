@@ -58,7 +58,7 @@ class WatchList:
         self._patterns = {entry: _BETWEEN_BORDERS.format(pattern) for entry, pattern in patterns.items()}
         for entry, pattern in self._patterns.items():
             _check(pattern, f"{origin}: pattern {entry!r}")
-        self._any = "|".join(f"(?:{pattern})" for pattern in self._patterns.values())
+        self._groups = _grouped(list(self._patterns.items()))
 
     @classmethod
     def load(cls, path: Path) -> WatchList:
@@ -99,11 +99,27 @@ class WatchList:
 
     def _find_patterns(self, texts: Sequence[str], found: list[set[str]]) -> None:
         column = pa.array(texts, pa.string())
-        (rows,) = np.nonzero(_matches(column, self._any))  # most texts match none
-        some = column.take(pa.array(rows))
-        for entry, pattern in self._patterns.items():
-            for row in rows[_matches(some, pattern)]:
-                found[row].add(entry)
+        for any_of_them, patterns in self._groups:
+            (rows,) = np.nonzero(_matches(column, any_of_them))  # most texts match none
+            if not len(rows):
+                continue  # to compile each pattern takes longer than to look for it
+            some = column.take(pa.array(rows))
+            for entry, pattern in patterns:
+                for row in rows[_matches(some, pattern)]:
+                    found[row].add(entry)
+
+
+def _grouped(patterns: list[tuple[str, str]]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The patterns in as few groups as RE2 takes in one expression, each with the expression that matches any of them."""
+    if not patterns:
+        return []
+    any_of_them = "|".join(f"(?:{pattern})" for _, pattern in patterns)
+    try:
+        _matches(pa.array([""], pa.string()), any_of_them)
+    except pa.ArrowInvalid:  # too large; each alone was checked
+        half = len(patterns) // 2
+        return [*_grouped(patterns[:half]), *_grouped(patterns[half:])] if half else [(patterns[0][1], patterns)]
+    return [(any_of_them, patterns)]
 
 
 def _matches(column: pa.Array, pattern: str) -> np.ndarray:

@@ -113,6 +113,27 @@ def test_only_keeps_the_other_rows(campaign):
     assert (rows["a"].figures["n"], rows["b"].figures["n"]) == (1, 2)
 
 
+def test_a_few_rows_do_not_finish_an_interrupted_campaign(campaign, tmp_path):
+    works = row("works", "print('{}')")
+    assert campaign(works, "Row('stops', None)", check=False).returncode
+    campaign(works, options="only=['g/works']")
+    assert not Results.read(tmp_path / "results.json", quick=False).finished
+    campaign(works, options="resume=True")
+    assert Results.read(tmp_path / "results.json", quick=False).finished
+
+
+def test_rows_of_two_machines_do_not_share_a_page(campaign, tmp_path):
+    works = row("works", "print('{}')")
+    campaign(works)
+    results = Results.read(tmp_path / "results.json", quick=False)
+    results.machine["processor"] = "another"
+    results.write()
+    refused = campaign(works, options="only=['g/works']", check=False)
+    assert refused.returncode == 1
+    assert "another machine" in refused.stderr
+    assert campaign(works)["works"].status == MEASURED
+
+
 def test_variables_stand_at_the_beginning_of_a_word(tmp_path):
     places = {"DATA": tmp_path, "OWN": tmp_path / "own", "GROUP": tmp_path / "group"}
     words = command_words("run '$DATA/a b' $OWN x$OWN $OWNED --text 'a $DATA'", places)
@@ -135,14 +156,18 @@ def test_page_has_ratios_commands_and_reasons(tmp_path):
         False,
         {"cores": 2, "processor": "p", "memory_gb": 4, "system": "s", "python": "3", "libraries": {}},
     )
-    rows = (Row("base", "python base", ("accuracy",)), Row("ours", "python ours", ("accuracy",)), Row("none", "python none"))
+    rows = (
+        Row("base", "python base", ("accuracy",)),
+        Row("ours", "python ours", ("accuracy", "interval")),
+        Row("none", "python none"),
+    )
     results.rows = [
         Result("g", "base", "python base", MEASURED, "", 10.0, 9.0, 5.0, 6.0, {"accuracy": 0.5}),
-        Result("g", "ours", "python ours", MEASURED, "", 5.0, 4.0, 5.0, 6.0, {"accuracy": 0.75}),
+        Result("g", "ours", "python ours", MEASURED, "", 5.0, 4.0, 5.0, 6.0, {"accuracy": 0.75, "interval": [0.7, 0.8]}),
         Result("g", "none", "python none", NOT_MEASURED, "a | b"),
     ]
     page = render(results, [Group("g", "Title", "About.", rows, base=("base",))], "## Notes")
-    assert "| ours | 0.7500 | 5.00 | 4.00 | 5.00 | 6.00 | 0.500 |" in page
+    assert "| ours | 0.7500 | [0.7000, 0.8000] | 5.00 | 4.00 | 5.00 | 6.00 | 0.500 |" in page
     assert "| none | not measured: a / b |" in page
     assert "python ours" in page
     assert str(tmp_path) not in page

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import rows, targets
 from benchmarks.__main__ import GROUPS
 from benchmarks.groups import corpus
-from benchmarks.results import MEASURED, NOT_MEASURED, Result, Results
+from benchmarks.results import FAILED, MEASURED, NOT_MEASURED, Result, Results
 from flows.settings import resolve
 
 
@@ -99,6 +99,32 @@ def test_what_was_not_measured_is_never_met(measured):
     found = targets.judge(results)
     assert {met for _, _, met in found} == {targets.UNKNOWN}
     assert "no data" in found[0][1]
+
+
+def test_a_row_that_failed_is_no_excuse(measured):
+    results = measured(0.95, seconds=5.0)
+    results.rows = [Result(row.group, row.name, row.command, FAILED, "ended with 1") for row in results.rows]
+    assert {met for _, _, met in targets.judge(results)} == {targets.NO}
+
+
+def test_imports_do_not_hide_a_cost_that_grows(measured):
+    results, target = measured(0.95), "finetune: 16 times the corpus costs at most 20% more than 16 times as much"
+    assert verdicts(results)[target] == targets.YES
+    for row in results.rows:
+        if row.group == "scaling":
+            times = int(row.name.removesuffix("x"))
+            row.figures["finetune.seconds"] = 5.0 + 2.0 * times**1.2
+    assert results.find("scaling", "16x").figures["finetune.seconds"] < 16 * 7.0  # 16 times 1x is not even reached
+    assert verdicts(results)[target] == targets.NO
+
+
+def test_a_peak_that_was_missed_and_too_many_cores_are_not_measured(measured):
+    results = measured(0.95)
+    results.rows = [Result(**{**vars(row), "tree_peak_mb": 0.0}) for row in results.rows]
+    results.machine = {"cores": 8}
+    found = verdicts(results)
+    assert found["aligning: memory does not grow with the file"] == targets.UNKNOWN
+    assert found["scoring (bag): at least 5,000 IMDB reviews a second, the model loaded"] == targets.UNKNOWN
 
 
 def test_alignment_must_give_the_same_numbers(measured):

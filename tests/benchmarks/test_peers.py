@@ -45,7 +45,7 @@ def test_every_peer_learns(module, options, labels, monkeypatch):
     monkeypatch.setitem(tutorial.PRETRAIN, "bucket", 1000)
     monkeypatch.setitem(fasttext_supervised.SETTINGS, "epoch", 50)
     monkeypatch.setitem(fasttext_supervised.SETTINGS, "bucket", 1000)
-    corpus = Corpus(documents(150, labels), documents(30, labels), [])
+    corpus = Corpus(documents(150, labels), documents(30, labels))
     stages = peer.Stages()
     predicted = module.classify(corpus, stages, argparse.Namespace(**options))
     found = peer.scores([document.label for document in corpus.test], predicted)
@@ -79,7 +79,7 @@ def test_imdb_archive_and_folder_alike(tmp_path):
     packed, unpacked = (read_corpus(found, None, Columns()) for found in (path, tmp_path / "aclImdb"))
     assert sorted(packed.train) == sorted(unpacked.train)
     assert sorted(packed.test) == sorted(unpacked.test)
-    assert packed.unlabelled == unpacked.unlabelled == ["text of aclImdb/train/unsup/0_0.txt"]
+    assert not any("unsup" in document.text for document in [*packed.train, *unpacked.train])
     assert [document.label for document in packed.test] == ["neg", "neg", "pos", "pos"]
 
 

@@ -115,3 +115,34 @@ def test_entities_that_explode_do_not(collect: Collect, tmp_path: Path) -> None:
 )
 def test_feeds_are_told_by_their_address(source: str, expected: bool) -> None:
     assert is_feed(source) is expected
+
+
+def test_what_a_server_sends_is_never_the_name_of_a_file_here(
+    collect: Collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "private.rss").write_text(RSS)
+    monkeypatch.setattr("tasks.collect.feed._bytes", lambda _: bytes(tmp_path / "private.rss"))
+    with pytest.raises(RequestError, match="no RSS or Atom feed"):
+        collect("https://example.org/feed")
+
+
+def test_a_password_does_not_travel_to_another_host(
+    collect: Collect, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Elsewhere(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", f"http://{server}/private")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".netrc").write_text("machine localhost login reader password word\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        with pytest.raises(UnavailableError, match="answers 503"):  # which it does to whoever has no password
+            collect(f"http://localhost:{serving.server_address[1]}/news")
+        serving.shutdown()

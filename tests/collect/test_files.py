@@ -1,4 +1,5 @@
 import json
+import os
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.errors import RequestError
+from tasks.errors import RequestError, UnavailableError
 
 Collect = Callable
 
@@ -180,3 +181,64 @@ def test_the_guardians_headlines(collect: Collect) -> None:
     days = sorted(row["day"] for row in found.rows)
     assert (days[0], days[-1]) == (date(2017, 12, 17), date(2020, 7, 18))
     assert sum("\n" in text for text in found.texts) == 1245  # the 1,246th has no full date
+
+
+@pytest.mark.parametrize("place", ["inbox", "inbox/*"])
+def test_a_name_that_is_no_utf_8_stops_nothing(
+    collect: Collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr("tasks.collect.files.RACY_SECONDS", 0.0)
+    write(tmp_path / "inbox/a.csv", "time,text\n2020-07-18,One\n")
+    (tmp_path / "inbox/a.csv").rename(os.fsdecode(os.fsencode(tmp_path / "inbox") + b"/caf\xe9.csv"))
+    found = collect(tmp_path / place)
+    assert [(row["text"], row["source"]) for row in found.rows] == [("One", "caf\\xe9.csv")]
+    assert collect(tmp_path / place).report["unchanged"] == 1
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(
+    collect: Collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tasks.collect.files.RACY_SECONDS", 0.0)
+    write(tmp_path / "inbox/a\n\x1b[2J.csv", "time,text\n2020-07-18,One\n")
+    with monkeypatch.context() as broken:
+        broken.setattr("tasks.collect.files.table_records", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        assert collect(tmp_path / "inbox").report["reasons"] == {"unreadable_file": 1}
+    assert [line for line in caplog.messages if "\n" in line or "\x1b" in line] == []
+    assert collect(tmp_path / "inbox").texts == ["One"]
+
+
+def test_a_file_that_goes_while_the_inbox_is_read_stops_nothing(
+    collect: Collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks.collect import files
+
+    write(tmp_path / "inbox/a.csv", "time,text\n2020-07-18,One\n")
+    write(tmp_path / "inbox/b.csv", "time,text\n2020-07-18,Two\n")
+    listed = files._local(str(tmp_path / "inbox"))
+    monkeypatch.setattr("tasks.collect.files._local", lambda _: listed)
+    (tmp_path / "inbox/a.csv").unlink()
+    found = collect(tmp_path / "inbox")
+    assert (found.texts, found.report["reasons"]) == (["Two"], {"unreadable_file": 1})
+
+
+def test_long_rows_are_held_a_few_at_a_time(collect: Collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks.collect.collect import _batches
+    from tasks.collect.found import Found
+
+    monkeypatch.setattr("tasks.collect.collect.BATCH_BYTES", 100)
+    batches = list(_batches(Found(row, b"x" * 60) for row in range(5)))
+    assert [[found.offset for found in batch] for batch in batches] == [[0, 1], [2, 3], [4]]
+    news = write(tmp_path / "news.csv", "time,text\n" + "".join(f"2020-07-18,{'x' * 60} {row % 4}\n" for row in range(9)))
+    assert collect(news).figures == {"found": 9, "scored": 4, "duplicates": 5, "quarantined": 0}
+
+
+def test_a_library_that_fails_tells_no_address(collect: Collect, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fsspec
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("500, url='https://example.org/x.csv?token=secret'")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", fail)
+    with pytest.raises(UnavailableError, match=r"https://example\.org/x\.csv cannot be read") as told:
+        collect("https://example.org/x.csv?token=secret")
+    assert "secret" not in str(told.value)

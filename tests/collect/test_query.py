@@ -135,3 +135,9 @@ def test_a_refused_password_is_not_told(collect: Collect, postgresql: str, monke
     with pytest.raises(UnavailableError, match="connection"):
         collect(query="SELECT 1", database_variable=VARIABLE)
     assert time.monotonic() - started < 60
+
+
+def test_a_text_that_is_no_utf_8_goes_to_quarantine(collect: Collect, sqlite: Path) -> None:
+    query = "SELECT CAST(x'636166e9' AS TEXT) AS text, '2020-07-18' AS time UNION ALL SELECT 'One', '2020-07-18'"
+    found = collect(query=query, database_variable=VARIABLE)
+    assert (found.texts, found.report["reasons"]) == (["One"], {"surrogate": 1})

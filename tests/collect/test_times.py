@@ -90,3 +90,9 @@ def test_a_time_without_a_zone_is_local_and_its_day_too() -> None:
 
 def test_times_before_1970_count_too() -> None:
     assert TimeReader("UTC", "DMY").read("1969-12-31T23:59:59.5Z")[:2] == (-500_000, -1)
+
+
+def test_a_zone_that_rfc_2822_does_not_name_is_not_taken_for_the_readers() -> None:
+    reader = TimeReader("UTC", "DMY")
+    assert reader.read("Mon, 20 Jul 2020 23:30:00 CET").microseconds == reader.read("2020-07-20T22:30:00Z").microseconds
+    assert reader.read("Mon, 20 Jul 2020 23:30:00 XYZ").reason is not None

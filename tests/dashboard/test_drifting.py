@@ -50,6 +50,17 @@ def test_the_last_point_is_what_the_detector_says_now(num_days):
     assert {row.title: (row.value, row.threshold, row.drifted) for row in history.features} == now
 
 
+def test_days_of_another_model_version_are_left_out():
+    histograms, config = stream(300, changes_on=260), DetectConfig()
+    days = [(START + datetime.timedelta(day)).isoformat() for day in range(260, 300)]
+    history = make_history(histograms, None, config, days)
+    assert history is not None
+    assert not any(row.drifted for row in history.features)  # it has seen no other stream than this
+    assert all(np.isnan(row.ratios[:-2]).all() for row in history.features)  # nor has it scored the weeks before
+    whole = make_history(histograms, None, config, days + [(START + datetime.timedelta(day)).isoformat() for day in range(260)])
+    assert whole == make_history(histograms, None, config)
+
+
 def test_too_few_documents_have_no_history():
     assert make_history(HISTOGRAMS_SCHEMA.empty_table(), None, DetectConfig()) is None
     assert make_history(stream(20, changes_on=99), None, DetectConfig()) is None

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.config import DetectConfig
 from tasks.detect.detection import describe
-from tasks.detect.drift import compare, find_drift, stability_index
+from tasks.detect.drift import compare, find_drift, renumbered, stability_index
 from tasks.monitor.schema import HISTOGRAMS_SCHEMA
 from tasks.register.profile import Profile
 
@@ -106,3 +106,27 @@ def test_the_index_is_symmetric_and_nothing_for_equal_shares() -> None:
     one, two = np.array([10, 20, 70]), np.array([40, 30, 30])
     assert stability_index(one, two) == pytest.approx(stability_index(two, one))
     assert stability_index(one, one) == 0
+
+
+def test_days_that_another_version_scored_are_not_held_against_this_one() -> None:
+    moved = {**SHARES, "label": [0.7, 0.2, 0.1]}
+    table = pa.concat_tables([stream(moved, 24), stream(SHARES, 4, documents=100, start=24)])
+    assert [drift.feature for drift in find_drift(table, profile(), CONFIG) if drift.drifted] == ["label"]
+    own_days = [(FIRST + datetime.timedelta(days=day)).isoformat() for day in range(24, 28)]
+    found = find_drift(table, profile(), CONFIG, own_days)
+    assert {drift.documents for drift in found} == {400}
+    assert not any(drift.drifted for drift in found)
+    assert find_drift(table, profile(), CONFIG, own_days[:1]) == []  # too few documents yet
+    assert find_drift(table, profile(), CONFIG, []) == []
+    long_ago = pa.concat_tables([stream(moved, 24), stream(SHARES, 28, start=60)])
+    assert find_drift(long_ago, profile(), CONFIG, own_days=["2021-03-02"]) == []
+
+
+def test_classes_are_compared_by_name_whatever_numbers_the_stream_gave_them() -> None:
+    """A monitor that began with a model of classes b, c and got one of a, b, c."""
+    moved = {"label": [SHARES["label"][place] for place in (1, 2, 0)]}
+    reference = renumbered(profile(), ["b", "c", "a"])
+    assert reference.labels == ("b", "c", "a")
+    (label,) = [drift for drift in find_drift(stream(moved, 40), reference, CONFIG) if drift.feature == "label"]
+    assert not label.drifted
+    assert renumbered(profile(), ["c"]).histograms["label"] == (300, 200, 500)

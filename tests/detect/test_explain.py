@@ -11,7 +11,7 @@ import pytest
 
 from tasks.config import DetectConfig
 from tasks.detect.detection import surge_alerts
-from tasks.detect.explain import evidence, log_odds
+from tasks.detect.explain import evidence, gather, log_odds
 from tasks.detect.surges import Surge
 from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
@@ -109,6 +109,17 @@ def test_a_sample_of_the_baseline_is_enough(state: MonitorState, monkeypatch: py
     shown = evidence(state, surge_of("all"), CONFIG)
     assert shown["words"][0]["word"] == "flood"
     assert len({headline["text"] for headline in shown["headlines"]}) == 3
+
+
+def test_no_more_documents_are_held_than_are_shown_and_counted(state: MonitorState, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = [(FIRST + datetime.timedelta(days=day)).isoformat() for day in range(DAYS - 7, DAYS)]
+    whole = gather(state, days, "all", 1000).top
+    assert whole.num_rows == 7 * 12 + 4 * 10
+    monkeypatch.setattr("tasks.detect.explain.MAX_DOCUMENTS", 25)
+    few = gather(state, days, "all", 8)
+    assert few.top == whole.slice(0, 8)
+    assert 20 <= few.sample.num_rows <= 25
+    assert len(set(few.sample["time"].cast("date32").to_pylist())) == 7
 
 
 def test_log_odds_favour_neither_the_rarest_nor_the_most_frequent_word() -> None:

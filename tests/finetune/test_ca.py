@@ -68,6 +68,15 @@ def test_unlabelled_text_teaches_words_that_no_labelled_row_has(train: Callable,
     assert len(without.ngrams["ca"].encode([["dismal"]])[0]) == 0
 
 
+def test_unlabelled_rows_beyond_the_limit_are_not_read(train: Callable, linked: Path, rows: list) -> None:
+    num_train = sum(row[1] == "train" for row in rows)
+    for limit in (0, 7, 1000):
+        _, folder = train(linked, f"limit{limit}", ca_unlabelled=limit)
+        settings = json.loads((folder / "model.json").read_text())
+        assert settings["views"]["ca"]["documents"] == num_train + min(limit, 60)
+        assert (folder.parent / f"scratch-limit{limit}" / "ca" / "unlabelled.words").stat().st_size == 4 * 6 * min(limit, 60)
+
+
 def test_valid_rows_have_no_part_in_the_averages_and_a_refit_fits_on_them(
     train: Callable, rows: list, write_dataset: Callable[..., Path]
 ) -> None:

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from tasks.errors import RequestError
+from tasks.finetune import recipe
 from tasks.finetune.classifier import Classifier
 from tasks.finetune.train import write_model
 from tasks.finetune.words import same_length
@@ -244,6 +245,34 @@ def test_a_checkpoint_that_is_damaged_or_of_another_run_is_not_used(
     assert ("damaged" if what == "damaged" else "another configuration") in caplog.text
     same = (again / "weights.safetensors").read_bytes() == (first / "weights.safetensors").read_bytes()
     assert same == (what == "damaged")
+
+
+def test_bfloat16_is_reported_and_its_checkpoint_is_not_gone_on_with_in_float32(
+    train: Callable, small: Callable[..., FinetuneConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, weights = small(model="bag+cnn", epochs=2), []
+    monkeypatch.setattr("tasks.finetune.train.resolved_device", lambda: torch.device("cpu"))
+    for number, has_units in enumerate((False, True)):
+        monkeypatch.setattr(recipe, "has_bfloat16_units", lambda has_units=has_units: has_units)
+        report, folder = train(config, f"model{number}", scratch="kept")
+        assert (report["bfloat16"], report["views"]["cnn"]["bfloat16"]) == (int(has_units), has_units)
+        assert not report["views"]["bag"]["bfloat16"]
+        assert report["views"]["cnn"]["resumed_from_epoch"] == 0
+        assert report["views"]["bag"]["resumed_from_epoch"] == 2 * number  # the bag is the same on both
+        weights.append((folder / "weights.safetensors").read_bytes())
+    assert weights[0] != weights[1]
+    report, _ = train(small(model="cnn", epochs=1, mixed_precision=False), "exact")
+    assert not report["bfloat16"]
+
+
+@pytest.mark.parametrize("model", ["bag", "fasttext"])
+def test_a_refit_passes_over_valid_rows_whose_label_no_train_row_has(
+    model: str, train: Callable, small: Callable[..., FinetuneConfig], rows: list, write_dataset: Callable[..., Path]
+) -> None:
+    data = write_dataset([*rows, ("valid/rare", "valid", "rare", ["the"])], name="rare")
+    report, folder = train(small(model=model, epochs=2, fasttext_epoch=2, ngrams=1, refit=True), data=data)
+    assert report["valid_rows"] == sum(row[1] == "valid" for row in rows)
+    assert Classifier.load(folder).labels == ["bad", "fine", "good"]
 
 
 def test_unseen_inflections_are_read_through_their_subwords(train: Callable, small: Callable[..., FinetuneConfig]) -> None:

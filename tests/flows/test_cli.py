@@ -77,6 +77,23 @@ def test_an_empty_folder_is_refused_before_anything_starts(textmill, tmp_path: P
     assert not (tmp_path / "root").exists()
 
 
+def test_what_a_refresh_could_not_do_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    from flows.cli import _print_refresh
+
+    counts = {"found": 3, "scored": 3, "duplicates": 0, "quarantined": 0, "reasons": {}, "alerts": [], "drift": []}
+    ends = {"model": {"name": "news", "version": 1}, "seconds": 1.0, "startup_seconds": 2.0, "report": "page.html"}
+    quiet = {"passed_over": 0, "undelivered": 0, "channels_down": [], "training_runs": []}
+    _print_refresh(counts | ends | quiet)
+    assert len(capsys.readouterr().out.splitlines()) == 5
+    _print_refresh(
+        counts | ends | {"passed_over": 7, "undelivered": 2, "channels_down": ["desk\x1b"], "training_runs": ["run-1"]}
+    )
+    out = capsys.readouterr().out
+    assert "passed   7 documents of other days" in out
+    assert "waiting  2 deliveries; channels that failed: desk\\x1b" in out
+    assert "train    started run-1" in out
+
+
 def test_predict_without_a_model_says_how_to_get_one(textmill, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     code, _, err = textmill("predict", "a text", "--runtime.data-root", str(tmp_path))
     assert code == 2

@@ -3,16 +3,27 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from prefect.client.schemas.schedules import CronSchedule
 
 from flows.cli import main
-from flows.deploy import lasting_endpoint, make_plans, read_plans, schedules_of, split_arguments
+from flows.deploy import (
+    lasting_endpoint,
+    longest_gap_hours,
+    make_plans,
+    patience_hours,
+    read_plans,
+    schedules_of,
+    split_arguments,
+)
 from flows.server import Endpoint
 from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 
 TRAIN = PipelineConfig.model_validate({"name": "news", "ingest": {"path": CHECKOUT / "data/sample"}})
+INBOX = ["--collect.source", "inbox"]
 DESK = RefreshConfig.model_validate({"collect": {"name": "desk", "source": "inbox"}})
 
 
@@ -53,6 +64,7 @@ def test_options_take_the_place_of_what_stands_in_the_file():
     [
         ({"train_cron": "at night"}, ["cron 'at night'", "train/news"]),
         ({"refresh_cron": "* * * *"}, ["cron '* * * *'", "refresh/desk"]),
+        ({"train_cron": "0 0 31 2 *"}, ["cron '0 0 31 2 *'", "train/news"]),
         ({"timezone": "Berlin"}, ["--timezone 'Berlin'", "Europe/London"]),
     ],
 )
@@ -60,6 +72,25 @@ def test_a_schedule_that_is_none_is_refused(options, words):
     with pytest.raises(RequestError) as refused:
         make_plans(TRAIN, DESK, **options)
     assert all(word in str(refused.value) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("cron", "hours"),
+    [("*/15 * * * *", 0.25), ("30 2 * * *", 24), ("0 4 * * 1", 7 * 24), ("* 9-17 * * 1-5", 72), ("0 9 1 * *", 31 * 24)],
+)
+def test_the_longest_gap_of_a_schedule(cron, hours):
+    assert longest_gap_hours(cron, "UTC") == pytest.approx(hours)
+
+
+def test_a_weekly_deployment_is_given_more_than_a_week():
+    def patience(*crons, active=True):
+        schedules = [SimpleNamespace(schedule=CronSchedule(cron=cron, timezone="UTC"), active=active) for cron in crons]
+        return patience_hours(SimpleNamespace(schedules=schedules))
+
+    assert patience("0 4 * * 1") == 7 * 24 + 12
+    assert patience("30 2 * * *") == 36
+    assert patience("0 4 * * 1", "30 2 * * *") == 36
+    assert patience("0 4 * * 1", active=False) == patience() == 0
 
 
 def test_the_server_of_a_run_is_not_one_for_schedules(tmp_path):
@@ -106,13 +137,21 @@ def test_a_broken_file_is_named(tmp_path, text):
         (["--train-preset", "sample", "--finetune.epochs", "0"], ["--finetune.epochs"]),
         (["--train-preset", "sample", "--train-config", "x.toml"], ["choose one"]),
         (["--train-preset", "sample", "--ingest.path", "absent"], ["absent"]),
-        (["--refresh-preset", "headlines"], ["nothing to collect", "--collect.source"]),
+        (["--refresh-preset", "headlines"], ["nothing to read", "--collect.source"]),
+        (["--refresh-preset", "headlines", "--collect.source", "absent"], ["absent: no such file"]),
+        (["--refresh-preset", "headlines", *INBOX, "--notify.channels", "open.toml"], ["can be read by others", "chmod 600"]),
+        (["--refresh-preset", "headlines", *INBOX, "--score.watch-list", "open.toml"], ["unknown section [desk]"]),
+        (["--refresh-preset", "headlines", "--colect.source", "x"], ["--colect.source", "correct it"]),
+        (["--train-preset", "sample", "--detect.window-days=3"], ["--detect.window-days", "--refresh-preset"]),
         (["--train-preset", "sample"], ["no Prefect server", "textmill up"]),
     ],
 )
 def test_a_wrong_request_ends_with_2_and_one_line_and_starts_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], words: list[str]
 ) -> None:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "open.toml").write_text('[desk]\nkind = "file"\npath = "alerts.jsonl"\n')
+    (tmp_path / "open.toml").chmod(0o644)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     monkeypatch.delenv("PREFECT_API_URL", raising=False)

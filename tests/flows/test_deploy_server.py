@@ -226,11 +226,19 @@ def let_leases_run_out(folder: Path):
 def test_the_watchdog_warns_of_what_has_not_succeeded_for_long(client, runtime, good, monitor, monkeypatch):
     from flows.deploy import deploy, make_plans
     from flows.doctor import deployments
-    from flows.watch import look
+    from flows.watch import ended_badly, look, watched_since
+
+    def ended_badly_since(client, config, since):
+        deployment = client.read_deployment_by_name("train/news")
+        return ended_badly(client, config, "train/news", deployment, since=since)
 
     deploy(make_plans(good, monitor, train_cron=NEVER, refresh_cron=NEVER))
     now = time.time()
     assert [alert for alert in look(client, monitor, now) if alert.kind == "watchdog"] == []
+    assert [alert for alert in look(client, monitor, now + 4 * 3600) if alert.kind == "watchdog"] == []  # none is due yet
+    assert ended_badly_since(client, monitor, None)
+    assert ended_badly_since(client, monitor, watched_since(client, monitor)) == []  # what ended before the watchdog came
+    monkeypatch.setattr("flows.watch.patience_hours", lambda _: 0.0)
     later = {alert.series: alert for alert in look(client, monitor, now + 4 * 3600) if alert.kind == "watchdog"}
     assert list(later) == ["refresh/desk"]  # train has 36 hours
     assert "refresh/desk never" in deployments(runtime.data_root)

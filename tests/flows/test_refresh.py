@@ -167,6 +167,29 @@ def test_a_source_that_fails_leaves_no_trace_and_holds_nothing_up(
         assert state.refreshes() == refreshes
 
 
+def test_a_channel_that_becomes_unusable_is_told_and_served_when_it_is_mended(
+    data_root: Path, stream: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_artifact(*_: object, **__: object) -> None:
+        raise ConnectionError
+
+    path = tmp_path / "channels.toml"
+    path.write_text(f'[desk]\nkind = "file"\npath = "{tmp_path / "alerts.jsonl"}"\n')
+    path.chmod(0o644)
+    monitor = config(data_root, stream, "exposed", notify={"channels": path})
+    monkeypatch.setattr("flows.refresh.create_markdown_artifact", no_artifact)
+    result = refresh(monitor)
+    assert (result["undelivered"], result["channels_down"]) == (len(result["alerts"]), ["desk"])
+    assert result["alerts"]
+    assert "channel desk cannot be used" in caplog.text
+    assert "Prefect shows no figures of this refresh (ConnectionError)" in caplog.text
+    assert not (tmp_path / "alerts.jsonl").exists()
+    path.chmod(0o600)
+    mended = refresh(monitor)
+    assert (mended["undelivered"], mended["channels_down"]) == (0, [])
+    assert len((tmp_path / "alerts.jsonl").read_text().splitlines()) == len(result["alerts"])
+
+
 KILLED = """
 import os, sys
 import torch

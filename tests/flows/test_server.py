@@ -50,3 +50,12 @@ def test_a_second_home_gets_a_copy_of_the_migrated_database_and_no_home_loses_it
     assert make(tmp_path / "second", template) == "False"
     assert content(tmp_path / "second" / "prefect.db") != first
     assert not list(template.parent.glob(".*"))
+
+
+def test_a_damaged_template_is_made_anew(tmp_path: Path) -> None:
+    template = tmp_path / "share" / "prefect.db"
+    template.parent.mkdir()
+    template.write_bytes(b"no database" * 100)
+    assert make(tmp_path / "home", template) == "True"
+    assert content(tmp_path / "home" / "prefect.db") == content(template)
+    assert not list((tmp_path / "home").glob(".prefect.db*"))

@@ -186,3 +186,22 @@ def test_a_wrong_refresh_is_told_in_one_line(arguments: list[str], parts: list[s
 def test_every_preset_of_refresh_is_valid_and_says_what_it_is(name: str) -> None:
     assert resolve_refresh([], preset=name).name == name
     assert preset_path(name, RefreshConfig).read_text(encoding="utf-8").startswith("# ")
+
+
+@pytest.mark.parametrize("name", ["desk.watch", "x" * 95])
+def test_a_name_that_its_watchdog_cannot_share_is_refused(name: str) -> None:
+    with pytest.raises(RequestError, match=r"do not end in \.watch") as refused:
+        resolve_refresh(["--collect.name", name])
+    assert "\n" not in str(refused.value)
+    assert resolve_refresh(["--collect.name", "x" * 94]).name == "x" * 94
+
+
+def test_a_source_in_a_file_is_relative_to_that_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "etc").mkdir()
+    file = tmp_path / "etc/desk.toml"
+    file.write_text('[collect]\nsource = "inbox"\n')
+    monkeypatch.chdir(tmp_path)
+    assert resolve_refresh([], file=file).collect.source == str(tmp_path / "etc/inbox")
+    assert resolve_refresh(["--collect.source", "inbox"], file=file).collect.source == str(tmp_path / "inbox")
+    file.write_text('[collect]\nsource = "https://example.org/a/../feed"\n')
+    assert resolve_refresh([], file=file).collect.source == "https://example.org/a/../feed"

@@ -14,6 +14,7 @@ import pytest
 
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.alert import Alert
+from tasks.monitor.parts import read_part
 from tasks.monitor.schema import COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
 from tasks.monitor.transaction import Refused
@@ -194,6 +195,17 @@ def test_ids_say_what_an_alert_is_about() -> None:
     assert len({alert(severity="low").id, alert(series="name:BP").id, alert(window_end="2020-03-11").id, alert().id}) == 4
 
 
+def test_the_days_of_a_version_are_those_that_it_alone_scored(state: MonitorState, make_batch: MakeBatch) -> None:
+    with state.refresh() as refresh:
+        refresh.add(make_batch(DOCUMENTS))
+        refresh.add(make_batch([(TUESDAY, "late", "negative", 0.9), ("2020-03-11", "new", "negative", 0.9)], model="news/4"))
+    assert {model: state.days_of(model) for model in ("news/3", "news/4", "news/5")} == {
+        "news/3": [MONDAY],
+        "news/4": ["2020-03-11"],
+        "news/5": [],
+    }
+
+
 def test_another_negative_label_is_refused(state: MonitorState) -> None:
     with state.refresh(negative="negative"):
         pass
@@ -292,3 +304,15 @@ def test_a_second_refresh_waits_for_the_first(tmp_path: Path, make_batch: MakeBa
             assert db.execute("SELECT count(*) FROM documents").fetchone() == (0,)
         db.close()
     assert process.wait(timeout=60) == 0
+
+
+def test_days_without_a_negative_document_are_not_read_for_the_latest(
+    state: MonitorState, make_batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with state.refresh() as refresh:
+        labels = {2: "negative", 5: "negative"}
+        refresh.add(make_batch([(f"2020-03-{n:02d}", str(n), labels.get(n, "positive"), 0.5) for n in range(1, 9)]))
+    read: list[str] = []
+    monkeypatch.setattr("tasks.monitor.state.read_part", lambda *given: read.append(given[1].day) or read_part(*given))
+    assert state.latest(5, label="negative")["text"].to_pylist() == ["5", "2"]
+    assert read == ["2020-03-05", "2020-03-02"]

@@ -17,7 +17,9 @@ from tasks.notify.channels import (
     ChannelDown,
     EventChannel,
     FileChannel,
+    UnusableChannel,
     WebhookChannel,
+    check_channels,
     read_channels,
 )
 from tasks.notify.message import as_json, body, title
@@ -160,7 +162,7 @@ def test_the_file_names_channels_and_the_environment_holds_secrets(tmp_path: Pat
     monkeypatch.setenv("TEAM_URL", "mailto://user:pass@example.org")
     channels = read_channels(config(tmp_path, CHANNELS), emit_event=lambda _: None)
     assert [channel.name for channel in channels] == ["desk", "pager", "team", "prefect"]
-    assert channels[0] == FileChannel("desk", "alerts.jsonl")
+    assert channels[0] == FileChannel("desk", str(tmp_path / "alerts.jsonl"))  # beside the file that names it
     assert channels[1] == WebhookChannel("pager", "https://pager.example/hook", "t0ken")
     assert channels[2] == AppriseChannel("team", "mailto://user:pass@example.org")
     assert "t0ken" not in repr(channels)
@@ -171,7 +173,7 @@ def test_the_file_names_channels_and_the_environment_holds_secrets(tmp_path: Pat
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
 def test_a_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
     with pytest.raises(RequestError, match=rf"can be read by others \(mode {mode:04o}\); chmod 600"):
-        read_channels(config(tmp_path, CHANNELS, mode))
+        check_channels(config(tmp_path, CHANNELS, mode))
 
 
 @pytest.mark.parametrize(
@@ -190,9 +192,20 @@ def test_a_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> No
 )
 def test_what_cannot_be_used_is_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(RequestError, match=message) as caught:
-        read_channels(config(tmp_path, text))
+        check_channels(config(tmp_path, text))
     assert "\n" not in str(caught.value)
     assert "s3cret" not in str(caught.value)
+
+
+def test_one_channel_that_cannot_be_used_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEAM_URL", "mailto://user:pass@example.org")
+    monkeypatch.delenv("PAGER_TOKEN", raising=False)
+    channels = read_channels(config(tmp_path, CHANNELS), emit_event=lambda _: None)
+    assert [channel.name for channel in channels] == ["desk", "pager", "team", "prefect"]
+    assert [channel.name for channel in channels if isinstance(channel, UnusableChannel)] == ["pager"]
+    exposed = read_channels(config(tmp_path, CHANNELS, 0o644))
+    assert {type(channel) for channel in exposed} == {UnusableChannel}
+    assert len(exposed) == 4
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

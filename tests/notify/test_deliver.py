@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState
-from tasks.notify.channels import AlertRefused, ChannelDown, FileChannel, WebhookChannel
+from tasks.notify.channels import AlertRefused, ChannelDown, FileChannel, UnusableChannel, WebhookChannel
 from tasks.notify.deliver import LONGEST_WAIT_SECONDS, deliver, wait_seconds
 
 MakeAlert = Callable[..., Alert]
@@ -126,6 +127,17 @@ def test_a_channel_that_is_no_longer_named_keeps_its_alerts(state: MonitorState,
     assert deliver(state, [Scripted("old")], 1.0).sent == 1
 
 
+def test_what_a_channel_cannot_send_as_it_is_configured_waits_until_that_is_mended(
+    state: MonitorState, make_alert: MakeAlert, caplog: pytest.LogCaptureFixture
+) -> None:
+    store(state, [make_alert()], "pager", "sound")
+    broken = UnusableChannel("pager", "PAGER_TOKEN is not set")
+    report = deliver(state, [broken, Scripted("sound")], 0.0)
+    assert (report.sent, report.waiting, report.down) == (1, 1, ("pager",))
+    assert [record.getMessage() for record in caplog.records] == ["channel pager cannot be used: PAGER_TOKEN is not set"]
+    assert deliver(state, [Scripted("pager")], 1.0).sent == 1  # at once: it was not the channel that failed
+
+
 def test_nothing_is_left_running_when_all_have_answered(state: MonitorState, make_alert: MakeAlert) -> None:
     store(state, [make_alert()], "one", "two")
     deliver(state, [Scripted("one"), Scripted("two")], 0.0)
@@ -177,3 +189,18 @@ def test_no_file_of_the_state_holds_a_secret(
     assert b"s3cret" not in content
     assert "s3cret" not in caplog.text
     assert caplog.text.count("channel pager") == 2
+
+
+def test_what_comes_after_the_time_is_not_sent_on_the_quiet(state: MonitorState, make_alert: MakeAlert) -> None:
+    class Slow(Scripted):
+        def send(self, alert: Alert) -> None:
+            time.sleep(0.2)
+            super().send(alert)
+
+    channel = Slow("pager")
+    store(state, [make_alert(day) for day in range(10)], "pager")
+    deliver(state, [channel], 0.0, seconds=0.5)
+    for thread in threading.enumerate():
+        if thread.name == "notify-pager":
+            thread.join(5)
+    assert len(channel.sent) < 6  # nothing after the one that was under way

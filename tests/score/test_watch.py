@@ -89,3 +89,8 @@ def test_what_is_wrong_with_a_file_is_told_in_one_line(tmp_path: Path, content: 
     assert "\n" not in str(told.value)
     with pytest.raises(RequestError, match="cannot be read"):
         WatchList.load(tmp_path / "absent.toml")
+
+
+def test_more_patterns_than_one_expression_holds() -> None:
+    found = WatchList({}, {f"number {n}": f"profits? warnings? number{n}" for n in range(500)})
+    assert found.find(["A profit warning number7.", "none"]) == [["number 7"], []]
