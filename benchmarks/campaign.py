@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from benchmarks.measure import Measurement, measure
-from benchmarks.results import FAILED, MEASURED, NOT_MEASURED, Result, Results, machine
+from benchmarks.results import FAILED, MEASURED, NOT_MEASURED, Result, Results, commit, machine
 from benchmarks.rows import CHECKOUT, Group, Row, command_words, figure, missing
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Campaign:
 
     def run(self, groups: Sequence[Group], *, only: Sequence[str] = (), resume: bool = False) -> None:
         """Measure the groups' rows: those that `only` names, or all; with `resume` not those that are measured already."""
+        if unknown := unknown_names(groups, only):
+            raise SystemExit(f"--only {unknown[0]!r} names no group or row; the groups are {', '.join(g.name for g in groups)}")
         if resume and self.results.finished:
             raise SystemExit(f"{self.results.path} holds no interrupted campaign; run without --resume")
         here, whole = machine(), self.results.finished
@@ -113,6 +115,12 @@ def chosen(group: Group, row: Row, only: Sequence[str]) -> bool:
     return not only or group.name in only or f"{group.name}/{row.name}" in only
 
 
+def unknown_names(groups: Sequence[Group], only: Sequence[str]) -> list[str]:
+    """What of `only` names neither a group nor a row."""
+    known = {name for group in groups for name in (group.name, *(f"{group.name}/{row.name}" for row in group.rows))}
+    return [name for name in only if name not in known]
+
+
 def executable(words: list[str]) -> list[str]:
     """The command by this environment's own programs, whatever PATH says."""
     folder = Path(sys.executable).parent
@@ -136,6 +144,7 @@ def _result(group: Group, row: Row, done: Measurement, answer: dict[str, Any]) -
         peak_mb=round(done.peak_mb, 1),
         tree_peak_mb=round(done.tree_peak_mb, 1),
         figures={name: value for name in row.figures if (value := figure(answer, name)) is not None},
+        commit=commit(CHECKOUT),
     )
 
 

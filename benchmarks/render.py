@@ -49,6 +49,8 @@ def _machine(results: Results) -> str:
     dates = sorted(row.date for row in results.rows)
     libraries = ", ".join(f"{name} {version}" for name, version in machine["libraries"].items())
     when = f"{dates[0]} to {dates[-1]}" if dates else "nothing measured yet"
+    if commits := list(dict.fromkeys(row.commit for row in sorted(results.rows, key=lambda row: row.date) if row.commit)):
+        when += f", commit {', '.join(commits)}"
     return (
         f"{when}; {machine['cores']} cores ({machine['processor']}), {machine['memory_gb']} GB, {machine['system']}, "
         f"Python {machine['python']}, {libraries}."

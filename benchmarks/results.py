@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import subprocess
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 RESULTS = Path(__file__).with_name("results.json")
 QUICK_RESULTS = Path(__file__).with_name("quick.json")
 LIBRARIES = ("prefect", "mlflow", "torch", "fasttext-community", "gensim", "scikit-learn", "numpy", "pyarrow", "spacy")
+OWN_OUTPUT = (":(exclude)benchmarks/results.json", ":(exclude)benchmarks/RESULTS.md")  # a campaign writes them itself
 MEASURED, FAILED, NOT_MEASURED = "measured", "failed", "not measured"
 
 
@@ -31,6 +33,7 @@ class Result:
     peak_mb: float | None = None
     tree_peak_mb: float | None = None
     figures: dict[str, Any] = field(default_factory=dict)
+    commit: str = ""  # of the code that was measured; with a + where files differed from it
     date: str = field(default_factory=lambda: time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()))
 
 
@@ -90,6 +93,20 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": {name: version for name in LIBRARIES if (version := _version(name))},
     }
+
+
+def commit(checkout: Path) -> str:
+    """Short name of the commit that `checkout` stands at, with a + if a tracked file differs; empty outside Git."""
+    try:
+        name = _git(checkout, "rev-parse", "--short", "HEAD").strip()
+        changed = _git(checkout, "status", "--porcelain", "--untracked-files=no", "--", ".", *OWN_OUTPUT)
+        return name + "+" * bool(changed)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def _git(checkout: Path, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=checkout, check=True, capture_output=True, text=True).stdout
 
 
 def _processor() -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.measure import descendants
 from benchmarks.render import render
-from benchmarks.results import FAILED, MEASURED, NOT_MEASURED, Result, Results
+from benchmarks.results import FAILED, MEASURED, NOT_MEASURED, Result, Results, commit
 from benchmarks.rows import Group, Row, command_words, figure, missing
 
 CHECKOUT = Path(__file__).parents[2]
@@ -74,6 +74,33 @@ def test_failures_are_told_and_the_campaign_goes_on(campaign):
     assert "no such thing" in rows["fails"].why
     assert rows["declines"].why == "not installed"
     assert "ended with 3" in rows["setup fails"].why
+
+
+def test_a_name_that_is_nobodys_ends_the_campaign_before_it_starts(campaign):
+    campaign(row("r", "print('{}')"))
+    done = campaign(row("r", "print('{}')"), options="only=['g', 'g/absent']", check=False)
+    assert done.returncode
+    assert "--only 'g/absent' names no group or row; the groups are g" in done.stderr
+    assert "..." not in done.stderr
+
+
+def test_the_commit_that_was_measured(tmp_path):
+    def git(*words):
+        subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e@e", *words], cwd=tmp_path, check=True)
+
+    assert commit(tmp_path) == ""
+    git("init", "-q")
+    (tmp_path / "benchmarks").mkdir()
+    for name in ("code.py", "benchmarks/results.json"):
+        (tmp_path / name).write_text("1")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    clean = commit(tmp_path)
+    assert len(clean) >= 7
+    (tmp_path / "benchmarks/results.json").write_text("2")
+    assert commit(tmp_path) == clean
+    (tmp_path / "code.py").write_text("2")
+    assert commit(tmp_path) == clean + "+"
 
 
 def test_missing_data_is_not_measured(campaign):
