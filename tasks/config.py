@@ -24,7 +24,7 @@ Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 Threads = Annotated[int, Field(ge=1, le=256)] | Literal["auto"]
 
-VIEWS = ("mean", "cnn", "bilstm", "fasttext", "bag", "ca")
+VIEWS = ("mean", "cnn", "bilstm", "fasttext", "bag", "tfidf", "ca")
 NEEDS_VECTORS = frozenset({"mean", "cnn", "bilstm"})
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -155,7 +155,10 @@ class AlignConfig(Section):
 class FinetuneConfig(Section):
     """The classifier and how it is trained."""
 
-    model: str = Field("bag", description="mean, cnn, bilstm, fasttext, bag, ca, or a sum such as bag+cnn.")
+    model: str = Field("bag", description="mean, cnn, bilstm, fasttext, bag, tfidf, ca, or a sum such as bag+cnn.")
+    members: Positive = Field(
+        1, description="mean, cnn and bilstm: models trained with different random numbers; the mean of their logits counts."
+    )
     epochs: Positive | Literal["auto"] = Field(
         "auto", description="Most passes over the train rows, for every model; auto: by the model and the corpus' size."
     )
@@ -193,8 +196,8 @@ class FinetuneConfig(Section):
     truncate: Literal["head", "tail"] = Field("tail", description="Side that is kept of a longer document.")
     hidden: Positive = Field(100, description="bilstm: units a direction; cnn: filters a width.")
     widths: tuple[Positive, ...] = Field((3, 4, 5), min_length=1, description="cnn: widths of the filters in tokens.")
-    ngrams: Annotated[int, Field(ge=1, le=5)] = Field(3, description="bag, ca and fasttext: longest word n-gram.")
-    ngram_min_documents: Positive = Field(2, description="bag: rarest n-gram, in documents.")
+    ngrams: Annotated[int, Field(ge=1, le=5)] = Field(3, description="bag, tfidf, ca and fasttext: longest word n-gram.")
+    ngram_min_documents: Positive = Field(2, description="bag and tfidf: rarest n-gram, in documents.")
     bag_epochs: Positive | None = Field(
         None, description="bag: most passes over the train rows; default: epochs; auto: 5 to 10."
     )

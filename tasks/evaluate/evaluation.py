@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -112,9 +114,15 @@ def evaluate_classifier(
 def predict(classifier: Predictor, tokens: pa.Array, *, progress: Progress = SILENT) -> np.ndarray:
     """Probabilities of every document, float32 [N, C], asked for in batches of bounded size."""
     batches = []
-    for start in range(0, len(tokens), BATCH_ROWS):
-        batches.append(np.asarray(classifier.probabilities(tokens[start : start + BATCH_ROWS]), dtype=np.float32))
-        progress.advance(min(start + BATCH_ROWS, len(tokens)), len(tokens), "documents")
+
+    def answers(start: int) -> np.ndarray:
+        return np.asarray(classifier.probabilities(tokens[start : start + BATCH_ROWS]), dtype=np.float32)
+
+    # Threads, not processes: nearly all the work is NumPy's and torch's, which do it without Python's lock.
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for batch in pool.map(answers, range(0, len(tokens), BATCH_ROWS)):
+            batches.append(batch)
+            progress.advance(min(len(batches) * BATCH_ROWS, len(tokens)), len(tokens), "documents")
     return np.concatenate(batches)
 
 

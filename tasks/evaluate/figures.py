@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,16 +90,21 @@ def draw_reliability(reliability: Sequence[Mapping[str, Any]], ece: float) -> Fi
 
 
 def draw_history(history: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
-    """Loss and validation accuracy by epoch, for each view by name."""
+    """Loss and validation accuracy by epoch, for each view by name; the members of a view (`cnn`, `cnn#2`) share its style."""
     from matplotlib.ticker import MaxNLocator
 
     figure = _figure(5.6, 5.0)
     loss, accuracy = figure.subplots(2, 1)
-    for (view, epochs), (colour, marker) in zip(history.items(), VIEW_STYLES, strict=False):
+    views = dict.fromkeys(name.partition("#")[0] for name in history)
+    styles = dict(zip(views, itertools.cycle(VIEW_STYLES), strict=False))
+    for name, epochs in history.items():
+        view, _, further = name.partition("#")
+        colour, marker = styles[view]
         style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.4}
-        _line(loss, epochs, "train_loss", label=f"{view}, train", linestyle="--", markerfacecolor="white", **style)
-        _line(loss, epochs, "valid_loss", label=f"{view}, valid", **style)
-        _line(accuracy, epochs, "valid_accuracy", label=view, **style)
+        shown = "_" if further else ""  # matplotlib leaves names that begin so out of the legend
+        _line(loss, epochs, "train_loss", label=f"{shown}{name}, train", linestyle="--", markerfacecolor="white", **style)
+        _line(loss, epochs, "valid_loss", label=f"{shown}{name}, valid", **style)
+        _line(accuracy, epochs, "valid_accuracy", label=f"{shown}{name}", **style)
     for axes, name in ((loss, "loss"), (accuracy, "validation accuracy")):
         last = max((len(epochs) for epochs in history.values()), default=1)
         axes.set(xlabel="epoch", ylabel=name, xlim=(0.7, last + 0.3))

@@ -21,7 +21,7 @@ WINDOW_BATCHES = 50  # documents are sorted by length only among those of this m
 
 @dataclass(frozen=True)
 class Documents:
-    """One split as ids: `ids` int32 [T] (may be a memory map), `offsets` int64 [N + 1], `labels` int64 [N], `names` [N].
+    """One split as ids: `ids` int32 [T], `offsets` int64 [N + 1], `labels` int64 [N], `names` [N]; memory maps where many.
 
     `unseen` [U, D] holds the vectors that ids beyond the vocabulary stand for.
     """
@@ -29,7 +29,7 @@ class Documents:
     ids: np.ndarray
     offsets: np.ndarray
     labels: np.ndarray
-    names: pa.Array
+    names: pa.Array | pa.ChunkedArray
     unseen: torch.Tensor | None = None
 
     def __len__(self) -> int:
@@ -37,8 +37,12 @@ class Documents:
 
     def head(self, num_documents: int) -> Documents:
         """The first documents, at most that many."""
-        offsets = self.offsets[: num_documents + 1]
-        return Documents(self.ids[: offsets[-1]], offsets, self.labels[:num_documents], self.names[:num_documents], self.unseen)
+        return self.part(0, num_documents)
+
+    def part(self, start: int, stop: int) -> Documents:
+        """The documents from `start` to before `stop`; offsets still count from the first of all."""
+        offsets = self.offsets[start : stop + 1]
+        return Documents(self.ids[: offsets[-1]], offsets, self.labels[start:stop], self.names[start:stop], self.unseen)
 
 
 def ragged(

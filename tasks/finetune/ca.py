@@ -8,7 +8,6 @@ Shapes: N documents, K n-grams, D dimensions, C classes.
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +38,7 @@ def train_ca_view(job: Job) -> Trained:
     With `refit` the regression is fitted again on train and valid rows together; the averages stay, valid rows had no part in
     them. Equal inputs and numbers of threads give equal bits, and a killed call has nothing to resume.
     """
-    begun, config, scratch = time.monotonic(), job.config, job.scratch / VIEW
+    config, scratch = job.config, job.scratch / VIEW
     scratch.mkdir(exist_ok=True)
     job.progress.advance(0, config.ca_rounds, "rounds", "counting n-grams")
     limits = {UNLABELLED: config.ca_unlabelled}
@@ -69,7 +68,7 @@ def train_ca_view(job: Job) -> Trained:
         labels_N = torch.from_numpy(train.labels), torch.from_numpy(valid.labels)
         bag = _fitted(job, averages, both_ND, torch.cat(labels_N).numpy())
         made = replace(made, tensors=_named(bag), refit={"epochs": 0, "rows": len(both_ND), "resumed_from_epoch": 0})
-    return replace(made, seconds=time.monotonic() - begun)
+    return made
 
 
 def _fitted(job: Job, averages: Averages, features_ND: torch.Tensor, labels_N: np.ndarray) -> Bag:
@@ -77,7 +76,7 @@ def _fitted(job: Job, averages: Averages, features_ND: torch.Tensor, labels_N: n
     mean_D, deviation_D = features_ND.mean(0), features_ND.std(0, correction=0).clamp(min=1e-9)
     weights_C = class_weights(labels_N, job.config.class_weights)
     weights_DC, bias_C = logistic_regression(
-        (features_ND - mean_D) / deviation_D, torch.from_numpy(labels_N), len(job.labels), job.config.ca_l2, weights_C
+        (features_ND - mean_D).div_(deviation_D), torch.from_numpy(labels_N), len(job.labels), job.config.ca_l2, weights_C
     )
     weights_DC = weights_DC / deviation_D[:, None]
     bag = Bag(len(averages.ngrams), len(job.labels))

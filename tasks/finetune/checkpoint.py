@@ -1,8 +1,8 @@
 """What a killed training leaves behind, so that it ends with the same bits when it is run again.
 
-Two files a view: `<view>-<epoch>.safetensors` (weights, the best epoch's weights, optimizer moments) and `<view>.json` (epochs
-so far, what was trained on what, SHA-256 of the first), replaced last and at once. There is no random state to keep: an
-epoch's random numbers follow from the seed and its number.
+Two files a member of a view: `<member>-<epoch>.safetensors` (weights, the best epoch's weights, optimizer moments) and
+`<member>.json` (epochs so far, what was trained on what, SHA-256 of the first), replaced last and at once. There is no random
+state to keep: an epoch's random numbers follow from the seed and its number.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 def save_checkpoint(folder: Path, training: Training, digest: str) -> None:
     """Write the state after an epoch; `digest` stands for the configuration and the data it belongs to."""
-    name, number = training.view.name, len(training.history)
+    name, number = training.view.member_name, len(training.history)
     tensors = {f"weights.{key}": value for key, value in training.view.model.state_dict().items()}
     tensors |= {f"best.{key}": value for key, value in training.best.items()}
     tensors |= {f"optimizer.{key}": value for key, value in training.optimizer.state().items()}
@@ -54,7 +54,7 @@ def save_checkpoint(folder: Path, training: Training, digest: str) -> None:
 
 def load_checkpoint(folder: Path, training: Training, digest: str) -> bool:
     """Take over the state of the last epoch written; False, and nothing changed, if there is none that fits and is whole."""
-    name = training.view.name
+    name = training.view.member_name
     try:
         state = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         if state["digest"] != digest:

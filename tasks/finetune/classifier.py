@@ -10,16 +10,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from safetensors.torch import load_file
 
 from ..align.subword import Subwords
 from ..align.vocabulary import UNK_ID, Vocabulary
 from .bag import Bag
 from .fasttext_view import FasttextView
-from .models import build_model
+from .models import Ensemble, build_model
 from .ngrams import NgramVocabulary
 from .scores import add, log_softmax
-from .view import NGRAM_VIEWS, View
+from .view import NGRAM_VIEWS, View, member_name
 from .words import WordEncoder
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
-    import torch
 
 MODEL_FILE, WEIGHTS_FILE = "model.json", "weights.safetensors"
 FORMAT = 1
@@ -117,13 +117,15 @@ def ngrams_folder(folder: Path, view: str) -> Path:
 
 
 def _view(name: str, settings: Mapping[str, Any], weights: Mapping[str, torch.Tensor], num_classes: int) -> View:
-    own = {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
-    model: torch.nn.Module
-    if name in NGRAM_VIEWS:
-        model = Bag(len(own["weights.weight"]), num_classes)
-    else:
-        shape = settings["views"][name]
-        model = build_model(name, own["embedding.weight"], num_classes, hidden=shape["hidden"], widths=shape["widths"])
-    model.load_state_dict(own)
-    model.eval()
+    shape, members = settings["views"][name], list[torch.nn.Module]()
+    for number in range(shape.get("members", 1)):  # models written before views had members do not say how many
+        prefix = f"{member_name(name, number)}."
+        own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+        if name in NGRAM_VIEWS:
+            members.append(Bag(len(own["weights.weight"]), num_classes))
+        else:
+            matrix_VD = own["embedding.weight"]
+            members.append(build_model(name, matrix_VD, num_classes, hidden=shape["hidden"], widths=shape["widths"]))
+        members[-1].load_state_dict(own)
+    model = Ensemble(members).eval()
     return View(name, model, settings["max_len"], settings["truncate"])

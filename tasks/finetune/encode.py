@@ -1,4 +1,4 @@
-"""The dataset as ids: read in batches, kept on disk, mapped into memory.
+"""The dataset as ids: read in batches, kept on disk, mapped into memory; what stays in memory does not grow with the rows.
 
 Shapes: N documents, T ids of all of them, W distinct words.
 """
@@ -6,6 +6,7 @@ Shapes: N documents, T ids of all of them, W distinct words.
 from __future__ import annotations
 
 import hashlib
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tasks.align.subword import Subwords
     from tasks.align.vocabulary import Vocabulary
 
+NAMES = pa.schema([("name", pa.string())])
 FITTED = ("train",)
 REFITTED = ("train", "valid")
 
@@ -42,24 +44,53 @@ def encode_split(
     After `limit` rows no more are read.
     """
     known = pa.array(labels, pa.string())
-    lengths, numbers, names = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [pa.array([], pa.string())]
-    with path.open("wb") as file:
+    num_rows = 0
+    with RowWriter(path) as writer:
         for batch in iter_batches(dataset, splits, ["id", "label", "tokens"], dictionary=True):
             # A label that train does not have cannot be scored; a row without one is there to be read.
             label = batch.column("label")
             batch = batch.filter(pc.or_(pc.is_in(label, value_set=known), pc.is_null(label)))
             if limit is not None:
-                batch = batch.slice(0, limit - sum(map(len, names)))
+                batch = batch.slice(0, limit - num_rows)
                 if not len(batch):
                     break
-            ids, offsets = encode(batch.column("tokens"))
-            file.write(ids.astype(np.int32, copy=False).tobytes())
-            lengths.append(np.diff(offsets))
+            num_rows += len(batch)
             number = pc.fill_null(pc.index_in(batch.column("label"), value_set=known), -1)
-            numbers.append(number.to_numpy(zero_copy_only=False).astype(np.int64))
-            names.append(batch.column("id"))
-    offsets_N1 = _offsets(lengths)
-    return Documents(_mapped(path, offsets_N1), offsets_N1, np.concatenate(numbers), pa.chunked_array(names).combine_chunks())
+            writer.add(*encode(batch.column("tokens")), number.to_numpy(zero_copy_only=False), batch.column("id"))
+    return writer.documents()
+
+
+class RowWriter:
+    """Documents written batch by batch: ids to `path`, the rest beside it; `documents` gives them back as memory maps."""
+
+    def __init__(self, path: Path) -> None:
+        self._paths = [path, *(path.with_name(f"{path.name}.{part}") for part in ("offsets", "labels", "names"))]
+        self._stack = ExitStack()
+        self._ids, self._offsets, self._labels = (self._stack.enter_context(each.open("wb")) for each in self._paths[:3])
+        self._names = self._stack.enter_context(pa.ipc.new_file(str(self._paths[3]), NAMES))
+        self._offsets.write(np.zeros(1, np.int64).data)
+        self._end = 0
+
+    def __enter__(self) -> RowWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def add(self, ids_T: np.ndarray, offsets: np.ndarray, labels_N: np.ndarray, names: pa.Array | pa.ChunkedArray) -> None:
+        """Write documents that begin at `offsets` [N + 1], from 0, of the ids."""
+        self._ids.write(ids_T.astype(np.int32, copy=False).data)
+        self._offsets.write((offsets[1:] + self._end).astype(np.int64, copy=False).data)
+        self._labels.write(labels_N.astype(np.int64, copy=False).data)
+        self._names.write_table(pa.table([names], schema=NAMES))
+        self._end += len(ids_T)
+
+    def documents(self) -> Documents:
+        """All documents; the writer must have been left."""
+        ids_T, offsets, labels_N = (_mapped(*each) for each in zip(self._paths, ("int32", "int64", "int64"), strict=False))
+        with pa.memory_map(str(self._paths[3])) as source:
+            names = pa.ipc.open_file(source).read_all().column(0)
+        return Documents(ids_T, offsets, labels_N, names)
 
 
 @dataclass(frozen=True)
@@ -71,6 +102,7 @@ class NumberedWords:
 
     words: pa.Array
     splits: Mapping[str, Documents]
+    scratch: Path
 
     @classmethod
     def read(
@@ -92,13 +124,13 @@ class NumberedWords:
                 [numbers.setdefault(word, len(numbers)) for word in flat.dictionary.to_pylist()] + [-1], np.int32
             )
             codes_T = pc.fill_null(flat.indices, len(flat.dictionary)).to_numpy(zero_copy_only=False)
-            return known_W[codes_T], _offsets([lengths_N])
+            return known_W[codes_T], np.append(0, np.cumsum(lengths_N))
 
         rows = {
             split: encode_split(dataset, (split,), labels, encode, scratch / f"{split}.words", most.get(split))
             for split in splits
         }
-        return cls(pa.array(list(numbers), pa.string()), rows)
+        return cls(pa.array(list(numbers), pa.string()), rows, scratch)
 
     def ngrams(self, splits: Sequence[str], *, longest: int, min_documents: int) -> NgramVocabulary:
         """The n-grams, up to `longest` words, that stand in at least `min_documents` documents of `splits`."""
@@ -111,20 +143,22 @@ class NumberedWords:
                 yield _taken(known_W, codes_T), offsets
 
         num_tokens = sum(len(self.splits[split].ids) for split in splits)
-        return build_ngrams(words.to_pylist(), stream, longest=longest, min_documents=min_documents, num_tokens=num_tokens)
+        return build_ngrams(
+            words.to_pylist(), stream, self.scratch, longest=longest, min_documents=min_documents, num_tokens=num_tokens
+        )
 
     def documents(self, splits: Sequence[str], vocabulary: NgramVocabulary, path: Path) -> Documents:
-        """The rows of `splits`, one split after another, as sets of n-grams; the ids go to `path` as in `encode_split`."""
-        known_W, lengths = index_of(self.words, vocabulary.words), []
-        with path.open("wb") as file:
-            for codes_T, at in self._chunks(splits):
-                ids, offsets = vocabulary.encode_words(_taken(known_W, codes_T), at)
-                file.write(ids.tobytes())
-                lengths.append(np.diff(offsets))
-        offsets_N1 = _offsets(lengths)
-        parts = [self.splits[split] for split in splits]
-        labels_N = np.concatenate([part.labels for part in parts])
-        return Documents(_mapped(path, offsets_N1), offsets_N1, labels_N, pa.concat_arrays([part.names for part in parts]))
+        """The rows of `splits`, one split after another, as sets of n-grams; they go to `path` as in `encode_split`."""
+        known_W = index_of(self.words, vocabulary.words)
+        with RowWriter(path) as writer:
+            for split in splits:
+                rows, start = self.splits[split], 0
+                for codes_T, at in chunks(rows.ids, rows.offsets):
+                    stop = start + len(at) - 1
+                    ids, offsets = vocabulary.encode_words(_taken(known_W, codes_T), at)
+                    writer.add(ids, offsets, rows.labels[start:stop], rows.names[start:stop])
+                    start = stop
+        return writer.documents()
 
     def _chunks(self, splits: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for split in splits:
@@ -148,13 +182,11 @@ def _taken(known_W: np.ndarray, codes_T: np.ndarray) -> np.ndarray:
     return np.append(known_W, np.int32(-1))[codes_T]
 
 
-def _mapped(path: Path, offsets_N1: np.ndarray) -> np.ndarray:
-    # An empty file cannot be mapped.
-    return np.memmap(path, np.int32, "r") if offsets_N1[-1] else np.zeros(0, np.int32)
-
-
-def _offsets(lengths: Sequence[np.ndarray]) -> np.ndarray:
-    return np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths]), dtype=np.int64)
+def _mapped(path: Path, kind: str) -> np.ndarray:
+    if not path.stat().st_size:  # an empty file cannot be mapped
+        return np.zeros(0, kind)
+    # Copy on write, since torch takes no array that cannot be written; as a plain array, since slices of np.memmap are slow.
+    return np.asarray(np.memmap(path, kind, "c"))
 
 
 def encode_in_order(
@@ -165,6 +197,28 @@ def encode_in_order(
     encoder = WordEncoder(vocabulary, subwords)
     valid = encode_split(dataset, ("valid",), labels, encoder.encode, scratch / "valid.rows")
     return train, replace(valid, unseen=encoder.unseen)
+
+
+def document_frequency(rows: Documents, num_ngrams: int) -> np.ndarray:
+    """In how many of the rows, which are sets of n-grams, each n-gram stands; int64 [K]."""
+    counts_K = np.zeros(num_ngrams, np.int64)
+    for ids_T, _, _ in slices(rows):
+        counts_K += np.bincount(ids_T, minlength=num_ngrams)
+    return counts_K
+
+
+def restricted(rows: Documents, kept_K: np.ndarray, path: Path) -> Documents:
+    """The rows with those n-grams alone that `kept_K` (bool [K]) names, which are numbered anew; they go to `path`."""
+    number_K = np.where(kept_K, np.cumsum(kept_K) - 1, -1).astype(np.int32)
+    with RowWriter(path) as writer:
+        start = 0
+        for ids_T, offsets, labels_N in slices(rows):
+            numbers_T = number_K[ids_T]
+            known_T = numbers_T >= 0
+            ends = np.append(0, np.cumsum(known_T))[offsets]
+            writer.add(numbers_T[known_T], ends, labels_N, rows.names[start : start + len(labels_N)])
+            start += len(labels_N)
+    return writer.documents()
 
 
 def content_digest(*splits: Documents) -> str:

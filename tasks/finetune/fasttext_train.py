@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -31,7 +30,7 @@ def train_fasttext_view(job: Job) -> Trained:
 
     With `refit` a second model, trained on the valid rows too, takes its place once those are scored.
     """
-    start, config = time.monotonic(), job.config
+    config = job.config
     text = job.scratch / "fasttext.txt"
     num_tokens = _write_lines(job, text, FITTED)
     asked = config.fasttext_epoch or config.epochs
@@ -60,8 +59,7 @@ def train_fasttext_view(job: Job) -> Trained:
         made = _train(text, job.folder / FASTTEXT_FILE, options)
         text.unlink()
         refit = {"epochs": options["epoch"]}
-    seconds = time.monotonic() - start
-    return Trained(logits_NC, labels_N[known], {**options, **made}, best_epoch=options["epoch"], seconds=seconds, refit=refit)
+    return Trained(logits_NC, labels_N[known], {**options, **made}, best_epoch=options["epoch"], refit=refit)
 
 
 def _write_lines(job: Job, path: Path, splits: Sequence[str]) -> int:

@@ -32,9 +32,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Trained:
-    """One view when its training is over.
+    """One member of a view when its training is over.
 
-    `logits` [N, C] and `labels` [N] are of the validation rows, by the model that did not train on them. Where the view was
+    `logits` [N, C] and `labels` [N] are of the validation rows, by the model that did not train on them. Where the member was
     trained again on all rows, `tensors` are of that second model and `refit` says what it read. `bfloat16`: see
     recipe.trains_in_bfloat16.
     """
@@ -46,6 +46,10 @@ class Trained:
     history: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
     resumed: int = 0
-    seconds: float = 0.0
     refit: dict[str, Any] | None = None
     bfloat16: bool = False
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the train rows."""
+        return len(self.history) or self.best_epoch

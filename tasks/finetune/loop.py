@@ -167,15 +167,15 @@ def _run_epoch(
             names = [train.names[int(row)].as_py() for row in rows_B[:SHOWN_NAMES]]
             more = f" and {len(rows_B) - SHOWN_NAMES} more" if len(rows_B) > SHOWN_NAMES else ""
             raise NonFiniteLossError(
-                f"{view.name}: the loss is {value} in batch {batch + 1} of epoch {number}, documents {', '.join(names)}{more}; "
-                f"a lower learning rate or a smaller clip usually helps"
+                f"{view.member_name}: the loss is {value} in batch {batch + 1} of epoch {number}, "
+                f"documents {', '.join(names)}{more}; a lower learning rate or a smaller clip usually helps"
             )
         loss.backward()
         factor = rate_factor((number - 1) * num_batches + batch, recipe.epochs * num_batches, recipe)
         training.optimizer.step(factor, recipe.clip)
         total += value * len(rows_B)
         last = recipe.last_epoch or recipe.epochs
-        note = f"{view.name} epoch {number} of {last}, loss {total / ((batch + 1) * recipe.batch_size):.3f}"
+        note = f"{view.member_name} epoch {number} of {last}, loss {total / ((batch + 1) * recipe.batch_size):.3f}"
         progress.advance((number - 1) * num_batches + batch + 1, last * num_batches, "batches", note)
     return total / len(train), training.optimizer.lr * factor
 

@@ -222,6 +222,18 @@ class BiLSTM(Reader):
         return self.last(self.dropout(torch.cat([largest_BH, states_BLH.sum(1) / lengths_B[:, None]], 1)))
 
 
+class Ensemble(nn.Module):
+    """The mean of its members' logits (Hansen & Salamon 1990; Lakshminarayanan et al. 2017)."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, *inputs: torch.Tensor | None) -> torch.Tensor:
+        """Logits [B, C] of whatever the members read."""
+        return torch.stack([member(*inputs) for member in self.members]).mean(0)
+
+
 def build_model(
     kind: str,
     matrix_VD: torch.Tensor,

@@ -11,7 +11,9 @@ Shapes: N documents, T tokens of them one after another, K n-grams of one level.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import tempfile
+from contextlib import ExitStack
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 WORDS_FILE = "ngrams.json"
 KEYS_FILE = "ngrams.safetensors"
 CHUNK_TOKENS = 500_000  # of one vectorised step: a few arrays of 4 MB stay in the processor's cache
-PART_TOKENS = 40_000_000  # tokens whose n-grams are counted at a time: bounds memory at about 1 GB for any corpus
+PART_TOKENS = 8_000_000  # tokens whose n-grams are counted at a time: bounds memory at about 100 MB for any corpus
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing, Knuth, TAOCP 3, 6.4
 
 
@@ -46,18 +48,23 @@ class KeyTable:
             waiting, slots = waiting[~placed], (slots[~placed] + 1) & self.mask
 
     def _slots(self, keys: np.ndarray) -> np.ndarray:
-        return ((keys.astype(np.uint64) * MULTIPLIER) >> self.shift).astype(np.int64)
+        return ((keys.view(np.uint64) * MULTIPLIER) >> self.shift).view(np.int64)
 
     def find(self, keys_Q: np.ndarray) -> np.ndarray:
         """The position of each key among those the table was built from, -1 where absent; int32 [Q]."""
-        found = np.full(len(keys_Q), -1, np.int32)
-        waiting, wanted, slots = np.arange(len(keys_Q)), keys_Q, self._slots(keys_Q)
+        slots = self._slots(keys_Q)
+        stored = self.keys.take(slots)
+        hit = stored == keys_Q
+        found = np.where(hit, self.values.take(slots), np.int32(-1))
+        (waiting,) = np.nonzero(~hit & (stored >= 0))  # another key has the slot: look in the next one
+        slots, wanted = slots[waiting], keys_Q[waiting]
         while len(waiting):
-            stored = self.keys[slots]
+            slots = (slots + 1) & self.mask
+            stored = self.keys.take(slots)
             hit = stored == wanted
-            found[waiting[hit]] = self.values[slots[hit]]
+            found[waiting[hit]] = self.values.take(slots[hit])
             further = ~hit & (stored >= 0)
-            waiting, wanted, slots = waiting[further], wanted[further], (slots[further] + 1) & self.mask
+            waiting, wanted, slots = waiting[further], wanted[further], slots[further]
         return found
 
 
@@ -109,14 +116,14 @@ class NgramVocabulary:
     def encode_words(self, words_T: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """`encode` for word ids (int32 [T], -1 unknown): the distinct n-grams of each document."""
         document_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        base, marked = 0, []
+        bits, base, marked = len(self).bit_length(), 0, []
         for size, starts, ids in self._levels(words_T, document_T):
-            marked.append(document_T[starts] * np.int64(len(self)) + (ids + base))
+            marked.append((document_T.take(starts) << bits) + (ids + base))
             base += size
-        marks = np.sort(np.concatenate(marked))
+        marks = np.sort(np.concatenate(marked))  # a document and one of its n-grams in one number
         marks = marks[first_of_runs(marks)]
-        documents, ids = np.divmod(marks, max(len(self), 1))
-        return ids.astype(np.int32), _offsets(np.bincount(documents, minlength=len(offsets) - 1))
+        ids = (marks & ((1 << bits) - 1)).astype(np.int32)
+        return ids, _offsets(np.bincount(marks >> bits, minlength=len(offsets) - 1))
 
     def _levels(self, words_T: np.ndarray, document_T: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Per level: its size, where its n-grams start, and their numbers inside the level."""
@@ -135,17 +142,18 @@ def longer(
     starts: np.ndarray, ids: np.ndarray, words_T: np.ndarray, document_T: np.ndarray, n: int, num_words: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Starts and int64 keys of the n-grams whose first and last n - 1 words are both known (`starts`, `ids`, ascending)."""
-    follows = starts[1:] == starts[:-1] + 1
-    candidate, prefix = starts[:-1][follows], ids[:-1][follows]
+    (at,) = np.nonzero(starts[1:] == starts[:-1] + 1)
+    candidate = starts.take(at)
     last = candidate + (n - 1)
-    inside = document_T[candidate] == document_T[last]
-    candidate, prefix, last = candidate[inside], prefix[inside], last[inside]
-    return candidate, prefix.astype(np.int64) * num_words + words_T[last]
+    inside = document_T.take(candidate) == document_T.take(last)
+    candidate, last = candidate[inside], last[inside]
+    return candidate, ids.take(at[inside]).astype(np.int64) * num_words + words_T.take(last)
 
 
 def build_ngrams(
     words: Sequence[str],
     stream: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]],
+    scratch: Path,
     *,
     longest: int,
     min_documents: int,
@@ -154,60 +162,48 @@ def build_ngrams(
     """The vocabulary of all n-grams up to `longest` words in at least `min_documents` documents.
 
     `words` are those in enough documents, in their final order; `stream()` gives (word ids, offsets) chunks of the train
-    documents from the start each time it is called. Memory is bounded by counting a part of the keys at a time.
+    documents from the start each time it is called, once for each length. Memory is bounded and time linear for any corpus:
+    the n-grams wait in unnamed files in `scratch`, 8 bytes for each of a document, dealt out so that one file can be sorted.
     """
     keys: list[np.ndarray] = []
+    num_parts = -(-num_tokens // PART_TOKENS) or 1
     for n in range(2, longest + 1):
         known = NgramVocabulary(words, keys)
-        num_parts = -(-num_tokens // PART_TOKENS) or 1
-        parts = [_frequent(known, stream, n, min_documents, part, num_parts) for part in range(num_parts)]
-        level = np.sort(np.concatenate(parts))
-        keys.append(level)
+        with ExitStack() as stack:
+            files = [stack.enter_context(tempfile.TemporaryFile(dir=scratch)) for _ in range(num_parts)]
+            for words_T, offsets in stream():
+                for file, part in zip(files, _parted(_distinct(known, words_T, offsets, n), num_parts), strict=True):
+                    file.write(part.data)
+            keys.append(np.sort(np.concatenate([_frequent(file, min_documents) for file in files])))
     return NgramVocabulary(words, keys)
 
 
-def _frequent(
-    known: NgramVocabulary,
-    stream: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]],
-    n: int,
-    min_documents: int,
-    part: int,
-    num_parts: int,
-) -> np.ndarray:
-    """Keys of the n-grams whose prefix falls in `part` and that occur in enough documents."""
-    keys, counts, waiting, size = [], [], 0, 0
-    for words_T, offsets in stream():
-        document_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        *_, (_, starts, ids) = known._levels(words_T, document_T)
-        starts, grams = longer(starts, ids, words_T, document_T, n, len(known.words))
-        if num_parts > 1:
-            chosen = grams % num_parts == part
-            starts, grams = starts[chosen], grams[chosen]
-        num_documents = max(len(offsets) - 1, 1)
-        pairs = np.sort(grams * num_documents + document_T[starts])
-        distinct = pairs[first_of_runs(pairs)] // num_documents
-        first = first_of_runs(distinct)
-        keys.append(distinct[first])
-        counts.append(_run_lengths(first))
-        waiting += len(keys[-1])
-        if waiting > max(4_000_000, 2 * size):
-            keys, counts = _merged(keys, counts)
-            waiting, size = 0, len(keys[0])
-    keys, counts = _merged(keys, counts)
-    return keys[0][counts[0] >= min_documents]
+def _distinct(known: NgramVocabulary, words_T: np.ndarray, offsets: np.ndarray, n: int) -> np.ndarray:
+    """Keys of the n-grams whose shorter parts are known, each once for every document that it stands in."""
+    document_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    *_, (_, starts, ids) = known._levels(words_T, document_T)
+    starts, grams = longer(starts, ids, words_T, document_T, n, len(known.words))
+    num_documents = max(len(offsets) - 1, 1)
+    pairs = np.sort(grams * num_documents + document_T[starts])
+    return pairs[first_of_runs(pairs)] // num_documents
 
 
-def _merged(keys: list[np.ndarray], counts: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """One sorted array of distinct keys, and the sum of each one's counts."""
-    if not keys:
-        return [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    all_keys, all_counts = np.concatenate(keys), np.concatenate(counts)
-    order = np.argsort(all_keys, kind="stable")
-    all_keys, all_counts = all_keys[order], all_counts[order]
-    first = first_of_runs(all_keys)
-    if not len(all_keys):
-        return [all_keys], [all_counts]
-    return [all_keys[first]], [np.add.reduceat(all_counts, np.nonzero(first)[0])]
+def _parted(keys: np.ndarray, num_parts: int) -> list[np.ndarray]:
+    """The keys dealt out by a hash, so that all of one key are in the same part."""
+    if num_parts == 1:
+        return [keys]
+    number = ((keys.astype(np.uint64) * MULTIPLIER) >> np.uint64(48)).astype(np.uint16) % np.uint16(num_parts)
+    order = np.argsort(number, kind="stable")  # of 16 bits: a radix sort
+    return np.split(keys[order], np.cumsum(np.bincount(number, minlength=num_parts))[:-1])
+
+
+def _frequent(file: IO[bytes], min_documents: int) -> np.ndarray:
+    """The keys that stand at least so often in the file, ascending."""
+    file.seek(0)
+    keys = np.fromfile(file, np.int64)
+    keys.sort()
+    most = max(len(keys) - min_documents + 1, 0)  # a run that begins later is too short
+    return keys[:most][first_of_runs(keys[:most]) & (keys[:most] == keys[min_documents - 1 :])]
 
 
 def flatten(tokens: pa.Array) -> tuple[pa.Array, np.ndarray]:
@@ -247,7 +243,3 @@ def first_of_runs(values: np.ndarray) -> np.ndarray:
     first = np.ones(len(values), bool)
     first[1:] = values[1:] != values[:-1]
     return first
-
-
-def _run_lengths(first: np.ndarray) -> np.ndarray:
-    return np.diff(np.append(np.nonzero(first)[0], len(first)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import torch
 
 from tasks.finetune.bag import Bag, batch_size, naive_bayes, start_from
@@ -15,8 +16,6 @@ from tasks.finetune.optimizer import Optimizer
 from tasks.finetune.view import NGRAM_VIEWS, View
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from tasks.config import FinetuneConfig
     from tasks.finetune.batches import Documents
 
@@ -54,16 +53,20 @@ def trains_in_bfloat16(view: str, config: FinetuneConfig, device: torch.device) 
     return device.type == "cuda" or (view == "cnn" and has_bfloat16_units())
 
 
-def recipe_for(view: str, config: FinetuneConfig, num_documents: int) -> Recipe:
-    """How `view` is trained on that many documents."""
+def member_seed(seed: int, member: int) -> int:
+    """The seed of a view's member; the first one's is the configuration's, the others' share nothing with seeds near it."""
+    return seed if member == 0 else int(np.random.SeedSequence([seed, member]).generate_state(1)[0])
+
+
+def recipe_for(view: str, config: FinetuneConfig, num_documents: int, member: int = 0) -> Recipe:
+    """How that member of `view` is trained on that many documents."""
+    seed = member_seed(config.seed, member)
     if view == "bag":
         size = batch_size(num_documents) if config.bag_batch_size == "auto" else config.bag_batch_size
         asked = config.bag_epochs or config.epochs
         automatic = min(max(BAG_FEWEST, round(BAG_DOCUMENTS / max(num_documents, 1))), BAG_MOST)
         epochs = automatic if asked == "auto" else asked
-        return Recipe(
-            epochs=epochs, batch_size=size, patience=config.patience, class_weights=config.class_weights, seed=config.seed
-        )
+        return Recipe(epochs=epochs, batch_size=size, patience=config.patience, class_weights=config.class_weights, seed=seed)
     num_batches = max(-(-num_documents // config.batch_size), 1)
     automatic = min(max(FEWEST, round(STEPS / num_batches)), MOST)
     return Recipe(
@@ -76,7 +79,7 @@ def recipe_for(view: str, config: FinetuneConfig, num_documents: int) -> Recipe:
         class_weights=config.class_weights,
         mixed_precision=config.mixed_precision,
         compile=config.compile,
-        seed=config.seed,
+        seed=seed,
     )
 
 
@@ -91,10 +94,16 @@ def bag_training(config: FinetuneConfig, num_ngrams: int, num_classes: int, trai
 
 
 def words_training(
-    view: str, config: FinetuneConfig, matrix_VD: np.ndarray, has_vector_V: np.ndarray, num_classes: int, device: torch.device
+    view: str,
+    config: FinetuneConfig,
+    matrix_VD: np.ndarray,
+    has_vector_V: np.ndarray,
+    num_classes: int,
+    device: torch.device,
+    member: int = 0,
 ) -> Training:
-    """A neural model at its start, and its optimizer; only the rows that `config.embedding` names are trained."""
-    with reproducible(config.seed, 0, device):
+    """A member of a neural view at its start, and its optimizer; only rows that `config.embedding` names are trained."""
+    with reproducible(member_seed(config.seed, member), 0, device):
         model = build_model(
             view,
             torch.from_numpy(matrix_VD),
@@ -114,7 +123,7 @@ def words_training(
         row_lr=config.embedding_lr or ROW_RATE * rate,
         weight_decay=config.weight_decay,
     )
-    return Training(View(view, model, config.max_len, config.truncate), optimizer)
+    return Training(View(view, model, config.max_len, config.truncate, member), optimizer)
 
 
 def _trained_rows(

@@ -1,6 +1,6 @@
-"""A view at its start: its model, its optimizer, and the rows that it reads.
+"""A view's members at their start: model and optimizer of each, and the rows that all of them read.
 
-Each view is started once on the train rows, and where it is refitted once more on train and valid together.
+A view is started once on the train rows, and where it is refitted once more on train and valid together.
 """
 
 from __future__ import annotations
@@ -15,47 +15,71 @@ from tasks.align.subword import Subwords
 from tasks.align.vocabulary import FILE as VOCABULARY_FILE
 from tasks.align.vocabulary import Vocabulary
 from tasks.errors import RequestError
-from tasks.finetune.encode import FITTED, REFITTED, NumberedWords, encode_in_order, encode_split
+from tasks.finetune.encode import (
+    FITTED,
+    REFITTED,
+    NumberedWords,
+    document_frequency,
+    encode_in_order,
+    encode_split,
+    restricted,
+)
 from tasks.finetune.recipe import bag_training, words_training
 from tasks.finetune.words import same_length
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from tasks.finetune.batches import Documents
     from tasks.finetune.job import Job
     from tasks.finetune.loop import Training
-    from tasks.finetune.ngrams import NgramVocabulary
 
 
 class BagStart:
-    """Starts of the bag. A refit finds its n-grams anew, and they replace the first ones in the model's folder."""
+    """Starts of the bag. A refit has the n-grams of train and valid rows, the first training those that train rows alone give.
+
+    What is frequent in the train rows is frequent in both together, so with a refit n-grams are counted and read only once.
+    The bag has one member: it starts from its counts, not from random numbers, and others would hardly differ from it.
+    """
+
+    members = 1
 
     def __init__(self, job: Job) -> None:
         self.job = job
         job.progress.advance(0, 3, "steps", "numbering words")
-        self.words = NumberedWords.read(job.dataset, job.labels, job.scratch)
-        check_rows(*(self.words.splits[split] for split in REFITTED))
-
-    def fit(self) -> tuple[Training, Documents, Documents]:
-        """The bag before its first step, the train rows and the valid rows."""
-        training, train, vocabulary = self._start(FITTED, self.job.scratch / "train.ngrams")
-        return training, train, self.words.documents(("valid",), vocabulary, self.job.scratch / "valid.ngrams")
-
-    def refit(self, scratch: Path) -> tuple[Training, Documents]:
-        """The bag before its first step, and the rows of train and valid together."""
-        training, rows, _ = self._start(REFITTED, scratch / "rows.ngrams")
-        return training, rows
-
-    def _start(self, splits: Sequence[str], path: Path) -> tuple[Training, Documents, NgramVocabulary]:
-        job, config = self.job, self.job.config
+        words = NumberedWords.read(job.dataset, job.labels, job.scratch)
+        train, valid = (words.splits[split] for split in REFITTED)
+        check_rows(train, valid)
+        self.num_train = len(train)
         job.progress.advance(1, 3, "steps", "counting n-grams")
-        vocabulary = self.words.ngrams(splits, longest=config.ngrams, min_documents=config.ngram_min_documents)
-        job.progress.advance(2, 3, "steps", f"reading documents as sets of {len(vocabulary):,} n-grams")
-        rows = self.words.documents(splits, vocabulary, path)
+        counted, least = REFITTED if job.config.refit else FITTED, job.config.ngram_min_documents
+        vocabulary = words.ngrams(counted, longest=job.config.ngrams, min_documents=least)
         vocabulary.save(job.folder)
-        return bag_training(config, len(vocabulary), len(job.labels), rows, job.device), rows, vocabulary
+        self.num_ngrams = len(vocabulary)
+        job.progress.advance(2, 3, "steps", f"reading documents as sets of {self.num_ngrams:,} n-grams")
+        self.rows = words.documents(REFITTED, vocabulary, job.scratch / "rows.ngrams")
+
+    def fit(self) -> tuple[Callable[[int], Training], Documents, Documents]:
+        """What gives the bag before its first step, the train rows and the valid rows."""
+        config, scratch, num_ngrams = self.job.config, self.job.scratch, self.num_ngrams
+        train, valid = self.rows.head(self.num_train), self.rows.part(self.num_train, len(self.rows))
+        if config.refit:
+            kept_K = document_frequency(train, num_ngrams) >= config.ngram_min_documents
+            num_ngrams = int(kept_K.sum())
+            train, valid = (
+                restricted(rows, kept_K, scratch / f"{split}.ngrams")
+                for split, rows in zip(REFITTED, (train, valid), strict=True)
+            )
+        return self._make(num_ngrams, train), train, valid
+
+    def refit(self, scratch: Path) -> tuple[Callable[[int], Training], Documents]:
+        """What gives the bag before its first step, and the rows of train and valid together."""
+        return self._make(self.num_ngrams, self.rows), self.rows
+
+    def _make(self, num_ngrams: int, rows: Documents) -> Callable[[int], Training]:
+        job = self.job
+        return lambda _: bag_training(job.config, num_ngrams, len(job.labels), rows, job.device)
 
 
 class WordsStart:
@@ -64,29 +88,29 @@ class WordsStart:
     def __init__(self, job: Job, view: str) -> None:
         if job.aligned is None:
             raise ValueError(f"{view} reads word vectors: it needs the folder that align wrote")
-        self.job, self.view, self.aligned = job, view, job.aligned
+        self.job, self.view, self.aligned, self.members = job, view, job.aligned, job.config.members
         self.vocabulary = Vocabulary.load(job.aligned)
 
-    def fit(self) -> tuple[Training, Documents, Documents]:
-        """The view before its first step, the train rows and the valid rows."""
+    def fit(self) -> tuple[Callable[[int], Training], Documents, Documents]:
+        """What gives a member before its first step, the train rows and the valid rows."""
         job, subwords = self.job, Subwords.load(self.aligned)
         train, valid = encode_in_order(job.dataset, job.labels, job.scratch, self.vocabulary, subwords)
         check_rows(train, valid)
         for name in (VOCABULARY_FILE, *(SUBWORD_FILES if subwords else ())):
             shutil.copyfile(self.aligned / name, job.folder / name)
-        return self._training(), train, valid
+        return self._make(), train, valid
 
-    def refit(self, scratch: Path) -> tuple[Training, Documents]:
-        """The view before its first step, and the rows of train and valid together."""
+    def refit(self, scratch: Path) -> tuple[Callable[[int], Training], Documents]:
+        """What gives a member before its first step, and the rows of train and valid together."""
         job = self.job
         rows = encode_split(job.dataset, REFITTED, job.labels, self.vocabulary.encode, scratch / "rows")
-        return self._training(), rows
+        return self._make(), rows
 
-    def _training(self) -> Training:
-        matrix_VD = np.load(self.aligned / "matrix.npy", allow_pickle=False)
+    def _make(self) -> Callable[[int], Training]:
+        matrix_VD = same_length(np.load(self.aligned / "matrix.npy", allow_pickle=False))
         has_vector_V = np.load(self.aligned / "has_vector.npy", allow_pickle=False)
-        job = self.job
-        return words_training(self.view, job.config, same_length(matrix_VD), has_vector_V, len(job.labels), job.device)
+        config, num_classes, device = self.job.config, len(self.job.labels), self.job.device
+        return lambda member: words_training(self.view, config, matrix_VD, has_vector_V, num_classes, device, member)
 
 
 def check_rows(train: Documents, valid: Documents) -> None:

@@ -2,10 +2,10 @@
 
 weights.safetensors, model.json   what `Classifier.load` needs, with the vocabularies beside them:
 ngrams.json, ngrams.safetensors   of the bag
-ca/                               the same of `ca`
+tfidf/, ca/                       the same of `tfidf` and `ca`
 vocabulary.json, subwords.*       of the views that read words
 fasttext.bin                      of fastText's own classifier, in place of all but model.json
-history.json                      the epochs of each view
+history.json                      the epochs of each member of each view
 side/seconds.json                 how long each view took
 
 Shapes: N documents, C classes, V vocabulary rows, D dimensions.
@@ -20,6 +20,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -32,10 +33,12 @@ from tasks.finetune.classifier import FORMAT, MODEL_FILE, WEIGHTS_FILE
 from tasks.finetune.encode import content_digest
 from tasks.finetune.fasttext_train import train_fasttext_view
 from tasks.finetune.job import Job, Trained
-from tasks.finetune.loop import num_threads, train_epochs
+from tasks.finetune.loop import Recipe, num_threads, train_epochs
 from tasks.finetune.recipe import recipe_for, resolved_device, resolved_threads, trains_in_bfloat16
 from tasks.finetune.scores import accuracy, add, log_loss, macro_f1
 from tasks.finetune.start import BagStart, WordsStart
+from tasks.finetune.tfidf import train_tfidf_view
+from tasks.finetune.view import member_name
 from tasks.prepare.read import read_labels
 from tasks.progress import SILENT, Progress
 
@@ -44,12 +47,12 @@ if TYPE_CHECKING:
 
     from tasks.config import FinetuneConfig
     from tasks.finetune.batches import Documents
-    from tasks.finetune.loop import Recipe, Training
+    from tasks.finetune.loop import Training
 
 log = logging.getLogger(__name__)
 
 HISTORY_FILE, SECONDS_FILE = "history.json", "side/seconds.json"
-WITHOUT_EPOCHS = {"ca": train_ca_view, "fasttext": train_fasttext_view}
+WITHOUT_EPOCHS = {"tfidf": train_tfidf_view, "ca": train_ca_view, "fasttext": train_fasttext_view}
 
 
 def write_model(
@@ -69,46 +72,62 @@ def write_model(
         raise RequestError(f"the train rows have {len(labels)} label(s) ({', '.join(labels)}); a classifier needs at least two")
     threads = resolved_threads(config)
     job = Job(config, labels, dataset, aligned, folder, scratch, threads, resolved_device(), progress)
-    trained: dict[str, Trained] = {}
+    trained: dict[str, list[Trained]] = {}
+    seconds: dict[str, float] = {}
     for view in config.views:
-        epochs_before = sum(len(part.history) for part in trained.values())
+        begun, epochs_before = time.monotonic(), sum(len(member.history) for members in trained.values() for member in members)
         # The bag's steps are too small to share: one thread is as fast, far faster on a busy machine, and gives the same
         # weights whatever the number of cores.
         with num_threads(1 if view == "bag" else threads):
-            trained[view] = WITHOUT_EPOCHS[view](job) if view in WITHOUT_EPOCHS else train_view(job, view, epochs_before)
-    return _write(job, trained)
+            trained[view] = [WITHOUT_EPOCHS[view](job)] if view in WITHOUT_EPOCHS else train_view(job, view, epochs_before)
+        seconds[view] = time.monotonic() - begun
+    return _write(job, trained, seconds)
 
 
-def train_view(job: Job, view: str, epochs_before: int = 0) -> Trained:
-    """Train one view of torch, from its checkpoint if there is one; `epochs_before` is where its epochs are logged from.
+def train_view(job: Job, view: str, epochs_before: int = 0) -> list[Trained]:
+    """Train the members of one view of torch, from their checkpoints if there are any; their epochs are logged one after
+    another, from `epochs_before` on.
 
-    With `refit` it is then trained anew on the train and the valid rows together, as long as was best. That model has seen
-    the answers of the valid rows, so all that is measured on them is measured with the first one.
+    With `refit` each is then trained anew on the train and the valid rows together, as long as was best. Those models have
+    seen the answers of the valid rows, so all that is measured on them is measured with the first ones.
     """
-    begun = time.monotonic()
     start = BagStart(job) if view == "bag" else WordsStart(job, view)
-    training, train, valid = start.fit()
-    recipe = recipe_for(view, job.config, len(train))
+    make, train, valid = start.fit()
+    made, logged_from = list[Trained](), list[int]()
+    for member in range(start.members):
+        logged_from.append(epochs_before)
+        made.append(_fit(job, make(member), train, valid, epochs_before))
+        epochs_before += len(made[-1].history)
+    if not job.config.refit:
+        return made
+    scratch = job.scratch / "refit"
+    scratch.mkdir(exist_ok=True)
+    make, rows = start.refit(scratch)
+    return [_refit(job, scratch, make(member), rows, made[member], before) for member, before in enumerate(logged_from)]
+
+
+def _fit(job: Job, training: Training, train: Documents, valid: Documents, epochs_before: int) -> Trained:
+    view = training.view
+    recipe = recipe_for(view.name, job.config, len(train), view.member)
     resumed = _run_epochs(job, job.scratch, training, train, valid, recipe, epochs_before)
-    made = Trained(
-        logits=training.view.logits(valid.ids, valid.offsets, valid.unseen),
+    return Trained(
+        logits=view.logits(valid.ids, valid.offsets, valid.unseen),
         labels=valid.labels,
         shape={"hidden": job.config.hidden, "widths": list(job.config.widths), "recipe": dataclasses.asdict(recipe)},
-        tensors=_named(view, training),
+        tensors=_named(training),
         history=[dataclasses.asdict(epoch) for epoch in training.history],
         best_epoch=training.best_epoch.number,
         resumed=resumed,
-        bfloat16=trains_in_bfloat16(view, job.config, job.device),
+        bfloat16=trains_in_bfloat16(view.name, job.config, job.device),
     )
-    if job.config.refit:
-        scratch = job.scratch / "refit"
-        scratch.mkdir(exist_ok=True)
-        training, rows = start.refit(scratch)
-        recipe = dataclasses.replace(recipe, last_epoch=made.best_epoch)
-        resumed = _run_epochs(job, scratch, training, rows, None, recipe, epochs_before)
-        refit = {"epochs": made.best_epoch, "rows": len(rows), "resumed_from_epoch": resumed}
-        made = dataclasses.replace(made, tensors=_named(view, training), refit=refit)
-    return dataclasses.replace(made, seconds=time.monotonic() - begun)
+
+
+def _refit(job: Job, scratch: Path, training: Training, rows: Documents, made: Trained, epochs_before: int) -> Trained:
+    """`made` with the weights of a training on `rows` by the same recipe, as long as was best."""
+    recipe = dataclasses.replace(Recipe(**made.shape["recipe"]), last_epoch=made.best_epoch)
+    resumed = _run_epochs(job, scratch, training, rows, None, recipe, epochs_before)
+    refit = {"epochs": made.best_epoch, "rows": len(rows), "resumed_from_epoch": resumed}
+    return dataclasses.replace(made, tensors=_named(training), refit=refit)
 
 
 def _run_epochs(
@@ -123,22 +142,23 @@ def _run_epochs(
     """Train to the end with a checkpoint after each epoch, and load the best one; how many epochs a checkpoint spared."""
     digest = _digest(job, training, recipe, *([train] if valid is None else [train, valid]))
     resumed = len(training.history) if load_checkpoint(scratch, training, digest) else 0
-    kind, view = "refit" if valid is None else "epoch", training.view.name
+    kind, name = "refit" if valid is None else "epoch", training.view.member_name
     for epoch in train_epochs(training, train, valid, recipe, progress=job.progress):
         save_checkpoint(scratch, training, digest)
         figures = {"loss": epoch.train_loss, "valid_loss": epoch.valid_loss, "valid_accuracy": epoch.valid_accuracy}
         if valid is None:
             figures = {"refit_loss": epoch.train_loss}
-        metrics = {f"finetune/{name}": value for name, value in figures.items() if value is not None}
+        metrics = {f"finetune/{figure}": value for figure, value in figures.items() if value is not None}
         job.progress.log(metrics, at=epochs_before + epoch.number)
-        log.info("%s %s %d: %s", view, kind, epoch.number, ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+        shown = ", ".join(f"{figure} {value:.4f}" for figure, value in metrics.items())
+        log.info("%s %s %d: %s", name, kind, epoch.number, shown)
         crash_point(f"finetune.{kind}.{epochs_before + epoch.number}")
     training.load_best()
     return resumed
 
 
-def _named(view: str, training: Training) -> dict[str, torch.Tensor]:
-    return {f"{view}.{name}": value for name, value in training.best.items()}
+def _named(training: Training) -> dict[str, torch.Tensor]:
+    return {f"{training.view.member_name}.{name}": value for name, value in training.best.items()}
 
 
 def _digest(job: Job, training: Training, recipe: Recipe, *rows: Documents) -> str:
@@ -155,20 +175,22 @@ def _digest(job: Job, training: Training, recipe: Recipe, *rows: Documents) -> s
     return digest.hexdigest()
 
 
-def _write(job: Job, trained: dict[str, Trained]) -> dict[str, Any]:
+def _write(job: Job, trained: dict[str, list[Trained]], seconds: dict[str, float]) -> dict[str, Any]:
     """Add, calibrate, write; the report."""
-    labels_N = next(iter(trained.values())).labels
-    logits = {view: part.logits for view, part in trained.items()}
+    members = [member for parts in trained.values() for member in parts]
+    labels_N = members[0].labels
+    logits = {view: np.mean([part.logits for part in parts], axis=0) for view, parts in trained.items()}
     deviations = {view: deviation(logits_NC) for view, logits_NC in logits.items()}
     weights = choose_weights(logits, deviations, labels_N)
     summed_NC = add(logits, deviations, weights)
     degrees = temperature(summed_NC, labels_N)
-    tensors = {name: value.contiguous() for part in trained.values() for name, value in part.tensors.items()}
+    tensors = {name: value.contiguous() for member in members for name, value in member.tensors.items()}
     model = {
         "format": FORMAT,
         "labels": job.labels,
         "views": {
-            view: {**part.shape, "deviation": deviations[view], "weight": weights[view]} for view, part in trained.items()
+            view: {**parts[0].shape, "members": len(parts), "deviation": deviations[view], "weight": weights[view]}
+            for view, parts in trained.items()
         },
         "temperature": degrees,
         "max_len": job.config.max_len,
@@ -177,9 +199,10 @@ def _write(job: Job, trained: dict[str, Trained]) -> dict[str, Any]:
     if tensors:
         save_file(dict(sorted(tensors.items())), job.folder / WEIGHTS_FILE)
     _write_json(job.folder / MODEL_FILE, model)
-    _write_json(job.folder / HISTORY_FILE, {view: part.history for view, part in trained.items()})
+    history = {member_name(view, at): part.history for view, parts in trained.items() for at, part in enumerate(parts)}
+    _write_json(job.folder / HISTORY_FILE, history)
     (job.folder / SECONDS_FILE).parent.mkdir(exist_ok=True)
-    _write_json(job.folder / SECONDS_FILE, {view: round(part.seconds, 3) for view, part in trained.items()})
+    _write_json(job.folder / SECONDS_FILE, {view: round(spent, 3) for view, spent in seconds.items()})
     return {
         "valid_accuracy": accuracy(summed_NC, labels_N),
         "valid_macro_f1": macro_f1(summed_NC, labels_N),
@@ -187,28 +210,35 @@ def _write(job: Job, trained: dict[str, Trained]) -> dict[str, Any]:
         "valid_rows": len(labels_N),
         "refit": job.config.refit,
         "temperature": degrees,
-        "epochs": sum(len(part.history) or part.best_epoch for part in trained.values()),
-        "best_epoch": next(iter(trained.values())).best_epoch if len(trained) == 1 else None,
+        "epochs": sum(member.epochs for member in members),
+        "best_epoch": members[0].best_epoch if len(members) == 1 else None,
         "parameters": sum(value.numel() for value in tensors.values()),
-        "resumed_from_epoch": sum(part.resumed for part in trained.values()),
+        "resumed_from_epoch": sum(member.resumed for member in members),
         "threads": job.threads,
         "device": str(job.device),
-        "bfloat16": sum(part.bfloat16 for part in trained.values()),  # of the views; a number, so that MLflow shows it
-        "views": {view: _view_report(part, weights[view]) for view, part in trained.items()},
+        "bfloat16": sum(parts[0].bfloat16 for parts in trained.values()),  # of the views; a number, so that MLflow shows it
+        "views": {
+            view: {
+                "valid_accuracy": accuracy(logits[view], labels_N),
+                "valid_macro_f1": macro_f1(logits[view], labels_N),
+                "weight": weights[view],
+                "bfloat16": parts[0].bfloat16,
+                "seconds": round(seconds[view], 3),
+                "members": [_member_report(part) for part in parts],
+            }
+            for view, parts in trained.items()
+        },
     }
 
 
-def _view_report(part: Trained, weight: float) -> dict[str, Any]:
+def _member_report(part: Trained) -> dict[str, Any]:
     return {
         "valid_accuracy": accuracy(part.logits, part.labels),
         "valid_macro_f1": macro_f1(part.logits, part.labels),
-        "weight": weight,
-        "epochs": len(part.history) or part.best_epoch,
+        "epochs": part.epochs,
         "best_epoch": part.best_epoch,
         "resumed_from_epoch": part.resumed,
         "refit": part.refit,
-        "bfloat16": part.bfloat16,
-        "seconds": round(part.seconds, 3),
     }
 
 

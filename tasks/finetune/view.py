@@ -18,19 +18,28 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-NGRAM_VIEWS = frozenset({"bag", "ca"})
+NGRAM_VIEWS = frozenset({"bag", "tfidf", "ca"})
 READ_BATCH = 256  # documents at a time where nothing is trained
 READ_TOKENS = 65_536  # and at most this many tokens, padding included
 
 
 @dataclass(frozen=True)
 class View:
-    """`bag` and `ca` read sets of n-grams, every other view reads words in order, at most `max_len` from one side."""
+    """`bag`, `tfidf` and `ca` read sets of n-grams, every other view reads words in order, at most `max_len` from one side.
+
+    While it is trained, its model is one of the view's members, counted from 0.
+    """
 
     name: str
     model: nn.Module
     max_len: int
     truncate: str
+    member: int = 0
+
+    @property
+    def member_name(self) -> str:
+        """What tensors, files and messages of this member are named by."""
+        return member_name(self.name, self.member)
 
     @property
     def reads_words(self) -> bool:
@@ -81,6 +90,11 @@ class View:
         for rows_B, part in found:
             logits_NC[rows_B] = part
         return logits_NC
+
+
+def member_name(view: str, member: int) -> str:
+    """`cnn` for the first member of the view `cnn`, `cnn#2` for the second."""
+    return view if member == 0 else f"{view}#{member + 1}"
 
 
 def _in_order(num_documents: int, size: int) -> Iterator[np.ndarray]:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 RESERVED = frozenset({"</s>", "<pad>", "<unk>"})
 
+# How a run of blanks stands among characters: SentencePiece's sign for one (Kudo & Richardson 2018), itself no blank.
+BLANK = "\u2581"
+_BLANKS, _NO_WORD = re.compile(r"\s+"), re.compile(r"[\W_]+")
+
 # A percentage, a number with decimals and its unit, or a word with inner apostrophes; hyphens part words.
 _WORD = r"\d+(?:[.,]\d+)*%|\d+(?:[.,]\d+)+{letter}*|{word}+(?:'{word}+)*"
 # Marks that no word and no number holds.
@@ -102,11 +106,10 @@ def _whitespace_tokenizer(keep_punctuation: bool) -> Callable[[str], list[str]]:
 
 
 def _char_tokenizer(keep_punctuation: bool) -> Callable[[str], list[str]]:
-    """Each character but blanks."""
-    dropped = re.compile(r"\s+") if keep_punctuation else re.compile(r"[\W_]+")
+    """Each character; with punctuation, a run of blanks too: in Chinese it stands between clauses."""
 
     def cut(text: str) -> list[str]:
-        return list(dropped.sub("", text))
+        return list(_BLANKS.sub(BLANK, text.strip())) if keep_punctuation else list(_NO_WORD.sub("", text))
 
     return cut
 

@@ -103,6 +103,18 @@ def test_history_of_several_views_with_gaps():
     png(figure)
 
 
+def test_history_draws_each_member_in_its_views_colour_and_names_a_view_once():
+    epochs = [{"epoch": 1, "train_loss": 0.5, "valid_loss": 0.4, "valid_accuracy": 0.8}]
+    figure = draw_history(dict.fromkeys(("tfidf", "cnn", "cnn#2", "cnn#3", "bag", "mean", "bilstm", "ca"), epochs))
+    _, accuracy = figure.axes
+    lines = accuracy.get_lines()
+    assert len(lines) == 8
+    assert len({line.get_color() for line in lines[1:4]}) == 1
+    assert len({line.get_color() for line in lines[:2]}) == 2
+    assert accuracy.get_legend_handles_labels()[1] == ["tfidf", "cnn", "bag", "mean", "bilstm", "ca"]
+    png(figure)
+
+
 def test_comparison_spans_the_intervals():
     model = {"accuracy": 0.9, "macro_f1": 0.8, "intervals": {"accuracy": [0.85, 0.95], "macro_f1": [0.7, 0.9]}}
     figure = draw_comparison(model, model)

@@ -86,7 +86,7 @@ def test_valid_rows_have_no_part_in_the_averages_and_a_refit_fits_on_them(
     known = [Classifier.load(folder).ngrams["ca"].words.to_pylist() for _, folder in models.values()]
     assert known[0] == known[1]
     assert "only" not in known[0]
-    assert models[True][0]["views"]["ca"]["refit"]["rows"] == len(rows) + 3
+    assert models[True][0]["views"]["ca"]["members"][0]["refit"]["rows"] == len(rows) + 3
     assert models[True][0]["valid_accuracy"] == models[False][0]["valid_accuracy"]
     weights = [(folder / "weights.safetensors").read_bytes() for _, folder in models.values()]
     assert weights[0] != weights[1]

@@ -32,9 +32,15 @@ def brute_force(documents: Documents, longest: int, min_documents: int) -> set[t
 def build(documents: Documents, longest: int, min_documents: int, chunk: int = 7) -> NgramVocabulary:
     words = sorted(gram[0] for gram in brute_force(documents, 1, min_documents))
     ids, offsets = NgramVocabulary(words, []).word_ids(documents)
-    return build_ngrams(
-        words, lambda: chunks(ids, offsets, chunk), longest=longest, min_documents=min_documents, num_tokens=len(ids)
-    )
+    with TemporaryDirectory() as scratch:
+        return build_ngrams(
+            words,
+            lambda: chunks(ids, offsets, chunk),
+            Path(scratch),
+            longest=longest,
+            min_documents=min_documents,
+            num_tokens=len(ids),
+        )
 
 
 def names(vocabulary: NgramVocabulary) -> list[tuple[str, ...]]:

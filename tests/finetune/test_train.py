@@ -42,7 +42,7 @@ def train(dataset: Path, aligned: Path, tmp_path: Path) -> Callable[..., tuple[d
     return call
 
 
-@pytest.mark.parametrize("model", ["mean", "cnn", "bilstm", "bag", "fasttext", "bag+cnn", "bag+ca+mean"])
+@pytest.mark.parametrize("model", ["mean", "cnn", "bilstm", "bag", "tfidf", "fasttext", "tfidf+cnn", "bag+ca+mean"])
 def test_every_model_learns_a_tiny_corpus_and_is_read_back_the_same(
     model: str, train: Callable, small: Callable[..., FinetuneConfig], dataset: Path
 ) -> None:
@@ -120,6 +120,45 @@ def test_only_the_rows_asked_for_move(
     assert moved_V[allowed_V & (np.arange(num_rows) > 1)].all()
 
 
+def test_members_differ_and_the_mean_of_their_logits_counts(
+    train: Callable, small: Callable[..., FinetuneConfig], dataset: Path
+) -> None:
+    values = {"model": "tfidf+mean", "epochs": 3, "patience": 3}
+    one, three = (train(small(**values, members=members), f"of-{members}") for members in (1, 3))
+    assert [len(one[0]["views"][view]["members"]) for view in ("tfidf", "mean")] == [1, 1]
+    assert [len(three[0]["views"][view]["members"]) for view in ("tfidf", "mean")] == [1, 3]
+    assert (one[0]["epochs"], three[0]["epochs"]) == (3, 9)
+    first, tensors = (load_file(folder / "weights.safetensors") for _, folder in (one, three))
+    for name, value in first.items():
+        assert torch.equal(tensors[name], value), name  # the first member is the only one's twin
+    assert set(tensors) - set(first) == {
+        name.replace("mean.", f"mean#{number}.") for name in first if name.startswith("mean.") for number in (2, 3)
+    }
+    assert not torch.equal(tensors["mean.last.weight"], tensors["mean#2.last.weight"])
+    assert not torch.equal(tensors["mean#2.last.weight"], tensors["mean#3.last.weight"])
+    history = json.loads((three[1] / "history.json").read_text())
+    assert {name: len(epochs) for name, epochs in history.items()} == {"tfidf": 0, "mean": 3, "mean#2": 3, "mean#3": 3}
+    assert three[0]["parameters"] - one[0]["parameters"] == 2 * sum(
+        value.numel() for name, value in first.items() if name.startswith("mean.")
+    )
+
+    view = Classifier.load(three[1]).views["mean"]
+    tokens_BL = torch.tensor([[2, 3, 4], [5, 0, 0]])
+    with torch.no_grad():
+        each = [member(tokens_BL) for member in view.model.members]
+        torch.testing.assert_close(view.model(tokens_BL), (each[0] + each[1] + each[2]) / 3)
+    valid = read_split(dataset, "valid")
+    classifier = Classifier.load(three[1])
+    right_N = classifier.probabilities(valid.tokens).argmax(1) == valid.labels_ids(classifier.labels)
+    assert right_N.mean() == pytest.approx(three[0]["valid_accuracy"])
+
+
+def test_members_of_neighbouring_seeds_have_nothing_in_common() -> None:
+    seeds = [recipe.member_seed(seed, member) for seed in range(20) for member in range(5)]
+    assert len(set(seeds)) == len(seeds)
+    assert [recipe.member_seed(seed, 0) for seed in (0, 13)] == [0, 13]
+
+
 KILLED = """
 import sys
 from pathlib import Path
@@ -134,10 +173,10 @@ write_model(config, *map(Path, sys.argv[2:6]))
 def test_killed_and_run_again_ends_with_the_same_bits(
     train: Callable, small: Callable[..., FinetuneConfig], dataset: Path, aligned: Path, tmp_path: Path
 ) -> None:
-    """Killed after the first epoch of the bag; then again, in the middle of the second view; then left alone."""
-    config = small(model="bag+cnn", epochs=3, dropout=0.3)
+    """Killed after the first epoch of the bag; then again, in the middle of a later view's second member; then left alone."""
+    config = small(model="bag+cnn", epochs=3, dropout=0.3, members=2)
     scratch = tmp_path / "scratch"
-    for number, point in enumerate(("finetune.epoch.1", "finetune.epoch.5")):
+    for number, point in enumerate(("finetune.epoch.1", "finetune.epoch.8")):
         folder = tmp_path / f"killed{number}"
         folder.mkdir()
         scratch.mkdir(exist_ok=True)
@@ -150,14 +189,13 @@ def test_killed_and_run_again_ends_with_the_same_bits(
         assert child.returncode == -signal.SIGKILL
         assert not (folder / "model.json").exists()
     report, resumed = train(config, "resumed", scratch="scratch")
-    assert report["views"]["bag"]["resumed_from_epoch"] == 3
-    assert report["views"]["cnn"]["resumed_from_epoch"] == 2
+    assert [[part["resumed_from_epoch"] for part in view["members"]] for view in report["views"].values()] == [[3], [3, 2]]
     _, straight = train(config, "straight")
     for name in ("weights.safetensors", "model.json", "history.json"):
         assert (resumed / name).read_bytes() == (straight / name).read_bytes(), name
 
 
-@pytest.mark.parametrize("model", ["bag+mean", "cnn", "fasttext"])
+@pytest.mark.parametrize("model", ["bag+mean", "cnn", "fasttext", "tfidf"])
 def test_a_refit_learns_from_the_valid_rows_and_measures_nothing_on_them(
     model: str, train: Callable, small: Callable[..., FinetuneConfig], rows: list, write_dataset: Callable[..., Path]
 ) -> None:
@@ -167,7 +205,7 @@ def test_a_refit_learns_from_the_valid_rows_and_measures_nothing_on_them(
         for name, split, label, tokens in rows
     ]
     data = write_dataset(marked, name="marked")
-    values = {"model": model, "epochs": 6, "patience": 2, "fasttext_epoch": 20, "lr": 0.05, "ngrams": 2}
+    values = {"model": model, "members": 2, "epochs": 6, "patience": 2, "fasttext_epoch": 20, "lr": 0.05, "ngrams": 2}
     once, first = train(small(**values), "once", data)
     twice, second = train(small(**values, refit=True), "twice", data)
     assert (once.pop("refit"), twice.pop("refit")) == (False, True)
@@ -179,26 +217,29 @@ def test_a_refit_learns_from_the_valid_rows_and_measures_nothing_on_them(
             name: after["views"][view][name] for name in ("weight", "deviation")
         }
         again = twice["views"][view]
-        assert part.pop("refit") is None
-        assert again["refit"]["epochs"] == part["best_epoch"]
-        assert again["refit"].get("rows", len(rows)) == len(rows)
+        for member, anew in zip(part["members"], again["members"], strict=True):
+            assert member.pop("refit") is None
+            refit = anew.pop("refit")
+            assert refit["epochs"] == member["best_epoch"]
+            assert refit.get("rows", len(rows)) == len(rows)
         for report in (part, again):
             report.pop("seconds")
-        assert part == {name: value for name, value in again.items() if name != "refit"}
+        assert part == again
     for name in ("valid_accuracy", "valid_macro_f1", "valid_loss", "valid_rows", "best_epoch"):
         assert once[name] == twice[name]
     good = [Classifier.load(folder).probabilities([["market", "market", "market"]])[0, 2] for folder in (first, second)]
     assert good[1] > good[0]
 
 
-def test_a_refit_of_the_bag_finds_the_n_grams_of_the_valid_rows(
-    train: Callable, small: Callable[..., FinetuneConfig], rows: list, write_dataset: Callable[..., Path]
+@pytest.mark.parametrize("view", ["bag", "tfidf"])
+def test_a_refit_of_a_view_of_n_grams_finds_those_of_the_valid_rows(
+    view: str, train: Callable, small: Callable[..., FinetuneConfig], rows: list, write_dataset: Callable[..., Path]
 ) -> None:
     extra = [(f"valid/x{number}", "valid", "good", ["only", "here"]) for number in range(2)]
     data = write_dataset([*rows, *extra], name="extra")
     for refit in (False, True):
-        _, folder = train(small(ngrams=2, refit=refit), f"refit-{refit}", data)
-        vocabulary = Classifier.load(folder).ngrams["bag"]
+        _, folder = train(small(model=view, ngrams=2, refit=refit), f"refit-{refit}", data)
+        vocabulary = Classifier.load(folder).ngrams[view]
         assert ("only" in vocabulary.words.to_pylist()) == refit
         assert len(vocabulary.encode([["only", "here"]])[0]) == (3 if refit else 0)
 
@@ -206,7 +247,7 @@ def test_a_refit_of_the_bag_finds_the_n_grams_of_the_valid_rows(
 def test_killed_in_the_refit_and_run_again_ends_with_the_same_bits(
     train: Callable, small: Callable[..., FinetuneConfig], dataset: Path, aligned: Path, tmp_path: Path
 ) -> None:
-    config = small(model="bag+mean", epochs=4, patience=4, refit=True)
+    config = small(model="bag+mean", epochs=4, patience=4, refit=True, members=2)
     _, straight = train(config, "straight")
     best = json.loads((straight / "history.json").read_text())["bag"]
     assert len(best) == 4
@@ -221,9 +262,9 @@ def test_killed_in_the_refit_and_run_again_ends_with_the_same_bits(
     )
     assert child.returncode == -signal.SIGKILL
     report, resumed = train(config, "resumed", scratch="scratch")
-    assert report["views"]["bag"]["resumed_from_epoch"] == 4
-    assert report["views"]["bag"]["refit"]["resumed_from_epoch"] == 1
-    assert report["views"]["bag"]["refit"]["epochs"] > 1
+    (member,) = report["views"]["bag"]["members"]
+    assert (member["resumed_from_epoch"], member["refit"]["resumed_from_epoch"]) == (4, 1)
+    assert member["refit"]["epochs"] > 1
     for name in ("weights.safetensors", "model.json", "history.json", "ngrams.json", "ngrams.safetensors"):
         assert (resumed / name).read_bytes() == (straight / name).read_bytes(), name
 
@@ -257,8 +298,8 @@ def test_bfloat16_is_reported_and_its_checkpoint_is_not_gone_on_with_in_float32(
         report, folder = train(config, f"model{number}", scratch="kept")
         assert (report["bfloat16"], report["views"]["cnn"]["bfloat16"]) == (int(has_units), has_units)
         assert not report["views"]["bag"]["bfloat16"]
-        assert report["views"]["cnn"]["resumed_from_epoch"] == 0
-        assert report["views"]["bag"]["resumed_from_epoch"] == 2 * number  # the bag is the same on both
+        resumed = {view: part["members"][0]["resumed_from_epoch"] for view, part in report["views"].items()}
+        assert resumed == {"bag": 2 * number, "cnn": 0}  # the bag is the same on both
         weights.append((folder / "weights.safetensors").read_bytes())
     assert weights[0] != weights[1]
     report, _ = train(small(model="cnn", epochs=1, mixed_precision=False), "exact")
@@ -285,7 +326,7 @@ def test_unseen_inflections_are_read_through_their_subwords(train: Callable, sma
     assert not np.allclose(first, empty, atol=1e-3)
     # As if the word had that row in the matrix.
     logits_C = classifier.logits([["superbly"]])[0]
-    model = classifier.views["mean"].model
+    (model,) = classifier.views["mean"].model.members
     with torch.no_grad():
         expected_C = model.last(torch.from_numpy(same_length(classifier.subwords.vectors(["superbly"]))[0]))
     part = classifier.settings["views"]["mean"]
@@ -330,5 +371,5 @@ def test_a_corpus_without_any_repeated_word_still_gives_a_model(
 ) -> None:
     rows = [(str(n), "valid" if n % 4 == 0 else "train", ["x", "y"][n % 3 == 0], [f"word{n}"]) for n in range(24)]
     report, folder = train(small(), data=write_dataset(rows, ["x", "y"], "singletons"))
-    assert report["views"]["bag"]["epochs"] == 12
+    assert report["views"]["bag"]["members"][0]["epochs"] == 12
     assert Classifier.load(folder).probabilities([["word1"], []]).shape == (2, 2)

@@ -54,7 +54,9 @@ def test_whitespace():
 
 def test_char():
     assert tokens("中文, a b", tokenizer="char") == ["中", "文", "a", "b"]
-    assert tokens("中文, a", tokenizer="char", punctuation="keep") == ["中", "文", ",", "a"]
+    kept = tokens(" 中文,\n a<br>b\u3000", tokenizer="char", punctuation="keep")
+    assert kept == ["中", "文", ",", "\u2581", "a", "\u2581", "b"]
+    assert tokens(" \n", tokenizer="char", punctuation="keep") == []
 
 
 def test_stop_words(tmp_path):

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from scipy.sparse import csr_matrix
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.linear_model import LogisticRegression
+
+from tasks.finetune.batches import Documents
+from tasks.finetune.tfidf import INVERSE_REGULARISATION, fitted_bag, sparse_logistic_regression
+from tasks.progress import SILENT
+
+NUM_NGRAMS = 12
+
+
+@pytest.fixture
+def documents() -> Documents:
+    """120 sets of n-grams of 12, one empty; the label is one of three and depends on the first three n-grams."""
+    source = np.random.default_rng(3)
+    present_NK = source.random((120, NUM_NGRAMS)) < 0.3
+    present_NK[7] = False
+    labels_N = (present_NK[:, :3] + source.normal(0, 0.4, (120, 3))).argmax(1)
+    offsets = np.concatenate([[0], present_NK.sum(1).cumsum()])
+    return Documents(np.nonzero(present_NK)[1].astype(np.int32), offsets, labels_N, pa.array(map(str, range(120))))
+
+
+def weighted(rows: Documents) -> csr_matrix:
+    """What the view documents: scikit-learn's weights, by the root of the number of n-grams, of mean square 1."""
+    counts = csr_matrix((np.ones(len(rows.ids)), rows.ids, rows.offsets), (len(rows), NUM_NGRAMS))
+    weights = TfidfTransformer(norm=None).fit_transform(counts).toarray()
+    weights /= np.sqrt(np.maximum(np.diff(rows.offsets), 1))[:, None]
+    return csr_matrix(weights / np.sqrt((weights**2).sum(1).mean()))
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_the_bag_answers_as_logistic_regression_on_tfidf(balanced: bool, documents: Documents) -> None:
+    counts_C = np.bincount(documents.labels)
+    importance_N = (len(documents) / (3 * counts_C))[documents.labels] if balanced else None
+    bag = fitted_bag(documents, NUM_NGRAMS, 3, importance_N, SILENT)
+    with torch.no_grad():
+        logits_NC = bag(torch.from_numpy(documents.ids.astype(np.int64)), torch.from_numpy(documents.offsets))
+    features_NK = weighted(documents)
+    theirs = LogisticRegression(
+        C=INVERSE_REGULARISATION, class_weight="balanced" if balanced else None, tol=1e-8, max_iter=2000
+    )
+    theirs.fit(features_NK, documents.labels)
+    np.testing.assert_allclose(torch.softmax(logits_NC, 1).numpy(), theirs.predict_proba(features_NK), atol=1e-3)
+
+
+def test_a_heavier_penalty_gives_smaller_weights_and_leaves_the_bias_free(documents: Documents) -> None:
+    features_NK = weighted(documents)
+    light, heavy = (sparse_logistic_regression(features_NK, documents.labels, 3, l2, None, SILENT) for l2 in (1e-3, 1e3))
+    assert np.abs(heavy[0]).max() < 1e-3 < np.abs(light[0]).max()
+    prior_C = np.exp(heavy[1]) / np.exp(heavy[1]).sum()
+    np.testing.assert_allclose(prior_C, np.bincount(documents.labels) / len(documents), atol=1e-3)
+
+
+def test_without_a_single_n_gram_it_answers_with_the_prior() -> None:
+    empty = Documents(np.zeros(0, np.int32), np.zeros(5, np.int64), np.array([0, 0, 0, 1]), pa.array(list("abcd")))
+    bag = fitted_bag(empty, 0, 2, None, SILENT)
+    with torch.no_grad():
+        logits_BC = bag(torch.zeros(0, dtype=torch.long), torch.tensor([0, 0]))
+    np.testing.assert_allclose(torch.softmax(logits_BC, 1).numpy(), [[0.75, 0.25]], atol=1e-3)
