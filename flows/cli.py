@@ -37,6 +37,8 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="List, promote and roll back registered models.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+vectors_app = typer.Typer(help="Hand trained word vectors to other programs.", no_args_is_help=True)
+app.add_typer(vectors_app, name="vectors")
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 Model = Annotated[str | None, typer.Option("--model", help="NAME@ALIAS or NAME/VERSION; default: the last promoted champion.")]
@@ -304,6 +306,26 @@ def models_rollback(
     _show(dataclasses.asdict(rollback(registry, _one_name(registry, name))), as_json=as_json)
 
 
+@vectors_app.command("export")
+def vectors_export(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME@ALIAS, NAME/VERSION, or NAME: its champion.")],
+    output: Annotated[
+        Path,
+        typer.Argument(metavar="OUTPUT", help="A file .vec (text), .bin (word2vec binary) or .npy (matrix, and its words)."),
+    ],
+    view: Annotated[str | None, typer.Option(help="Part of the model, where several read words.")] = None,
+    as_json: Json = False,
+    data_root: DataRoot = None,
+) -> None:
+    """Write the word vectors of a trained model to a file."""
+    from tasks.align.export import export_vectors
+
+    loaded = _load(model, data_root)
+    from tasks.register.serving import MODEL
+
+    _show(export_vectors(loaded.model.folder / MODEL, output, view), as_json=as_json)
+
+
 @app.command()
 def doctor(as_json: Json = False, data_root: DataRoot = None) -> None:
     """Check versions, servers, the store and the last runs."""
@@ -420,7 +442,9 @@ def _log_warnings() -> None:
 
 
 def _complain(message: str) -> None:
-    print(f"textmill: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    from flows.console import printable
+
+    print(f"textmill: {printable(' '.join(message.split()))}", file=sys.stderr)  # noqa: T201
 
 
 def _show(values: Mapping[str, Any], *, as_json: bool = False) -> None:

@@ -29,6 +29,7 @@ from pydantic_settings import (
 
 from tasks.config import CHECKOUT, NAME, PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
+from tasks.tracking.home import TRACKING_REMEDY, holds_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,7 +83,19 @@ def _resolved(model: type[Config], arguments: list[str], preset: str | None, fil
         written = {**written, "collect": {**collect, "source": _placed(collect["source"], base)}}
     settings = _settings(model, _absolute(model, written, base), arguments)
     config = model.model_validate(settings.model_dump(include=set(model.model_fields)))
+    _refuse_passwords(config)
     return settings, model.model_validate(_absolute(model, config.model_dump(), Path.cwd()))
+
+
+def _refuse_passwords(config: BaseModel, prefix: str = "--") -> None:
+    """Raise RequestError for a URL with a password in it: Prefect and MLflow store every knob in clear."""
+    for name in type(config).model_fields:
+        value, flag = getattr(config, name), f"{prefix}{name.replace('_', '-')}"
+        if isinstance(value, BaseModel):
+            _refuse_passwords(value, f"{flag}.")
+        elif isinstance(value, str | Path) and holds_password(str(value)):
+            remedy = TRACKING_REMEDY if name == "tracking_uri" else "leave it out of the URL"
+            raise RequestError(f"{flag} holds a password, which would be stored with every run; {remedy}")
 
 
 def check_paths(config: BaseModel, prefix: str = "--") -> None:
@@ -263,6 +276,8 @@ def _absolute(model: type[BaseModel], values: Mapping[str, Any], base: Path) -> 
         value = out.get(name)
         if isinstance(value, dict) and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             out[name] = _absolute(field.annotation, value, base)
+        elif isinstance(value, str) and "://" in value:  # a URL, where a field takes one
+            continue
         elif isinstance(value, str | Path) and _takes(field.annotation, Path) and value not in _literals(field.annotation):
             out[name] = Path(os.path.normpath(base.absolute() / Path(value).expanduser()))
     return out

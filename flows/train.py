@@ -9,6 +9,7 @@ from prefect.states import Completed, State
 
 from flows.console import Display
 from flows.record import Record, command, mark_killed
+from tasks.align.fetch import local_copies
 from tasks.align.task import align
 from tasks.artifact import Store
 from tasks.config import CHECKOUT, PackageConfig, PipelineConfig
@@ -61,7 +62,8 @@ def run_steps(record: Record) -> None:
             vectors = note(pretrain(run, config.pretrain, dataset=dataset))
         else:
             record.skipped("pretrain", "switched off; embeddings start at random")
-        aligned = note(align(run, config.align, dataset=dataset, vectors=vectors))
+        places = local_copies(config.align, run.store.data_root, run.store.fingerprints, progress=run.progress_for("align"))
+        aligned = note(align(run, places, dataset=dataset, vectors=vectors))
     else:
         for step in ("pretrain", "align"):
             record.skipped(step, f"model {config.finetune.model} reads no word vectors")

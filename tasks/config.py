@@ -23,6 +23,7 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 Threads = Annotated[int, Field(ge=1, le=256)] | Literal["auto"]
+Url = Annotated[str, Field(pattern="://")]  # whatever fsspec knows; anything else in the same place is a path
 
 VIEWS = ("mean", "cnn", "bilstm", "fasttext", "bag", "tfidf", "ca")
 NEEDS_VECTORS = frozenset({"mean", "cnn", "bilstm"})
@@ -90,8 +91,22 @@ class PrepareConfig(Section):
     lowercase: bool = Field(True, description="Fold case.")
     numbers: Literal["keep", "zero", "drop"] = Field("keep", description="Digits: as they are, each as 0, or removed.")
     punctuation: Literal["keep", "drop"] = Field("drop", description="Punctuation: a token of its own, or removed.")
-    stop_words: Literal["none", "english"] | Path = Field("none", description="Words to leave out: none, english, or a file.")
-    tokenizer: Literal["word", "whitespace", "char"] = Field("word", description="What a token is.")
+    width: Literal["keep", "fold"] = Field(
+        "keep", description="Full-width Latin letters, digits and marks, half-width kana: as they are, or as ordinary ones."
+    )
+    han: Literal["keep", "simplified"] = Field(
+        "keep", description="Traditional Chinese characters: as they are, or simplified."
+    )
+    stop_words: Literal["none", "english", "chinese"] | Path = Field(
+        "none", description="Words to leave out: none, english, chinese, or a file."
+    )
+    tokenizer: Literal["auto", "word", "whitespace", "char", "jieba"] = Field(
+        "auto",
+        description="What a token is; auto: char for Chinese, Japanese, Thai; jieba for these among more of others; else word.",
+    )
+    user_dictionary: Path | None = Field(
+        None, description="jieba: more words, one a line as `word [frequency] [part of speech]`."
+    )
     min_tokens: Positive = Field(1, description="Shortest document in tokens; a shorter one is quarantined.")
     near_duplicates: bool = Field(True, description="Look for near-duplicates, not only exact ones.")
     near_duplicate_similarity: Annotated[float, Field(gt=0.5, le=1.0)] = Field(
@@ -104,6 +119,14 @@ class PrepareConfig(Section):
         0.2, description="Share held for test where the corpus has none."
     )
     seed: Count = Field(13, description="Seed of the split.")
+
+    @model_validator(mode="after")
+    def _dictionary_of_jieba(self) -> Self:
+        if self.user_dictionary is not None and self.tokenizer != "jieba":
+            raise ValueError(
+                f"tokenizer {self.tokenizer} reads no user_dictionary; set tokenizer jieba, or leave the other out"
+            )
+        return self
 
 
 class PretrainConfig(Section):
@@ -141,8 +164,24 @@ class PretrainConfig(Section):
 class AlignConfig(Section):
     """The vocabulary and the matrix that the neural models start from."""
 
-    vectors: Path | None = Field(
-        None, description="Vectors trained elsewhere (.vec, GloVe text, fastText .bin), not pretrain's."
+    vectors: Url | Path | None = Field(
+        None,
+        description="Vectors trained elsewhere, in place of pretrain's: a file or URL in any format of docs/VECTORS.md.",
+    )
+    vocabulary: Url | Path | None = Field(
+        None, description="Words of the rows of vectors in .npy or safetensors: one a line, or JSON."
+    )
+    member: str | None = Field(
+        None, min_length=1, description="Name of the vectors in a zip, .npz or safetensors that holds several."
+    )
+    fallbacks: Literal["none", "case", "nfkc", "both"] = Field(
+        "none", description="Where a word without a vector is looked for too: in other case, in Unicode's NFKC, or both."
+    )
+    second: Url | Path | None = Field(None, description="More vectors, joined to align.vectors or to pretrain's.")
+    second_vocabulary: Url | Path | None = Field(None, description="As vocabulary, of second.")
+    second_member: str | None = Field(None, min_length=1, description="As member, of second.")
+    join: Literal["concatenate", "fill"] = Field(
+        "concatenate", description="Both vectors side by side, or the second mapped into the first's space to fill its gaps."
     )
     min_count: Positive = Field(2, description="Rarest train word that enters the vocabulary.")
     max_size: Positive = Field(60_000, description="Most words in the vocabulary, pad and unk included.")
@@ -150,6 +189,14 @@ class AlignConfig(Section):
     min_coverage: Share = Field(0.0, description="Least share of train tokens with a vector; below it the run stops.")
     dim: Annotated[int, Field(ge=1, le=2000)] = Field(100, description="Dimensions of random rows where there are no vectors.")
     seed: Count = Field(13, description="Seed of random rows.")
+
+    @model_validator(mode="after")
+    def _parts_of_a_source(self) -> Self:
+        for name in ("vocabulary", "member", "second_vocabulary", "second_member"):
+            source = "second" if name.startswith("second") else "vectors"
+            if getattr(self, name) is not None and getattr(self, source) is None:
+                raise ValueError(f"{name} is given without {source}; give align.{source} too")
+        return self
 
 
 class FinetuneConfig(Section):
@@ -319,13 +366,18 @@ class CollectConfig(Section):
     source: str | None = Field(
         None,
         min_length=1,
-        description="Inbox folder, file or glob (txt, csv, tsv, jsonl, parquet; any fsspec path), or an RSS/Atom file or URL.",
+        description="Inbox folder, file or glob (txt, csv, tsv, jsonl, parquet; any fsspec path), or an RSS/Atom file or URL; "
+        "${NAME} in a URL is that environment variable.",
     )
     name: str = Field("monitor", description="Name of the monitor; default: the preset's name or the source's stem.")
     kind: Literal["auto", "table", "feed"] = Field(
         "auto", description="What the source holds; auto: feed for http(s) URLs, .rss, .atom and .xml, else table."
     )
-    query: str | None = Field(None, min_length=1, description="SQL query that gives the documents, in place of a source.")
+    query: str | None = Field(
+        None,
+        min_length=1,
+        description="SQL query that gives the documents, in place of a source; :since in it: read only what is new.",
+    )
     database_variable: str | None = Field(
         None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Environment variable that holds the SQLAlchemy URL for query."
     )

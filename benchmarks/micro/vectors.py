@@ -1,9 +1,10 @@
-"""Read the vectors of a vocabulary out of a large text file: textmill's reader beside gensim's.
+"""Read the vectors of a vocabulary out of a large file: textmill's reader beside gensim's.
 
     python -m benchmarks.micro.vectors generate vectors.vec --rows 300000 --dim 300
     python -m benchmarks.micro.vectors textmill vectors.vec --wanted 50000
     python -m benchmarks.micro.vectors gensim vectors.vec --wanted 50000
 
+A file named `.bin` is written and read in word2vec's binary format, any other as text.
 The wanted words are spread evenly over the file. Seconds are those of reading alone, without imports. Both print the sum of the
 matrix that they made, so that it can be seen to be the same. Shapes: V wanted words, D dimensions.
 """
@@ -27,6 +28,27 @@ ROWS_AT_ONCE = 2000
 
 
 def generate(path: Path, num_rows: int, dim: int) -> None:
+    """Write `num_rows` random vectors, as text or in word2vec's binary format by the file's name."""
+    write = write_binary if is_binary(path) else write_text
+    write(path, num_rows, dim)
+
+
+def is_binary(path: Path) -> bool:
+    """Whether the file's name says that its numbers are float32 and no text."""
+    return path.suffix == ".bin"
+
+
+def write_binary(path: Path, num_rows: int, dim: int) -> None:
+    """Write `num_rows` random vectors as gensim writes them in word2vec's binary format."""
+    random = np.random.default_rng(13)
+    with path.open("wb") as file:
+        file.write(b"%d %d\n" % (num_rows, dim))
+        for start in range(0, num_rows, ROWS_AT_ONCE):
+            vectors_RD = random.standard_normal((min(ROWS_AT_ONCE, num_rows - start), dim), dtype=np.float32)
+            file.write(b"".join(b"word%d %s" % (number, row.tobytes()) for number, row in enumerate(vectors_RD, start)))
+
+
+def write_text(path: Path, num_rows: int, dim: int) -> None:
     """Write `num_rows` random vectors as fastText writes a .vec: a header, then a word and its numbers a line."""
     random = np.random.default_rng(13)
     with path.open("wb") as file:
@@ -52,10 +74,10 @@ def wanted_words(path: Path, count: int) -> list[str]:
 
 def textmill_reader() -> Reader:
     """The matrix [V, D] of the wanted words by textmill's reader."""
-    from tasks.align.readers import read_text_vectors
+    from tasks.align.readers import VectorFile, read_vectors
 
     def read(path: Path, wanted: list[str]) -> np.ndarray:
-        found = read_text_vectors(path, wanted)
+        found = read_vectors(VectorFile(path), wanted, path.parent).found
         matrix_VD = np.empty((len(wanted), found.dim), np.float32)
         matrix_VD[found.positions] = found.vectors
         return matrix_VD
@@ -68,7 +90,7 @@ def gensim_reader() -> Reader:
     from gensim.models import KeyedVectors
 
     def read(path: Path, wanted: list[str]) -> np.ndarray:
-        loaded = KeyedVectors.load_word2vec_format(str(path))
+        loaded = KeyedVectors.load_word2vec_format(str(path), binary=is_binary(path))
         return np.stack([loaded[word] for word in wanted])
 
     return read

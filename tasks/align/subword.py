@@ -1,12 +1,12 @@
 """A vector for any word from its character n-grams, as fastText computes it, without fastText.
 
-Shapes: N words, B bucket rows, D dimensions.
+Shapes: N words, B bucket rows of T dimensions, D dimensions of a vector.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,16 +26,24 @@ BLOCK = 100_000
 
 @dataclass(frozen=True)
 class Subwords:
-    """The bucket rows of a fastText model (float16 or float32 [B, D]) and the lengths of n-grams that reach them."""
+    """The bucket rows of a fastText model (float16 or float32 [B, T]) and the lengths of n-grams that reach them.
+
+    Vectors have D = T + `padding` dimensions; the last ones are zeros, the part of other vectors that were joined to these.
+    """
 
     table: np.ndarray
     minn: int
     maxn: int
+    padding: int = 0
 
     @property
     def dim(self) -> int:
         """Dimensions of a vector."""
-        return int(self.table.shape[1])
+        return int(self.table.shape[1]) + self.padding
+
+    def padded(self, padding: int) -> Subwords:
+        """The same with so many more dimensions, all zeros."""
+        return replace(self, padding=self.padding + padding)
 
     @classmethod
     def load(cls, folder: Path) -> Subwords | None:
@@ -46,7 +54,7 @@ class Subwords:
         table_BD = np.load(folder / TABLE, mmap_mode="r", allow_pickle=False)
         if table_BD.shape != (settings["bucket"], settings["dim"]):
             raise ValueError(f"{folder / TABLE} has shape {table_BD.shape}, {SETTINGS} says otherwise")
-        return cls(table_BD, int(settings["minn"]), int(settings["maxn"]))
+        return cls(table_BD, int(settings["minn"]), int(settings["maxn"]), int(settings.get("padding", 0)))
 
     def save(self, folder: Path) -> None:
         """Write the table as float16, and its settings, into `folder`."""
@@ -56,6 +64,8 @@ class Subwords:
             halves[start : start + BLOCK] = self.table[start : start + BLOCK]
         halves.flush()
         settings = {"bucket": bucket, "dim": dim, "maxn": self.maxn, "minn": self.minn}
+        if self.padding:
+            settings["padding"] = self.padding
         (folder / SETTINGS).write_text(json.dumps(settings), encoding="utf-8")
 
     def vector(self, word: str) -> np.ndarray:
@@ -65,4 +75,5 @@ class Subwords:
     def vectors(self, words: Sequence[str]) -> np.ndarray:
         """Return one vector a word, float32 [N, D]; zeros for a word without n-grams."""
         sums_ND, num_ngrams_N = sum_ngram_rows(words, self.table, self.minn, self.maxn)
-        return sums_ND / np.maximum(num_ngrams_N, 1).astype(np.float32)[:, None]
+        means_ND = sums_ND / np.maximum(num_ngrams_N, 1).astype(np.float32)[:, None]
+        return np.pad(means_ND, ((0, 0), (0, self.padding))) if self.padding else means_ND

@@ -21,7 +21,7 @@ import numpy as np
 from tasks.pretrain.character_ngrams import END_OF_SENTENCE, sum_ngram_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
 MAGIC, VERSION = 793712314, 12
@@ -39,10 +39,15 @@ NOT_PRUNED = -1
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A fastText model: words in the model's order, by frequency, the end-of-sentence mark among them."""
+    """A fastText model: words in the model's order, by frequency, the end-of-sentence mark among them.
+
+    Of a model that was read for some words alone, `words` are those of them that it has.
+    """
 
     words: tuple[str, ...]
     counts: tuple[int, ...]
+    rows: Sequence[int]  # of `words` in the matrix
+    num_words: int  # V, of the whole model
     matrix: np.ndarray  # [V + B, D]: word rows, then bucket rows
     minn: int
     maxn: int
@@ -55,12 +60,12 @@ class ModelFile:
     @property
     def buckets(self) -> np.ndarray:
         """The rows that n-grams are hashed into; none for a model without subwords."""
-        return self.matrix[len(self.words) :]
+        return self.matrix[self.num_words :]
 
     @cached_property
     def index(self) -> dict[str, int]:
         """Row of each word; the end-of-sentence mark is no word."""
-        return {word: row for row, word in enumerate(self.words) if word != END_OF_SENTENCE}
+        return {word: row for word, row in zip(self.words, self.rows, strict=True) if word != END_OF_SENTENCE}
 
     def vectors(self, words: Sequence[str]) -> np.ndarray:
         """The vectors of words of the model: the mean of the word's row and its n-grams' rows, float32 [N, D].
@@ -72,18 +77,15 @@ class ModelFile:
         return (sums_ND + self.matrix[rows]) / (num_ngrams_N + 1).astype(np.float32)[:, None]
 
 
-def read_model_file(path: Path) -> ModelFile:
-    """Open a `.bin` of fastText's current format. Raises ValueError, with the reason, for anything else."""
+def read_model_file(path: Path, wanted: Collection[str] | None = None) -> ModelFile:
+    """Open a `.bin` of fastText's current format, its dictionary in memory only as far as it is `wanted` (None: all of it).
+
+    Raises ValueError, with the reason, for anything else.
+    """
     try:
-        return _read(path)
+        return _read(path, None if wanted is None else frozenset(word.encode("utf-8", "replace") for word in wanted))
     except (struct.error, UnicodeDecodeError, ValueError) as error:
         raise ValueError(f"{path} is not a whole fastText model: {error}") from error
-
-
-def is_model_file(path: Path) -> bool:
-    """Whether the file starts like a fastText model."""
-    with path.open("rb") as file:
-        return file.read(len(MAGIC_BYTES)) == MAGIC_BYTES
 
 
 def all_finite(matrix: np.ndarray, block: int = 100_000) -> bool:
@@ -91,36 +93,39 @@ def all_finite(matrix: np.ndarray, block: int = 100_000) -> bool:
     return all(bool(np.isfinite(matrix[start : start + block]).all()) for start in range(0, len(matrix), block))
 
 
-def _read(path: Path) -> ModelFile:
+def _read(path: Path, wanted: frozenset[bytes] | None) -> ModelFile:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if HEADER.unpack_from(data, 0) != (MAGIC, VERSION):
             raise ValueError("another magic number or version")
         at = HEADER.size
         dim, *_, bucket, minn, maxn, _, _ = ARGUMENTS.unpack_from(data, at)
         at += ARGUMENTS.size
-        words, counts, at = _dictionary(data, at)
-        quantized, rows, columns = data[at], *SHAPE.unpack_from(data, at + 1)
+        rows, words, counts, num_words, at = _dictionary(data, at, wanted)
+        quantized, num_rows, columns = data[at], *SHAPE.unpack_from(data, at + 1)
         at += 1 + SHAPE.size
         if quantized:
             raise ValueError("quantized models (.ftz) hold no word vectors; use the .bin")
-        if columns != dim or rows != len(words) + bucket or dim < 1:
-            raise ValueError(f"the matrix is {rows} x {columns}, the header says {len(words)} + {bucket} rows of {dim}")
-        end = at + 4 * rows * dim
+        if columns != dim or num_rows != num_words + bucket or dim < 1:
+            raise ValueError(f"the matrix is {num_rows} x {columns}, the header says {num_words} + {bucket} rows of {dim}")
+        end = at + 4 * num_rows * dim
         if end >= len(data):
             raise ValueError("it ends inside the matrix")
         output_quantized, (rows_out, columns_out) = data[end], SHAPE.unpack_from(data, end + 1)
         if not output_quantized and end + 1 + SHAPE.size + 4 * rows_out * columns_out != len(data):
             raise ValueError("it ends too early or too late")
-    matrix_RD = np.memmap(path, dtype="<f4", mode="r", offset=at, shape=(rows, dim))
-    return ModelFile(tuple(words), tuple(counts), matrix_RD, minn, maxn if bucket else 0)
+    matrix_RD = np.memmap(path, dtype="<f4", mode="r", offset=at, shape=(num_rows, dim))
+    return ModelFile(tuple(words), tuple(counts), rows, num_words, matrix_RD, minn, maxn if bucket else 0)
 
 
-def _dictionary(data: mmap.mmap, at: int) -> tuple[list[str], list[int], int]:
+def _dictionary(
+    data: mmap.mmap, at: int, wanted: frozenset[bytes] | None
+) -> tuple[Sequence[int], list[str], list[int], int, int]:
+    """Rows, words and counts that are wanted, how many words there are in all, and where the dictionary ends."""
     size, num_words, num_labels, _, num_pruned = DICTIONARY.unpack_from(data, at)
     at += DICTIONARY.size
     if size != num_words + num_labels or min(num_words, num_labels) < 0 or num_pruned != NOT_PRUNED:
         raise ValueError("its dictionary is pruned or does not add up")
-    words, counts = [], []
+    rows, words, counts = [], [], []
     for number in range(size):
         end = data.find(b"\0", at)
         if end < 0:
@@ -128,9 +133,10 @@ def _dictionary(data: mmap.mmap, at: int) -> tuple[list[str], list[int], int]:
         count, kind = ENTRY.unpack_from(data, end + 1)
         if (kind != 0) != (number >= num_words):
             raise ValueError("words and labels are out of order")
-        if number < num_words:
+        if number < num_words and (wanted is None or data[at:end] in wanted):
             # One token cut in the middle of a character must not make a whole model unreadable.
+            rows.append(number)
             words.append(data[at:end].decode("utf-8", "backslashreplace"))
             counts.append(count)
         at = end + 1 + ENTRY.size
-    return words, counts, at
+    return range(num_words) if wanted is None else rows, words, counts, num_words, at

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.crash import crash_point
 from tasks.errors import RequestError
 from tasks.isolation import run_isolated
 from tasks.pretrain.model_file import ModelFile, all_finite, read_model_file
@@ -59,6 +60,7 @@ def train_vectors(config: PretrainConfig, dataset: Path, folder: Path, *, progre
         options = fasttext_options(config, bucket)
         watcher = Watcher(config.epoch * text.num_tokens, options["thread"], progress)
         lr, num_retries, train_seconds = train_until_finite(options, text_path, folder / MODEL_FILE, watcher)
+    crash_point("pretrain.trained")
     model = read_model_file(folder / MODEL_FILE)
     start = time.monotonic()
     words, matrix_VD = word_vectors(model)

@@ -123,7 +123,7 @@ def test_a_peak_that_was_missed_and_too_many_cores_are_not_measured(measured):
     results.rows = [Result(**{**vars(row), "tree_peak_mb": 0.0}) for row in results.rows]
     results.machine = {"cores": 8}
     found = verdicts(results)
-    assert found["aligning: memory does not grow with the file"] == targets.UNKNOWN
+    assert found["aligning with a text file: memory does not grow with the file"] == targets.UNKNOWN
     assert found["scoring (bag): at least 5,000 IMDB reviews a second, the model loaded"] == targets.UNKNOWN
 
 
@@ -133,6 +133,7 @@ def test_alignment_must_give_the_same_numbers(measured):
         if row.group == "align":
             slow = 30.0 if row.name.startswith("gensim") else 1.0
             results.rows[number] = Result(**{**vars(row), "figures": {"read_seconds": slow, "sum": slow}})
-    shown, met = targets.align(results)
-    assert not met
-    assert "other numbers" in shown
+    for format_ in ("", ", binary"):
+        shown, met = targets.align(format_, 5)(results)
+        assert not met
+        assert "other numbers" in shown

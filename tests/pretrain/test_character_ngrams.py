@@ -8,7 +8,7 @@ from tasks.pretrain.character_ngrams import hash_ngrams, sum_ngram_rows
 
 BUCKET = 997
 UNKNOWN = ["x", "ß", "电", "🙂", "", "</s>", "</s>x", "<a>", "filmic", "naïveté", "电影院很好", "ñandú", "e\u0301", "q" * 60]
-RANGES = [(3, 6), (1, 4), (0, 2), (2, 2), (1, 1), (4, 5), (5, 3)]
+RANGES = [(3, 6), (1, 3), (1, 4), (0, 2), (2, 2), (1, 1), (4, 5), (5, 3)]
 
 
 @pytest.fixture(scope="module")

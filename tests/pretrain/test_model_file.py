@@ -4,7 +4,7 @@ import fasttext
 import numpy as np
 import pytest
 
-from tasks.pretrain.model_file import is_model_file, read_model_file
+from tasks.pretrain.model_file import read_model_file
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,10 @@ def test_a_damaged_header_is_a_value_error(trained, tmp_path: Path, place: int) 
         read_model_file(tmp_path / "bad.bin")
 
 
-def test_other_files_are_told_apart(trained, tmp_path: Path) -> None:
-    (tmp_path / "text").write_text("2 1\na 1\nb 2\n")
-    assert is_model_file(trained[1])
-    assert not is_model_file(tmp_path / "text")
+def test_of_a_large_model_only_the_wanted_words_are_kept(trained) -> None:
+    whole, part = (read_model_file(trained[1], wanted) for wanted in (None, ["电影", "absent", "good"]))
+    assert part.index == {word: whole.index[word] for word in ("good", "电影")}
+    assert [part.counts[part.words.index(word)] for word in part.index] == [80, 40]
+    assert part.num_words == whole.num_words == len(whole.words)
+    assert np.array_equal(part.buckets, whole.buckets)
+    assert np.array_equal(part.vectors(["电影"]), whole.vectors(["电影"]))

@@ -1,0 +1,168 @@
+"""The lines that tutorials on pretrained vectors are made of, run against this project's objects and files."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from gensim.models import KeyedVectors
+from torch import nn
+
+from tasks.align.export import export_vectors
+from tasks.align.matrix import write_matrix
+from tasks.align.vocabulary import Vocabulary
+from tasks.config import AlignConfig, FinetuneConfig
+from tasks.finetune.train import write_model
+
+
+@pytest.fixture
+def aligned(make_dataset, documents, tmp_path: Path) -> Path:
+    dataset = make_dataset({"train": documents})
+    (tmp_path / "own.vec").write_text("3 3\ngood 1 2 3\nfilm 3 4 5\n电影 0 -1 -3\n")
+    folder = tmp_path / "aligned"
+    folder.mkdir()
+    write_matrix(AlignConfig(vectors=tmp_path / "own.vec", min_count=1), dataset, None, folder)
+    return folder
+
+
+def test_an_embedding_from_the_matrix(aligned: Path) -> None:
+    vocab = Vocabulary.load(aligned)
+    matrix = torch.from_numpy(np.load(aligned / "matrix.npy"))
+    embedding = nn.Embedding.from_pretrained(matrix, freeze=False, padding_idx=vocab["<pad>"])
+    assert embedding.weight.requires_grad
+    ids = torch.tensor([vocab(["good", "film", "<pad>"])])
+    vectors = embedding(ids)
+    assert vectors.tolist() == [[[1, 2, 3], [3, 4, 5], [0, 0, 0]]]
+    vectors.sum().backward()
+    assert not embedding.weight.grad[vocab["<pad>"]].any()
+
+
+def test_a_batch_is_padded_with_the_row_of_padding(aligned: Path) -> None:
+    vocab = Vocabulary.load(aligned)
+    vocab.set_default_index(vocab["<unk>"])
+    texts = [["good", "film"], ["nonsense"]]
+    batch = nn.utils.rnn.pad_sequence(
+        [torch.tensor(vocab(tokens)) for tokens in texts], batch_first=True, padding_value=vocab["<pad>"]
+    )
+    assert batch.tolist() == [[vocab["good"], vocab["film"]], [vocab["<unk>"], 0]]
+
+
+def test_a_matrix_filled_word_by_word_is_the_same(aligned: Path, tmp_path: Path) -> None:
+    vocab = Vocabulary.load(aligned)
+    vectors = KeyedVectors.load_word2vec_format(tmp_path / "own.vec")
+    matrix = np.load(aligned / "matrix.npy")
+    for word, row in vocab.get_stoi().items():
+        if word in vectors:
+            assert np.array_equal(matrix[row], vectors[word])
+    assert np.load(aligned / "has_vector.npy").sum() == len(vectors)
+
+
+def test_gensim_asks_a_trained_model_for_neighbours(make_dataset, tmp_path: Path) -> None:
+    source = np.random.default_rng(1)
+    rows = [list(source.choice(["good", "fine", "film", "plot"], 8)) for _ in range(40)]
+    (tmp_path / "own.vec").write_text("good 1 2 3\nfine 1 2 4\nfilm 3 4 5\nplot 0 -1 -3\n")
+    dataset = make_dataset({"train": rows, "valid": rows[:10]})
+    label_rows(dataset)
+    for name in ("aligned", "model", "scratch"):
+        (tmp_path / name).mkdir()
+    write_matrix(AlignConfig(vectors=tmp_path / "own.vec", min_count=1), dataset, None, tmp_path / "aligned")
+    config = FinetuneConfig(model="mean", epochs=1, threads=1)
+    write_model(config, dataset, tmp_path / "aligned", tmp_path / "model", tmp_path / "scratch")
+    export_vectors(tmp_path / "model", tmp_path / "export.bin")
+    vectors = KeyedVectors.load_word2vec_format(str(tmp_path / "export.bin"), binary=True)
+    assert set(vectors.index_to_key) == {"good", "fine", "film", "plot"}
+    assert vectors.most_similar("good", topn=1)[0][0] == "fine"
+
+
+def label_rows(dataset: Path) -> None:
+    """Give every second row the label `b`, and say which labels there are, as prepare does."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = dataset / "dataset.parquet"
+    table = pq.read_table(path)
+    labels = pa.array(["ab"[row % 2] for row in range(len(table))])
+    table = table.set_column(table.schema.get_field_index("label"), "label", labels)
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+    (dataset / "labels.json").write_text(json.dumps({"labels": ["a", "b"]}))
+
+
+class TorchtextVocab:
+    """What torchtext 0.18's Vocab does, as its documentation has it."""
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self.tokens, self.default = list(tokens), None
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __contains__(self, token: str) -> bool:
+        return token in self.tokens
+
+    def __getitem__(self, token: str) -> int:
+        if token in self.tokens:
+            return self.tokens.index(token)
+        if self.default is None:
+            raise RuntimeError(f"Token {token} not found and default index is not set")
+        return self.default
+
+    def set_default_index(self, index: int | None) -> None:
+        self.default = index
+
+    def get_itos(self) -> list[str]:
+        return self.tokens
+
+
+def torchtext_vocab(
+    ordered_dict: OrderedDict, min_freq: int = 1, specials: list[str] | None = None, special_first: bool = True
+) -> TorchtextVocab:
+    """torchtext.vocab.vocab."""
+    specials = specials or []
+    for token in specials:
+        ordered_dict.pop(token, None)
+    tokens = [token for token, count in ordered_dict.items() if count >= min_freq]
+    return TorchtextVocab([*specials, *tokens] if special_first else [*tokens, *specials])
+
+
+VOCABULARY = Vocabulary(("<pad>", "<unk>", "good", "film", "电影"), (0, 3, 9, 4, 1))
+
+
+def test_every_look_up_answers_as_torchtext_does() -> None:
+    theirs = VOCABULARY.to_torchtext(torchtext_vocab)
+    assert len(theirs) == len(VOCABULARY) == 5
+    assert theirs.get_itos() == VOCABULARY.get_itos()
+    for token in [*VOCABULARY.tokens, "absent"]:
+        assert VOCABULARY[token] == theirs[token]
+        assert (token in VOCABULARY) == (token in theirs)
+    assert VOCABULARY.lookup_indices(["film", "<pad>", "absent"]) == [3, 0, 1]
+    assert VOCABULARY.lookup_tokens([4, 0]) == ["电影", "<pad>"]
+    assert VOCABULARY.get_stoi() == {"<pad>": 0, "<unk>": 1, "good": 2, "film": 3, "电影": 4}
+    assert list(VOCABULARY) == VOCABULARY.get_itos()
+
+
+def test_the_default_index_is_that_of_look_ups_by_name_alone() -> None:
+    vocabulary = Vocabulary(VOCABULARY.tokens, VOCABULARY.counts)
+    assert vocabulary.get_default_index() == 1
+    vocabulary.set_default_index(None)
+    with pytest.raises(RuntimeError, match="'absent' is not in the vocabulary"):
+        vocabulary["absent"]
+    assert vocabulary["<unk>"] == 1
+    vocabulary.set_default_index(3)
+    assert vocabulary["absent"] == 3
+    assert vocabulary.encode([["absent", "<pad>"]])[0].tolist() == [1, 1]
+    assert vocabulary == VOCABULARY
+    for index in (-1, 5):
+        with pytest.raises(RuntimeError, match="outside of the vocabulary"):
+            vocabulary.lookup_token(index)
+
+
+@pytest.mark.parametrize("tokens", [["<unk>", "<pad>", "b", "a"], ["b", "a", "<unk>", "<pad>"], ["b", "a"]])
+def test_a_vocabulary_of_torchtext_keeps_its_order(tokens: list[str]) -> None:
+    ours = Vocabulary.from_torchtext(TorchtextVocab(tokens))
+    assert ours.tokens == ("<pad>", "<unk>", "b", "a")
+    rows = [ours[token] for token in tokens]
+    assert [ours.tokens[row] for row in rows] == tokens
+    assert ours.to_torchtext(torchtext_vocab).get_itos() == list(ours.tokens)
