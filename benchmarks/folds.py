@@ -44,6 +44,7 @@ from tasks.prepare.documents import tokenize_documents
 from tasks.prepare.duplicates import exact_firsts, near_groups
 from tasks.prepare.read import Split, read_split
 from tasks.prepare.schema import open_writer
+from tasks.prepare.scripts import choose_tokenizer
 from tasks.prepare.tokenize import TextToTokens
 from tasks.pretrain.vectors import train_vectors
 
@@ -88,8 +89,9 @@ def assign_folds(config: PrepareConfig, corpus: Path, num_folds: int, seed: int)
     if len(labels) < num_folds:
         raise RequestError(f"{len(labels)} labelled rows cannot make {num_folds} folds; use fewer with --folds")
     with tempfile.TemporaryDirectory() as scratch:
-        settings = TextToTokens.from_config(config).to_dict()
         (batch,) = rows.select(["id", "text", "split"]).to_batches()
+        chosen = choose_tokenizer(batch.column("text").to_pylist()) if config.tokenizer == "auto" else None
+        settings = TextToTokens.from_config(config, chosen and chosen.tokenizer).to_dict()
         documents = tokenize_documents(batch, str(Path(scratch) / "tokens.arrow"), settings, config.min_tokens, True)
     considered = documents.num_tokens > 0
     firsts = exact_firsts(documents.fingerprints, considered)

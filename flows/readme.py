@@ -1,4 +1,4 @@
-"""Write the generated parts of the README: python -m flows.readme (a test compares)."""
+"""Write the generated parts of the README and of its translation: python -m flows.readme (tests compare)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 README = CHECKOUT / "README.md"
+CHINESE = CHECKOUT / "README.zh-CN.md"
 
 
 def knob_table() -> str:
@@ -33,21 +34,38 @@ def preset_table() -> str:
     return "\n".join(rows)
 
 
-def fill(text: str) -> str:
-    """The text with everything between `<!-- name -->` and `<!-- /name -->` made anew."""
+def fill(text: str, *, translated: bool = False) -> str:
+    """The text with everything between `<!-- name -->` and `<!-- /name -->` made anew.
+
+    In a `translated` text each row keeps its last cell, and the table its head; the last cell of a new row is in English.
+    """
     for name, made in (("knobs", knob_table()), ("presets", preset_table())):
-        pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        pattern = re.compile(f"(<!-- {name} -->\n)(.*?)(<!-- /{name} -->)", re.DOTALL)
         parts = pattern.search(text)
         if not parts:
             raise ValueError(f"the README has no place for {name}")
-        text = f"{text[: parts.start()]}{parts[1]}{made}\n{parts[2]}{text[parts.end() :]}"
+        if translated:
+            made = _with_translations(made, parts[2])
+        text = f"{text[: parts.start()]}{parts[1]}{made}\n{parts[3]}{text[parts.end() :]}"
     return text
 
 
-def write(path: Path = README) -> None:
-    """Fill the README in place."""
-    path.write_text(fill(path.read_text(encoding="utf-8")), encoding="utf-8")
+def _with_translations(made: str, before: str) -> str:
+    head, *rows = before.splitlines() or [""]
+    known = {row.split("|")[1]: row.rsplit("|", 2)[1] for row in rows}
+    old_head, *lines = made.splitlines()
+    new = []
+    for line in lines:
+        cells, description, _ = line.rsplit("|", 2)
+        new.append(f"{cells}|{known.get(line.split('|')[1], description)}|")
+    return "\n".join([head or old_head, *new])
+
+
+def write(path: Path = README, *, translated: bool = False) -> None:
+    """Fill a README in place."""
+    path.write_text(fill(path.read_text(encoding="utf-8"), translated=translated), encoding="utf-8")
 
 
 if __name__ == "__main__":
     write()
+    write(CHINESE, translated=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
@@ -10,12 +9,11 @@ import shlex
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
-from prefect.client.schemas.objects import StateType
 from prefect.runtime import flow_run
 
 from flows.processes import runs, start_time
+from flows.running import crash_in_prefect
 from tasks.config import PipelineConfig
 from tasks.errors import RequestError
 from tasks.evaluate.report import render_report
@@ -244,20 +242,9 @@ def mark_killed(runs_folder: Path, tracker: Tracker) -> list[str]:
             for run_id in (record["mlflow_run_id"], *record["child_run_ids"]):
                 if run_id:
                     tracker.finish(run_id, "KILLED")
-            _crash_in_prefect(record["id"])
+            crash_in_prefect(record["id"])
             marked.append(record["id"])
     return marked
-
-
-def _crash_in_prefect(flow_run_id: str) -> None:
-    from prefect.client.orchestration import get_client
-    from prefect.exceptions import ObjectNotFound
-    from prefect.states import Crashed
-
-    # A run of another server, or one that never reached this one, is not ours to mend.
-    with get_client(sync_client=True) as client, contextlib.suppress(ObjectNotFound, ValueError):
-        if client.read_flow_run(UUID(flow_run_id)).state_type == StateType.RUNNING:
-            client.set_flow_run_state(UUID(flow_run_id), Crashed(message="the process was killed"), force=True)
 
 
 def _replace(path: Path, value: Mapping[str, Any]) -> None:
@@ -275,7 +262,9 @@ def summary(artifact: Artifact) -> str:
             return f"{equation(report)} ({reasons})" if reasons else equation(report)
         case "prepare":
             splits = ", ".join(f"{count:,} {split}" for split, count in report["splits"].items())
-            return f"{equation(report)}; {splits}"
+            share = report.get("unspaced_share")
+            chosen = "" if share is None else f" (auto: {share:.0%} of letters are of scripts without blanks)"
+            return f"{equation(report)}; {splits}; {report['tokenizer']} tokens{chosen}"
         case "pretrain":
             rate = f"{report['words_per_second']:,.0f} words/s"
             return f"{report['vocabulary']:,} words of {report['tokens']:,} tokens, {report['model_mb']:,.0f} MB, {rate}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.monitor.schema import ALL, NAME, SCORED_SCHEMA, TOPIC
+from tasks.prepare.scripts import UNSPACED
+from tasks.prepare.tokenize import TextToTokens
 
 if TYPE_CHECKING:
     from tasks.config import DetectConfig
@@ -30,7 +33,7 @@ MIN_DOCUMENTS = 3  # of the window that a word must stand in
 MAX_CHARS = 500  # of a headline that is shown
 COLUMNS = ["id", "time", "text", "negative", "topics", "names"]
 MOST_NEGATIVE = [("negative", "descending"), ("time", "descending"), ("id", "ascending")]
-_WORD = re.compile(r"[^\W\d_][\w'\u2019-]*[^\W_]")
+_WORD, _UNSPACED = re.compile(r"[^\W\d_][\w'\u2019-]*[^\W_]"), re.compile(f"[{UNSPACED}]")
 
 
 def evidence(state: MonitorState, surge: Surge, config: DetectConfig) -> dict[str, Any]:
@@ -149,6 +152,18 @@ def log_odds(here_V: np.ndarray, there_V: np.ndarray, prior_V: np.ndarray) -> np
 def _counted(documents: pa.Table) -> tuple[pa.Array, np.ndarray]:
     """The words of the documents, each once a document, and the weight of each: strings [T], float64 [T]."""
     weights_N = documents["negative"].to_numpy().astype(np.float64)
-    words = [sorted(set(_WORD.findall(text.lower()))) for text in documents["text"].to_pylist()]
+    words = [sorted(_distinct_words(text.lower())) for text in documents["text"].to_pylist()]
     weights_T = np.repeat(weights_N, [len(each) for each in words])
     return pa.array([word for each in words for word in each], pa.string()), weights_T
+
+
+def _distinct_words(text: str) -> set[str]:
+    if _UNSPACED.search(text):  # Chinese shows no borders of words, and a whole clause would pass for one
+        text = " ".join(_words_of_jieba().tokens(text))
+    return set(_WORD.findall(text))
+
+
+@cache
+def _words_of_jieba() -> TextToTokens:
+    settings = {"html": False, "lowercase": True, "numbers": "keep", "punctuation": "drop", "width": "keep", "han": "keep"}
+    return TextToTokens(settings | {"tokenizer": "jieba", "stop_words": [], "user_dictionary": []})

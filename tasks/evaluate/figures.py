@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import io
 import itertools
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+log = logging.getLogger(__name__)
 
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#666666"
 VIEW_STYLES = ((BLUE, "o"), (VERMILLION, "s"), (GREEN, "^"), (PURPLE, "D"), (ORANGE, "v"))
@@ -146,15 +149,41 @@ def drawable(names: Sequence[str]) -> tuple[list[str], list[str]]:
 @functools.lru_cache(maxsize=64)
 def _families(characters: frozenset[str]) -> tuple[str, ...] | None:
     """DejaVu Sans, and the first installed font that has what it lacks; None if none has."""
-    from matplotlib.font_manager import findfont, fontManager
+    from matplotlib.font_manager import findfont
 
     missing = {ord(character) for character in characters} - _codes(findfont(FONT))
     if not missing:
         return (FONT,)
-    upright = sorted(
-        {(font.name, font.fname) for font in fontManager.ttflist if font.style == "normal" and not _boxes(font.name)}
+    # matplotlib remembers the fonts of its first day: those installed since are looked for when it knows none that does.
+    for look in (_known_fonts, _fonts_installed_since):
+        found = next((name for name, file in look() if missing <= _codes(file)), None)
+        if found:
+            return (FONT, found)
+    log.warning(
+        "no installed font has all characters of the labels, so figures show the numbers that they have in the report's table; "
+        "for Chinese install fonts-noto-cjk or fonts-wqy-zenhei"
     )
-    return next(((FONT, name) for name, file in upright if missing <= _codes(file)), None)
+    return None
+
+
+def _known_fonts() -> list[tuple[str, str]]:
+    """Name and file of every upright font that matplotlib knows, sorted."""
+    from matplotlib.font_manager import fontManager
+
+    return sorted({(font.name, font.fname) for font in fontManager.ttflist if font.style == "normal" and not _boxes(font.name)})
+
+
+def _fonts_installed_since() -> list[tuple[str, str]]:
+    """Make fonts known that matplotlib's list lacks, for this process, and return all."""
+    from matplotlib.font_manager import findSystemFonts, fontManager
+
+    known = {font.fname for font in fontManager.ttflist}
+    for file in sorted(set(findSystemFonts()) - known):
+        try:
+            fontManager.addfont(file)
+        except (RuntimeError, OSError):  # no font that can be drawn with: a bitmap, say
+            log.debug("%s cannot be used", file)
+    return _known_fonts()
 
 
 def _boxes(font_name: str) -> bool:

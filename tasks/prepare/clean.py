@@ -1,4 +1,4 @@
-r"""Clean a text before it is cut into tokens. Depends on the standard library alone: served models carry a copy.
+r"""Clean a text before it is cut into tokens. Served models carry a copy.
 
 Real text is hostile: tags are unclosed, `<3` and `a < b` are no tags, entities are nested. Only names that HTML has count as
 tags, so `<grin>` and `x <y and y> z` keep their words. No pattern scans past the next `<`, which keeps the work linear in the
@@ -11,6 +11,8 @@ import re
 import unicodedata
 from html import unescape
 from html.entities import html5
+
+from .han import simplified
 
 _ONE_LETTER = "a|b|i|p|q|s|u"
 _NAMES = (
@@ -50,15 +52,20 @@ _SEPARATORS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Soft hyphens, zero-width characters, direction marks, the byte-order mark: they split a word into two that look like one.
 _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb]")
 _DIGIT = re.compile(r"\d")
-_NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*%?")
+_NUMBER = re.compile(r"\d+(?:[.,:/\uff0c\uff0e\uff0f\uff1a]\d+)*[%\uff05]?")
+# Full-width ASCII, half-width kana and hangul, signs of currencies and their like; not the macron, which NFKC makes a blank.
+_OTHER_WIDTH = re.compile("[\u3000\uff01-\uffe2\uffe4-\uffee]+")
 
 
-def clean(text: str, *, html: bool = True, lowercase: bool = True, numbers: str = "keep") -> str:
+def clean(
+    text: str, *, html: bool = True, lowercase: bool = True, numbers: str = "keep", width: str = "keep", han: str = "keep"
+) -> str:
     """Remove markup, fold case and normalise characters; runs of blanks are left as they are.
 
     In this order: HTML tags (each becomes a blank; scripts, styles and comments go with their content), entities, decoded
-    once; control characters (blanks) and invisible ones (removed); Unicode NFC; lower case; digits ("zero": each becomes 0,
-    "drop": each number becomes a blank).
+    once; control characters (blanks) and invisible ones (removed); Unicode NFC; width ("fold": full-width forms of ASCII and
+    half-width ones of kana as the ordinary characters, by NFKC; nothing else that NFKC would change); Han ("simplified":
+    traditional characters); lower case; digits ("zero": each becomes 0, "drop": each number becomes a blank).
     """
     if html:
         if "<" in text:
@@ -71,6 +78,10 @@ def clean(text: str, *, html: bool = True, lowercase: bool = True, numbers: str 
         text = text.lower() if lowercase else text
     else:
         text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+        if width == "fold" and _OTHER_WIDTH.search(text):
+            text = unicodedata.normalize("NFC", _OTHER_WIDTH.sub(_ordinary_width, text))
+        if han == "simplified":
+            text = simplified(text)
         if lowercase:
             text = unicodedata.normalize("NFC", text.lower())
     if numbers == "zero":
@@ -91,6 +102,10 @@ def strip_tags(text: str) -> str:
             end = max((match.end() for match in closing.finditer(text)), default=0)
             text = block.sub(" ", text[:end]) + text[end:]
     return _TAG.sub(" ", text)
+
+
+def _ordinary_width(match: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKC", match.group())
 
 
 def _decode(match: re.Match[str]) -> str:

@@ -27,6 +27,7 @@ from tasks.prepare.minhash import NUM_HASHES
 from tasks.prepare.pool import map_ordered
 from tasks.prepare.read import DATASET, HOLDOUT, LABELS, TEXT
 from tasks.prepare.schema import QUARANTINE, SCHEMA, SPLITS, RowGroups, open_reader
+from tasks.prepare.scripts import choose_tokenizer
 from tasks.prepare.split import (
     LABELLED,
     NO_LABEL,
@@ -56,6 +57,7 @@ POOL_FROM = 20_000  # documents; below, starting processes costs more than they 
 _READ_ROWS = 256
 _BATCH_ROWS = 2048
 _BATCH_BYTES = 4 << 20  # of text, so that a batch of long documents stays small
+_SAMPLE_GROUPS, _SAMPLE_STEP = 8, 8  # row groups that are looked at to choose a tokenizer, and rows from one text to the next
 _COLUMNS = ["id", "text", "label", "split", "sha256"]
 
 
@@ -74,7 +76,8 @@ def write_dataset(
     RequestError if the rows cannot make a train, a valid and a test split of at least two labels.
     """
     start = time.monotonic()
-    text = TextToTokens.from_config(config)
+    chosen = choose_tokenizer(_sample(corpus / "corpus.parquet")) if config.tokenizer == "auto" else None
+    text = TextToTokens.from_config(config, chosen and chosen.tokenizer)
     num_rows = pq.read_metadata(corpus / "corpus.parquet").num_rows
     with tempfile.TemporaryDirectory(prefix=".tokens-", dir=folder) as name:
         scratch = Path(name)
@@ -94,6 +97,10 @@ def write_dataset(
         },
     )
     report = _report(tokenized, decision, pq.read_metadata(corpus / "quarantine.parquet").num_rows)
+    report["tokenizer"] = text.settings["tokenizer"]
+    if chosen:
+        report["unspaced_share"] = round(chosen.share, 4)  # of the letters, of scripts without blanks between words
+        log.info("tokenizer %s: %.1f%% of letters are of scripts without blanks", chosen.tokenizer, 100 * chosen.share)
     log.info("found %(found)d = kept %(kept)d + duplicates %(duplicates)d + quarantined %(quarantined)d", report)
     return report
 
@@ -149,6 +156,14 @@ def _tokenize(
     if done != num_rows:
         raise OSError(f"{corpus / 'corpus.parquet'} is damaged: {num_rows - done} of {num_rows} rows are missing")
     return result
+
+
+def _sample(path: Path) -> Iterator[str]:
+    """Texts from all over the corpus, chosen by position alone."""
+    with open_reader(path) as file:
+        groups = np.linspace(0, max(file.num_row_groups - 1, 0), min(file.num_row_groups, _SAMPLE_GROUPS)).astype(int).tolist()
+        for batch in file.iter_batches(_READ_ROWS, row_groups=groups, columns=["text"], use_threads=False):
+            yield from batch.column("text")[::_SAMPLE_STEP].to_pylist()
 
 
 def _corpus_batches(path: Path) -> Iterator[pa.RecordBatch]:

@@ -102,7 +102,7 @@ _made: dict[int, TextToTokens] = {}
 
 def _text_to_tokens(settings: Mapping[str, Any]) -> TextToTokens:
     """The tokenizer of these settings; a worker makes it once per process, not per batch."""
-    key = hash((tuple(settings["stop_words"]), *(value for name, value in settings.items() if name != "stop_words")))
+    key = hash(tuple(tuple(value) if isinstance(value, list) else value for value in settings.values()))
     if key not in _made:
         _made.clear()
         _made[key] = TextToTokens(settings)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tasks.step import Run
 
 
-@step(libraries=("numpy", "pyarrow", "scipy"))
+@step(libraries=("numpy", "pyarrow", "scipy", "rjieba", "opencc"))
 def prepare(build: Build, config: PrepareConfig, run: Run, corpus: Path) -> dict[str, Any]:
     """Clean, tokenize, find duplicates, split."""
     return write_dataset(config, corpus, build.folder, workers=run.workers, progress=run.progress_for("prepare"))

@@ -1,4 +1,4 @@
-"""Cut text into tokens. Depends on the standard library alone: served models carry a copy.
+"""Cut text into tokens. Served models carry a copy.
 
 Whatever the tokenizer, a token is never empty, holds no white space, and is none of the marks that later steps reserve.
 """
@@ -11,17 +11,25 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .clean import clean
+from .scripts import UNSPACED
+from .segment import segmenter, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tasks.config import PrepareConfig
 
+    Cut = Callable[[str], list[str]]
+
+SETTINGS = ("html", "lowercase", "numbers", "punctuation", "width", "han", "tokenizer")
+LISTS = ("stop_words", "user_dictionary")
+
 RESERVED = frozenset({"</s>", "<pad>", "<unk>"})
 
 # How a run of blanks stands among characters: SentencePiece's sign for one (Kudo & Richardson 2018), itself no blank.
 BLANK = "\u2581"
 _BLANKS, _NO_WORD = re.compile(r"\s+"), re.compile(r"[\W_]+")
+_UNSPACED, _BLANKS_WITHIN = re.compile(f"[{UNSPACED}]"), re.compile(rf"(?<=[{UNSPACED}])\s+(?=[{UNSPACED}])")
 
 # A percentage, a number with decimals and its unit, or a word with inner apostrophes; hyphens part words.
 _WORD = r"\d+(?:[.,]\d+)*%|\d+(?:[.,]\d+)+{letter}*|{word}+(?:'{word}+)*"
@@ -32,35 +40,40 @@ _APART = str.maketrans(dict.fromkeys('!"#$&()*+-/:;<=>?@[\\]^_`{|}~', " "))
 class TextToTokens:
     """Turn raw text into the tokens that models are trained on.
 
-    `settings` is what `text.json` of a dataset holds: html, lowercase, numbers, punctuation, tokenizer, stop_words (a list).
+    `settings` is what `text.json` of a dataset holds: SETTINGS as in the prepare section, and two lists of strings, the stop
+    words and the entries of the user dictionary.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self.settings = {key: settings[key] for key in ("html", "lowercase", "numbers", "punctuation", "tokenizer")}
-        self.stop_words = frozenset(settings["stop_words"])
-        self._html, self._lowercase, self._numbers = (self.settings[key] for key in ("html", "lowercase", "numbers"))
+        self.settings = {key: settings[key] for key in SETTINGS} | {key: list(settings[key]) for key in LISTS}
+        self._stop_words = frozenset(self.settings["stop_words"])
+        self._clean = {key: self.settings[key] for key in ("html", "lowercase", "numbers", "width", "han")}
         try:
-            self._cut = TOKENIZERS[self.settings["tokenizer"]](self.settings["punctuation"] == "keep")
+            self._cut = TOKENIZERS[self.settings["tokenizer"]](self.settings)
         except KeyError:
             raise ValueError(f"unknown tokenizer {self.settings['tokenizer']!r}; known: {', '.join(TOKENIZERS)}") from None
 
     @classmethod
-    def from_config(cls, config: PrepareConfig) -> TextToTokens:
-        """Resolve a prepare section, its stop-word file included; RequestError if that cannot be read."""
-        from .stop_words import load_stop_words  # not among the modules that served models carry
+    def from_config(cls, config: PrepareConfig, tokenizer: str | None = None) -> TextToTokens:
+        """Resolve a prepare section, its files included; RequestError if one cannot be read.
 
-        keys = ("html", "lowercase", "numbers", "punctuation", "tokenizer")
-        return cls({key: getattr(config, key) for key in keys} | {"stop_words": load_stop_words(config.stop_words)})
+        `tokenizer` is what `choose_tokenizer` chose where the section says auto.
+        """
+        from .word_lists import load_stop_words, load_user_dictionary  # which imports this module
+
+        settings = {key: getattr(config, key) for key in SETTINGS}
+        settings |= {"stop_words": load_stop_words(config), "user_dictionary": load_user_dictionary(config)}
+        return cls(settings | {"tokenizer": tokenizer or config.tokenizer})
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values, in a fixed order: `TextToTokens(x.to_dict())` cuts as `x` does."""
-        return {**self.settings, "stop_words": sorted(self.stop_words)}
+        return dict(self.settings)
 
     def tokens(self, text: str) -> list[str]:
         """The tokens of one text, in order."""
-        tokens = self._cut(clean(text, html=self._html, lowercase=self._lowercase, numbers=self._numbers))
-        if self.stop_words:
-            tokens = [token for token in tokens if token.lower() not in self.stop_words]
+        tokens = self._cut(clean(text, **self._clean))
+        if self._stop_words:
+            tokens = [token for token in tokens if token.lower() not in self._stop_words]
         return tokens
 
     def batch(self, texts: Sequence[str]) -> list[list[str]]:
@@ -68,8 +81,9 @@ class TextToTokens:
         return [self.tokens(text) for text in texts]
 
 
-def _word_tokenizer(keep_punctuation: bool) -> Callable[[str], list[str]]:
+def _word_tokenizer(settings: Mapping[str, Any]) -> Cut:
     """Words and numbers, see `_WORD`; with punctuation, each mark too, but runs of one mark in threes."""
+    keep_punctuation = settings["punctuation"] == "keep"
 
     def cut(text: str) -> list[str]:
         marks = ""
@@ -92,8 +106,9 @@ def _word_tokenizer(keep_punctuation: bool) -> Callable[[str], list[str]]:
     return cut
 
 
-def _whitespace_tokenizer(keep_punctuation: bool) -> Callable[[str], list[str]]:
+def _whitespace_tokenizer(settings: Mapping[str, Any]) -> Cut:
     """Words as they stand between blanks; without punctuation, bare of it at both ends."""
+    keep_punctuation = settings["punctuation"] == "keep"
     inside = re.compile(r"\w.*\w|\w", re.DOTALL)
 
     def cut(text: str) -> list[str]:
@@ -105,8 +120,13 @@ def _whitespace_tokenizer(keep_punctuation: bool) -> Callable[[str], list[str]]:
     return cut
 
 
-def _char_tokenizer(keep_punctuation: bool) -> Callable[[str], list[str]]:
-    """Each character; with punctuation, a run of blanks too: in Chinese it stands between clauses."""
+def _char_tokenizer(settings: Mapping[str, Any]) -> Cut:
+    """Each character; with punctuation, a run of blanks too: in Chinese it stands between clauses.
+
+    Latin letters and digits are single characters too: whole words cost n-gram models accuracy on titles, see
+    benchmarks/NOTES.md.
+    """
+    keep_punctuation = settings["punctuation"] == "keep"
 
     def cut(text: str) -> list[str]:
         return list(_BLANKS.sub(BLANK, text.strip())) if keep_punctuation else list(_NO_WORD.sub("", text))
@@ -114,11 +134,41 @@ def _char_tokenizer(keep_punctuation: bool) -> Callable[[str], list[str]]:
     return cut
 
 
-# A tokenizer for a language without blanks between words is one more entry here.
-TOKENIZERS: dict[str, Callable[[bool], Callable[[str], list[str]]]] = {
+def _jieba_tokenizer(settings: Mapping[str, Any]) -> Cut:
+    """Words of scripts without blanks as jieba cuts them, those of the user dictionary, and `_word_tokenizer`'s of the rest.
+
+    With punctuation, a run of blanks between two Chinese characters is a token, as it is for `_char_tokenizer`.
+    """
+    entries = tuple(settings["user_dictionary"])
+    segment, own = segmenter(entries).cut, words_of(entries)
+    cut_rest = _word_tokenizer(settings)
+    keep_punctuation = settings["punctuation"] == "keep"
+
+    def cut(text: str) -> list[str]:
+        if text.isascii() and not own:
+            return cut_rest(text)
+        tokens: list[str] = []
+        rest = ""
+        # jieba cuts `don't` and `5,999` apart: what it gives for text of other scripts is joined and cut again.
+        for token in segment(_BLANKS_WITHIN.sub(BLANK, text) if keep_punctuation else text):
+            if token in own or (not token.isascii() and _UNSPACED.search(token)):
+                if rest:
+                    tokens += cut_rest(rest)
+                    rest = ""
+                tokens.append(token)
+            else:
+                rest += token
+        return tokens + cut_rest(rest) if rest else tokens
+
+    return cut
+
+
+# A tokenizer for another language without blanks between words is one more entry here.
+TOKENIZERS: dict[str, Callable[[Mapping[str, Any]], Cut]] = {
     "word": _word_tokenizer,
     "whitespace": _whitespace_tokenizer,
     "char": _char_tokenizer,
+    "jieba": _jieba_tokenizer,
 }
 
 

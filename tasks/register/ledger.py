@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import logging
@@ -47,7 +48,7 @@ class Ledger:
         self.path = path
 
     def append(self, entry: Entry) -> Entry:
-        """Write one line and flush it to disk; returns it with its time (UTC)."""
+        """Write one line and flush it to disk; returns it with its time (UTC). OSError if the disk does not take all of it."""
         entry = Entry(**{**asdict(entry), "time": entry.time or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -57,7 +58,9 @@ class Ledger:
             size = os.fstat(descriptor).st_size
             # A line that a kill or a full disk cut short must not swallow this one.
             whole = size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"
-            os.write(descriptor, line if whole else b"\n" + line)
+            line = line if whole else b"\n" + line
+            if os.write(descriptor, line) != len(line):  # so the kernel says it where a part still fits
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

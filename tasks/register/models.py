@@ -10,6 +10,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tasks.crash import crash_point
 from tasks.errors import RequestError
 from tasks.register.ledger import Entry, Ledger, champions
 from tasks.register.load import DamagedPackage, open_package
@@ -167,7 +168,9 @@ def set_champion(tracker: Tracker, name: str, version: int, *, previous: int | N
         registry.set_alias(name, PREVIOUS, previous)
     elif PREVIOUS in aliases:
         registry.delete_alias(name, PREVIOUS)
+    crash_point("register.previous_set")
     registry.set_alias(name, CHAMPION, version)
+    crash_point("register.champion_set")
     if aliases.get(CHALLENGER) == version:
         registry.delete_alias(name, CHALLENGER)
 

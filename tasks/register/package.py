@@ -23,20 +23,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.compute as pc
 
+from tasks.crash import crash_point
 from tasks.digests import canonical, sha256_file
-from tasks.prepare.read import LABELS, TEXT, iter_batches
+from tasks.prepare.read import LABELS, TEXT, iter_batches, read_text_settings
 from tasks.progress import SILENT
 from tasks.register import load
 from tasks.register.profile import write_profile
 from tasks.source import CHECKOUT, package_data, reachable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tasks.progress import Progress
 
 ENTRY = "register.serving"
 LIBRARIES = ("torch", "numpy", "pyarrow", "safetensors", "pandas")
 FASTTEXT = "fasttext-community"
-SELF_CHECK = "profit rose zyxwv"  # the last word is in no vocabulary
+TEXT_LIBRARIES = (
+    ("tokenizer", "jieba", "rjieba"),
+    ("han", "simplified", "opencc"),
+)  # a text setting, its value, what that needs
+SELF_CHECK = "profit rose zyxwv 漢字"  # a word that is in no vocabulary, and what a library may be asked to convert
 
 
 def write_package(model: Path, dataset: Path, folder: Path, *, progress: Progress = SILENT) -> dict[str, Any]:
@@ -57,10 +64,11 @@ def write_package(model: Path, dataset: Path, folder: Path, *, progress: Progres
     write_profile(Classifier.load(folder / serving.MODEL), dataset, folder)
     shutil.copyfile(Path(load.__file__), folder / "load.py")
     module = _write_code(folder / load.CODE)
-    requirements = _requirements(folder / serving.MODEL)
+    requirements = _requirements(folder / serving.MODEL, read_text_settings(dataset))
     files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     manifest = {"format": 1, "module": module, "entry": ENTRY, "requirements": requirements, "files": files}
     (folder / load.MANIFEST).write_text(canonical(manifest), encoding="utf-8")
+    crash_point("package.written")
     digest = package_digest(folder)
     packaged = load.open_package(folder, digest).TextClassifier(folder)
     confidence = packaged.predict([SELF_CHECK])[0]["confidence"]
@@ -140,7 +148,9 @@ def _relative_imports(path: Path, home: Path) -> str:
     return "".join(lines)
 
 
-def _requirements(model: Path) -> list[str]:
+def _requirements(model: Path, text: Mapping[str, Any]) -> list[str]:
     """Pinned libraries, without the build tags (`+cpu`) that package indexes do not know."""
-    names = [*LIBRARIES, FASTTEXT] if any(path.suffix in (".bin", ".ftz") for path in model.iterdir()) else LIBRARIES
+    names = [*LIBRARIES, *(library for setting, value, library in TEXT_LIBRARIES if text[setting] == value)]
+    if any(path.suffix in (".bin", ".ftz") for path in model.iterdir()):
+        names.append(FASTTEXT)
     return [f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in names]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.crash import crash_point
 from tasks.errors import RequestError
 from tasks.progress import SILENT
 from tasks.register.gate import Decision, Rival, decide
@@ -82,14 +83,19 @@ def register_model(
         started()
         if version is None:
             version = _add(tracker, name, candidate)
+            crash_point("register.added")
         tracker.registry.set_alias(name, CHALLENGER, version.version)
+        crash_point("register.challenged")
         decision = _decide(tracker, config, candidate, version, champion, champions(ledger.entries(name)), progress)
+        crash_point("register.decided")
         won = decision.verdict != "refused"
         if won:
             set_champion(tracker, name, version.version, previous=champion)
+            crash_point("register.promoted")
         to = version.version if won else champion
         entry = Entry(name, version.version, decision.verdict, champion, to, decision.reason, decision.figures, basis)  # type: ignore[arg-type]
         ledger.append(entry)
+        crash_point("register.recorded")
     log.info("%s version %d: %s (%s)", name, version.version, decision.verdict, decision.reason)
     alias = CHAMPION if won else CHALLENGER
     return Registration(name, version.version, alias, decision.verdict, decision.reason, dict(decision.figures))
@@ -107,6 +113,7 @@ def _add(tracker: Tracker, name: str, candidate: Candidate) -> Version:
     with tempfile.TemporaryDirectory(prefix="textmill-") as temporary:
         package = Path(temporary) / PACKAGE  # MLflow names the artifact for its folder
         copy_package(candidate.package, package)
+        crash_point("register.copied")
         return tracker.registry.add_version(name, package, digest, requirements, candidate.tags, candidate.run_id)
 
 

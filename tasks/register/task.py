@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tasks.tracking.tracker import Tracker
 
 
-@step(libraries=("torch", "numpy", "pyarrow", "safetensors", "pandas", "fasttext-community"))
+@step(libraries=("torch", "numpy", "pyarrow", "safetensors", "pandas", "fasttext-community", "rjieba", "opencc"))
 def package(build: Build, config: PackageConfig, run: Run, model: Path, dataset: Path) -> dict[str, Any]:
     """Make the model a folder that needs nothing of this project."""
     from tasks.register.package import write_package  # torch again

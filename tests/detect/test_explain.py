@@ -11,7 +11,7 @@ import pytest
 
 from tasks.config import DetectConfig
 from tasks.detect.detection import surge_alerts
-from tasks.detect.explain import evidence, gather, log_odds
+from tasks.detect.explain import _counted, evidence, gather, log_odds
 from tasks.detect.surges import Surge
 from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
@@ -120,6 +120,14 @@ def test_no_more_documents_are_held_than_are_shown_and_counted(state: MonitorSta
     assert few.top == whole.slice(0, 8)
     assert 20 <= few.sample.num_rows <= 25
     assert len(set(few.sample["time"].cast("date32").to_pylist())) == 7
+
+
+def test_words_of_chinese_headlines_are_no_whole_clauses() -> None:
+    texts = ["云帆银行亏损扩大，股价下跌", "Profit-taking: 银行股 don't"]
+    words, weights = _counted(pa.table({"text": texts, "negative": [0.5, 1.0]}))
+    assert {"银行", "亏损", "股价", "下跌"} < set(words.to_pylist())
+    assert {"profit", "taking", "don't"} < set(words.to_pylist())
+    assert len(weights) == len(words)
 
 
 def test_log_odds_favour_neither_the_rarest_nor_the_most_frequent_word() -> None:

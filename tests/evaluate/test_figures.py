@@ -2,9 +2,11 @@ import io
 
 import numpy as np
 import pytest
-from matplotlib.font_manager import fontManager
+from matplotlib.font_manager import findfont, fontManager
+from matplotlib.ft2font import FT2Font
 from matplotlib.image import imread
 
+from tasks.evaluate import figures
 from tasks.evaluate.figures import (
     MAX_NAMED,
     draw_comparison,
@@ -62,6 +64,26 @@ def test_labels_no_font_can_draw_become_numbers():
     assert shown == ["1", "2"]
     assert families == ["DejaVu Sans"]
     assert "2" in texts(draw_confusion(["plain", UNDRAWABLE], np.array([[3, 1], [0, 2]])))
+
+
+def test_a_font_installed_after_matplotlib_first_looked_is_found(monkeypatch):
+    """Its list of fonts is made once for all and kept in the home folder."""
+    stix = next(font for font in fontManager.ttflist if font.name == "STIXGeneral" and font.style == "normal")
+    only_stix = chr(min(set(FT2Font(stix.fname).get_charmap()) - set(FT2Font(findfont("DejaVu Sans")).get_charmap())))
+    monkeypatch.setattr(fontManager, "ttflist", [font for font in fontManager.ttflist if font.name == "DejaVu Sans"])
+    monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", lambda: [stix.fname, "/nowhere/broken.ttf"])
+    figures._families.cache_clear()
+    shown, families = drawable([only_stix])
+    figures._families.cache_clear()
+    assert shown == [only_stix]
+    assert families == ["DejaVu Sans", "STIXGeneral"]
+
+
+def test_labels_become_numbers_with_a_word_in_the_log(caplog):
+    figures._families.cache_clear()
+    drawable([UNDRAWABLE])
+    assert "no installed font has all characters" in caplog.text
+    assert "fonts-noto-cjk" in caplog.text
 
 
 def test_chinese_labels_are_drawn_where_a_font_has_them_and_never_warn():

@@ -57,6 +57,34 @@ CASES = [
 ]
 
 
+WIDTHS = [
+    ("ＡＢＣ１２３％", "abc123%"),
+    ("你好，世界！", "你好,世界!"),
+    ("ｶﾞｷﾞﾊﾟ ｶ\u3099", "ガギパ ガ"),
+    ("￥５．５", "¥5.5"),
+    ("①②㎡ﬁ½Ⅷ", "①②㎡ﬁ½ⅷ"),  # what else NFKC would change stays
+    ("￣", "￣"),
+    ("plain text", "plain text"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), WIDTHS)
+def test_width(text, expected):
+    assert clean(text, width="fold") == expected
+    assert clean(text, width="keep") == unicodedata.normalize("NFC", text.lower())
+
+
+def test_numbers_of_full_width():
+    assert clean("增长３．５％，２０２１年", numbers="zero") == "增长0．0％，0000年"
+    assert clean("增长３．５％，２０２１年", numbers="drop") == "增长 ， 年"
+
+
+def test_han():
+    assert clean("臺灣的軟體，頭髮與發現，乾淨與皇后", han="simplified") == "台湾的软体，头发与发现，干净与皇后"
+    assert clean("臺灣") == "臺灣"
+    assert clean("lone \ud800 臺", han="simplified") == "lone   台"
+
+
 @pytest.mark.parametrize(("text", "expected"), CASES)
 def test_clean(text, expected):
     assert " ".join(clean(text).split()) == expected

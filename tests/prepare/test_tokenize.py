@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -7,12 +8,13 @@ from hypothesis import strategies as st
 from tasks.config import PrepareConfig
 from tasks.errors import RequestError
 from tasks.prepare.clean import clean
-from tasks.prepare.stop_words import load_stop_words
-from tasks.prepare.tokenize import _APART, RESERVED, TextToTokens, _marks, _word_pattern
+from tasks.prepare.segment import FOLDED
+from tasks.prepare.tokenize import _APART, RESERVED, TOKENIZERS, TextToTokens, _marks, _word_pattern
+from tasks.prepare.word_lists import load_stop_words
 
 
-def tokens(text, **options):
-    return TextToTokens.from_config(PrepareConfig(**options)).tokens(text)
+def tokens(text, tokenizer="word", **options):
+    return TextToTokens.from_config(PrepareConfig(tokenizer=tokenizer, **options)).tokens(text)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,94 @@ def test_char():
     assert tokens(" \n", tokenizer="char", punctuation="keep") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("苹果公司发布新手机", "苹果公司 发布 新手机"),
+        ("苹果iPhone 15 Pro，售价5,999元!!", "苹果 iphone 15 pro 售价 5,999 元"),
+        ("it doesn't up 3.5%, e-mail", "it doesn't up 3.5% e mail"),
+        ("他don't说", "他 don't 说"),
+        ("A股大跌 T恤热卖 5G手机", "a股 大跌 t恤 热卖 5g 手机"),
+        ("中文<unk>x <pad>", "中文 unk x pad"),
+        ("我们　来了", "我们 来 了"),
+        ("テスト 테스트 ทดสอบ", "テ ス ト 테스트 ท ด ส อ บ"),
+        ("😀🎉", ""),
+        (" \n", ""),
+    ],
+)
+def test_jieba(text, expected):
+    assert tokens(text, "jieba") == expected.split()
+
+
+def test_jieba_with_punctuation():
+    assert tokens("好！！ 东芝 M600，foo bar", "jieba", punctuation="keep") == [
+        "好",
+        "！！",
+        "东芝",
+        "m600",
+        "，",
+        "foo",
+        "bar",
+    ]
+    # a blank between two Chinese clauses is a mark of its own, one beside a Latin word is none
+    assert tokens("高速硬盘 东芝 降价", "jieba", punctuation="keep") == ["高速", "硬盘", "▁", "东芝", "▁", "降价"]
+
+
+def test_every_folded_word_stands_in_the_dictionary_with_capitals():
+    from rjieba import Jieba
+
+    plain = Jieba()
+    capital = [re.sub("[a-z]+", lambda letters: letters.group().upper(), word) for word in FOLDED]
+    assert [word for word in capital if not plain.has_word(word)] == []
+    assert [word for word in FOLDED if plain.has_word(word)] == []
+
+
+def test_user_dictionary(tmp_path):
+    assert tokens("云磨坊发布了c++教程", "jieba") == ["云", "磨坊", "发布", "了", "c", "教程"]
+    file = tmp_path / "words.txt"
+    file.write_text("\ufeff雲磨坊\n\nC++ 5 n\n布了 99999999\n", encoding="utf-8")
+    options = {"user_dictionary": file, "han": "simplified"}
+    assert tokens("云磨坊发布了c++教程", "jieba", **options) == ["云磨坊", "发", "布了", "c++", "教程"]
+    text = TextToTokens.from_config(PrepareConfig(tokenizer="jieba", **options))
+    file.unlink()
+    again = TextToTokens(json.loads(json.dumps(text.to_dict())))
+    assert again.tokens("雲磨坊C++") == ["云磨坊", "c++"]
+    assert tokens("云磨坊", "jieba") == ["云", "磨坊"]  # the words of one are not those of the next
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("好 1\n坏 x y z\n", r"line 2: '坏 x y z' is not `word \[frequency\] \[tag\]`"),
+        ("好 0", "line 1"),
+        ("好 99999999999999999999", "line 1"),
+    ],
+)
+def test_unusable_user_dictionary(tmp_path, content, message):
+    file = tmp_path / "words.txt"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(RequestError, match=message):
+        tokens("x", "jieba", user_dictionary=file)
+    file.write_bytes("词".encode("gb18030"))
+    with pytest.raises(RequestError, match=r"words\.txt: byte 0 is not UTF-8"):
+        tokens("x", "jieba", user_dictionary=file)
+    with pytest.raises(RequestError, match=r"missing: No such file.*--prepare\.user-dictionary"):
+        tokens("x", "jieba", user_dictionary=tmp_path / "missing")
+
+
+def test_a_user_dictionary_needs_the_tokenizer_that_reads_it(tmp_path):
+    with pytest.raises(ValueError, match="tokenizer auto reads no user_dictionary; set tokenizer jieba"):
+        PrepareConfig(user_dictionary=tmp_path)
+
+
+def test_user_words_that_could_not_be_tokens_are_passed_over(tmp_path):
+    file = tmp_path / "words.txt"
+    file.write_text("<pad>\n\u200b\n好的呀\n", encoding="utf-8")
+    text = TextToTokens.from_config(PrepareConfig(tokenizer="jieba", user_dictionary=file))
+    assert text.to_dict()["user_dictionary"] == ["好的呀"]
+    assert text.tokens("好的呀<pad>") == ["好的呀", "pad"]
+
+
 def test_stop_words(tmp_path):
     assert tokens("This is NOT the best, it's never no good", stop_words="english") == ["not", "best", "never", "no", "good"]
     assert tokens("The best", stop_words="english", lowercase=False) == ["best"]
@@ -67,8 +157,16 @@ def test_stop_words(tmp_path):
     assert tokens("good café, bad", stop_words=file) == ["bad"]
 
 
+def test_chinese_stop_words():
+    assert tokens("我們的手機和電腦不好", "jieba", stop_words="chinese", han="simplified") == ["手机", "电脑", "不好"]
+    assert tokens("手机和电脑", "char", stop_words="chinese") == ["手", "机", "电", "脑"]
+    words = load_stop_words(PrepareConfig(stop_words="chinese"))
+    assert 80 < len(words) == len(set(words))
+    assert not [word for word in words if set(word) & set("不没無无未别非莫勿但却")]
+
+
 def test_english_stop_words_hold_no_negation():
-    words = load_stop_words("english")
+    words = load_stop_words(PrepareConfig(stop_words="english"))
     assert 100 < len(words) == len(set(words))
     assert not [
         word for word in words if word in {"no", "not", "nor", "never", "none", "cannot", "without"} or word.endswith("n't")
@@ -87,17 +185,32 @@ def test_unusable_stop_word_file(tmp_path):
 
 
 def test_settings_survive_json():
-    first = TextToTokens.from_config(PrepareConfig(stop_words="english", numbers="zero"))
+    first = TextToTokens.from_config(PrepareConfig(tokenizer="word", stop_words="english", numbers="zero"))
     second = TextToTokens(json.loads(json.dumps(first.to_dict())))
     text = "The 25 films weren't <i>bad</i>"
     assert first.batch([text]) == second.batch([text]) == [["00", "films", "weren't", "bad"]]
-    with pytest.raises(ValueError, match="unknown tokenizer 'jieba'"):
-        TextToTokens(first.to_dict() | {"tokenizer": "jieba"})
+    with pytest.raises(ValueError, match="unknown tokenizer 'auto'"):
+        TextToTokens(first.to_dict() | {"tokenizer": "auto"})
+
+
+@pytest.mark.parametrize("tokenizer", ["char", "jieba"])
+def test_a_long_line_without_blanks(tokenizer):
+    text = "云上的磨坊主开会" * 30_000
+    cut = tokens(text, tokenizer, punctuation="keep")
+    assert "".join(cut) == text
+    assert len(cut) > 60_000
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_texts_of_marks_alone_hold_no_token(tokenizer):
+    for text in ("", "\u3000\u200b", "，。！……", "\ud83d\udc4d", "<br>&nbsp;"):
+        assert tokens(text, tokenizer) == []
 
 
 hostile = st.one_of(
     st.text(),
     st.text(st.sampled_from("aB1.,%'\u2019_-<>/s&;lt \t\u00a0\u2003\u3000\u200b\x1c\x85\0é\u0301中हि\ud800")),
+    st.text(st.sampled_from("中文分词的一了，。！臺灣ＡＢ５％　ｶﾞﾊﾟ테스ทด😀👨\u200d👩𠮷あカー々 a5.%'-\u3000\ud83d")),
     st.lists(st.sampled_from(["</s>", "<pad>", "<unk>", "&lt;/s&gt;", "<\u200b/s>", "<<unk>>", " ", "x"])).map("".join),
 )
 options = st.fixed_dictionaries(
@@ -106,8 +219,11 @@ options = st.fixed_dictionaries(
         "lowercase": st.booleans(),
         "numbers": st.sampled_from(["keep", "zero", "drop"]),
         "punctuation": st.sampled_from(["keep", "drop"]),
-        "tokenizer": st.sampled_from(["word", "whitespace", "char"]),
-        "stop_words": st.just([]),
+        "width": st.sampled_from(["keep", "fold"]),
+        "han": st.sampled_from(["keep", "simplified"]),
+        "tokenizer": st.sampled_from(list(TOKENIZERS)),
+        "stop_words": st.sampled_from([[], ["的", "a"]]),
+        "user_dictionary": st.sampled_from([[], ["分词的", "a5 7", "文，"]]),
     }
 )
 
@@ -130,8 +246,11 @@ def test_the_short_cut_finds_what_the_pattern_finds(text):
         "lowercase": False,
         "numbers": "keep",
         "punctuation": "drop",
+        "width": "keep",
+        "han": "keep",
         "tokenizer": "word",
         "stop_words": [],
+        "user_dictionary": [],
     }
     cleaned = clean(text, html=False, lowercase=False).replace("\u2019", "'")
     pattern = _word_pattern("" if cleaned.isascii() else _marks(), False)

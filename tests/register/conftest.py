@@ -63,12 +63,18 @@ def write_corpus(folder: Path, seed: int, labels: dict[str, list[str]], num_docu
 
 
 def train(
-    folder: Path, *, model: str = "bag", seed: int = 1, labels: dict[str, list[str]] | None = None, num_documents: int = 400
+    folder: Path,
+    *,
+    model: str = "bag",
+    seed: int = 1,
+    labels: dict[str, list[str]] | None = None,
+    num_documents: int = 400,
+    prepare: PrepareConfig | None = None,
 ) -> Trained:
     """Run the rooms before this one on a tiny corpus, and write the package."""
     corpus = write_corpus(folder / "ingest", seed, labels or {"negative": BAD, "positive": GOOD}, num_documents)
     (folder / "prepare").mkdir()
-    write_dataset(PrepareConfig(near_duplicates=False, valid_share=0.2), corpus, folder / "prepare")
+    write_dataset(prepare or PrepareConfig(near_duplicates=False, valid_share=0.2), corpus, folder / "prepare")
     dataset = folder / "prepare" / "dataset"
     config = FinetuneConfig(model=model, threads=1, epochs=2, bag_epochs=2, hidden=8)
     aligned = None

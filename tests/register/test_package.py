@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.config import PrepareConfig
 from tasks.prepare.read import iter_batches
 from tasks.register import load
 from tasks.register.load import DamagedPackage, open_package
@@ -53,6 +54,32 @@ def test_a_package_works_where_the_project_cannot_be_imported(trained: Any, tmp_
     expected = [prediction["probabilities"] for prediction in here.predict(TEXTS)]
     assert json.loads(done.stdout) == expected
     assert not list(moved.rglob("__pycache__"))
+
+
+def test_a_package_carries_how_chinese_is_cut(train_tiny: Any, tmp_path: Path) -> None:
+    """The words of the user dictionary, and pins of the libraries that cut and convert."""
+    dictionary = tmp_path / "words.txt"
+    dictionary.write_text("云磨坊\n", encoding="utf-8")
+    prepare = PrepareConfig(
+        tokenizer="jieba", user_dictionary=dictionary, han="simplified", near_duplicates=False, valid_share=0.2
+    )
+    labels = {"好": ["增長", "盈利", "云磨坊", "走高", "大賺"], "坏": ["虧損", "下跌", "裁員", "走低", "破產"]}
+    made = train_tiny(tmp_path / "made", labels=labels, prepare=prepare)
+    dictionary.unlink()
+    requirements = {line.partition("==")[0] for line in read_manifest(made.package)["requirements"]}
+    assert {"rjieba", "opencc"} < requirements
+    command = [sys.executable, "-P", "-W", "error", "-c", STRANGER, str(made.package), json.dumps(["雲磨坊", "云磨", "裁員"])]
+    done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    word, parts, bad = json.loads(done.stdout)
+    assert word["好"] > 0.6 > parts["好"]  # a word of its own, of which a part says nothing
+    assert bad["坏"] > 0.6
+
+
+def test_a_package_requires_only_what_its_text_needs(trained: Any) -> None:
+    requirements = {line.partition("==")[0] for line in read_manifest(trained.package)["requirements"]}
+    assert "torch" in requirements
+    assert not requirements & {"rjieba", "opencc"}
 
 
 def test_a_packaged_model_answers_as_the_project_does(trained: Any) -> None:

@@ -1,0 +1,76 @@
+"""A Chinese corpus all the way: from the committed example to a served model that needs nothing of this project."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from flows.settings import resolve
+from tasks.artifact import Store
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SAMPLE = CHECKOUT / "data" / "sample-zh"
+LABELS = ["体育", "教育", "科技", "财经"]
+PROBES = {"主場三球大勝，後衛加時絕殺": "体育", "大學公布高考錄取分數線": "教育"}  # traditional: the example holds none
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@pytest.fixture(scope="module")
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("root")
+
+
+@pytest.fixture(scope="module")
+def result(data_root: Path) -> dict[str, Any]:
+    from flows.train import train
+
+    arguments = ["--ingest.path", str(SAMPLE), "--runtime.data-root", str(data_root), "--runtime.workers", "1"]
+    arguments += ["--pretrain.threads", "1", "--finetune.threads", "1", "--pretrain.dim", "24", "--evaluate.bootstrap", "100"]
+    return train(resolve(arguments, preset="chinese"))
+
+
+def test_the_preset_learns_from_the_example(result: dict[str, Any], data_root: Path) -> None:
+    assert result["accuracy"] > 0.5  # four classes of equal size
+    assert result["decision"] == "first"
+    store = Store(data_root)
+    prepared = store.root / "prepare" / result["stages"]["prepare"]["key"]
+    rows = pq.read_table(prepared / "dataset" / "dataset.parquet").to_pylist()
+    assert sorted({row["label"] for row in rows}) == LABELS
+    assert all(len(row["tokens"]) > 8 for row in rows)
+
+
+def test_the_report_names_the_labels_in_their_own_script(result: dict[str, Any]) -> None:
+    report = Path(result["report"]).read_text(encoding="utf-8")
+    assert all(label in report for label in LABELS)
+    assert "char tokens" in report
+
+
+@pytest.mark.usefixtures("result")
+def test_texts_are_labelled_in_another_process(data_root: Path, tmp_path: Path) -> None:
+    """`textmill predict` and `score`, as a user would."""
+    (tmp_path / "new.csv").write_text("text\n" + "\n".join(f'"{text}"' for text in PROBES), encoding="utf-8")
+    environment = {**os.environ, "TEXTMILL_RUNTIME__DATA_ROOT": str(data_root)}
+    base = [sys.executable, "-m", "flows.cli"]
+    done = subprocess.run(
+        [*base, "predict", "--json", *PROBES], capture_output=True, text=True, env=environment, cwd=CHECKOUT, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    answers = json.loads(done.stdout)["predictions"]
+    assert [answer["label"] for answer in answers] == list(PROBES.values())
+    scored = tmp_path / "scored.parquet"
+    done = subprocess.run(
+        [*base, "score", str(tmp_path / "new.csv"), str(scored)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=CHECKOUT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert pq.read_table(scored)["label"].to_pylist() == list(PROBES.values())

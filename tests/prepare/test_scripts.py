@@ -1,0 +1,80 @@
+import logging
+
+import pytest
+
+from tasks.config import PrepareConfig
+from tasks.prepare.dataset import write_dataset
+from tasks.prepare.read import read_split, read_text_settings
+from tasks.prepare.scripts import choose_tokenizer
+
+ENGLISH = ["Operating profit rose to EUR 13.1m from EUR 8.7m", "The café was naïve, привет"]
+CHINESE = ["营业利润同比增长三成", "新款iPhone 15下周开售，售价5,999元"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "tokenizer"),
+    [
+        (ENGLISH, "word"),
+        (CHINESE, "char"),
+        (["今日の東京は雨です", "ゲームの新作を発表"], "char"),
+        (["ราคาหุ้นปรับตัวขึ้น"], "char"),
+        (["오늘 서울은 비가 옵니다", "주가가 올랐다"], "word"),  # Korean parts words by blanks
+        (["训练 transformer 模型 with PyTorch and CUDA"], "jieba"),
+        ([*ENGLISH * 3, *CHINESE], "jieba"),
+        ([*ENGLISH * 20, "中"], "word"),
+        (["2024 100% !!! 😀", ""], "word"),
+        ([], "word"),
+    ],
+)
+def test_the_tokenizer_is_chosen_by_script(texts, tokenizer):
+    assert choose_tokenizer(texts).tokenizer == tokenizer
+
+
+def test_the_share_is_of_letters():
+    assert choose_tokenizer(["中文ab12, \u3000"]).share == 0.5
+    assert choose_tokenizer(["中" * 3000 + "a" * 3000]).share == 1.0  # a text counts by its beginning
+
+
+@pytest.mark.parametrize(("text", "tokenizer", "tokens"), [("很好的第{}部", "char", 5), ("the very good film {}", "word", 5)])
+def test_a_corpus_without_flags_is_cut_by_its_script(write_corpus, tmp_path, caplog, text, tokenizer, tokens):
+    words = "一二三四五六七八九十" if tokenizer == "char" else [f"w{n}" for n in range(10)]
+    rows = [(f"{n}-{label}", text.format(word) + label, label, None) for n, word in enumerate(words) for label in "ab"]
+    (tmp_path / "out").mkdir()
+    with caplog.at_level(logging.INFO):
+        report = write_dataset(PrepareConfig(near_duplicates=False, valid_share=0.3), write_corpus(rows), tmp_path / "out")
+    assert report["tokenizer"] == tokenizer
+    assert report["unspaced_share"] == pytest.approx(1.0 if tokenizer == "char" else 0.0, abs=0.2)
+    assert f"tokenizer {tokenizer}" in caplog.text
+    assert read_text_settings(tmp_path / "out" / "dataset")["tokenizer"] == tokenizer
+    assert max(map(len, read_split(tmp_path / "out" / "dataset", "train").tokens.to_pylist())) >= tokens
+
+
+def test_a_given_tokenizer_is_not_second_guessed(write_corpus, tmp_path):
+    rows = [(str(n), f"很好{'一二三四五六七八九十'[n % 10]}{n}", "ab"[n % 2], None) for n in range(40)]
+    (tmp_path / "out").mkdir()
+    report = write_dataset(PrepareConfig(tokenizer="jieba", near_duplicates=False), write_corpus(rows), tmp_path / "out")
+    assert report["tokenizer"] == "jieba"
+    assert "unspaced_share" not in report
+
+
+def test_rows_from_all_over_a_large_corpus_are_looked_at(write_corpus, tmp_path):
+    """The first row groups are English, the rest is Chinese."""
+    rows = [(str(n), f"some words {n} here" if n < 400 else f"第{n}条新闻的标题", "ab"[n % 2], None) for n in range(2000)]
+    (tmp_path / "out").mkdir()
+    config = PrepareConfig(near_duplicates=False)
+    assert write_dataset(config, write_corpus(rows, row_group_size=100), tmp_path / "out")["tokenizer"] == "char"
+
+
+def test_workers_cut_as_one_process_does(write_corpus, tmp_path):
+    dictionary = tmp_path / "words.txt"
+    dictionary.write_text("磨坊主\n", encoding="utf-8")
+    rows = [(str(n), f"雲上的磨坊主第{n}次開會，iPhone {n}", "ab"[n % 2], None) for n in range(5000)]
+    corpus = write_corpus(rows)
+    config = PrepareConfig(tokenizer="jieba", user_dictionary=dictionary, han="simplified", near_duplicates=False)
+    files = []
+    for name, workers in (("one", 1), ("two", 2)):
+        (tmp_path / name).mkdir()
+        write_dataset(config, corpus, tmp_path / name, workers=workers, pool_from=0)
+        files.append([(tmp_path / name / part).read_bytes() for part in ("dataset/dataset.parquet", "dataset/text.json")])
+    assert files[0] == files[1]
+    assert "磨坊主" in read_split(tmp_path / "one" / "dataset", "train").tokens[0].as_py()
