@@ -351,6 +351,24 @@ def look_at_deployments() -> dict[str, tuple[str, bool]]:
     return dict(sorted(found.items()))
 
 
+def look_at_workers() -> dict[str, tuple[str, int]]:
+    """When a worker of each pool that deployments use was last seen, and how many are online; by pool.
+
+    The server takes a worker for offline a minute and a half after its last heartbeat.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.objects import WorkerStatus
+
+    found = {}
+    with get_client(sync_client=True) as client:
+        for pool in sorted({name for deployment in client.read_deployments() if (name := deployment.work_pool_name)}):
+            workers = client.read_workers_for_work_pool(pool)
+            last = max((worker.last_heartbeat_time for worker in workers if worker.last_heartbeat_time), default=None)
+            online = sum(worker.status == WorkerStatus.ONLINE for worker in workers)
+            found[pool] = (f"{last:%Y-%m-%dT%H:%M:%SZ}" if last else "never", online)
+    return found
+
+
 def time_of(schedule: DeploymentSchedule) -> float:
     """When a schedule was last changed, in seconds since 1970."""
     changed = schedule.updated or schedule.created

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("prefect", "fastapi", "mlflow", "torch", "fasttext-community", "gensim", "numpy", "pandas", "pyarrow")
 LOW_DISK_GB = 2.0
+LATE_ALERT_SECONDS = 3600.0  # a channel that is down is tried again within an hour
 
 
 def diagnose(runtime: Runtime) -> list[dict[str, Any]]:
@@ -31,7 +32,9 @@ def diagnose(runtime: Runtime) -> list[dict[str, Any]]:
         "fasttext": fasttext_predicts,
         "prefect server app": prefect_app_imports,
         "prefect server": lambda: prefect_server(runtime.data_root),
+        "workers": lambda: workers(runtime.data_root),
         "deployments": lambda: deployments(runtime.data_root),
+        "monitors": lambda: monitors(runtime.data_root),
         "mlflow store": lambda: mlflow_store(runtime),
         "artifact store": lambda: artifact_store(runtime.data_root),
         "disk": lambda: disk(runtime.data_root),
@@ -83,6 +86,28 @@ def prefect_server(data_root: Path) -> str:
     return "none is running; each run starts its own (textmill up for one that stays)"
 
 
+def workers(data_root: Path) -> str:
+    """That somebody works for each pool that deployments use: what is planned is not run without a worker."""
+    from flows.server import Server, answers, configured_endpoint, read_endpoint
+
+    endpoint = configured_endpoint() or read_endpoint(Server(data_root).home)
+    if endpoint is None or not answers(endpoint):
+        return "no server runs, so none is needed"
+    from flows.services import WORKERS, Record
+
+    record = Record(data_root / "services.json")
+    gone = [pool for name, pool in WORKERS.items() if record.running("prefect") and not record.running(name)]
+    with Server(data_root):
+        from flows.deploy import look_at_workers
+
+        seen = look_at_workers()
+    idle = sorted({*gone, *(pool for pool, (_, online) in seen.items() if not online)})
+    words = ", ".join(f"{pool} {online} online, last seen {last}" for pool, (last, online) in seen.items())
+    if idle:
+        raise UnavailableError(f"nobody works for {', '.join(idle)}; textmill up starts a worker again ({words})")
+    return words or "no deployment needs one"
+
+
 def deployments(data_root: Path) -> str:
     """When a run of each deployment last succeeded, and that the server plans the next one of each that has a schedule."""
     from flows.server import Server, answers, configured_endpoint, read_endpoint
@@ -102,6 +127,34 @@ def deployments(data_root: Path) -> str:
             f"last success: {words}"
         )
     return words or "none"
+
+
+def monitors(data_root: Path) -> str:
+    """When each monitor was last refreshed, and which alerts wait to be sent, since when and why."""
+    from tasks.monitor.state import MonitorState
+
+    words, late = [], []
+    for path in sorted((data_root / "monitor").glob("*/state.db")):
+        name = path.parent.name
+        try:
+            with MonitorState.read(data_root, name) as state:
+                last = max((refresh["finished"] for refresh in state.refreshes()), default=None)
+                waiting = state.waiting()
+        except (RequestError, UnavailableError) as error:
+            late.append(str(error))
+            continue
+        refreshed = f"{name} refreshed {_utc(last)}" if last else f"{name} never refreshed"  # a watchdog's never is
+        words.append(f"{refreshed}, {len(waiting)} alerts waiting")
+        if waiting and time.time() - waiting[0]["created"] > LATE_ALERT_SECONDS:
+            oldest = waiting[0]
+            hours = (time.time() - oldest["created"]) / 3600
+            why = oldest["error"] or "its channel is not in the file of channels any more, or nothing was sent since"
+            late.append(
+                f"{len(waiting)} alerts of {name} wait, the oldest for {hours:.1f} hours for {oldest['channel']} ({why})"
+            )
+    if late:
+        raise UnavailableError("; ".join([*late, *words]))
+    return "; ".join(words) or "none yet"
 
 
 def mlflow_store(runtime: Runtime) -> str:
@@ -155,7 +208,7 @@ def last_success(data_root: Path) -> str:
         latest[record["name"]] = max(record["started"], latest.get(record["name"], ""))
     if not finished and not failed:
         return "no run yet; make run trains on the embedded sample"
-    now = f"now {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}"
+    now = f"now {_utc(time.time())}"
     words = [f"{name} {when}" for name, when in sorted(finished.items())]
     broken = [f"{name} at {when}" for name, when in sorted(failed.items()) if when > finished.get(name, "")]
     if broken:
@@ -163,3 +216,7 @@ def last_success(data_root: Path) -> str:
             f"last run failed or was killed: {', '.join(broken)}; last success: {', '.join(words) or 'never'}, {now}"
         )
     return f"{', '.join(words)} ({now})"
+
+
+def _utc(when: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))

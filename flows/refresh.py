@@ -14,6 +14,7 @@ from prefect.runtime import flow_run
 
 from flows.console import Display
 from flows.retrain import request_retraining, start_requested
+from flows.running import running
 from tasks.collect.spool import spool_in
 from tasks.collect.task import collect
 from tasks.config import CHECKOUT, RefreshConfig
@@ -21,7 +22,7 @@ from tasks.crash import crash_point
 from tasks.dashboard.task import dashboard
 from tasks.detect.drift import renumbered
 from tasks.detect.task import detect
-from tasks.monitor.state import MonitorState
+from tasks.monitor.state import MonitorState, monitor_folder
 from tasks.notify.task import notify, open_channels
 from tasks.register.models import load_model
 from tasks.register.profile import read_profile
@@ -77,6 +78,7 @@ def refresh(config: RefreshConfig) -> dict[str, Any]:
     Returns what `textmill refresh --json` prints.
     """
     with (
+        running(monitor_folder(config.runtime.data_root, config.name)),
         MonitorState.open(config.runtime.data_root, config.name) as state,
         Display(interval_seconds=config.runtime.log_interval) as display,
     ):
@@ -88,13 +90,14 @@ def refresh(config: RefreshConfig) -> dict[str, Any]:
             tell(config, state, channels)  # a source that is down must not hold up what earlier refreshes have to say
             raise
         told = tell(config, state, channels)
-        crash_point("refresh.delivered")
+        crash_point("refresh.told")
         run.finished("notify", f"{told.sent:,} sent, {told.waiting:,} waiting")
         started = start_requested(state)
         report = dashboard(state, config, reference(run.scorer, state), run.scorer.sentiment.title)
         run.finished("dashboard", str(report))
         result = result_of(run, report, started, told)
         show_in_prefect(result)
+        crash_point("refresh.shown")
         return result
 
 
@@ -111,11 +114,13 @@ def count_what_is_new(run: Refresh) -> None:
         figures = {**transaction.figures(), "new": run.collected["new"]}
         run.finished("collect", "{new:,} new, {duplicates:,} duplicates, {quarantined:,} quarantined".format(**figures))
         score(scorer, spool, transaction, run.display.progress("score"))
+        crash_point("refresh.scored")
         run.finished("score", f"{transaction.scored:,} documents by {sentiment.title}")
         run.alerts, run.drift = detect(state, config.detect, reference(scorer, state), sentiment.title, run.started, channels)
         drifted = [drift.feature for drift in run.drift if drift.drifted]
         if asked := request_retraining(state, config, drifted, now=run.started, channels=channels):
             run.alerts.append(asked)
+        crash_point("refresh.detected")
         run.finished("detect", f"{len(run.alerts):,} new alerts, drift of {', '.join(drifted) or 'nothing'}")
         run.figures = transaction.figures()
 

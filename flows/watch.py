@@ -17,9 +17,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 
 from flows.deploy import REFRESH, WATCH, find_deployment, latest_runs, patience_hours
+from flows.running import crash_dead, running
 from tasks.config import RefreshConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.monitor.alert import Alert
-from tasks.monitor.state import MonitorState, watch_name
+from tasks.monitor.state import MonitorState, monitor_folder, watch_name
 from tasks.notify.deliver import deliver
 from tasks.notify.task import open_channels
 
@@ -37,11 +38,13 @@ ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED]
 @flow(name="watch", flow_run_name="{config.collect.name}", persist_result=False, validate_parameters=True)
 def watch(config: RefreshConfig) -> dict[str, Any]:
     """Look after a monitor's refresh and the training that its drift starts; returns the alerts that are new."""
-    now = time.time()
-    with get_client(sync_client=True) as client:
-        alerts = look(client, config, now)
-    with MonitorState.open(config.runtime.data_root, watch_name(config.name)) as state:
-        stored = tell(state, config, alerts, now)
+    now, data_root = time.time(), config.runtime.data_root
+    crash_dead(monitor_folder(data_root, config.name))  # its next refresh may be waiting for the place of the killed one
+    with running(monitor_folder(data_root, watch_name(config.name))):
+        with get_client(sync_client=True) as client:
+            alerts = look(client, config, now)
+        with MonitorState.open(data_root, watch_name(config.name)) as state:
+            stored = tell(state, config, alerts, now)
     return {"alerts": [alert.summary() | {"message": alert.evidence["message"]} for alert in stored]}
 
 

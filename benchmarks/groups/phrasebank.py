@@ -37,8 +37,8 @@ def group(quick: bool) -> Group:
         about=(
             "Means over ten stratified folds with exact and near-duplicates in one fold; `error` is the standard error over "
             "folds, `corrected_error` allows for the training rows that folds share. The yardstick, TF-IDF + logistic "
-            "regression, is trained on the validation rows too. The preset is `financial`, which pretrains on 2,425 "
-            "earnings-call transcripts (ECTSum); `phrasebank` pretrains on the train sentences alone. "
+            "regression, is trained on the validation rows too. The preset is `financial`, a sum of n-grams and "
+            "a network on word vectors from 2,425 earnings-call transcripts (ECTSum); `phrasebank` reads n-grams alone. "
             "Its knobs were tried on other folds of the same sentences, so the figures are a little kind. "
             f"Published accuracies, on splits of their own: {published}."
         ),

@@ -24,7 +24,7 @@ from tasks.monitor.transaction import Refused
 from tasks.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tasks.collect.found import Source
     from tasks.config import CollectConfig
@@ -52,11 +52,11 @@ def check_source(config: CollectConfig) -> None:
         raise RequestError(f"--collect.source {config.source}: no such file or folder; correct the path")
 
 
-def open_sources(config: CollectConfig) -> Iterator[Source]:
-    """The files, the feed or the query that the config names."""
+def open_sources(config: CollectConfig, newest: Callable[[str], int | None]) -> Iterator[Source]:
+    """The files, the feed or the query that the config names; `newest` is `Transaction.newest`."""
     check_source(config)
     if config.query is not None:
-        return query_sources(config)
+        return query_sources(config, newest)
     return feed_sources(config) if _kind(config) == "feed" else file_sources(config)
 
 
@@ -78,7 +78,7 @@ class Collector:
 
         RequestError or UnavailableError if a source cannot be read.
         """
-        for source in open_sources(self.config):
+        for source in open_sources(self.config, self.transaction.newest):
             self.num_sources += 1
             if source.watermark and (known := self.transaction.watermark(*source.watermark)):
                 self.num_unchanged += 1
@@ -98,15 +98,20 @@ class Collector:
 
     def _read(self, source: Source, progress: Progress) -> Iterator[pa.RecordBatch]:
         num_good, refused = 0, Counter[str]()
+        newest: list[int] = []
         for found in _batches(source.records):
             rows, bad = self._judged(found, source)
             refused.update(record.reason for record in bad)
             num_good += len(rows)
+            if source.newest and rows:
+                newest = [max([*newest, *(row.microseconds for row in rows)])]
             self.transaction.quarantine(bad)
             if fresh := self._fresh(rows, source.name):
                 yield fresh
             progress.advance(self.transaction.figures()["found"] + self.transaction.num_waiting, None, "documents", source.name)
         self.reasons += refused
+        if source.newest and newest:
+            self.transaction.set_newest(source.newest, newest[0])
         # A document of the future is a good one when its day has come, and a file may be readable the next time.
         if source.watermark and not refused["future"] and not refused["unreadable_file"]:
             self.transaction.set_watermark(*source.watermark, num_good, refused.total())

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tasks.collect.files import KNOWN, is_glob, is_url, without_secrets
+from tasks.collect.files import KNOWN, is_glob, is_url, resolved, without_secrets
 from tasks.collect.found import Found, Source
 from tasks.errors import RequestError, UnavailableError
 
@@ -86,7 +86,7 @@ def _bytes(source: str) -> bytes:
     name = without_secrets(source)
     if not source.startswith(("http://", "https://")):
         raise RequestError(f"--collect.source {name}: a feed is a file or an http(s) address")
-    request = urllib.request.Request(source, headers={"User-Agent": AGENT})  # noqa: S310 checked above
+    request = urllib.request.Request(resolved(source), headers={"User-Agent": AGENT})  # noqa: S310 checked above
     for header, value in _login(source).items():
         request.add_unredirected_header(header, value)  # a password must not travel to another host
     try:

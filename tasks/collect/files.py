@@ -6,6 +6,7 @@ import contextlib
 import glob
 import logging
 import os
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -36,6 +37,7 @@ KNOWN = TEXT | TABLES
 BEING_WRITTEN = (".tmp", ".part")
 RACY_SECONDS = 2.0  # a file written this recently may change again within one tick of its clock
 BATCH_ROWS = 4096
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class _File(NamedTuple):
@@ -63,6 +65,27 @@ def without_secrets(source: str) -> str:
         return source
     parts = urlsplit(source)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def resolved(source: str) -> str:
+    """A URL with each ${NAME} in it replaced by that environment variable; RequestError if it is not set.
+
+    So a token stands neither in a configuration nor in Prefect's database, which keeps the parameters of every run.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if not os.environ.get(match[1]):
+            raise RequestError(f"--collect.source reads the environment variable {match[1]}, which is not set; set it")
+        return os.environ[match[1]]
+
+    return _REFERENCE.sub(value, source) if is_url(source) else source
+
+
+def hidden(text: str, source: str) -> str:
+    """A text in which no secret of the source stands: what `resolved` put there is named, a URL has no query."""
+    for match in _REFERENCE.finditer(source):
+        text = text.replace(os.environ.get(match[1]) or match[0], match[0])
+    return without_secrets(text)
 
 
 def file_sources(config: CollectConfig) -> Iterator[Source]:
@@ -117,8 +140,9 @@ def _fetched(source: str) -> Iterator[_File]:
     """Copies of remote files, one at a time; UnavailableError if the place does not answer."""
     import fsspec
 
+    address = resolved(source)
     try:
-        filesystem, place = fsspec.core.url_to_fs(source)
+        filesystem, place = fsspec.core.url_to_fs(address)
         names = sorted(
             filesystem.glob(place) if is_glob(place) else filesystem.find(place) if filesystem.isdir(place) else [place]
         )
@@ -126,16 +150,17 @@ def _fetched(source: str) -> Iterator[_File]:
             for name in names:
                 if name.endswith(BEING_WRITTEN):
                     continue
-                if Path(name).suffix.lower() not in KNOWN:
-                    yield _File(Path(name), _shown(name), "unknown_format")
+                suffix, shown = Path(urlsplit(name).path if is_url(name) else name).suffix, _shown(hidden(name, source))
+                if suffix.lower() not in KNOWN:
+                    yield _File(Path(name), shown, "unknown_format")
                     continue
-                copy = Path(folder) / f"document{Path(name).suffix}"
+                copy = Path(folder) / f"document{suffix}"
                 filesystem.get_file(name, str(copy))
-                yield _File(copy, _shown(name), watermark=False)
+                yield _File(copy, shown, watermark=False)
     except FileNotFoundError:
         raise RequestError(f"--collect.source {without_secrets(source)}: no such file; correct it") from None
     except (ImportError, ValueError) as error:  # a protocol that is unknown, or whose package is missing
-        raise RequestError(f"--collect.source {without_secrets(source)}: {_first_line(error)}") from None
+        raise RequestError(f"--collect.source {without_secrets(source)}: {hidden(_first_line(error), source)}") from None
     except Exception as error:  # noqa: BLE001 each protocol's library has its own, and its text may hold the whole address
         reason = type(error).__name__
         raise UnavailableError(f"{without_secrets(source)} cannot be read ({reason}); try again later") from None

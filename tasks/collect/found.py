@@ -34,10 +34,12 @@ class Found(NamedTuple):
 class Source(NamedTuple):
     """One file, feed or query and its records, whose `data` are in `encoding`.
 
-    `watermark` is a path and a stamp: a file that need not be read again while the stamp stays the same.
+    `watermark` is a path and a stamp: a file that need not be read again while the stamp stays the same. `newest` is the name
+    under which the time of the newest document is kept, for a query that asks for what is newer.
     """
 
     name: str
     records: Iterator[Found]
     encoding: str = "utf-8"
     watermark: tuple[str, str] | None = None
+    newest: str | None = None

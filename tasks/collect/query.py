@@ -1,33 +1,56 @@
-"""Documents in a database, by a SQL query; the database's address, which may hold a password, is never told."""
+"""Documents in a database, by a SQL query; the database's address, which may hold a password, is never told.
+
+    SELECT title, published FROM news WHERE published >= :since
+
+A query that names `:since` reads only what is new: the parameter is the time of the newest document of the refreshes before,
+less OVERLAP for rows that are stored late, as text in UTC such as `2020-03-09 17:30:00` (1900-01-01 at first). What the overlap
+reads twice is a duplicate. With `--from` it is a day before that day, if that is earlier. A column of neither times nor such
+text needs a cast: `WHERE stamp >= CAST(strftime('%s', :since) AS INTEGER)`. Another query, or another database, begins anew.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import stat
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tasks.collect.found import Found, Source
+from tasks.digests import canonical, sha256_text
 from tasks.errors import RequestError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy.engine import URL
 
     from tasks.config import CollectConfig
 
 BATCH_ROWS = 4096
+OVERLAP = timedelta(days=2)  # rows may be stored so much later than they are dated; and a day of it is for time zones
+BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)  # earlier documents are refused
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def query_sources(config: CollectConfig) -> Iterator[Source]:
+def query_sources(config: CollectConfig, newest: Callable[[str], int | None]) -> Iterator[Source]:
     """The rows of collect.query, streamed. RequestError for an address or column that is wrong, UnavailableError for the rest.
 
-    Columns are taken by name (or position), times from timestamps, dates, numbers or text. Offsets are rows from 0.
+    Columns are taken by name (or position), times from timestamps, dates, numbers or text. Offsets are rows from 0. `newest`
+    gives the time (microseconds since 1970) that is kept under the name that the source has.
     """
     url = database_url(config)
-    yield Source(f"{url.get_backend_name()} query", _rows(config, url))
+    database = url.render_as_string(hide_password=True)
+    name = f"query {sha256_text(canonical([database, config.query, config.text, config.time]))[:32]}"
+    yield Source(f"{url.get_backend_name()} query", _rows(config, url, since(config, newest(name))), newest=name)
+
+
+def since(config: CollectConfig, newest: int | None) -> str:
+    """What `:since` is, for a newest document of this time (microseconds since 1970)."""
+    moment = BEGINNING if newest is None else _EPOCH + timedelta(microseconds=newest) - OVERLAP
+    if config.since is not None:
+        moment = min(moment, datetime.combine(config.since, datetime.min.time(), UTC) - timedelta(days=1))
+    return f"{max(moment, BEGINNING):%Y-%m-%d %H:%M:%S}"
 
 
 def database_url(config: CollectConfig) -> URL:
@@ -63,7 +86,7 @@ def _private_text(config: CollectConfig) -> str:
         raise RequestError(f"--collect.database-file {path} cannot be read ({type(error).__name__}); correct it") from None
 
 
-def _rows(config: CollectConfig, url: URL) -> Iterator[Found]:
+def _rows(config: CollectConfig, url: URL, since: str) -> Iterator[Found]:
     from sqlalchemy import create_engine, event, text
     from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
     from sqlalchemy.pool import NullPool
@@ -80,7 +103,9 @@ def _rows(config: CollectConfig, url: URL) -> Iterator[Found]:
         with engine.connect() as connection:
             if engine.dialect.name == "postgresql":
                 connection = connection.execution_options(postgresql_readonly=True)  # a query has no business writing
-            result = connection.execution_options(**options).execute(text(config.query))
+            statement = text(config.query)
+            known = {"since": since} if "since" in statement.compile().params else {}
+            result = connection.execution_options(**options).execute(statement, known)
             names = list(result.keys())
             at_text, at_time = (
                 _position(names, column, what) for what, column in (("text", config.text), ("time", config.time))

@@ -39,7 +39,7 @@ class TimeReader:
     def __init__(self, timezone: str, date_order: DateOrder) -> None:
         self.zone = ZoneInfo(timezone)
         self.date_order = date_order
-        self.read = lru_cache(maxsize=1 << 16)(self._read)  # a stream repeats its days, and the slow forms take 0.6 ms each
+        self.read = lru_cache(maxsize=1 << 14)(self._read)  # a stream repeats its days, and the slow forms take 0.6 ms each
 
     def _read(self, written: str) -> Moment:
         """The moment that is meant. ISO 8601, seconds to nanoseconds since 1970, RFC 2822, numbers by `date_order`, words."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.crash import crash_point
 from tasks.dashboard.content import Content, gather
 from tasks.dashboard.drifting import make_history
 from tasks.evaluate.untrusted import shortened, visible
@@ -47,7 +48,9 @@ def write_dashboard(
     part = path.with_name(f".{path.name}.part")  # always this one, under the monitor's lock: a killed refresh leaves no more
     with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123
         file.write(page)
+    crash_point("dashboard.written")
     os.replace(part, path)
+    crash_point("dashboard.named")
     return path
 
 

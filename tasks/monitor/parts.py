@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tasks.artifact import flush_folder
+from tasks.crash import crash_point
 from tasks.errors import UnavailableError
 from tasks.monitor.schema import SCORED_SCHEMA
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 NUM_WRITERS = 8
+SMALL_BYTES = 1 << 20  # of a file that may be merged with others of its day; compressed, so that merging takes little memory
 _TEMPORARY = ".part"
 
 
@@ -44,7 +47,7 @@ def write_parts(folder: Path, batches: Sequence[pa.RecordBatch]) -> list[Part]:
         start = end
     with ThreadPoolExecutor(NUM_WRITERS) as pool:  # a disk confirms many files in hardly more time than one
         parts = list(pool.map(lambda item: _write(folder, *item), days))
-    _flush_folder(folder)
+    flush_folder(folder)
     return parts
 
 
@@ -58,6 +61,20 @@ def read_part(folder: Path, part: Part, columns: Sequence[str] | None) -> pa.Tab
     if hashlib.sha256(data).hexdigest() != part.sha256:
         raise UnavailableError(f"{path} has other bytes than were written; restore it from a backup")
     return pq.read_table(pa.BufferReader(data), columns=None if columns is None else list(columns), partitioning=None)
+
+
+def small_parts(folder: Path, parts: Iterable[Part]) -> list[Part]:
+    """Those parts whose files have at most SMALL_BYTES; a file that is missing is none of them."""
+    return [part for part in parts if (path := folder / part.path).is_file() and path.stat().st_size <= SMALL_BYTES]
+
+
+def merge_parts(folder: Path, parts: Sequence[Part]) -> Part:
+    """Write one file with the documents of several parts of one day, every byte verified; the old files stay for the sweep.
+
+    UnavailableError if one of them is damaged.
+    """
+    (merged,) = write_parts(folder, [batch for part in parts for batch in read_part(folder, part, None).to_batches()])
+    return merged
 
 
 def sweep_parts(folder: Path, known: Iterable[str]) -> int:
@@ -85,14 +102,8 @@ def _write(folder: Path, day: str, rows: pa.Table) -> Part:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    crash_point("monitor.part_written")
     os.replace(partial, path)
-    _flush_folder(place)
+    crash_point("monitor.part_named")
+    flush_folder(place)
     return Part(path.relative_to(folder).as_posix(), day, rows.num_rows, digest)
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -110,8 +110,9 @@ class MonitorState:
 
         RequestError: no name for a folder, or a state that this program cannot read.
         """
-        folder = _folder(data_root, name)
-        (folder / "documents").mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = monitor_folder(data_root, name)
+        for place in (folder.parent, folder, folder / "documents"):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)  # `parents` are made without the mode
         with _locked(folder / "lock"), _connected(folder, read_only=False) as db:
             yield cls(folder, db)
 
@@ -119,7 +120,7 @@ class MonitorState:
     @contextlib.contextmanager
     def read(cls, data_root: Path, name: str) -> Iterator[Self]:
         """Look at the last committed refresh without a lock; RequestError if there is no such monitor."""
-        folder = _folder(data_root, name)
+        folder = monitor_folder(data_root, name)
         if not (folder / "state.db").is_file():
             raise RequestError(f"{folder}: no monitor {name!r} here; textmill refresh makes one")
         with _connected(folder, read_only=True) as db:
@@ -133,6 +134,7 @@ class MonitorState:
         counted another one so far.
         """
         sweep_parts(self.folder / "documents", (path for (path,) in self.db.execute("SELECT path FROM files")))
+        crash_point("monitor.swept")
         self.db.execute("BEGIN IMMEDIATE")
         try:
             self._keep_negative(negative)
@@ -142,11 +144,12 @@ class MonitorState:
             started = time.time()
             yield transaction
             transaction.flush()
+            transaction.compact()
             row = (transaction.id, started, time.time(), model, *transaction.figures().values())
             self.db.execute("INSERT INTO refreshes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-            crash_point("refresh.files")
+            crash_point("monitor.uncommitted")
             self.db.execute("COMMIT")
-            crash_point("refresh.commit")
+            crash_point("monitor.committed")
         except BaseException:
             if self.db.in_transaction:  # a full disk ends it too
                 self.db.execute("ROLLBACK")
@@ -242,11 +245,13 @@ class MonitorState:
         a transaction of its own.
         """
         with self._writing():
-            return [
+            stored = [
                 alert
                 for alert in sorted(alerts, key=lambda a: (a.window_end, a.id))
                 if self._store(alert, cooldown_days, channels)
             ]
+            crash_point("monitor.alerts_stored")
+            return stored
 
     def outbox(self, channels: Sequence[str], now: float) -> list[Delivery]:
         """What these channels have to send by `now` (seconds since 1970), oldest first."""
@@ -273,6 +278,13 @@ class MonitorState:
                 "UPDATE deliveries SET attempts = attempts + 1, next_try = ?, error = ? WHERE alert = ? AND channel = ?",
                 (next_try, error, alert, channel),
             )
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """What the outbox holds, the oldest first: alert, channel, attempts, error, created (seconds since 1970)."""
+        return self._dicts(
+            "SELECT alert, channel, attempts, error, created FROM deliveries JOIN alerts ON alerts.id = alert "
+            "WHERE delivered IS NULL ORDER BY created, alert, channel"
+        )
 
     def deliveries(self) -> list[dict[str, Any]]:
         """The outbox and its past: alert, channel, attempts, next_try, delivered, error."""
@@ -341,7 +353,8 @@ def watch_name(monitor: str) -> str:
     return name
 
 
-def _folder(data_root: Path, name: str) -> Path:
+def monitor_folder(data_root: Path, name: str) -> Path:
+    """Where a monitor's state stands; RequestError if the name cannot be a folder's."""
     if not _PLAIN_NAME.fullmatch(name):
         raise RequestError(f"{name!r} is no name of a monitor; use letters, digits, '.', '_' and '-', at most 100")
     return data_root / "monitor" / name
@@ -391,5 +404,6 @@ def _check_format(path: Path, db: sqlite3.Connection, *, read_only: bool) -> Non
     if version == 0 and not read_only:
         db.execute("PRAGMA journal_mode = WAL")
         db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
+        crash_point("monitor.made")
     elif version != FORMAT:
         raise RequestError(f"{path} has format {version}, this program reads {FORMAT}; use the textmill that wrote it")

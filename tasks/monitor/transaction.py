@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from tasks.crash import crash_point
+from tasks.errors import UnavailableError
 from tasks.monitor.aggregate import count_histograms, count_models, count_series
-from tasks.monitor.parts import write_parts
+from tasks.monitor.parts import Part, merge_parts, small_parts, write_parts
 from tasks.monitor.schema import SCORED_SCHEMA
 
 if TYPE_CHECKING:
@@ -17,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+log = logging.getLogger(__name__)
+
 HELD_BYTES = 48 << 20  # documents held before they are written: few files a day, whatever the order of the documents
+MAX_SMALL_PARTS = 16  # files of one day that are left side by side
 _VARIABLES = 4096  # of one statement; SQLite takes at most 32,766
 
 
@@ -45,6 +51,7 @@ class Transaction:
         self._documents = folder / "documents"
         self._held: list[pa.RecordBatch] = []
         self._held_bytes = 0
+        self._days: set[str] = set()  # to which files were added
 
     def seen(self, ids: Sequence[bytes]) -> np.ndarray:
         """Which documents count already, from this refresh or an earlier one, or stand earlier among these: bool [N]."""
@@ -65,6 +72,7 @@ class Transaction:
         rows = zip(batch.column("id").to_pylist(), days, strict=True)
         self.db.executemany("INSERT INTO documents VALUES (?, ?)", rows)
         self.num_waiting += batch.num_rows
+        crash_point("monitor.claimed")
 
     def add(self, batch: pa.RecordBatch, *, claimed: bool = False) -> None:
         """Count scored documents (SCORED_SCHEMA, no nulls), none of which `seen` knows unless this refresh `claimed` them."""
@@ -79,6 +87,7 @@ class Transaction:
         self.scored += batch.num_rows
         self._held.append(batch)
         self._held_bytes += batch.nbytes
+        crash_point("monitor.counted")
         if self._held_bytes >= HELD_BYTES:
             self.flush()
 
@@ -114,13 +123,49 @@ class Transaction:
         """Remember what a file held, so that it need not be read again while its `stamp` is the same."""
         self.db.execute("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?, ?)", (path, stamp, good, quarantined))
 
+    def newest(self, name: str) -> int | None:
+        """The time (microseconds since 1970) kept by `set_newest` under this name, if one was."""
+        row = self.db.execute("SELECT stamp FROM watermarks WHERE path = ?", (name,)).fetchone()
+        return int(row[0]) if row else None
+
+    def set_newest(self, name: str, microseconds: int) -> None:
+        """Keep the time of the newest document that a source has given; an earlier one changes nothing."""
+        self.set_watermark(name, str(max(microseconds, self.newest(name) or microseconds)), 0, 0)
+
     def flush(self) -> None:
         """Write the documents that are held, so that readers of this transaction find them."""
         if not self._held:
             return
-        rows = [(*part, self.id) for part in write_parts(self._documents, self._held)]
-        self.db.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?)", rows)
+        parts = write_parts(self._documents, self._held)
+        self._name(parts)
+        crash_point("monitor.flushed")
+        self._days.update(part.day for part in parts)
         self._held, self._held_bytes = [], 0
+
+    def compact(self) -> None:
+        """Merge the small files of each day that this refresh added to, where there are more than MAX_SMALL_PARTS of them.
+
+        A monitor that is refreshed every quarter of an hour would have a hundred files a day for ever, and many times as many
+        of a source whose documents come late. The old files are removed when the next refresh begins, so that who reads
+        meanwhile finds them.
+        """
+        for day in sorted(self._days):
+            rows = self.db.execute("SELECT path, day, rows, sha256 FROM files WHERE day = ? ORDER BY path", (day,))
+            small = small_parts(self._documents, [Part(*row) for row in rows])
+            if len(small) <= MAX_SMALL_PARTS:
+                continue
+            try:
+                merged = merge_parts(self._documents, small)
+            except UnavailableError as error:  # who reads that day is told; what is new must count all the same
+                log.warning("the files of %s are not merged: %s", day, error)
+                continue
+            self.db.executemany("DELETE FROM files WHERE path = ?", [(part.path,) for part in small])
+            self._name([merged])
+            crash_point("monitor.merged")
+
+    def _name(self, parts: Sequence[Part]) -> None:
+        """Make files part of the state: one that the table does not name does not exist."""
+        self.db.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?)", [(*part, self.id) for part in parts])
 
     def _count(self, batch: pa.RecordBatch) -> None:
         self.db.executemany(

@@ -88,6 +88,7 @@ def deliver(state: MonitorState, channels: Sequence[Channel], now: float, *, sec
         if outcome.error is None:
             crash_point("notify.sent")
             state.delivered(outcome.delivery.alert.id, channel_name, now)
+            crash_point("notify.marked")
             sent += 1
             continue
         _mark_failed(state, outcome, now)
@@ -111,6 +112,7 @@ def _send(
     for delivery in deliveries:
         if over.is_set():
             return
+        crash_point("notify.sending")
         try:
             channel.send(delivery.alert)
         except AlertRefused as error:

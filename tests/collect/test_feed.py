@@ -63,6 +63,27 @@ def test_an_atom_address_and_no_secret_of_it(collect: Collect, server: str) -> N
     assert found.rows[0]["source"] == f"http://{server}/feed"
 
 
+def test_a_token_may_come_from_the_environment_and_is_told_by_its_name(
+    collect: Collect, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = f"http://{server}/${{FEED}}/latest"
+    with pytest.raises(RequestError, match="reads the environment variable FEED, which is not set"):
+        collect(source)
+    monkeypatch.setenv("FEED", "down-secret")
+    with pytest.raises(UnavailableError, match=r"/\$\{FEED\}/latest: the server answers 503"):
+        collect(source)
+    monkeypatch.setenv("FEED", "feed-secret")
+    assert collect(source).rows[0]["source"] == source
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "news.csv").write_text("time,text\n2020-07-18,Orders fell\n")
+    monkeypatch.setenv("FOLDER", "secret")
+    found = collect(f"file://{tmp_path}/${{FOLDER}}/*.csv")
+    assert [row["source"] for row in found.rows] == [f"{tmp_path}/${{FOLDER}}/news.csv"]
+    assert collect(f"local://{tmp_path}/${{FOLDER}}/news.csv").figures["duplicates"] == 1
+    with pytest.raises(RequestError, match=r"\$\{FOLDER\}"):
+        collect(f"file://{tmp_path}/${{FOLDER}}/absent.csv")
+
+
 def test_a_password_comes_from_netrc_and_never_from_the_address(
     collect: Collect, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -46,6 +46,28 @@ def test_rows_of_sqlite(collect: Collect, sqlite: Path) -> None:
     ]
     assert found.report["reasons"] == {"empty": 1, "malformed_row": 1, "missing_time": 1}
     assert collect(**options, database_variable=VARIABLE, timezone="Europe/London").figures["duplicates"] == 2
+
+
+def test_since_reads_only_what_is_new(collect: Collect, sqlite: Path) -> None:
+    def read(**more: object) -> tuple[list[str], int]:
+        found = collect(query=query, text="title", time="published", database_variable=VARIABLE, **more)
+        return found.texts, found.figures["duplicates"]
+
+    query = "SELECT title, published FROM news WHERE published >= :since ORDER BY published"
+    with sqlite3.connect(sqlite) as db:
+        db.execute("DELETE FROM news")
+        days = ["1969-07-20", "2020-07-01 09:00", "2020-07-10 09:00", "2020-07-11 09:00", "2020-09-30 09:00"]
+        db.executemany("INSERT INTO news VALUES (1, ?, ?)", [(day, f"of {day}") for day in days])
+    assert read() == ([f"of {day}" for day in days[:4]], 0)  # the last is of the future, and must not move the mark
+    assert read() == ([], 2)  # the two of the overlap
+    with sqlite3.connect(sqlite) as db:
+        late = [(day, f"late {day}") for day in ("2020-07-05 09:00", "2020-07-09 12:00")]
+        db.executemany("INSERT INTO news VALUES (1, ?, ?)", late)
+    assert read() == (["late 2020-07-09 12:00"], 2)
+    assert read(since=date(2020, 7, 5)) == (["late 2020-07-05 09:00"], 3)  # a backfill reads what it asks for
+    query += ", title"
+    assert read() == ([], 6)  # another query begins anew
+    db.close()
 
 
 def test_what_is_wrong_with_a_query_is_told_without_the_address(
@@ -121,6 +143,11 @@ def test_rows_of_postgresql(collect: Collect, postgresql: str, monkeypatch: pyte
     assert found.rows[59]["time"].isoformat() == "2020-07-18T10:59:00+00:00"
     dated = collect(query="SELECT title, day FROM news WHERE id = 3", time="day", **options)
     assert dated.rows[0]["time"].isoformat() == "2020-07-18T00:00:00+00:00"
+    newer = "SELECT title, published FROM news WHERE id < 70 AND published >= :since"
+    assert collect(query=newer, time="published", **options).figures["duplicates"] == 70
+    assert collect(query=newer, time="published", **options).figures["duplicates"] == 70
+    cast = "SELECT title, day FROM news WHERE id = 4 AND day >= CAST(:since AS date)"
+    assert collect(query=cast, time="day", **options).texts == ["title 4"]
     with pytest.raises(UnavailableError, match="read-only transaction"):
         collect(query="SELECT title, nextval('numbers') AS day FROM news", time="day", **options)
 

@@ -1,24 +1,23 @@
 """The monitoring flow on real libraries: what it counts, what it warns of, and what a kill at any point leaves of it."""
 
-import csv
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections import Counter
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.kills import A_DAY, DAYS, FIRST, POINTS, SURGE_DAYS, left_by, write_stream
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 from tasks.monitor.state import MonitorState
 
 CHECKOUT = Path(__file__).parents[2]
-FIRST, DAYS, SURGE_DAYS, A_DAY = date(2020, 1, 1), 90, 7, 8
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -47,15 +46,7 @@ def stream(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         label: [path.read_text().strip() for path in sorted((corpus / label).iterdir())] for label in ("negative", "positive")
     }
     path = tmp_path_factory.mktemp("stream") / "news.csv"
-    with path.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["when", "headline"])
-        rows.writerow(["Jul-18", "Undated"])
-        for number in range(DAYS * A_DAY):
-            day = number // A_DAY
-            bad = number % A_DAY < (A_DAY - 1 if day >= DAYS - SURGE_DAYS else 2)
-            chosen = texts["negative" if bad else "positive"]
-            rows.writerow([FIRST + timedelta(day), f"{chosen[number * 7 % len(chosen)]} ({number})"])
+    write_stream(path, texts)
     return path
 
 
@@ -208,15 +199,19 @@ for point in sys.argv[2:]:
 """
 
 
-@pytest.mark.timeout(600)  # six runs
-def test_killed_anywhere_and_repeated_it_ends_the_same(
+@pytest.mark.timeout(600)  # three runs
+def test_prefect_shows_a_killed_refresh_as_crashed(
     first: dict[str, Any], data_root: Path, stream: Path, tmp_path: Path
 ) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+    from prefect.client.schemas.sorting import FlowRunSort
+
     path = tmp_path / "channels.toml"
     path.write_text(f'[desk]\nkind = "file"\npath = "{tmp_path / "alerts.jsonl"}"\n')
     path.chmod(0o600)
     killed = config(data_root, stream, "killed", notify={"channels": path})
-    points = ["refresh.collected", "refresh.files", "refresh.commit", "notify.sent", "refresh.delivered", "none"]
+    points = ["monitor.uncommitted", "notify.sent", "none"]
     said = subprocess.run(
         [sys.executable, "-c", KILLED, killed.model_dump_json(), *points],
         cwd=CHECKOUT,
@@ -229,14 +224,72 @@ def test_killed_anywhere_and_repeated_it_ends_the_same(
     assert said.stdout.splitlines() == expected, said.stderr
     with MonitorState.read(data_root, "killed") as state, MonitorState.read(data_root, "desk") as desk:
         assert (state.counts(), state.histograms()) == (desk.counts(), desk.histograms())
-        assert [row["scored"] for row in state.refreshes()] == [DAYS * A_DAY, 0, 0, 0]
-        assert {(a.series, a.severity, a.window_end) for a in state.alerts()} == {
-            (a.series, a.severity, a.window_end) for a in desk.alerts()
-        }
-        ids = {alert.id for alert in state.alerts()}
+        assert [row["scored"] for row in state.refreshes()] == [DAYS * A_DAY, 0]
         assert all(row["delivered"] for row in state.deliveries())
-    assert {json.loads(line)["id"] for line in (tmp_path / "alerts.jsonl").read_text().splitlines()} == ids
-    assert not (data_root / "monitor" / "killed" / "incoming.arrow").exists()
+    assert not list((data_root / "monitor" / "killed" / "running").iterdir())
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=["killed"])), sort=FlowRunSort.START_TIME_ASC
+        )
+    assert [run.state_name for run in runs] == ["Crashed", "Crashed", "Completed"]
+
+
+KILLED_ALONE = """
+import os, sys
+import jinja2
+import flows.refresh as module
+from tasks.collect.times import TimeReader
+from tasks.config import RefreshConfig
+from tasks.dashboard.page import plotly
+config = RefreshConfig.model_validate_json(sys.argv[1])
+for step in ("collect", "score", "detect", "notify", "dashboard"):
+    setattr(module, step, getattr(module, step).fn)
+module.show_in_prefect = lambda result: None
+scorer = module.load_scorer(config)
+scorer.sentiment.model.read(["Sales fell"])  # here, and in the next line, what would take seconds in each child
+plotly(), TimeReader("UTC", "DMY").read("Jul-18")
+module.load_scorer = lambda config: scorer
+for point in sys.argv[2:]:
+    root = config.runtime.data_root.parent / point
+    root.mkdir()
+    (root / "channels.toml").write_text('[desk]\\nkind = "file"\\npath = "alerts.jsonl"\\n')
+    (root / "channels.toml").chmod(0o600)
+    notify = config.notify.model_copy(update={"channels": root / "channels.toml"})
+    runtime = config.runtime.model_copy(update={"data_root": root})
+    codes = []
+    for crash_at in (point, "none"):
+        child = os.fork()
+        if child == 0:
+            os.environ["TEXTMILL_CRASH_AT"] = crash_at
+            module.refresh.fn(config.model_copy(update={"notify": notify, "runtime": runtime}))
+            os._exit(0)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    print(point, *codes, flush=True)
+"""
+
+
+@pytest.mark.timeout(900)  # on a machine that is shared; it needs half a minute of a processor
+def test_killed_anywhere_and_repeated_it_ends_the_same(data_root: Path, stream: Path, tmp_path: Path) -> None:
+    (tmp_path / "watch.toml").write_text('[patterns]\n"every text" = "[a-z]+"\n')
+    desk = config(data_root, stream, "desk", score={"watch_list": tmp_path / "watch.toml"})
+    desk = desk.model_copy(update={"runtime": desk.runtime.model_copy(update={"data_root": tmp_path / "root"})})
+    (tmp_path / "root").symlink_to(data_root)
+    said = subprocess.run(
+        [sys.executable, "-c", KILLED_ALONE, desk.model_dump_json(), "none", *POINTS],
+        cwd=CHECKOUT,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=800,
+    )
+    assert said.stdout.splitlines() == ["none 0 0", *(f"{point} {-signal.SIGKILL} 0" for point in POINTS)], said.stderr
+    whole = left_by(tmp_path / "none")
+    assert len(whole["alerts"]) >= 2
+    assert whole["told"] == {identity for identity, *_ in whole["alerts"]}
+    assert (whole["waiting"], whole["scored"]) == ([], DAYS * A_DAY)
+    for point in POINTS:
+        left = left_by(tmp_path / point)
+        assert [name for name in whole if left[name] != whole[name]] == [], point
 
 
 @pytest.mark.parametrize(
@@ -260,3 +313,58 @@ def test_a_model_that_cannot_be_used_is_refused_before_anything_is_read(data_roo
         refresh(config(data_root, stream, "refused", detect={"negative": "bad"}))
     with pytest.raises(RequestError, match="absent"):
         refresh(config(data_root, stream, "refused", score={"model": "absent@champion"}))
+
+
+def test_topics_and_names_have_series_of_their_own(data_root: Path, stream: Path, tmp_path: Path) -> None:
+    (tmp_path / "watch.toml").write_text('[names]\nNokia = ["Nokia", "NOK"]\n[patterns]\n"any text" = "[a-z]+"\n')
+    score = {"topics": ["news@champion"], "watch_list": tmp_path / "watch.toml"}
+    named = refresh(config(data_root, stream, "named", score=score))
+    assert named["topics"] == ["news/1"]
+    totals: Counter[str] = Counter()
+    with MonitorState.read(data_root, "named") as state:
+        for row in state.counts().to_pylist():
+            totals[row["series"]] += row["documents"]
+        told = {series: [(a.window_end, a.count) for a in state.alerts() if a.series == series] for series in totals}
+    assert told["all"]
+    assert told["name:any text"] == told["all"]
+    topics = {series: number for series, number in totals.items() if series.startswith("topic:news/")}
+    assert topics.keys() == {"topic:news/negative", "topic:news/neutral", "topic:news/positive"}
+    assert sum(topics.values()) == totals["all"] == totals["name:any text"] == DAYS * A_DAY
+    assert 0 < totals["name:Nokia"] < DAYS * A_DAY
+    page = Path(named["report"]).read_text()
+    assert [title for title in ("any text", "Nokia", "neutral") if f'"title":"{title}"' not in page] == []
+
+
+def test_a_promotion_in_mid_stream_marks_its_day_and_gives_drift_a_new_baseline(
+    corpus: Path, data_root: Path, stream: Path
+) -> None:
+    from flows.train import train
+    from tasks.dashboard.content import ModelMark, model_marks
+    from tasks.register.models import promote
+    from tasks.tracking.tracker import Tracker
+
+    own_days = 20
+    last_of_first = FIRST + timedelta(DAYS - own_days - 1)
+    detect = {"drift_min_documents": 10}  # the profile of so small a model has no more
+    before = refresh(config(data_root, stream, "moved", collect={"until": last_of_first}, detect=detect))
+    assert before["model"] == {"name": "news", "version": 1}
+    assert {row["documents"] for row in before["drift"]} == {28 * A_DAY}
+
+    sections = {"pretrain": {"enabled": False}, "evaluate": {"bootstrap": 100, "yardstick": False}}
+    sections |= {"finetune": {"model": "bag", "epochs": 5, "threads": 1}, "runtime": {"data_root": data_root, "workers": 1}}
+    train(PipelineConfig.model_validate({"name": "news", "ingest": {"path": corpus}, **sections}))
+    tracker = Tracker.open(None, data_root, CHECKOUT, None)
+    try:
+        promote(tracker, "news", 2)
+    finally:
+        tracker.close()
+    after = refresh(config(data_root, stream, "moved", detect=detect))
+    assert (after["model"]["version"], after["scored"]) == (2, own_days * A_DAY)
+    assert after["duplicates"] == (DAYS - own_days) * A_DAY
+    # Of the last 28 days only those that the new version has scored alone are compared with its own training data.
+    assert {(row["reference"], row["documents"]) for row in after["drift"]} == {("training", own_days * A_DAY)}
+    takes_over = str(last_of_first + timedelta(1))
+    with MonitorState.read(data_root, "moved") as state:
+        assert model_marks(state.models()) == (ModelMark(str(FIRST), "news/1"), ModelMark(takes_over, "news/2"))
+        assert state.days_of("news/2")[0] == takes_over
+    assert f'"models":[{{"day":"{takes_over}","title":"news/2"}}]' in Path(after["report"]).read_text()

@@ -205,3 +205,17 @@ def test_a_source_in_a_file_is_relative_to_that_file(tmp_path: Path, monkeypatch
     assert resolve_refresh(["--collect.source", "inbox"], file=file).collect.source == str(tmp_path / "inbox")
     file.write_text('[collect]\nsource = "https://example.org/a/../feed"\n')
     assert resolve_refresh([], file=file).collect.source == "https://example.org/a/../feed"
+
+
+def test_a_password_in_a_url_is_refused_before_anything_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [
+        lambda: resolve(["--runtime.tracking-uri", "http://me:s3cret@127.0.0.1:5000"]),
+        lambda: resolve_refresh(["--collect.source", "https://me:s3cret@news.example/feed"]),
+    ]
+    for ask in asked:
+        with pytest.raises(RequestError, match="password") as refused:
+            ask()
+        assert "s3cret" not in str(refused.value)
+    monkeypatch.setenv("TEXTMILL_RUNTIME__TRACKING_URI", "http://me:s3cret@127.0.0.1:5000")
+    with pytest.raises(RequestError, match=r"--runtime\.tracking-uri holds a password"):
+        resolve([])

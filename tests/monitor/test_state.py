@@ -17,7 +17,7 @@ from tasks.monitor.alert import Alert
 from tasks.monitor.parts import read_part
 from tasks.monitor.schema import COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
-from tasks.monitor.transaction import Refused
+from tasks.monitor.transaction import MAX_SMALL_PARTS, Refused
 
 MakeBatch = Callable[..., pa.RecordBatch]
 MONDAY, TUESDAY = "2020-03-09", "2020-03-10"
@@ -216,9 +216,9 @@ def test_another_negative_label_is_refused(state: MonitorState) -> None:
 def test_only_the_owner_can_read_the_state(state: MonitorState, make_batch: MakeBatch) -> None:
     with state.refresh() as refresh:
         refresh.add(make_batch(DOCUMENTS))
-    files = [path for path in state.folder.rglob("*") if path.is_file()]
-    assert len(files) >= 4
-    assert [path for path in files if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+    places = [state.folder.parent, state.folder, *state.folder.rglob("*")]
+    assert sum(path.is_file() for path in places) >= 4
+    assert [path for path in places if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
 @pytest.mark.parametrize("name", ["../x", "", "a/b", "."])
@@ -246,6 +246,50 @@ def test_a_damaged_or_later_database_is_told_in_one_line(tmp_path: Path) -> None
     (tmp_path / "monitor" / "later" / "state.db").write_bytes(b"no database" * 1000)
     with pytest.raises(UnavailableError, match="restore it"), MonitorState.open(tmp_path, "later"):
         pass
+
+
+def test_the_small_files_of_a_day_become_one_and_nothing_else_changes(
+    tmp_path: Path, make_batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"text {n}" for n in range(2 * MAX_SMALL_PARTS + 3)]
+    batch = make_batch([(MONDAY, text, "negative", 0.9) for text in texts] + [(TUESDAY, "alone", "positive", 0.1)])
+    left: dict[str, tuple[Any, ...]] = {}
+    for limit in (MAX_SMALL_PARTS, 1000):
+        monkeypatch.setattr("tasks.monitor.transaction.MAX_SMALL_PARTS", limit)
+        with MonitorState.open(tmp_path / str(limit), "news") as state:
+            for row in range(batch.num_rows):
+                with state.refresh() as refresh:
+                    refresh.add(batch.slice(row, 1))
+                if row == MAX_SMALL_PARTS - 1:
+                    reader = state.documents()
+                    next(reader)
+                if row == MAX_SMALL_PARTS:  # the files were merged; who reads meanwhile finds the old ones
+                    assert len(list(reader)) == MAX_SMALL_PARTS - 1
+            documents = pa.Table.from_batches(state.documents()).sort_by("id")
+            left[str(limit)] = (state.counts(), state.histograms(), state.models(), documents)
+            with state.refresh():
+                pass  # sweeps
+            named = {path for (path,) in state.db.execute("SELECT path FROM files")}
+        folder = tmp_path / str(limit) / "monitor" / "news" / "documents"
+        assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")} == named
+        assert len(named) == (4 if limit == MAX_SMALL_PARTS else len(texts) + 1)
+    assert left[str(MAX_SMALL_PARTS)] == left["1000"]
+
+
+def test_a_damaged_file_is_not_merged_and_holds_up_nothing(
+    state: MonitorState, make_batch: MakeBatch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tasks.monitor.transaction.MAX_SMALL_PARTS", 1)
+    with state.refresh() as refresh:
+        refresh.add(make_batch(DOCUMENTS[:1]))
+    (path,) = (state.folder / "documents").rglob("*.parquet")
+    path.write_bytes(b"damaged")
+    with state.refresh() as refresh:
+        refresh.add(make_batch(DOCUMENTS[2:]))
+    assert state.counts().to_pylist()[0]["documents"] == 2
+    assert "other bytes" in caplog.text
+    with pytest.raises(UnavailableError, match="other bytes"):
+        list(state.documents())
 
 
 WRITER = """
@@ -277,7 +321,7 @@ def test_a_refresh_killed_before_its_commit_never_was(tmp_path: Path, make_batch
     with MonitorState.open(tmp_path, "news") as state:
         assert list(state.documents()) == []
         assert state.counts().num_rows == 0
-    for point, committed in (("refresh.files", False), ("refresh.commit", True)):
+    for point, committed in (("monitor.uncommitted", False), ("monitor.committed", True)):
         killed = subprocess.run(command, env=os.environ | {"TEXTMILL_CRASH_AT": point})
         assert killed.returncode == -signal.SIGKILL
         with MonitorState.read(tmp_path, "news") as state:

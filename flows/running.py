@@ -1,0 +1,74 @@
+"""Flow runs under way and their processes, so that one that was killed does not stay `Running` in Prefect for ever.
+
+A killed process cannot report its end. Each run of a monitor's flow leaves an empty file in a folder of its own, named for the
+flow run, the process and the time it started; whoever comes next finds the files of dead processes and reports in their place.
+A run that its worker has already reported, or that another server knows, is left as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from httpx import HTTPError
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
+from prefect.exceptions import ObjectNotFound
+from prefect.runtime import flow_run
+from prefect.states import Crashed
+
+from flows.processes import runs, start_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+FOLDER = "running"
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[None]:
+    """Note below `folder` that this process works on its flow run, while it does; reports what was killed before."""
+    crash_dead(folder)
+    identity = flow_run.get_id()
+    if identity is None:  # called as a plain function
+        yield
+        return
+    note = folder / FOLDER / f"{identity}.{os.getpid()}.{start_time(os.getpid())}"
+    for place in (folder.parent, folder, note.parent):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    note.touch(mode=0o600)
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+
+
+def crash_dead(folder: Path) -> list[str]:
+    """Set every run to Crashed that is noted below `folder` and whose process is gone; returns the ids of the flow runs."""
+    crashed = []
+    for note in sorted((folder / FOLDER).glob("*.*.*")):
+        identity, pid, started = note.name.split(".")
+        if runs(int(pid), started):
+            continue
+        try:
+            crash_in_prefect(identity)
+        except HTTPError as error:  # no answer; the note is kept for the next one
+            log.warning("run %s was killed, which Prefect could not be told (%s)", identity, type(error).__name__)
+            continue
+        log.warning("run %s was killed; Prefect shows it as crashed now", identity)
+        note.unlink(missing_ok=True)
+        crashed.append(identity)
+    return crashed
+
+
+def crash_in_prefect(flow_run_id: str) -> None:
+    """Set a flow run to Crashed if the server knows it and takes it for running."""
+    with get_client(sync_client=True) as client, contextlib.suppress(ObjectNotFound, ValueError):
+        if client.read_flow_run(UUID(flow_run_id)).state_type == StateType.RUNNING:
+            client.set_flow_run_state(UUID(flow_run_id), Crashed(message="the process was killed"), force=True)
