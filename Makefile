@@ -1,4 +1,6 @@
 # make run: train on the embedded sample. make test: run the tests. All set up .venv first if it is missing or out of date.
+# make check: style, types and imports. make test PYTEST="--cov": what pytest is to be told besides.
+# make faults: try to break every promise of docs/RELIABILITY.md. ROW=14 chooses one, ARGS=--resume goes on.
 # make bench: measure textmill and its peers on real data, see benchmarks/. ARGS="--only imdb" chooses, ARGS=--resume goes on.
 
 PYTHON ?= python3
@@ -6,24 +8,28 @@ BIN := .venv/bin
 READY := .venv/.ready
 DATA ?= ../shared/data
 ARGS ?=
+ROW ?=
+PYTEST ?=
 
-.PHONY: run test check bench format lock clean
+.PHONY: run test check bench faults format lock clean
 
 run: $(READY)
 	$(BIN)/textmill train
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST)
 
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=85
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks --data $(DATA) $(ARGS)
+
+faults: $(READY)
+	$(BIN)/python -m tests.faults $(if $(ROW),--row $(ROW)) $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -27,8 +27,9 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+from flows.guard import serve_guarded
 from flows.processes import runs, start_time
 from tasks.errors import RequestError, UnavailableError
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
+USER = "textmill"
+MIN_PASSWORD_CHARS = 12
 LEAVE_SECONDS = 0.5  # how often the server looks whether anybody is left
 
 QUIET = {
@@ -167,11 +170,11 @@ def living(home: Path, *, timeout: float) -> Endpoint | None:
     return None
 
 
-def answers(endpoint: Endpoint, *, timeout: float = 2.0) -> bool:
-    """Whether a Prefect API answers there and lets us in."""
+def answers(endpoint: Endpoint, *, path: str = "admin/version", timeout: float = 2.0) -> bool:
+    """Whether a Prefect API, or what has a page at `path`, answers there and lets us in."""
     import base64
 
-    request = urllib.request.Request(f"{endpoint.url.rstrip('/')}/admin/version")  # noqa: S310 the user's own server
+    request = urllib.request.Request(f"{endpoint.url.rstrip('/')}/{path}")  # noqa: S310 the user's own server
     if endpoint.auth:
         request.add_header("Authorization", f"Basic {base64.b64encode(endpoint.auth.encode()).decode()}")
     try:
@@ -214,7 +217,7 @@ def launch(home: Path, *, port: int | None = None, stay: bool = False) -> Starte
     With `stay` it has the UI and all services, and runs until it is stopped instead of leaving with the last run.
     """
     port = port or free_port()
-    endpoint = Endpoint(f"http://127.0.0.1:{port}/api", f"textmill:{password(home)}")
+    endpoint = Endpoint(f"http://127.0.0.1:{port}/api", login(home / "password"))
     environment = (
         os.environ
         | QUIET
@@ -236,7 +239,7 @@ def launch(home: Path, *, port: int | None = None, stay: bool = False) -> Starte
     )
     environment.pop("PREFECT_API_URL", None)
     log_file, since = home / "server.log", time.monotonic()
-    with _private(log_file) as output:
+    with private(log_file) as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.server", str(home), str(port), "stay" if stay else "leave"],
             env=environment,
@@ -246,7 +249,7 @@ def launch(home: Path, *, port: int | None = None, stay: bool = False) -> Starte
             start_new_session=True,  # Ctrl-C is for the run; the server leaves by itself
         )
     # Written before it answers, so that whoever comes next waits for it even if we are killed here.
-    with _private(home / "server.json") as file:
+    with private(home / "server.json") as file:
         file.write(
             json.dumps(
                 {"url": endpoint.url, "auth": endpoint.auth, "process": [process.pid, start_time(process.pid)], "stays": stay}
@@ -255,16 +258,31 @@ def launch(home: Path, *, port: int | None = None, stay: bool = False) -> Starte
     return Started(endpoint, process, log_file, since)
 
 
-def password(home: Path) -> str:
-    """The server's password, made once and readable by its owner only."""
-    path = home / "password"
+def login(path: Path) -> str:
+    """`user:password` of the servers; the password stands in a file that is made once and that only its owner may read.
+
+    RequestError for a file that others may read, or that holds no password worth the name: no server starts with it.
+    """
+    remedy = f"stop the servers (textmill down) and delete {path}; a new one is made"
     try:
-        return path.read_text()
+        mode, word = path.stat().st_mode, path.read_text().strip()
     except FileNotFoundError:
         word = secrets.token_urlsafe(24)
-        with _private(path) as file:
-            file.write(word)
-        return word
+        partial = path.with_name(f".{path.name}.{os.getpid()}")  # a full disk must not leave an empty password
+        try:
+            with private(partial) as file:
+                file.write(word)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return f"{USER}:{word}"
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"the servers' password cannot be read ({type(error).__name__}); {remedy}") from None
+    if mode & 0o077:
+        raise RequestError(f"the servers' password may be read by others (mode {mode & 0o777:03o}); {remedy}")
+    if len(word) < MIN_PASSWORD_CHARS or not word.isascii():
+        raise RequestError(f"the servers' password is shorter than {MIN_PASSWORD_CHARS} characters or not ASCII; {remedy}")
+    return f"{USER}:{word}"
 
 
 def free_port() -> int:
@@ -304,8 +322,11 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _private(path: Path):  # type: ignore[no-untyped-def] # a text file open for writing
-    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")  # noqa: PTH123
+def private(path: Path, *, append: bool = False) -> TextIO:
+    """Open a text file for writing that only its owner may read, whoever could read it before."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC), 0o600)
+    os.fchmod(descriptor, 0o600)
+    return open(descriptor, "a" if append else "w", encoding="utf-8")  # noqa: PTH123
 
 
 def make_database(home: Path, template: Path) -> None:
@@ -353,19 +374,9 @@ def serve(home: Path, port: int, *, stay: bool) -> None:
     os.umask(0o077)  # the database holds parameters and logs
     version = importlib.metadata.version("prefect")
     make_database(home, Path(sys.prefix) / "share" / "textmill" / f"prefect-{version}.db")
-    import uvicorn
+    from prefect.server.api.server import create_app
 
-    server = uvicorn.Server(
-        uvicorn.Config(
-            "prefect.server.api.server:create_app",
-            factory=True,
-            host="127.0.0.1",
-            port=port,
-            log_level="warning",
-            lifespan="on",
-            timeout_graceful_shutdown=3,
-        )
-    )
+    server = serve_guarded(create_app(), port=port)  # Prefect asks for the password itself, for its WebSockets too
     users = os.open(home / "users.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def leave_when_alone() -> None:

@@ -12,15 +12,14 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.deploy import TRAIN, WATCH_POOL, WORK_POOL, deploy_one, find_deployment, make_pools, read_plans
+from flows.guard import ADDRESS
 from flows.processes import runs, start_time
-from flows.server import Server, answers, launch, locked, read_endpoint
+from flows.server import USER, Endpoint, Server, answers, launch, locked, login, private, read_endpoint
 from flows.settings import DEFAULT_PRESET, preset_config
 from tasks.config import CHECKOUT
 from tasks.errors import RequestError, UnavailableError
@@ -63,8 +62,8 @@ def start_all(runtime: Runtime, *, prefect_port: int, mlflow_port: int) -> dict[
     ui = endpoint.url.removesuffix("/api")
     return {
         "prefect_ui": ui,
-        "prefect_login": f"textmill:PASSWORD, the password is in {home / 'password'}",
         "mlflow_ui": record.url("mlflow"),
+        "login": f"{USER}:PASSWORD for both, the password is in {home / 'password'}",
         "logs": str(runtime.data_root / "logs"),
         "stop": f"textmill down --runtime.data-root {runtime.data_root}",
     }
@@ -73,6 +72,7 @@ def start_all(runtime: Runtime, *, prefect_port: int, mlflow_port: int) -> dict[
 def stop_all(runtime: Runtime) -> dict[str, str]:
     """Stop the processes that `start_all` started, and only those."""
     record = Record(runtime.data_root / "services.json")
+    _server_file(runtime).unlink(missing_ok=True)  # who listens there next shall not be told the password
     return {name: "stopped" if record.stop(name) else "was not running" for name in (*WORKERS, "mlflow", "prefect")}
 
 
@@ -123,6 +123,7 @@ class Record:
 def _start_mlflow(runtime: Runtime, port: int, record: Record) -> None:
     from tasks.tracking.client import open_client
     from tasks.tracking.home import tracking_home
+    from tasks.tracking.server import server_environment
 
     home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
     if home.is_server:
@@ -130,13 +131,20 @@ def _start_mlflow(runtime: Runtime, port: int, record: Record) -> None:
             f"tracking goes to {home.uri}, which is a server already; unset MLFLOW_TRACKING_URI to have one started"
         )
     open_client(home)  # makes the database, under a lock, if it is not there yet
-    arguments = ["server", "--backend-store-uri", home.uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    pid = _spawn(runtime.data_root, "mlflow", _python("mlflow", *arguments))
-    record.add("mlflow", pid, url=f"http://127.0.0.1:{port}")
+    word, url = Server(runtime.data_root).home / "password", f"http://{ADDRESS}:{port}"
+    entry = Endpoint(url, login(word))
+    command = _python("flows.mlflow_server", str(port), str(word))
+    written = _server_file(runtime)
+    written.parent.mkdir(parents=True, exist_ok=True)
+    with private(written) as file:
+        json.dump({"url": url, "login": entry.auth}, file)
+    pid = _spawn(runtime.data_root, "mlflow", command, server_environment(home))
+    record.add("mlflow", pid, url=url)
     deadline = time.monotonic() + runtime.server_timeout
-    while not _healthy(f"http://127.0.0.1:{port}/health"):
+    while not answers(entry, path="health"):
         if start_time(pid) is None or time.monotonic() > deadline:
             record.stop("mlflow")
+            written.unlink(missing_ok=True)
             raise UnavailableError(f"the MLflow server did not start; see {runtime.data_root / 'logs' / 'mlflow.log'}")
         time.sleep(0.2)
 
@@ -156,17 +164,23 @@ def _deploy_train(runtime: Runtime) -> None:
     deploy_one(replace(plan, schedules=(), parameters=parameters))
 
 
+def _server_file(runtime: Runtime) -> Path:
+    from tasks.tracking.client import SERVER_FILE
+
+    return runtime.data_root / "mlflow" / SERVER_FILE
+
+
 def _python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
-def _spawn(data_root: Path, name: str, command: list[str]) -> int:
+def _spawn(data_root: Path, name: str, command: list[str], more: dict[str, str] | None = None) -> int:
+    """Start a process that outlives us, with `more` in its environment; its output is for its owner's eyes only."""
     logs = data_root / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    # `mlflow server` looks for uvicorn on PATH; ours is beside the interpreter.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = os.environ | {"PATH": path, "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
-    with (logs / f"{name}.log").open("ab") as output:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # so that `prefect` is found
+    environment = os.environ | {"PATH": path, "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")} | (more or {})
+    with private(logs / f"{name}.log", append=True) as output:
         process = subprocess.Popen(
             command,
             cwd=CHECKOUT,
@@ -179,14 +193,6 @@ def _spawn(data_root: Path, name: str, command: list[str]) -> int:
     pid = process.pid
     process.returncode = 0  # meant to outlive us; without this, Popen warns at our exit
     return pid
-
-
-def _healthy(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 our own server
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def _refuse_taken(port: int, flag: str) -> None:

@@ -13,18 +13,21 @@ Pure: neither Prefect nor MLflow.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import logging
 import os
 import shutil
 import sqlite3
+import stat
 import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.crash import crash_point
 from tasks.digests import canonical, sha256_file, sha256_text
 from tasks.errors import RequestError
 
@@ -110,6 +113,7 @@ class Fingerprints:
 
     def _remembered(self, names: list[str]) -> list[str]:
         self.memory.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(self.memory, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite would make it readable by all
         with contextlib.closing(sqlite3.connect(self.memory, timeout=30)) as db, db:
             db.execute("CREATE TABLE IF NOT EXISTS seen (path BLOB PRIMARY KEY, stamp TEXT, digest TEXT) WITHOUT ROWID")
             known = {
@@ -226,7 +230,9 @@ class Store:
         if not os.path.lexists(folder):
             return None
         try:
-            return self.verify(step, key)
+            artifact = self.verify(step, key)
+            shutil.rmtree(self._scratch(step, key), ignore_errors=True)  # a kill may have come between commit's last lines
+            return artifact
         except DamagedArtifact as error:
             aside = self._set_aside(folder, step, key)
             log.warning("damaged: %s; set aside as %s, the step runs again", error, aside.relative_to(self.data_root))
@@ -245,6 +251,7 @@ class Store:
         for name, known in expected.items():
             path = folder / name
             try:
+                _must_be_regular(path)
                 size, digest = path.stat().st_size, sha256_file(path)
             except OSError as error:
                 raise DamagedArtifact(f"{path} cannot be read ({error.strerror})") from error
@@ -257,11 +264,12 @@ class Store:
         """Give a fresh folder to build in; the caller holds the key's lock and commits before leaving."""
         area = self.root / ".building"
         area.mkdir(parents=True, exist_ok=True)
-        scratch = self.root / ".scratch" / f"{step}-{key}"
+        scratch = self._scratch(step, key)
         scratch.mkdir(parents=True, exist_ok=True)
         for left in area.glob(f"{step}-{key}-*"):  # of a killed build; the lock is ours, so nobody writes there
             shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=f"{step}-{key}-", dir=area))
+        crash_point(f"{step}.building")
         try:
             yield Build(folder, scratch)
         finally:
@@ -295,15 +303,22 @@ class Store:
         manifest = json.loads(canonical(manifest))  # as it will be read back
         manifest["checksum"] = sha256_text(canonical(manifest))
         (build.folder / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=True))
+        crash_point(f"{step}.manifest_written")
         _flush(build.folder)
+        crash_point(f"{step}.flushed")
         folder = self.root / step / key
         folder.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(folder):
             self._set_aside(folder, step, key)
         os.replace(build.folder, folder)
-        _flush_folder(folder.parent)
+        crash_point(f"{step}.renamed")
+        flush_folder(folder.parent)
         shutil.rmtree(build.scratch, ignore_errors=True)
+        crash_point(f"{step}.committed")
         return _artifact(manifest, folder.relative_to(self.data_root))
+
+    def _scratch(self, step: str, key: str) -> Path:
+        return self.root / ".scratch" / f"{step}-{key}"
 
     def _set_aside(self, folder: Path, step: str, key: str) -> Path:
         area = self.root / ".damaged"
@@ -327,6 +342,7 @@ def _artifact(manifest: Mapping[str, Any], path: Path) -> Artifact:
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
+        _must_be_regular(folder / MANIFEST)
         manifest = json.loads((folder / MANIFEST).read_bytes())
         checksum = manifest.pop("checksum")
         whole = checksum == sha256_text(canonical(manifest)) and manifest["format"] == FORMAT
@@ -335,6 +351,12 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     if not whole:
         raise DamagedArtifact(f"{folder / MANIFEST} is not what was written")
     return manifest
+
+
+def _must_be_regular(path: Path) -> None:
+    """Raise OSError for a link, a folder, or a named pipe, which would be read for ever."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise OSError(errno.EINVAL, "no regular file", str(path))
 
 
 def _files_below(folder: Path) -> set[str]:
@@ -353,10 +375,11 @@ def _flush(folder: Path) -> None:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-        _flush_folder(Path(root))
+        flush_folder(Path(root))
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """See the names in a folder safely on disk: what was renamed into it stays so after a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

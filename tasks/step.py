@@ -22,6 +22,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, State
 
 from tasks.artifact import Artifact, Store, section_values
+from tasks.crash import crash_point
 from tasks.digests import canonical, sha256_text
 from tasks.errors import RequestError
 from tasks.progress import SILENT, Progress
@@ -83,6 +84,7 @@ def step(*, libraries: tuple[str, ...] = ()) -> Callable[[Callable[..., dict[str
                 folders = {p: None if a is None else store.folder(a) for p, a in upstream.items()}
                 with store.building(name, key) as build:
                     report = function(build, config, run, **folders)
+                    crash_point(f"{name}.built")
                     if section_values(config, store.fingerprints) != section:
                         raise RequestError(f"{name}: an input file changed while it was read; run again when it is at rest")
                     artifact = store.commit(build, name, key, report=report, seconds=time.monotonic() - start, inputs=inputs)

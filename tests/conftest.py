@@ -15,6 +15,18 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; s
 CHECKOUT = Path(__file__).parents[1]
 
 SCHEMA = pa.schema([("id", pa.string()), ("split", pa.string()), ("label", pa.string()), ("tokens", pa.list_(pa.string()))])
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM_FLAGS = [
+    "--headless",
+    "--no-sandbox",  # a container's root cannot have one
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
 WORDS = ["good", "bad", "film", "naïve", "电影", "über", "ab", "x", "日本語", "director", "plot", "boring", "🙂"]
 
 MakeDataset = Callable[[dict[str, Sequence[Sequence[str]]]], Path]
@@ -51,6 +63,17 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for path in sorted((CHECKOUT / "data/sample" / label).glob("*.txt"))[:80]:
             shutil.copy(path, folder / label / path.name)
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> list[str]:
+    """The command of a browser without a screen; a profile and a page are to be added."""
+    if CHROMIUM is None:
+        reason = "chromium is not installed (Debian: apt-get install chromium)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return [CHROMIUM, *CHROMIUM_FLAGS]
 
 
 @pytest.fixture

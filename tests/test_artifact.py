@@ -240,3 +240,21 @@ def test_gc_refuses_while_a_run_reads(store: Store) -> None:
     with store.reading(), pytest.raises(RequestError, match="try again"):
         sweep(store.data_root, keep_runs=0)
     assert store.find("demo", KEY)
+
+
+def test_the_memory_of_fingerprints_is_its_owners_alone(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    store.fingerprints.of(tmp_path / "file")
+    assert store.fingerprints.memory.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("name", ["a", MANIFEST])
+def test_a_pipe_or_a_link_in_the_place_of_a_file_is_damage_and_never_waited_for(store: Store, name: str) -> None:
+    for put in (os.mkfifo, lambda path: path.symlink_to(path.with_name("b"))):
+        path = store.folder(build(store, {"a": b"same", "b": b"same"})) / name
+        path.unlink()
+        put(path)
+        with pytest.raises(DamagedArtifact, match="cannot be read"):
+            store.verify("demo", KEY)
+        assert store.find("demo", KEY) is None

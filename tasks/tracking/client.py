@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import warnings
@@ -28,12 +29,15 @@ ENVIRONMENT = {
     "MLFLOW_UV_AUTO_DETECT": "false",  # it would copy a lock file of the current folder into the model
 }
 
+SERVER_FILE = "server.json"  # where the server that `textmill up` started answers, and its login
+LOGIN_VARIABLES = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_AUTH")
+
 
 def import_mlflow() -> None:
     """Import mlflow and mlflow.pyfunc; later imports of them are then free of warnings."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    with _own_warnings_ignored():
+    with own_warnings_ignored():
         import mlflow.pyfunc  # noqa: F401
     for name, level in (("mlflow", logging.WARNING), ("alembic", logging.WARNING), ("urllib3.connectionpool", logging.ERROR)):
         logging.getLogger(name).setLevel(level)
@@ -47,9 +51,10 @@ def open_client(home: TrackingHome) -> MlflowClient:
     from sqlalchemy.exc import SQLAlchemyError
 
     if home.is_server:
+        log_in(home)
         return MlflowClient(tracking_uri=home.uri, registry_uri=home.uri)
     # MLflow migrates a fresh database when it is first opened, and of two processes that do so at once both fail.
-    with home.locked("mlflow"), _own_warnings_ignored():
+    with home.locked("mlflow"), own_warnings_ignored():
         if home.database is not None:
             os.close(os.open(home.database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         try:
@@ -65,8 +70,22 @@ def open_client(home: TrackingHome) -> MlflowClient:
     return client
 
 
+def log_in(home: TrackingHome) -> None:
+    """Let MLflow's client send the password of the server that `textmill up` started for this data root, and of no other.
+
+    A login that the user has set goes before. It is set for this process and its children, and stored nowhere.
+    """
+    if any(name in os.environ for name in LOGIN_VARIABLES):
+        return
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        written = json.loads((home.folder / SERVER_FILE).read_text())
+        if home.uri.replace("//localhost:", "//127.0.0.1:") == written["url"]:
+            user, _, word = written["login"].partition(":")
+            os.environ.update(MLFLOW_TRACKING_USERNAME=user, MLFLOW_TRACKING_PASSWORD=word)
+
+
 @contextlib.contextmanager
-def _own_warnings_ignored() -> Iterator[None]:
+def own_warnings_ignored() -> Iterator[None]:
     """Ignore two warnings that MLflow's own modules cause when they are imported, and that nobody here can mend."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType", category=UserWarning)

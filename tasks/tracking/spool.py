@@ -6,6 +6,7 @@ no two processes send the same lines. A kill in the middle of sending sends some
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -39,12 +40,15 @@ class Spool:
         return self._descriptor is not None
 
     def add(self, call: dict[str, Any]) -> None:
-        """Append one call and flush it to disk."""
+        """Append one call and flush it to disk; OSError, and nothing appended, if the disk does not take all of it."""
         if self._descriptor is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        os.write(self._descriptor, _line({**call, "uri": self.uri}))
+        line, size = _line({**call, "uri": self.uri}), os.fstat(self._descriptor).st_size
+        if os.write(self._descriptor, line) != len(line):  # so the kernel says it where a part still fits
+            os.ftruncate(self._descriptor, size)  # half a line would swallow the next
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         os.fsync(self._descriptor)
 
     def send(self, call: Callable[[dict[str, Any]], object]) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 
 import pytest
 from hypothesis import example, given, settings
@@ -104,10 +103,8 @@ def test_bad_bytes_cost_one_record():
 
 def test_quotes_that_make_work_quadratic_are_refused():
     data = b'a","c\n' * 20_000  # closes the quote before it, opens one of its own
-    start = time.monotonic()
     with pytest.raises(UnclosedQuotesError, match=str(MAX_UNCLOSED + 1)):
         quoted(data, limit=1 << 20)
-    assert time.monotonic() - start < 20
 
 
 def test_plain_rows():

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import RequestError
-from tasks.tracking.home import tracking_home
+from tasks.tracking.home import holds_password, tracking_home
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +42,27 @@ def test_a_server_keeps_artifacts_and_the_data_root_keeps_the_ledger(tmp_path: P
 def test_a_uri_without_a_store_of_mlflow_3_is_refused_with_the_remedy(uri: str, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"sqlite:///PATH/mlflow\.db"):
         tracking_home(uri, tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://me:s3cret@127.0.0.1:5000", "postgresql://me:s3cret@db/mlflow", "postgresql://db/mlflow?password=s3cret"]
+)
+def test_a_password_in_the_uri_is_refused_without_being_told(uri: str, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="MLFLOW_TRACKING_PASSWORD") as refused:
+        tracking_home(uri, tmp_path, tmp_path)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me@host/",
+        "http://host:80/a@b:c",
+        "http://${ME}:${WORD}@host/",
+        "/a:b@c",
+        "sqlite:////a/b:c@d.db",
+        "https://h/?q=word",
+    ],
+)
+def test_what_holds_no_password(url: str) -> None:
+    assert not holds_password(url)

@@ -1,0 +1,110 @@
+"""What stands between a server of ours and everything else on the machine: address, Host, Origin and password.
+
+A server on 127.0.0.1 is reached by every web page that is open in a browser on the machine, and by every user of it. Prefect
+3.8 looks at neither Host nor Origin, so a page could have its own name resolved to 127.0.0.1 (DNS rebinding); MLflow 3.17
+looks at both, loosely (any port of localhost, any private network), and wants no password. Both apps run behind `Guard`, by
+`serve_guarded`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+ADDRESS = "127.0.0.1"  # the only one that a server of ours binds; others come through an SSH tunnel
+SAFE_METHODS = ("GET", "HEAD")
+
+
+class Guard:
+    """ASGI middleware: refuse requests that are not meant for this server, or that bring no password if one is wanted.
+
+    `login` is `user:password` for HTTP Basic, and empty where the app asks for a password itself. A browser tells where a
+    request comes from by Origin and Sec-Fetch-Site (https://www.w3.org/TR/fetch-metadata/); programs send neither.
+    """
+
+    def __init__(self, app: App, *, port: int, login: str = "") -> None:
+        self.app = app
+        self.hosts = {f"{name}:{port}".encode() for name in (ADDRESS, "localhost")}
+        self.origins = {b"http://" + host for host in self.hosts}
+        self.authorization = b"Basic " + base64.b64encode(login.encode()) if login else b""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request on, or answer 403, or 401 where a password is wanted."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        elif reason := self.refusal(scope):
+            await _refuse(scope, send, 403, reason)
+        elif self.authorization and not self.knows_password(scope):
+            await _refuse(scope, send, 401, "a password is wanted; textmill up says where it is")
+        else:
+            await self.app(scope, receive, send)
+
+    def refusal(self, scope: Scope) -> str:
+        """Why a request is not meant for this server; empty if it is."""
+        hosts, origins = _values(scope, b"host"), _values(scope, b"origin")
+        if len(hosts) != 1 or hosts[0].lower() not in self.hosts:
+            return f"this server answers only as {b' or '.join(sorted(self.hosts)).decode()}"
+        if any(origin.lower() not in self.origins for origin in origins):
+            return "requests of other sites' pages are refused"
+        sites = _values(scope, b"sec-fetch-site")
+        if any(site not in (b"same-origin", b"none") for site in sites) and not _is_link(scope):
+            return "requests of other sites' pages are refused"
+        return ""
+
+    def knows_password(self, scope: Scope) -> bool:
+        """Whether a request brings the password."""
+        given = _values(scope, b"authorization")
+        return len(given) == 1 and hmac.compare_digest(given[0], self.authorization)
+
+
+def serve_guarded(app: App, *, port: int, login: str = "", **options: Any) -> Any:
+    """A uvicorn server of `app` behind a guard, on 127.0.0.1 whatever the environment says; call its `run`."""
+    import uvicorn
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            Guard(app, port=port, login=login),
+            host=ADDRESS,
+            port=port,
+            log_level="warning",
+            lifespan="on",
+            proxy_headers=False,  # nobody may say who he is but by the connection
+            server_header=False,
+            timeout_graceful_shutdown=3,
+            **options,
+        )
+    )
+
+
+def _values(scope: Scope, name: bytes) -> list[bytes]:
+    return [value for key, value in scope["headers"] if key.lower() == name]
+
+
+def _is_link(scope: Scope) -> bool:
+    """Whether another site's page was left for this one by a link: it sees nothing of the answer and changes nothing."""
+    return (
+        scope["type"] == "http"
+        and scope["method"] in SAFE_METHODS
+        and _values(scope, b"sec-fetch-mode") == [b"navigate"]
+        and _values(scope, b"sec-fetch-dest") == [b"document"]
+    )
+
+
+async def _refuse(scope: Scope, send: Send, status: int, reason: str) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": reason})  # before it is accepted: uvicorn answers 403
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff")]
+    if status == 401:
+        headers.append((b"www-authenticate", b'Basic realm="textmill", charset="UTF-8"'))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": f"{reason}\n".encode()})

@@ -1,0 +1,335 @@
+"""Reports, exports and logs are inert: text from outside stays text wherever it is shown.
+
+Forty payloads go through the report and the dashboard (opened in Chromium and compared with the same pages made of plain
+words: not one active node, handler or address more, and no script ran), through alerts as JSON and as messages, through the
+lines that commands print and log while they read files, folders and rows that are called and hold such a thing, and through
+Parquet and back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import functools
+import hashlib
+import html
+import io
+import json
+import logging
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+
+from flows.cli import _complain
+from flows.console import Display
+from tasks.config import EvaluateConfig, IngestConfig, PrepareConfig, RefreshConfig
+from tasks.dashboard.content import DriftedFeature, DriftHistory, gather
+from tasks.dashboard.page import render_page
+from tasks.errors import RequestError
+from tasks.evaluate.evaluation import evaluate_classifier
+from tasks.evaluate.report import render_report
+from tasks.ingest.corpus import write_corpus
+from tasks.monitor.alert import Alert
+from tasks.monitor.schema import SCORED_SCHEMA
+from tasks.monitor.state import MonitorState
+from tasks.notify.message import as_json, body, title
+from tasks.prepare.dataset import write_dataset
+from tasks.prepare.schema import SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+NUMBER = 13
+PROMISE = (
+    "Reports, exports and logs are inert: forty payloads (scripts, handlers, addresses, templates, formulas, ANSI, "
+    "bidirectional and control characters) make no active node in the report or the dashboard (Chromium; a content security "
+    "policy stands in both), no second line in a log or on a terminal, no control character in an alert; no CSV is written, "
+    "Parquet gives texts back as they were"
+)
+TAKEN_OUT = "autoescape off in the report: 3 of its 5 pages fail; `visible` hands back the text: 2 of 5"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+
+HIT = "top.attacked=1;parent.attacked=1"
+PAYLOADS = [
+    f"<script>{HIT}</script>",
+    f"</script><script>{HIT}</script>",
+    f"<img src=x onerror={HIT}>",
+    f"\"'><svg onload={HIT}>",
+    f"</title></style></bdi></table><h1 onclick={HIT}>x</h1>",
+    f"<iframe srcdoc='<script>{HIT}</script>'></iframe>",
+    f"<a href='javascript:{HIT}'>press</a>",
+    "<a href='http://evil.example/'>press</a>",
+    "<form action=http://evil.example><input type=submit></form>",
+    "<meta http-equiv=refresh content='0;url=http://evil.example'>",
+    "<base href=http://evil.example/>",
+    "<link rel=stylesheet href=http://evil.example/x.css>",
+    "<object data=http://evil.example></object><embed src=http://evil.example>",
+    f"<details open ontoggle={HIT}>x</details>",
+    f"<math><mtext><style><img src=x onerror={HIT}></style></mtext></math>",
+    f"<noscript><p title='</noscript><img src=x onerror={HIT}>'>",
+    f"<!--><script>{HIT}</script>-->",
+    "<!--<script>",
+    "]]><script>x</script>",
+    f"&lt;script&gt;{HIT}&lt;/script&gt;",
+    f"&#60;script&#62;{HIT}&#60;/script&#62;",
+    f"\\u003cscript\\u003e{HIT}\\u003c/script\\u003e",
+    "{{ 7*7 }} {% include '/etc/passwd' %} {# x #}",
+    f"${{{HIT}}} `{HIT}` %{{y}} <%= 7*7 %>",
+    "=cmd|'/C calc'!A0",
+    "+1+1 and @SUM(1;1) and -2+3",
+    '=HYPERLINK("http://evil.example","press")',
+    "\t=1+1",
+    "\x1b[2J\x1b[31mred\x1b[0m",
+    "\x1b]0;title\x07\x1b]8;;http://evil.example\x1b\\press\x1b]8;;\x1b\\",
+    "\x9b31mred",
+    "line\nINFO forged: all is well",
+    "line\r\nWARNING forged",
+    "line\u2028forged\u2029forged\x85forged\x0b\x0c\x1c",
+    "\u202ereversed\u2066isolated\u2069\u200f",
+    "\ufeff\u200bhidden\U000e0041",
+    "%s %n %d {0.__class__} %(x)s",
+    "[bold red]rich[/] [link=http://evil.example]press[/link]",
+    "![x](http://evil.example/x.png) [press](javascript:x) <http://evil.example> @channel",
+    "w" * 3000,
+]
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]")
+FRAME = """<!DOCTYPE html><body><iframe style="width:900px;height:800px" srcdoc="%s"></iframe><pre id="seen"></pre><script>
+window.onload = () => setTimeout(() => {
+  const page = document.querySelector("iframe").contentDocument, all = [...page.querySelectorAll("*")];
+  const active = "SCRIPT IFRAME FRAME OBJECT EMBED FORM INPUT LINK META BASE A IMG H1 MATH NOSCRIPT TITLE".split(" ");
+  const counts = Object.fromEntries(active.map(tag => [tag, all.filter(e => e.tagName === tag).length]));
+  counts.handlers = all.filter(e => [...e.attributes].some(a => /^on/i.test(a.name))).length;
+  const leads = (e, name) => /^\\s*(https?|javascript|\\/\\/)/i.test(e.getAttribute(name) || "");
+  counts.addresses = all.filter(e => ["src", "href", "data", "action"].some(name => leads(e, name))).length;
+  const policy = page.querySelector("meta[http-equiv=Content-Security-Policy]")?.content || "";
+  document.getElementById("seen").textContent = JSON.stringify({counts, policy, attacked: window.attacked === 1});
+}, 1500);
+</script>"""
+
+
+def look(page: str, folder: Path) -> dict[str, Any]:
+    """What a browser sees of a page in a frame of the same origin."""
+    if CHROMIUM is None:
+        raise FileNotFoundError("chromium is not installed (Debian: apt-get install chromium)")
+    folder.mkdir()
+    (folder / "frame.html").write_text(FRAME % html.escape(page, quote=True), encoding="utf-8")
+    command = [
+        CHROMIUM,
+        *FLAGS,
+        "--virtual-time-budget=8000",
+        f"--user-data-dir={folder / 'profile'}",
+        "--dump-dom",
+        (folder / "frame.html").as_uri(),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, check=True)
+    return json.loads(html.unescape(done.stdout.rsplit('<pre id="seen">', 1)[1].split("</pre>")[0]))
+
+
+class Mistaken:
+    """Sure of the next label, so that every label and text is among the errors that the report lists."""
+
+    def __init__(self, labels: list[str]) -> None:
+        self.labels = sorted(labels)
+
+    def probabilities(self, tokens: pa.Array) -> np.ndarray:
+        truth = [self.labels.index(document[0]) for document in tokens.to_pylist()]
+        return np.eye(len(self.labels), dtype=np.float32)[[(at + 1) % len(self.labels) for at in truth]] * 0.9 + 0.1 / len(
+            self.labels
+        )
+
+
+def report_of(texts: list[str], folder: Path) -> str:
+    """A report whose labels, texts, name, command and configuration are these."""
+    for part in ("dataset", "holdout", "evaluate"):
+        (folder / part).mkdir(parents=True)
+    for part, split in (("dataset", "train"), ("holdout", "test")):
+        rows = [
+            {"id": f"{split}{at}", "split": split, "label": text, "tokens": [text, *texts]} for at, text in enumerate(texts)
+        ]
+        pq.write_table(
+            pa.Table.from_pylist(rows, SCHEMA), folder / part / f"{part}.parquet", compression="zstd", write_page_checksum=True
+        )
+    (folder / "dataset" / "labels.json").write_text(json.dumps({"labels": sorted(texts)}))
+    history = {"bag": [{"epoch": 1, "train_loss": 0.5, "valid_accuracy": 0.5}]}
+    config = EvaluateConfig(bootstrap=100)
+    evaluate_classifier(config, Mistaken(texts), history, folder / "holdout", folder / "dataset", None, folder / "evaluate")
+    step = {"name": texts[1], "seconds": 1, "cached": True, "key": texts[2], "note": texts[3]}
+    context = {"name": texts[0], "command": texts[4], "steps": [step], "splits": {texts[5]: 3}, "config": {texts[6]: texts[7]}}
+    return render_report(folder / "evaluate", context, folder / "report.html").read_text(encoding="utf-8")
+
+
+def dashboard_of(texts: list[str], folder: Path) -> str:
+    """A dashboard whose headlines, sources, topics, names, words, series and features are these."""
+    start, rows = datetime.date(2024, 1, 1), []
+    for number in range(60 + len(texts)):
+        text = texts[number - 60] if number >= 60 else f"sales of company {number} rose"
+        when = datetime.datetime.combine(start + datetime.timedelta(number // 2), datetime.time(9), datetime.UTC)
+        row = {
+            "id": hashlib.sha256(f"{number}".encode()).digest(),
+            "time": when,
+            "day": when.date(),
+            "text": text,
+            "source": text[:40],
+            "model": "news/1",
+        }
+        row |= {
+            "label": "negative",
+            "confidence": 0.9,
+            "negative": 0.9,
+            "tokens": 5,
+            "unseen": 1,
+            "topics": [("sector", text[:60])],
+            "names": [text[:60]],
+        }
+        rows.append(row)
+    config = RefreshConfig.model_validate({"collect": {"name": "desk"}, "runtime": {"data_root": folder}})
+    with MonitorState.open(folder, "desk") as state:
+        with state.refresh(model="news/1", labels=["negative", "positive"]) as transaction:
+            transaction.add(pa.RecordBatch.from_pylist(rows, SCORED_SCHEMA))
+        state.store_alerts([alert_of(texts, f"name:{text[:60]}") for text in texts], cooldown_days=0)
+        days = [(start + datetime.timedelta(day)).isoformat() for day in (0, 7)]
+        drift = DriftHistory(days, (DriftedFeature(texts[0], 0.3, 0.1, True, (1.0, 3.0)),), "its past", 28)
+        return render_page(gather(state, config, drift, now=1.706e9))
+
+
+def alert_of(texts: list[str], series: str) -> Alert:
+    evidence = {
+        "headlines": [{"id": "0", "time": "2024-01-28T09:00:00Z", "text": text, "probability": 0.9} for text in texts],
+        "words": [{"word": text} for text in texts],
+        "message": texts[0],
+    }
+    figures = {"count": 28, "negative_share": 0.41, "baseline": 0.2, "created": 0.0}
+    return Alert.make(
+        "desk",
+        kind="surge",
+        series=series,
+        severity="high",
+        window_start="2024-01-20",
+        window_end="2024-01-27",
+        evidence=evidence,
+        **figures,
+    )
+
+
+def page(make: Callable[[list[str], Path], str], start: int, random: Random, folder: Path) -> str | None:
+    """Eight payloads against eight plain words."""
+    hostile = PAYLOADS[start : start + 8]
+    made = make(hostile, folder / "hostile")
+    plain_page = make([f"word{at}" for at in range(8)], folder / "plain")
+    seen, plain = look(made, folder / "a"), look(plain_page, folder / "b")
+    if seen["attacked"]:
+        return "a script ran"
+    if seen["counts"] != plain["counts"]:
+        return f"active nodes: {seen['counts']} instead of {plain['counts']}"
+    if "default-src 'none'" not in seen["policy"]:
+        return f"its policy is {seen['policy']!r}"
+    added = set(CONTROL.findall(made)) - {"\t", *CONTROL.findall(plain_page)}  # a library's source holds some
+    return f"it holds {sorted(added)}" if added else None
+
+
+def alert(payload: str, random: Random, folder: Path) -> str | None:
+    """As programs and as people get it."""
+    made = alert_of([payload, "plain"], f"name:{payload}")
+    line, head, text = as_json(made), title(made), body(made)
+    json.loads(line)
+    if CONTROL.search(line) or CONTROL.search(head) or CONTROL.search(text.replace("\n", "")):
+        return "a control character is sent"
+    if text.count("\n") != body(alert_of(["plain", "plain"], "name:x")).count("\n"):
+        return "a line is added"
+    return "markup or an address is sent" if set("<>@`[]") & set(text + head.partition("]")[2]) or "://evil" in text else None
+
+
+def terminal(payload: str, random: Random, folder: Path) -> str | None:
+    """What a command prints while it runs, and when it complains."""
+    out, complaint = io.StringIO(), io.StringIO()
+    display = Display(console=Console(file=out, force_terminal=False, width=100))
+    with display:
+        display.say(f"train --name {payload}")
+        display.finished("ingest", cached=False, seconds=1.0, summary=payload)
+    with contextlib.redirect_stderr(complaint):
+        _complain(f"{payload}: no such file")
+    for lines, count in ((out.getvalue(), 2), (complaint.getvalue(), 1)):
+        if lines.count("\n") != count or CONTROL.search(lines.replace("\n", "")):
+            return f"{lines!r} was printed"
+    return "markup was read" if "[bold red]" in payload and "[bold red]" not in out.getvalue() else None
+
+
+def log_lines(payload: str, random: Random, folder: Path) -> str | None:
+    """What is logged, and the reasons that are told, while a corpus is read that is made of it."""
+    name = payload.replace("/", "|").replace("\0", "")[:60].encode("utf-8", "surrogatepass")[:200]
+    root = folder / "corpus"
+    for label in (name, b"plain"):
+        own = bytes(root) + b"/" + label
+        Path(own.decode("utf-8", "surrogateescape")).mkdir(parents=True)
+        for number in range(12):
+            Path(f"{own.decode('utf-8', 'surrogateescape')}/{number}.txt").write_text(
+                f"{payload} of {label!r} {number * 7}", encoding="utf-8"
+            )
+        Path(own.decode("utf-8", "surrogateescape"), name.decode("utf-8", "surrogateescape")).symlink_to("nothing")
+    stream, told = io.StringIO(), ""
+    handler = logging.StreamHandler(stream)
+    counted = Counting()
+    for each in (handler, counted):
+        logging.getLogger("tasks").addHandler(each)
+    logging.getLogger("tasks").setLevel(logging.DEBUG)
+    try:
+        (folder / "ingested").mkdir()
+        (folder / "prepared").mkdir()
+        report = write_corpus(IngestConfig(path=root), folder / "ingested")
+        write_dataset(PrepareConfig(), folder / "ingested", folder / "prepared")
+        write_corpus(IngestConfig(path=root, labels=("none",)), folder / "ingested")
+    except RequestError as error:
+        told = str(error)
+    finally:
+        for each in (handler, counted):
+            logging.getLogger("tasks").removeHandler(each)
+        logging.getLogger("tasks").setLevel(logging.NOTSET)
+    lines = stream.getvalue()
+    if lines.count("\n") != counted.number or CONTROL.search(lines.replace("\n", "")) or "\n" in told:
+        return f"{lines!r} was logged for {counted.number} events, {told!r} was told"
+    texts = pq.read_table(folder / "ingested" / "corpus.parquet").column("text").to_pylist()
+    whole = [text for text in texts if payload.removeprefix("\ufeff") in text]
+    return None if report["kept"] == 24 and (not texts or whole) else f"Parquet gave {texts[:1]!r}"
+
+
+class Counting(logging.Handler):
+    """Counts events."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.number += 1
+
+
+LINES = {"alert": alert, "terminal": terminal, "log": log_lines}
+CASES: dict[str, Callable[[Random, Path], str | None]] = {
+    f"{make.__name__.removesuffix('_of')} {start} to {start + 7}": functools.partial(page, make, start)
+    for make in (report_of, dashboard_of)
+    for start in range(0, len(PAYLOADS), 8)
+} | {
+    f"{name}: payload {at}": functools.partial(case, payload)
+    for at, payload in enumerate(PAYLOADS)
+    for name, case in LINES.items()
+}
+COUNT = len(CASES)

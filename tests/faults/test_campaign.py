@@ -1,0 +1,79 @@
+"""The campaign itself: what it counts, where it goes on after a kill, and what it writes."""
+
+import contextlib
+
+import pytest
+
+from tests.faults.__main__ import main, run
+from tests.faults.results import BEGIN, END, FILE, PAGE, Outcome, read, render, table, write
+from tests.faults.rows import Row, load_rows
+
+
+def row(trial, count=6):
+    return Row(99, "It | holds.", count, "all: 6 of 6", {"": trial}, lambda folder: contextlib.nullcontext())
+
+
+def test_what_goes_wrong_is_counted_whether_it_is_told_or_raised(tmp_path):
+    def trial(random, folder):
+        assert list(folder.parent.iterdir()) == [folder]  # what the trial before left is gone
+        (folder / "locked").mkdir(mode=0)
+        if folder.name == "2":
+            raise OSError("broken")
+        return "two lines\nof it" if folder.name == "4" else None
+
+    outcome, saved = Outcome(99, 6), []
+    run(row(trial), outcome, lambda: saved.append(outcome.tried))
+    assert (outcome.tried, len(outcome.wrong)) == (6, 2)
+    assert "OSError: broken (test_campaign.py" in outcome.wrong[0]
+    assert outcome.wrong[1] == "row 99, trial 4: two lines of it"
+    assert saved == [3, 5, 6]
+
+
+def test_a_campaign_goes_on_where_it_stopped_with_the_same_random_numbers(tmp_path):
+    def drawn(stop):
+        numbers = []
+
+        def trial(random, folder):
+            if len(numbers) == stop:
+                raise KeyboardInterrupt
+            numbers.append(random.random())
+
+        return numbers, row(trial)
+
+    whole, alone = drawn(None)
+    run(alone, Outcome(99, 6), lambda: None)
+    first, interrupted = drawn(2)
+    outcome = Outcome(99, 6)
+    with pytest.raises(KeyboardInterrupt):
+        run(interrupted, outcome, lambda: None)
+    second, resumed = drawn(None)
+    run(resumed, outcome, lambda: None)
+    assert first + second == whole
+    assert len(set(whole)) == 6
+
+
+def test_the_table_shows_finished_rows_and_every_figure(tmp_path):
+    rows = [row(print), Row(98, "Unfinished.", 6, "", {"": print}, lambda folder: contextlib.nullcontext())]
+    outcomes = {99: Outcome(99, 6, 6, ["row 99, trial 1: lost"], 12.3, "abc", "2026-01-01"), 98: Outcome(98, 6, 3)}
+    write(tmp_path / "found.json", outcomes)
+    shown = table(rows, read(tmp_path / "found.json"))
+    assert "| 99 | It / holds. | 6 | 1 | `make faults ROW=99` | 12 | all: 6 of 6 |" in shown
+    assert "Unfinished" not in shown
+    assert "- went wrong: row 99, trial 1: lost" in shown
+    page = render(f"before\n{BEGIN}\nstale\n{END}\nafter\n", shown)
+    assert page.startswith("before\n")
+    assert page.endswith("after\n")
+    assert "stale" not in page
+    with pytest.raises(ValueError, match="no place"):
+        render("nothing", shown)
+
+
+def test_an_unknown_row_is_named(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["faults", "--row", "77"])
+    assert main() == 2
+    assert "no row 77" in capsys.readouterr().err
+
+
+def test_the_page_has_the_figures_of_the_file():
+    page = PAGE.read_text(encoding="utf-8")
+    assert render(page, table(load_rows(), read(FILE))) == page

@@ -1,0 +1,21 @@
+"""Short versions of the rows about what comes in."""
+
+import pytest
+
+from tests.faults.row_08_archives import ARCHIVES, HEAVY
+from tests.faults.row_09_records import CASES
+from tests.faults.rows import failures
+
+pytestmark = pytest.mark.timeout(600)  # on a machine that is shared
+
+
+def test_hostile_archives_write_nothing_outside_and_are_bounded(tmp_path):
+    assert failures("row_08_archives", tmp_path, range(len(ARCHIVES) - HEAVY)) == []
+
+
+def test_no_record_disappears(tmp_path):
+    assert failures("row_09_records", tmp_path, range(0, len(CASES), 11)) == []
+
+
+def test_fasttext_input_cannot_be_injected(tmp_path):
+    assert failures("row_10_injection", tmp_path, range(30)) == []

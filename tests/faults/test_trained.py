@@ -1,0 +1,17 @@
+"""Short versions of the rows that work on a trained pipeline: they share one."""
+
+import pytest
+
+from tests.faults.row_07_code import CASES, COMMANDS
+from tests.faults.rows import failures
+
+pytestmark = pytest.mark.timeout(600)  # on a machine that is shared
+
+
+def test_every_read_of_the_store_is_verified(tmp_path):
+    assert failures("row_02_store", tmp_path, range(28)) == []
+
+
+def test_loading_runs_no_pickle_and_no_foreign_code(tmp_path):
+    predict = len(CASES) - len(COMMANDS) + list(COMMANDS).index("predict")
+    assert failures("row_07_code", tmp_path, [*range(24), predict]) == []
