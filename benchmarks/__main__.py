@@ -24,7 +24,19 @@ if TYPE_CHECKING:
     from benchmarks.rows import Group
 
 NOTES = Path(__file__).with_name("NOTES.md")  # what was tried and did not help, written by hand
-GROUPS = ("imdb", "cached", "phrasebank", "thucnews", "prepare", "align", "optimizer", "score", "scaling", "ablation")
+GROUPS = (
+    "imdb",
+    "cached",
+    "phrasebank",
+    "thucnews",
+    "prepare",
+    "align",
+    "optimizer",
+    "score",
+    "scaling",
+    "ablation",
+    "finetuning",
+)
 
 
 def main() -> int:

@@ -12,10 +12,11 @@ import warnings
 from datetime import date  # noqa: TC003 pydantic reads it
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from tasks.urls import holds_login, holds_password
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -166,7 +167,8 @@ class AlignConfig(Section):
 
     vectors: Url | Path | None = Field(
         None,
-        description="Vectors trained elsewhere, in place of pretrain's: a file or URL in any format of docs/VECTORS.md.",
+        description="Vectors trained elsewhere, in place of pretrain's: a file or URL in any format of docs/VECTORS.md; "
+        "${NAME} in a URL is that environment variable.",
     )
     vocabulary: Url | Path | None = Field(
         None, description="Words of the rows of vectors in .npy or safetensors: one a line, or JSON."
@@ -236,9 +238,30 @@ class FinetuneConfig(Section):
         False, description="When the epoch is chosen, train anew for as many on the train and the validation rows together."
     )
     class_weights: Literal["none", "balanced"] = Field("none", description="Weights of classes in the loss.")
-    embedding: Literal["full", "frozen", "partial"] = Field("full", description="Which embedding rows are trained.")
-    partial_rows: Literal["rarest", "without_vector"] = Field("without_vector", description="partial: which rows are trained.")
-    partial_share: Share = Field(0.5, description="partial, rarest: the share of rows trained, from the rarest.")
+    embedding: Literal["full", "frozen", "partial", "low_rank"] = Field(
+        "full", description="Which embedding rows are trained; low_rank: all rest, and a low-rank matrix added to them is."
+    )
+    partial_rows: Literal["without_vector", "rarest", "random", "words"] = Field(
+        "without_vector", description="partial: which rows are trained; words: those of partial_words."
+    )
+    partial_share: Share = Field(0.5, description="partial, rarest and random: the share of rows trained.")
+    partial_words: Path | None = Field(
+        None, description="partial, words: file of the words whose rows are trained, one a line as prepare leaves them."
+    )
+    embedding_rank: Annotated[int, Field(ge=1, le=2000)] = Field(
+        8, description="low_rank: rank of the matrix added; below the vectors' dimensions."
+    )
+    frozen_epochs: Count = Field(0, description="Epochs at the start in which the embedding rests before it is trained.")
+    embedding_pull: Share = Field(
+        0.0, description="Share of the way back to its start that a row goes at each update, at the learning rate's peak."
+    )
+    adversarial: Literal["none", "fgm", "virtual"] = Field(
+        "none",
+        description="Train on words moved too: up the loss' gradient, or to where the answer changes most (mean, cnn, bilstm).",
+    )
+    adversarial_norm: Annotated[float, Field(gt=0.0, le=100.0)] = Field(
+        1.0, description="fgm and virtual: L2 norm of a document's move; words start at a length of 3."
+    )
     max_len: Positive = Field(400, description="Most tokens of a document that the neural models read.")
     truncate: Literal["head", "tail"] = Field("tail", description="Side that is kept of a longer document.")
     hidden: Positive = Field(100, description="bilstm: units a direction; cnn: filters a width.")
@@ -286,6 +309,27 @@ class FinetuneConfig(Section):
                 "fasttext is trained by its own library and cannot be part of a sum; use it alone, or bag in its place"
             )
         return "+".join(views)
+
+    @model_validator(mode="after")
+    def _embedding_knobs(self) -> Self:
+        partial, words = self.embedding == "partial", self.partial_rows == "words"
+        if self.partial_rows != "without_vector" and not partial:
+            raise ValueError(f"embedding {self.embedding} reads no partial_rows {self.partial_rows}; set embedding partial")
+        if words != (self.partial_words is not None):
+            raise ValueError("partial_rows words and the file partial_words go together; give both, or neither")
+        if self.frozen_epochs and self.embedding == "frozen":
+            raise ValueError("embedding frozen rests in all epochs; set embedding full for one that rests in frozen_epochs")
+        if self.embedding_pull and self.embedding in ("frozen", "low_rank"):
+            raise ValueError(f"embedding {self.embedding} moves no row that embedding_pull could pull back; leave that out")
+        asked = {
+            f"embedding {self.embedding}": self.embedding == "low_rank",
+            f"adversarial {self.adversarial}": self.adversarial != "none",
+            f"frozen_epochs {self.frozen_epochs}": self.frozen_epochs > 0,
+        }
+        without = [knob for knob, given in asked.items() if given and not self.needs_vectors]
+        if without:
+            raise ValueError(f"{without[0]} is for models that read word vectors, not {self.model}; choose mean, cnn or bilstm")
+        return self
 
     @property
     def views(self) -> tuple[str, ...]:
@@ -427,7 +471,7 @@ class CollectConfig(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if self.source and "://" in self.source and "@" in urlsplit(self.source).netloc:  # here, since the value is not told
+        if self.source and (holds_login(self.source) or holds_password(self.source)):  # here, since the value is not told
             raise ValueError("the source must hold no user or password, since it is stored; a feed's belong into ~/.netrc")
         if self.source and self.query:
             raise ValueError("source and query were both given; choose one")

@@ -6,7 +6,9 @@
 `setup` prepares the archive once and pretrains two sets of vectors, with and without subwords, on train and unlabelled text.
 `train` draws that many labelled reviews, equally from the labels; a fifth of them (of all: what prepare held out) are
 validation rows. It fits vocabulary and classifier on the others, and scores the test part: as it is, and with two neighbouring
-characters swapped in 10% of its words. All steps are the pipeline's own functions, without Prefect.
+characters swapped in 10% of its words. `--knob NAME=VALUE` sets another knob of finetune; `--words 2000` trains, of the
+embedding, the rows of those 2,000 words that tell the labels of the train rows apart best. All steps are the pipeline's own
+functions, without Prefect.
 """
 
 from __future__ import annotations
@@ -90,6 +92,21 @@ def swapped(word: str, at: int) -> str:
     return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
 
 
+def write_words(dataset: Path, target: Path, num_words: int) -> Path:
+    """Write the words of at least 5 train documents whose presence and label have the largest chi-squared statistic."""
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.feature_selection import chi2
+
+    from tasks.prepare.read import read_split
+
+    rows = read_split(dataset, "train")
+    counter = CountVectorizer(analyzer=lambda tokens: tokens, binary=True, min_df=5)
+    strength_W, _ = chi2(counter.fit_transform(rows.tokens.to_pylist()), rows.labels.to_pylist())
+    words = counter.get_feature_names_out()[np.argsort(-strength_W, kind="stable")[:num_words]]
+    target.write_text("\n".join(words) + "\n", encoding="utf-8")
+    return target
+
+
 def train(arguments: argparse.Namespace) -> dict[str, Any]:
     """Fit what the arguments describe and score the test part."""
     from tasks.align.matrix import write_matrix
@@ -106,16 +123,24 @@ def train(arguments: argparse.Namespace) -> dict[str, Any]:
         if arguments.labels:
             write_reduced(dataset, work / "dataset", arguments.labels)
             dataset = work / "dataset"
-        config = FinetuneConfig(model=arguments.model, embedding=arguments.embedding, max_len=MAX_LEN, epochs=EPOCHS)
+        knobs = dict(knob.split("=", 1) for knob in arguments.knob) | {"max_len": MAX_LEN, "epochs": EPOCHS}
+        if arguments.words:
+            knobs |= {"partial_rows": "words", "partial_words": write_words(dataset, work / "words.txt", arguments.words)}
+        config = FinetuneConfig(model=arguments.model, embedding=arguments.embedding, **knobs)
         if config.needs_vectors:
             vectors = None if arguments.vectors == "random" else arguments.folder / arguments.vectors
             write_matrix(AlignConfig(), dataset, vectors, work / "aligned")
-        write_model(config, dataset, work / "aligned" if config.needs_vectors else None, work / "model", work / "scratch")
+        aligned = work / "aligned" if config.needs_vectors else None
+        report = write_model(config, dataset, aligned, work / "model", work / "scratch")
         seconds = time.monotonic() - start
         classifier = Classifier.load(work / "model")
         test = read_split(arguments.folder / "prepared" / "holdout", "test")
         labels, documents = test.labels.to_pylist(), test.tokens.to_pylist()
-        answer = scores(labels, predict(classifier, documents)) | {"train_seconds": round(seconds, 1)}
+        answer = scores(labels, predict(classifier, documents)) | {
+            "valid_accuracy": report["valid_accuracy"],
+            "trainable_parameters": report["trainable_parameters"],
+            "train_seconds": round(seconds, 1),
+        }
         return answer | {"misspelt_accuracy": scores(labels, predict(classifier, misspelt(documents)))["accuracy"]}
 
 
@@ -133,7 +158,9 @@ def main() -> None:
     parser.add_argument("--model", default="cnn")
     parser.add_argument("--labels", type=int, default=0, help="labelled reviews; 0: all")
     parser.add_argument("--vectors", choices=["random", *VECTORS], default="subwords")
-    parser.add_argument("--embedding", choices=["full", "frozen", "partial"], default="full")
+    parser.add_argument("--embedding", choices=["full", "frozen", "partial", "low_rank"], default="full")
+    parser.add_argument("--knob", action="append", default=[], metavar="NAME=VALUE", help="another knob of finetune")
+    parser.add_argument("--words", type=int, default=0, help="partial: rows of so many telling words are trained")
     arguments = parser.parse_args()
     if arguments.what == "setup":
         set_up(arguments.archive, arguments.folder)

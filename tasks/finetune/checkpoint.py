@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from tasks.crash import crash_point
+
 from .loop import Epoch, Training
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def save_checkpoint(folder: Path, training: Training, digest: str) -> None:
     path = folder / f"{name}-{number}.safetensors"
     save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, path)
     _flush(path)
+    crash_point("checkpoint.written")
     state = {
         "digest": digest,
         "file": path.name,
@@ -46,6 +49,7 @@ def save_checkpoint(folder: Path, training: Training, digest: str) -> None:
     temporary.write_text(json.dumps(state), encoding="utf-8")
     _flush(temporary)
     os.replace(temporary, folder / f"{name}.json")
+    crash_point("checkpoint.named")
     _flush(folder)
     for old in folder.glob(f"{name}-*.safetensors"):
         if old != path:

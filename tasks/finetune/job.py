@@ -35,8 +35,8 @@ class Trained:
     """One member of a view when its training is over.
 
     `logits` [N, C] and `labels` [N] are of the validation rows, by the model that did not train on them. Where the member was
-    trained again on all rows, `tensors` are of that second model and `refit` says what it read. `bfloat16`: see
-    recipe.trains_in_bfloat16.
+    trained again on all rows, `tensors` are of that second model and `refit` says what it read. `trainable`: how many numbers
+    an optimizer was given to move; None where none was. `bfloat16`: see recipe.trains_in_bfloat16.
     """
 
     logits: np.ndarray
@@ -47,9 +47,15 @@ class Trained:
     best_epoch: int = 0
     resumed: int = 0
     refit: dict[str, Any] | None = None
+    trainable: int | None = None
     bfloat16: bool = False
 
     @property
     def epochs(self) -> int:
         """Passes over the train rows."""
         return len(self.history) or self.best_epoch
+
+    @property
+    def trainable_parameters(self) -> int:
+        """How many numbers were trained, or fitted in one go."""
+        return sum(value.numel() for value in self.tensors.values()) if self.trainable is None else self.trainable

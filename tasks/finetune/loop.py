@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from tasks.progress import SILENT, Progress
 
 from .calibrate import temperature
+from .objective import Adversary, Batch, add_gradients
 from .scores import accuracy, log_loss, macro_f1
 
 if TYPE_CHECKING:
@@ -81,12 +81,18 @@ class Epoch:
 
 @dataclass
 class Training:
-    """All that the loop changes: what a checkpoint holds."""
+    """All that the loop changes, which is what a checkpoint holds, and how it is changed.
+
+    `resting` are parameters that rest in the first `frozen_epochs` epochs (gradual unfreezing, Howard & Ruder 2018).
+    """
 
     view: View
     optimizer: Optimizer
     history: list[Epoch] = field(default_factory=list)
     best: dict[str, torch.Tensor] = field(default_factory=dict)
+    adversary: Adversary | None = None
+    resting: tuple[torch.nn.Parameter, ...] = ()
+    frozen_epochs: int = 0
 
     @property
     def best_epoch(self) -> Epoch:
@@ -94,11 +100,11 @@ class Training:
         return max(self.history, key=lambda epoch: (epoch.score, -epoch.number))
 
     def finished(self, recipe: Recipe) -> bool:
-        """Whether all epochs are run, or `patience` of them without a better score."""
+        """Whether all epochs are run, or `patience` of them, since parameters at rest moved too, without a better score."""
         if not self.history:
             return False
-        last = self.history[-1].number
-        return last >= (recipe.last_epoch or recipe.epochs) or last - self.best_epoch.number >= recipe.patience
+        last, since = self.history[-1].number, max(self.best_epoch.number, self.frozen_epochs)
+        return last >= (recipe.last_epoch or recipe.epochs) or last - since >= recipe.patience
 
     def load_best(self) -> None:
         """Put the best epoch's weights into the model."""
@@ -151,6 +157,8 @@ def _run_epoch(
     """One pass; the mean loss of its documents and the last learning rate."""
     view, device = training.view, training.view.device
     view.model.train()
+    for parameter in training.resting:
+        parameter.requires_grad_(number > training.frozen_epochs)
     num_batches = -(-len(train) // recipe.batch_size)
     weights_C = None if weights_C is None else weights_C.to(device)
     mixed = recipe.mixed_precision and device.type == "cuda"
@@ -158,19 +166,15 @@ def _run_epoch(
     order = np.random.default_rng([recipe.seed, number])
     for batch, rows_B in enumerate(view.epoch(train.offsets, recipe.batch_size, order)):
         inputs = view.inputs(train.ids, train.offsets, rows_B, train.unseen)
-        # bfloat16 has float32's range: no loss scaling is needed.
-        with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
-            logits_BC = network(*inputs)
-        loss = functional.cross_entropy(logits_BC.float(), torch.from_numpy(train.labels[rows_B]).to(device), weights_C)
-        value = loss.item()
-        if not math.isfinite(value):
+        labels_B = torch.from_numpy(train.labels[rows_B]).to(device)
+        value, moved = add_gradients(Batch(network, inputs, labels_B, weights_C, mixed), training.adversary)
+        if not math.isfinite(value + moved):
             names = [train.names[int(row)].as_py() for row in rows_B[:SHOWN_NAMES]]
             more = f" and {len(rows_B) - SHOWN_NAMES} more" if len(rows_B) > SHOWN_NAMES else ""
             raise NonFiniteLossError(
-                f"{view.member_name}: the loss is {value} in batch {batch + 1} of epoch {number}, "
+                f"{view.member_name}: the loss is {value + moved} in batch {batch + 1} of epoch {number}, "
                 f"documents {', '.join(names)}{more}; a lower learning rate or a smaller clip usually helps"
             )
-        loss.backward()
         factor = rate_factor((number - 1) * num_batches + batch, recipe.epochs * num_batches, recipe)
         training.optimizer.step(factor, recipe.clip)
         total += value * len(rows_B)

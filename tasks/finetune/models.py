@@ -4,7 +4,7 @@ Shapes: B documents of a batch, L tokens of the longest, T = B * L of them all, 
 width, W words of a window, E = W * D numbers of it, P = F * W places of filters, K words in the windows kept, R distinct ones,
 C classes, U unseen words.
 Row 0 is padding and always zero. A token id >= V names row id - V of `unseen_UD`, vectors made for words outside the
-vocabulary.
+vocabulary. `shift_BLD` moves the words read, all but padding: adversarial training gives one.
 """
 
 from __future__ import annotations
@@ -42,14 +42,23 @@ class Reader(nn.Module):
             return tokens_BL
         return tokens_BL.masked_fill(torch.rand(tokens_BL.shape, device=tokens_BL.device) < self.embedding_dropout, PAD)
 
-    def embed(self, tokens: torch.Tensor, unseen_UD: torch.Tensor | None) -> torch.Tensor:
-        """Vectors [..., D] of token ids [...]."""
+    def embed(
+        self, tokens_BL: torch.Tensor, unseen_UD: torch.Tensor | None, shift_BLD: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Vectors [B, L, D] of token ids; `shift_BLD` may be of fewer tokens, the others are not moved then."""
         if unseen_UD is None or not len(unseen_UD):
-            return self.embedding(tokens)
-        unseen = tokens >= self.embedding.num_embeddings
-        vectors = self.embedding(tokens.masked_fill(unseen, PAD))
-        vectors[unseen] = unseen_UD[tokens[unseen] - self.embedding.num_embeddings].to(vectors.dtype)
-        return vectors
+            vectors_BLD = self.embedding(tokens_BL)
+        else:
+            unseen_BL = tokens_BL >= self.embedding.num_embeddings
+            vectors_BLD = self.embedding(tokens_BL.masked_fill(unseen_BL, PAD))
+            vectors_BLD[unseen_BL] = unseen_UD[tokens_BL[unseen_BL] - self.embedding.num_embeddings].to(vectors_BLD.dtype)
+        return vectors_BLD if shift_BLD is None else vectors_BLD + _of_words(shift_BLD, tokens_BL)
+
+
+def _of_words(shift_BLD: torch.Tensor, tokens_BL: torch.Tensor) -> torch.Tensor:
+    """The shift as long as `tokens_BL`, with nothing where those are padding."""
+    missing = tokens_BL.shape[1] - shift_BLD.shape[1]
+    return functional.pad(shift_BLD, (0, 0, 0, missing)).masked_fill((tokens_BL == PAD)[..., None], 0.0)
 
 
 class Mean(Reader):
@@ -60,11 +69,13 @@ class Mean(Reader):
     ) -> None:
         super().__init__(matrix_VD, matrix_VD.shape[1], num_classes, dropout=dropout, embedding_dropout=embedding_dropout)
 
-    def forward(self, tokens_BL: torch.Tensor, unseen_UD: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(
+        self, tokens_BL: torch.Tensor, unseen_UD: torch.Tensor | None = None, shift_BLD: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Logits [B, C]."""
         tokens_BL = self.drop_tokens(tokens_BL)
         num_tokens_B1 = (tokens_BL != PAD).sum(1, keepdim=True).clamp(min=1)
-        return self.last(self.dropout(self.embed(tokens_BL, unseen_UD).sum(1) / num_tokens_B1))
+        return self.last(self.dropout(self.embed(tokens_BL, unseen_UD, shift_BLD).sum(1) / num_tokens_B1))
 
 
 class TextCNN(Reader):
@@ -90,13 +101,18 @@ class TextCNN(Reader):
         self.filters = nn.ModuleList(nn.Linear(width * dim, num_filters) for width in widths)
         self.training_dtype = torch.bfloat16 if mixed_precision else torch.float32
 
-    def forward(self, tokens_BL: torch.Tensor, unseen_UD: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(
+        self, tokens_BL: torch.Tensor, unseen_UD: torch.Tensor | None = None, shift_BLD: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Logits [B, C]."""
         lengths_B = (tokens_BL != PAD).sum(1)
         missing = max(self.widths) - tokens_BL.shape[1]
         tokens_BL = functional.pad(self.drop_tokens(tokens_BL), (0, max(missing, 0)), value=PAD)
-        with torch.no_grad():
+        # A matrix that is trained gets its gradient straight from the windows, not through the words read here.
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.embedding.weight.requires_grad):
             embedded_BLD = self.embed(tokens_BL, unseen_UD)
+        if shift_BLD is not None:
+            embedded_BLD = embedded_BLD + _of_words(shift_BLD, tokens_BL)
         dtype = self.training_dtype if self.training else torch.float32
         weights, biases = zip(*((layer.weight, layer.bias) for layer in self.filters), strict=True)
         strongest_BF = StrongestWindows.apply(self.embedding.weight, tokens_BL, embedded_BLD, lengths_B, dtype, *weights)
@@ -130,7 +146,7 @@ class StrongestWindows(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Of the matrix a sparse gradient, rows ascending and each once; of the filters dense ones."""
+        """Of the matrix a sparse gradient, rows ascending and each once; of the words read and the filters dense ones."""
         tokens_BL, embedded_BLD, *rest = ctx.saved_tensors
         starts, filters = rest[: len(rest) // 2], rest[len(rest) // 2 :]
         kept = [
@@ -145,7 +161,8 @@ class StrongestWindows(torch.autograd.Function):
             for (at_PB, share_PB), filter_FE in zip(kept, filters, strict=True)
         ]
         of_matrix = _matrix_gradient(ctx.num_rows, tokens_BL, kept, filters) if ctx.needs_input_grad[0] else None
-        return (of_matrix, None, None, None, None, *of_filters)
+        of_words = _words_gradient(embedded_BLD, kept, filters) if ctx.needs_input_grad[2] else None
+        return (of_matrix, None, of_words, None, None, *of_filters)
 
 
 def _strongest(
@@ -183,22 +200,43 @@ def _matrix_gradient(
     filters: Sequence[torch.Tensor],
 ) -> torch.Tensor:
     """Sparse gradient [V, D]: to each row the weights that were over it, times their responses' gradients."""
+    row_K = tokens_BL.flatten()[torch.cat([at_PB for at_PB, _ in kept]).flatten()]
+    rows_R, sums_RD = _sums_by(row_K, (row_K != PAD) & (row_K < num_rows), kept, filters)
+    size = (num_rows, sums_RD.shape[1])
+    return torch.sparse_coo_tensor(rows_R[None], sums_RD, size, is_coalesced=True, check_invariants=False)
+
+
+def _words_gradient(
+    embedded_BLD: torch.Tensor, kept: Sequence[tuple[torch.Tensor, torch.Tensor]], filters: Sequence[torch.Tensor]
+) -> torch.Tensor:
+    """Gradient [B, L, D] of the words read, most of it zeros: what a low-rank update or a shift of the words learns from."""
+    at_K = torch.cat([at_PB for at_PB, _ in kept]).flatten()
+    gradient_TD = torch.zeros_like(embedded_BLD).flatten(0, 1)
+    at_R, sums_RD = _sums_by(at_K, at_K < len(gradient_TD), kept, filters)
+    return gradient_TD.index_copy_(0, at_R, sums_RD).view_as(embedded_BLD)
+
+
+def _sums_by(
+    key_K: torch.Tensor,
+    counted_K: torch.Tensor,
+    kept: Sequence[tuple[torch.Tensor, torch.Tensor]],
+    filters: Sequence[torch.Tensor],
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Distinct keys [R] of the words counted, ascending, and for each the sum [R, D] of the weights over it by their shares."""
     dim = filters[0].shape[1] * len(filters[0]) // len(kept[0][0])
     weights_PD = torch.cat([filter_FE.view(-1, dim) for filter_FE in filters])
-    at_PB, share_PB = (torch.cat(parts) for parts in zip(*kept, strict=True))
-    row_K = tokens_BL.flatten()[at_PB.flatten()]
-    place_K = torch.arange(len(at_PB), device=at_PB.device).repeat_interleave(at_PB.shape[1])
-    trained_K = (row_K != PAD) & (row_K < num_rows)
-    row_K, order_K = torch.sort(row_K[trained_K], stable=True)
-    rows_R, counts_R = torch.unique_consecutive(row_K, return_counts=True)
+    share_PB = torch.cat([share_PB for _, share_PB in kept])
+    place_K = torch.arange(len(share_PB), device=share_PB.device).repeat_interleave(share_PB.shape[1])
+    key_K, order_K = torch.sort(key_K[counted_K], stable=True)
+    keys_R, counts_R = torch.unique_consecutive(key_K, return_counts=True)
     sums_RD = functional.embedding_bag(
-        place_K[trained_K][order_K],
+        place_K[counted_K][order_K],
         weights_PD,
         counts_R.cumsum(0) - counts_R,
-        per_sample_weights=share_PB.flatten()[trained_K][order_K],
+        per_sample_weights=share_PB.flatten()[counted_K][order_K],
         mode="sum",
     )
-    return torch.sparse_coo_tensor(rows_R[None], sums_RD, (num_rows, dim), is_coalesced=True, check_invariants=False)
+    return keys_R, sums_RD
 
 
 class BiLSTM(Reader):
@@ -210,12 +248,15 @@ class BiLSTM(Reader):
         super().__init__(matrix_VD, 4 * hidden, num_classes, dropout=dropout, embedding_dropout=embedding_dropout)
         self.lstm = nn.LSTM(matrix_VD.shape[1], hidden, bidirectional=True, batch_first=True)
 
-    def forward(self, tokens_BL: torch.Tensor, unseen_UD: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(
+        self, tokens_BL: torch.Tensor, unseen_UD: torch.Tensor | None = None, shift_BLD: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Logits [B, C]."""
         # An empty document is read as one padding token: a packed sequence cannot be empty.
         lengths_B = (tokens_BL != PAD).sum(1).clamp(min=1)
         tokens_BL = functional.pad(self.drop_tokens(tokens_BL), (0, max(1 - tokens_BL.shape[1], 0)), value=PAD)
-        packed = pack_padded_sequence(self.embed(tokens_BL, unseen_UD), lengths_B.cpu(), batch_first=True, enforce_sorted=False)
+        embedded_BLD = self.embed(tokens_BL, unseen_UD, shift_BLD)
+        packed = pack_padded_sequence(embedded_BLD, lengths_B.cpu(), batch_first=True, enforce_sorted=False)
         states_BLH, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
         beyond_BL1 = (torch.arange(states_BLH.shape[1], device=lengths_B.device) >= lengths_B[:, None])[..., None]
         largest_BH = states_BLH.masked_fill(beyond_BL1, -torch.inf).amax(1)

@@ -19,12 +19,23 @@ BETAS, EPSILON, ADAGRAD_EPSILON = (0.9, 0.999), 1e-8, 1e-10  # torch's defaults
 
 
 class RowOptimizer:
-    """Update those rows of a matrix [V, D] that have a gradient and that `trainable_V` allows; no other is read or written."""
+    """Update those rows of a matrix [V, D] that have a gradient and that `trainable_V` allows; no other is read or written.
+
+    Before its step a touched row goes `pull` of the way back to where it started, times the schedule's factor: L2-SP (Li et al.
+    2018), decoupled from the gradient as AdamW's weight decay is (Loshchilov & Hutter 2019). Rows at rest feel none.
+    """
 
     def __init__(
-        self, weight_VD: torch.nn.Parameter, rule: str, lr: float, weight_decay: float, trainable_V: torch.Tensor | None = None
+        self,
+        weight_VD: torch.nn.Parameter,
+        rule: str,
+        lr: float,
+        weight_decay: float,
+        trainable_V: torch.Tensor | None = None,
+        pull: float = 0.0,
     ) -> None:
         self.weight, self.rule, self.lr, self.weight_decay, self.trainable = weight_VD, rule, lr, weight_decay, trainable_V
+        self.pull, self.start = pull, weight_VD.detach().clone() if pull else None
         names = {"sgd": (), "adam": ("mean", "square"), "adamw": ("mean", "square"), "adagrad": ("square",)}[rule]
         self.moments = {name: torch.zeros_like(weight_VD, requires_grad=False) for name in names}
         self.num_steps = 0
@@ -52,10 +63,18 @@ class RowOptimizer:
         self.num_steps += 1
         size = max(1, BLOCK_NUMBERS // max(gradient_RD[:1].numel(), 1)) if self.weight.device.type == "cpu" else len(rows_R)
         for start in range(0, len(rows_R), max(size, 1)):
-            self._update(rows_R[start : start + size], gradient_RD[start : start + size], self.lr * factor)
+            self._update(rows_R[start : start + size], gradient_RD[start : start + size], factor)
 
-    def _update(self, rows_B: torch.Tensor, gradient_BD: torch.Tensor, lr: float) -> None:
-        weight_BD = self.weight.index_select(0, rows_B)
+    @property
+    def num_trainable(self) -> int:
+        """How many numbers may move."""
+        num_rows = len(self.weight) if self.trainable is None else int(self.trainable.sum())
+        return num_rows * self.weight[:1].numel()
+
+    def _update(self, rows_B: torch.Tensor, gradient_BD: torch.Tensor, factor: float) -> None:
+        lr, weight_BD = self.lr * factor, self.weight.index_select(0, rows_B)
+        if self.start is not None:
+            weight_BD.lerp_(self.start.index_select(0, rows_B), self.pull * factor)
         if self.weight_decay and self.rule == "adamw":
             weight_BD.mul_(1 - lr * self.weight_decay)
         elif self.weight_decay:
@@ -110,21 +129,32 @@ class Optimizer:
         lr: float,
         row_lr: float,
         weight_decay: float,
+        row_pull: float = 0.0,
     ) -> None:
         """`rows` pairs each sparse parameter with a mask [V] of the rows that may move (None: all)."""
         self.lr = lr
-        self.rows = [RowOptimizer(weight, rule, row_lr, weight_decay, mask) for weight, mask in rows]
+        self.rows = [RowOptimizer(weight, rule, row_lr, weight_decay, mask, row_pull) for weight, mask in rows]
         self.dense: torch.optim.Optimizer | None = None
         if dense:
             # Making one imports torch._dynamo: 1.5 s that a model without dense parameters need not spend.
             names = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad"}
             self.dense = getattr(torch.optim, names[rule])([{"params": list(dense)}], lr=lr, weight_decay=weight_decay)
 
+    @property
+    def num_trainable(self) -> int:
+        """How many numbers may move."""
+        dense = [p for group in (self.dense.param_groups if self.dense else []) for p in group["params"]]
+        return sum(p.numel() for p in dense) + sum(rows.num_trainable for rows in self.rows)
+
     def step(self, factor: float, clip: float = 0.0) -> None:
-        """Apply the gradients at `factor` times the learning rates; their norm is first brought down to `clip` (0: never)."""
+        """Apply the gradients at `factor` times the learning rates; their norm is first brought down to `clip` (0: never).
+
+        Parameters at rest (`requires_grad` off) are passed over: their moments and their count of steps stay.
+        """
         groups = self.dense.param_groups if self.dense else []
         dense = [p for group in groups for p in group["params"] if p.grad is not None]
-        sparse = [optimizer.take_gradient() for optimizer in self.rows]
+        moving = [optimizer for optimizer in self.rows if optimizer.weight.requires_grad]
+        sparse = [optimizer.take_gradient() for optimizer in moving]
         if clip:
             gradients = [p.grad for p in dense if p.grad is not None] + [gradient for _, gradient in sparse]
             norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
@@ -136,7 +166,7 @@ class Optimizer:
         if self.dense:
             self.dense.step()
             self.dense.zero_grad(set_to_none=True)
-        for optimizer, (rows_R, gradient_RD) in zip(self.rows, sparse, strict=True):
+        for optimizer, (rows_R, gradient_RD) in zip(moving, sparse, strict=True):
             optimizer.step(rows_R, gradient_RD, factor)
 
     def state(self) -> dict[str, torch.Tensor]:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import torch
 
+from tasks.errors import RequestError
 from tasks.finetune.bag import Bag, batch_size, naive_bayes, start_from
 from tasks.finetune.encode import slices
 from tasks.finetune.loop import Recipe, Training, reproducible
-from tasks.finetune.models import PAD, Reader, build_model
+from tasks.finetune.low_rank import LowRankEmbedding
+from tasks.finetune.models import build_model
+from tasks.finetune.objective import Adversary
 from tasks.finetune.optimizer import Optimizer
 from tasks.finetune.view import NGRAM_VIEWS, View
 
@@ -69,8 +72,14 @@ def recipe_for(view: str, config: FinetuneConfig, num_documents: int, member: in
         return Recipe(epochs=epochs, batch_size=size, patience=config.patience, class_weights=config.class_weights, seed=seed)
     num_batches = max(-(-num_documents // config.batch_size), 1)
     automatic = min(max(FEWEST, round(STEPS / num_batches)), MOST)
+    epochs = automatic if config.epochs == "auto" else config.epochs
+    if config.frozen_epochs >= epochs:
+        raise RequestError(
+            f"finetune.frozen_epochs {config.frozen_epochs} leaves none of {view}'s {epochs} epochs to train the embedding in; "
+            "lower it, raise finetune.epochs, or set finetune.embedding frozen"
+        )
     return Recipe(
-        epochs=automatic if config.epochs == "auto" else config.epochs,
+        epochs=epochs,
         batch_size=config.batch_size,
         warmup_share=config.warmup_share,
         decay=config.decay,
@@ -97,12 +106,12 @@ def words_training(
     view: str,
     config: FinetuneConfig,
     matrix_VD: np.ndarray,
-    has_vector_V: np.ndarray,
+    trained_V: np.ndarray,
     num_classes: int,
     device: torch.device,
     member: int = 0,
 ) -> Training:
-    """A member of a neural view at its start, and its optimizer; only rows that `config.embedding` names are trained."""
+    """A member of a neural view at its start, and its optimizer; of the embedding only `trained_V` (bool [V]) is trained."""
     with reproducible(member_seed(config.seed, member), 0, device):
         model = build_model(
             view,
@@ -113,32 +122,29 @@ def words_training(
             dropout=config.dropout,
             embedding_dropout=config.embedding_dropout,
             mixed_precision=trains_in_bfloat16(view, config, device),
-        ).to(device)
+        )
+        if config.embedding == "low_rank":
+            model.embedding = LowRankEmbedding(model.embedding, config.embedding_rank)
+        model = model.to(device)
+    embedding = model.embedding
+    rows_VD = embedding.rows if isinstance(embedding, LowRankEmbedding) else cast(torch.nn.Parameter, embedding.weight)
+    embedding.weight.requires_grad_(config.embedding in ("full", "partial"))
     rate = config.lr or RATES[view]
     optimizer = Optimizer(
-        [parameter for name, parameter in model.named_parameters() if name != "embedding.weight"],
-        _trained_rows(config, model, torch.from_numpy(has_vector_V)),
+        [parameter for name, parameter in model.named_parameters() if name not in ("embedding.weight", "embedding.rows")],
+        [(rows_VD, torch.from_numpy(trained_V).to(device))] if rows_VD.requires_grad else [],
         rule=config.optimizer,
         lr=rate,
         row_lr=config.embedding_lr or ROW_RATE * rate,
         weight_decay=config.weight_decay,
+        row_pull=config.embedding_pull,
     )
-    return Training(View(view, model, config.max_len, config.truncate, member), optimizer)
-
-
-def _trained_rows(
-    config: FinetuneConfig, model: Reader, has_vector_V: torch.Tensor
-) -> list[tuple[torch.nn.Parameter, torch.Tensor | None]]:
-    weight_VD = cast(torch.nn.Parameter, model.embedding.weight)
-    if config.embedding == "frozen":
-        weight_VD.requires_grad_(False)
-        return []
-    trained_V = torch.ones(len(weight_VD), dtype=torch.bool)
-    if config.embedding == "partial" and config.partial_rows == "without_vector":
-        trained_V = ~has_vector_V
-    elif config.embedding == "partial":
-        # The vocabulary runs from the most frequent word to the rarest.
-        num_words = len(weight_VD) - 2
-        trained_V[: len(weight_VD) - round(config.partial_share * num_words)] = False
-    trained_V[PAD] = False
-    return [(weight_VD, trained_V.to(weight_VD.device))]
+    return Training(
+        View(view, model, config.max_len, config.truncate, member),
+        optimizer,
+        adversary=None
+        if config.adversarial == "none"
+        else Adversary(config.adversarial, config.adversarial_norm, matrix_VD.shape[1]),
+        resting=tuple(parameter for parameter in embedding.parameters() if parameter.requires_grad),
+        frozen_epochs=config.frozen_epochs,
+    )

@@ -25,6 +25,7 @@ from tasks.finetune.encode import (
     restricted,
 )
 from tasks.finetune.recipe import bag_training, words_training
+from tasks.finetune.trained_rows import trained_rows
 from tasks.finetune.words import same_length
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ class WordsStart:
         matrix_VD = same_length(np.load(self.aligned / "matrix.npy", allow_pickle=False))
         has_vector_V = np.load(self.aligned / "has_vector.npy", allow_pickle=False)
         config, num_classes, device = self.job.config, len(self.job.labels), self.job.device
-        return lambda member: words_training(self.view, config, matrix_VD, has_vector_V, num_classes, device, member)
+        trained_V = trained_rows(config, self.vocabulary, has_vector_V)
+        return lambda member: words_training(self.view, config, matrix_VD, trained_V, num_classes, device, member)
 
 
 def check_rows(train: Documents, valid: Documents) -> None:

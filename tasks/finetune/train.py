@@ -34,6 +34,7 @@ from tasks.finetune.encode import content_digest
 from tasks.finetune.fasttext_train import train_fasttext_view
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.loop import Recipe, num_threads, train_epochs
+from tasks.finetune.low_rank import merge_low_rank
 from tasks.finetune.recipe import recipe_for, resolved_device, resolved_threads, trains_in_bfloat16
 from tasks.finetune.scores import accuracy, add, log_loss, macro_f1
 from tasks.finetune.start import BagStart, WordsStart
@@ -118,6 +119,7 @@ def _fit(job: Job, training: Training, train: Documents, valid: Documents, epoch
         history=[dataclasses.asdict(epoch) for epoch in training.history],
         best_epoch=training.best_epoch.number,
         resumed=resumed,
+        trainable=training.optimizer.num_trainable,
         bfloat16=trains_in_bfloat16(view.name, job.config, job.device),
     )
 
@@ -127,7 +129,7 @@ def _refit(job: Job, scratch: Path, training: Training, rows: Documents, made: T
     recipe = dataclasses.replace(Recipe(**made.shape["recipe"]), last_epoch=made.best_epoch)
     resumed = _run_epochs(job, scratch, training, rows, None, recipe, epochs_before)
     refit = {"epochs": made.best_epoch, "rows": len(rows), "resumed_from_epoch": resumed}
-    return dataclasses.replace(made, tensors=_named(training), refit=refit)
+    return dataclasses.replace(made, tensors=_named(training), trainable=training.optimizer.num_trainable, refit=refit)
 
 
 def _run_epochs(
@@ -139,7 +141,10 @@ def _run_epochs(
     recipe: Recipe,
     epochs_before: int,
 ) -> int:
-    """Train to the end with a checkpoint after each epoch, and load the best one; how many epochs a checkpoint spared."""
+    """Train to the end with a checkpoint after each epoch, and load the best one; how many epochs a checkpoint spared.
+
+    A low-rank update is merged before anything is measured, so that what is measured is what is saved.
+    """
     digest = _digest(job, training, recipe, *([train] if valid is None else [train, valid]))
     resumed = len(training.history) if load_checkpoint(scratch, training, digest) else 0
     kind, name = "refit" if valid is None else "epoch", training.view.member_name
@@ -154,6 +159,7 @@ def _run_epochs(
         log.info("%s %s %d: %s", name, kind, epoch.number, shown)
         crash_point(f"finetune.{kind}.{epochs_before + epoch.number}")
     training.load_best()
+    merge_low_rank(training)
     return resumed
 
 
@@ -172,6 +178,9 @@ def _digest(job: Job, training: Training, recipe: Recipe, *rows: Documents) -> s
     for name, value in sorted(training.view.model.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.cpu().contiguous().numpy().data)
+    for optimizer in training.optimizer.rows:
+        if optimizer.trainable is not None:
+            digest.update(optimizer.trainable.cpu().numpy().data)
     return digest.hexdigest()
 
 
@@ -213,6 +222,7 @@ def _write(job: Job, trained: dict[str, list[Trained]], seconds: dict[str, float
         "epochs": sum(member.epochs for member in members),
         "best_epoch": members[0].best_epoch if len(members) == 1 else None,
         "parameters": sum(value.numel() for value in tensors.values()),
+        "trainable_parameters": sum(member.trainable_parameters for member in members),
         "resumed_from_epoch": sum(member.resumed for member in members),
         "threads": job.threads,
         "device": str(job.device),
@@ -237,6 +247,7 @@ def _member_report(part: Trained) -> dict[str, Any]:
         "valid_macro_f1": macro_f1(part.logits, part.labels),
         "epochs": part.epochs,
         "best_epoch": part.best_epoch,
+        "trainable_parameters": part.trainable_parameters,
         "resumed_from_epoch": part.resumed,
         "refit": part.refit,
     }

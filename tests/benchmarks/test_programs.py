@@ -4,6 +4,7 @@ import argparse
 import json
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -98,6 +99,18 @@ def test_reduced_dataset_is_balanced_and_nested(prepared, tmp_path):
             assert (splits.count("valid"), splits.count("train")) == (count // 10, 4 * count // 10)
         chosen[count] = {row["id"] for row in rows}
     assert chosen[20] < chosen[60] < known
+
+
+def test_telling_words_are_those_that_the_labels_differ_in(prepared, tmp_path):
+    table = pq.read_table(prepared / "dataset.parquet")
+    marks = {("train", "neg"): "sinking", ("train", "pos"): "rising", ("valid", "neg"): "unread"}
+    tokens = [[*row["tokens"], marks.get((row["split"], row["label"]), "of")] for row in table.to_pylist()]
+    place = table.schema.get_field_index("tokens")
+    pq.write_table(
+        table.set_column(place, "tokens", pa.array(tokens, table.schema.field("tokens").type)), tmp_path / "dataset.parquet"
+    )
+    path = ablation.write_words(tmp_path, tmp_path / "words.txt", 2)
+    assert sorted(path.read_text(encoding="utf-8").splitlines()) == ["rising", "sinking"]
 
 
 def test_misspelt_words_hold_the_same_letters():

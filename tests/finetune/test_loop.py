@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 import torch
 
+from tasks.errors import RequestError
 from tasks.finetune.batches import Documents, bucketed
 from tasks.finetune.loop import (
     Epoch,
@@ -20,7 +21,8 @@ from tasks.finetune.loop import (
     rate_factor,
     train_epochs,
 )
-from tasks.finetune.recipe import words_training
+from tasks.finetune.objective import Adversary, Batch, add_gradients
+from tasks.finetune.recipe import recipe_for, words_training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,6 +143,78 @@ def test_best_weights_are_those_of_the_first_best_epoch(documents: Documents, sm
     assert [one.number for one in epochs] == [1, 2, 3]
     assert training.best_epoch.number == 1
     assert all(torch.equal(a, b) for a, b in zip(weights, training.best.values(), strict=True))
+
+
+@pytest.mark.parametrize("embedding", ["full", "low_rank"])
+@pytest.mark.parametrize("kind", ["mean", "cnn"])
+def test_the_embedding_rests_in_the_first_epochs_and_then_moves(
+    kind: str, embedding: str, documents: Documents, small: Callable[..., FinetuneConfig]
+) -> None:
+    """In the epochs at rest all else is trained as with a frozen embedding."""
+    recipe = Recipe(epochs=4, batch_size=8, warmup_share=0.1, clip=1.0, seed=3)
+    gradual = start(small(model=kind, frozen_epochs=2, embedding=embedding, embedding_rank=2), kind)
+    frozen = start(small(embedding="frozen"), kind)
+    if embedding == "low_rank":  # drawing its columns must not have been what differs
+        for name in ("last.weight", "last.bias"):
+            assert torch.equal(gradual.view.model.get_parameter(name), frozen.view.model.get_parameter(name))
+    tokens = torch.arange(12)
+    before = gradual.view.model.get_submodule("embedding")(tokens).detach().clone()
+    for one, other in zip(
+        train_epochs(gradual, documents, documents, recipe), train_epochs(frozen, documents, documents, recipe), strict=True
+    ):
+        moved = not torch.equal(gradual.view.model.get_submodule("embedding")(tokens), before)
+        assert moved == (one.number > 2)
+        assert (one.train_loss == other.train_loss) == (one.number <= 2)
+
+
+def test_patience_begins_when_the_embedding_moves(small: Callable[..., FinetuneConfig]) -> None:
+    training = start(small(model="mean", frozen_epochs=3))
+    stops = []
+    for number in range(1, 6):
+        training.history.append(epoch(number, 0.5))
+        stops.append(training.finished(Recipe(epochs=10, batch_size=8, patience=2)))
+    assert stops == [False, False, False, False, True]
+
+
+def test_a_schedule_that_never_trains_the_embedding_is_refused(small: Callable[..., FinetuneConfig]) -> None:
+    config = small(model="cnn", frozen_epochs=3, epochs=3)
+    with pytest.raises(
+        RequestError, match=r"frozen_epochs 3 leaves none of cnn's 3 epochs to train the embedding in; lower it"
+    ):
+        recipe_for("cnn", config, 100)
+    assert recipe_for("cnn", config.model_copy(update={"epochs": "auto"}), 100).epochs > 3
+    assert recipe_for("bag", config, 100).epochs == 3
+
+
+@pytest.mark.parametrize("adversarial", ["fgm", "virtual"])
+@pytest.mark.parametrize("kind", list(GOLDEN))
+def test_adversarial_training_learns_and_has_less_to_fear_from_its_adversary(
+    kind: str, adversarial: str, documents: Documents, small: Callable[..., FinetuneConfig]
+) -> None:
+    """Over a frozen embedding, so that words cannot outgrow the norm."""
+    found = {}
+    for asked in ("none", adversarial):
+        config = small(model=kind, embedding="frozen", adversarial=asked, adversarial_norm=0.3, hidden=6, lr=0.02, dropout=0)
+        training = start(config, kind)
+        epochs = run(training, documents, Recipe(epochs=12, batch_size=8, clip=1.0, seed=3))
+        inputs = training.view.inputs(documents.ids, documents.offsets, np.arange(40))
+        batch = Batch(training.view.model.train(), inputs, torch.from_numpy(documents.labels), None, mixed_precision=False)
+        torch.manual_seed(0)
+        found[asked] = (epochs[-1].train_loss, add_gradients(batch, Adversary(adversarial, 0.3, 6))[1])
+    assert found[adversarial][0] < 0.66
+    assert found[adversarial][1] < found["none"][1]
+
+
+@pytest.mark.parametrize("adversarial", ["fgm", "virtual"])
+def test_an_adversary_whose_loss_is_no_number_stops_before_the_update(
+    adversarial: str, documents: Documents, small: Callable[..., FinetuneConfig]
+) -> None:
+    training = start(small(model="mean", adversarial=adversarial))
+    training.adversary = dataclasses.replace(training.adversary, norm=math.inf)
+    before = {name: value.clone() for name, value in training.view.model.state_dict().items()}
+    with pytest.raises(NonFiniteLossError, match=r"loss is (nan|inf) in batch 1 of epoch 1, documents doc"):
+        run(training, documents, Recipe(epochs=1, batch_size=3))
+    assert all(torch.equal(value, before[name]) for name, value in training.view.model.state_dict().items())
 
 
 @pytest.mark.parametrize("decay", ["none", "linear", "cosine"])

@@ -52,6 +52,49 @@ def test_rows_outside_the_mask_do_not_move_by_one_bit(rule: str) -> None:
     assert not torch.equal(ours.weight[[1, 4]], start[[1, 4]])
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_touched_rows_are_pulled_towards_their_start_and_no_other_is_read(rule: str) -> None:
+    """A gradient of nothing leaves the pull alone; rows 0 and 2 are not touched, row 3 is not trained."""
+    start = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    matrix = nn.Parameter(start.clone())
+    mask = torch.tensor([True, True, True, False, True])
+    optimizer = Optimizer([], [(matrix, mask)], rule=rule, lr=0.1, row_lr=0.1, weight_decay=0.0, row_pull=0.5)
+    with torch.no_grad():
+        matrix.add_(1.0)
+    for factor in (1.0, 0.5):
+        (0 * torch.nn.functional.embedding(torch.tensor([1, 3, 4, 1]), matrix, sparse=True)).sum().backward()
+        optimizer.step(factor)
+    left = (matrix - start).detach()
+    torch.testing.assert_close(left[[1, 4]], torch.full((2, 4), (1 - 0.5) * (1 - 0.25)))
+    assert torch.equal(matrix[[0, 2, 3]], (start + 1.0)[[0, 2, 3]])
+
+
+def test_rows_at_rest_keep_values_and_moments_and_the_steps_of_others_are_not_counted_for_them() -> None:
+    """Three steps at rest, then two: as two steps from the beginning."""
+    ends = []
+    for rest in (3, 0):
+        matrix, bias = nn.Parameter(torch.ones(4, 2)), nn.Parameter(torch.zeros(2))
+        optimizer = Optimizer([bias], [(matrix, None)], rule="adam", lr=0.1, row_lr=0.1, weight_decay=0.1)
+        for step in range(rest + 2):
+            matrix.requires_grad_(step >= rest)
+            (bias + torch.nn.functional.embedding(torch.tensor([1, 2]), matrix, sparse=True)).square().sum().backward()
+            optimizer.step(1.0, clip=5.0)
+            if step < rest:
+                assert torch.equal(matrix, torch.ones(4, 2))
+                assert not optimizer.rows[0].moments["square"].any()
+        assert optimizer.rows[0].num_steps == 2
+        ends.append(matrix.detach())
+    torch.testing.assert_close(*ends, rtol=0.05, atol=0.0)  # the gradients differ, by what the bias has learned
+
+
+def test_trainable_numbers_are_those_of_dense_parameters_and_of_rows_in_the_mask() -> None:
+    matrix, bias = nn.Parameter(torch.ones(4, 3)), nn.Parameter(torch.zeros(2))
+    values = {"rule": "adam", "lr": 0.1, "row_lr": 0.1, "weight_decay": 0.0}
+    assert Optimizer([bias], [], **values).num_trainable == 2
+    assert Optimizer([bias], [(matrix, torch.tensor([False, True, False, True]))], **values).num_trainable == 8
+    assert Optimizer([], [(matrix, None), (bias, None)], **values).num_trainable == 14
+
+
 def test_the_gradient_norm_covers_dense_parameters_and_rows() -> None:
     weight = nn.Embedding.from_pretrained(torch.zeros(4, 1), freeze=False, sparse=True)
     bias = nn.Parameter(torch.zeros(1))

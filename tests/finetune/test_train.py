@@ -14,10 +14,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tasks.align.vocabulary import Vocabulary
 from tasks.errors import RequestError
 from tasks.finetune import recipe
 from tasks.finetune.classifier import Classifier
 from tasks.finetune.train import write_model
+from tasks.finetune.trained_rows import trained_rows
 from tasks.finetune.words import same_length
 from tasks.prepare.read import read_split
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from tasks.config import FinetuneConfig
 
+CUES = ["awful", "dull", "sinking", "great", "superb", "rising"]
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -100,24 +103,72 @@ def test_equal_calls_write_equal_bytes(model: str, train: Callable, small: Calla
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adagrad"])
-@pytest.mark.parametrize("mode", ["full", "frozen", "without_vector", "rarest"])
+@pytest.mark.parametrize("mode", ["full", "frozen", "without_vector", "rarest", "random", "words", "rarest, pulled"])
 def test_only_the_rows_asked_for_move(
-    mode: str, optimizer: str, train: Callable, small: Callable[..., FinetuneConfig], aligned: Path
+    mode: str, optimizer: str, train: Callable, small: Callable[..., FinetuneConfig], aligned: Path, tmp_path: Path
 ) -> None:
-    values: dict = {"embedding": mode} if mode in ("full", "frozen") else {"embedding": "partial", "partial_rows": mode}
-    config = small(model="mean", epochs=2, optimizer=optimizer, weight_decay=0.1, partial_share=0.25, **values)
+    kind, _, pulled = mode.partition(", ")
+    values: dict = {"embedding": kind} if kind in ("full", "frozen") else {"embedding": "partial", "partial_rows": kind}
+    if kind == "words":
+        values["partial_words"] = tmp_path / "words.txt"
+        values["partial_words"].write_text("\n".join([*CUES, "unheard"]))
+    if pulled:
+        values["embedding_pull"] = 0.1
+    config = small(model="mean", epochs=2, optimizer=optimizer, weight_decay=0.1, partial_share=0.25, seed=5, **values)
     before_VD = torch.from_numpy(same_length(np.load(aligned / "matrix.npy")))
-    after_VD = load_file(train(config)[1] / "weights.safetensors")["mean.embedding.weight"]
+    report, folder = train(config)
+    after_VD = load_file(folder / "weights.safetensors")["mean.embedding.weight"]
     moved_V = (before_VD != after_VD).any(1).numpy()
     num_rows = len(before_VD)
+    vocabulary = Vocabulary.load(aligned)
     allowed_V = {
         "full": np.arange(num_rows) > 0,
         "frozen": np.zeros(num_rows, bool),
         "without_vector": ~np.load(aligned / "has_vector.npy"),
         "rarest": np.arange(num_rows) >= num_rows - round(0.25 * (num_rows - 2)),
-    }[mode]
+        "random": trained_rows(config, vocabulary, np.zeros(num_rows, bool)),
+        "words": np.isin(vocabulary.tokens, CUES),
+    }[kind]
     assert not moved_V[~allowed_V].any()
     assert moved_V[allowed_V & (np.arange(num_rows) > 1)].all()
+    assert report["trainable_parameters"] == allowed_V.sum() * before_VD.shape[1] + 3 * before_VD.shape[1] + 3
+
+
+def test_a_pulled_embedding_stays_nearer_to_its_start(
+    train: Callable, small: Callable[..., FinetuneConfig], aligned: Path
+) -> None:
+    before_VD = torch.from_numpy(same_length(np.load(aligned / "matrix.npy")))
+    distances = []
+    for pull in (0.0, 0.02, 0.2):
+        _, folder = train(small(model="mean", epochs=6, embedding_pull=pull), f"pull-{pull}")
+        distances.append((load_file(folder / "weights.safetensors")["mean.embedding.weight"] - before_VD).norm().item())
+    assert distances[0] > 1.2 * distances[1] > 2 * distances[2] > 0
+
+
+@pytest.mark.parametrize("view", ["mean", "cnn", "bilstm"])
+def test_a_low_rank_update_is_saved_as_a_plain_matrix_and_measured_as_saved(
+    view: str, train: Callable, small: Callable[..., FinetuneConfig], aligned: Path, dataset: Path
+) -> None:
+    values: dict = {"model": view, "epochs": 8, "lr": 0.02, "members": 2, "refit": True}
+    _, plain = train(small(**values), "plain")
+    report, folder = train(small(embedding="low_rank", embedding_rank=2, **values), "low-rank")
+    tensors = load_file(folder / "weights.safetensors")
+    assert {name: value.shape for name, value in tensors.items()} == {
+        name: value.shape for name, value in load_file(plain / "weights.safetensors").items()
+    }
+    before_VD = torch.from_numpy(same_length(np.load(aligned / "matrix.npy")))
+    updates = [tensors[f"{name}.embedding.weight"] - before_VD for name in (view, f"{view}#2")]
+    assert [torch.linalg.matrix_rank(update_VD, atol=1e-4).item() for update_VD in updates] == [2, 2]
+    assert not torch.equal(*updates)
+    assert not any(update_VD[0].any() for update_VD in updates)
+    others = sum(value.numel() for name, value in tensors.items() if "embedding" not in name)
+    num_rows, dim = before_VD.shape
+    assert report["trainable_parameters"] == others + 2 * ((num_rows - 1) * 2 + 2 * dim)
+    _, once = train(small(embedding="low_rank", embedding_rank=2, **(values | {"refit": False})), "once")
+    valid = read_split(dataset, "valid")
+    classifier = Classifier.load(once)
+    right_N = classifier.probabilities(valid.tokens).argmax(1) == valid.labels_ids(classifier.labels)
+    assert right_N.mean() == pytest.approx(report["valid_accuracy"])
 
 
 def test_members_differ_and_the_mean_of_their_logits_counts(
@@ -170,6 +221,58 @@ write_model(config, *map(Path, sys.argv[2:6]))
 """
 
 
+class Interrupted(Exception):
+    """Stands for a kill, which the tests below try with a process of its own."""
+
+
+@pytest.mark.parametrize("how", ["low_rank", "gradual", "pulled", "fgm", "virtual"])
+def test_each_way_of_training_ends_with_the_same_bits_when_interrupted(
+    how: str, train: Callable, small: Callable[..., FinetuneConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the first training of the second member, and in its refit."""
+    values: dict = {
+        "low_rank": {"embedding": "low_rank", "embedding_rank": 2, "frozen_epochs": 1},
+        "gradual": {"frozen_epochs": 2},
+        "pulled": {"embedding_pull": 0.1},
+        "fgm": {"adversarial": "fgm"},
+        "virtual": {"adversarial": "virtual"},
+    }[how]
+    common: dict = {"model": "cnn", "epochs": 4, "patience": 4, "dropout": 0.3, "members": 2, "refit": True, "lr": 0.01}
+    config = small(**common, **values)
+    for point in ("finetune.epoch.7", "finetune.refit.5"):
+
+        def stop(name: str, point: str = point) -> None:
+            if name == point:
+                raise Interrupted
+
+        with monkeypatch.context() as patched:
+            patched.setattr("tasks.finetune.train.crash_point", stop)
+            with pytest.raises(Interrupted):
+                train(config, point, scratch="scratch")
+    report, resumed = train(config, "resumed", scratch="scratch")
+    second = report["views"]["cnn"]["members"][1]
+    assert (second["resumed_from_epoch"], second["refit"]["resumed_from_epoch"]) == (4, 1)
+    _, straight = train(config, "straight")
+    for name in ("weights.safetensors", "model.json", "history.json"):
+        assert (resumed / name).read_bytes() == (straight / name).read_bytes(), name
+    _, plain = train(small(**common), "plain")
+    assert (plain / "weights.safetensors").read_bytes() != (straight / "weights.safetensors").read_bytes()
+
+
+def test_a_checkpoint_of_other_trained_rows_is_not_used(
+    train: Callable, small: Callable[..., FinetuneConfig], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The configuration names the same file, in which other words stand."""
+    caplog.set_level("INFO")
+    path = tmp_path / "words.txt"
+    config = small(model="mean", epochs=2, embedding="partial", partial_rows="words", partial_words=path)
+    for number, words in enumerate((CUES[:3], CUES[3:])):
+        path.write_text("\n".join(words))
+        report, _ = train(config, f"model{number}", scratch="kept")
+        assert report["resumed_from_epoch"] == 0
+    assert "another configuration" in caplog.text
+
+
 def test_killed_and_run_again_ends_with_the_same_bits(
     train: Callable, small: Callable[..., FinetuneConfig], dataset: Path, aligned: Path, tmp_path: Path
 ) -> None:
@@ -220,6 +323,7 @@ def test_a_refit_learns_from_the_valid_rows_and_measures_nothing_on_them(
         for member, anew in zip(part["members"], again["members"], strict=True):
             assert member.pop("refit") is None
             refit = anew.pop("refit")
+            assert anew.pop("trainable_parameters") >= member.pop("trainable_parameters")  # n-grams of the valid rows too
             assert refit["epochs"] == member["best_epoch"]
             assert refit.get("rows", len(rows)) == len(rows)
         for report in (part, again):

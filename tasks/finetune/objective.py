@@ -1,0 +1,125 @@
+"""What a step of training descends: the cross-entropy, and if asked for a loss on words moved to where it hurts most.
+
+Miyato, Dai & Goodfellow (2017), "Adversarial training methods for semi-supervised text classification", arXiv 1605.07725. Both
+kinds move the embedded words of a document by one vector of a given L2 norm, which costs a second pass, or a third. The paper
+normalizes the embedding, lest it outgrow the norm; here its rows start at one length (see words.LENGTH) and are tuned for a few
+epochs only. The paper's virtual loss reads unlabelled documents too; here it reads the labelled ones alone.
+
+Shapes: B documents of a batch, L tokens of the longest, D dimensions, C classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Norm of the random step from which the virtual direction is found. A TextCNN's direction had a cosine of 0.99 with that from a
+# thirtieth of the norm, and of 0.98 where bfloat16 chose the windows.
+PROBE = 0.3
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """`kind` is `fgm` (up the loss' gradient) or `virtual` (to where the answer changes most); `norm` is a document's."""
+
+    kind: str
+    norm: float
+    dim: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Documents of one step, their labels [B], and the network that answers; `class_weights` [C] are those of the loss."""
+
+    network: Callable[..., torch.Tensor]
+    inputs: tuple[torch.Tensor | None, ...]
+    labels: torch.Tensor
+    class_weights: torch.Tensor | None
+    mixed_precision: bool
+
+    def logits(self, *shift_BLD: torch.Tensor) -> torch.Tensor:
+        """Logits [B, C], float32, of the documents with their words moved."""
+        # bfloat16 has float32's range: no loss scaling is needed.
+        with torch.autocast(self.labels.device.type, torch.bfloat16, enabled=self.mixed_precision):
+            return self.network(*self.inputs, *shift_BLD).float()
+
+    def loss(self, logits_BC: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy in nats, the mean of the documents."""
+        return functional.cross_entropy(logits_BC, self.labels, self.class_weights)
+
+
+def add_gradients(batch: Batch, adversary: Adversary | None) -> tuple[float, float]:
+    """Add the gradients of the batch's loss to the parameters'; the cross-entropy, and the adversary's loss (0 without one)."""
+    if adversary is None:
+        loss = batch.loss(batch.logits())
+        loss.backward()
+        return loss.item(), 0.0
+    return _add_fgm(batch, adversary) if adversary.kind == "fgm" else _add_virtual(batch, adversary)
+
+
+def _add_fgm(batch: Batch, adversary: Adversary) -> tuple[float, float]:
+    random = RandomNumbers(batch.labels.device)
+    shift_BLD = _no_shift(batch, adversary).requires_grad_()
+    loss = batch.loss(batch.logits(shift_BLD))
+    loss.backward()
+    assert shift_BLD.grad is not None
+    random.again()
+    moved = batch.loss(batch.logits(_scaled(shift_BLD.grad, adversary.norm)))
+    moved.backward()
+    return loss.item(), moved.item()
+
+
+def _add_virtual(batch: Batch, adversary: Adversary) -> tuple[float, float]:
+    """One power iteration; Miyato et al. 2019 (arXiv 1704.03976), algorithm 1."""
+    probe_BLD = _scaled(torch.randn_like(_no_shift(batch, adversary)), PROBE).requires_grad_()
+    random = RandomNumbers(batch.labels.device)
+    logits_BC = batch.logits()
+    loss = batch.loss(logits_BC)
+    loss.backward()
+    random.again()
+    (direction_BLD,) = torch.autograd.grad(_divergence(logits_BC, batch.logits(probe_BLD)), probe_BLD)
+    random.again()
+    moved = _divergence(logits_BC, batch.logits(_scaled(direction_BLD, adversary.norm)))
+    moved.backward()
+    return loss.item(), moved.item()
+
+
+def _no_shift(batch: Batch, adversary: Adversary) -> torch.Tensor:
+    tokens_BL = batch.inputs[0]
+    assert tokens_BL is not None
+    return torch.zeros(*tokens_BL.shape, adversary.dim, device=tokens_BL.device)
+
+
+def _scaled(shift_BLD: torch.Tensor, norm: float) -> torch.Tensor:
+    """Each document's shift at that L2 norm; one of nothing stays nothing."""
+    shift_BN = shift_BLD.flatten(1)
+    # First by the largest entry: the squares of a sure document's gradient are too small for float32.
+    largest_B1 = shift_BN.abs().amax(1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
+    return norm * functional.normalize(shift_BN / largest_B1, dim=1).view_as(shift_BLD)
+
+
+def _divergence(logits_BC: torch.Tensor, moved_BC: torch.Tensor) -> torch.Tensor:
+    """Kullback-Leibler divergence of the moved documents' answers from the first ones, which are taken as given; nats."""
+    given_BC = functional.log_softmax(logits_BC.detach(), 1)
+    return functional.kl_div(functional.log_softmax(moved_BC, 1), given_BC, reduction="batchmean", log_target=True)
+
+
+class RandomNumbers:
+    """Torch's random numbers from here on, to be drawn again: a document's passes differ by the shift, not by dropout."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device if device.type == "cuda" else None
+        self._state = torch.get_rng_state() if self._device is None else torch.cuda.get_rng_state(self._device)
+
+    def again(self) -> None:
+        """Go back to where this was made."""
+        if self._device is None:
+            torch.set_rng_state(self._state)
+        else:
+            torch.cuda.set_rng_state(self._state, self._device)

@@ -1,0 +1,64 @@
+"""Which rows of the embedding a training may move, as `finetune.embedding` and `finetune.partial_rows` say.
+
+Shapes: V vocabulary rows.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tasks.align.vocabulary import PAD_ID, RESERVED
+from tasks.errors import RequestError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.align.vocabulary import Vocabulary
+    from tasks.config import FinetuneConfig
+
+log = logging.getLogger(__name__)
+
+
+def trained_rows(config: FinetuneConfig, vocabulary: Vocabulary, has_vector_V: np.ndarray) -> np.ndarray:
+    """The rows that are trained, bool [V]; never padding's, and of a frozen embedding none.
+
+    Of `rarest`, `random` and `words` the unknown word's row rests too. RequestError for a file of words that cannot be read or
+    that names no word of the vocabulary.
+    """
+    num_rows, first = len(vocabulary), len(RESERVED)
+    trained_V = np.zeros(num_rows, bool)
+    num_trained = round(config.partial_share * (num_rows - first))
+    if config.embedding in ("full", "low_rank"):
+        trained_V[:] = True
+    elif config.embedding == "partial" and config.partial_rows == "without_vector":
+        trained_V = ~has_vector_V
+    elif config.embedding == "partial" and config.partial_rows == "rarest":
+        trained_V[num_rows - num_trained :] = True  # the vocabulary runs from the most frequent word to the rarest
+    elif config.embedding == "partial" and config.partial_rows == "random":
+        order = np.random.default_rng(config.seed).permutation(np.arange(first, num_rows))
+        trained_V[order[:num_trained]] = True
+    elif config.embedding == "partial" and config.partial_words is not None:
+        trained_V[_rows_of(config.partial_words, vocabulary)] = True
+    trained_V[PAD_ID] = False
+    return trained_V
+
+
+def _rows_of(path: Path, vocabulary: Vocabulary) -> list[int]:
+    """The rows of a UTF-8 file's words, one a line, as they stand in prepared text; words of no row are passed over."""
+    try:
+        words = {line.strip() for line in path.read_text(encoding="utf-8-sig").split("\n")} - {""}
+    except UnicodeDecodeError as error:
+        raise RequestError(f"word file {path}: byte {error.start} is not UTF-8; save it as UTF-8") from error
+    except OSError as error:
+        raise RequestError(f"word file {path}: {error.strerror or error}; give --finetune.partial-words a file") from error
+    rows = sorted(vocabulary.index[word] for word in words if word in vocabulary.index)
+    if not rows:
+        raise RequestError(
+            f"word file {path}: none of its {len(words):,} words is in the vocabulary; "
+            "write one a line, as prepare leaves it (by default in lower case)"
+        )
+    log.info("%d of the %d words of %s are in the vocabulary; their rows are trained", len(rows), len(words), path)
+    return rows
