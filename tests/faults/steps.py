@@ -1,0 +1,124 @@
+"""The steps of `textmill train` in their own order and with their own store, but without Prefect's server.
+
+What runs is `flows.train.run_steps`; only Prefect's engine around each task is left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import inspect
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from prefect.states import State
+
+import tasks.step
+from flows import train
+from flows.settings import resolve
+from tasks.artifact import Store
+from tasks.config import CHECKOUT
+from tasks.source import code_digest
+from tasks.step import Run
+from tasks.tracking.client import import_mlflow
+from tasks.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tasks.config import PipelineConfig
+
+STEPS = ("ingest", "prepare", "pretrain", "align", "finetune", "yardstick", "evaluate", "package")
+KNOBS = [
+    *("--finetune.model", "bag+mean", "--finetune.epochs", "2", "--finetune.bag-epochs", "2", "--finetune.max-len", "16"),
+    *("--finetune.threads", "1", "--pretrain.dim", "8", "--pretrain.epoch", "1", "--pretrain.min-count", "1"),
+    *("--pretrain.threads", "1", "--pretrain.minn", "3", "--pretrain.maxn", "3", "--pretrain.bucket", "200"),
+    *("--align.min-count", "1", "--evaluate.bootstrap", "100", "--runtime.workers", "1"),
+]
+
+
+@contextlib.contextmanager
+def warm() -> Iterator[None]:
+    """Import what the steps import when they are called, so that children need not; hold on to the code that is imported.
+
+    A process runs the code that it has imported, even if a file is edited meanwhile; so its digest is taken once.
+    """
+    import_mlflow()
+    for name in (
+        "tasks.ingest.corpus",
+        "tasks.prepare.dataset",
+        "tasks.align.matrix",
+        "tasks.finetune.train",
+        "tasks.evaluate.evaluation",
+        "tasks.evaluate.yardstick",
+        "tasks.register.package",
+        "tasks.register.serving",
+        "tasks.register.registration",
+        "matplotlib.backends.backend_agg",
+        "sqlalchemy.dialects.sqlite",
+        "mlflow.store.tracking.sqlalchemy_store",
+        "mlflow.pyfunc",
+        "torch._dynamo",
+        "gensim.models",
+        "jinja2",
+        "matplotlib.figure",
+    ):
+        importlib.import_module(name)
+    with mock.patch.object(tasks.step, "code_digest", functools.cache(code_digest)):
+        for name in STEPS:
+            tasks.step.code_digest(inspect.getclosurevars(getattr(train, name).fn).nonlocals["function"])
+        yield
+
+
+def configured(root: Path, corpus: Path, *knobs: str) -> PipelineConfig:
+    """The configuration of a small run: every step, two models, one thread."""
+    return resolve(["--name", "news", "--ingest.path", str(corpus), "--runtime.data-root", str(root), *KNOBS, *knobs])
+
+
+def run(config: PipelineConfig, *, started: Callable[[str], None] = lambda step: None) -> dict[str, Any]:
+    """Run all steps; step -> digest of its artifact, and `decision` and `version` of the registration."""
+    root = config.runtime.data_root
+    tracker = Tracker.open(None, root, CHECKOUT, config.name)
+    made: dict[str, Any] = {}
+
+    def note(state: State) -> State:
+        made[state.data.step] = state.data.digest
+        return state
+
+    def registered(state: State) -> None:
+        made.update(decision=state.data.decision, version=state.data.version)
+
+    store = Store(root)
+    record = SimpleNamespace(
+        config=config,
+        run=Run(store, started=started),
+        note=note,
+        skipped=lambda step, reason: None,
+        tracker=tracker,
+        tracking=None,
+        id="none",
+        registered=registered,
+    )
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(store.reading())
+        for name in (*STEPS, "register"):
+            stack.enter_context(mock.patch.object(train, name, _plain(getattr(train, name).fn)))
+        train.run_steps(record)  # type: ignore[arg-type]
+    tracker.close()
+    return made
+
+
+def _plain(function: Callable[..., State]) -> Callable[..., State]:
+    """The function of a task, called with what the states hold that Prefect would have unwrapped."""
+
+    def called(run: Run, config: object, **given: object) -> State:
+        return function(run, config, **{name: _value(value) for name, value in given.items()})
+
+    return called
+
+
+def _value(value: object) -> object:
+    return value.data if isinstance(value, State) else value
