@@ -115,7 +115,7 @@ def check_and_deploy(
 def lasting_endpoint(home: Path) -> Endpoint | None:
     """Where the server of `textmill up` answers; not that of a run, which leaves with it and would fire no schedule."""
     endpoint = read_endpoint(home)
-    return endpoint if endpoint and json.loads((home / "server.json").read_text())["stays"] else None
+    return endpoint if endpoint and json.loads((home / "server.json").read_text()).get("stays") else None
 
 
 def resolve_train(arguments: list[str], preset: str | None, file: Path | None) -> PipelineConfig:

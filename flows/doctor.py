@@ -16,7 +16,7 @@ from tasks.config import CHECKOUT
 from tasks.errors import RequestError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from tasks.config import Runtime
 
@@ -88,13 +88,13 @@ def prefect_server(data_root: Path) -> str:
 
 def workers(data_root: Path) -> str:
     """That somebody works for each pool that deployments use: what is planned is not run without a worker."""
-    from flows.server import Server, answers, configured_endpoint, read_endpoint
-
-    endpoint = configured_endpoint() or read_endpoint(Server(data_root).home)
-    if endpoint is None or not answers(endpoint):
-        return "no server runs, so none is needed"
+    from flows.deploy import lasting_endpoint
+    from flows.server import Server, answers, configured_endpoint
     from flows.services import WORKERS, Record
 
+    endpoint = configured_endpoint() or lasting_endpoint(Server(data_root).home)
+    if endpoint is None or not answers(endpoint):
+        return "no server stays, so none is needed"
     record = Record(data_root / "services.json")
     gone = [pool for name, pool in WORKERS.items() if record.running("prefect") and not record.running(name)]
     with Server(data_root):
@@ -110,11 +110,12 @@ def workers(data_root: Path) -> str:
 
 def deployments(data_root: Path) -> str:
     """When a run of each deployment last succeeded, and that the server plans the next one of each that has a schedule."""
-    from flows.server import Server, answers, configured_endpoint, read_endpoint
+    from flows.deploy import lasting_endpoint
+    from flows.server import Server, answers, configured_endpoint
 
-    endpoint = configured_endpoint() or read_endpoint(Server(data_root).home)
+    endpoint = configured_endpoint() or lasting_endpoint(Server(data_root).home)
     if endpoint is None or not answers(endpoint):
-        return "no server runs, so nothing runs by itself (textmill up, then textmill deploy)"
+        return "no server stays, so nothing runs by itself (textmill up, then textmill deploy)"
     with Server(data_root):
         from flows.deploy import look_at_deployments
 
@@ -130,8 +131,12 @@ def deployments(data_root: Path) -> str:
 
 
 def monitors(data_root: Path) -> str:
-    """When each monitor was last refreshed, and which alerts wait to be sent, since when and why."""
+    """When each monitor was last refreshed, and which alerts wait to be sent, since when and why.
+
+    What a channel refused, and what was given up because its channel is gone, is told and no fault.
+    """
     from tasks.monitor.state import MonitorState
+    from tasks.notify.deliver import GIVEN_UP, REFUSED
 
     words, late = [], []
     for path in sorted((data_root / "monitor").glob("*/state.db")):
@@ -139,22 +144,30 @@ def monitors(data_root: Path) -> str:
         try:
             with MonitorState.read(data_root, name) as state:
                 last = max((refresh["finished"] for refresh in state.refreshes()), default=None)
-                waiting = state.waiting()
+                unsent = state.waiting()
         except (RequestError, UnavailableError) as error:
             late.append(str(error))
             continue
         refreshed = f"{name} refreshed {_utc(last)}" if last else f"{name} never refreshed"  # a watchdog's never is
-        words.append(f"{refreshed}, {len(waiting)} alerts waiting")
+        waiting = [row for row in unsent if not (row["error"] or "").startswith((REFUSED, GIVEN_UP))]
+        words.append(f"{refreshed}, {len(waiting)} alerts waiting{_set_aside(unsent, REFUSED)}{_set_aside(unsent, GIVEN_UP)}")
         if waiting and time.time() - waiting[0]["created"] > LATE_ALERT_SECONDS:
             oldest = waiting[0]
             hours = (time.time() - oldest["created"]) / 3600
-            why = oldest["error"] or "its channel is not in the file of channels any more, or nothing was sent since"
+            why = oldest["error"] or "nothing was sent since"
             late.append(
                 f"{len(waiting)} alerts of {name} wait, the oldest for {hours:.1f} hours for {oldest['channel']} ({why})"
             )
     if late:
         raise UnavailableError("; ".join([*late, *words]))
     return "; ".join(words) or "none yet"
+
+
+def _set_aside(unsent: Sequence[Mapping[str, Any]], mark: str) -> str:
+    """How many deliveries have an error that begins with `mark`, and what else it says of which channel; empty if none has."""
+    found = [row for row in unsent if (row["error"] or "").startswith(mark)]
+    reasons = sorted({f"{row['channel']}: {row['error'].removeprefix(mark)}" for row in found})
+    return f", {len(found)} {mark.removesuffix(': ')} ({'; '.join(reasons)})" if found else ""
 
 
 def mlflow_store(runtime: Runtime) -> str:

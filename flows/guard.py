@@ -33,16 +33,19 @@ class Guard:
 
     def __init__(self, app: App, *, port: int, login: str = "") -> None:
         self.app = app
-        self.hosts = {f"{name}:{port}".encode() for name in (ADDRESS, "localhost")}
+        self.host = f"{ADDRESS}:{port}".encode()
+        self.hosts = {self.host, f"localhost:{port}".encode()}
         self.origins = {b"http://" + host for host in self.hosts}
         self.authorization = b"Basic " + base64.b64encode(login.encode()) if login else b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request on, or answer 403, or 401 where a password is wanted."""
+        """Hand a request on, or answer 403, or 401 where a password is wanted, or 307 to a page that is opened as localhost."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
         elif reason := self.refusal(scope):
             await _refuse(scope, send, 403, reason)
+        elif _values(scope, b"host")[0].lower() != self.host and _is_page(scope):
+            await self.send_on(scope, send)
         elif self.authorization and not self.knows_password(scope):
             await _refuse(scope, send, 401, "a password is wanted; textmill up says where it is")
         else:
@@ -59,6 +62,15 @@ class Guard:
         if any(site not in (b"same-origin", b"none") for site in sites) and not _is_link(scope):
             return "requests of other sites' pages are refused"
         return ""
+
+    async def send_on(self, scope: Scope, send: Send) -> None:
+        """Send a browser to the same page at our address, where Prefect's pages ask: from localhost that is cross-site."""
+        path, query = scope["raw_path"], scope["query_string"]
+        path = path if path.startswith(b"/") else b"/"  # else a name could follow our address
+        location = b"http://" + self.host + path + (b"?" + query if query else b"")
+        headers = [(b"location", location), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": 307, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
 
     def knows_password(self, scope: Scope) -> bool:
         """Whether a request brings the password."""
@@ -97,6 +109,14 @@ def _is_link(scope: Scope) -> bool:
         and _values(scope, b"sec-fetch-mode") == [b"navigate"]
         and _values(scope, b"sec-fetch-dest") == [b"document"]
     )
+
+
+def _is_page(scope: Scope) -> bool:
+    """Whether a browser asks for a page to show; one that sends no Sec-Fetch-Dest says so by what it accepts."""
+    if scope["type"] != "http" or scope["method"] not in SAFE_METHODS:
+        return False
+    wanted = _values(scope, b"sec-fetch-dest")
+    return wanted == [b"document"] if wanted else any(b"text/html" in value for value in _values(scope, b"accept"))
 
 
 async def _refuse(scope: Scope, send: Send, status: int, reason: str) -> None:

@@ -17,6 +17,7 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from tasks.monitor.alert import Alert
+from tasks.notify.deliver import DEPLOYMENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHANNEL = "deployment:"
 RETRY_SECONDS = 900.0
 
 
@@ -56,7 +56,7 @@ def request_retraining(
         evidence={"message": f"{', '.join(drifted)} drifted; {deployment} is started"},
     )
     stored = state.store_alerts(
-        [alert], cooldown_days=config.retrain.cooldown_days, channels=[*channels, f"{CHANNEL}{deployment}"]
+        [alert], cooldown_days=config.retrain.cooldown_days, channels=[*channels, f"{DEPLOYMENT}{deployment}"]
     )
     return stored[0] if stored else None
 
@@ -67,10 +67,10 @@ def start_requested(state: MonitorState) -> list[str]:
     A deployment that is not there, or a server that refuses, is logged and tried again a quarter of an hour later.
     """
     now = time.time()
-    channels = sorted({row["channel"] for row in state.deliveries() if row["channel"].startswith(CHANNEL)})
+    channels = sorted({row["channel"] for row in state.deliveries() if row["channel"].startswith(DEPLOYMENT)})
     started = []
     for delivery in state.outbox(channels, now):
-        name = delivery.channel.removeprefix(CHANNEL)
+        name = delivery.channel.removeprefix(DEPLOYMENT)
         try:
             started.append(start_run(name, key=delivery.alert.id))
         except (ObjectNotFound, HTTPError) as error:  # no answer in time, too

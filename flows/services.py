@@ -36,6 +36,8 @@ def start_all(runtime: Runtime, *, prefect_port: int, mlflow_port: int) -> dict[
     home = Server(runtime.data_root).home
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     record = Record(runtime.data_root / "services.json")
+    if record.running("mlflow"):
+        _keep_mlflow(runtime, record)
     endpoint = read_endpoint(home)
     if not (record.running("prefect") and endpoint and answers(endpoint)):
         _refuse_taken(prefect_port, "--port")
@@ -72,8 +74,11 @@ def start_all(runtime: Runtime, *, prefect_port: int, mlflow_port: int) -> dict[
 def stop_all(runtime: Runtime) -> dict[str, str]:
     """Stop the processes that `start_all` started, and only those."""
     record = Record(runtime.data_root / "services.json")
-    _server_file(runtime).unlink(missing_ok=True)  # who listens there next shall not be told the password
-    return {name: "stopped" if record.stop(name) else "was not running" for name in (*WORKERS, "mlflow", "prefect")}
+    try:
+        return {name: "stopped" if record.stop(name) else "was not running" for name in (*WORKERS, "mlflow", "prefect")}
+    finally:
+        if not record.running("mlflow"):  # who listens there next shall not be told the password
+            _server_file(runtime).unlink(missing_ok=True)
 
 
 class Record:
@@ -120,6 +125,24 @@ class Record:
             return {}
 
 
+def _keep_mlflow(runtime: Runtime, record: Record) -> None:
+    """Write the login of the MLflow server that runs again; RequestError if it does not ask for it."""
+    url = record.url("mlflow")
+    entry = Endpoint(url, login(Server(runtime.data_root).home / "password"))
+    within = runtime.server_timeout
+    let_in = answers(entry, path="health", timeout=within)
+    if not let_in or answers(Endpoint(url), path="health", timeout=within):
+        raise RequestError(f"the MLflow server at {url} that runs does not ask for the password; textmill down first")
+    _write_login(runtime, entry)
+
+
+def _write_login(runtime: Runtime, entry: Endpoint) -> None:
+    written = _server_file(runtime)
+    written.parent.mkdir(parents=True, exist_ok=True)
+    with private(written) as file:
+        json.dump({"url": entry.url, "login": entry.auth}, file)
+
+
 def _start_mlflow(runtime: Runtime, port: int, record: Record) -> None:
     from tasks.tracking.client import open_client
     from tasks.tracking.home import tracking_home
@@ -134,17 +157,14 @@ def _start_mlflow(runtime: Runtime, port: int, record: Record) -> None:
     word, url = Server(runtime.data_root).home / "password", f"http://{ADDRESS}:{port}"
     entry = Endpoint(url, login(word))
     command = _python("flows.mlflow_server", str(port), str(word))
-    written = _server_file(runtime)
-    written.parent.mkdir(parents=True, exist_ok=True)
-    with private(written) as file:
-        json.dump({"url": url, "login": entry.auth}, file)
+    _write_login(runtime, entry)
     pid = _spawn(runtime.data_root, "mlflow", command, server_environment(home))
     record.add("mlflow", pid, url=url)
     deadline = time.monotonic() + runtime.server_timeout
     while not answers(entry, path="health"):
         if start_time(pid) is None or time.monotonic() > deadline:
             record.stop("mlflow")
-            written.unlink(missing_ok=True)
+            _server_file(runtime).unlink(missing_ok=True)
             raise UnavailableError(f"the MLflow server did not start; see {runtime.data_root / 'logs' / 'mlflow.log'}")
         time.sleep(0.2)
 

@@ -29,7 +29,8 @@ from pydantic_settings import (
 
 from tasks.config import CHECKOUT, NAME, PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
-from tasks.tracking.home import TRACKING_REMEDY, holds_password
+from tasks.tracking.home import TRACKING_REMEDY
+from tasks.urls import holds_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

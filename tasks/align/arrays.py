@@ -122,14 +122,15 @@ def vocabulary_words(path: Path) -> Iterator[list[bytes]]:
         if contents.head.lstrip()[:1] in (b"[", b"{"):
             whole = b"".join(iter(lambda: stream.read(BLOCK_BYTES), b""))
             words = _json_words(whole, path)
-            yield whole.removesuffix(b"\n").split(b"\n") if words is None else words
+            lines = whole.removesuffix(b"\n").split(b"\n")
+            yield [line.removesuffix(b"\r") for line in lines] if words is None else words
             return
         rest = b""
         while block := stream.read(BLOCK_BYTES):
             *lines, rest = (rest + block).split(b"\n")
             yield [line.removesuffix(b"\r") for line in lines]
         if rest:
-            yield [rest]
+            yield [rest.removesuffix(b"\r")]
 
 
 def _json_words(text: bytes, path: Path) -> list[bytes] | None:

@@ -31,18 +31,20 @@ def export_vectors(model: Path, target: Path, view: str | None = None) -> dict[s
 
     `.vec` (word2vec text) and `.bin` (word2vec binary) hold the words, by frequency; one with a blank in it would part a line
     wrongly and is left out and counted, and so are the rows of padding and of unknown words. `.npy` holds every row, float32
-    [V, D], and `<name>.vocabulary.json` beside it their words. `view` chooses among several that read words. RequestError for
-    a model without word vectors, and for another name.
+    [V, D], and `<name>.vocabulary.json` beside it their words. `view` chooses among several that read words; of a view with
+    several members it is the first member's matrix, and the report says of how many. RequestError for a model without word
+    vectors, and for another name.
     """
     writer = WRITERS.get(target.suffix)
     if writer is None:
         raise RequestError(f"{target} does not end in {TEXT}, {WORD2VEC} or {MATRIX}; the name says which format is written")
     if not target.parent.is_dir():
         raise RequestError(f"there is no folder {target.parent} to write {target.name} in; make it first")
-    view, matrix_VD = read_embedding(model, view)
+    view, matrix_VD, members = read_embedding(model, view)
     vocabulary = Vocabulary.load(model)
     written = writer(list(vocabulary.tokens), matrix_VD, target)
     report = {"view": view, "words": written, "dim": int(matrix_VD.shape[1]), "left_out": len(vocabulary) - written}
+    report |= {"members": members} if members > 1 else {}
     words = str(words_of_matrix(target)) if target.suffix == MATRIX else None
     return {**report, "file": str(target), "vocabulary": words}
 
@@ -52,15 +54,19 @@ def words_of_matrix(target: Path) -> Path:
     return target.with_suffix(WORDS_OF_MATRIX)
 
 
-def read_embedding(model: Path, view: str | None) -> tuple[str, np.ndarray]:
-    """The name of a view that reads words, the only one if none is asked for, and its embedding: float32 [V, D]."""
+def read_embedding(model: Path, view: str | None) -> tuple[str, np.ndarray, int]:
+    """A view that reads words, by default the only one, its embedding (float32 [V, D]), and how many members the view has.
+
+    Members (`cnn`, `cnn#2`, ...) have an embedding each; `view` may name one, and a view's own name is its first.
+    """
     names: list[str] = []
     if (model / WEIGHTS).is_file():
         with safe_open(model / WEIGHTS, framework="numpy") as weights:
             names = sorted(key.removesuffix(EMBEDDING) for key in weights.keys() if key.endswith(EMBEDDING))  # noqa: SIM118
-            if view in names or (view is None and len(names) == 1):
-                view = view or names[0]
-                return view, weights.get_tensor(f"{view}{EMBEDDING}")
+            views = [name.partition("#")[0] for name in names]
+            if view in names or (view is None and len(set(views)) == 1):
+                view = view or views[0]
+                return view, weights.get_tensor(f"{view}{EMBEDDING}"), views.count(view)
     if not names:
         raise RequestError("this model reads no word vectors; train one with mean, cnn or bilstm in --finetune.model")
     raise RequestError(f"this model has the word vectors of {', '.join(names)}; say which with --view")

@@ -16,11 +16,11 @@ import json
 import logging
 import os
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from tasks.digests import canonical, sha256_file, sha256_text
 from tasks.errors import RequestError, UnavailableError
 from tasks.progress import SILENT, Progress
+from tasks.urls import resolved, unresolved, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,14 +70,15 @@ def fetch(url: str, folder: Path, fingerprints: Fingerprints, flag: str, progres
     place = folder / sha256_text(url)[:16]
     place.mkdir(parents=True, exist_ok=True)
     flag = flag.replace("_", "-")
+    address = resolved(url, flag)  # what is stored and told is the URL as it was given
     with (place / "lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         known = _known(place, fingerprints)
-        with _explained(url, flag):
+        with _explained(url, address, flag):
             import fsspec
 
             try:
-                filesystem, name = fsspec.core.url_to_fs(url)
+                filesystem, name = fsspec.core.url_to_fs(address)
                 info = filesystem.info(name)
             except Exception as error:  # each protocol's library has its own
                 if known is None or _is_absent(error) or isinstance(error, ImportError | ValueError):
@@ -91,15 +92,6 @@ def fetch(url: str, folder: Path, fingerprints: Fingerprints, flag: str, progres
                 source = {"url": without_secrets(url), "stamp": stamp, "sha256": sha256_file(place / COPY)}
                 (place / SOURCE).write_text(json.dumps(source, indent=1), encoding="utf-8")
     return place / COPY
-
-
-def without_secrets(url: str) -> str:
-    """The URL without user, password, query and fragment of any part of it, which may be secrets."""
-    links = []
-    for link in url.split("::"):
-        parts = urlsplit(link)
-        links.append(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if "://" in link else link)
-    return "::".join(links)
 
 
 def _known(place: Path, fingerprints: Fingerprints) -> Mapping[str, Any] | None:
@@ -143,14 +135,14 @@ def _load(remote: Any, place: Path, stamp: Mapping[str, str], progress: Progress
 
 
 @contextlib.contextmanager
-def _explained(url: str, flag: str) -> Iterator[None]:
+def _explained(url: str, address: str, flag: str) -> Iterator[None]:
     """One line for whatever a protocol's library raises; its own text may hold the whole address."""
     shown = without_secrets(url)
     try:
         yield
     except (ImportError, ValueError) as error:  # a protocol that is unknown, or whose package is missing
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RequestError(f"{flag} {shown}: {reason.replace(url, shown)}") from None
+        raise RequestError(f"{flag} {shown}: {unresolved(reason.replace(address, shown), url)}") from None
     except Exception as error:  # each protocol's library has its own
         if isinstance(error, OSError) and error.errno in FULL:
             raise

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from tasks.collect.feed import feed_sources, is_feed
-from tasks.collect.files import file_sources, is_glob, is_url
+from tasks.collect.files import file_sources, is_glob
 from tasks.collect.found import COLLECTED_SCHEMA, Found
 from tasks.collect.query import query_sources
 from tasks.collect.times import TimeReader
@@ -22,6 +22,7 @@ from tasks.ingest.schema import QUARANTINE_BYTES
 from tasks.ingest.text import what_is_wrong
 from tasks.monitor.transaction import Refused
 from tasks.progress import SILENT
+from tasks.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

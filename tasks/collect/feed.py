@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tasks.collect.files import KNOWN, is_glob, is_url, resolved, without_secrets
+from tasks.collect.files import KNOWN, is_glob
 from tasks.collect.found import Found, Source
 from tasks.errors import RequestError, UnavailableError
+from tasks.urls import is_url, resolved, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,8 +87,9 @@ def _bytes(source: str) -> bytes:
     name = without_secrets(source)
     if not source.startswith(("http://", "https://")):
         raise RequestError(f"--collect.source {name}: a feed is a file or an http(s) address")
-    request = urllib.request.Request(resolved(source), headers={"User-Agent": AGENT})  # noqa: S310 checked above
-    for header, value in _login(source).items():
+    address = resolved(source, "--collect.source")
+    request = urllib.request.Request(address, headers={"User-Agent": AGENT})  # noqa: S310 checked above
+    for header, value in _login(address).items():
         request.add_unredirected_header(header, value)  # a password must not travel to another host
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
@@ -102,9 +104,9 @@ def _bytes(source: str) -> bytes:
         raise UnavailableError(f"{name} cannot be reached ({reason}); try again later") from None
 
 
-def _login(source: str) -> dict[str, str]:
+def _login(address: str) -> dict[str, str]:
     """The header that logs in with what ~/.netrc holds for the host, if it does; over https or on this machine only."""
-    parts = urlsplit(source)
+    parts = urlsplit(address)
     host = parts.hostname or ""
     if parts.scheme != "https" and host not in ("localhost", "127.0.0.1", "::1"):
         return {}

@@ -6,7 +6,6 @@ import contextlib
 import glob
 import logging
 import os
-import re
 import tempfile
 import time
 from pathlib import Path
@@ -24,6 +23,7 @@ from tasks.ingest.parquet import parquet_columns
 from tasks.ingest.record import printable
 from tasks.ingest.table import PARQUET, TABLES, open_table, scalar, table_records
 from tasks.ingest.walk import kind_of, read_head, walk
+from tasks.urls import is_url, resolved, unresolved, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,6 @@ KNOWN = TEXT | TABLES
 BEING_WRITTEN = (".tmp", ".part")
 RACY_SECONDS = 2.0  # a file written this recently may change again within one tick of its clock
 BATCH_ROWS = 4096
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class _File(NamedTuple):
@@ -49,43 +48,14 @@ class _File(NamedTuple):
     watermark: bool = True
 
 
-def is_url(source: str) -> bool:
-    """Whether a source names a place by its protocol."""
-    return "://" in source
-
-
 def is_glob(source: str) -> bool:
     """Whether a source is a pattern of names; a `?` alone may begin a URL's query."""
     return bool(set(source) & set("*["))
 
 
-def without_secrets(source: str) -> str:
-    """A URL without user, password, query and fragment, any of which may be a secret; a path as it is."""
-    if not is_url(source):
-        return source
-    parts = urlsplit(source)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def resolved(source: str) -> str:
-    """A URL with each ${NAME} in it replaced by that environment variable; RequestError if it is not set.
-
-    So a token stands neither in a configuration nor in Prefect's database, which keeps the parameters of every run.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        if not os.environ.get(match[1]):
-            raise RequestError(f"--collect.source reads the environment variable {match[1]}, which is not set; set it")
-        return os.environ[match[1]]
-
-    return _REFERENCE.sub(value, source) if is_url(source) else source
-
-
 def hidden(text: str, source: str) -> str:
     """A text in which no secret of the source stands: what `resolved` put there is named, a URL has no query."""
-    for match in _REFERENCE.finditer(source):
-        text = text.replace(os.environ.get(match[1]) or match[0], match[0])
-    return without_secrets(text)
+    return without_secrets(unresolved(text, source))
 
 
 def file_sources(config: CollectConfig) -> Iterator[Source]:
@@ -140,7 +110,7 @@ def _fetched(source: str) -> Iterator[_File]:
     """Copies of remote files, one at a time; UnavailableError if the place does not answer."""
     import fsspec
 
-    address = resolved(source)
+    address = resolved(source, "--collect.source")
     try:
         filesystem, place = fsspec.core.url_to_fs(address)
         names = sorted(

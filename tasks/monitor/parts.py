@@ -18,7 +18,7 @@ from tasks.errors import UnavailableError
 from tasks.monitor.schema import SCORED_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 NUM_WRITERS = 8
 SMALL_BYTES = 1 << 20  # of a file that may be merged with others of its day; compressed, so that merging takes little memory
@@ -68,13 +68,24 @@ def small_parts(folder: Path, parts: Iterable[Part]) -> list[Part]:
     return [part for part in parts if (path := folder / part.path).is_file() and path.stat().st_size <= SMALL_BYTES]
 
 
-def merge_parts(folder: Path, parts: Sequence[Part]) -> Part:
-    """Write one file with the documents of several parts of one day, every byte verified; the old files stay for the sweep.
+def merge_parts(folder: Path, parts: Sequence[Part], held_bytes: int) -> Iterator[tuple[list[Part], Part]]:
+    """Write parts of one day together, every byte verified: some parts, and the one that holds all their documents.
 
-    UnavailableError if one of them is damaged.
+    Not much more than `held_bytes` are held at once. The old files stay for the sweep. UnavailableError: one is damaged.
     """
-    (merged,) = write_parts(folder, [batch for part in parts for batch in read_part(folder, part, None).to_batches()])
-    return merged
+    group: list[Part] = []
+    held: list[pa.RecordBatch] = []
+    num_bytes = 0
+    for place, part in enumerate(parts, start=1):
+        table = read_part(folder, part, None)
+        group.append(part)
+        held += table.to_batches()
+        num_bytes += table.nbytes
+        if num_bytes >= held_bytes or place == len(parts):
+            if len(group) > 1:
+                (merged,) = write_parts(folder, held)
+                yield group, merged
+            group, held, num_bytes = [], [], 0
 
 
 def sweep_parts(folder: Path, known: Iterable[str]) -> int:

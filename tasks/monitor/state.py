@@ -279,6 +279,13 @@ class MonitorState:
                 (next_try, error, alert, channel),
             )
 
+    def mark_channel(self, channel: str, error: str | None) -> None:
+        """Say why all that waits for a channel waits, None if for nothing; it may be sent at once."""
+        with self._writing():
+            self.db.execute(
+                "UPDATE deliveries SET error = ?, next_try = 0 WHERE channel = ? AND delivered IS NULL", (error, channel)
+            )
+
     def waiting(self) -> list[dict[str, Any]]:
         """What the outbox holds, the oldest first: alert, channel, attempts, error, created (seconds since 1970)."""
         return self._dicts(

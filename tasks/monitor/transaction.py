@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HELD_BYTES = 48 << 20  # documents held before they are written: few files a day, whatever the order of the documents
+HELD_BYTES = 48 << 20  # documents held before they are written or merged: few files a day, whatever their order
 MAX_SMALL_PARTS = 16  # files of one day that are left side by side
 _VARIABLES = 4096  # of one statement; SQLite takes at most 32,766
 
@@ -155,13 +155,12 @@ class Transaction:
             if len(small) <= MAX_SMALL_PARTS:
                 continue
             try:
-                merged = merge_parts(self._documents, small)
-            except UnavailableError as error:  # who reads that day is told; what is new must count all the same
+                for parts, merged in merge_parts(self._documents, small, HELD_BYTES):
+                    self.db.executemany("DELETE FROM files WHERE path = ?", [(part.path,) for part in parts])
+                    self._name([merged])
+                    crash_point("monitor.merged")
+            except (UnavailableError, OSError) as error:  # who reads that day is told; what is new must count all the same
                 log.warning("the files of %s are not merged: %s", day, error)
-                continue
-            self.db.executemany("DELETE FROM files WHERE path = ?", [(part.path,) for part in small])
-            self._name([merged])
-            crash_point("monitor.merged")
 
     def _name(self, parts: Sequence[Part]) -> None:
         """Make files part of the state: one that the table does not name does not exist."""

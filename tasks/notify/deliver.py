@@ -2,7 +2,8 @@
 
 An alert leaves the outbox when the channel has taken it and that was written down; a crash between the two sends it again, with
 the same id. A channel that is down is left alone for a while that doubles with each try; an alert that a channel refuses
-waits alone. Channels send side by side, and one that hangs is given up when the time is over.
+waits alone. Channels send side by side, and one that hangs is given up when the time is over. What waits for a channel that is
+not configured any more is marked as given up; it is sent if a channel of that name comes back.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ FIRST_WAIT_SECONDS = 30.0
 LONGEST_WAIT_SECONDS = 3600.0
 BUDGET_SECONDS = 30.0
 REFUSED = "refused: "
+GIVEN_UP = "given up: "
+DEPLOYMENT = "deployment:"  # begins what the outbox holds for the flow to start, not for a channel to send
 NO_ANSWER = "no answer in time"
 
 
@@ -52,6 +55,7 @@ def deliver(state: MonitorState, channels: Sequence[Channel], now: float, *, sec
 
     Nothing a channel does is raised. Waits are counted from `now`. Channels that cannot be used are told of and left out.
     """
+    _mark_given_up(state, {channel.name for channel in channels})
     resting = _resting(state, now)
     unusable = {channel.name for channel in channels if isinstance(channel, UnusableChannel)}
     for channel in channels:
@@ -133,6 +137,18 @@ def _mark_failed(state: MonitorState, outcome: _Outcome, now: float) -> None:
     pause = wait_seconds(delivery.attempts + 1)
     log.warning("channel %s: %s; next try in %.0f s", delivery.channel, outcome.error, pause)
     state.failed(delivery.alert.id, delivery.channel, outcome.error or "", now + pause)
+
+
+def _mark_given_up(state: MonitorState, configured: set[str]) -> None:
+    """Mark what waits for channels that are gone; what waits for one that has come back is no longer marked."""
+    changes: dict[str, str | None] = {}
+    for row in state.waiting():
+        name = row["channel"]
+        gone = name not in configured and not name.startswith(DEPLOYMENT)
+        if gone != (row["error"] or "").startswith(GIVEN_UP):
+            changes[name] = f"{GIVEN_UP}it is not configured any more" if gone else None
+    for name, error in changes.items():
+        state.mark_channel(name, error)
 
 
 def _next(due: Sequence[Delivery], done: Delivery) -> Delivery:

@@ -31,6 +31,7 @@ ENVIRONMENT = {
 
 SERVER_FILE = "server.json"  # where the server that `textmill up` started answers, and its login
 LOGIN_VARIABLES = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_AUTH")
+_logged_in: dict[str, str] = {}  # what `log_in` has put into this process' environment
 
 
 def import_mlflow() -> None:
@@ -73,15 +74,26 @@ def open_client(home: TrackingHome) -> MlflowClient:
 def log_in(home: TrackingHome) -> None:
     """Let MLflow's client send the password of the server that `textmill up` started for this data root, and of no other.
 
-    A login that the user has set goes before. It is set for this process and its children, and stored nowhere.
+    A login that the user has set goes before. It is set for this process and its children until another server is opened, and
+    stored nowhere.
     """
-    if any(name in os.environ for name in LOGIN_VARIABLES):
-        return
+    own = any(os.environ.get(name) not in (None, _logged_in.get(name)) for name in LOGIN_VARIABLES)
+    wanted = {} if own else _written_login(home)
+    for name in _logged_in.keys() - wanted.keys():
+        if os.environ.get(name) == _logged_in.pop(name):
+            del os.environ[name]
+    _logged_in.update(wanted)
+    os.environ.update(wanted)
+
+
+def _written_login(home: TrackingHome) -> dict[str, str]:
+    """The variables of the login that was written down for this server; none where it is for another."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         written = json.loads((home.folder / SERVER_FILE).read_text())
         if home.uri.replace("//localhost:", "//127.0.0.1:") == written["url"]:
             user, _, word = written["login"].partition(":")
-            os.environ.update(MLFLOW_TRACKING_USERNAME=user, MLFLOW_TRACKING_PASSWORD=word)
+            return {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": word}
+    return {}
 
 
 @contextlib.contextmanager

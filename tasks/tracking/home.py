@@ -13,18 +13,17 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlparse
 
 from tasks.errors import RequestError
+from tasks.urls import REFERENCE, holds_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 DATABASE = "mlflow.db"
 LEDGER = "ledger.jsonl"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -75,7 +74,8 @@ def tracking_home(tracking_uri: str | None, data_root: Path, checkout: Path) -> 
     """Find the store: the URI given, else MLFLOW_TRACKING_URI, else a SQLite file.
 
     The file is the checkout's own `mlflow/mlflow.db` while the data root is the checkout's `data`, and otherwise
-    `<data root>/mlflow/mlflow.db`. RequestError for a URI with a password, or of a kind that MLflow 3 has no store for.
+    `<data root>/mlflow/mlflow.db`. RequestError for a URI with a password or a reference (nobody resolves it there), or of a
+    kind that MLflow 3 has no store for.
     """
     data_root, checkout = data_root.absolute(), checkout.absolute()
     uri = tracking_uri or os.environ.get(URI_VARIABLE)
@@ -85,6 +85,11 @@ def tracking_home(tracking_uri: str | None, data_root: Path, checkout: Path) -> 
     scheme = urlparse(uri).scheme
     if holds_password(uri):
         raise RequestError(f"the tracking URI holds a password, which would be stored with runs and in logs; {TRACKING_REMEDY}")
+    if reference := REFERENCE.search(uri):
+        raise RequestError(
+            f"the tracking URI holds {reference[0]}, which is not replaced there; write its value, or for a password "
+            + TRACKING_REMEDY
+        )
     if scheme == "sqlite":
         return _sqlite_home(_database_path(uri))
     if scheme in ("http", "https"):
@@ -92,17 +97,6 @@ def tracking_home(tracking_uri: str | None, data_root: Path, checkout: Path) -> 
     if scheme.partition("+")[0] in ("postgresql", "mysql", "mssql"):
         return TrackingHome(uri, data_root / "mlflow", None)
     raise RequestError(f"tracking URI {uri!r} is no store of MLflow 3; give http://HOST:PORT or sqlite:///PATH/mlflow.db")
-
-
-def holds_password(url: str) -> bool:
-    """Whether a URL names a password before its host or among its arguments; one that is a reference, ${NAME}, is none."""
-    if "://" not in url:
-        return False
-    login, _, arguments = url.partition("://")[2].partition("?")
-    _, colon, word = login.partition("/")[0].rpartition("@")[0].partition(":")
-    words = [word] if colon else []
-    words += [value for name, _, value in (pair.partition("=") for pair in arguments.split("&")) if "password" in name.lower()]
-    return any(word and not REFERENCE.fullmatch(word) for word in words)
 
 
 def _sqlite_home(database: Path) -> TrackingHome:

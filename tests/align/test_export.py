@@ -43,6 +43,15 @@ def test_gensim_reads_the_same_vectors(model: Path, tmp_path: Path, name: str) -
     assert report == expected
 
 
+def test_of_members_the_first_is_written_unless_another_is_named(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "model", views=("cnn", "cnn#2", "cnn#3"))
+    report = export_vectors(model, tmp_path / "first.npy")
+    assert (report["view"], report["members"]) == ("cnn", 3)
+    assert np.array_equal(np.load(tmp_path / "first.npy"), MATRIX)
+    export_vectors(model, tmp_path / "second.npy", "cnn#2")
+    assert np.array_equal(np.load(tmp_path / "second.npy"), MATRIX * 2)
+
+
 def test_fasttext_starts_from_the_same_vectors(model: Path, tmp_path: Path) -> None:
     export_vectors(model, tmp_path / "out.vec")
     (tmp_path / "text").write_text("__label__a film good\n__label__b 电影 naïve\n" * 3, encoding="utf-8")

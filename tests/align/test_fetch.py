@@ -14,7 +14,7 @@ import fsspec
 import pytest
 
 from tasks.align import fetch
-from tasks.align.fetch import local_copies, without_secrets
+from tasks.align.fetch import local_copies
 from tasks.artifact import Fingerprints, section_values
 from tasks.config import AlignConfig
 from tasks.errors import RequestError, UnavailableError
@@ -181,7 +181,23 @@ def test_secrets_are_not_stored(tmp_path: Path, server) -> None:
     source = json.loads((copy.parent / "source.json").read_text())
     assert source["url"] == f"http://127.0.0.1:{server.server_port}/a.vec"
     assert "secret" not in json.dumps(source)
-    assert without_secrets("zip://a.txt::s3://key:secret@bucket/a.zip") == "zip://a.txt::s3://bucket/a.zip"
+
+
+def test_a_token_may_come_from_the_environment_and_is_told_by_its_name(
+    tmp_path: Path, server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"http://127.0.0.1:{server.server_port}/${{VECTORS_TOKEN}}.vec"
+    with pytest.raises(RequestError, match=r"--align\.vectors reads the environment variable VECTORS_TOKEN, which is not set"):
+        bring(tmp_path, url)
+    monkeypatch.setenv("VECTORS_TOKEN", "a")
+    copy = bring(tmp_path, url).vectors
+    assert copy.read_bytes() == TEXT
+    assert json.loads((copy.parent / "source.json").read_text())["url"] == url
+    monkeypatch.setenv("VECTORS_TOKEN", "secret")
+    for wrong in ("memory://${VECTORS_TOKEN}.vec", "nonsense-${VECTORS_TOKEN}://host/x.vec"):
+        with pytest.raises(RequestError, match=r"\$\{VECTORS_TOKEN\}") as raised:
+            bring(tmp_path, wrong)
+        assert "secret" not in str(raised.value)
 
 
 def test_sections_tell_urls_from_paths_through_json() -> None:

@@ -209,6 +209,13 @@ def test_words_of_a_matrix_are_lines_or_json(tmp_path: Path, written: str) -> No
     check(read(tmp_path / "a.npy", words=tmp_path / "words").found)
 
 
+@pytest.mark.parametrize("text", [b"[PAD]\r\nfilm\r\n", b"PAD\r\nfilm\r\n", b"[PAD]\r\nfilm\r", b"PAD\r\nfilm\r"])
+def test_words_do_not_keep_the_carriage_return_of_their_line(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "words.txt").write_bytes(text)
+    words = [word for some in arrays.vocabulary_words(tmp_path / "words.txt") for word in some]
+    assert words == [text.partition(b"\r")[0], b"film"]
+
+
 def test_a_list_of_words_may_start_with_a_bracket(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", MATRIX[:3])
     (tmp_path / "words").write_text("[\ngood\nfilm\n")

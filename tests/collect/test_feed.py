@@ -89,10 +89,15 @@ def test_a_password_comes_from_netrc_and_never_from_the_address(
 ) -> None:
     with pytest.raises(ValueError, match="must hold no user or password"):
         collect(f"http://reader:word@{server}/private")
+    for hidden in (f"zip://a.csv::http://reader:word@{server}/x.zip", f"http://{server}/private?passwd=word"):
+        with pytest.raises(ValueError, match="must hold no user or password"):
+            collect(hidden)
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login reader password word\n")
     (tmp_path / ".netrc").chmod(0o600)
     assert collect(f"http://{server}/private").texts == ["Orders doubled"]
+    monkeypatch.setenv("FEED_HOST", server)
+    assert collect("http://${FEED_HOST}/private").figures["duplicates"] == 1  # logged in too: the same entry again
 
 
 def test_a_server_that_does_not_serve_is_not_the_requests_fault(collect: Collect, server: str) -> None:

@@ -1,14 +1,22 @@
-"""What doctor says of the monitors."""
+"""What doctor says of the monitors, and of a server that does not stay."""
 
+import json
+import os
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from flows.doctor import monitors
+from flows.doctor import deployments, monitors, workers
+from flows.processes import start_time
 from tasks.errors import UnavailableError
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState
+from tasks.notify.channels import UnusableChannel
+from tasks.notify.deliver import deliver
 
 
 def alert(created: float) -> Alert:
@@ -44,3 +52,62 @@ def test_an_alert_that_was_just_stored_is_no_fault_and_a_damaged_state_is(tmp_pa
     (tmp_path / "monitor" / "desk" / "state.db").write_bytes(b"no database" * 1000)
     with pytest.raises(UnavailableError, match="restore it from a backup"):
         monitors(tmp_path)
+
+
+def store(state: MonitorState, *channels: str) -> str:
+    told = alert(time.time() - 7200)
+    with state.refresh():
+        state.store_alerts([told], cooldown_days=1, channels=channels)
+    return told.id
+
+
+def test_what_waits_for_a_channel_that_is_not_configured_any_more_is_given_up_and_no_fault(tmp_path: Path) -> None:
+    with MonitorState.open(tmp_path, "desk") as state:
+        store(state, "pager")
+        with pytest.raises(UnavailableError, match=r"2\.0 hours for pager \(nothing was sent since\)"):
+            monitors(tmp_path)
+        deliver(state, [], time.time())
+        assert monitors(tmp_path).endswith("0 alerts waiting, 1 given up (pager: it is not configured any more)")
+        deliver(state, [UnusableChannel("pager", "PAGER_TOKEN is not set")], time.time())  # it is configured again
+        with pytest.raises(UnavailableError, match="for pager"):
+            monitors(tmp_path)
+
+
+def test_what_a_channel_refused_is_counted_apart(tmp_path: Path) -> None:
+    with MonitorState.open(tmp_path, "desk") as state:
+        told = store(state, "pager", "desk")
+        state.delivered(told, "desk", time.time())
+        state.failed(told, "pager", "refused: answered 422", time.time() + 60)
+    assert monitors(tmp_path).endswith("0 alerts waiting, 1 refused (pager: answered 422)")
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home whose server answers and leaves with its last run, as in an ordinary run; a stub plays it."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    stub = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=stub.serve_forever)
+    thread.start()
+    written = {"url": f"http://127.0.0.1:{stub.server_port}/api", "auth": None, "stays": False}
+    written["process"] = [os.getpid(), start_time(os.getpid())]
+    (tmp_path / "prefect").mkdir()
+    (tmp_path / "prefect" / "server.json").write_text(json.dumps(written))
+    yield tmp_path
+    stub.shutdown()
+    thread.join()
+    stub.server_close()
+
+
+def test_a_server_that_leaves_with_its_run_needs_no_worker_and_plans_nothing(server: Path) -> None:
+    assert workers(server) == "no server stays, so none is needed"
+    assert deployments(server).startswith("no server stays, so nothing runs by itself")

@@ -14,17 +14,22 @@ LINK = [(b"sec-fetch-site", b"cross-site"), (b"sec-fetch-mode", b"navigate"), (b
 
 def answer(headers, *, login="", kind="http", method="GET"):
     """Statuses and closing codes that are sent; 200 is the app's."""
+    sent = messages(headers, login=login, kind=kind, method=method)
+    return [code for message in sent if (code := message.get("status") or message.get("code"))]
+
+
+def messages(headers, *, login="", kind="http", method="GET", path=b"/runs", query=b""):
     sent = []
 
     async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200})
 
     async def send(message):
-        sent.append(message.get("status") or message.get("code"))
+        sent.append(message)
 
-    scope = {"type": kind, "headers": headers, "method": method}
+    scope = {"type": kind, "headers": headers, "method": method, "raw_path": path, "query_string": query}
     asyncio.run(Guard(app, port=4200, login=login)(scope, None, send))
-    return [code for code in sent if code]
+    return sent
 
 
 @pytest.mark.parametrize(
@@ -73,3 +78,26 @@ def test_the_password_is_wanted_once_and_whole():
 
 def test_the_app_starts_and_stops_behind_it():
     assert answer([], kind="lifespan", login="me:word") == [200]
+
+
+@pytest.mark.parametrize("wanted", [LINK, [LINK[2], (b"sec-fetch-site", b"none")], [(b"accept", b"text/html,*/*;q=0.8")]])
+@pytest.mark.parametrize(
+    ("path", "query", "there"),
+    [(b"/runs", b"", b"/runs"), (b"//evil.example/", b"a=%0d&b", b"//evil.example/?a=%0d&b"), (b"@evil.example", b"", b"/")],
+)
+def test_a_page_that_is_opened_as_localhost_is_sent_to_where_its_own_requests_go(wanted, path, query, there):
+    localhost = [(b"host", b"localhost:4200"), *wanted]
+    first, _ = messages(localhost, login="me:word", path=path, query=query)
+    assert first["status"] == 307
+    assert dict(first["headers"])[b"location"] == b"http://127.0.0.1:4200" + there
+    assert answer([*GOOD, *wanted]) == [200]
+
+
+def test_only_pages_are_sent_on():
+    localhost = [(b"host", b"localhost:4200")]
+    page = [*localhost, (b"accept", b"text/html")]
+    assert answer([*localhost, (b"accept", b"*/*")]) == [200]
+    assert answer([*page, (b"sec-fetch-dest", b"empty"), (b"sec-fetch-site", b"same-origin")]) == [200]
+    assert answer(page, method="POST") == [200]
+    assert answer(page, kind="websocket") == [200]
+    assert answer([*page, (b"sec-fetch-site", b"cross-site")]) == [403]

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import sqlite3
@@ -14,7 +15,7 @@ import pytest
 
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.alert import Alert
-from tasks.monitor.parts import read_part
+from tasks.monitor.parts import Part, read_part
 from tasks.monitor.schema import COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
 from tasks.monitor.transaction import MAX_SMALL_PARTS, Refused
@@ -290,6 +291,40 @@ def test_a_damaged_file_is_not_merged_and_holds_up_nothing(
     assert "other bytes" in caplog.text
     with pytest.raises(UnavailableError, match="other bytes"):
         list(state.documents())
+
+
+def add_alone(state: MonitorState, batch: pa.RecordBatch, row: int) -> None:
+    with state.refresh() as refresh:
+        refresh.add(batch.slice(row, 1))
+
+
+def test_no_more_is_merged_at_once_than_may_be_held(
+    state: MonitorState, make_batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = make_batch([(MONDAY, f"text {n}", "negative", 0.9) for n in range(6)])
+    for row in range(5):
+        add_alone(state, batch, row)
+    (first, *_) = [Part(*row) for row in state.db.execute("SELECT path, day, rows, sha256 FROM files")]
+    monkeypatch.setattr("tasks.monitor.transaction.MAX_SMALL_PARTS", 3)
+    monkeypatch.setattr("tasks.monitor.transaction.HELD_BYTES", read_part(state.folder / "documents", first, None).nbytes + 1)
+    add_alone(state, batch, 5)
+    assert [rows for (rows,) in state.db.execute("SELECT rows FROM files")] == [2, 2, 2]
+    assert pa.Table.from_batches(state.documents()).sort_by("id") == pa.Table.from_batches([batch]).sort_by("id")
+
+
+def test_a_merge_that_finds_no_room_leaves_the_files_and_holds_up_nothing(
+    state: MonitorState, make_batch: MakeBatch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("tasks.monitor.transaction.MAX_SMALL_PARTS", 1)
+    monkeypatch.setattr("tasks.monitor.transaction.merge_parts", full)
+    batch = make_batch([(MONDAY, f"text {n}", "negative", 0.9) for n in range(2)])
+    for row in range(2):
+        add_alone(state, batch, row)
+    assert "are not merged: [Errno 28]" in caplog.text
+    assert sum(found.num_rows for found in state.documents()) == 2
 
 
 WRITER = """

@@ -121,10 +121,16 @@ def test_a_fault_inside_a_channel_is_its_own(state: MonitorState, make_alert: Ma
     assert [row["error"] for row in state.deliveries() if row["channel"] == "broken"] == ["failed (RuntimeError)"]
 
 
-def test_a_channel_that_is_no_longer_named_keeps_its_alerts(state: MonitorState, make_alert: MakeAlert) -> None:
-    store(state, [make_alert()], "old")
+def test_what_waits_for_a_channel_that_is_gone_is_given_up_and_sent_if_it_comes_back(
+    state: MonitorState, make_alert: MakeAlert
+) -> None:
+    store(state, [make_alert()], "old", "deployment:train/news")
+    deliver(state, [Scripted("old", ChannelDown("answered 503"))], 0.0)
     assert deliver(state, [], 0.0).waiting == 0
+    errors = {row["channel"]: row["error"] for row in state.deliveries()}
+    assert errors == {"old": "given up: it is not configured any more", "deployment:train/news": None}
     assert deliver(state, [Scripted("old")], 1.0).sent == 1
+    assert [row["error"] for row in state.deliveries()] == [None, None]
 
 
 def test_what_a_channel_cannot_send_as_it_is_configured_waits_until_that_is_mended(
