@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-SAMPLE_SECONDS = 0.05
+SAMPLE_SECONDS, FINEST_SECONDS = 0.05, 0.005  # between looks at the memory; the finest at the start, for short commands
 LEAVE_SECONDS = 20.0  # what the command left running has so long to end by itself
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
@@ -60,7 +60,7 @@ def measure(
         while process.poll() is None and time.monotonic() - start < limit_seconds:
             sizes = [anonymous_mb(pid) for pid in descendants(process.pid)]
             peak, tree_peak = max([peak, *sizes]), max(tree_peak, sum(sizes))
-            time.sleep(SAMPLE_SECONDS)
+            time.sleep(min(SAMPLE_SECONDS, FINEST_SECONDS + (time.monotonic() - start) / 100))
         seconds = time.monotonic() - start
         timed_out = process.poll() is None
     finally:

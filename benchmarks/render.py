@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 COSTS = ("wall s", "CPU s", "peak MB", "all processes MB")
 PROTOCOL = """\
-How it was measured: one row after the other on one machine, every row a process of its own that starts from the raw files
-with an empty data root, unless its table says that something is prepared or cached (what an environment keeps for every later
-run, such as Prefect's migrated database, is there after the first one). `wall s` and `CPU s` are those of the whole
-command, imports and start-up included; CPU seconds also count what a command leaves behind (textmill's Prefect server).
-`peak MB` is the largest anonymous memory (RssAnon, 2^20 bytes) of any one process, `all processes MB` the largest sum over the
-process tree; memory maps do not count, and at twenty samples a second a shorter peak may be missed. Each row was run once: a
-difference of a few per cent in time is noise, and at 90% accuracy the 95% interval on 25,000 rows is +-0.4 points. In the
-commands, `$DATA` is the folder of the data, `$OWN` an empty folder, `$GROUP` a folder that the rows of a table share. The lines
-marked `setup` ran before and are not counted.
+How it was measured: one row after the other on one machine, every row a process of its own that starts from the raw files with
+an empty data root, unless its table says that something is prepared or cached (what an environment keeps for every later run,
+such as Prefect's migrated database, is there after the first one). `wall s` and `CPU s` are those of the whole command,
+imports and start-up included; CPU seconds also count what a command leaves behind (textmill's Prefect server). `peak MB` is
+the largest anonymous memory (RssAnon, 2^20 bytes) of any one process, `all processes MB` the largest sum over the process
+tree; memory maps do not count, and with a look at it 20 to 200 times a second a shorter peak may be missed. Each row was run
+once: a difference of a few per cent in time is noise, and at 90% accuracy the 95% interval on 25,000 rows is +-0.4 points. In
+the commands, `$DATA` is the folder of the data, `$OWN` an empty folder, `$GROUP` a folder that the rows of a table share. The
+lines marked `setup` ran before and are not counted.
 """
 
 
