@@ -11,22 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import settings
 
+from tests.chromium import CHROMIUM, CHROMIUM_FLAGS
+
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; see flows/cli.py
 CHECKOUT = Path(__file__).parents[1]
 
 SCHEMA = pa.schema([("id", pa.string()), ("split", pa.string()), ("label", pa.string()), ("tokens", pa.list_(pa.string()))])
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-CHROMIUM_FLAGS = [
-    "--headless",
-    "--no-sandbox",  # a container's root cannot have one
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
 WORDS = ["good", "bad", "film", "naïve", "电影", "über", "ab", "x", "日本語", "director", "plot", "boring", "🙂"]
 
 MakeDataset = Callable[[dict[str, Sequence[Sequence[str]]]], Path]

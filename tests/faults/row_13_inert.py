@@ -17,7 +17,6 @@ import io
 import json
 import logging
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +41,7 @@ from tasks.monitor.state import MonitorState
 from tasks.notify.message import as_json, body, title
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.schema import SCHEMA
+from tests.chromium import CHROMIUM, CHROMIUM_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,18 +55,6 @@ PROMISE = (
     "Parquet gives texts back as they were"
 )
 TAKEN_OUT = "autoescape off in the report: 3 of its 5 pages fail; `visible` hands back the text: 2 of 5"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
 
 HIT = "top.attacked=1;parent.attacked=1"
 PAYLOADS = [
@@ -134,7 +122,7 @@ def look(page: str, folder: Path) -> dict[str, Any]:
     (folder / "frame.html").write_text(FRAME % html.escape(page, quote=True), encoding="utf-8")
     command = [
         CHROMIUM,
-        *FLAGS,
+        *CHROMIUM_FLAGS,
         "--virtual-time-budget=8000",
         f"--user-data-dir={folder / 'profile'}",
         "--dump-dom",
