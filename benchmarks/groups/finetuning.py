@@ -41,8 +41,9 @@ def group(quick: bool) -> Group:
         title="Ways of fine-tuning the embedding (IMDB)",
         about=(
             "TextCNN on the vectors of the table of parts: fastText cbow, 100 dimensions, 2 epochs over the 75,000 train and "
-            "unlabelled reviews; at most 200 tokens, 3 epochs. Knobs not in a row's name are the defaults: none was "
-            "chosen on these rows. One seed each: differences of less than half a point are noise. `valid` is a fifth of the "
+            "unlabelled reviews; at most 200 tokens, 3 epochs (with 1,000 labels the pipeline's own number, at most 20). Knobs "
+            "not in a row's name are the defaults: none was chosen on these rows. One seed each: differences of less than "
+            "half a point are noise, with 1,000 labels of more than that. `valid` is a fifth of the "
             "labelled rows (of all: what prepare held out), `misspelt` the test part with two neighbouring letters swapped in "
             "10% of the words. The adversaries read labelled rows alone."
         ),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MISSPELT_SHARE = 0.1
 MAX_LEN, EPOCHS = 200, 3
+FEW_LABELS = 1_000  # EPOCHS of so few are a handful of steps: the pipeline chooses the number of epochs, and the best on valid
 VECTORS = {"subwords": {"minn": 4, "maxn": 5}, "words": {"minn": 0, "maxn": 0}}
 
 
@@ -123,7 +124,8 @@ def train(arguments: argparse.Namespace) -> dict[str, Any]:
         if arguments.labels:
             write_reduced(dataset, work / "dataset", arguments.labels)
             dataset = work / "dataset"
-        knobs = dict(knob.split("=", 1) for knob in arguments.knob) | {"max_len": MAX_LEN, "epochs": EPOCHS}
+        epochs = "auto" if 0 < arguments.labels <= FEW_LABELS else EPOCHS
+        knobs = dict(knob.split("=", 1) for knob in arguments.knob) | {"max_len": MAX_LEN, "epochs": epochs}
         if arguments.words:
             knobs |= {"partial_rows": "words", "partial_words": write_words(dataset, work / "words.txt", arguments.words)}
         config = FinetuneConfig(model=arguments.model, embedding=arguments.embedding, **knobs)
