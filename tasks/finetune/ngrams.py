@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import tempfile
 from contextlib import ExitStack
+from itertools import chain, repeat
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -96,11 +97,11 @@ class NgramVocabulary:
     def word_ids(self, tokens: pa.ListArray | Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         """Ids of all words one after another (int32 [T], -1 unknown) and where documents begin (int64 [N + 1])."""
         if not isinstance(tokens, pa.Array | pa.ChunkedArray):
-            lengths = np.fromiter((len(document) for document in tokens), np.int64, len(tokens))
+            lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
             if self._index is None:
                 self._index = {word: number for number, word in enumerate(self.words.to_pylist())}
-            index = self._index
-            flat = (index.get(token, -1) for document in tokens for token in document)
+            # Without a step of the interpreter for each token.
+            flat = map(self._index.get, chain.from_iterable(tokens), repeat(-1))
             return np.fromiter(flat, np.int32, int(lengths.sum())), _offsets(lengths)
         flat_array, lengths = flatten(tokens)
         return index_of(flat_array, self.words), _offsets(lengths)

@@ -33,6 +33,8 @@ _UNSPACED, _BLANKS_WITHIN = re.compile(f"[{UNSPACED}]"), re.compile(rf"(?<=[{UNS
 
 # A percentage, a number with decimals and its unit, or a word with inner apostrophes; hyphens part words.
 _WORD = r"\d+(?:[.,]\d+)*%|\d+(?:[.,]\d+)+{letter}*|{word}+(?:'{word}+)*"
+# Pieces of words and marks whose tokens are remembered, so that the memory is bounded by some 20 MB.
+MOST_PIECES, LONG_PIECE = 1 << 16, 40
 # Marks that no word and no number holds.
 _APART = str.maketrans(dict.fromkeys('!"#$&()*+-/:;<=>?@[\\]^_`{|}~', " "))
 
@@ -84,19 +86,26 @@ class TextToTokens:
 def _word_tokenizer(settings: Mapping[str, Any]) -> Cut:
     """Words and numbers, see `_WORD`; with punctuation, each mark too, but runs of one mark in threes."""
     keep_punctuation = settings["punctuation"] == "keep"
+    met: dict[str, dict[str, list[str]]] = {}
 
     def cut(text: str) -> list[str]:
         marks = ""
         if not text.isascii():
             text, marks = text.replace("\u2019", "'"), _marks()
-        pattern = _word_pattern(marks, keep_punctuation)
+        pattern, known = _word_pattern(marks, keep_punctuation), met.setdefault(marks, {})
         tokens: list[str] = []
-        # Most pieces between blanks are whole words: the pattern, which would find the same, sees only the others.
+        # Most pieces between blanks are whole words: the pattern, which would find the same, sees only the others, and the
+        # frequent ones of these (`film.`, `it's`) once.
         for piece in (text if keep_punctuation else text.translate(_APART)).split():
             if piece.isalnum():
                 tokens.append(piece)
             elif keep_punctuation:
-                tokens.extend(match.group() for match in pattern.finditer(piece))
+                found = known.get(piece)
+                if found is None:
+                    found = [match.group() for match in pattern.finditer(piece)]
+                    if len(known) < MOST_PIECES and len(piece) < LONG_PIECE:
+                        known[piece] = found
+                tokens += found
             elif (bare := piece.strip(".,'")).isalnum():
                 tokens.append(bare)
             elif bare:

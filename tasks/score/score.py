@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import tempfile
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH = 1024
+COLLECT_AFTER = 100_000
 UNCERTAIN = "uncertain"
 
 
@@ -61,7 +63,7 @@ def score_file(
     _check_output(source, output)
     labels = loaded.model.labels
     counts, reasons = Counter[str](), Counter[str]()
-    with _written_whole(output) as path:
+    with _written_whole(output) as path, _rare_garbage_collections():
         with pq.ParquetWriter(path, _schema(labels), compression="zstd", write_page_checksum=True) as writer:
             for table in _labelled_in_order(read_texts(source, reading), loaded, min_confidence):
                 writer.write_batch(table)
@@ -154,6 +156,17 @@ def _check_output(source: Path, output: Path) -> None:
         raise RequestError(f"{output.parent}: no such folder; create it first")
     if output.exists() and source.exists() and output.samefile(source):
         raise RequestError(f"{output}: this is the input; name another file to write")
+
+
+@contextlib.contextmanager
+def _rare_garbage_collections() -> Iterator[None]:
+    """Collect after more new objects than Python's 700: looking at every list of tokens took an eighth of the time."""
+    usual = gc.get_threshold()
+    gc.set_threshold(COLLECT_AFTER, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 @contextlib.contextmanager
