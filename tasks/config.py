@@ -262,6 +262,9 @@ class FinetuneConfig(Section):
     adversarial_norm: Annotated[float, Field(gt=0.0, le=100.0)] = Field(
         1.0, description="fgm and virtual: L2 norm of a document's move; words start at a length of 3."
     )
+    adversarial_unlabelled: Annotated[float, Field(ge=0.0, le=16.0)] = Field(
+        0.0, description="virtual: unlabelled documents that are moved too for each labelled one of a step."
+    )
     max_len: Positive = Field(400, description="Most tokens of a document that the neural models read.")
     truncate: Literal["head", "tail"] = Field("tail", description="Side that is kept of a longer document.")
     hidden: Positive = Field(100, description="bilstm: units a direction; cnn: filters a width.")
@@ -321,6 +324,11 @@ class FinetuneConfig(Section):
             raise ValueError("embedding frozen rests in all epochs; set embedding full for one that rests in frozen_epochs")
         if self.embedding_pull and self.embedding in ("frozen", "low_rank"):
             raise ValueError(f"embedding {self.embedding} moves no row that embedding_pull could pull back; leave that out")
+        if self.adversarial_unlabelled and self.adversarial != "virtual":
+            raise ValueError(
+                f"adversarial {self.adversarial} reads no unlabelled documents; set adversarial virtual, "
+                "or leave adversarial_unlabelled out"
+            )
         asked = {
             f"embedding {self.embedding}": self.embedding == "low_rank",
             f"adversarial {self.adversarial}": self.adversarial != "none",

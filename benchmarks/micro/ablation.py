@@ -51,13 +51,16 @@ def set_up(archive: Path, folder: Path) -> None:
         train_vectors(PretrainConfig(model="cbow", epoch=2, **subwords), folder / "prepared" / "dataset", folder / name)
 
 
-def write_reduced(dataset: Path, target: Path, num_labels: int) -> None:
-    """Copy `dataset` with `num_labels` labelled rows: the first of a fixed order in each label, every fifth for validation."""
+def write_reduced(dataset: Path, target: Path, num_labels: int, *, unlabelled: bool = False) -> None:
+    """Copy `dataset` with `num_labels` labelled rows: the first of a fixed order in each label, every fifth for validation.
+
+    With `unlabelled` its unlabelled rows are copied too.
+    """
     from tasks.prepare.read import DATASET, LABELS
     from tasks.prepare.schema import SCHEMA
 
-    table = pq.read_table(dataset / DATASET)
-    table = table.filter(pa.compute.equal(table["split"], "train"))
+    whole = pq.read_table(dataset / DATASET, columns=SCHEMA.names).cast(SCHEMA)
+    table = whole.filter(pa.compute.equal(whole["split"], "train"))
     order = np.random.default_rng(13).permutation(len(table))
     label_N = np.array(table["label"].to_pylist(), object)[order]
     names = json.loads((dataset / LABELS).read_text(encoding="utf-8"))["labels"]
@@ -66,7 +69,9 @@ def write_reduced(dataset: Path, target: Path, num_labels: int) -> None:
     rows, held_out = rows[np.argsort(~held_out, kind="stable")], np.sort(held_out)[::-1]
     split = pa.array(np.where(held_out, "valid", "train"), pa.string())
     reduced = table.take(rows)
-    reduced = reduced.set_column(reduced.schema.get_field_index("split"), "split", split).select(SCHEMA.names).cast(SCHEMA)
+    reduced = reduced.set_column(reduced.schema.get_field_index("split"), SCHEMA.field("split"), split)
+    if unlabelled:
+        reduced = pa.concat_tables([reduced, whole.filter(pa.compute.equal(whole["split"], "unlabelled"))])
     target.mkdir()
     pq.write_table(reduced, target / DATASET, compression="zstd", write_page_checksum=True)
     (target / LABELS).write_text(json.dumps({"labels": names}), encoding="utf-8")
@@ -122,7 +127,8 @@ def train(arguments: argparse.Namespace) -> dict[str, Any]:
             (work / folder).mkdir()
         dataset = arguments.folder / "prepared" / "dataset"
         if arguments.labels:
-            write_reduced(dataset, work / "dataset", arguments.labels)
+            reads_unlabelled = any(knob.startswith("adversarial_unlabelled=") for knob in arguments.knob)
+            write_reduced(dataset, work / "dataset", arguments.labels, unlabelled=reads_unlabelled)
             dataset = work / "dataset"
         epochs = "auto" if 0 < arguments.labels <= FEW_LABELS else EPOCHS
         knobs = dict(knob.split("=", 1) for knob in arguments.knob) | {"max_len": MAX_LEN, "epochs": epochs}

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from tasks.finetune.averaging import reciprocal_averages
 from tasks.finetune.bag import Bag
-from tasks.finetune.encode import FITTED, REFITTED, NumberedWords
+from tasks.finetune.encode import FITTED, REFITTED, UNLABELLED, NumberedWords
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.loop import class_weights
 from tasks.finetune.start import check_rows
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tasks.finetune.averaging import Averages
     from tasks.finetune.batches import Documents
 
-VIEW, UNLABELLED = "ca", "unlabelled"
+VIEW = "ca"
 STEPS = 100  # of L-BFGS at most; it stops by itself where the loss is flat
 
 

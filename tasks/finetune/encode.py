@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 NAMES = pa.schema([("name", pa.string())])
 FITTED = ("train",)
 REFITTED = ("train", "valid")
+UNLABELLED = "unlabelled"
 
 
 def encode_split(

@@ -6,8 +6,9 @@ Shapes: N documents, B documents of a batch, C classes.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from .objective import Adversary, Batch, add_gradients
 from .scores import accuracy, log_loss, macro_f1
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from .batches import Documents
     from .optimizer import Optimizer
@@ -58,7 +59,7 @@ class Epoch:
     """What one pass over the train rows came to. Losses in nats; the learning rate is the last step's.
 
     The figures of the validation rows are None where there were none. `valid_calibrated_loss` is the log-loss that a
-    temperature leaves: it is fitted afterwards in any case.
+    temperature leaves: it is fitted afterwards in any case. `adversarial_loss` is None without an adversary.
     """
 
     number: int
@@ -68,6 +69,7 @@ class Epoch:
     valid_accuracy: float | None = None
     valid_macro_f1: float | None = None
     valid_calibrated_loss: float | None = None
+    adversarial_loss: float | None = None
 
     @property
     def score(self) -> float:
@@ -122,27 +124,37 @@ def train_epochs(
     up again ends where an uninterrupted one does. No global random state is left changed. Raises NonFiniteLossError.
     """
     weights_C = class_weights(train.labels, recipe.class_weights)
-    network = torch.compile(training.view.model, dynamic=True) if recipe.compile else training.view.model
+    network = _compiled(training.view.model) if recipe.compile else training.view.model
     while not training.finished(recipe):
         number = len(training.history) + 1
         with reproducible(recipe.seed, number, training.view.device):
-            train_loss, learning_rate = _run_epoch(training, network, train, recipe, number, weights_C, progress)
-        epoch = Epoch(number, train_loss, learning_rate, **({} if valid is None else _measured(training.view, valid)))
+            epoch = _run_epoch(training, network, train, recipe, number, weights_C, progress)
+        if valid is not None:
+            epoch = _measured(epoch, training.view, valid)
         training.history.append(epoch)
         if training.best_epoch is epoch:
             training.best = {name: value.detach().cpu().clone() for name, value in training.view.model.state_dict().items()}
         yield epoch
 
 
-def _measured(view: View, valid: Documents) -> dict[str, float]:
-    """The fields of an Epoch that validation rows give."""
+def _compiled(model: torch.nn.Module) -> Callable[..., torch.Tensor]:
+    """The network compiled, with dropout from torch's own random numbers.
+
+    Those that the compiler makes differ between the passes of a step, and an adversary's loss is about the shift alone.
+    """
+    return torch.compile(model, dynamic=True, options={"fallback_random": True})
+
+
+def _measured(epoch: Epoch, view: View, valid: Documents) -> Epoch:
+    """The epoch with the fields that validation rows give."""
     logits_NC = view.logits(valid.ids, valid.offsets, valid.unseen)
-    return {
-        "valid_loss": log_loss(logits_NC, valid.labels),
-        "valid_accuracy": accuracy(logits_NC, valid.labels),
-        "valid_macro_f1": macro_f1(logits_NC, valid.labels),
-        "valid_calibrated_loss": log_loss(logits_NC / temperature(logits_NC, valid.labels), valid.labels),
-    }
+    return replace(
+        epoch,
+        valid_loss=log_loss(logits_NC, valid.labels),
+        valid_accuracy=accuracy(logits_NC, valid.labels),
+        valid_macro_f1=macro_f1(logits_NC, valid.labels),
+        valid_calibrated_loss=log_loss(logits_NC / temperature(logits_NC, valid.labels), valid.labels),
+    )
 
 
 def _run_epoch(
@@ -153,35 +165,63 @@ def _run_epoch(
     number: int,
     weights_C: torch.Tensor | None,
     progress: Progress,
-) -> tuple[float, float]:
-    """One pass; the mean loss of its documents and the last learning rate."""
-    view, device = training.view, training.view.device
+) -> Epoch:
+    """One pass; the losses are the means of its documents."""
+    view, device, adversary = training.view, training.view.device, training.adversary
     view.model.train()
     for parameter in training.resting:
         parameter.requires_grad_(number > training.frozen_epochs)
     num_batches = -(-len(train) // recipe.batch_size)
     weights_C = None if weights_C is None else weights_C.to(device)
     mixed = recipe.mixed_precision and device.type == "cuda"
-    total, factor = 0.0, 0.0
+    total, total_moved, factor = 0.0, 0.0, 0.0
     order = np.random.default_rng([recipe.seed, number])
+    beside = _beside(training, recipe.batch_size, np.random.default_rng([recipe.seed, number, 1]))
     for batch, rows_B in enumerate(view.epoch(train.offsets, recipe.batch_size, order)):
-        inputs = view.inputs(train.ids, train.offsets, rows_B, train.unseen)
         labels_B = torch.from_numpy(train.labels[rows_B]).to(device)
-        value, moved = add_gradients(Batch(network, inputs, labels_B, weights_C, mixed), training.adversary)
+        labelled = Batch(network, _inputs(view, train, rows_B), labels_B, weights_C, mixed)
+        read = [(train, rows_B), *next(beside)]
+        unlabelled = [Batch(network, _inputs(view, *others), None, None, mixed) for others in read[1:]]
+        value, moved = add_gradients(labelled, adversary, *unlabelled)
         if not math.isfinite(value + moved):
-            names = [train.names[int(row)].as_py() for row in rows_B[:SHOWN_NAMES]]
-            more = f" and {len(rows_B) - SHOWN_NAMES} more" if len(rows_B) > SHOWN_NAMES else ""
             raise NonFiniteLossError(
                 f"{view.member_name}: the loss is {value + moved} in batch {batch + 1} of epoch {number}, "
-                f"documents {', '.join(names)}{more}; a lower learning rate or a smaller clip usually helps"
+                f"documents {_shown(read)}; a lower learning rate or a smaller clip usually helps"
             )
         factor = rate_factor((number - 1) * num_batches + batch, recipe.epochs * num_batches, recipe)
         training.optimizer.step(factor, recipe.clip)
-        total += value * len(rows_B)
+        total, total_moved = total + value * len(rows_B), total_moved + moved * len(rows_B)
         last = recipe.last_epoch or recipe.epochs
         note = f"{view.member_name} epoch {number} of {last}, loss {total / ((batch + 1) * recipe.batch_size):.3f}"
         progress.advance((number - 1) * num_batches + batch + 1, last * num_batches, "batches", note)
-    return total / len(train), training.optimizer.lr * factor
+    adversarial_loss = None if adversary is None else total_moved / len(train)
+    return Epoch(number, total / len(train), training.optimizer.lr * factor, adversarial_loss=adversarial_loss)
+
+
+def _beside(training: Training, batch_size: int, order: np.random.Generator) -> Iterator[list[tuple[Documents, np.ndarray]]]:
+    """For each step the unlabelled documents, and rows of them of like length, that it reads beside the labelled ones.
+
+    Without end; a row comes again only when all others were read in the epoch.
+    """
+    adversary = training.adversary
+    if adversary is None or adversary.unlabelled is None:
+        yield from itertools.repeat([])
+        return
+    size = max(round(adversary.per_labelled * batch_size), 1)
+    while True:
+        for rows_B in training.view.epoch(adversary.unlabelled.offsets, size, order):
+            yield [(adversary.unlabelled, rows_B)]
+
+
+def _inputs(view: View, documents: Documents, rows_B: np.ndarray) -> tuple[torch.Tensor | None, ...]:
+    return view.inputs(documents.ids, documents.offsets, rows_B, documents.unseen)
+
+
+def _shown(read: Sequence[tuple[Documents, np.ndarray]]) -> str:
+    """The names of documents, SHOWN_NAMES of them."""
+    rows = [(documents, int(row)) for documents, rows_B in read for row in rows_B]
+    names = [documents.names[row].as_py() for documents, row in rows[:SHOWN_NAMES]]
+    return ", ".join(names) + (f" and {len(rows) - SHOWN_NAMES} more" if len(rows) > SHOWN_NAMES else "")
 
 
 def rate_factor(step: int, num_steps: int, recipe: Recipe) -> float:
@@ -215,7 +255,7 @@ def reproducible(seed: int, number: int, device: torch.device) -> Iterator[None]
     torch.use_deterministic_algorithms(device.type == "cpu")
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] >> 1))
+            torch.manual_seed(int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0]) >> 1)
             yield
     finally:
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)

@@ -110,8 +110,12 @@ def words_training(
     num_classes: int,
     device: torch.device,
     member: int = 0,
+    unlabelled: Documents | None = None,
 ) -> Training:
-    """A member of a neural view at its start, and its optimizer; of the embedding only `trained_V` (bool [V]) is trained."""
+    """A member of a neural view at its start, and its optimizer; of the embedding only `trained_V` (bool [V]) is trained.
+
+    The virtual adversary moves `unlabelled` documents too, as many as the configuration asks for.
+    """
     with reproducible(member_seed(config.seed, member), 0, device):
         model = build_model(
             view,
@@ -144,7 +148,9 @@ def words_training(
         optimizer,
         adversary=None
         if config.adversarial == "none"
-        else Adversary(config.adversarial, config.adversarial_norm, matrix_VD.shape[1]),
+        else Adversary(
+            config.adversarial, config.adversarial_norm, matrix_VD.shape[1], unlabelled, config.adversarial_unlabelled
+        ),
         resting=tuple(parameter for parameter in embedding.parameters() if parameter.requires_grad),
         frozen_epochs=config.frozen_epochs,
     )

@@ -18,6 +18,7 @@ from tasks.errors import RequestError
 from tasks.finetune.encode import (
     FITTED,
     REFITTED,
+    UNLABELLED,
     NumberedWords,
     document_frequency,
     encode_in_order,
@@ -91,6 +92,7 @@ class WordsStart:
             raise ValueError(f"{view} reads word vectors: it needs the folder that align wrote")
         self.job, self.view, self.aligned, self.members = job, view, job.aligned, job.config.members
         self.vocabulary = Vocabulary.load(job.aligned)
+        self.unlabelled = self._read_unlabelled() if job.config.adversarial_unlabelled else None
 
     def fit(self) -> tuple[Callable[[int], Training], Documents, Documents]:
         """What gives a member before its first step, the train rows and the valid rows."""
@@ -112,7 +114,20 @@ class WordsStart:
         has_vector_V = np.load(self.aligned / "has_vector.npy", allow_pickle=False)
         config, num_classes, device = self.job.config, len(self.job.labels), self.job.device
         trained_V = trained_rows(config, self.vocabulary, has_vector_V)
-        return lambda member: words_training(self.view, config, matrix_VD, trained_V, num_classes, device, member)
+        return lambda member: words_training(
+            self.view, config, matrix_VD, trained_V, num_classes, device, member, self.unlabelled
+        )
+
+    def _read_unlabelled(self) -> Documents:
+        """The unlabelled rows; RequestError where there are none."""
+        job = self.job
+        rows = encode_split(job.dataset, (UNLABELLED,), job.labels, self.vocabulary.encode, job.scratch / "unlabelled.rows")
+        if not len(rows):
+            raise RequestError(
+                f"finetune.adversarial_unlabelled {job.config.adversarial_unlabelled:g} reads unlabelled documents, and the "
+                "corpus has none; give ingest.unlabelled, or leave adversarial_unlabelled out"
+            )
+        return rows
 
 
 def check_rows(train: Documents, valid: Documents) -> None:

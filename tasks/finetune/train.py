@@ -145,12 +145,15 @@ def _run_epochs(
 
     A low-rank update is merged before anything is measured, so that what is measured is what is saved.
     """
-    digest = _digest(job, training, recipe, *([train] if valid is None else [train, valid]))
+    adversary = training.adversary
+    rows = [train, valid, None if adversary is None else adversary.unlabelled]
+    digest = _digest(job, training, recipe, *(documents for documents in rows if documents is not None))
     resumed = len(training.history) if load_checkpoint(scratch, training, digest) else 0
     kind, name = "refit" if valid is None else "epoch", training.view.member_name
     for epoch in train_epochs(training, train, valid, recipe, progress=job.progress):
         save_checkpoint(scratch, training, digest)
         figures = {"loss": epoch.train_loss, "valid_loss": epoch.valid_loss, "valid_accuracy": epoch.valid_accuracy}
+        figures["adversarial_loss"] = epoch.adversarial_loss
         if valid is None:
             figures = {"refit_loss": epoch.train_loss}
         metrics = {f"finetune/{figure}": value for figure, value in figures.items() if value is not None}

@@ -101,6 +101,18 @@ def test_reduced_dataset_is_balanced_and_nested(prepared, tmp_path):
     assert chosen[20] < chosen[60] < known
 
 
+def test_reduced_dataset_keeps_unlabelled_rows_where_asked(prepared, tmp_path):
+    table = pq.read_table(prepared / "dataset.parquet")
+    rows = table.to_pylist()
+    extra = [{"id": f"u{number}", "split": "unlabelled", "label": None, "tokens": ["the", "film"]} for number in range(3)]
+    pq.write_table(pa.Table.from_pylist([*rows, *extra], table.schema), prepared / "dataset.parquet")
+    for unlabelled in (False, True):
+        ablation.write_reduced(prepared, tmp_path / str(unlabelled), 20, unlabelled=unlabelled)
+        found = pq.read_table(tmp_path / str(unlabelled) / "dataset.parquet").to_pylist()
+        assert [row for row in found if row["split"] == "unlabelled"] == extra * unlabelled
+        assert len(found) == 20 + 3 * unlabelled
+
+
 def test_telling_words_are_those_that_the_labels_differ_in(prepared, tmp_path):
     table = pq.read_table(prepared / "dataset.parquet")
     marks = {("train", "neg"): "sinking", ("train", "pos"): "rising", ("valid", "neg"): "unread"}

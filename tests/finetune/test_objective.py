@@ -151,6 +151,33 @@ def test_the_virtual_loss_adds_the_gradient_of_the_divergence() -> None:
         torch.testing.assert_close(gradient, plain[name] + there[name], rtol=1e-4, atol=1e-6, msg=name)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_unlabelled_documents_have_their_share_of_the_virtual_loss_and_none_of_the_cross_entropy(kind: str) -> None:
+    """The loss is the mean of all documents' divergences, whichever of them have a label."""
+    model = make(kind)
+    others = torch.tensor([[5, 6, 7, 0, 0], [3, 3, 9, 8, 2]])
+    network = Recorder(model)
+    unlabelled = Batch(network, (others, None), None, None, mixed_precision=False)
+    loss, moved = add_gradients(batch(network), Adversary("virtual", 0.5, 6), unlabelled)
+    both = gradients(model)
+    labelled_BLD, others_BLD = network.shifts[2], network.shifts[5]
+    assert labelled_BLD is not None
+    assert others_BLD is not None
+    assert others_BLD.flatten(1).norm(dim=1).tolist() == pytest.approx([0.5, 0.5])
+    cross_entropy = functional.cross_entropy(model(TOKENS), LABELS)
+    assert loss == pytest.approx(cross_entropy.item())
+    changes = []
+    for tokens_BL, shift_BLD in ((TOKENS, labelled_BLD), (others, others_BLD)):
+        given_BC = functional.softmax(model(tokens_BL), 1).detach()
+        changed_BC = functional.log_softmax(model(tokens_BL, None, shift_BLD), 1)
+        changes.append((given_BC * (given_BC.log() - changed_BC)).sum(1))
+    expected = torch.cat(changes).mean()
+    assert moved == pytest.approx(expected.item(), rel=1e-3)
+    (cross_entropy + expected).backward()
+    for name, gradient in gradients(model).items():
+        torch.testing.assert_close(both[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
+
+
 @pytest.mark.parametrize("kind", ["fgm", "virtual"])
 def test_passes_of_a_batch_drop_the_same_and_the_next_batch_drops_anew(kind: str) -> None:
     model = make("cnn", dropout=0.5, embedding_dropout=0.3)
@@ -162,6 +189,17 @@ def test_passes_of_a_batch_drop_the_same_and_the_next_batch_drops_anew(kind: str
     for answers in (first, second):
         torch.testing.assert_close(answers[-1], answers[0], rtol=1e-4, atol=1e-4)
     assert not torch.allclose(first[0], second[0], atol=0.1)
+
+
+def test_passes_of_unlabelled_documents_drop_the_same() -> None:
+    model = make("cnn", dropout=0.5, embedding_dropout=0.3)
+    network = Recorder(model)
+    unlabelled = Batch(network, (TOKENS, None), None, None, mixed_precision=False)
+    add_gradients(batch(network), Adversary("virtual", 1e-6, 6), unlabelled)
+    labelled, others = network.answers[:3], network.answers[3:]
+    assert len(others) == 3
+    torch.testing.assert_close(others[-1], others[0], rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(others[0], labelled[0], atol=0.1)
 
 
 def test_a_gradient_too_small_to_square_still_gives_a_shift_of_the_norm() -> None:

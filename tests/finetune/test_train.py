@@ -225,17 +225,31 @@ class Interrupted(Exception):
     """Stands for a kill, which the tests below try with a process of its own."""
 
 
-@pytest.mark.parametrize("how", ["low_rank", "gradual", "pulled", "fgm", "virtual"])
+@pytest.fixture
+def with_unlabelled(rows: list, write_dataset: Callable[..., Path]) -> Path:
+    """The dataset with 50 unlabelled documents beside it."""
+    unlabelled = [(f"unlabelled/{name}", "unlabelled", None, tokens[::-1]) for name, _, _, tokens in rows[:50]]
+    return write_dataset([*rows, *unlabelled], name="with-unlabelled")
+
+
+@pytest.mark.parametrize("how", ["low_rank", "gradual", "pulled", "fgm", "virtual", "unlabelled"])
 def test_each_way_of_training_ends_with_the_same_bits_when_interrupted(
-    how: str, train: Callable, small: Callable[..., FinetuneConfig], monkeypatch: pytest.MonkeyPatch
+    how: str,
+    train: Callable,
+    small: Callable[..., FinetuneConfig],
+    monkeypatch: pytest.MonkeyPatch,
+    dataset: Path,
+    with_unlabelled: Path,
 ) -> None:
     """In the first training of the second member, and in its refit."""
+    data = with_unlabelled if how == "unlabelled" else dataset
     values: dict = {
         "low_rank": {"embedding": "low_rank", "embedding_rank": 2, "frozen_epochs": 1},
         "gradual": {"frozen_epochs": 2},
         "pulled": {"embedding_pull": 0.1},
         "fgm": {"adversarial": "fgm"},
         "virtual": {"adversarial": "virtual"},
+        "unlabelled": {"adversarial": "virtual", "adversarial_unlabelled": 1.5},
     }[how]
     common: dict = {"model": "cnn", "epochs": 4, "patience": 4, "dropout": 0.3, "members": 2, "refit": True, "lr": 0.01}
     config = small(**common, **values)
@@ -248,15 +262,40 @@ def test_each_way_of_training_ends_with_the_same_bits_when_interrupted(
         with monkeypatch.context() as patched:
             patched.setattr("tasks.finetune.train.crash_point", stop)
             with pytest.raises(Interrupted):
-                train(config, point, scratch="scratch")
-    report, resumed = train(config, "resumed", scratch="scratch")
+                train(config, point, data, "scratch")
+    report, resumed = train(config, "resumed", data, "scratch")
     second = report["views"]["cnn"]["members"][1]
     assert (second["resumed_from_epoch"], second["refit"]["resumed_from_epoch"]) == (4, 1)
-    _, straight = train(config, "straight")
+    _, straight = train(config, "straight", data)
     for name in ("weights.safetensors", "model.json", "history.json"):
         assert (resumed / name).read_bytes() == (straight / name).read_bytes(), name
-    _, plain = train(small(**common), "plain")
+    without = {"adversarial": "virtual"} if how == "unlabelled" else {}
+    _, plain = train(small(**common, **without), "plain")
     assert (plain / "weights.safetensors").read_bytes() != (straight / "weights.safetensors").read_bytes()
+
+
+def test_unlabelled_documents_asked_for_must_be_there(
+    train: Callable, small: Callable[..., FinetuneConfig], with_unlabelled: Path
+) -> None:
+    config = small(model="mean", epochs=2, adversarial="virtual", adversarial_unlabelled=1)
+    with pytest.raises(
+        RequestError, match=r"adversarial_unlabelled 1 reads unlabelled documents, and the corpus has none; give"
+    ):
+        train(config, "without")
+    _, folder = train(config, "with", with_unlabelled)
+    assert all(epoch["adversarial_loss"] > 0 for epoch in json.loads((folder / "history.json").read_text())["mean"])
+    with pytest.raises(ValueError, match="adversarial fgm reads no unlabelled documents; set adversarial virtual"):
+        small(model="mean", adversarial="fgm", adversarial_unlabelled=1)
+
+
+def test_a_checkpoint_of_other_unlabelled_documents_is_not_used(
+    train: Callable, small: Callable[..., FinetuneConfig], rows: list, write_dataset: Callable[..., Path]
+) -> None:
+    config = small(model="mean", epochs=2, adversarial="virtual", adversarial_unlabelled=1)
+    for number in range(2):
+        other = ("unlabelled/0", "unlabelled", None, ["film", ("plot", "market")[number]])
+        report, _ = train(config, f"model{number}", write_dataset([*rows, other], name=f"data{number}"), "kept")
+        assert report["resumed_from_epoch"] == 0
 
 
 def test_a_checkpoint_of_other_trained_rows_is_not_used(
