@@ -1,17 +1,23 @@
 # make run: train on the embedded sample. make test: run the tests. All set up .venv first if it is missing or out of date.
 # make check: style, types and imports. make test PYTEST="--cov": what pytest is to be told besides.
+# make torchtext: set up .venv-torchtext, with the archived torchtext and the old libraries it needs, and run the tests there.
 # make faults: try to break every promise of docs/RELIABILITY.md. ROW=14 chooses one, ARGS=--resume goes on.
+# make fuzz: throw thousands of odd inputs at every parser. EXAMPLES=20000 for how many, ARGS="-k feeds" chooses.
+# make audit: compare the lock with the floors of SECURITY.md, and with an advisory database, for which it needs a network.
 # make bench: measure textmill and its peers on real data, see benchmarks/. ARGS="--only imdb" chooses, ARGS=--resume goes on.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+TORCHTEXT := .venv-torchtext
 DATA ?= ../shared/data
 ARGS ?=
 ROW ?=
+EXAMPLES ?= 5000
+AUDIT := .venv-audit
 PYTEST ?=
 
-.PHONY: run test check bench faults format lock clean
+.PHONY: run test check torchtext bench faults fuzz audit format lock lock-torchtext clean
 
 run: $(READY)
 	$(BIN)/textmill train
@@ -25,11 +31,23 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+torchtext: $(TORCHTEXT)/.ready
+	$(TORCHTEXT)/bin/python -m pytest -q -n 2 --dist loadfile $(PYTEST)
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks --data $(DATA) $(ARGS)
 
 faults: $(READY)
 	$(BIN)/python -m tests.faults $(if $(ROW),--row $(ROW)) $(ARGS)
+
+fuzz: $(READY)
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q --timeout 0 --hypothesis-profile fuzz --durations 0 tests/fuzz $(ARGS)
+
+audit: $(READY)
+	$(BIN)/python -m pytest -q tests/test_security.py
+	test -x $(AUDIT)/bin/python || $(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet 'pip-audit>=2.10'
+	$(AUDIT)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -41,6 +59,11 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
 
+$(TORCHTEXT)/.ready: pyproject.toml constraints-torchtext.txt
+	test -x $(TORCHTEXT)/bin/python || $(PYTHON) -m venv $(TORCHTEXT)
+	$(TORCHTEXT)/bin/python -m pip install --quiet --constraint constraints-torchtext.txt --editable '.[dev,torchtext]'
+	touch $@
+
 # Resolve anew and write the lock: run it when a requirement of pyproject.toml changes, then read the diff. torch is named
 # because an open range takes the newest build with gigabytes of CUDA; raise it here on purpose.
 lock:
@@ -48,5 +71,13 @@ lock:
 	{ echo "# Versions that were tested together; applied with pip --constraint. Made by: make lock"; \
 	  $(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
 
+# The same versions as constraints.txt but for what torchtext is tied to: run it after lock, then read the diff.
+lock-torchtext:
+	test -x $(TORCHTEXT)/bin/python || $(PYTHON) -m venv $(TORCHTEXT)
+	grep -vE '^(torch|numpy|pandas)==' constraints.txt > $(TORCHTEXT)/constraints.txt
+	$(TORCHTEXT)/bin/python -m pip install --quiet --constraint $(TORCHTEXT)/constraints.txt --editable '.[dev,torchtext]'
+	{ echo "# As constraints.txt, with torchtext and what it is tied to. Made by: make lock-torchtext"; \
+	  $(TORCHTEXT)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints-torchtext.txt
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .coverage*
+	rm -rf .venv $(TORCHTEXT) $(AUDIT) .mypy_cache .ruff_cache .pytest_cache .coverage*

@@ -6,14 +6,17 @@ everything else to stderr. Heavy libraries are imported inside the verbs, so tha
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import importlib.metadata
+import io
 import json
 import logging
 import os
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -25,6 +28,8 @@ from tasks.errors import RequestError, UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flows.server import Server
+    from tasks.align.readers import Listed
     from tasks.config import PipelineConfig, RefreshConfig, Runtime
 
 app = typer.Typer(
@@ -37,7 +42,7 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="List, promote and roll back registered models.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
-vectors_app = typer.Typer(help="Hand trained word vectors to other programs.", no_args_is_help=True)
+vectors_app = typer.Typer(help="Judge word vectors, and hand trained ones to other programs.", no_args_is_help=True)
 app.add_typer(vectors_app, name="vectors")
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
@@ -45,6 +50,8 @@ Model = Annotated[str | None, typer.Option("--model", help="NAME@ALIAS or NAME/V
 DataRoot = Annotated[Path | None, typer.Option("--runtime.data-root", help="Folder of the store and the runs.")]
 STARTED = time.time()
 INTERRUPTED = 130  # as a shell says it: 128 + SIGINT
+_servers: list[Server] = []  # those of this process' runs
+VECTOR_SUFFIXES = {".vec", ".bin", ".txt", ".npy", ".npz", ".safetensors", ".gz", ".zst", ".bz2", ".zip"}
 KNOBS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -59,16 +66,16 @@ def main() -> NoReturn:
         code = app(standalone_mode=False) or 0
         if code == INTERRUPTED:
             raise KeyboardInterrupt
-        sys.exit(code)
+        _leave(code)
     except RequestError as error:
         _complain(str(error))
-        sys.exit(2)
+        _leave(2)
     except (KeyboardInterrupt, typer.Abort):
         _complain("stopped; the same command goes on from the last finished step")
-        sys.exit(INTERRUPTED)
+        _leave(INTERRUPTED)
     except UnavailableError as error:
         _complain(str(error))
-        sys.exit(1)
+        _leave(1)
     except Exception as error:
         if hasattr(error, "format_message"):  # click's usage errors
             if error.format_message():  # empty: the help was shown in its place
@@ -77,7 +84,17 @@ def main() -> NoReturn:
         if os.environ.get("TEXTMILL_DEBUG"):
             raise
         _complain(f"failed: {type(error).__name__}: {error}".splitlines()[0] + " (set TEXTMILL_DEBUG=1 to see where)")
-        sys.exit(1)
+        _leave(1)
+
+
+def _leave(code: int) -> NoReturn:
+    """End this process; at once where Prefect's threads would go on trying to reach a server that is gone."""
+    if any(server.lost for server in _servers):
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _print_version(wanted: bool) -> None:
@@ -112,11 +129,9 @@ def train(
         _print_knobs(PipelineConfig, "train", "Train, evaluate and register a classifier.")
         return
     resolved = resolve(context.args, preset=preset, file=config)
-    from flows.settings import check_paths
-    from tasks.ingest.corpus import check_request
+    from flows.settings import check_train
 
-    check_paths(resolved)
-    check_request(resolved.ingest)
+    check_train(resolved)
     result = run_flow("train", resolved)
     if as_json:
         print(json.dumps(result))  # noqa: T201
@@ -166,18 +181,32 @@ def run_flow(name: str, config: PipelineConfig | RefreshConfig) -> dict[str, Any
             f"--runtime.data-root {config.runtime.data_root} cannot be made ({error.strerror}); choose another"
         ) from None
     print("starting the Prefect server ...", file=sys.stderr)  # noqa: T201
-    server = Server(
-        config.runtime.data_root, timeout=config.runtime.server_timeout, meanwhile=lambda: _import_flow(name, config.runtime)
-    )
-    with server:
-        from flows.console import quiet_prefect
+    with contextlib.ExitStack() as stack:
 
+        def import_and_quiet() -> None:
+            _import_flow(name, config.runtime)
+            from flows.console import quiet_prefect
+
+            stack.enter_context(quiet_prefect())  # left after the server, which has Prefect's threads end
+
+        server = Server(config.runtime.data_root, timeout=config.runtime.server_timeout, meanwhile=import_and_quiet)
+        _servers.append(server)
+        stack.enter_context(server)
+        from flows.outage import run_through, tell_late
+
+        tell_late(config.runtime.data_root, server.name)
         flow = getattr(importlib.import_module(f"flows.{name}"), name)
-        with quiet_prefect():
-            state = flow(config, return_state=True)
-            result: dict[str, Any] = state.result()
-            startup = {"startup_seconds": time.time() - STARTED - result["seconds"], "server_seconds": server.seconds}
-            return result | {name: round(seconds, 2) for name, seconds in startup.items()}
+        result = run_through(flow, config, config.runtime.data_root, server.name)
+        startup = {"startup_seconds": time.time() - STARTED - result["seconds"], "server_seconds": server.seconds}
+    _complain_of_outages(result["unreported"])
+    return result | {name: round(seconds, 2) for name, seconds in startup.items()}
+
+
+def _complain_of_outages(unreported: Mapping[str, str]) -> None:
+    """Say in one line each what a run has done without being able to report it."""
+    names = {"prefect": "Prefect's server is gone and still shows the run as running", "mlflow": "MLflow's server is gone"}
+    for server, path in unreported.items():
+        _complain(f"the run has ended well, but {names[server]}; the next run reports what waits in {path}")
 
 
 def _import_flow(name: str, runtime: Runtime) -> None:
@@ -205,6 +234,8 @@ def predict(
     """Classify texts with the champion."""
     from tasks.score.score import predict_texts
 
+    if not texts and isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # so that the line that is no UTF-8 can be named
     given = texts if texts else [line.rstrip("\n") for line in sys.stdin]
     if not given:
         raise RequestError('no text given; try textmill predict "Sales rose sharply"')
@@ -326,6 +357,53 @@ def vectors_export(
     _show(export_vectors(loaded.model.folder / MODEL, output, view), as_json=as_json)
 
 
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help="A file of vectors of any format, or NAME@ALIAS of a model.")]
+Words = Annotated[Path | None, typer.Option("--vocabulary", help="Words of the rows of a .npy or safetensors file.")]
+Member = Annotated[str | None, typer.Option(help="Name of the vectors in a file that holds several.")]
+View = Annotated[str | None, typer.Option(help="Part of a model, where several read words.")]
+
+
+@vectors_app.command("projector")
+def vectors_projector(
+    source: Source,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where tensors.tsv and metadata.tsv go.")],
+    words: Annotated[
+        int, typer.Option(min=1, help="How many words, from the first: in most files the most frequent.")
+    ] = 10_000,
+    vocabulary: Words = None,
+    member: Member = None,
+    view: View = None,
+    as_json: Json = False,
+    data_root: DataRoot = None,
+) -> None:
+    """Write word vectors for the Embedding Projector."""
+    from tasks.align.projector import write_projector
+
+    _show(write_projector(_list_vectors(source, words, vocabulary, member, view, data_root), folder), as_json=as_json)
+
+
+@vectors_app.command("report")
+def vectors_report(
+    source: Source,
+    words: Annotated[int, typer.Option(min=2, help="How many words are read, from the first.")] = 300_000,
+    vocabulary: Words = None,
+    member: Member = None,
+    view: View = None,
+    as_json: Json = False,
+    data_root: DataRoot = None,
+) -> None:
+    """Judge word vectors: neighbours of frequent words, word similarity, analogies."""
+    listed = _list_vectors(source, words, vocabulary, member, view, data_root)
+    from tasks.pretrain.report import report_on_vectors
+
+    report = {"source": listed.format, "words": len(listed.words), "of": listed.num_vectors, "dim": listed.vectors.shape[1]}
+    report |= report_on_vectors(listed.words, listed.vectors)
+    if as_json:
+        print(json.dumps(report))  # noqa: T201
+    else:
+        _print_vectors(report)
+
+
 @app.command()
 def doctor(as_json: Json = False, data_root: DataRoot = None) -> None:
     """Check versions, servers, the store and the last runs."""
@@ -432,6 +510,26 @@ def _load(model: str | None, data_root: Path | None) -> Any:
     return load_model(_registry(data_root), model)
 
 
+def _list_vectors(
+    source: str, most: int, vocabulary: Path | None, member: str | None, view: str | None, data_root: Path | None
+) -> Listed:
+    """The first vectors of a file, if there is one of that name, else of a model."""
+    from flows.console import Display
+
+    if not Path(source).exists():
+        if Path(source).suffix in VECTOR_SUFFIXES:
+            raise RequestError(f"there is no file of vectors {source}; correct the path, or give NAME@ALIAS of a model")
+        from tasks.align.export import list_embedding
+        from tasks.register.serving import MODEL
+
+        return list_embedding(_load(source, data_root).model.folder / MODEL, view, most)
+    from tasks.align.readers import VectorFile, list_vectors
+
+    with Display() as display, tempfile.TemporaryDirectory() as scratch:
+        file = VectorFile(Path(source), vocabulary, member)
+        return list_vectors(file, most, Path(scratch), progress=display.progress("vectors"))
+
+
 def _log_warnings() -> None:
     """Warnings and errors of our own code go to stderr, a line each; libraries keep their own handlers."""
     handler = logging.StreamHandler()
@@ -456,6 +554,33 @@ def _show(values: Mapping[str, Any], *, as_json: bool = False) -> None:
         shown = ", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(value, dict) else value
         if shown not in ("", None):
             print(f"{name.replace('_', ' '):<{width}}  {shown}")  # noqa: T201
+
+
+def _print_vectors(report: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from flows.console import printable
+
+    console = Console()
+    console.print(f"{report['words']:,} of {report['of']:,} vectors of {report['dim']} dimensions ({report['source']})\n")
+    near = Table("frequent word", "nearest neighbours, with cosine similarity", box=None, pad_edge=False)
+    for word, others in report["neighbours"].items():
+        shown = ", ".join(f"{other} {cosine:.2f}" for other, cosine in others)
+        near.add_row(escape(printable(word)), escape(printable(shown)))
+    sets = Table("of English", "result", "covered", box=None, pad_edge=False)
+    for name, part in report["intrinsic"].items():
+        analogies = "spearman" not in part
+        value = part["accuracy"] if analogies else part["spearman"]
+        unit, covered = ("questions", part["questions"]) if analogies else ("pairs", part["pairs"])
+        measure = "accuracy" if analogies else "rank correlation"
+        result = "no figure: too little is covered" if value is None else f"{measure} {value:.4f}"
+        sets.add_row(name, result, f"{covered:,} of {part['of']:,} {unit}")
+        for kind, score in part.get("sections", {}).items():
+            if score["accuracy"] is not None:
+                sets.add_row(f"  {kind}", f"{score['accuracy']:.4f}", f"{score['questions']:,} of {score['of']:,}")
+    console.print(near, "", sets)
 
 
 def _print_knobs(model: type[PipelineConfig | RefreshConfig], verb: str, what: str) -> None:
@@ -548,6 +673,7 @@ def _print_result(result: Mapping[str, Any], config: PipelineConfig) -> None:
         f"time     {result['seconds']:.1f} s and {result['startup_seconds']:.1f} s to start; "
         f"{cached} of {len(result['stages'])} steps cached",
         f"report   {result['report']}",
+        *([f"curves   {result['tensorboard']}   (tensorboard --logdir)"] if "tensorboard" in result else []),
         f'try      {prefix}textmill predict{root} --model {model["name"]}{alias} "a text of yours"',
         f"look     {prefix}textmill up{root}   (Prefect UI on http://127.0.0.1:4200, MLflow UI on http://127.0.0.1:5000)",
     ):

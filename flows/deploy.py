@@ -120,12 +120,10 @@ def lasting_endpoint(home: Path) -> Endpoint | None:
 
 def resolve_train(arguments: list[str], preset: str | None, file: Path | None) -> PipelineConfig:
     """The configuration of training, checked as `textmill train` checks it."""
-    from flows.settings import check_paths, resolve
-    from tasks.ingest.corpus import check_request
+    from flows.settings import check_train, resolve
 
     config = resolve(arguments, preset=preset, file=file)
-    check_paths(config)
-    check_request(config.ingest)
+    check_train(config)
     return config
 
 

@@ -10,14 +10,19 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from httpx import HTTPError
 from prefect.runtime import flow_run
 
 from flows.processes import runs, start_time
 from flows.running import crash_in_prefect
 from tasks.config import PipelineConfig
 from tasks.errors import RequestError
+from tasks.evaluate.evaluation import read_history
 from tasks.evaluate.report import render_report
+from tasks.pretrain.report import FILE as VECTORS_REPORT
+from tasks.pretrain.vectors import CURVE_FILE
 from tasks.step import Run
+from tasks.tracking.tensorboard import finetune_points, pretrain_points, write_events
 from tasks.tracking.tracker import flatten
 
 if TYPE_CHECKING:
@@ -103,7 +108,10 @@ class Record:
             self.tracker.finish(child, "FINISHED")
 
     def finished(self) -> dict[str, Any]:
-        """Log what must be logged, write the report of this run, and return the result."""
+        """Log what must be logged, write the report of this run, and return the result.
+
+        `unreported` in it says where waits what a server could not be told: `mlflow` -> a file of the spool.
+        """
         assert self.registration is not None
         evaluation, test = self.artifacts["evaluate"], self.artifacts["evaluate"].report
         report = self.folder / "report.html"
@@ -118,8 +126,6 @@ class Record:
             "model": {"name": self.registration.name, "version": self.registration.version, "alias": self.registration.alias},
             "decision": self.registration.decision,
             "reason": self.registration.reason,
-            "mlflow_run_id": self.tracker.server_run_id(self.tracking),
-            "mlflow_run_url": self.tracker.run_url(self.tracking),
             "flow_run_id": self.id,
             "seconds": round(time.time() - self.started, 2),
             "stages": self.stages,
@@ -128,7 +134,12 @@ class Record:
             "report": str(report),
         }
         self._log_parent(result, report)
-        self._write("finished", result)
+        if self.config.runtime.tensorboard:
+            result["tensorboard"] = str(self._write_events())
+        result["unreported"] = self._unreported()
+        result["mlflow_run_id"] = self.tracker.server_run_id(self.tracking)
+        result["mlflow_run_url"] = self.tracker.run_url(self.tracking)
+        self._write("finished", result, result["unreported"])
         return result
 
     def failed(self, error: BaseException) -> None:
@@ -139,7 +150,7 @@ class Record:
             self.tracker.finish(child, status)
         self.tracker.set_tags(self.tracking, {"textmill.error": reason[:1000]})
         self.tracker.finish(self.tracking, status)
-        self._write("failed", {"error": reason})
+        self._write("failed", {"error": reason}, self._unreported())
 
     @property
     def folder(self) -> Path:
@@ -182,6 +193,8 @@ class Record:
         self.display.finished(step, cached=cached, seconds=seconds, summary=text)
 
     def _start_child(self, step: str) -> None:
+        if step in self._children:  # begun before an outage
+            return
         tags = {"prefect.flow_run_id": self.id, "textmill.kind": "step", STEP_TAG: step}
         self._children[step] = self.tracker.start_run(step, tags=tags, parent_run_id=self.tracking)
         self._write("running")
@@ -192,20 +205,42 @@ class Record:
 
     def _log_parent(self, result: Mapping[str, Any], report: Path) -> None:
         evaluation = self.artifacts["evaluate"]
-        metrics = {f"{step}/seconds": float(stage["seconds"]) for step, stage in self.stages.items()}
-        metrics |= {f"test/{name}": float(evaluation.report[name]) for name in ("accuracy", "macro_f1", "ece")}
-        self.tracker.log_metrics(self.tracking, metrics)
+        self.tracker.log_metrics(self.tracking, self._metrics())
         corpus = self.artifacts["ingest"]
         source = self.config.ingest.path or self.config.ingest.archive
         self.tracker.log_dataset(self.tracking, name=self.config.name, source=str(source or "imdb"), digest=corpus.digest[:16])
         self.tracker.log_artifacts(self.tracking, report)
         self.tracker.log_artifacts(self.tracking, self.store.folder(evaluation), "evaluate")
+        if "pretrain" in self.artifacts:
+            self.tracker.log_artifacts(
+                self.tracking, self.store.folder(self.artifacts["pretrain"]) / VECTORS_REPORT, "pretrain"
+            )
         self.tracker.set_tags(
             self.tracking, {"textmill.decision": str(result["decision"]), "textmill.version": str(result["model"]["version"])}
         )
         self.tracker.finish(self.tracking, "FINISHED")
 
-    def _write(self, status: str, result: Mapping[str, Any] | None = None) -> None:
+    def _metrics(self) -> dict[str, float]:
+        """The figures that the run ends with."""
+        evaluation = self.artifacts["evaluate"].report
+        metrics = {f"{step}/seconds": float(stage["seconds"]) for step, stage in self.stages.items()}
+        return metrics | {f"test/{name}": float(evaluation[name]) for name in ("accuracy", "macro_f1", "ece")}
+
+    def _write_events(self) -> Path:
+        """Write the run for TensorBoard, from what its steps recorded, whether this run built them or not."""
+        points = list(finetune_points(read_history(self.store.folder(self.artifacts["finetune"]))))
+        if "pretrain" in self.artifacts:
+            curve = self.store.folder(self.artifacts["pretrain"]) / CURVE_FILE
+            points += pretrain_points(json.loads(curve.read_text(encoding="utf-8")))
+        folder = self.store.data_root / "tensorboard" / self.config.name / self.id
+        parameters = flatten(self.config.model_dump(mode="json", exclude={"runtime"}))
+        return write_events(folder, points, self._metrics(), dict(parameters), command(self.config))
+
+    def _unreported(self) -> dict[str, str]:
+        waiting = self.tracker.flush()
+        return {"mlflow": str(waiting)} if waiting else {}
+
+    def _write(self, status: str, result: Mapping[str, Any] | None = None, unreported: Mapping[str, str] | None = None) -> None:
         path = self.store.data_root / "runs" / f"{self.id}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         written = {
@@ -219,6 +254,7 @@ class Record:
             "config": self.config.model_dump(mode="json"),
             "keys": {step: artifact.key for step, artifact in self.artifacts.items()},
             "result": result,
+            "unreported": unreported or {},
         }
         _replace(path, written)
 
@@ -237,12 +273,16 @@ def mark_killed(runs_folder: Path, tracker: Tracker) -> list[str]:
             log.warning("%s is no record of a run (%s); left alone", path, type(error).__name__)
             continue
         if dead:
+            try:
+                crash_in_prefect(record["id"])
+            except HTTPError as error:  # its record stays as it is, for the next run
+                log.warning("run %s was killed, which Prefect could not be told (%s)", record["id"], type(error).__name__)
+                continue
             log.warning("run %s of %s was killed; its record says so now", record["id"], record["name"])
             _replace(path, record | {"status": "killed"})
             for run_id in (record["mlflow_run_id"], *record["child_run_ids"]):
                 if run_id:
                     tracker.finish(run_id, "KILLED")
-            crash_in_prefect(record["id"])
             marked.append(record["id"])
     return marked
 
@@ -284,8 +324,10 @@ def equation(report: Mapping[str, Any]) -> str:
 
 
 def numbers(artifact: Artifact) -> dict[str, float]:
-    """The plain numbers of a step's report, named for MLflow."""
-    plain = {name: value for name, value in artifact.report.items() if isinstance(value, int | float)}
+    """The plain numbers of a step's report, named for MLflow; pretrain's of each set that it was measured on too."""
+    sets: Mapping[str, Mapping[str, Any]] = artifact.report.get("intrinsic", {})
+    report = dict(artifact.report) | {f"{name}/{of}": value for name, values in sets.items() for of, value in values.items()}
+    plain = {name: value for name, value in report.items() if isinstance(value, int | float)}
     return {f"{artifact.step}/{name}": float(value) for name, value in plain.items() if not isinstance(value, bool)}
 
 
@@ -301,7 +343,7 @@ def vectors(pretrained: Artifact | None) -> dict[str, Any]:
     """Pretrain's look at its own vectors, for the report."""
     if pretrained is None:
         return {}
-    return {"neighbours": pretrained.report["neighbours"], "wordsim353": pretrained.report["wordsim353"]}
+    return {name: pretrained.report[name] for name in ("neighbours", "class_neighbours", "intrinsic")}
 
 
 def command(config: PipelineConfig) -> str:

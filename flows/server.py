@@ -42,6 +42,7 @@ POLL_SECONDS = 0.1
 USER = "textmill"
 MIN_PASSWORD_CHARS = 12
 LEAVE_SECONDS = 0.5  # how often the server looks whether anybody is left
+GONE_SECONDS = 10.0  # a busy server may take that long to answer; one that is gone refuses at once
 
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",  # else a "database is locked" traceback at start
@@ -73,20 +74,26 @@ class Server:
     """The shared server of one data root; use as a context manager around everything that talks to Prefect.
 
     `meanwhile` is called while the server starts, with the environment already set: what it imports costs no time of its own.
-    `seconds` is how long after its start the server was found to answer; 0 where one was running.
+    `seconds` is how long after its start the server was found to answer; 0 where one was running. `name` names it beyond one
+    run: the URL that the user chose, or else the home, since the port of a run's own server is another each time. `lost` says,
+    once it is left, that it went away with events and log lines still to be sent: Prefect's threads try each for ten seconds.
     """
 
     def __init__(self, data_root: Path, *, timeout: float = 60.0, meanwhile: Callable[[], object] = lambda: None) -> None:
         self.home = Path(os.environ.get("PREFECT_HOME", data_root / "prefect"))
         self.timeout = timeout
         self.seconds = 0.0
+        self.name = str(self.home)
         self._meanwhile = meanwhile
         self._users: int | None = None
+        self._endpoint: Endpoint | None = None
+        self.lost = False
         self._environment: dict[str, str] = {}
 
     def __enter__(self) -> Endpoint:
         try:
-            return self._enter()
+            self._endpoint = self._enter()
+            return self._endpoint
         except BaseException:
             self.__exit__()
             raise
@@ -99,6 +106,7 @@ class Server:
                 raise RequestError(
                     f"the Prefect server at {configured.url} does not answer; start it, or unset PREFECT_API_URL"
                 )
+            self.name = configured.url
             _export(configured)
             self._meanwhile()
             return configured
@@ -119,7 +127,7 @@ class Server:
         return endpoint
 
     def __exit__(self, *exc_info: object) -> None:
-        _drain()
+        self.lost = self._endpoint is not None and not _drain(self._endpoint)
         if self._users is not None:
             os.close(self._users)
         os.environ.clear()
@@ -300,15 +308,18 @@ def _export(endpoint: Endpoint) -> None:
         os.environ["PREFECT_API_AUTH_STRING"] = endpoint.auth
 
 
-def _drain() -> None:
-    """Let Prefect's background threads deliver their last events and log lines before the server may leave."""
+def _drain(endpoint: Endpoint) -> bool:
+    """Let Prefect's background threads deliver their last events and log lines before the server may leave; False if it did."""
     if "prefect" not in sys.modules:
-        return
+        return True
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
+    if not answers(endpoint, timeout=GONE_SECONDS):
+        return False
     for worker in (EventsWorker, APILogWorker):
         worker.drain_all(timeout=5)
+    return True
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ from pydantic_settings import (
 
 from tasks.config import CHECKOUT, NAME, PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
+from tasks.evaluate.untrusted import shortened
 from tasks.tracking.home import TRACKING_REMEDY
 from tasks.urls import holds_password
 
@@ -41,6 +42,7 @@ PRESETS = Path(__file__).with_name("presets")
 PREFIX = "TEXTMILL_"
 NOT_KNOBS = frozenset({"TEXTMILL_CRASH_AT", "TEXTMILL_DEBUG"})  # a seam of the fault tests; traces for developers
 DEFAULT_PRESET = "sample"
+MAX_SHOWN = 100  # characters of a value in an error
 
 
 def resolve(arguments: list[str], *, preset: str | None = None, file: Path | None = None) -> PipelineConfig:
@@ -99,6 +101,18 @@ def _refuse_passwords(config: BaseModel, prefix: str = "--") -> None:
             raise RequestError(f"{flag} holds a password, which would be stored with every run; {remedy}")
 
 
+def check_train(config: PipelineConfig) -> None:
+    """Raise RequestError for whatever is known to be wrong with a training run before it starts."""
+    from tasks.ingest.corpus import check_request
+
+    check_request(config.ingest)
+    check_paths(config)
+    if config.runtime.tensorboard:
+        from tasks.tracking.tensorboard import check_installed
+
+        check_installed()
+
+
 def check_paths(config: BaseModel, prefix: str = "--") -> None:
     """Raise RequestError for the first file or folder that a knob names and that is not there."""
     for name in type(config).model_fields:
@@ -146,7 +160,19 @@ def plain(name: str) -> str | None:
 
 def _placed(source: str, base: Path) -> str:
     """A source that is a path, made absolute; a URL, and no source, as it is."""
-    return os.path.normpath(base.absolute() / Path(source).expanduser()) if source and "://" not in source else source
+    return str(_expanded(source, base)) if source and "://" not in source else source
+
+
+def _expanded(path: str | Path, base: Path) -> Path:
+    """A path made absolute; RequestError for one that Prefect and MLflow could not store, or of an unknown user's home."""
+    try:
+        place = os.path.normpath(base.absolute() / Path(path).expanduser())
+        place.encode()
+    except RuntimeError:
+        raise RequestError(f"{str(path)[:MAX_SHOWN]!r} names no home folder that there is; write the path out") from None
+    except UnicodeEncodeError:
+        raise RequestError(f"{str(path)[:MAX_SHOWN]!r} is no UTF-8, so it cannot be stored with the run; rename it") from None
+    return Path(place)
 
 
 def _stem(source: str) -> str:
@@ -206,7 +232,7 @@ def _settings(model: type[BaseModel], written: Mapping[str, Any], arguments: lis
 
 def _explain_arguments(model: type[BaseModel], message: str) -> str:
     every = f"{_command(model)} --help lists"
-    message = message.removeprefix("error parsing CLI: ").replace("\n", " ")
+    message = " ".join(message.removeprefix("error parsing CLI: ").split())
     unknown = re.search(r"unrecognized arguments: (\S+)", message)
     if unknown:
         flags = [flag for flag, *_ in knobs(model)]
@@ -225,8 +251,8 @@ def _explain_values(model: type[BaseModel], error: ValidationError) -> str:
         return f"unknown knob {place}{near}; {_command(model)} --help lists them all"
     reason = first["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    value = "" if isinstance(first["input"], dict) else f" {first['input']!r}"
-    return f"{flag}{value}: {reason}{more}".replace("\n", " ")
+    value = "" if isinstance(first["input"], dict) else f" {shortened(repr(first['input']), MAX_SHOWN)}"
+    return " ".join(f"{flag}{value}: {reason}{more}".split())
 
 
 def _command(model: type[BaseModel]) -> str:
@@ -254,8 +280,9 @@ def _refuse_unknown_environment() -> None:
     sections = {f"{PREFIX}{name}".upper() for model in (PipelineConfig, RefreshConfig) for name in model.model_fields}
     for name in os.environ:
         if name.upper().startswith(PREFIX) and name.upper() not in known | sections | NOT_KNOBS:
+            shown = name if name.isprintable() else repr(name)
             raise RequestError(
-                f"unknown environment variable {name}{_did_you_mean(name.upper(), sorted(known))}; unset or correct it"
+                f"unknown environment variable {shown}{_did_you_mean(name.upper(), sorted(known))}; unset or correct it"
             )
 
 
@@ -266,7 +293,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise RequestError(f"no configuration file {path}; give one that exists, or --preset NAME") from None
     except OSError as error:
         raise RequestError(f"{path} cannot be read ({error.strerror}); give a readable TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also numbers that are too long, and lists in lists
         raise RequestError(f"{path} is not TOML ({error}); correct it") from None
 
 
@@ -280,7 +307,7 @@ def _absolute(model: type[BaseModel], values: Mapping[str, Any], base: Path) -> 
         elif isinstance(value, str) and "://" in value:  # a URL, where a field takes one
             continue
         elif isinstance(value, str | Path) and _takes(field.annotation, Path) and value not in _literals(field.annotation):
-            out[name] = Path(os.path.normpath(base.absolute() / Path(value).expanduser()))
+            out[name] = _expanded(value, base)
     return out
 
 

@@ -19,6 +19,7 @@ from tasks.ingest.task import ingest
 from tasks.prepare.task import prepare
 from tasks.pretrain.task import pretrain
 from tasks.register.task import package, register
+from tasks.tracking.tensorboard import check_installed
 from tasks.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def train(config: PipelineConfig) -> dict[str, Any]:
 
     Returns what `textmill train --json` prints.
     """
+    if config.runtime.tensorboard:
+        check_installed()
     store = Store(config.runtime.data_root)
     tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, config.name)
     with store.reading(), Display(interval_seconds=config.runtime.log_interval) as display:

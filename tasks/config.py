@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from tasks.urls import holds_login, holds_password
 
@@ -25,6 +25,25 @@ Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 Threads = Annotated[int, Field(ge=1, le=256)] | Literal["auto"]
 Url = Annotated[str, Field(pattern="://")]  # whatever fsspec knows; anything else in the same place is a path
+
+TorchtextSet = Literal[
+    "AG_NEWS",
+    "AmazonReviewFull",
+    "AmazonReviewPolarity",
+    "CoLA",
+    "DBpedia",
+    "IMDB",
+    "SogouNews",
+    "SST2",
+    "YahooAnswers",
+    "YelpReviewFull",
+    "YelpReviewPolarity",
+]
+TORCHTEXT_PAIRS = frozenset({"MNLI", "MRPC", "QNLI", "QQP", "RTE", "STSB", "WNLI"})
+TORCHTEXT_TOKENIZERS = {  # those of get_tokenizer that are packages of their own, and split, which is here under another name
+    **dict.fromkeys(("spacy", "moses", "toktok", "revtok", "subword"), "is a package of its own that torchtext calls"),
+    "split": "is whitespace here, with punctuation keep",
+}
 
 VIEWS = ("mean", "cnn", "bilstm", "fasttext", "bag", "tfidf", "ca")
 NEEDS_VECTORS = frozenset({"mean", "cnn", "bilstm"})
@@ -56,11 +75,16 @@ class Section(BaseModel):
 class IngestConfig(Section):
     """Where the corpus comes from and how its bytes are to be read."""
 
-    source: Literal["auto", "imdb", "folder", "table"] = Field(
-        "auto", description="Layout of the corpus; auto: imdb for an archive, folder for a folder, table for a file."
+    source: Literal["auto", "imdb", "folder", "table", "torchtext"] = Field(
+        "auto",
+        description="Layout of the corpus; auto: torchtext where a dataset is named, else imdb for an archive, folder for a "
+        "folder, table for a file.",
+    )
+    dataset: TorchtextSet | None = Field(
+        None, description="Set of torchtext.datasets to read from the files below its root folder, which path names."
     )
     archive: Path | None = Field(None, description="IMDB archive (.tar.gz) or its unpacked folder; without it: downloaded.")
-    path: Path | None = Field(None, description="Folder with one folder per label, or a table file.")
+    path: Path | None = Field(None, description="Folder with one folder per label, a table file, or torchtext's root folder.")
     test_path: Path | None = Field(None, description="Official test split, in the same layout as path.")
     unlabelled: Path | None = Field(None, description="More text without labels: a text file, folder, table or archive.")
     text: str = Field("text", min_length=1, description="Table: name or 0-based position of the text column.")
@@ -84,6 +108,30 @@ class IngestConfig(Section):
     def _known_encoding(cls, value: str) -> str:
         return known_encoding(value)
 
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _one_text(cls, value: object) -> object:
+        if isinstance(value, str) and value in TORCHTEXT_PAIRS:
+            raise ValueError(f"{value} is made of pairs of texts, and a model here reads one; it is not read")
+        return value
+
+    @field_validator("path")
+    @classmethod
+    def _folder_of_the_set(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        """Below torchtext's root, narrow the path to the set: others beside it are no part of the corpus and of its key."""
+        dataset = info.data.get("dataset")
+        if value is None or dataset is None or value.parts[-2:] == ("datasets", dataset):
+            return value
+        return value / "datasets" / str(dataset)
+
+    @model_validator(mode="after")
+    def _set_of_torchtext(self) -> Self:
+        if self.dataset is None and self.source == "torchtext":
+            raise ValueError("source torchtext reads a dataset; name one, such as dataset AG_NEWS")
+        if self.dataset is not None and self.source not in ("auto", "torchtext"):
+            raise ValueError(f"dataset {self.dataset} is one of torchtext's; set source torchtext, or leave one of them out")
+        return self
+
 
 class PrepareConfig(Section):
     """How text becomes tokens, and rows become splits."""
@@ -101,9 +149,10 @@ class PrepareConfig(Section):
     stop_words: Literal["none", "english", "chinese"] | Path = Field(
         "none", description="Words to leave out: none, english, chinese, or a file."
     )
-    tokenizer: Literal["auto", "word", "whitespace", "char", "jieba"] = Field(
+    tokenizer: Literal["auto", "word", "whitespace", "char", "jieba", "basic_english"] = Field(
         "auto",
-        description="What a token is; auto: char for Chinese, Japanese, Thai; jieba for these among more of others; else word.",
+        description="What a token is; auto: char for Chinese, Japanese, Thai; jieba for these among more of others; else word; "
+        "basic_english: as torchtext's.",
     )
     user_dictionary: Path | None = Field(
         None, description="jieba: more words, one a line as `word [frequency] [part of speech]`."
@@ -120,6 +169,19 @@ class PrepareConfig(Section):
         0.2, description="Share held for test where the corpus has none."
     )
     seed: Count = Field(13, description="Seed of the split.")
+
+    @field_validator("tokenizer", mode="before")
+    @classmethod
+    def _own_tokenizer(cls, value: object) -> object:
+        if isinstance(value, str) and value in TORCHTEXT_TOKENIZERS:
+            raise ValueError(f"{value} {TORCHTEXT_TOKENIZERS[value]}; of torchtext's own, basic_english is read here")
+        return value
+
+    @model_validator(mode="after")
+    def _case_of_basic_english(self) -> Self:
+        if self.tokenizer == "basic_english" and not self.lowercase:
+            raise ValueError("tokenizer basic_english folds case; set lowercase true, or another tokenizer")
+        return self
 
     @model_validator(mode="after")
     def _dictionary_of_jieba(self) -> Self:
@@ -233,7 +295,10 @@ class FinetuneConfig(Section):
         0.5, description="Dropout before the last layer; for bag see bag_dropout."
     )
     embedding_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.0, description="Dropout of whole tokens on input.")
-    patience: Positive = Field(2, description="Epochs without a better validation score before training stops.")
+    patience: Positive | Literal["auto"] = Field(
+        "auto",
+        description="Epochs without a better validation score before training stops; auto: 2, of a few hundred rows more.",
+    )
     refit: bool = Field(
         False, description="When the epoch is chosen, train anew for as many on the train and the validation rows together."
     )
@@ -379,6 +444,9 @@ class Runtime(Section):
     data_root: Path = Field(CHECKOUT / "data", description="Folder of the store, the runs and the monitoring state.")
     tracking_uri: str | None = Field(None, description="MLflow server; default: MLFLOW_TRACKING_URI, else a SQLite file.")
     workers: Positive | Literal["auto"] = Field("auto", description="Processes for parsing and tokenizing; auto: every core.")
+    tensorboard: bool = Field(
+        False, description="train: TensorBoard event files too, in <data root>/tensorboard (needs the extra tensorboard)."
+    )
     log_interval: Annotated[float, Field(gt=0.0)] = Field(
         10.0, description="Seconds between progress lines in the log that Prefect shows."
     )

@@ -1,5 +1,6 @@
 """Fixtures of the whole suite: one Prefect server for everything that runs a flow."""
 
+import json
 import os
 import random
 import shutil
@@ -9,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.chromium import CHROMIUM, CHROMIUM_FLAGS
 
@@ -23,6 +24,14 @@ MakeDataset = Callable[[dict[str, Sequence[Sequence[str]]]], Path]
 
 # A shared machine stalls; a stall is not a failure.
 settings.register_profile("patient", deadline=None)
+# `make fuzz`: as many examples of each parser as somebody has the time for.
+settings.register_profile(
+    "fuzz",
+    deadline=None,
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "5000")),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+)
 settings.load_profile("patient")
 
 
@@ -81,6 +90,7 @@ def make_dataset(tmp_path: Path) -> MakeDataset:
         pq.write_table(
             pa.Table.from_pylist(rows, schema=SCHEMA), folder / "dataset.parquet", compression="zstd", write_page_checksum=True
         )
+        (folder / "labels.json").write_text(json.dumps({"labels": ["a"]}))
         return folder
 
     return make

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors import safe_open
 
+from tasks.align.readers import Listed
 from tasks.align.vocabulary import RESERVED, Vocabulary
 from tasks.errors import RequestError
 from tasks.pretrain.vectors import write_word2vec_text
@@ -72,10 +73,19 @@ def read_embedding(model: Path, view: str | None) -> tuple[str, np.ndarray, int]
     raise RequestError(f"this model has the word vectors of {', '.join(names)}; say which with --view")
 
 
+def list_embedding(model: Path, view: str | None, most: int) -> Listed:
+    """The first `most` words of a model's vocabulary, which come by frequency, with their fine-tuned vectors."""
+    name, matrix_VD, _ = read_embedding(model, view)
+    vocabulary, first = Vocabulary.load(model), len(RESERVED)
+    rows = slice(first, first + most)
+    words, counts = list(vocabulary.tokens[rows]), list(vocabulary.counts[rows])
+    return Listed(words, matrix_VD[rows], counts, len(vocabulary) - first, f"embedding of {name}")
+
+
 def write_text(tokens: list[str], matrix_VD: np.ndarray, target: Path) -> int:
     """Write word2vec's text format; how many words."""
     words, rows = _plain_words(tokens)
-    _replace(target, lambda path: write_word2vec_text(words, matrix_VD[rows], path))
+    replace_file(target, lambda path: write_word2vec_text(words, matrix_VD[rows], path))
     return len(words)
 
 
@@ -91,19 +101,21 @@ def write_word2vec_binary(tokens: list[str], matrix_VD: np.ndarray, target: Path
                 named = zip(words[start : start + ROWS_PER_WRITE], vectors_KD, strict=True)
                 file.write(b"".join(word.encode() + b" " + vector_D.tobytes() for word, vector_D in named))
 
-    _replace(target, write)
+    replace_file(target, write)
     return len(words)
 
 
 def write_matrix_and_words(tokens: list[str], matrix_VD: np.ndarray, target: Path) -> int:
     """Write all rows as `.npy` and their words as a JSON list; how many rows."""
-    _replace(words_of_matrix(target), lambda path: path.write_text(json.dumps(tokens, ensure_ascii=False), encoding="utf-8"))
+    replace_file(
+        words_of_matrix(target), lambda path: path.write_text(json.dumps(tokens, ensure_ascii=False), encoding="utf-8")
+    )
 
     def write(path: Path) -> None:
         with path.open("wb") as file:
             np.save(file, matrix_VD, allow_pickle=False)
 
-    _replace(target, write)
+    replace_file(target, write)
     return len(tokens)
 
 
@@ -116,7 +128,7 @@ def _plain_words(tokens: list[str]) -> tuple[list[str], list[int]]:
     return [tokens[row] for row in rows], rows
 
 
-def _replace(target: Path, write: Callable[[Path], object]) -> None:
+def replace_file(target: Path, write: Callable[[Path], object]) -> None:
     """Write beside the target and rename: a killed export leaves what was there."""
     part = target.with_name(f"{target.name}.part")
     try:

@@ -6,7 +6,7 @@ Shapes: N wanted words, K words found, D dimensions.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -37,17 +37,25 @@ class WordVectors:
         return int(self.vectors.shape[1])
 
 
+class Positions(Protocol):
+    """Where a word, in UTF-8, stands among the wanted ones; None for another."""
+
+    def get(self, word: bytes, /) -> int | None:
+        """See above."""
+
+
 class Collector:
     """Takes the vectors of wanted words, the first of each, as a reader meets them; memory follows the words, not the file."""
 
-    def __init__(self, wanted: Sequence[str]) -> None:
+    def __init__(self, wanted: Sequence[str], most: int | None = None) -> None:
         # A lone surrogate has no UTF-8 and stands in no file of vectors.
-        self.positions = {word.encode("utf-8", "replace"): position for position, word in enumerate(wanted)}
+        self.positions: Positions = {word.encode("utf-8", "replace"): position for position, word in enumerate(wanted)}
         self.num_duplicates = 0
         self.num_found = 0
         self._wanted = wanted
-        self._claimed = bytearray(len(wanted))
-        self._found = np.empty(len(wanted), dtype=np.int64)
+        most = len(wanted) if most is None else most
+        self._claimed = bytearray(most)
+        self._found = np.empty(most, dtype=np.int64)
         self._vectors_ND = np.empty((0, 0), dtype=np.float32)
 
     def __len__(self) -> int:
@@ -88,3 +96,25 @@ class Collector:
     def finish(self, num_vectors: int) -> WordVectors:
         """All that was found, in the order of the source."""
         return WordVectors(self._found[: self.num_found], self._vectors_ND[: self.num_found], num_vectors, self.num_duplicates)
+
+
+class FirstWords(Collector):
+    """Wants whichever words come first, at most that many: the most frequent ones of most files. `words` names them."""
+
+    def __init__(self, most: int) -> None:
+        self.words: list[str] = []
+        super().__init__(self.words, most)
+        self.positions = _Numbered(self.words, most)
+
+
+class _Numbered:
+    def __init__(self, words: list[str], most: int) -> None:
+        self._words, self._most = words, most
+        self._known: dict[bytes, int] = {}
+
+    def get(self, word: bytes, /) -> int | None:
+        position = self._known.get(word)
+        if position is None and len(self._known) < self._most:
+            position = self._known[word] = len(self._known)
+            self._words.append(word.decode("utf-8", "backslashreplace"))
+        return position

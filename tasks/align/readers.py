@@ -6,6 +6,7 @@ Everything that is wrong with a file is a RequestError that names the file and t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -14,17 +15,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tasks.align.arrays import read_npy, read_npz, read_safetensors
-from tasks.align.found import Collector, WordVectors
+from tasks.align.found import Collector, FirstWords, WordVectors
 from tasks.align.streams import BLOCK_BYTES, Contents, inspect, opened
 from tasks.align.subword import Subwords
 from tasks.align.text import read_text
 from tasks.align.word2vec import read_word2vec
 from tasks.errors import RequestError
-from tasks.pretrain.model_file import all_finite, read_model_file
+from tasks.pretrain.model_file import ModelFile, all_finite, read_model_file
 from tasks.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 class VectorFile(NamedTuple):
@@ -53,23 +54,63 @@ def read_vectors(file: VectorFile, wanted: Sequence[str], scratch: Path, *, prog
     if not file.path.is_file():
         raise RequestError(f"there is no vectors file {file.path}; check --align.vectors")
     contents = inspect(file.path, file.member)
-    shown = contents.format if contents.compression == "plain" else f"{contents.format}, {contents.compression}"
     if contents.format == "fasttext":
-        return Read(*_read_fasttext(contents, wanted, scratch), shown)
-    collector = Collector(wanted)
+        with _unpacked(contents, scratch) as path:
+            return Read(*_read_model(path, contents.name, wanted), _shown(contents))
+    return Read(_read_stream(file, contents, Collector(wanted), progress), None, _shown(contents))
+
+
+class Listed(NamedTuple):
+    """The first vectors of a source, float32 [V, D], of `num_vectors`, and their words, in most files the most frequent first.
+
+    `counts` tells how often each word stood in the text, where the source says so. `format` is it in words.
+    """
+
+    words: list[str]
+    vectors: np.ndarray
+    counts: list[int] | None
+    num_vectors: int
+    format: str
+
+
+def list_vectors(file: VectorFile, most: int, scratch: Path, *, progress: Progress = SILENT) -> Listed:
+    """Read the first `most` vectors of a file of any format of read_vectors, which checks, and refuses, the same."""
+    if not file.path.is_file():
+        raise RequestError(f"there is no vectors file {file.path}; check the path")
+    contents = inspect(file.path, file.member)
+    if contents.format == "fasttext":
+        with _unpacked(contents, scratch) as path:
+            model = _model_file(path, contents.name, None)
+        words = list(model.index)[:most]
+        counts = dict(zip(model.words, model.counts, strict=True))
+        with np.errstate(over="ignore", invalid="ignore"):
+            vectors_VD = model.vectors(words)
+        if not np.isfinite(vectors_VD).all():
+            raise RequestError(_not_finite(contents.name))
+        return Listed(words, vectors_VD, [counts[word] for word in words], len(model.index), _shown(contents))
+    collector = FirstWords(most)
+    found = _read_stream(file, contents, collector, progress)
+    words = [collector.words[position] for position in found.positions]
+    return Listed(words, found.vectors, None, found.num_vectors, _shown(contents))
+
+
+def _shown(contents: Contents) -> str:
+    return contents.format if contents.compression == "plain" else f"{contents.format}, {contents.compression}"
+
+
+def _read_stream(file: VectorFile, contents: Contents, collector: Collector, progress: Progress) -> WordVectors:
+    """What a file of any format but fastText's has for the collector."""
     advance = _watcher(contents, collector, progress)
     if contents.format == "npz":
-        return Read(read_npz(contents, file.member, file.words, collector, advance), None, shown)
+        return read_npz(contents, file.member, file.words, collector, advance)
     with opened(contents) as stream:
         if contents.format == "word2vec":
-            found = read_word2vec(stream, contents.name, collector, advance)
-        elif contents.format == "npy":
-            found = read_npy(stream, contents.name, file.words, collector, advance)
-        elif contents.format == "safetensors":
-            found = read_safetensors(stream, contents.name, file.member, file.words, collector, advance)
-        else:
-            found = read_text(stream, contents.name, collector, advance)
-    return Read(found, None, shown)
+            return read_word2vec(stream, contents.name, collector, advance)
+        if contents.format == "npy":
+            return read_npy(stream, contents.name, file.words, collector, advance)
+        if contents.format == "safetensors":
+            return read_safetensors(stream, contents.name, file.member, file.words, collector, advance)
+        return read_text(stream, contents.name, collector, advance)
 
 
 def _watcher(contents: Contents, collector: Collector, progress: Progress) -> Callable[[int], None]:
@@ -81,10 +122,12 @@ def _watcher(contents: Contents, collector: Collector, progress: Progress) -> Ca
     return advance
 
 
-def _read_fasttext(contents: Contents, wanted: Sequence[str], scratch: Path) -> tuple[WordVectors, Subwords | None]:
+@contextlib.contextmanager
+def _unpacked(contents: Contents, scratch: Path) -> Iterator[Path]:
+    """A fastText model as a plain file. It is read as a memory map, which lives on when the file's name is gone."""
     if contents.compression == "plain":
-        return _read_model(contents.path, contents.name, wanted)
-    # The model is a memory map, which lives on when its file's name is gone.
+        yield contents.path
+        return
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         unpacked = Path(folder) / "vectors.bin"
         with opened(contents) as stream, unpacked.open("wb") as target:
@@ -95,20 +138,28 @@ def _read_fasttext(contents: Contents, wanted: Sequence[str], scratch: Path) -> 
                 raise RequestError(
                     f"{contents.name} cannot be unpacked in {scratch}: {os.strerror(error.errno or 0)}"
                 ) from error
-        return _read_model(unpacked, contents.name, wanted)
+        yield unpacked
 
 
 def _read_model(path: Path, name: str, wanted: Sequence[str]) -> tuple[WordVectors, Subwords | None]:
     """Vectors of words of a fastText model, the mean of a word's rows and its n-grams', and its subwords if it has any."""
-    try:
-        model = read_model_file(path, wanted)
-    except ValueError as error:
-        raise RequestError(f"{name} is not a whole fastText model: {error.__cause__}; give a whole .bin, or a .vec") from error
+    model = _model_file(path, name, wanted)
     known = [(position, word) for position, word in enumerate(wanted) if word in model.index]
     positions_K = np.array([position for position, _ in known], dtype=np.int64)
     with np.errstate(over="ignore", invalid="ignore"):
         vectors_KD = model.vectors([word for _, word in known])
     found = WordVectors(positions_K, vectors_KD, model.num_words)
     if not (np.isfinite(found.vectors).all() and all_finite(model.buckets)):
-        raise RequestError(f"{name} holds numbers that are not finite; train it again with a smaller learning rate")
+        raise RequestError(_not_finite(name))
     return found, Subwords(model.buckets, model.minn, model.maxn) if len(model.buckets) else None
+
+
+def _model_file(path: Path, name: str, wanted: Sequence[str] | None) -> ModelFile:
+    try:
+        return read_model_file(path, wanted)
+    except ValueError as error:
+        raise RequestError(f"{name} is not a whole fastText model: {error.__cause__}; give a whole .bin, or a .vec") from error
+
+
+def _not_finite(name: str) -> str:
+    return f"{name} holds numbers that are not finite; train it again with a smaller learning rate"

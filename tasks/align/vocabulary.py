@@ -103,11 +103,15 @@ class Vocabulary:
         words = [token for token in vocab.get_itos() if token not in RESERVED]
         return cls((*RESERVED, *words), (0,) * (len(words) + len(RESERVED)))
 
-    def to_torchtext(self, build: Callable[..., Any]) -> Any:
-        """The same words in the same rows as torchtext makes them; `build` is torchtext.vocab.vocab."""
+    def to_torchtext(self, build: Callable[..., Any] | None = None) -> Any:
+        """The same words in the same rows as a torchtext.vocab.Vocab, with the same default index.
+
+        `build` makes it, as torchtext.vocab.vocab does, which it is by default; ImportError says how to get that.
+        """
+        build = build or _torchtext_vocab()
         counted = OrderedDict((token, max(count, 1)) for token, count in zip(self.tokens[2:], self.counts[2:], strict=True))
         vocab = build(counted, min_freq=1, specials=list(RESERVED), special_first=True)
-        vocab.set_default_index(UNK_ID)
+        vocab.set_default_index(self._default_index)
         return vocab
 
     @classmethod
@@ -187,6 +191,21 @@ class Vocabulary:
         """Read `vocabulary.json` from `folder`; ValueError if it is none."""
         values = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return cls(tuple(values["tokens"]), tuple(values["counts"]))
+
+
+def _torchtext_vocab() -> Callable[..., Any]:
+    try:
+        import torchtext
+
+        torchtext.disable_torchtext_deprecation_warning()
+        from torchtext.vocab import vocab
+    except (ImportError, OSError) as error:  # OSError: its library was made for another torch
+        raise ImportError(
+            f"torchtext cannot be used here ({error}); in an environment of its own, "
+            "pip install '.[torchtext]' --constraint constraints-torchtext.txt gives it the torch 2.3 that it loads with"
+        ) from error
+    build: Callable[..., Any] = vocab
+    return build
 
 
 def _offsets(lengths_N: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import http.client
 import io
 import json
@@ -51,9 +52,13 @@ def feed_sources(config: CollectConfig) -> Iterator[Source]:
     name = without_secrets(config.source)
     # As a stream: bytes are a file's name to feedparser first, and a server could name one of ours, or /dev/zero.
     data = io.BytesIO(_bytes(config.source))
-    parsed = feedparser.parse(data, sanitize_html=True, resolve_relative_uris=False)
+    no_feed = f"--collect.source {name}: no RSS or Atom feed; give a feed, or --collect.kind table"
+    try:
+        parsed = feedparser.parse(data, sanitize_html=True, resolve_relative_uris=False)
+    except Exception as error:  # noqa: BLE001 what it promises not to raise is not what its parts raise
+        raise RequestError(f"{no_feed} ({type(error).__name__})") from None
     if not parsed.entries and (parsed.bozo or not parsed.get("version")):
-        raise RequestError(f"--collect.source {name}: no RSS or Atom feed; give a feed, or --collect.kind table")
+        raise RequestError(no_feed)
     text = "title" if config.text == _DEFAULTS[0] else config.text
     entries = (_found(row, entry, text, config.time) for row, entry in enumerate(parsed.entries))
     yield Source(name, entries)
@@ -69,10 +74,12 @@ def _found(row: int, entry: Any, text: str, when: str) -> Found:
 def _time(entry: Any, when: str) -> str | None:
     """The time as feedparser reads it, which knows the slips of feeds, else as it is written."""
     for field in ("published", "updated") if when == _DEFAULTS[1] else (when,):
-        if parsed := entry.get(f"{field}_parsed"):
+        # feedparser gives the time of publication, and a warning, for that of an update which is not there; a dict does not.
+        get = functools.partial(dict.get, entry) if field == "updated" else entry.get
+        if parsed := get(f"{field}_parsed"):
             return time.strftime("%Y-%m-%dT%H:%M:%SZ", parsed)
-        if entry.get(field):
-            return str(entry.get(field))
+        if get(field):
+            return str(get(field))
     return None
 
 

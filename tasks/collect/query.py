@@ -67,7 +67,7 @@ def database_url(config: CollectConfig) -> URL:
         raise RequestError(f"{where} is empty; put a SQLAlchemy URL there, such as postgresql+psycopg://user:password@host/db")
     try:
         return make_url(value.strip())
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         raise RequestError(
             f"{where} holds no SQLAlchemy URL; it looks like postgresql+psycopg://user:password@host/db"
         ) from None
@@ -88,7 +88,7 @@ def _private_text(config: CollectConfig) -> str:
 
 def _rows(config: CollectConfig, url: URL, since: str) -> Iterator[Found]:
     from sqlalchemy import create_engine, event, text
-    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
     from sqlalchemy.pool import NullPool
 
     assert config.query is not None
@@ -96,6 +96,8 @@ def _rows(config: CollectConfig, url: URL, since: str) -> Iterator[Found]:
         engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
     except (NoSuchModuleError, ImportError) as error:
         raise RequestError(f"no driver for {url.drivername} ({error}); install it, such as textmill[postgresql]") from None
+    except (ArgumentError, ValueError, TypeError) as error:  # the driver's words may hold a part of the address
+        raise RequestError(f"the database's address is none that {url.drivername} takes ({type(error).__name__})") from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _keep_bad_bytes)
     try:

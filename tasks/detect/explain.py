@@ -1,8 +1,7 @@
 """Show what stands behind a surge: its most negative headlines, and the words that its negative news has more of than before.
 
-Words are ranked by their log-odds ratio with an informative Dirichlet prior (Monroe, Colaresi and Quinn 2008, "Fightin'
-Words"), as a normal deviate: unlike differences of frequency it favours neither the most frequent nor the rarest. A document
-counts with its probability of being negative, and a word once in a document. The prior is the words of all documents.
+Words are ranked by their log-odds ratio with an informative Dirichlet prior; see tasks/log_odds.py. A document counts with its
+probability of being negative, and a word once in a document. The prior is the words of all documents.
 
 Shapes: N documents, T words of them, V distinct words.
 """
@@ -18,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.log_odds import log_odds
 from tasks.monitor.schema import ALL, NAME, SCORED_SCHEMA, TOPIC
 from tasks.prepare.scripts import UNSPACED
 from tasks.prepare.tokenize import TextToTokens
@@ -135,18 +135,6 @@ def _words(window: pa.Table, before: pa.Table, number: int) -> list[dict[str, An
         for v in order_V
         if deviate_V[v] > 0
     ]
-
-
-def log_odds(here_V: np.ndarray, there_V: np.ndarray, prior_V: np.ndarray) -> np.ndarray:
-    """How much more frequent each word is here than there, as a normal deviate (Monroe et al. 2008, equations 16 and 20)."""
-
-    def logit(counts_V: np.ndarray) -> np.ndarray:
-        mine_V = counts_V + prior_V
-        return np.log(mine_V / (mine_V.sum() - mine_V))
-
-    with np.errstate(divide="ignore"):  # a word alone in the language has infinite odds on both sides
-        difference_V = np.nan_to_num(logit(here_V) - logit(there_V), nan=0.0)
-    return difference_V / np.sqrt(1 / (here_V + prior_V) + 1 / (there_V + prior_V))
 
 
 def _counted(documents: pa.Table) -> tuple[pa.Array, np.ndarray]:

@@ -61,18 +61,45 @@ class ModelVersion(_Part):
 
 
 class WordSimilarity(_Part):
-    """Spearman's rank correlation with WordSim-353, over the pairs whose words both have a vector."""
+    """Spearman's rank correlation with people's judgements, over the pairs whose words both have a vector; None of too few."""
 
-    spearman: float
+    spearman: float | None
     pairs: int
     of: int
 
 
+class AnalogyScore(_Part):
+    """Analogies answered rightly, of the questions whose words all have a vector; the accuracy is None of too few."""
+
+    accuracy: float | None
+    correct: int
+    questions: int
+    of: int
+
+
+class Analogies(AnalogyScore):
+    """The same of each kind of question."""
+
+    sections: dict[str, AnalogyScore]
+
+
+class Intrinsic(_Part):
+    """What the vectors know of English; see tasks.pretrain.intrinsic."""
+
+    wordsim353: WordSimilarity
+    simlex999: WordSimilarity
+    analogies: Analogies
+
+
 class Vectors(_Part):
-    """What the pretrained vectors look like: nearest neighbours of frequent words with their cosine similarity."""
+    """What the pretrained vectors look like.
+
+    The nearest neighbours, with their cosine similarity, of frequent words and of words typical of each class.
+    """
 
     neighbours: dict[str, list[tuple[str, float]]] = {}
-    wordsim353: WordSimilarity | None = None
+    class_neighbours: dict[str, dict[str, list[tuple[str, float]]]] = {}
+    intrinsic: Intrinsic | None = None
 
 
 class Context(_Part):

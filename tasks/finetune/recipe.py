@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     from tasks.config import FinetuneConfig
     from tasks.finetune.batches import Documents
 
-# Epochs where they are left to us: for the bag about so many documents read, for the others so many steps; within bounds.
+# Epochs where they are left to us: for the bag about so many documents read, for the others so many steps; within bounds,
+# which give way where an epoch has so few steps that those of all epochs would hardly train anything.
 BAG_DOCUMENTS, BAG_FEWEST, BAG_MOST = 50_000, 5, 10
 STEPS, FEWEST, MOST = 1200, 3, 20
+FEWEST_STEPS = 240
+# Epochs without a better score that are waited for, and at least how many steps.
+PATIENCE, PATIENCE_STEPS = 2, 26
 # A word's row is updated far less often than a filter: on IMDB four times the rate gained a TextCNN 0.4 points of accuracy.
 ROW_RATE = 4.0
 RATES = {"mean": 5e-3, "cnn": 1e-3, "bilstm": 1e-3}
@@ -41,8 +45,12 @@ def resolved_device() -> torch.device:
 
 
 def has_bfloat16_units() -> bool:
-    """Whether this processor multiplies bfloat16 matrices in hardware (AMX: ten times float32's speed); else it is slower."""
-    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+    """Whether this processor multiplies bfloat16 matrices in hardware (AMX: ten times float32's speed); else it is slower.
+
+    False too where torch is too old to tell.
+    """
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return capabilities.get("amx_bf16", False)
 
 
 def trains_in_bfloat16(view: str, config: FinetuneConfig, device: torch.device) -> bool:
@@ -69,9 +77,10 @@ def recipe_for(view: str, config: FinetuneConfig, num_documents: int, member: in
         asked = config.bag_epochs or config.epochs
         automatic = min(max(BAG_FEWEST, round(BAG_DOCUMENTS / max(num_documents, 1))), BAG_MOST)
         epochs = automatic if asked == "auto" else asked
-        return Recipe(epochs=epochs, batch_size=size, patience=config.patience, class_weights=config.class_weights, seed=seed)
+        patience = PATIENCE if config.patience == "auto" else config.patience
+        return Recipe(epochs=epochs, batch_size=size, patience=patience, class_weights=config.class_weights, seed=seed)
     num_batches = max(-(-num_documents // config.batch_size), 1)
-    automatic = min(max(FEWEST, round(STEPS / num_batches)), MOST)
+    automatic = max(min(max(FEWEST, round(STEPS / num_batches)), MOST), -(-FEWEST_STEPS // num_batches))
     epochs = automatic if config.epochs == "auto" else config.epochs
     if config.frozen_epochs >= epochs:
         raise RequestError(
@@ -84,7 +93,7 @@ def recipe_for(view: str, config: FinetuneConfig, num_documents: int, member: in
         warmup_share=config.warmup_share,
         decay=config.decay,
         clip=config.clip,
-        patience=config.patience,
+        patience=max(PATIENCE, PATIENCE_STEPS // num_batches) if config.patience == "auto" else config.patience,
         class_weights=config.class_weights,
         mixed_precision=config.mixed_precision,
         compile=config.compile,

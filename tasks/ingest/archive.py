@@ -8,20 +8,26 @@ import io
 import stat
 import zipfile
 import zlib
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from tasks.errors import RequestError
 from tasks.ingest.record import Names, Record, printable
-from tasks.ingest.tar import BLOCK, Member, TarError, is_tar, read_tar
+from tasks.ingest.tar import BLOCK, Member, TarError, is_tar, read_tar, tar_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
+    from tasks.ingest.lines import Readable
+
+_Place = TypeVar("_Place")
+
 MAX_MEMBERS = 5_000_000
 MAX_ZIP_DIRECTORY_BYTES = 32 << 20  # zipfile holds it in memory, several times over
 _BUFFER = 1 << 20
+
+DAMAGE = (TarError, zipfile.BadZipFile, OSError, EOFError, zlib.error)  # what reading a damaged archive raises
 
 
 class Placed(NamedTuple):
@@ -72,11 +78,28 @@ def archive_records(path: Path, limit: int, place: Callable[[bytes], Placed | No
             source = prefix + printable(member.name)
             identity = prefix + printable(place_here.name)
             yield Record(identity, source, 0, member.data or b"", None, place_here.label, place_here.split, reason)
-    except (TarError, zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
-        why = str(error) or type(error).__name__
-        raise RequestError(
-            f"{path}: the archive is damaged or cut off after {number:,} members ({why}); get a whole copy"
-        ) from error
+    except DAMAGE as error:
+        raise damaged(path, error, f"{number:,} members") from error
+
+
+def damaged(path: Path, error: Exception, after: str) -> RequestError:
+    """Say that an archive cannot be read to its end; `after` is what could be."""
+    why = str(error) or type(error).__name__
+    return RequestError(f"{path}: the archive is damaged or cut off after {after} ({why}); get a whole copy")
+
+
+def member_streams(path: Path, place: Callable[[bytes], _Place | None]) -> Iterator[tuple[_Place, Readable]]:
+    """Yield place and data of each regular member that `place` gives one to, in the archive's order, however large it is.
+
+    The data can be read until the next member is asked for. Raises DAMAGE, as reading the data does.
+    """
+    if archive_kind(path) == "zip":
+        yield from _zip_streams(path, place)
+        return
+    with _decompressed(path) as stream:
+        for name, kind, body in tar_entries(stream):
+            if kind == "file" and (placed := place(_plain(name))) is not None:
+                yield placed, body
 
 
 def _reason(member: Member, limit: int) -> str | None:
@@ -125,6 +148,21 @@ def _zip_members(path: Path, limit: int, wanted: Callable[[bytes], bool]) -> Ite
                 yield Member(name, "file", None)
             else:
                 yield _zip_file(archive, info, name, limit)
+
+
+def _zip_streams(path: Path, place: Callable[[bytes], _Place | None]) -> Iterator[tuple[_Place, Readable]]:
+    _check_zip_directory(path)
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            placed = None if info.is_dir() else place(_plain(info.filename.encode("utf-8", "surrogateescape")))
+            if placed is None:
+                continue
+            try:
+                file = archive.open(info)
+            except (NotImplementedError, RuntimeError) as error:  # compressed in a way that Python does not know, encrypted
+                raise zipfile.BadZipFile(str(error)) from error
+            with file:
+                yield placed, file
 
 
 def _zip_file(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: bytes, limit: int) -> Member:

@@ -11,6 +11,7 @@ from tasks.ingest.folder import folder_labels, folder_records, split_folders
 from tasks.ingest.imdb import imdb_archive, imdb_folder, imdb_root, is_imdb_folder
 from tasks.ingest.parquet import parquet_columns, parquet_records
 from tasks.ingest.table import PARQUET, TABLES, open_table, table_records
+from tasks.ingest.torchtext_sets import check_data_set, data_set_records
 from tasks.ingest.unlabelled import is_archive, text_archive, text_folder, text_lines
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from tasks.config import IngestConfig
     from tasks.ingest.record import Record
 
-Layout = Literal["imdb archive", "imdb folder", "folder", "table", "parquet", "text folder", "text archive", "text lines"]
+Layout = Literal[
+    "imdb archive", "imdb folder", "folder", "table", "parquet", "torchtext", "text folder", "text archive", "text lines"
+]
 _UNLABELLED = "unlabelled:"
 _TAR_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2")
 
@@ -58,8 +61,9 @@ def plan(config: IngestConfig) -> list[Input]:
     corpus = _corpus(config)
     inputs = [corpus]
     if config.test_path is not None:
-        if corpus.layout.startswith("imdb"):
-            raise RequestError("--ingest.test-path: IMDB has its own test split; leave the option out")
+        if corpus.layout.startswith("imdb") or config.dataset is not None:
+            name = config.dataset or "IMDB"
+            raise RequestError(f"--ingest.test-path: {name} has its own test split; leave the option out")
         layout = _layout(config.test_path, "--ingest.test-path")
         if layout == "folder" and split_folders(config.test_path):
             raise RequestError(
@@ -86,6 +90,8 @@ def check_input(found: Input, config: IngestConfig) -> None:
             )
         if len(labels) == 1 and found.split != "test" and config.label_names is None:
             raise RequestError(f"{path}: one class only ({labels[0]}); a classifier needs at least two folders of labels")
+    elif found.layout == "torchtext":
+        check_data_set(str(config.dataset), path)
     elif found.layout == "table":
         open_table(path, config, labelled=found.labelled)
     elif found.layout == "parquet":
@@ -112,6 +118,8 @@ def records(found: Input, config: IngestConfig) -> Iterator[Record]:
         case "parquet":
             columns = parquet_columns(path, config, labelled=found.labelled)
             return parquet_records(path, columns, found.split, found.prefix)
+        case "torchtext":
+            return data_set_records(str(config.dataset), path, config.max_chars)
         case "text folder":
             return text_folder(path, limit, found.prefix)
         case "text archive":
@@ -137,6 +145,8 @@ def label_names(config: IngestConfig) -> dict[str, str] | None:
 
 
 def _corpus(config: IngestConfig) -> Input:
+    if config.dataset is not None:
+        return _torchtext(config)
     if config.archive is not None and config.path is not None:
         raise RequestError("--ingest.archive and --ingest.path are both given; keep the one to read")
     if config.source in ("folder", "table") and config.archive is not None:
@@ -158,6 +168,14 @@ def _corpus(config: IngestConfig) -> Input:
     if config.source == "table" and layout == "folder":
         raise RequestError(f"--ingest.path {path}: a folder; give the table's file, or --ingest.source folder")
     return Input(path, layout, None, "")
+
+
+def _torchtext(config: IngestConfig) -> Input:
+    if config.path is None or config.archive is not None:
+        raise RequestError(f"--ingest.dataset {config.dataset}: give --ingest.path, torchtext's root folder, and no archive")
+    if config.encoding != "utf-8":
+        raise RequestError(f"--ingest.encoding {config.encoding}: {config.dataset} is read as UTF-8; leave the option out")
+    return Input(config.path, "torchtext", None, "")
 
 
 def _imdb(path: Path, option: str) -> Input:

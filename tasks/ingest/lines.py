@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tasks.ingest.schema import QUARANTINE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
 
 _CHUNK = 1 << 20
 MAX_UNCLOSED = 100  # quotes that never close; each makes the reader look ahead, and a file with so many is no quoted table
@@ -23,6 +22,13 @@ LOOK_AHEAD = 100  # lines after which a row that turns out to be malformed count
 
 class UnclosedQuotesError(Exception):
     """The file is not quoted the way its suffix says; the message is the number of the last such line."""
+
+
+class Readable(Protocol):
+    """Something that gives its bytes forward, as an open file does."""
+
+    def read(self, size: int, /) -> bytes:
+        """Give at most `size` bytes, none at the end only."""
 
 
 class Line(NamedTuple):
@@ -47,7 +53,7 @@ class Row(NamedTuple):
 class Lines:
     """The lines of a file that is open at byte `start`; a few can be given back and are then taken again."""
 
-    def __init__(self, file: BinaryIO, encoding: str, *, start: int, limit: int) -> None:
+    def __init__(self, file: Readable, encoding: str, *, start: int, limit: int) -> None:
         self.encoding = encoding
         self.limit = limit
         self._waiting: deque[Line] = deque()
@@ -62,7 +68,7 @@ class Lines:
         self._waiting.extendleft(reversed(lines))
 
 
-def _physical_lines(file: BinaryIO, newline: bytes, ending: bytes, start: int, limit: int) -> Iterator[Line]:
+def _physical_lines(file: Readable, newline: bytes, ending: bytes, start: int, limit: int) -> Iterator[Line]:
     width = len(newline)
     held, offset, number = bytearray(), start, 1  # held[0] is the file's byte `offset`
     long: tuple[int, bytes] | None = None  # where the present line began and its first bytes, once it is too long
@@ -101,10 +107,12 @@ def decode_line(line: Line, encoding: str) -> tuple[str, int | None]:
     """Decode a line; with bytes that do not decode, a replacement and the offset of the first bad one."""
     try:
         return line.data.decode(encoding), None
-    except UnicodeDecodeError as error:
-        return line.data.decode(encoding, "replace"), line.offset + error.start
-    except UnicodeError:  # idna and punycode say no more
-        return "", line.offset
+    except UnicodeError as error:
+        bad = line.offset + getattr(error, "start", 0)  # idna and punycode do not always say where
+        try:
+            return line.data.decode(encoding, "replace"), bad
+        except UnicodeError:  # nor do they replace everything
+            return "", bad
 
 
 def plain_rows(lines: Lines, delimiter: str, *, last: bool, first: bool) -> Iterator[Row]:

@@ -42,17 +42,46 @@ _KINDS = {b"0": "file", b"\0": "file", b"7": "file", b"5": "folder", b"1": "link
 _NO_DATA = frozenset((b"1", b"2", b"3", b"4", b"5", b"6"))  # whatever their size says
 
 
+class Body:
+    """The data of the member that a stream stands at, to be read forward, in pieces if it is large."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream, self._left, self._padding = stream, size, -size % BLOCK
+
+    def read(self, size: int, /) -> bytes:
+        """Give the next `size` bytes, fewer at the end only; TarError if the archive ends before."""
+        data = _exactly(self._stream, min(size, self._left))
+        self._left -= len(data)
+        return data
+
+    def skip(self) -> None:
+        """Read past what is left and the padding; a second time, past nothing."""
+        left, self._left, self._padding = self._left + self._padding, 0, 0
+        while left > 0:
+            left -= len(_exactly(self._stream, min(left, _SKIP)))
+
+
 def read_tar(stream: BinaryIO, limit: int, wanted: Callable[[bytes], bool]) -> Iterator[Member]:
     """Yield the members in their order, with at most `limit` bytes of those whose name is wanted.
 
     `stream` is the tar itself, already decompressed, and is only ever read forward.
     """
+    for name, kind, body in tar_entries(stream):
+        data = body.read(limit) if kind == "file" and wanted(name) else None
+        body.skip()
+        yield Member(name, kind, data)
+
+
+def tar_entries(stream: BinaryIO) -> Iterator[tuple[bytes, str, Body]]:
+    """Yield name, kind and data of each member, in order; the data can be read until the next member is asked for."""
     name, size, sparse = None, None, False
     while (header := _next_header(stream)) is not None:
         if header.type in b"xXLKg":
             if header.size > MAX_HEADER_BYTES:
                 raise TarError(f"an extended header has {header.size} bytes")
-            data = _data(stream, header.size, header.size)
+            body = Body(stream, header.size)
+            data = body.read(header.size)
+            body.skip()
             if header.type == b"L":
                 name = data.split(b"\0", 1)[0]
             elif header.type in b"xX":
@@ -68,12 +97,9 @@ def read_tar(stream: BinaryIO, limit: int, wanted: Callable[[bytes], bool]) -> I
             kind = "folder"  # as archives from before 1988 mark them
         while header.sparse_continues:
             header = header._replace(sparse_continues=_exactly(stream, BLOCK)[504:505] == b"\1")
-        stored = 0 if header.type in _NO_DATA else member_size
-        if kind == "file" and wanted(member_name):
-            yield Member(member_name, kind, _data(stream, stored, min(limit, stored)))
-        else:
-            _data(stream, stored, 0)
-            yield Member(member_name, kind, None)
+        body = Body(stream, 0 if header.type in _NO_DATA else member_size)
+        yield member_name, kind, body
+        body.skip()
         name, size, sparse = None, None, False
     _drain(stream)
 
@@ -131,15 +157,6 @@ def _pax_records(data: bytes) -> dict[bytes, bytes]:
         records[key] = value
         at += length
     return records
-
-
-def _data(stream: BinaryIO, size: int, take: int) -> bytes:
-    """Read a member's data of `size` bytes, padding included, and keep the first `take`."""
-    kept = _exactly(stream, take) if take else b""
-    left = -(-size // BLOCK) * BLOCK - take
-    while left > 0:
-        left -= len(_exactly(stream, min(left, _SKIP)))
-    return kept
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytes:

@@ -207,7 +207,7 @@ def _tables(path: Path) -> tuple[dict[str, Any], str]:
             return tomllib.load(file), exposed
     except OSError as error:
         raise RequestError(f"notify.channels {path} cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):  # the decoder's message may quote a secret
+    except (ValueError, RecursionError):  # the decoder's message may quote a secret
         raise RequestError(f"{path} is no TOML; it has a table for each channel, such as [desk]") from None
 
 
@@ -224,7 +224,10 @@ def _channel(path: Path, name: str, table: Any, emit_event: Callable[[Alert], No
         raise RequestError(f"{where} ({kind}) has unknown settings: {', '.join(sorted(unknown))}; remove them")
     values = {key: _value(where, key, table[key]) for key in given}
     if kind == "file":
-        return FileChannel(name, str(path.absolute().parent / Path(values["path"]).expanduser()))  # workers run elsewhere
+        try:
+            return FileChannel(name, str(path.absolute().parent / Path(values["path"]).expanduser()))  # workers run elsewhere
+        except RuntimeError:
+            raise RequestError(f"{where}: its path names no home folder that there is; write it out") from None
     if kind == "webhook":
         if not values["url"].startswith(("http://", "https://")):
             raise RequestError(f"{where}: its url begins with neither http:// nor https://")
@@ -237,8 +240,8 @@ def _channel(path: Path, name: str, table: Any, emit_event: Callable[[Alert], No
 
 
 def _value(where: str, key: str, value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise RequestError(f"{where}: {key} must be a text that is not empty")
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise RequestError(f"{where}: {key} must be a text that is not empty, without NUL")
     if not value.startswith(ENVIRONMENT):
         return value
     variable = value.removeprefix(ENVIRONMENT)

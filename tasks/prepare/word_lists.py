@@ -30,10 +30,18 @@ def load_stop_words(config: PrepareConfig) -> list[str]:
     choice = config.stop_words
     if choice == "none":
         return []
-    path = Path(__file__).with_name(LISTS[choice]) if isinstance(choice, str) else choice
+    words = listed_stop_words(choice) if isinstance(choice, str) else _stop_words(choice)
+    return sorted({_folded(word, config, lowercase=True).replace("\u2019", "'") for word in words})
+
+
+def listed_stop_words(language: str) -> list[str]:
+    """The stop words of `language`, one of LISTS, as they are spelled there."""
+    return _stop_words(Path(__file__).with_name(LISTS[language]))
+
+
+def _stop_words(path: Path) -> list[str]:
     lines = _lines(path, "stop-word file", f"give --prepare.stop-words a file, {', '.join(LISTS)} or none")
-    words = (line.partition("#")[0].strip() for _, line in lines)
-    return sorted({_folded(word, config, lowercase=True).replace("\u2019", "'") for word in words if word})
+    return [word for _, line in lines if (word := line.partition("#")[0].strip())]
 
 
 def load_user_dictionary(config: PrepareConfig) -> list[str]:

@@ -1,62 +1,90 @@
-"""What word vectors know, through gensim: nearest neighbours of frequent words, and agreement with people on WordSim-353.
+"""Nearest neighbours of the words that say something about a corpus: its frequent ones, and those typical of each class.
 
-Shapes: V words, D dimensions.
+Shapes: V words, C classes, N documents, T tokens.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.log_odds import log_odds
+from tasks.prepare.read import iter_batches, read_labels
+from tasks.prepare.word_lists import listed_stop_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-    from gensim.models import KeyedVectors
+    from tasks.pretrain.space import WordSpace
 
 NUM_WORDS, NUM_NEIGHBOURS = 10, 5
-MIN_PAIRS = 10
+MAX_CLASSES, WORDS_OF_CLASS = 12, 3  # the largest classes have their words shown
+MAX_COUNTED = 20_000  # of the most frequent words that may be typical of a class
+MIN_COUNT = 3  # of a word in its class
+PRIOR_WORDS = 500.0  # size of the prior in words
+
+Neighbours = dict[str, list[tuple[str, float]]]
 
 
-def judge_vectors(words: Sequence[str], matrix_VD: np.ndarray) -> dict[str, Any]:
-    """Report on vectors of words in order of frequency: keys `neighbours` and `wordsim353`."""
-    from gensim.models import KeyedVectors
-
-    keyed = KeyedVectors(matrix_VD.shape[1], dtype=np.float32)
-    keyed.add_vectors(list(words), matrix_VD)
-    return {"neighbours": nearest_neighbours(keyed), "wordsim353": wordsim353(keyed)}
-
-
-def nearest_neighbours(keyed: KeyedVectors) -> dict[str, list[list[Any]]]:
-    """[neighbour, cosine] pairs of the most frequent words that say something, the nearest first."""
-    from gensim.parsing.preprocessing import STOPWORDS
-
-    # One or two ASCII letters are mostly remains of words ("s", "t"); one Chinese character can be a word.
-    telling = (word for word in keyed.index_to_key if word.isalpha() and word not in STOPWORDS and len(word.encode()) > 2)
-    chosen = [word for word, _ in zip(telling, range(NUM_WORDS), strict=False)]
-    return {
-        word: [[neighbour, round(float(cosine), 4)] for neighbour, cosine in keyed.most_similar(word, topn=NUM_NEIGHBOURS)]
-        for word in chosen
-    }
+def neighbours_of(space: WordSpace, words: Sequence[str]) -> Neighbours:
+    """The NUM_NEIGHBOURS nearest words to each of these, with their cosine, the nearest first."""
+    rows = [space.row(word) for word in words]
+    near = space.nearest([row for row in rows if row >= 0], NUM_NEIGHBOURS)
+    known = [word for word, row in zip(words, rows, strict=True) if row >= 0]
+    return {word: [(other, round(cosine, 4)) for other, cosine in found] for word, found in zip(known, near, strict=True)}
 
 
-def wordsim353(keyed: KeyedVectors) -> dict[str, Any] | None:
-    """Spearman's correlation of cosines with people's judgements, over the pairs whose words both have vectors.
+def frequent_words(words: Sequence[str]) -> list[str]:
+    """The first NUM_WORDS words, which come by frequency, that say something."""
+    return list(islice(_telling(words), NUM_WORDS))
 
-    Finkelstein et al. 2002, as in gensim's test data. None if fewer than MIN_PAIRS are covered.
+
+def class_words(dataset: Path, words: Sequence[str]) -> dict[str, list[str]]:
+    """For each of the MAX_CLASSES largest classes the WORDS_OF_CLASS words that its train documents have more of than others.
+
+    `words` come by frequency. A class without any such word is left out.
     """
-    import pandas as pd
-    from gensim.test.utils import datapath
-    from scipy.stats import spearmanr
+    labels = read_labels(dataset)
+    counted = list(islice(_telling(words), MAX_COUNTED))
+    if not counted:
+        return {}
+    counts_CV, num_documents_C = _counts(dataset, labels, counted)
+    all_V = counts_CV.sum(0)
+    prior_V = PRIOR_WORDS * (all_V + 1) / (all_V + 1).sum()  # plus one: a word may stand in unlabelled text alone
+    typical = {}
+    for number in np.argsort(-num_documents_C, kind="stable")[:MAX_CLASSES]:
+        deviate_V = log_odds(counts_CV[number], all_V - counts_CV[number], prior_V)
+        deviate_V[counts_CV[number] < MIN_COUNT] = -np.inf
+        best = [place for place in np.argsort(-deviate_V, kind="stable")[:WORDS_OF_CLASS] if deviate_V[place] > 0]
+        if best:
+            typical[labels[number]] = [counted[place] for place in best]
+    return typical
 
-    pairs = pd.read_csv(datapath("wordsim353.tsv"), sep="\t", comment="#", names=["first", "second", "human"])
-    for column in ("first", "second"):
-        pairs[column] = [word if word in keyed else word.lower() for word in pairs[column]]
-    covered = pairs[pairs["first"].isin(keyed.key_to_index) & pairs["second"].isin(keyed.key_to_index)]
-    if len(covered) < MIN_PAIRS:
-        return None
-    cosines = [keyed.similarity(first, second) for first, second in zip(covered["first"], covered["second"], strict=True)]
-    if np.ptp(cosines) == 0 or not np.isfinite(cosines).all():
-        return None
-    correlation = float(spearmanr(cosines, covered["human"]).statistic)
-    return {"spearman": round(correlation, 4), "pairs": len(covered), "of": len(pairs)}
+
+def _counts(dataset: Path, labels: Sequence[str], words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """How often each word stands in the train documents of each class [C, V], and how many documents the class has [C]."""
+    counts, num_documents_C = np.zeros(len(labels) * len(words)), np.zeros(len(labels), np.int64)
+    known, names = pa.array(words, pa.string()), pa.array(labels, pa.string())
+    for batch in iter_batches(dataset, ("train",), ["label", "tokens"]):
+        label_N = pc.index_in(batch.column("label"), value_set=names).to_numpy(zero_copy_only=False)
+        tokens = batch.column("tokens")
+        word_T = pc.fill_null(pc.index_in(tokens.flatten(), value_set=known), -1).to_numpy(zero_copy_only=False)
+        label_T = label_N[pc.list_parent_indices(tokens).to_numpy(zero_copy_only=False)]
+        cell_T = (label_T.astype(np.int64) * len(words) + word_T)[word_T >= 0]
+        counts += np.bincount(cell_T, minlength=len(counts))
+        num_documents_C += np.bincount(label_N, minlength=len(labels))
+    return counts.reshape(len(labels), len(words)), num_documents_C
+
+
+def _telling(words: Sequence[str]) -> Iterator[str]:
+    """The words that say something: no stop words of English or Chinese, numbers or punctuation."""
+    from gensim.parsing.preprocessing import STOPWORDS  # gensim takes a second to import
+
+    stop_words = STOPWORDS.union(listed_stop_words("chinese"))
+    # One or two ASCII letters are mostly remains of words ("s", "t"); one Chinese character can be a word.
+    return (word for word in words if word.isalpha() and word.lower() not in stop_words and len(word.encode()) > 2)

@@ -22,7 +22,8 @@ from tasks.crash import crash_point
 from tasks.errors import RequestError
 from tasks.isolation import run_isolated
 from tasks.pretrain.model_file import ModelFile, all_finite, read_model_file
-from tasks.pretrain.neighbours import judge_vectors
+from tasks.pretrain.report import FILE as VECTORS_REPORT
+from tasks.pretrain.report import report_on_vectors
 from tasks.pretrain.text import TrainingText, write_text
 from tasks.progress import SILENT, Progress
 
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 MODEL_FILE, VECTORS_FILE = "vectors.bin", "vectors.vec"
 SIDE, TIMING = "side", "timing.json"
+CURVE_FILE = "side/curve.json"
 
 NAN_RETRIES = 4
 BUCKETS_PER_WORD = 8
@@ -40,13 +42,16 @@ MIN_BUCKETS, MAX_BUCKETS, BUCKET_STEP = 10_000, 2_000_000, 10_000
 ROWS_PER_WRITE = 4096
 
 PROGRESS = re.compile(r"Progress:\s*([\d.]+)%\s+words/sec/thread:\s*(\d+)")
+# Whole only with what follows: a piece of output may end inside a number.
+LOSS = re.compile(r"Progress:\s*([\d.]+)%[^\r\n]*\slr:\s*([\d.]+)\s+avg\.loss:\s*([\d.]+)\s+ETA")
+CURVE_STEP = 0.5  # per cent of the training between two points of the curve
 
 
 def train_vectors(config: PretrainConfig, dataset: Path, folder: Path, *, progress: Progress = SILENT) -> dict[str, Any]:
     """Train on the train (and unlabelled) documents of `dataset`; write `vectors.bin` and `vectors.vec` into `folder`.
 
-    Returns the report: effective parameters, sizes, speed, nearest neighbours, WordSim-353. Raises RequestError if the text
-    is too small for `min_count` or the model would exceed `max_model_mb`.
+    Returns the report: effective parameters, sizes, speed, and what report_on_vectors tells, which also stands in
+    `side/vectors.json`. Raises RequestError if the text is too small for `min_count` or the model would exceed `max_model_mb`.
     """
     splits = ("train", "unlabelled") if config.unlabelled else ("train",)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".training-") as temporary:
@@ -71,7 +76,10 @@ def train_vectors(config: PretrainConfig, dataset: Path, folder: Path, *, progre
     timing = {"train_seconds": train_seconds, "write_seconds": write_seconds, "words_per_second": words_per_second}
     (folder / SIDE).mkdir(exist_ok=True)
     (folder / SIDE / TIMING).write_text(json.dumps(timing, indent=2), encoding="utf-8")
+    (folder / CURVE_FILE).write_text(json.dumps(watcher.curve()), encoding="utf-8")
     progress.log({"pretrain/words_per_second": words_per_second}, at=config.epoch)
+    judged = report_on_vectors(words, matrix_VD, dataset)
+    (folder / VECTORS_REPORT).write_text(json.dumps(judged, ensure_ascii=False, indent=1), encoding="utf-8")
     return {
         "parameters": {**options, "lr": lr},
         "nan_retries": num_retries,
@@ -80,7 +88,7 @@ def train_vectors(config: PretrainConfig, dataset: Path, folder: Path, *, progre
         "vocabulary": len(words),
         "model_mb": round(megabytes, 1),
         "words_per_second": round(words_per_second),
-        **judge_vectors(words, matrix_VD),
+        **judged,
     }
 
 
@@ -184,6 +192,15 @@ class Watcher:
     def __init__(self, total_words: int, num_threads: int, progress: Progress) -> None:
         self._total_words, self._num_threads, self._progress = total_words, num_threads, progress
         self._unread = ""
+        self._points: list[tuple[float, float, float]] = []  # per cent, learning rate, loss
+
+    def curve(self) -> dict[str, list[float]]:
+        """Words read so far, the learning rate and the mean loss there, of the last training begun."""
+        return {
+            "words": [round(self._total_words * percent / 100) for percent, _, _ in self._points],
+            "learning_rate": [rate for _, rate, _ in self._points],
+            "loss": [loss for _, _, loss in self._points],
+        }
 
     def __call__(self, output: str) -> None:
         """Take the next piece of fastText's output; a line of it may come in several pieces."""
@@ -193,6 +210,17 @@ class Watcher:
             percent, words_per_second = float(found[-1][0]), int(found[-1][1]) * self._num_threads
             done = self._total_words * percent / 100
             self._progress.advance(done, self._total_words, "words", f"{words_per_second:,} words/s")
+        measured = LOSS.findall(self._unread)
+        if measured:
+            self._take(*map(float, measured[-1]))
+
+    def _take(self, percent: float, rate: float, loss: float) -> None:
+        """Note a point of the curve, if it is far enough from the one before."""
+        if self._points and percent < self._points[-1][0]:  # training anew after a NaN
+            self._points.clear()
+        ends = percent == 100 and (not self._points or self._points[-1][0] < 100)
+        if ends or not self._points or percent >= self._points[-1][0] + CURVE_STEP:
+            self._points.append((percent, rate, loss))
 
 
 def word_vectors(model: ModelFile) -> tuple[list[str], np.ndarray]:

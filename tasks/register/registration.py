@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.crash import crash_point
-from tasks.errors import RequestError
+from tasks.errors import RequestError, UnavailableError
 from tasks.progress import SILENT
 from tasks.register.gate import Decision, Rival, decide
 from tasks.register.ledger import Entry, Ledger, champions
@@ -26,6 +27,7 @@ from tasks.register.models import (
 )
 from tasks.register.package import copy_package, package_digest, read_manifest
 from tasks.register.rivals import read_test_rows, rival_on
+from tasks.tracking.registry import RegistryOutage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from tasks.tracking.tracker import Tracker
 
 log = logging.getLogger(__name__)
+
+OUTAGE_SECONDS = 40.0  # how long a server that went away is waited for: a restart takes five to fifteen, or a minute under load
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,31 @@ def register_model(
     """Register the package, unless the same one is registered, and decide, unless the same was decided.
 
     Everything from reading the champion to the ledger's line happens under the model's lock. A run that ended between
-    registering and deciding is made good by the next: the version is found by its package's digest, and decided. `started`
-    is called if there is anything to do.
+    registering and deciding is made good by the next: the version is found by its package's digest, and decided. So is one
+    whose server went away meanwhile, by itself, if the server is back within 40 s; otherwise UnavailableError. `started` is
+    called if there is anything to do, perhaps several times.
     """
+    deadline = None
+    while True:
+        try:
+            return _register(tracker, config, name, candidate, progress, started)
+        except RegistryOutage as error:
+            deadline = deadline or time.monotonic() + OUTAGE_SECONDS
+            if not tracker.answers_before(deadline):
+                raise UnavailableError(
+                    f"MLflow at {tracker.home.uri} did not answer for {OUTAGE_SECONDS:.0f} s: the registration of {name} is "
+                    "not complete and no promotion is recorded; all steps before are kept: run the same command when it answers"
+                ) from error
+
+
+def _register(
+    tracker: Tracker,
+    config: RegisterConfig,
+    name: str,
+    candidate: Candidate,
+    progress: Progress,
+    started: Callable[[], None],
+) -> Registration:
     ledger = Ledger(tracker.home.ledger)
     with tracker.home.locked(f"model-{name}"):
         champion = notice_champion(tracker, name)

@@ -125,6 +125,12 @@ def request_texts(request: Any) -> list[str]:
             raise RequestError(f"row {row}: expected a text, got {_kind(value)}")
         if len(value) > MAX_CHARS:
             raise RequestError(f"row {row}: a text of {len(value)} characters is too long; send at most {MAX_CHARS}")
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:  # JSON's escapes can write one, and `score` puts it into quarantine
+            raise RequestError(
+                f"row {row}: half of a character (U+{ord(value[error.start]):04X}); send valid Unicode"
+            ) from None
     return [str(value) for value in values]
 
 

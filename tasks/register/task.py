@@ -48,6 +48,7 @@ def register(
 
     `run_id` is the MLflow run that the version belongs to; `tags` go to the version beside accuracy and corpus digest.
     """
+    tracker.flush()  # a version shall name its run, which may wait in the spool after an outage
     candidate = Candidate(
         package=run.store.folder(package),
         predictions=run.store.folder(evaluation) / "predictions.parquet",

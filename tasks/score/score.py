@@ -37,7 +37,12 @@ UNCERTAIN = "uncertain"
 
 
 def predict_texts(loaded: LoadedModel, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """One dict a text, in order: label, confidence, and the probability of each label."""
+    """One dict a text, in order: label, confidence, and the probability of each label; RequestError for a broken text."""
+    for row, text in enumerate(texts):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:  # a byte of the command line or of stdin that is no UTF-8
+            raise RequestError(f"row {row}: half of a character (U+{ord(text[error.start]):04X}); send valid Unicode") from None
     return loaded.model.predict(texts)
 
 

@@ -67,7 +67,7 @@ class WatchList:
             held = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise RequestError(f"{path} cannot be read ({error.strerror}); give a readable TOML file") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # also numbers that are too long, and lists in lists
             raise RequestError(f"{path} is not TOML ({error}); correct it") from None
         for section in held.keys() - {"names", "patterns"}:
             raise RequestError(f"{path}: unknown section [{section}]; a watch-list has [names] and [patterns]")

@@ -29,6 +29,8 @@ ENVIRONMENT = {
     "MLFLOW_UV_AUTO_DETECT": "false",  # it would copy a lock file of the current folder into the model
 }
 
+TRANSIENT = frozenset({"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED"})
+
 SERVER_FILE = "server.json"  # where the server that `textmill up` started answers, and its login
 LOGIN_VARIABLES = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_AUTH")
 _logged_in: dict[str, str] = {}  # what `log_in` has put into this process' environment
@@ -94,6 +96,11 @@ def _written_login(home: TrackingHome) -> dict[str, str]:
             user, _, word = written["login"].partition(":")
             return {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": word}
     return {}
+
+
+def transient(error: Exception) -> bool:
+    """Whether the same call may succeed later: no answer came, or one that blames the server."""
+    return isinstance(error, OSError) or getattr(error, "error_code", "") in TRANSIENT
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.artifact import sha256_file
 from tasks.errors import RequestError, UnavailableError
+from tasks.tracking.client import transient
 from tasks.tracking.home import URI_VARIABLE
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class TamperedModel(RequestError):  # noqa: N818
     """A version's files are not those that were registered."""
 
 
+class RegistryOutage(UnavailableError):  # noqa: N818
+    """The registry's server did not answer, and the same call may succeed later."""
+
+
 @dataclass(frozen=True)
 class Version:
     """One version of a registered model. `created` is in seconds since 1970."""
@@ -61,7 +66,10 @@ class Version:
 
 
 class Registry:
-    """The registered models of one MLflow store. Every method may raise RequestError if the store does not answer."""
+    """The registered models of one MLflow store.
+
+    Every method may raise UnavailableError if the store fails, and RegistryOutage if it is a server that does not answer.
+    """
 
     def __init__(self, home: TrackingHome, client: MlflowClient, experiment_id: str) -> None:
         self.home = home
@@ -186,21 +194,27 @@ class Registry:
 
     def _folder(self, version: Version) -> Path:
         """Where the version's files are on this machine."""
-        import mlflow.artifacts
-
         uri = self._call("get_model_version_download_uri", version.name, str(version.version))
         if not self.home.is_server:
             if uri.startswith("models:/"):
                 uri = self._call("get_logged_model", uri.removeprefix("models:/")).artifact_location
             if "://" not in uri or uri.startswith("file:"):
-                return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=self.home.uri))
+                return Path(self._download(uri))
         kept = self.home.folder / "downloads" / version.name / f"{version.version}-{(version.package_digest or 'x')[:12]}"
         if not kept.is_dir():
             kept.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".download-", dir=kept.parent) as temporary:
-                got = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=temporary, tracking_uri=self.home.uri)
-                shutil.move(got.rstrip("/"), kept)
+                shutil.move(self._download(uri, to=temporary).rstrip("/"), kept)
         return kept
+
+    def _download(self, uri: str, to: str | None = None) -> str:
+        import mlflow.artifacts
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return str(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=to, tracking_uri=self.home.uri))
+        except (MlflowException, OSError) as error:
+            raise _unusable(self.home, error) from error
 
     def _call(self, method: str, *arguments: Any, **keywords: Any) -> Any:
         from mlflow.exceptions import MlflowException
@@ -284,4 +298,5 @@ def _listed(versions: Mapping[int, Version]) -> str:
 
 
 def _unusable(home: TrackingHome, error: Exception) -> UnavailableError:
-    return UnavailableError(f"MLflow store {home.uri} failed: {' '.join(str(error).split())[:300]}")
+    kind = RegistryOutage if home.is_server and transient(error) else UnavailableError
+    return kind(f"MLflow store {home.uri} failed: {' '.join(str(error).split())[:300]}")

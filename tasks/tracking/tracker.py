@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from tasks.errors import RequestError
-from tasks.tracking.client import open_client
+from tasks.tracking.client import open_client, transient
 from tasks.tracking.home import TrackingHome, tracking_home
 from tasks.tracking.registry import Registry
 from tasks.tracking.spool import Spool, Unreachable
@@ -33,10 +33,10 @@ PARAMS_PER_CALL = 100
 METRICS_PER_CALL = 500
 PROBE_SECONDS = 2.0
 RETRY_SECONDS = 30.0  # how long an unreachable server is left alone
+WAIT_SECONDS = 0.5  # between two looks whether it is back
 UI_URI = "http://127.0.0.1:5000"
 LOCAL = "local-"  # starts the id of a run that could not be created yet
 LOCAL_TAG = "textmill.local_run_id"
-TRANSIENT = frozenset({"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED"})
 PARENT_TAG = "mlflow.parentRunId"
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # so that the UI opens on runs, not on traces
 
@@ -123,6 +123,8 @@ class Tracker:
         """The newest run of the experiment that has all these tags; None if there is none, or the store does not answer."""
         from mlflow.exceptions import MlflowException
 
+        if time.monotonic() < self._quiet_until:
+            return None
         conditions = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
         try:
             found = self._client.search_runs([self.experiment_id], conditions, max_results=1)
@@ -131,14 +133,29 @@ class Tracker:
             return None
         return found[0].info.run_id if found else None
 
+    def flush(self) -> Path | None:
+        """Try once more to send what waits; the file where it still waits, or None if there is nothing left to send."""
+        try:
+            self._send_waiting()
+        except (Unreachable, RequestError):
+            return self._spool.path
+        return None
+
     def close(self) -> None:
         """Try once more to send what waits; what cannot be sent is left for the next run."""
-        if self._spool.waiting:
-            try:
-                self._spool.send(self._send)
-            except Unreachable:
-                log.warning("the tracking store did not take everything; the rest waits in %s", self._spool.path)
+        self.flush()
         self._spool.close()
+
+    def answers_before(self, deadline: float) -> bool:
+        """Wait until the server takes connections, or until a time of `time.monotonic`; whether it does."""
+        while time.monotonic() < deadline:
+            time.sleep(WAIT_SECONDS)
+            try:
+                _probe(self.home.uri)
+            except RequestError:
+                continue
+            return True
+        return False
 
     def _record(self, op: str, run_id: str, **values: Any) -> None:
         call = {"op": op, "run": run_id, "experiment": self.experiment_id, **values}
@@ -146,14 +163,21 @@ class Tracker:
             self._spool.add({**call, "again": True})
             return
         try:
-            if self.home.is_server and self._spool.waiting:
-                _probe(self.home.uri)
-            self._spool.send(self._send)  # calls keep their order
+            self._send_waiting()  # calls keep their order
             self._send(call)
         except (Unreachable, RequestError) as error:
-            log.warning("%s; going on, what is recorded waits in %s", error, self._spool.path)
+            if not self._spool.waiting:  # once an outage
+                later = "is sent when it answers, by this run or the next"
+                log.warning("%s; going on, what is recorded waits in %s and %s", error, self._spool.path, later)
             self._quiet_until = time.monotonic() + RETRY_SECONDS
             self._spool.add({**call, "again": True})
+
+    def _send_waiting(self) -> None:
+        """Make the calls that wait; Unreachable or RequestError if the store does not take them."""
+        if self._spool.waiting:
+            if self.home.is_server:
+                _probe(self.home.uri)
+            self._spool.send(self._send)
 
     def _send(self, call: dict[str, Any]) -> None:
         """Make one call; Unreachable if it may be made later. A call that is refused is logged and dropped."""
@@ -162,7 +186,7 @@ class Tracker:
         try:
             getattr(self, f"_send_{call['op']}")(call)
         except MlflowException as error:
-            if _transient(error):
+            if transient(error):
                 raise Unreachable(f"tracking store {self.home.uri} does not answer ({_one_line(error)})") from error
             log.warning("the tracking store refused %s: %s", call["op"], _one_line(error))
         except FileNotFoundError as error:
@@ -266,11 +290,6 @@ def _probe(uri: str) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise RequestError(f"no MLflow server answers at {uri} ({reason}); start it, or change the tracking URI") from error
-
-
-def _transient(error: Exception) -> bool:
-    """Whether the same call may succeed later."""
-    return getattr(error, "error_code", "") in TRANSIENT
 
 
 def _one_line(error: BaseException) -> str:

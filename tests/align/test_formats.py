@@ -17,7 +17,7 @@ from gensim.models import KeyedVectors
 from safetensors.numpy import save_file
 
 from tasks.align import arrays, streams, text, word2vec
-from tasks.align.readers import Read, VectorFile, read_vectors
+from tasks.align.readers import Read, VectorFile, list_vectors, read_vectors
 from tasks.errors import RequestError
 from tasks.pretrain.model_file import read_model_file
 from tasks.pretrain.vectors import write_word2vec_text
@@ -129,6 +129,31 @@ def test_what_was_written_is_read(
     check(given.found)
 
 
+@pytest.mark.parametrize("block", [7, 1 << 20])
+@pytest.mark.parametrize("kind", list(WRITERS))
+def test_the_first_vectors_of_a_file_are_listed_with_their_words(
+    tmp_path: Path, vocabulary: Path, monkeypatch: pytest.MonkeyPatch, kind: str, block: int
+) -> None:
+    for module in (arrays, text, word2vec):
+        monkeypatch.setattr(module, "BLOCK_BYTES", block)
+    path = tmp_path / "whatever"
+    WRITERS[kind](path)
+    file = VectorFile(path, vocabulary if kind.startswith(("npy", "safetensors")) else None)
+    for most in (1, 5, len(WORDS), 300_000):
+        listed = list_vectors(file, most, tmp_path)
+        assert listed.words == WORDS[:most]
+        assert np.array_equal(listed.vectors, MATRIX[:most])
+        assert (listed.counts, listed.num_vectors) == (None, len(WORDS))
+        assert listed.format.startswith(kind.split()[0])
+
+
+def test_of_a_word_that_stands_there_twice_the_first_vector_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "twice.vec").write_text("film 1 2\nplot 3 4\nfilm 5 6\ngood 7 8\n")
+    listed = list_vectors(VectorFile(tmp_path / "twice.vec"), 3, tmp_path)
+    assert listed.words == ["film", "plot", "good"]
+    assert listed.vectors.tolist() == [[1, 2], [3, 4], [7, 8]]
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fasttext")
@@ -150,6 +175,18 @@ def test_models_of_fasttext_keep_their_subwords(tmp_path: Path, model: Path, com
     assert subwords is not None
     assert np.array_equal(subwords.table, whole.buckets)
     assert [each.name for each in tmp_path.iterdir()] == ["whatever"]  # what was unpacked is gone
+
+
+@pytest.mark.parametrize("compression", ["plain", "gzip"])
+def test_words_of_a_fasttext_model_are_listed_with_their_counts(tmp_path: Path, model: Path, compression: str) -> None:
+    path = tmp_path / "whatever"
+    path.write_bytes(COMPRESSIONS[compression](model.read_bytes()))
+    listed = list_vectors(VectorFile(path), 3, tmp_path)
+    assert set(listed.words) == {"film", "电影", "good"}
+    assert listed.counts == [100, 100, 100]
+    assert listed.num_vectors == 5  # the mark of a sentence's end is no word
+    assert np.array_equal(listed.vectors, read_model_file(model).vectors(listed.words))
+    assert [each.name for each in tmp_path.iterdir()] == ["whatever"]
 
 
 def test_a_zip_of_several_files_needs_a_name(tmp_path: Path) -> None:

@@ -1,14 +1,18 @@
 """The lines that tutorials on pretrained vectors are made of, run against this project's objects and files."""
 
 import json
+import sys
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from gensim.models import KeyedVectors
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from tasks.align.export import export_vectors
@@ -112,8 +116,27 @@ class TorchtextVocab:
     def set_default_index(self, index: int | None) -> None:
         self.default = index
 
+    def get_default_index(self) -> int | None:
+        return self.default
+
     def get_itos(self) -> list[str]:
         return self.tokens
+
+    def get_stoi(self) -> dict[str, int]:
+        return {token: row for row, token in enumerate(self.tokens)}
+
+    def lookup_token(self, index: int) -> str:
+        if not 0 <= index < len(self.tokens):
+            raise RuntimeError(f"Specified index {index} is out of bounds")
+        return self.tokens[index]
+
+    def lookup_tokens(self, indices: Sequence[int]) -> list[str]:
+        return [self.lookup_token(index) for index in indices]
+
+    def lookup_indices(self, tokens: Sequence[str]) -> list[int]:
+        return [self[token] for token in tokens]
+
+    __call__ = lookup_indices
 
 
 def torchtext_vocab(
@@ -127,20 +150,51 @@ def torchtext_vocab(
     return TorchtextVocab([*specials, *tokens] if special_first else [*tokens, *specials])
 
 
+@pytest.fixture(params=["as documented", "installed"])
+def build(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """torchtext.vocab.vocab: what stands above and, where torchtext is installed, the real one."""
+    if request.param == "as documented":
+        return torchtext_vocab
+    torchtext = pytest.importorskip("torchtext", reason="torchtext is not installed (make torchtext)")
+    torchtext.disable_torchtext_deprecation_warning()
+    from torchtext.vocab import vocab
+
+    return vocab
+
+
 VOCABULARY = Vocabulary(("<pad>", "<unk>", "good", "film", "电影"), (0, 3, 9, 4, 1))
 
 
-def test_every_look_up_answers_as_torchtext_does() -> None:
-    theirs = VOCABULARY.to_torchtext(torchtext_vocab)
+def test_every_look_up_answers_as_torchtext_does(build: Callable[..., Any]) -> None:
+    theirs = VOCABULARY.to_torchtext(build)
     assert len(theirs) == len(VOCABULARY) == 5
     assert theirs.get_itos() == VOCABULARY.get_itos()
-    for token in [*VOCABULARY.tokens, "absent"]:
+    for token in [*VOCABULARY.tokens, "absent", ""]:
         assert VOCABULARY[token] == theirs[token]
         assert (token in VOCABULARY) == (token in theirs)
-    assert VOCABULARY.lookup_indices(["film", "<pad>", "absent"]) == [3, 0, 1]
-    assert VOCABULARY.lookup_tokens([4, 0]) == ["电影", "<pad>"]
-    assert VOCABULARY.get_stoi() == {"<pad>": 0, "<unk>": 1, "good": 2, "film": 3, "电影": 4}
+    asked = ["film", "<pad>", "absent"]
+    assert VOCABULARY.lookup_indices(asked) == VOCABULARY(asked) == theirs(asked) == theirs.lookup_indices(asked) == [3, 0, 1]
+    assert VOCABULARY.lookup_tokens([4, 0]) == theirs.lookup_tokens([4, 0]) == ["电影", "<pad>"]
+    assert VOCABULARY.get_stoi() == theirs.get_stoi() == {"<pad>": 0, "<unk>": 1, "good": 2, "film": 3, "电影": 4}
     assert list(VOCABULARY) == VOCABULARY.get_itos()
+    for index in (-1, 5):
+        for vocabulary in (VOCABULARY, theirs):
+            with pytest.raises(RuntimeError):
+                vocabulary.lookup_token(index)
+
+
+@pytest.mark.parametrize("index", [None, 3, -1])
+def test_the_default_index_goes_along(build: Callable[..., Any], index: int | None) -> None:
+    ours = Vocabulary(VOCABULARY.tokens, VOCABULARY.counts)
+    ours.set_default_index(index)
+    theirs = ours.to_torchtext(build)
+    assert theirs.get_default_index() == index
+    if index is None:
+        for vocabulary in (ours, theirs):
+            with pytest.raises(RuntimeError):
+                vocabulary["absent"]
+    else:
+        assert ours["absent"] == theirs["absent"] == index
 
 
 def test_the_default_index_is_that_of_look_ups_by_name_alone() -> None:
@@ -160,9 +214,28 @@ def test_the_default_index_is_that_of_look_ups_by_name_alone() -> None:
 
 
 @pytest.mark.parametrize("tokens", [["<unk>", "<pad>", "b", "a"], ["b", "a", "<unk>", "<pad>"], ["b", "a"]])
-def test_a_vocabulary_of_torchtext_keeps_its_order(tokens: list[str]) -> None:
-    ours = Vocabulary.from_torchtext(TorchtextVocab(tokens))
+def test_a_vocabulary_of_torchtext_keeps_its_order(build: Callable[..., Any], tokens: list[str]) -> None:
+    theirs = build(OrderedDict.fromkeys(tokens, 1))
+    ours = Vocabulary.from_torchtext(theirs)
     assert ours.tokens == ("<pad>", "<unk>", "b", "a")
     rows = [ours[token] for token in tokens]
     assert [ours.tokens[row] for row in rows] == tokens
-    assert ours.to_torchtext(torchtext_vocab).get_itos() == list(ours.tokens)
+    assert ours.to_torchtext(build).get_itos() == list(ours.tokens)
+
+
+@given(words=st.dictionaries(st.text(), st.integers(1, 9), max_size=20))
+def test_any_words_go_there_and_come_back(words: dict[str, int]) -> None:
+    torchtext = pytest.importorskip("torchtext", reason="torchtext is not installed (make torchtext)")
+    torchtext.disable_torchtext_deprecation_warning()
+    kept = {word: count for word, count in words.items() if word not in ("<pad>", "<unk>")}
+    ours = Vocabulary(("<pad>", "<unk>", *kept), (0, 0, *kept.values()))
+    theirs = ours.to_torchtext()
+    assert type(theirs) is torchtext.vocab.Vocab
+    assert theirs.get_itos() == list(ours)
+    assert Vocabulary.from_torchtext(theirs).tokens == ours.tokens
+
+
+def test_without_torchtext_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchtext", None)
+    with pytest.raises(ImportError, match=r"pip install '\.\[torchtext\]' --constraint constraints-torchtext\.txt"):
+        VOCABULARY.to_torchtext()

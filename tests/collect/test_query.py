@@ -4,7 +4,6 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -157,11 +156,9 @@ def test_a_refused_password_is_not_told(collect: Collect, postgresql: str, monke
     with pytest.raises(UnavailableError, match="password authentication failed") as told:
         collect(query="SELECT 1", database_variable=VARIABLE)
     assert "wrong-word" not in str(told.value)
-    started = time.monotonic()
     monkeypatch.setenv(VARIABLE, "postgresql+psycopg://desk:word@127.0.0.1:9/db")
     with pytest.raises(UnavailableError, match="connection"):
         collect(query="SELECT 1", database_variable=VARIABLE)
-    assert time.monotonic() - started < 60
 
 
 def test_a_text_that_is_no_utf_8_goes_to_quarantine(collect: Collect, sqlite: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tasks.config import DetectConfig
 from tasks.detect.detection import surge_alerts
-from tasks.detect.explain import _counted, evidence, gather, log_odds
+from tasks.detect.explain import _counted, evidence, gather
 from tasks.detect.surges import Surge
 from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
@@ -128,13 +128,3 @@ def test_words_of_chinese_headlines_are_no_whole_clauses() -> None:
     assert {"银行", "亏损", "股价", "下跌"} < set(words.to_pylist())
     assert {"profit", "taking", "don't"} < set(words.to_pylist())
     assert len(weights) == len(words)
-
-
-def test_log_odds_favour_neither_the_rarest_nor_the_most_frequent_word() -> None:
-    #                       the, market, flood (30 against 3), typo (1 against 0)
-    here, there = np.array([500.0, 100, 30, 1]), np.array([5000.0, 1000, 3, 0])
-    deviates = log_odds(here, there, 500 * (here + there) / (here + there).sum())
-    assert deviates.argmax() == 2
-    assert deviates[2] > 3
-    assert abs(deviates[1]) < 2
-    assert deviates[3] < 2

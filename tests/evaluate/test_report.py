@@ -82,6 +82,47 @@ def test_an_empty_context_leaves_its_parts_out(folder):
         assert part not in text
 
 
+NEAR = [["cinema", 0.91], ["<b>film</b>", 0.5]]
+SCORE = {"accuracy": 0.25, "correct": 1000, "questions": 4000, "of": 19544}
+INTRINSIC = {
+    "wordsim353": {"spearman": 0.6123, "pairs": 300, "of": 353},
+    "simlex999": {"spearman": None, "pairs": 9, "of": 999},
+    "analogies": {
+        **SCORE,
+        "sections": {"family": SCORE, "currency": {"accuracy": None, "correct": 0, "questions": 4, "of": 866}},
+    },
+}
+
+
+def test_what_the_vectors_know_is_on_the_page(folder, tmp_path):
+    vectors = {"neighbours": {"movie": NEAR}, "class_neighbours": {"po<s>": {"great": NEAR, "superb": []}}}
+    page = Page(render_report(folder, {"vectors": vectors | {"intrinsic": INTRINSIC}}, tmp_path / "report.html").read_text())
+    for said in (
+        "po<s> great cinema 0.91 · <b>film</b> 0.50 superb",
+        "movie cinema 0.91",
+        "WordSim-353 0.612 rank correlation 300 of 353 pairs",
+        "SimLex-999 too few pairs 9 of 999 pairs",
+        "analogies 25.0% 1,000 right 4,000 of 19,544 questions",
+        "family 25.0% 1,000 right 4,000 of 19,544 questions",
+        "currency too few questions 4 of 866 questions",
+    ):
+        assert said in page.text
+    assert ("rowspan", "2") in page.attributes
+
+
+def test_vectors_that_cover_no_english_have_no_figures(folder, tmp_path):
+    nothing = {"accuracy": None, "correct": 0, "questions": 0, "of": 19544}
+    intrinsic = {name: {"spearman": None, "pairs": 0, "of": INTRINSIC[name]["of"]} for name in ("wordsim353", "simlex999")}
+    vectors = {
+        "neighbours": {"电影": NEAR},
+        "intrinsic": intrinsic | {"analogies": {**nothing, "sections": {"family": nothing}}},
+    }
+    text = Page(render_report(folder, {"vectors": vectors}, tmp_path / "report.html").read_text()).text
+    assert "covers none of the 353 + 999 English word pairs and 19,544 analogies that people have judged" in text
+    assert "0.000" not in text[text.index("Word vectors") :]
+    assert "WordSim-353" not in text
+
+
 def test_a_misspelt_context_is_refused(folder, tmp_path):
     with pytest.raises(ValidationError, match="nmae"):
         render_report(folder, {"nmae": "x"}, tmp_path / "report.html")

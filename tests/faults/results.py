@@ -28,6 +28,7 @@ class Outcome:
     seconds: float = 0.0
     commit: str = field(default_factory=lambda: commit(CHECKOUT))
     date: str = field(default_factory=lambda: time.strftime("%Y-%m-%d", time.gmtime()))
+    figures: list[str] = field(default_factory=list)  # what the trials measured beside that, a sentence each
 
 
 def read(path: Path) -> dict[int, Outcome]:
@@ -59,8 +60,9 @@ def table(rows: list[Any], outcomes: dict[int, Outcome]) -> str:
         lines.append("| " + " | ".join(" ".join(str(cell).replace("|", "/").split()) for cell in cells) + " |")
     when = sorted({(found.date, found.commit) for found in outcomes.values() if found.tried == found.count})
     lines += ["", "Measured: " + ", ".join(f"{date} at {name or 'no commit'}" for date, name in when) + "."]
-    wrong = [line for number in sorted(outcomes) for line in outcomes[number].wrong[:5]]
-    return "\n".join(lines + ([""] + [f"- went wrong: {line}" for line in wrong] if wrong else []))
+    notes = [f"- row {number}: {line}" for number in sorted(outcomes) for line in outcomes[number].figures]
+    notes += [f"- went wrong: {line}" for number in sorted(outcomes) for line in outcomes[number].wrong[:5]]
+    return "\n".join(lines + (["", *notes] if notes else []))
 
 
 def render(page: str, text: str) -> str:

@@ -34,7 +34,7 @@ PROMISE = (
     "new or waiting already, goes on within 2 s"
 )
 TAKEN_OUT = "the store locks by the existence of a file, not by `flock`: 8 of 18 trials fail, all that are about the store"
-LIMIT_SECONDS = 2.0
+GOES_ON_SECONDS = 2.0
 LONG_SECONDS = 600.0
 URI = "http://127.0.0.1:9"
 
@@ -171,7 +171,7 @@ def dies(lock: Lock, random: Random, folder: Path) -> str | None:
             for child in following:
                 if child.wait():
                     return child.said
-                if child.result - killed > LIMIT_SECONDS:
+                if child.result - killed > GOES_ON_SECONDS:
                     return f"the next run came {child.result - killed:.1f} s later"
     return None
 

@@ -7,6 +7,8 @@ A row's module has
     trial(random, folder)       breaks something in the empty `folder`; returns what went wrong, or None if the promise was kept
     CASES                       instead of `trial`: name -> such a function, for what is listed and not drawn
     prepare(folder)             optional context manager around all trials of a process; each gets `folder/<number>`
+    LIMIT_SECONDS               optional: a trial that takes longer counts as one that went wrong; five minutes else
+    FIGURES                     optional list to which trials append what they measured, a sentence each
 
 Everything random is drawn from the `random` that a trial is handed, so that its number alone repeats it.
 """
@@ -20,12 +22,14 @@ import re
 import shutil
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+HANG_SECONDS = 300
 
 Trial = Callable[[random.Random, Path], str | None]
 Prepare = Callable[[Path], contextlib.AbstractContextManager[None]]
@@ -41,6 +45,8 @@ class Row:
     taken_out: str
     cases: dict[str, Trial]
     prepare: Prepare
+    limit_seconds: int = HANG_SECONDS
+    figures: list[str] = field(default_factory=list)
 
     def name(self, trial: int) -> str:
         """What a trial is called in a list of failures."""
@@ -79,6 +85,8 @@ def load_row(name: str) -> Row:
         taken_out=module.TAKEN_OUT,
         cases=cases,
         prepare=getattr(module, "prepare", _nothing),
+        limit_seconds=getattr(module, "LIMIT_SECONDS", HANG_SECONDS),
+        figures=getattr(module, "FIGURES", []),
     )
 
 

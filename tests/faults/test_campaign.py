@@ -1,16 +1,18 @@
 """The campaign itself: what it counts, where it goes on after a kill, and what it writes."""
 
 import contextlib
+import signal
+import time
 
 import pytest
 
-from tests.faults.__main__ import main, run
+from tests.faults.__main__ import _hangs, main, run
 from tests.faults.results import BEGIN, END, FILE, PAGE, Outcome, read, render, table, write
-from tests.faults.rows import Row, load_rows
+from tests.faults.rows import Row, load_row, load_rows
 
 
-def row(trial, count=6):
-    return Row(99, "It | holds.", count, "all: 6 of 6", {"": trial}, lambda folder: contextlib.nullcontext())
+def row(trial, count=6, **more):
+    return Row(99, "It | holds.", count, "all: 6 of 6", {"": trial}, lambda folder: contextlib.nullcontext(), **more)
 
 
 def test_what_goes_wrong_is_counted_whether_it_is_told_or_raised(tmp_path):
@@ -27,6 +29,29 @@ def test_what_goes_wrong_is_counted_whether_it_is_told_or_raised(tmp_path):
     assert "OSError: broken (test_campaign.py" in outcome.wrong[0]
     assert outcome.wrong[1] == "row 99, trial 4: two lines of it"
     assert saved == [3, 5, 6]
+
+
+def test_what_trials_measure_is_kept_and_shown():
+    figures = []
+    outcome = Outcome(99, 2)
+    measured = row(lambda random, folder: figures.append(f"trial {folder.name} took long"), 2, figures=figures)
+    run(measured, outcome, lambda: None)
+    assert outcome.figures == ["trial 0 took long", "trial 1 took long"]
+    assert "- row 99: trial 1 took long" in table([measured], {99: outcome})
+
+
+def test_a_row_may_have_a_limit_of_its_own():
+    def trial(random, folder):
+        time.sleep(60)
+
+    outcome = Outcome(99, 1)
+    before = signal.signal(signal.SIGALRM, _hangs)
+    try:
+        run(row(trial, 1, limit_seconds=1), outcome, lambda: None)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert "TimeoutError: the trial ran longer than it may" in outcome.wrong[0]
+    assert load_row("row_16_load").limit_seconds > load_row("row_09_records").limit_seconds
 
 
 def test_a_campaign_goes_on_where_it_stopped_with_the_same_random_numbers(tmp_path):

@@ -32,15 +32,14 @@ if TYPE_CHECKING:
     from tasks.config import FinetuneConfig
 
 CPU = torch.device("cpu")
-# Losses of the tiny training below, on one thread, by what a seeded torch.randperm(5) gives: torch 2.13 and torch 2.3 draw
-# other random numbers from a seed.
+# Losses of the tiny training below, on one thread, by what `drawn` gives: torch 2.13 and torch 2.3 draw other random numbers.
 GOLDEN = {
-    (0, 4, 3, 1, 2): {
+    (0, 1, 1, 1, 1, 0): {
         "mean": [0.6722, 0.5764, 0.4875, 0.5196],
         "cnn": [0.7291, 0.6302, 0.5304, 0.4558],
         "bilstm": [0.7031, 0.6734, 0.622, 0.5467],
     },
-    (1, 0, 2, 3, 4): {
+    (1, 0, 0, 0, 1, 0): {
         "mean": [0.6740, 0.5654, 0.5259, 0.5131],
         "cnn": [0.7222, 0.6195, 0.4795, 0.4071],
         "bilstm": [0.7027, 0.6539, 0.6148, 0.5618],
@@ -76,7 +75,7 @@ def run(training: Training, documents: Documents, recipe: Recipe) -> list[Epoch]
 def test_losses_follow_the_recorded_curve(kind: str, documents: Documents, small: Callable[..., FinetuneConfig]) -> None:
     recipe = Recipe(epochs=4, batch_size=8, warmup_share=0.1, clip=1.0, seed=3)
     epochs = run(start(small(hidden=6, dropout=0.2, embedding_dropout=0.1, mixed_precision=False), kind), documents, recipe)
-    drawn = tuple(torch.randperm(5, generator=torch.Generator().manual_seed(5)).tolist())
+    drawn = tuple(torch.empty(6).bernoulli_(0.5, generator=torch.Generator().manual_seed(5)).int().tolist())
     assert [epoch.train_loss for epoch in epochs] == pytest.approx(GOLDEN[drawn][kind], abs=2e-3)
 
 
@@ -198,8 +197,16 @@ def test_a_schedule_that_never_trains_the_embedding_is_refused(small: Callable[.
     assert recipe_for("bag", config, 100).epochs == 3
 
 
+def test_a_few_documents_get_more_epochs_as_an_epoch_is_a_few_steps(small: Callable[..., FinetuneConfig]) -> None:
+    config = small(model="cnn", epochs="auto", batch_size=64, patience="auto")
+    recipes = [recipe_for("cnn", config, num_documents) for num_documents in (80, 800, 20_000, 1_000_000)]
+    assert [(recipe.epochs, recipe.patience) for recipe in recipes] == [(120, 13), (20, 2), (4, 2), (3, 2)]
+    recipe = recipe_for("bag", config, 80)
+    assert (recipe.epochs, recipe.patience) == (10, 2)
+
+
 @pytest.mark.parametrize("adversarial", ["fgm", "virtual"])
-@pytest.mark.parametrize("kind", list(GOLDEN))
+@pytest.mark.parametrize("kind", KINDS)
 def test_adversarial_training_learns_and_has_less_to_fear_from_its_adversary(
     kind: str, adversarial: str, documents: Documents, small: Callable[..., FinetuneConfig]
 ) -> None:
@@ -291,8 +298,9 @@ def test_a_loss_of_unlabelled_documents_that_is_no_number_names_them_too(
         run(training, documents, Recipe(epochs=1, batch_size=3))
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # of torch's compiler, about its own parts
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's compiler, about its own parts
 @pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.skipif(torch.__version__ < (2, 4), reason="torch 2.3 cannot compile the pass over unlabelled documents")
 def test_a_compiled_network_drops_what_the_plain_one_drops(
     documents: Documents, others: Documents, small: Callable[..., FinetuneConfig]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -52,10 +53,18 @@ def train_command(corpus: Path, data_root: Path) -> list[str]:
         (["train", "--preset", "phrasebank"], ["--ingest.path"]),
         (["train", "--align.vectors", "absent.vec"], ["--align.vectors", "absent.vec"]),
         (["train", "--prepare.stop-words", "absent.txt"], ["--prepare.stop-words", "absent.txt"]),
+        (
+            ["train", "--ingest.dataset", "AG_NEWS", "--ingest.path", "root"],
+            ["root/datasets/AG_NEWS/train.csv", "fetch it from https"],
+        ),
+        (["train", "--ingest.dataset", "QQP", "--ingest.path", "root"], ["--ingest.dataset", "pairs of texts"]),
+        (["train", "--prepare.tokenizer", "moses"], ["--prepare.tokenizer", "package of its own", "basic_english"]),
         (["trian"], ["trian"]),
         (["predict", "text", "--modle", "x"], ["--modle"]),
         (["score", "in.csv", "out.csv"], ["out.csv", ".parquet"]),
         (["models", "promote", "one"], ["version", "integer"]),
+        (["vectors", "report", "absent.vec"], ["no file of vectors absent.vec", "NAME@ALIAS"]),
+        (["vectors", "projector", "absent.npy", "out"], ["no file of vectors absent.npy"]),
     ],
 )
 def test_a_wrong_request_ends_with_2_and_one_line(textmill, tmp_path, monkeypatch, arguments, words) -> None:  # type: ignore[no-untyped-def]
@@ -150,6 +159,10 @@ def test_train_predict_models_and_gc_speak_json(tmp_path: Path) -> None:
     assert isinstance(trained, dict)
     assert trained["model"]["name"] == "corpus"
     assert trained["decision"] == "first"
+    command = [sys.executable, "-m", "flows.cli", "predict", *root]
+    broken = subprocess.run(command, cwd=CHECKOUT, env=os.environ, input=b"good\ncaf\xe9\n", capture_output=True, timeout=200)
+    assert (broken.returncode, broken.stdout) == (2, b"")
+    assert broken.stderr.splitlines()[-1] == b"textmill: row 1: half of a character (U+DCE9); send valid Unicode"
     predicted = run("predict", "Sentence 3 of good stands here.", "a, b\x1b[31m")
     assert isinstance(predicted, dict)
     assert [prediction["label"] in {"good", "bad"} for prediction in predicted["predictions"]] == [True, True]
@@ -169,6 +182,37 @@ def test_train_predict_models_and_gc_speak_json(tmp_path: Path) -> None:
     assert isinstance(swept, dict)
     assert swept["removed"] == len(trained["stages"]) - 1
     assert isinstance(run("predict", "Sentence 3 of good stands here."), dict)
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Path:
+    """Forty words of WordSim-353 and a Chinese one, as text."""
+    source = random.Random(2)
+    words = ["tiger", "cat", "train", "car", "book", "paper", "movie", "star", "computer", "keyboard", "internet", "plane"]
+    words += ["media", "radio", "television", "bread", "butter", "cucumber", "potato", "doctor", "nurse", "professor", "电影"]
+    path = tmp_path / "some.vec"
+    path.write_text("".join(f"{word} {' '.join(f'{source.gauss(0, 1):.4f}' for _ in range(6))}\n" for word in words))
+    return path
+
+
+def test_vectors_of_a_file_are_judged(textmill, vectors: Path) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = textmill("vectors", "report", str(vectors), "--json")
+    report = json.loads(out)
+    assert code == 0
+    assert (report["words"], report["of"], report["dim"], report["source"]) == (23, 23, 6, "text")
+    assert report["intrinsic"]["wordsim353"]["pairs"] >= 10
+    assert -1 <= report["intrinsic"]["wordsim353"]["spearman"] <= 1
+    assert report["intrinsic"]["analogies"]["accuracy"] is None
+    assert {"tiger", "cat"} < report["neighbours"].keys()
+    _, plain, _ = textmill("vectors", "report", str(vectors), "--words", "3")
+    assert "3 of 23 vectors of 6 dimensions (text)" in plain
+    assert "no figure: too little is covered" in plain
+
+
+def test_vectors_of_a_file_go_to_the_projector(textmill, vectors: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    _, out, _ = textmill("vectors", "projector", str(vectors), str(tmp_path / "out"), "--words", "5", "--json")
+    assert json.loads(out)["words"] == 5
+    assert (tmp_path / "out" / "metadata.tsv").read_text().splitlines()[:2] == ["word\trank", "tiger\t1"]
 
 
 @pytest.mark.usefixtures("prefect_server")

@@ -86,6 +86,24 @@ def test_a_wrong_file_is_named(tmp_path: Path, text: str, words: str) -> None:
     assert words in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("flag", "value", "words"),
+    [
+        ("--ingest.path", "~nobody-of-that-name/news", "no home folder"),
+        ("--collect.source", "~nobody-of-that-name/news", "no home folder"),
+        ("--ingest.path", "caf\udce9", "is no UTF-8"),
+        ("--finetune.epochs", "9" * 5000, "--finetune.epochs '999"),
+        ("--finetune.epochs\x85", "1", "unknown option --finetune.epochs"),
+    ],
+)
+def test_a_value_that_cannot_be_stored_or_shown_is_told_in_one_short_line(flag: str, value: str, words: str) -> None:
+    door = resolve_refresh if flag.startswith("--collect") else resolve
+    with pytest.raises(RequestError, match=words) as told:
+        door([flag, value])
+    assert len(str(told.value).splitlines()) == 1
+    assert len(str(told.value)) < 400
+
+
 def test_unknown_preset_missing_file_and_both_at_once(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"unknown preset 'imbd'.*did you mean imdb"):
         resolve([], preset="imbd")

@@ -8,6 +8,7 @@ import pytest
 
 from tasks.artifact import Store
 from tasks.config import PipelineConfig
+from tests.event_files import scalars
 
 SECTIONS: dict[str, Any] = {
     "prepare": {"numbers": "zero"},
@@ -79,7 +80,8 @@ def test_no_record_disappears(first: dict[str, Any]) -> None:
 
 
 def test_the_second_run_takes_everything_from_the_store(first: dict[str, Any], corpus: Path, data_root: Path) -> None:
-    again = train(config(corpus, data_root))
+    asked = config(corpus, data_root)
+    again = train(asked.model_copy(update={"runtime": asked.runtime.model_copy(update={"tensorboard": True})}))
     assert again["stages"].keys() == first["stages"].keys()
     assert all(stage["cached"] for stage in again["stages"].values())
     assert {s: v["key"] for s, v in again["stages"].items()} == {s: v["key"] for s, v in first["stages"].items()}
@@ -87,6 +89,14 @@ def test_the_second_run_takes_everything_from_the_store(first: dict[str, Any], c
     assert again["decision"] == "unchanged"
     assert (again["accuracy"], again["macro_f1"]) == (first["accuracy"], first["macro_f1"])
     assert states(again["flow_run_id"]) == dict.fromkeys(ALL, ("Cached", "COMPLETED"))
+    # TensorBoard is shown the curves of steps that this run took from the store.
+    assert Path(again["tensorboard"]) == data_root / "tensorboard" / "news" / again["flow_run_id"]
+    curves = scalars(Path(again["tensorboard"]))
+    for member in ("bag", "mean"):
+        assert [epoch for epoch, _ in curves[f"finetune/{member}/valid_accuracy"]] == [1, 2]
+    assert curves["pretrain/loss"][-1][1] > 0
+    assert curves["test/accuracy"] == [(0, pytest.approx(again["accuracy"]))]
+    assert "tensorboard" not in first
 
 
 def test_states_of_a_fresh_run(first: dict[str, Any]) -> None:

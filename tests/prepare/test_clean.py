@@ -1,4 +1,3 @@
-import time
 import unicodedata
 
 import pytest
@@ -135,8 +134,6 @@ def test_no_tag_with_a_known_name_survives(text):
     ],
 )
 @pytest.mark.parametrize("end", ["", "--></script>"])
+@pytest.mark.timeout(60)  # it takes a second; a pattern that scans to the end from every `<` takes many minutes
 def test_hostile_text_takes_linear_time(unit, end):
-    text = unit * (200_000 // len(unit)) + end
-    start = time.perf_counter()
-    clean(text)
-    assert time.perf_counter() - start < 3.0  # a pattern that scans to the end from every `<` takes minutes
+    clean(unit * (400_000 // len(unit)) + end)

@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -92,6 +93,73 @@ def test_jieba_with_punctuation():
     ]
     # a blank between two Chinese clauses is a mark of its own, one beside a Latin word is none
     assert tokens("高速硬盘 东芝 降价", "jieba", punctuation="keep") == ["高速", "硬盘", "▁", "东芝", "▁", "降价"]
+
+
+RECORDED = [json.loads(line) for line in Path(__file__).with_name("basic_english.jsonl").read_text().splitlines()]
+
+
+def basic_english(text: str) -> list[str]:
+    """The tokens alone: torchtext folds case and does no other cleaning."""
+    return TOKENIZERS["basic_english"]({"punctuation": "keep"})(text.lower())
+
+
+def test_basic_english_gives_the_tokens_that_torchtext_gave():
+    assert len(RECORDED) > 100
+    for row in RECORDED:
+        expected = [token.strip("<>") if token in RESERVED else token for token in row["tokens"]]
+        assert basic_english(row["text"]) == expected, row["text"]
+
+
+def test_basic_english_in_the_pipeline():
+    text = "Don't; it's <i>5.2%</i><br />\"fine\": a-b (so?) <unk>"
+    kept = "don ' t it ' s <i>5 . 2%</i> fine a-b ( so ? ) unk"
+    assert tokens(text, "basic_english", punctuation="keep", html=False) == kept.split()
+    assert tokens(text, "basic_english") == ["don", "t", "it", "s", "5", "2", "fine", "a-b", "so", "unk"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tokenizer": "basic_english", "lowercase": False}, "tokenizer basic_english folds case; set lowercase true"),
+        ({"tokenizer": "spacy"}, "spacy is a package of its own that torchtext calls; of torchtext's own, basic_english"),
+        ({"tokenizer": "split"}, "split is whitespace here, with punctuation keep"),
+        ({"tokenizer": "words"}, "Input should be 'auto', 'word'"),
+    ],
+)
+def test_a_tokenizer_that_is_not_there(options, message):
+    with pytest.raises(ValueError, match=message):
+        PrepareConfig(**options)
+
+
+@pytest.fixture(scope="session")
+def get_tokenizer():
+    """torchtext's own, where it is installed."""
+    torchtext = pytest.importorskip("torchtext", reason="torchtext is not installed (make torchtext)")
+    torchtext.disable_torchtext_deprecation_warning()
+    from torchtext.data.utils import get_tokenizer
+
+    return get_tokenizer
+
+
+def test_the_record_is_what_torchtext_gives(get_tokenizer):
+    cut = get_tokenizer("basic_english")
+    assert [row["tokens"] for row in RECORDED] == [cut(row["text"]) for row in RECORDED]
+
+
+@given(
+    text=st.one_of(
+        st.text(),
+        st.lists(st.sampled_from([*"'\".,()!?;: aB5\n-<>/é", "<br />", "<br", " />", "\x1c", "\u3000"])).map("".join),
+    )
+)
+def test_basic_english_and_split_are_those_of_torchtext(get_tokenizer, text):
+    for ours, theirs in ((basic_english, get_tokenizer("basic_english")), (split, get_tokenizer(None))):
+        expected = [token.strip("<>") if token in RESERVED else token for token in theirs(text)]
+        assert ours(text) == expected
+
+
+def split(text: str) -> list[str]:
+    return TOKENIZERS["whitespace"]({"punctuation": "keep"})(text)
 
 
 def test_every_folded_word_stands_in_the_dictionary_with_capitals():

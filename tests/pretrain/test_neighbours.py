@@ -1,38 +1,91 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
-from gensim.test.utils import datapath
+import pyarrow as pa
+import pytest
 
-from tasks.pretrain.neighbours import judge_vectors
+from tasks.prepare.schema import SCHEMA, open_writer
+from tasks.pretrain import space as space_module
+from tasks.pretrain.neighbours import MAX_CLASSES, class_words, frequent_words, neighbours_of
+from tasks.pretrain.space import WordSpace
 
-
-def test_neighbours_are_of_frequent_words_that_say_something() -> None:
-    words = ["the", "king", "queen", "of", "s", "cabbage", "12", "电"]
-    matrix = np.eye(8, dtype=np.float32)
-    matrix[2] = matrix[1] + 0.1 * matrix[2]
-    neighbours = judge_vectors(words, matrix)["neighbours"]
-    assert list(neighbours) == ["king", "queen", "cabbage", "电"]
-    assert neighbours["king"][0][0] == "queen"
-    assert neighbours["king"][0][1] > 0.99
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def test_wordsim_counts_covered_pairs_and_ranks_them() -> None:
-    pairs = pd.read_csv(datapath("wordsim353.tsv"), sep="\t", comment="#", names=["a", "b", "human"])
-    # Each pair in a plane of its own, at an angle that says what people said; only pairs that bring no others with them.
-    words: list[str] = []
-    chosen = []
-    for pair in pairs.itertuples():
-        more = [*words, pair.a, pair.b]
-        if len(set(more)) == len(more) and (pairs["a"].isin(more) & pairs["b"].isin(more)).sum() == len(chosen) + 1:
-            words, chosen = more, [*chosen, pair]
-    matrix = np.zeros((len(words), len(words)), dtype=np.float32)
-    for number, pair in enumerate(chosen):
-        matrix[2 * number, 2 * number] = 1
-        matrix[2 * number + 1, 2 * number : 2 * number + 2] = [pair.human / 10, np.sqrt(1 - (pair.human / 10) ** 2)]
-    result = judge_vectors(words, matrix)["wordsim353"]
-    assert (result["pairs"], result["of"]) == (len(chosen), 353)
-    assert len(chosen) >= 50
-    assert result["spearman"] > 0.99
+def test_frequent_words_are_those_that_say_something() -> None:
+    assert frequent_words(["the", "king", "queen", "of", "s", "cabbage", "12", "的", "电"]) == [
+        "king",
+        "queen",
+        "cabbage",
+        "电",
+    ]
+    assert len(frequent_words([f"word{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"])) == 10
+    assert frequent_words([]) == []
 
 
-def test_too_few_pairs_give_no_score() -> None:
-    assert judge_vectors(["tiger", "cat"], np.eye(2, dtype=np.float32))["wordsim353"] is None
+def test_neighbours_come_by_cosine_whatever_a_vectors_length() -> None:
+    words = ["king", "queen", "cabbage", "nothing"]
+    matrix = np.array([[3, 0, 0], [0.9, 0.1, 0], [0, 0.5, 0], [0, 0, 0]], np.float32)
+    found = neighbours_of(WordSpace(words, matrix), ["queen", "KING", "nothing", "unheard"])
+    assert list(found) == ["queen", "KING"]
+    assert found["KING"][0] == ("queen", pytest.approx(0.9939, abs=1e-4))
+    assert [word for word, _ in found["queen"]] == ["king", "cabbage", "nothing"]
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    matrix = generator.normal(size=(97, 6)).astype(np.float32)
+    words = [f"w{number}" for number in range(97)]
+    rows = generator.permutation(97)[:30]
+    cosines = (unit := matrix / np.linalg.norm(matrix, axis=1, keepdims=True)) @ unit.T
+    np.fill_diagonal(cosines, -np.inf)
+    expected = [[words[place] for place in np.argsort(-cosines[row])[:4]] for row in rows]
+    for block, asked in ((8192, 256), (10, 7)):
+        monkeypatch.setattr(space_module, "BLOCK", block)
+        monkeypatch.setattr(space_module, "ASKED", asked)
+        found = WordSpace(words, matrix).nearest(rows, 4)
+        assert [[word for word, _ in near] for near in found] == expected
+
+
+def test_a_word_is_found_as_it_is_spelled_else_in_lower_case() -> None:
+    space = WordSpace(["paris", "Paris", "athens", "paris"], np.eye(4, dtype=np.float32))
+    assert [space.row(word) for word in ("Paris", "paris", "PARIS", "Athens", "Rome")] == [1, 0, 0, 2, -1]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Train rows of three classes; what the others hold must not count."""
+    cues = {"good": ["superb", "film"], "bad": ["awful", "film"], "rare": ["odd", "film"]}
+    rows = [(f"{label}{number}", "train", label, ["the", "plot", *cues[label]]) for label in cues for number in range(20)]
+    rows = rows[:45]  # five of the class `rare`
+    rows += [("v", "valid", "good", ["unseen"] * 50), ("u", "unlabelled", None, ["unread"] * 50), ("e", "train", "good", [])]
+    with open_writer(tmp_path / "dataset.parquet", SCHEMA) as writer:
+        writer.write_table(pa.table({field.name: [row[at] for row in rows] for at, field in enumerate(SCHEMA)}, schema=SCHEMA))
+    (tmp_path / "labels.json").write_text(json.dumps({"labels": sorted(cues)}))
+    return tmp_path
+
+
+def test_class_words_are_those_a_class_has_more_of(dataset: Path) -> None:
+    found = class_words(dataset, ["the", "film", "plot", "superb", "awful", "odd", "unseen", "unread"])
+    assert list(found) == ["good", "bad", "rare"]  # the largest first
+    assert {label: words[0] for label, words in found.items()} == {"good": "superb", "bad": "awful", "rare": "odd"}
+    assert not {"the", "unread", "unseen"} & {word for words in found.values() for word in words}
+    assert class_words(dataset, ["the", "12"]) == {}
+
+
+def test_only_the_largest_classes_have_their_words_shown(tmp_path: Path) -> None:
+    labels = [f"label{number:02}" for number in range(MAX_CLASSES + 5)]
+    words = ["alpha", "bravo", "carol", "delta"]
+    rows = [
+        (f"{label}/{copy}", "train", label, [words[number % 4]])
+        for number, label in enumerate(labels)
+        for copy in range(3 + number)
+    ]
+    with open_writer(tmp_path / "dataset.parquet", SCHEMA) as writer:
+        writer.write_table(pa.table({field.name: [row[at] for row in rows] for at, field in enumerate(SCHEMA)}, schema=SCHEMA))
+    (tmp_path / "labels.json").write_text(json.dumps({"labels": labels}))
+    assert list(class_words(tmp_path, words)) == labels[::-1][:MAX_CLASSES]

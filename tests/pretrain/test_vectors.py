@@ -136,6 +136,40 @@ def test_progress_is_read_across_pieces() -> None:
     assert heard.calls == [(250.0, 1000, "words", "20,000 words/s")]
 
 
+def said(percent: float, rate: float, loss: str) -> str:
+    return f"\rProgress: {percent:5.1f}% words/sec/thread:   10000 lr: {rate:9.6f} avg.loss: {loss} ETA:   0h 0m 0s"
+
+
+def test_the_curve_has_the_loss_by_words_with_points_some_way_apart() -> None:
+    watcher = Watcher(1000, 2, Heard())
+    for number in range(1001):
+        watcher(said(number / 10, 0.05 * (1 - number / 1000), f"{4 - number / 500:9.6f}"))
+    curve = watcher.curve()
+    assert len(curve["words"]) == len(curve["loss"]) == len(curve["learning_rate"]) == 201
+    assert (curve["words"][0], curve["words"][-1]) == (0, 1000)
+    assert curve["loss"] == pytest.approx([4 - words / 500 for words in curve["words"]], abs=1e-3)
+    assert curve["learning_rate"] == pytest.approx([0.05 * (1 - words / 1000) for words in curve["words"]], abs=1e-6)
+
+
+def test_a_number_that_is_cut_and_one_that_is_none_are_no_points() -> None:
+    watcher = Watcher(1000, 2, Heard())
+    for piece in (
+        "\rProgress:  25.0% words/sec/thread:   10000 lr:  0.050000 avg.loss:  4.",
+        "125000 ETA:   0h",
+        said(50, 0.1, "nan"),
+    ):
+        watcher(piece)
+    assert watcher.curve() == {"words": [250], "learning_rate": [0.05], "loss": [4.125]}
+
+
+def test_training_anew_begins_the_curve_anew() -> None:
+    watcher = Watcher(1000, 2, Heard())
+    for percent, rate in ((10, 0.9), (90, 0.1), (10, 0.45), (100, 0.0)):
+        watcher(said(percent, rate, " 3.000000"))
+    assert watcher.curve()["words"] == [100, 1000]
+    assert watcher.curve()["learning_rate"] == [0.45, 0.0]
+
+
 def test_text_vectors_read_back_as_the_same_floats(tmp_path: Path) -> None:
     matrix = np.random.default_rng(0).standard_normal((5000, 3)).astype(np.float32) * np.float32(10) ** np.arange(-9, 12, 7)
     matrix[0] = [0.0, -1e-30, 3e38]

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import RequestError
+from tasks.errors import RequestError, UnavailableError
 from tasks.register import registration
 from tasks.register.ledger import Ledger
 from tasks.register.models import list_models, load_model, promote, rollback
 from tasks.register.package import package_digest
-from tasks.tracking.registry import TamperedModel
+from tasks.tracking.registry import RegistryOutage, TamperedModel
 from tasks.tracking.tracker import Tracker
 
 Enrol = Callable[..., Any]
@@ -126,6 +126,45 @@ def test_a_run_that_ended_before_its_line_is_noticed(
     assert aliases(tracker)["champion"] == 1
     assert enrol(trained).decision == "unchanged"
     assert ledger(tracker) == [("noticed", None, 1)]
+
+
+def test_a_registration_goes_on_when_the_server_is_back(
+    tracker: Tracker, enrol: Enrol, trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    set_alias = tracker.registry.set_alias
+
+    def goes_away_twice(*arguments: Any) -> None:
+        if len(waited) < 2:
+            raise RegistryOutage("MLflow store http://mlflow failed: connection refused")
+        set_alias(*arguments)
+
+    def comes_back(deadline: float) -> bool:
+        waited.append(deadline)
+        return True
+
+    monkeypatch.setattr(tracker.registry, "set_alias", goes_away_twice)
+    monkeypatch.setattr(tracker, "answers_before", comes_back)
+    assert enrol(trained).decision == "first"
+    assert len(tracker.registry.versions("films")) == 1
+    assert aliases(tracker)["champion"] == 1
+    assert len(waited) == 2
+    assert waited[0] == waited[1]  # two outages are not waited for longer than one
+
+
+def test_a_registration_without_its_server_promotes_nothing_and_says_so(
+    tracker: Tracker, enrol: Enrol, trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*arguments: Any) -> None:
+        raise RegistryOutage("MLflow store http://mlflow failed: connection refused")
+
+    monkeypatch.setattr(tracker.registry, "set_alias", gone)
+    monkeypatch.setattr(tracker, "answers_before", lambda deadline: False)
+    with pytest.raises(UnavailableError, match="films is not complete and no promotion is recorded") as raised:
+        enrol(trained)
+    assert not isinstance(raised.value, RegistryOutage)
+    assert tracker.home.uri in str(raised.value)
+    assert (aliases(tracker), ledger(tracker)) == ({}, [])
 
 
 def test_small_losses_are_measured_against_the_best_champion(

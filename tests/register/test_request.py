@@ -40,6 +40,7 @@ def test_one_text_and_none() -> None:
         ([["a", 2.5]], "row 1: expected a text, got float"),
         ([b"a"], "row 0: expected a text, got bytes"),
         ([True], "row 0: expected a text, got bool"),
+        (["a", "news \ud83d of half"], "row 1: half of a character \\(U\\+D83D\\); send valid Unicode"),
     ],
 )
 def test_what_is_no_text_is_refused_with_its_row(values: list[Any], message: str) -> None:

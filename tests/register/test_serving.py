@@ -126,6 +126,7 @@ def test_the_server_answers_as_the_trained_model_does_and_unknown_words_count(ur
         ('{"dataframe_split": {"columns": ["text"], "data": [[true]]}}', "row 0: expected a text, got bool"),
         ('{"dataframe_records": [{"body": "a"}]}', "text"),
         ('{"inputs": [["a", ["b"]], "c"]}', "row 0: expected a text, got a list"),
+        ('{"inputs": ["a", "half \\ud83d"]}', "row 1: half of a character (U+D83D)"),
     ],
 )
 def test_a_bad_request_is_the_clients_error_and_shows_nothing_of_the_inside(url: str, body: str, message: str) -> None:

@@ -85,6 +85,12 @@ def test_files_and_single_texts_are_labelled_alike(loaded: LoadedModel, tmp_path
         assert row["probabilities"] == pytest.approx(each["probabilities"])
 
 
+def test_half_a_character_is_refused_as_score_and_the_model_server_do(loaded: LoadedModel) -> None:
+    assert len(predict_texts(loaded, ["", "\0", GOOD])) == 3
+    with pytest.raises(RequestError, match=r"row 1: half of a character \(U\+D83D\)"):
+        predict_texts(loaded, [GOOD, "news \ud83d of half"])
+
+
 def test_nothing_is_lost(loaded: LoadedModel, tmp_path: Path) -> None:
     path = tmp_path / "news.csv"
     path.write_bytes(

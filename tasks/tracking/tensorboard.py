@@ -1,0 +1,80 @@
+"""A run as TensorBoard event files: the curves of its training, its final figures, its hyper-parameters.
+
+They are written when a run is over, from what its steps recorded, so that a step taken from the store has its curves too.
+"""
+
+from __future__ import annotations
+
+import math
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tasks.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+PACKAGE = "tensorboardX"
+
+
+class Point(NamedTuple):
+    """One value of a curve: `at` is an epoch, or a number of words."""
+
+    curve: str
+    at: int
+    value: float
+
+
+def check_installed() -> None:
+    """Raise RequestError, which says how to install it, where the optional package is missing."""
+    if find_spec(PACKAGE) is None:
+        raise RequestError(
+            f"runtime.tensorboard needs the package {PACKAGE}, which is not installed; "
+            "run pip install 'textmill[tensorboard]', or leave runtime.tensorboard out"
+        )
+
+
+def finetune_points(history: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Point]:
+    """The curves of finetune's history: `finetune/<member>/<figure>` by epoch; figures that an epoch has not are left out."""
+    for member, epochs in history.items():
+        for epoch in epochs:
+            for figure, value in epoch.items():
+                if figure != "number" and value is not None:
+                    yield Point(f"finetune/{member}/{figure}", int(epoch["number"]), float(value))
+
+
+def pretrain_points(curve: Mapping[str, Sequence[float]]) -> Iterator[Point]:
+    """The curves of pretrain's `side/curve.json`: `pretrain/<figure>` by words read."""
+    for figure in ("loss", "learning_rate"):
+        for words, value in zip(curve["words"], curve[figure], strict=True):
+            yield Point(f"pretrain/{figure}", int(words), float(value))
+
+
+def write_events(
+    folder: Path, points: Iterable[Point], metrics: Mapping[str, float], parameters: Mapping[str, Any], command: str
+) -> Path:
+    """Write one event file into `folder`, which is made; returns the folder.
+
+    `metrics` are the run's final figures, `parameters` its flattened configuration; TensorBoard's HPARAMS shows both in one
+    table of all runs. A value that is no finite number is left out of the curves.
+    """
+    from tensorboardX import SummaryWriter
+    from tensorboardX.summary import hparams
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with SummaryWriter(logdir=str(folder)) as writer:
+        for summary in hparams({name: _plain(value) for name, value in parameters.items()}, dict(metrics)):
+            writer.file_writer.add_summary(summary)
+        for point in points:
+            if math.isfinite(point.value):
+                writer.add_scalar(point.curve, point.value, point.at)
+        for name, value in metrics.items():
+            writer.add_scalar(name, value, 0)
+        writer.add_text("command", f"`{command}`", 0)
+    return folder
+
+
+def _plain(value: Any) -> bool | float | str:
+    """A value as a table of hyper-parameters holds it."""
+    return value if isinstance(value, bool | int | float | str) else "" if value is None else str(value)

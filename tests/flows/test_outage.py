@@ -1,0 +1,222 @@
+"""What comes of a run whose Prefect server goes away: by fakes here, by real servers in tests/faults/row_05_outages.py."""
+
+import contextlib
+import io
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import pytest
+from httpx import ConnectError
+from prefect import flow
+from prefect.exceptions import ParameterTypeError
+from prefect.states import Completed, Failed
+
+from flows import outage
+from flows.outage import run_through, tell_late
+from tasks.config import PipelineConfig, Runtime
+from tasks.errors import RequestError, UnavailableError
+
+ID = str(uuid4())
+GONE = ConnectError("connection refused")
+
+
+class Engine:
+    """Stands for Prefect's engine around a flow: calls its function and returns a state, or raises where it cannot tell one."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.states: list[tuple[str, str]] = []
+        self.answers = False
+        monkeypatch.setattr(outage.flow_run, "get_id", lambda: ID)
+        monkeypatch.setattr(outage, "_set_state", self.set_state)
+
+    def set_state(self, flow_run_id: str, state: Any) -> None:
+        if not self.answers:
+            raise GONE
+        self.states.append((flow_run_id, state.type.value))
+
+    def runs(self, function: Callable[[], dict[str, Any]], *, then: object) -> Any:
+        """A flow that ends with a state, or with an exception that the engine raises."""
+
+        class Run:
+            def __init__(self) -> None:
+                self.fn = lambda config: function()
+
+            def __call__(self, config: object, *, return_state: bool) -> object:
+                if function is not never:
+                    with contextlib.suppress(BaseException):
+                        self.fn(config)
+                if isinstance(then, Exception):
+                    raise then
+                return then
+
+        return Run()
+
+
+def never() -> dict[str, Any]:
+    raise AssertionError("the function was called")
+
+
+def ends_well() -> dict[str, Any]:
+    return {"accuracy": 0.9}
+
+
+def is_refused() -> dict[str, Any]:
+    raise RequestError("no such label")
+
+
+def is_interrupted() -> dict[str, Any]:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    return Engine(monkeypatch)
+
+
+def kept(root: Path) -> dict[str, Any]:
+    (path,) = (root / "runs" / "unreported").iterdir()
+    assert path.name == f"{ID}.json"
+    return dict(json.loads(path.read_text()))
+
+
+def test_a_run_that_prefect_heard_of_reports_nothing_late(engine: Engine, tmp_path: Path) -> None:
+    result = run_through(engine.runs(ends_well, then=Completed()), Runtime(), tmp_path, "http://prefect")
+    assert result == {"accuracy": 0.9, "unreported": {}}
+    assert (engine.states, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_a_result_outlives_the_server_and_is_told_to_the_same_server_later(engine: Engine, tmp_path: Path) -> None:
+    result = run_through(engine.runs(ends_well, then=GONE), Runtime(), tmp_path, "http://prefect")
+    assert result == {"accuracy": 0.9, "unreported": {"prefect": str(tmp_path / "runs" / "unreported" / f"{ID}.json")}}
+    assert kept(tmp_path)["state"] == "Completed"
+    tell_late(tmp_path, "http://prefect")
+    assert kept(tmp_path)  # it does not answer yet
+    engine.answers = True
+    tell_late(tmp_path, "http://another")
+    assert kept(tmp_path)
+    tell_late(tmp_path, "http://prefect")
+    assert engine.states == [(ID, "COMPLETED")]
+    assert not list((tmp_path / "runs" / "unreported").iterdir())
+
+
+def test_a_run_that_ended_well_is_not_left_as_failed(engine: Engine, tmp_path: Path) -> None:
+    """Prefect's engine makes it Failed where Completed could not be told and the server is back a moment later."""
+    engine.answers = True
+    result = run_through(engine.runs(ends_well, then=Failed()), Runtime(), tmp_path, "http://prefect")
+    assert result["unreported"] == {}
+    assert engine.states == [(ID, "COMPLETED")]
+
+
+def test_what_failed_the_run_is_told_and_not_the_outage(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="no such label"):
+        run_through(engine.runs(is_refused, then=GONE), Runtime(), tmp_path, "http://prefect")
+    assert kept(tmp_path)["state"] == "Failed"
+    assert "no such label" in kept(tmp_path)["message"]
+
+
+def test_an_interruption_stays_one(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_through(engine.runs(is_interrupted, then=GONE), Runtime(), tmp_path, "http://prefect")
+    assert kept(tmp_path)["state"] == "Crashed"
+
+
+def test_a_server_that_goes_before_the_run_begins_is_a_clear_error(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="http://prefect stopped answering before the run began"):
+        run_through(engine.runs(never, then=GONE), Runtime(), tmp_path, "http://prefect")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_note_of_a_run_is_left_alone(engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    engine.answers = True
+    folder = tmp_path / "runs" / "unreported"
+    folder.mkdir(parents=True)
+    for name, text in {
+        "a": "no JSON",
+        "b": "[]",
+        "c": '{"server": "http://prefect", "state": "Paused", "message": ""}',
+    }.items():
+        (folder / f"{name}.json").write_text(text)
+    with caplog.at_level(logging.WARNING, "flows.outage"):
+        tell_late(tmp_path, "http://prefect")
+    assert len(caplog.messages) == len(list(folder.iterdir())) == 3
+    assert engine.states == []
+
+
+def test_prefect_says_nothing_of_each_event_that_is_lost() -> None:
+    from flows.console import quiet_prefect
+
+    internal, terminal, raising = logging.getLogger("prefect._internal"), io.StringIO(), logging.raiseExceptions
+    handler = logging.StreamHandler(terminal)
+    internal.addHandler(handler)
+    try:
+        with quiet_prefect():
+            logging.getLogger("prefect._internal.concurrency").error("Service %r failed to process item", "EventsWorker")
+            assert not logging.raiseExceptions
+        assert (terminal.getvalue(), logging.raiseExceptions) == ("", raising)
+        logging.getLogger("prefect._internal.concurrency").error("shown again")
+        assert terminal.getvalue() == "shown again\n"
+    finally:
+        internal.removeHandler(handler)
+
+
+def test_parameters_are_validated_as_those_of_the_flow_itself() -> None:
+    from flows.train import train
+
+    watched = outage.Ending().of(train)
+    assert watched.validate_parameters({"config": PipelineConfig(name="news")})["config"].name == "news"
+    with pytest.raises(ParameterTypeError, match="finetune"):
+        watched.validate_parameters({"config": {"finetune": {"epochs": "many"}}})
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_real_flow_leaves_its_end_and_a_run_is_set_late(tmp_path: Path) -> None:
+    from prefect.client.orchestration import get_client
+
+    @flow(name="measured")
+    def measured(config: Runtime) -> dict[str, Any]:
+        """Return what it was given."""
+        return {"workers": config.workers}
+
+    ending = outage.Ending()
+    state = ending.of(measured)(Runtime(workers=3), return_state=True)  # type: ignore[call-overload]
+    assert (state.name, ending.result, ending.error) == ("Completed", {"workers": 3}, None)
+    assert ending.flow_run_id is not None
+    folder = tmp_path / "runs" / "unreported"
+    folder.mkdir(parents=True)
+    for identity in (ending.flow_run_id, ID):  # the server does not know the second
+        (folder / f"{identity}.json").write_text('{"server": "home", "state": "Crashed", "message": "stopped"}')
+    tell_late(tmp_path, "home")
+    assert not list(folder.iterdir())
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_run(ending.flow_run_id).state
+    assert found is not None
+    assert (found.name, found.message) == ("Crashed", "stopped")
+
+
+def test_a_killed_run_keeps_its_record_until_prefect_can_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows import record
+
+    class Ended:
+        runs: ClassVar[list[tuple[str, str]]] = []
+
+        def finish(self, run_id: str, status: str) -> None:
+            self.runs.append((run_id, status))
+
+    def refuse(flow_run_id: str) -> None:
+        raise GONE
+
+    path = tmp_path / f"{ID}.json"
+    mine = {"id": ID, "name": "news", "mlflow_run_id": "m1", "child_run_ids": [None]}
+    path.write_text(json.dumps(mine | {"status": "running", "process": [os.getpid(), "another start"]}))
+    tracker: Any = Ended()
+    monkeypatch.setattr(record, "crash_in_prefect", refuse)
+    assert record.mark_killed(tmp_path, tracker) == []
+    assert (json.loads(path.read_text())["status"], tracker.runs) == ("running", [])
+    monkeypatch.setattr(record, "crash_in_prefect", lambda flow_run_id: None)
+    assert record.mark_killed(tmp_path, tracker) == [ID]
+    assert (json.loads(path.read_text())["status"], tracker.runs) == ("killed", [("m1", "KILLED")])

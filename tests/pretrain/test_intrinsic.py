@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gensim.models import KeyedVectors
+from gensim.test.utils import datapath
+
+from tasks.pretrain import intrinsic
+from tasks.pretrain.intrinsic import PAIRS, QUESTIONS, analogies, answers, intrinsic_evaluation, word_similarity
+from tasks.pretrain.space import WordSpace
+
+
+def words_of(name: str, most: int) -> list[str]:
+    """The first words of a set, in its order, each once."""
+    lines = [line for line in Path(datapath(name)).read_text(encoding="utf-8").splitlines() if line and line[0] not in "#:"]
+    found = [word for line in lines for word in (line.split("\t")[:2] if "\t" in line else line.split())]
+    return list(dict.fromkeys(found))[:most]
+
+
+@pytest.fixture
+def vectors() -> tuple[list[str], np.ndarray]:
+    """Words of all sets, some of them missing, and vectors in which analogies and similarities partly hold."""
+    generator = np.random.default_rng(3)
+    words = [word for name in (*PAIRS.values(), QUESTIONS) for word in words_of(name, 400)]
+    words = [word.lower() for word in dict.fromkeys(words) if generator.random() < 0.8]
+    words = list(dict.fromkeys(words))
+    return words, generator.normal(size=(len(words), 12)).astype(np.float32)
+
+
+def test_figures_are_gensims(vectors: tuple[list[str], np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
+    words, matrix_VD = vectors
+    # Make some questions have their answer.
+    index = {word: row for row, word in enumerate(words)}
+    for section in intrinsic._sections()[:2]:
+        for a, b, c, d in section.words[:60]:
+            if {a.lower(), b.lower(), c.lower(), d.lower()} <= index.keys():
+                shift = matrix_VD[index[b.lower()]] - matrix_VD[index[a.lower()]]
+                matrix_VD[index[d.lower()]] = matrix_VD[index[c.lower()]] + shift
+    keyed = KeyedVectors(matrix_VD.shape[1], dtype=np.float32)
+    keyed.add_vectors(words, matrix_VD)
+    monkeypatch.setattr(intrinsic, "WORD_BLOCK", 100)
+    monkeypatch.setattr(intrinsic, "QUESTION_BLOCK", 70)
+    space = WordSpace(words, matrix_VD)
+    for name, file in PAIRS.items():
+        _, spearman, missing = keyed.evaluate_word_pairs(datapath(file))
+        found = word_similarity(space, name)
+        assert found["spearman"] == pytest.approx(spearman.statistic, abs=1e-4)
+        assert 100 * (1 - found["pairs"] / found["of"]) == pytest.approx(missing)
+    score, sections = keyed.evaluate_word_analogies(datapath(QUESTIONS))
+    result = analogies(space)
+    assert 0 < result["correct"] < result["questions"] < result["of"]
+    assert result["accuracy"] == pytest.approx(score, abs=1e-4)
+    expected = {part["section"]: (len(part["correct"]), len(part["correct"]) + len(part["incorrect"])) for part in sections}
+    del expected["Total accuracy"]
+    covered = {name: (part["correct"], part["questions"]) for name, part in result["sections"].items() if part["questions"]}
+    assert covered == {name: counts for name, counts in expected.items() if counts[1]}
+    assert result["of"] == sum(part["of"] for part in result["sections"].values())
+
+
+def test_the_words_of_a_question_are_no_answers() -> None:
+    matrix_VD = np.array([[1, 0.2, 0], [0, 1, 0.1], [0, 0.1, 1], [0, 0.3, 0.8], [0.5, 0.5, 0.5]], np.float32)
+    unit_VD = matrix_VD / np.linalg.norm(matrix_VD, axis=1, keepdims=True)
+    space = WordSpace(list("abcde"), matrix_VD)
+    questions = np.array([[0, 1, 2], [3, 4, 0], [2, 2, 1]])
+    for question, answer in zip(questions, answers(space, questions), strict=True):
+        a, b, c = unit_VD[question]
+        scores = unit_VD @ (b - a + c)
+        scores[question] = -np.inf
+        assert answer == scores.argmax()
+
+
+def test_chinese_vectors_have_no_figures_at_all() -> None:
+    result = intrinsic_evaluation(WordSpace(["电影", "好", "坏"], np.eye(3, dtype=np.float32)))
+    assert result["wordsim353"] == {"spearman": None, "pairs": 0, "of": 353}
+    assert result["simlex999"] == {"spearman": None, "pairs": 0, "of": 999}
+    sections = result["analogies"].pop("sections")
+    assert result["analogies"] == {"accuracy": None, "correct": 0, "questions": 0, "of": 19544}
+    assert {part["accuracy"] for part in sections.values()} == {None}
+
+
+def test_too_few_pairs_or_equal_cosines_give_no_figure() -> None:
+    few = WordSpace(["tiger", "cat"], np.eye(2, dtype=np.float32))
+    assert word_similarity(few, "wordsim353") == {"spearman": None, "pairs": 2, "of": 353}  # tiger-cat and tiger-tiger
+    words = words_of(PAIRS["simlex999"], 200)
+    result = word_similarity(WordSpace(words, np.ones((len(words), 2), np.float32)), "simlex999")
+    assert result["spearman"] is None
+    assert result["pairs"] > 50
+
+
+def test_a_word_whose_vector_is_nothing_is_not_covered() -> None:
+    words = words_of(PAIRS["simlex999"], 100)
+    matrix_VD = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float32)
+    before = word_similarity(WordSpace(words, matrix_VD), "simlex999")
+    matrix_VD[words.index("old")] = 0
+    after = word_similarity(WordSpace(words, matrix_VD), "simlex999")
+    assert after["pairs"] < before["pairs"]
