@@ -36,7 +36,7 @@ def group(quick: bool) -> Group:
             " 75,000 train and unlabelled reviews; TextCNN and the sum read at most 200 tokens and train 3 epochs, so that "
             "the whole group takes about half an hour on 2 cores: its figures are below those of the presets. `labels` "
             "counts labelled reviews, of which a fifth are validation rows; with 100 and 1,000 of them the number of epochs "
-            "is the pipeline's own choice, at most 20. One seed each. "
+            "is the pipeline's own choice. One seed each. "
             "`partial` trains the rows without a vector. `misspelt` is the same test part with two neighbouring letters "
             "swapped in 10% of the words."
         ),
