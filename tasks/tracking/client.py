@@ -10,9 +10,11 @@ import warnings
 from typing import TYPE_CHECKING
 
 from tasks.errors import RequestError
+from tasks.tracking.home import sqlite_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from mlflow import MlflowClient
 
@@ -58,9 +60,9 @@ def open_client(home: TrackingHome) -> MlflowClient:
         return MlflowClient(tracking_uri=home.uri, registry_uri=home.uri)
     # MLflow migrates a fresh database when it is first opened, and of two processes that do so at once both fail.
     with home.locked("mlflow"), own_warnings_ignored():
-        if home.database is not None:
-            os.close(os.open(home.database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         try:
+            if home.database is not None and not (home.database.exists() and home.database.stat().st_size):
+                _make_database(home.database)
             client = MlflowClient(tracking_uri=home.uri, registry_uri=home.uri)
             client.search_experiments(max_results=1)
             client.search_registered_models(max_results=1)
@@ -71,6 +73,26 @@ def open_client(home: TrackingHome) -> MlflowClient:
             )
             raise RequestError(f"MLflow store {home.uri} cannot be opened ({reason[:200]}); {remedy}") from error
     return client
+
+
+def _make_database(database: Path) -> None:
+    """Make MLflow's tables in a file that takes the database's place when it is whole.
+
+    There are some fifty steps to them, each of which SQLite keeps at once; where a kill has left a database between two of
+    them, MLflow can neither use it nor go on.
+    """
+    from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
+
+    partial = database.with_name(f"{database.name}.new")
+    for path in (partial, partial.with_name(f"{partial.name}-journal")):
+        path.unlink(missing_ok=True)
+    os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    engine = create_sqlalchemy_engine(sqlite_uri(partial))
+    try:
+        _initialize_tables(engine)
+    finally:
+        engine.dispose()
+    os.replace(partial, database)
 
 
 def log_in(home: TrackingHome) -> None:

@@ -100,7 +100,12 @@ def tracking_home(tracking_uri: str | None, data_root: Path, checkout: Path) -> 
 
 
 def _sqlite_home(database: Path) -> TrackingHome:
-    return TrackingHome(f"sqlite:///{quote(str(database))}", database.parent, database)
+    return TrackingHome(sqlite_uri(database), database.parent, database)
+
+
+def sqlite_uri(database: Path) -> str:
+    """The URI of a SQLite file, given its absolute path."""
+    return f"sqlite:///{quote(str(database))}"
 
 
 def _database_path(uri: str) -> Path:
