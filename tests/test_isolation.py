@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -14,20 +14,29 @@ import pytest
 from tasks.errors import RequestError
 from tasks.isolation import ChildDied, run_isolated
 
-# It sleeps longer than any wait below, so that only being ended ends it.
-CALLER = "import time; from tasks.isolation import run_isolated; run_isolated(time.sleep, 600)"
+# Longer than any wait below, so that only being ended ends it.
+SLEEPER = "import time\ndef sleep():\n    print('asleep', flush=True)\n    time.sleep(600)\n"
+CALLER = "import sleeper; from tasks.isolation import run_isolated; run_isolated(sleeper.sleep, on_output=print)"
 
 
-def start_caller() -> tuple[subprocess.Popen, psutil.Process]:
-    caller = subprocess.Popen([sys.executable, "-c", CALLER], cwd=Path(__file__).parents[1], stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        children = psutil.Process(caller.pid).children()
-        # It has done its imports, so it sleeps in the function.
-        if children and children[0].status() == psutil.STATUS_SLEEPING and children[0].cpu_times().user > 0.01:
-            return caller, children[0]
-        time.sleep(0.05)
-    raise TimeoutError("the caller has no child")
+@pytest.fixture
+def caller(tmp_path: Path) -> Iterator[subprocess.Popen]:
+    """A process whose child sleeps in the function that it was asked for."""
+    (tmp_path / "sleeper.py").write_text(SLEEPER)
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", CALLER],
+        cwd=Path(__file__).parents[1],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # What a shell runs in the background inherits that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    with process:
+        assert process.stdout
+        assert process.stdout.readline() == b"asleep\n"
+        yield process
+        process.kill()
 
 
 def test_result_comes_back() -> None:
@@ -78,16 +87,15 @@ def test_the_current_folder_cannot_shadow_a_library(tmp_path: Path, monkeypatch:
     assert run_isolated(math.gcd, 4, 6) == 2
 
 
-def test_child_dies_with_a_killed_parent() -> None:
-    caller, child = start_caller()
+def test_child_dies_with_a_killed_parent(caller: subprocess.Popen) -> None:
+    (child,) = psutil.Process(caller.pid).children()
     caller.kill()
-    caller.communicate()
     child.wait(timeout=60)
     assert not child.is_running()
 
 
-def test_interrupt_ends_both_at_once() -> None:
-    caller, child = start_caller()
+def test_interrupt_ends_both_at_once(caller: subprocess.Popen) -> None:
+    (child,) = psutil.Process(caller.pid).children()
     caller.send_signal(signal.SIGINT)
     _, errors = caller.communicate(timeout=60)
     assert b"KeyboardInterrupt" in errors
