@@ -6,6 +6,7 @@ always have, and zstd where the writer put one there); zip by Python, which comp
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import struct
 import zipfile
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, Protocol
 
+import numpy as np
 import pyarrow as pa
 
 from tasks.errors import RequestError
@@ -37,7 +39,8 @@ COMPRESSED: dict[bytes, Compression] = {
     **{b"BZh%d1AY&SY" % level: "bz2" for level in range(1, 10)},  # all of it: text may start with BZh
 }
 PICKLE_PROTOCOLS = range(2, 6)
-NUMBER_BYTES = frozenset(b"0123456789+-.eE \t\r\nnaifINAFty")
+BLANKS = dict.fromkeys(map(ord, "\t\r\n"), " ")
+USUAL_SIZES = 2.0**-12, 2.0**10  # of the numbers in a vector
 MAX_HEADER = 100  # bytes of a line `count dim`
 MAX_SAFETENSORS_HEADER = 100_000_000  # as the format has it
 
@@ -119,17 +122,51 @@ def _sniff(path: Path, head: bytes) -> Format:
 
 
 def _is_word2vec_binary(head: bytes) -> bool:
-    """After the header and the first word, text goes on with digits, and binary with the bytes of float32 numbers."""
+    """Whether the first row after a header is a word and float32 numbers, as bytes, and no line of text.
+
+    Any byte may be in a binary number, line breaks, letters and digits too, so the whole row is looked at: as text first, whose
+    line is a word and `dim` numbers; then as binary, whose bytes are no text, or else are numbers as vectors hold them. What is
+    neither is a line of text with a mistake in it, and is told so by its reader.
+    """
     header, _, rest = head.partition(b"\n")
     numbers = header.split()
     if len(header) > MAX_HEADER or len(numbers) != 2 or not all(number.isdigit() for number in numbers):
         return False
-    row = rest.removeprefix(b"\n").partition(b" ")[2][: 4 * int(numbers[1])]
-    if NUMBER_BYTES.issuperset(row):
+    dim = int(numbers[1])
+    parts = rest.partition(b"\n")[0].split()
+    if len(parts) > dim and all(map(is_number, parts[len(parts) - dim :])):
         return False
-    # A line of text with a wrong number in it is still text, and is told so by its reader.
-    line = row.partition(b"\n")[0]
-    return not (line.isascii() and line.decode("ascii").replace("\t", " ").rstrip("\r").isprintable())
+    word, _, row = rest.removeprefix(b"\n").partition(b" ")
+    row = row[: 4 * dim]
+    return b"\n" not in word and (not _is_text(row) or _holds_usual_numbers(row))
+
+
+def _is_text(row: bytes) -> bool:
+    """Whether these bytes are printable characters, the last of which may be cut."""
+    try:
+        characters = codecs.getincrementaldecoder("utf-8")().decode(row)
+    except UnicodeDecodeError:
+        return False
+    return characters.translate(BLANKS).isprintable()
+
+
+def _holds_usual_numbers(row: bytes) -> bool:
+    """Whether half of the float32 numbers in these bytes, or more, are zero or of a size that vectors have.
+
+    Four digits, blanks, signs and points read as float32 are below 2^-12, whichever they are.
+    """
+    sizes = np.abs(np.frombuffer(row[: len(row) // 4 * 4], "<f4"))
+    usual = (sizes == 0) | ((sizes >= USUAL_SIZES[0]) & (sizes <= USUAL_SIZES[1]))
+    return len(sizes) > 0 and 2 * int(np.count_nonzero(usual)) >= len(sizes)
+
+
+def is_number(text: bytes) -> bool:
+    """Whether text says a number, as Python reads it."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def zip_names(path: Path) -> list[str]:

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.align.streams import BLOCK_BYTES
+from tasks.align.streams import BLOCK_BYTES, is_number
 from tasks.errors import RequestError
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class _TextReader:
         if len(parts) <= self.dim:
             self._refuse(number, f"{max(0, len(parts) - 1)} numbers in place of {self.dim}", WRONG_WIDTH)
         word, numbers = parts[: -self.dim], parts[-self.dim :]
-        if len(word) > 1 and _is_number(word[-1]) and _is_number(word[1]):
+        if len(word) > 1 and is_number(word[-1]) and is_number(word[1]):
             self._refuse(number, f"{len(parts) - 1} numbers in place of {self.dim}", WRONG_WIDTH)
         return b" ".join(word), b" ".join(numbers)
 
@@ -191,7 +191,7 @@ class _TextReader:
         if block_KD is not None and np.isfinite(block_KD).all():
             return block_KD
         for line in lines:
-            bad = [part for part in line.numbers.split(b" ") if not _is_number(part) or not abs(float(part)) <= FLOAT32_MAX]
+            bad = [part for part in line.numbers.split(b" ") if not is_number(part) or not abs(float(part)) <= FLOAT32_MAX]
             if bad:
                 shown = bad[0][:40].decode("utf-8", "replace")
                 self._refuse(line.number, f"{shown!r} is no finite number", "mend or drop that line")
@@ -206,11 +206,3 @@ def _numbers(rows: list[bytes], dim: int) -> np.ndarray:
     """Parse rows of `dim` numbers parted by single spaces: float32 [K, D]. ArrowInvalid or ValueError if one is none."""
     texts = pc.split_pattern(pa.array(rows, pa.large_binary()).cast(pa.large_string()), " ").flatten()
     return texts.cast(pa.float32()).to_numpy(zero_copy_only=False).reshape(len(rows), dim)
-
-
-def _is_number(text: bytes) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -434,6 +434,50 @@ def test_text_of_one_number_a_word_is_no_binary(tmp_path: Path) -> None:
     assert streams.inspect(tmp_path / "a.vec").format == "text"
 
 
+@pytest.mark.parametrize("line_end", [b"", b"\n"], ids=["gensim", "word2vec.c"])
+@pytest.mark.parametrize("dim", [2, 3, 10, 100])
+def test_a_binary_file_is_one_whatever_bytes_its_first_vector_begins_with(tmp_path: Path, dim: int, line_end: bytes) -> None:
+    """A line break, letters or digits may be among the bytes of any number, the first ones too."""
+    source, path = np.random.default_rng(dim), tmp_path / "a.bin"
+    starts = [b"\n", b"a\n", b" =\n>", b"1.5\n", b"0 1\n", b"", b">>>?"]
+    for number in range(400):
+        vectors = source.normal(0, source.choice([0.01, 0.1, 1, 10]), (2, dim)).astype("<f4")
+        start = starts[number % len(starts)]
+        data = vectors.tobytes()
+        if number < 200 and start:  # the low bytes of the first number
+            data = start[: 3 if dim > 1 else 2] + data[len(start[:3]) :]
+        path.write_bytes(b"2 %d\nthe " % dim + data[: 4 * dim] + line_end + b"good " + data[4 * dim :] + line_end)
+        assert streams.inspect(path).format == "word2vec"
+        assert np.array_equal(read(path).found.vectors, np.frombuffer(data, "<f4").reshape(2, dim))
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2 2\n新 闻 0.1 0.2\ngood 1 2\n", [[1, 2]]),
+        ("2 2\ncafé au lait 0.1 0.2\ngood 1 2\n", [[1, 2]]),
+        ("2 1\n新 闻 7\ngood 1\n", [[1]]),
+        ("1 2\ngood 9999.9 9999.9\n", [[9999.9, 9999.9]]),
+        ("2 2\nB B B B B B B 1 2\ngood 1 2\n", [[1, 2]]),
+        ("2 3\r\n新 闻 1 2 3\r\ngood\t1\t2\t3\r\n", [[1, 2, 3]]),
+    ],
+)
+def test_text_is_text_whatever_its_first_word_is(tmp_path: Path, written: str, expected: list[list[float]]) -> None:
+    path = tmp_path / "a.vec"
+    for encoding in ("utf-8", "gb18030"):
+        if encoding == "utf-8" or "新" in written:
+            path.write_bytes(written.encode(encoding))
+            assert streams.inspect(path).format == "text"
+            assert np.array_equal(read(path, wanted=["good"]).found.vectors, np.array(expected, np.float32))
+
+
+@pytest.mark.parametrize("written", ["2 3\n新 闻 1 x 3\ngood 1 2 3\n", "2 3\ngood 1 2\nfilm 1 2 3\n", "2 2\ngood 九 1\n"])
+def test_text_with_a_wrong_first_line_is_told_so_as_text(tmp_path: Path, written: str) -> None:
+    (tmp_path / "a.vec").write_text(written)
+    with pytest.raises(RequestError, match="line 2: "):
+        read(tmp_path / "a.vec", wanted=["good", "新 闻", "闻"])
+
+
 def harmed(data: bytes, source: random.Random) -> bytes:
     """The bytes with some of them changed, missing, or more of them; most often near the start, where the headers are."""
     bytes_ = bytearray(data)
