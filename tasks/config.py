@@ -100,7 +100,9 @@ class IngestConfig(Section):
     unlabelled_text: str | None = Field(None, min_length=1, description="Column of an unlabelled table; default: as text.")
     unlabelled_encoding: str = Field("utf-8", min_length=1, description="Character encoding of the unlabelled text.")
     labels: tuple[str, ...] = Field((), description="Labels to accept; any other is quarantined. Empty: all that occur.")
-    label_names: Path | None = Field(None, description="File that names label numbers, one name a line from 0.")
+    label_names: Path | None = Field(
+        None, description="File that names label numbers, one name a line from 0; empty first line: from 1."
+    )
     max_chars: Positive = Field(1_000_000, description="Longest text in characters; a longer one is quarantined.")
 
     @field_validator("encoding", "unlabelled_encoding")

@@ -129,19 +129,27 @@ def records(found: Input, config: IngestConfig) -> Iterator[Record]:
 
 
 def label_names(config: IngestConfig) -> dict[str, str] | None:
-    """Read the file that names label numbers: its line 0 names label 0. None if there is no such file."""
+    """Read the file that names label numbers: its line 0 names label 0, unless it is empty. None if no file is asked for.
+
+    Empty lines at the start leave their numbers without a name, since many sets count from 1; those at the end say nothing.
+    """
     path = config.label_names
     if path is None:
         return None
     if not path.is_file():
         raise RequestError(f"--ingest.label-names {path}: no such file")
     try:
-        names = [name.strip() for name in decode(path.read_bytes(), config.encoding).strip().split("\n")]
+        names = [name.strip() for name in decode(path.read_bytes(), config.encoding).rstrip().split("\n")]
     except UnicodeDecodeError as error:
         raise RequestError(f"{path}: byte {error.start} is not {config.encoding}; set --ingest.encoding") from error
-    if not all(names) or len(set(names)) < len(names):
-        raise RequestError(f"{path}: a name is empty or stands twice; write one name a line, the first for number 0")
-    return {str(number): name for number, name in enumerate(names)}
+    first = next((number for number, name in enumerate(names) if name), len(names))
+    named = {str(number): name for number, name in enumerate(names) if number >= first}
+    if not named or not all(named.values()) or len(set(named.values())) < len(named):
+        raise RequestError(
+            f"{path}: a name is empty or stands twice; write one name a line, the first for number 0, "
+            "after an empty line where labels count from 1"
+        )
+    return named
 
 
 def _corpus(config: IngestConfig) -> Input:

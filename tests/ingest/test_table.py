@@ -170,10 +170,22 @@ def test_label_names(tmp_path, ingest):
     out = ingest(path=table, label_names=names)
     assert list(out.labels.values()) == ["finance", "sports"]
     assert out.report["reasons"] == {"unknown_label": 1}
-    for bad in (b"finance\n\nsports", b"finance\nfinance", b"\xff\xfe"):
+    for bad in (b"finance\n\nsports", b"finance\nfinance", b"\xff\xfe", b"", b"\n \r\n"):
         names.write_bytes(bad)
         with pytest.raises(RequestError, match=r"class\.txt"):
             ingest(path=table, label_names=names)
+
+
+@pytest.mark.parametrize(
+    "written", [b"\nfinance\nsports", b" \r\nfinance\r\nsports \r\n\r\n", "\ufeff\nfinance\nsports".encode()]
+)
+def test_an_empty_first_line_leaves_number_0_without_a_name(tmp_path, ingest, written):
+    """Sets that count from 1 are named so."""
+    names = put(tmp_path / "class.txt", written)
+    table = put(tmp_path / "a.txt", b"shares fell\t1\nthey won\t2\nnobody\t0\n")
+    out = ingest(path=table, label_names=names)
+    assert list(out.labels.values()) == ["finance", "sports"]
+    assert out.report["reasons"] == {"unknown_label": 1}
 
 
 def test_an_official_test_split(tmp_path, ingest):
