@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tasks.align.streams import Reading
 
 NEEDS_WORDS = "does not say which words its rows are; give --align.vocabulary FILE, one word a line in the order of the rows"
+OF_TOKENIZER = "(of a tokenizer.json, its model.vocab)"
 BF16 = "BF16"
 SAFETENSORS_TYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
@@ -139,14 +140,16 @@ def _json_words(text: bytes, path: Path) -> list[bytes] | None:
         values = json.loads(text)
     except ValueError:
         return None
+    except RecursionError as error:
+        raise RequestError(f"{path} is nested too deeply; give a list of words, or an object of word and row") from error
     if isinstance(values, dict) and isinstance(values.get("tokens"), list):  # as Vocabulary.save writes it
         values = values["tokens"]
-    if isinstance(values, dict):
+    if isinstance(values, dict) and all(type(row) is int for row in values.values()):
         if set(values.values()) != set(range(len(values))):
             raise RequestError(f"{path} does not number its words from 0 without gaps; give a list of words")
         values = sorted(values, key=values.__getitem__)
     if not isinstance(values, list) or not all(isinstance(word, str) for word in values):
-        raise RequestError(f"{path} is neither a list of words nor an object of word and row; give one of them")
+        raise RequestError(f"{path} is neither a list of words nor an object of word and row; give one of them {OF_TOKENIZER}")
     return [word.encode("utf-8", "replace") for word in values]
 
 

@@ -417,6 +417,11 @@ def test_a_bare_matrix_needs_its_words(tmp_path: Path, name: str) -> None:
     [
         (json.dumps({"a": 0, "b": 2}), "without gaps"),
         (json.dumps([1, 2]), "neither a list of words nor"),
+        (json.dumps({"version": "1.0", "model": {"vocab": {"a": 0}}}), r"neither a list of words nor .*model\.vocab"),
+        (json.dumps({"a": [0], "b": 1}), "neither a list of words nor"),
+        (json.dumps({"a": 0.5, "b": 1}), "neither a list of words nor"),
+        ("[" * 200_000, "is nested too deeply"),
+        ('{"a":' * 200_000, "is nested too deeply"),
         ("\x93NUMPY", "no list of words"),
     ],
 )
