@@ -27,7 +27,8 @@ class Entry:
 
     `first`, `promoted` and `refused` are the gate's; `promote` and `rollback` a person's; `noticed` records a champion that
     was set outside of textmill, or by a run that ended before it wrote its line. `from_version` was champion before,
-    `to_version` is champion after. `basis` is what the decision depended on, `figures` what was measured.
+    `to_version` is champion after. `basis` is what the decision depended on, `figures` what was measured. A change of champion
+    is written twice: `begun` before its aliases are set, and as a decision when they are.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Entry:
     figures: Mapping[str, Any] = field(default_factory=dict)
     basis: Mapping[str, Any] = field(default_factory=dict)
     time: str = ""
+    begun: bool = False
 
 
 class Ledger:
@@ -68,6 +70,14 @@ class Ledger:
 
     def entries(self, name: str | None = None) -> list[Entry]:
         """All decisions in order, or one model's. A line that is not whole is logged and left out."""
+        return [entry for entry in self._lines(name) if not entry.begun]
+
+    def begun(self, name: str) -> Entry | None:
+        """The change of a model's champion that was begun last, unless a decision stands after it."""
+        lines = self._lines(name)
+        return lines[-1] if lines and lines[-1].begun else None
+
+    def _lines(self, name: str | None) -> list[Entry]:
         found = []
         lines = self.path.read_bytes().split(b"\n") if self.path.exists() else []
         for number, line in enumerate(lines, start=1):

@@ -7,7 +7,7 @@ for each name, under which every change of a champion is made (one machine's pro
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tasks.crash import crash_point
@@ -18,7 +18,6 @@ from tasks.register.load import DamagedPackage, open_package
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.register.ledger import Action
     from tasks.register.serving import TextClassifier
     from tasks.tracking.registry import Version
     from tasks.tracking.tracker import Tracker
@@ -114,69 +113,104 @@ def list_models(tracker: Tracker, name: str | None = None) -> list[ListedModel]:
 def promote(tracker: Tracker, name: str | None, version: int | str, reason: str = "") -> Registration:
     """Make a version the champion by a person's decision, once its files are verified.
 
-    Without a name: of the model whose champion changed last. RequestError if there is no such version.
+    Without a name: of the model whose champion changed last. The promotion that a kill cut short is made once when it is
+    repeated. RequestError if there is no such version.
     """
     name = name or _last_promoted(tracker)
     with tracker.home.locked(f"model-{name}"):
         chosen = tracker.registry.version(name, version)
+        completed = _complete(tracker, name)
         champion = notice_champion(tracker, name)
         if chosen.version == champion:
+            if completed is not None and completed.action == "promote":
+                return Registration(name, champion, CHAMPION, "promoted", completed.reason, {})
             return Registration(name, champion, CHAMPION, "unchanged", f"version {champion} is the champion already", {})
         verify_version(tracker, chosen)
-        set_champion(tracker, name, chosen.version, previous=champion)
         reason = reason or "promoted by hand"
-        _write(tracker, chosen, "promote", champion, reason)
+        change_champion(tracker, Entry(name, chosen.version, "promote", champion, chosen.version, reason), previous=champion)
         return Registration(name, chosen.version, CHAMPION, "promoted", reason, {})
 
 
 def rollback(tracker: Tracker, name: str | None = None, reason: str = "") -> Registration:
     """Bring back the champion before today's, once its files are verified; again: the one before that.
 
-    RequestError if there is none.
+    If a rollback was cut short after the champion's alias had moved, that one is completed and no second one made: whoever
+    repeats it wants the version that it brought back. RequestError if there is no champion before today's.
     """
     name = name or _last_promoted(tracker)
     with tracker.home.locked(f"model-{name}"):
+        completed = _complete(tracker, name)
         champion = notice_champion(tracker, name)
+        if completed is not None and completed.action == "rollback":
+            return Registration(name, completed.version, CHAMPION, "rollback", completed.reason, {})
         line = champions(_ledger(tracker).entries(name))
         if champion is None or len(line) < 2:
             raise RequestError(f"model {name} has no earlier champion to go back to; see: textmill models list")
         chosen = tracker.registry.version(name, line[-2])
         verify_version(tracker, chosen)
-        set_champion(tracker, name, chosen.version, previous=line[-3] if len(line) > 2 else None)
         reason = reason or f"rolled back from version {champion}"
-        _write(tracker, chosen, "rollback", champion, reason)
+        entry = Entry(name, chosen.version, "rollback", champion, chosen.version, reason)
+        change_champion(tracker, entry, previous=line[-3] if len(line) > 2 else None)
         return Registration(name, chosen.version, CHAMPION, "rollback", reason, {})
 
 
 def notice_champion(tracker: Tracker, name: str) -> int | None:
-    """The champion by its alias; if the ledger knows another, it is brought up to date. The caller holds the model's lock."""
-    champion = tracker.registry.aliases(name).get(CHAMPION)
-    line = champions(_ledger(tracker).entries(name))
+    """The champion by its alias, once ledger and other aliases agree with it. The caller holds the model's lock.
+
+    A change that was cut short after that alias had moved gets its line; before, it is as if it had never begun.
+    """
+    ledger, registry = _ledger(tracker), tracker.registry
+    _complete(tracker, name)
+    aliases = registry.aliases(name)
+    champion = aliases.get(CHAMPION)
+    line = champions(ledger.entries(name))
     known = line[-1] if line else None
     if champion is not None and champion != known:
         log.warning("%s: version %s is champion, the ledger knows %s; noted", name, champion, known)
-        reason = "the alias was set outside of textmill, or by a run that ended before it wrote its line"
-        _ledger(tracker).append(Entry(name, champion, "noticed", known, champion, reason))
+        ledger.append(Entry(name, champion, "noticed", known, champion, "the alias was set outside of textmill"))
+    elif ledger.begun(name) is not None:
+        there = {version.version for version in registry.versions(name)}
+        _set_previous(tracker, name, line[-2] if len(line) > 1 and line[-2] in there else None)
+    if champion is not None and aliases.get(CHALLENGER) == champion:
+        registry.delete_alias(name, CHALLENGER)
     return champion
 
 
-def set_champion(tracker: Tracker, name: str, version: int, *, previous: int | None) -> None:
-    """Move the aliases. The caller holds the model's lock and writes the ledger afterwards."""
-    registry = tracker.registry
-    aliases = registry.aliases(name)
-    if previous is not None and previous != version:
-        registry.set_alias(name, PREVIOUS, previous)
-    elif PREVIOUS in aliases:
-        registry.delete_alias(name, PREVIOUS)
+def change_champion(tracker: Tracker, entry: Entry, *, previous: int | None) -> None:
+    """Move the aliases to an entry's `to_version` and write its line. The caller holds the model's lock.
+
+    The line stands in the ledger as begun before any alias moves, so that whoever finds the aliases of a change that was cut
+    short knows what was meant by it.
+    """
+    ledger, registry = _ledger(tracker), tracker.registry
+    version = entry.version
+    ledger.append(replace(entry, begun=True))
+    crash_point("register.begun")
+    _set_previous(tracker, entry.name, None if previous == version else previous)
     crash_point("register.previous_set")
-    registry.set_alias(name, CHAMPION, version)
+    registry.set_alias(entry.name, CHAMPION, version)
     crash_point("register.champion_set")
-    if aliases.get(CHALLENGER) == version:
-        registry.delete_alias(name, CHALLENGER)
+    if registry.aliases(entry.name).get(CHALLENGER) == version:
+        registry.delete_alias(entry.name, CHALLENGER)
+    crash_point("register.promoted")
+    ledger.append(entry)
+    crash_point("register.recorded")
 
 
-def _write(tracker: Tracker, version: Version, action: Action, champion: int | None, reason: str) -> None:
-    _ledger(tracker).append(Entry(version.name, version.version, action, champion, version.version, reason))
+def _complete(tracker: Tracker, name: str) -> Entry | None:
+    """Write the line of a change that was cut short between its alias and that line; returns it, if there was one."""
+    begun = _ledger(tracker).begun(name)
+    if begun is None or tracker.registry.aliases(name).get(CHAMPION) != begun.to_version:
+        return None
+    log.warning("%s: the %s of version %d had been cut short; its line is written now", name, begun.action, begun.version)
+    return _ledger(tracker).append(replace(begun, begun=False))
+
+
+def _set_previous(tracker: Tracker, name: str, version: int | None) -> None:
+    if version is not None:
+        tracker.registry.set_alias(name, PREVIOUS, version)
+    elif PREVIOUS in tracker.registry.aliases(name):
+        tracker.registry.delete_alias(name, PREVIOUS)
 
 
 def _parsed(tracker: Tracker, wanted: str | None) -> tuple[str, str]:

@@ -21,9 +21,9 @@ from tasks.register.models import (
     MACRO_F1_TAG,
     PACKAGE,
     Registration,
+    change_champion,
     load_version,
     notice_champion,
-    set_champion,
 )
 from tasks.register.package import copy_package, package_digest, read_manifest
 from tasks.register.rivals import read_test_rows, rival_on
@@ -115,13 +115,12 @@ def _register(
         decision = _decide(tracker, config, candidate, version, champion, champions(ledger.entries(name)), progress)
         crash_point("register.decided")
         won = decision.verdict != "refused"
-        if won:
-            set_champion(tracker, name, version.version, previous=champion)
-            crash_point("register.promoted")
         to = version.version if won else champion
         entry = Entry(name, version.version, decision.verdict, champion, to, decision.reason, decision.figures, basis)  # type: ignore[arg-type]
-        ledger.append(entry)
-        crash_point("register.recorded")
+        if won:
+            change_champion(tracker, entry, previous=champion)
+        else:
+            ledger.append(entry)
     log.info("%s version %d: %s (%s)", name, version.version, decision.verdict, decision.reason)
     alias = CHAMPION if won else CHALLENGER
     return Registration(name, version.version, alias, decision.verdict, decision.reason, dict(decision.figures))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.server import Endpoint, answers, free_port, launch, login
 from tasks.config import CHECKOUT
+from tasks.register.ledger import Ledger
 from tasks.tracking.client import LOGIN_VARIABLES
 from tasks.tracking.home import LEDGER, URI_VARIABLE, tracking_home
 from tasks.tracking.server import server_environment
@@ -201,8 +202,7 @@ def mlflow_never(random: Random, folder: Path) -> str | None:
     if record["status"] != "failed" or "mlflow" not in record["unreported"]:
         return f"the record says {record['status']}, not reported: {record['unreported']}"
     servers.ready()
-    ledger = folder / "root" / "mlflow" / LEDGER
-    if ledger.exists() and ledger.read_bytes():
+    if Ledger(folder / "root" / "mlflow" / LEDGER).entries():
         return "a promotion is recorded"
     made = again(folder)
     if built := [step for step in STEPS if not made["stages"][step]["cached"]]:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,16 @@ def test_a_torn_last_line_is_left_out_and_does_not_swallow_the_next(tmp_path: Pa
     second = ledger.append(entry("promoted", 2, 2))
     assert ledger.entries() == [first, second]
     assert "line 2" in caplog.text
+
+
+def test_a_change_that_was_begun_is_no_decision_until_it_is_one(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    first = ledger.append(entry("first", 1, 1))
+    begun = ledger.append(replace(entry("promoted", 2, 2), begun=True))
+    ledger.append(entry("first", 1, 1, name="news"))
+    assert (ledger.entries("films"), ledger.begun("films"), ledger.begun("news")) == ([first], begun, None)
+    made = ledger.append(replace(begun, begun=False))
+    assert (ledger.entries("films"), ledger.begun("films")) == ([first, made], None)
 
 
 def test_lines_of_several_processes_do_not_mix(tmp_path: Path) -> None:

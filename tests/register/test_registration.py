@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import RequestError, UnavailableError
-from tasks.register import registration
+from tasks.register import models, registration
 from tasks.register.ledger import Ledger
 from tasks.register.models import list_models, load_model, promote, rollback
 from tasks.register.package import package_digest
@@ -113,19 +113,30 @@ def test_a_run_that_ended_before_deciding_is_made_good(
     assert len(tracker.registry.versions("films")) == 1
 
 
-def test_a_run_that_ended_before_its_line_is_noticed(
-    tracker: Tracker, enrol: Enrol, trained: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_champion_that_was_set_by_something_else_is_noticed(
+    tracker: Tracker, enrol: Enrol, trained: Any, retrained: Any
 ) -> None:
-    def killed(*arguments: object) -> None:
-        raise KeyboardInterrupt
+    enrol(trained)
+    enrol(retrained, accuracy=0.5)
+    tracker.registry.set_alias("films", "champion", 2)
+    assert promote(tracker, "films", 2).decision == "unchanged"
+    assert ledger(tracker)[-1] == ("noticed", 1, 2)
+    assert aliases(tracker) == {"champion": 2}
+    assert rollback(tracker, "films").version == 1
 
-    monkeypatch.setattr(Ledger, "append", killed)
-    with pytest.raises(KeyboardInterrupt):
-        enrol(trained)
-    monkeypatch.undo()
-    assert aliases(tracker)["champion"] == 1
-    assert enrol(trained).decision == "unchanged"
-    assert ledger(tracker) == [("noticed", None, 1)]
+
+def test_nothing_moves_where_the_ledger_cannot_be_written(
+    tracker: Tracker, enrol: Enrol, trained: Any, retrained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(trained)
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Ledger, "append", full)
+    with pytest.raises(OSError, match="No space"):
+        enrol(retrained, accuracy=1.0, margin=0.99)
+    assert aliases(tracker) == {"champion": 1, "challenger": 2}
 
 
 def test_a_registration_goes_on_when_the_server_is_back(
@@ -263,3 +274,106 @@ except mlflow.MlflowException as error:
     label, error = done.stdout.splitlines()
     assert label == "positive"
     assert "text.json was changed; the model is not loaded" in error
+
+
+def killed_at(monkeypatch: pytest.MonkeyPatch, point: str) -> None:
+    """Let the named point end what is under way, as a kill would: nothing after it happens."""
+
+    def reached(name: str) -> None:
+        if name == point:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(models, "crash_point", reached)
+
+
+MOVES = ["begun", "previous_set", "champion_set", "promoted", "recorded"]
+
+
+@pytest.fixture
+def three(tracker: Tracker, enrol: Enrol, trained: Any, retrained: Any, train_tiny: Any, tmp_path: Path) -> Tracker:
+    """Versions 1, 2 and 3, each promoted over the one before; a fourth that was refused."""
+    for model in (trained, retrained, train_tiny(tmp_path / "third", seed=3)):
+        assert enrol(model, accuracy=1.0, margin=0.99).alias == "champion"
+    assert enrol(train_tiny(tmp_path / "fourth", seed=4), accuracy=0.1).alias == "challenger"
+    return tracker
+
+
+@pytest.mark.parametrize("point", MOVES[:-1])
+def test_a_rollback_that_was_killed_goes_back_once_when_it_is_repeated(
+    three: Tracker, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    killed_at(monkeypatch, f"register.{point}")
+    with pytest.raises(KeyboardInterrupt):
+        rollback(three, "films", "3 is bad")
+    monkeypatch.undo()
+    made = rollback(three, "films", "3 is bad")
+    assert (made.version, made.decision, made.reason) == (2, "rollback", "3 is bad")
+    assert aliases(three) == {"champion": 2, "previous": 1, "challenger": 4}
+    assert [move for move in ledger(three) if move[0] != "refused"][3:] == [("rollback", 3, 2)]
+    assert rollback(three, "films").version == 1
+
+
+def test_a_rollback_that_was_killed_after_its_line_is_over(three: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed_at(monkeypatch, "register.recorded")
+    with pytest.raises(KeyboardInterrupt):
+        rollback(three, "films")
+    monkeypatch.undo()
+    assert aliases(three) == {"champion": 2, "previous": 1, "challenger": 4}
+    assert rollback(three, "films").version == 1  # the second of two, never what the first went back from
+
+
+@pytest.mark.parametrize("point", MOVES)
+def test_a_promotion_that_was_killed_is_made_once_when_it_is_repeated(
+    three: Tracker, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    killed_at(monkeypatch, f"register.{point}")
+    with pytest.raises(KeyboardInterrupt):
+        promote(three, "films", 4, "it is right")
+    monkeypatch.undo()
+    made = promote(three, "films", 4, "it is right")
+    assert (made.version, made.alias) == (4, "champion")
+    assert made.decision == ("unchanged" if point == "recorded" else "promoted")
+    assert aliases(three) == {"champion": 4, "previous": 3}
+    assert [move for move in ledger(three) if move[0] != "refused"][3:] == [("promote", 3, 4)]
+    assert rollback(three, "films").version == 3
+    assert rollback(three, "films").version == 2
+
+
+@pytest.mark.parametrize("point", ["begun", "previous_set"])
+def test_a_promotion_that_was_killed_before_its_alias_and_not_repeated_leaves_nothing(
+    three: Tracker, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    killed_at(monkeypatch, f"register.{point}")
+    with pytest.raises(KeyboardInterrupt):
+        promote(three, "films", 4)
+    monkeypatch.undo()
+    assert list_models(three, "films")[3].action == "refused"
+    assert promote(three, "films", 3).decision == "unchanged"
+    assert aliases(three) == {"champion": 3, "previous": 2, "challenger": 4}
+
+
+def test_a_killed_rollback_that_another_run_finds_is_a_rollback_in_the_ledger(
+    three: Tracker, enrol: Enrol, trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed_at(monkeypatch, "register.champion_set")
+    with pytest.raises(KeyboardInterrupt):
+        rollback(three, "films")
+    monkeypatch.undo()
+    assert enrol(trained, accuracy=0.1).decision == "refused"
+    assert ledger(three)[-2:] == [("rollback", 3, 2), ("refused", 2, 2)]
+    assert rollback(three, "films").version == 1
+
+
+def test_a_registration_that_was_killed_at_its_aliases_is_recorded_with_its_figures(
+    tracker: Tracker, enrol: Enrol, trained: Any, retrained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(trained)
+    killed_at(monkeypatch, "register.champion_set")
+    with pytest.raises(KeyboardInterrupt):
+        enrol(retrained, accuracy=1.0, margin=0.1)
+    monkeypatch.undo()
+    assert aliases(tracker) == {"champion": 2, "previous": 1, "challenger": 2}
+    assert enrol(retrained, accuracy=1.0, margin=0.1).decision == "unchanged"
+    assert aliases(tracker) == {"champion": 2, "previous": 1}
+    assert ledger(tracker) == [("first", None, 1), ("promoted", 1, 2)]
+    assert Ledger(tracker.home.ledger).entries("films")[-1].figures["champion_challenger_accuracy"] == 1.0
