@@ -252,7 +252,8 @@ def _explain_values(model: type[BaseModel], error: ValidationError) -> str:
     reason = first["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     value = "" if isinstance(first["input"], dict) else f" {shortened(repr(first['input']), MAX_SHOWN)}"
-    return " ".join(f"{flag}{value}: {reason}{more}".split())
+    told = f"{flag}{value}: {reason}{more}" if place else f"{reason}{more}"  # a root's concerns several sections
+    return " ".join(told.split())
 
 
 def _command(model: type[BaseModel]) -> str:

@@ -391,13 +391,27 @@ class FinetuneConfig(Section):
             raise ValueError("embedding frozen rests in all epochs; set embedding full for one that rests in frozen_epochs")
         if self.embedding_pull and self.embedding in ("frozen", "low_rank"):
             raise ValueError(f"embedding {self.embedding} moves no row that embedding_pull could pull back; leave that out")
+        if self.embedding_lr is not None and self.embedding == "frozen":
+            raise ValueError(f"embedding frozen trains no row at embedding_lr {self.embedding_lr:g}; leave that out")
+        if self.epochs != "auto" and self.frozen_epochs >= self.epochs:
+            raise ValueError(
+                f"frozen_epochs {self.frozen_epochs} leaves none of the {self.epochs} epochs to train the embedding in; "
+                "lower it, raise epochs, or set embedding frozen"
+            )
         if self.adversarial_unlabelled and self.adversarial != "virtual":
             raise ValueError(
                 f"adversarial {self.adversarial} reads no unlabelled documents; set adversarial virtual, "
                 "or leave adversarial_unlabelled out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _knobs_of_vectors(self) -> Self:
         asked = {
-            f"embedding {self.embedding}": self.embedding == "low_rank",
+            f"embedding {self.embedding}": self.embedding != "full",
+            f"embedding_lr {self.embedding_lr}": self.embedding_lr is not None,
+            f"embedding_dropout {self.embedding_dropout:g}": self.embedding_dropout > 0,
+            f"embedding_pull {self.embedding_pull:g}": self.embedding_pull > 0,
             f"adversarial {self.adversarial}": self.adversarial != "none",
             f"frozen_epochs {self.frozen_epochs}": self.frozen_epochs > 0,
         }
@@ -480,6 +494,34 @@ with warnings.catch_warnings():
         @classmethod
         def _plain_name(cls, value: str) -> str:
             return plain_name(value)
+
+        @model_validator(mode="after")
+        def _vectors_for_the_model(self) -> Self:
+            align, finetune = self.align, self.finetune
+            for name in ("vectors", "second"):
+                if getattr(align, name) is not None and not finetune.needs_vectors:
+                    raise ValueError(
+                        f"align.{name} is for models that read word vectors, not {finetune.model}; "
+                        f"set finetune.model to mean, cnn, bilstm or a sum with one, or leave align.{name} out"
+                    )
+            if align.second is not None and align.vectors is None and not self.pretrain.enabled:
+                raise ValueError(
+                    "align.second joins other vectors, and there are none; give these as align.vectors, "
+                    "or set pretrain.enabled true"
+                )
+            dim, rank = self._known_dim(), finetune.embedding_rank
+            if finetune.embedding == "low_rank" and dim is not None and rank >= dim:
+                raise ValueError(
+                    f"finetune.embedding_rank {rank} is not below the {dim} dimensions of the vectors; "
+                    "lower it, or set finetune.embedding full"
+                )
+            return self
+
+        def _known_dim(self) -> int | None:
+            """Dimensions of the vectors; None where a file has yet to tell them."""
+            if self.align.vectors is not None or (self.align.second is not None and self.align.join == "concatenate"):
+                return None
+            return self.pretrain.dim if self.pretrain.enabled else self.align.dim
 
 
 class CollectConfig(Section):

@@ -80,6 +80,17 @@ def test_a_file_that_names_no_row_is_a_request_error(content: bytes | None, mess
         ({"model": "bag", "adversarial": "fgm"}, "adversarial fgm is for models that read word vectors, not bag;"),
         ({"model": "bag+ca", "embedding": "low_rank"}, r"embedding low_rank is for models .* not bag\+ca; choose mean, cnn"),
         ({"model": "fasttext", "frozen_epochs": 2}, "frozen_epochs 2 is for models that read word vectors, not fasttext"),
+        ({"model": "bag", "embedding": "frozen"}, "embedding frozen is for models that read word vectors, not bag; choose"),
+        ({"model": "bag", "embedding": "partial"}, "embedding partial is for models that read word vectors, not bag;"),
+        (
+            {"model": "tfidf", "embedding": "partial", "partial_rows": "rarest"},
+            "embedding partial is for models that read word vectors, not tfidf;",
+        ),
+        ({"model": "ca", "embedding_pull": 0.1}, "embedding_pull 0.1 is for models that read word vectors, not ca;"),
+        ({"model": "bag", "embedding_lr": 0.1}, "embedding_lr 0.1 is for models that read word vectors, not bag;"),
+        ({"model": "bag", "embedding_dropout": 0.1}, "embedding_dropout 0.1 is for models that read word vectors, not bag;"),
+        ({"embedding": "frozen", "embedding_lr": 0.1}, "embedding frozen trains no row at embedding_lr 0.1; leave that out"),
+        ({"frozen_epochs": 3, "epochs": 3}, "frozen_epochs 3 leaves none of the 3 epochs to train the embedding in; lower it"),
     ],
 )
 def test_knobs_that_do_not_go_together_are_refused(values: dict[str, object], message: str) -> None:

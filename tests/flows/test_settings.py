@@ -11,6 +11,8 @@ from flows.settings import PRESETS, knobs, preset_names, preset_path, resolve, r
 from tasks.config import CHECKOUT, FinetuneConfig, PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 
+RANK_8 = ["--finetune.model", "mean", "--finetune.embedding", "low_rank", "--finetune.embedding-rank", "8"]
+
 
 def test_without_a_word_the_sample_is_trained() -> None:
     config = resolve([])
@@ -42,6 +44,19 @@ def test_values_keep_their_commas_spaces_and_brackets(tmp_path: Path) -> None:
     assert (config.ingest.delimiter, config.ingest.label) == (",", "null")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--pretrain.dim", "9"],
+        ["--pretrain.dim", "4", "--align.second", "a.vec"],
+        ["--pretrain.dim", "4", "--align.vectors", "a.vec"],
+        ["--pretrain.dim", "4", "--align.vectors", "a.vec", "--align.second", "b.vec", "--align.join", "fill"],
+    ],
+)
+def test_a_rank_is_not_refused_where_the_vectors_may_have_more_dimensions(arguments: list[str]) -> None:
+    assert resolve([*RANK_8, *arguments]).finetune.embedding_rank == 8
+
+
 def test_words_and_paths_share_the_stop_word_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert resolve(["--prepare.stop-words", "english"]).prepare.stop_words == "english"
@@ -57,6 +72,21 @@ def test_words_and_paths_share_the_stop_word_option(tmp_path: Path, monkeypatch:
         (["--finetune.model", "bag+cnnn"], ["unknown model 'cnnn'", "bilstm"]),
         (["--finetune.model", "bag+fasttext"], ["cannot be part of a sum"]),
         (["--pretrain.minn", "7"], ["minn 7 is larger than maxn 6"]),
+        (
+            ["--align.vectors", "a.vec", "--finetune.model", "bag+ca"],
+            ["align.vectors is for models that read word vectors, not bag+ca; set finetune.model to mean, cnn, bilstm or"],
+        ),
+        (["--align.second", "a.vec", "--finetune.model", "tfidf"], ["align.second is for models", "not tfidf"]),
+        (
+            ["--align.second", "a.vec", "--finetune.model", "cnn", "--pretrain.enabled", "false"],
+            ["align.second joins other vectors, and there are none; give these as align.vectors"],
+        ),
+        (
+            [*RANK_8, "--pretrain.dim", "8"],
+            ["finetune.embedding_rank 8 is not below the 8 dimensions of the vectors; lower it"],
+        ),
+        ([*RANK_8, "--pretrain.enabled", "false", "--align.dim", "5"], ["not below the 5 dimensions"]),
+        ([*RANK_8, "--pretrain.dim", "6", "--align.second", "a.vec", "--align.join", "fill"], ["not below the 6 dimensions"]),
         (["--ingest.encoding", "utf-9"], ["unknown encoding 'utf-9'", "latin-1"]),
         (["--name", "a/b"], ["no name of a model"]),
         (["surplus"], ["surplus"]),
