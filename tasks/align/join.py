@@ -6,7 +6,7 @@ Shapes: K words of the result, S words of both, F and G dimensions of the first 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,10 +37,18 @@ def concatenate(first: Rows, second: Rows) -> Rows:
     return Rows(rows_K, vectors_KD)
 
 
-def fill(first: Rows, second: Rows) -> tuple[Rows, dict[str, Any]]:
+class Filled(NamedTuple):
+    """The first's vectors with the second's in the gaps, the report's figures, and the map of the second (float32 [G, F])."""
+
+    found: Rows
+    figures: dict[str, Any]
+    turn: np.ndarray
+
+
+def fill(first: Rows, second: Rows) -> Filled:
     """The first's vectors, and for words that only the second has, its vectors mapped into the first's space.
 
-    The map is a rotation, fitted on the words that both have, and one factor that makes their lengths agree. The report has
+    The map is a rotation, fitted on the words that both have, and one factor that makes their lengths agree. The figures are
     the number of shared and of filled words, and the mean cosine that shared words left out of a fit have to the first's
     vectors. RequestError if both share fewer words than they have dimensions, since the rotation is not determined then.
     """
@@ -54,14 +62,15 @@ def fill(first: Rows, second: Rows) -> tuple[Rows, dict[str, Any]]:
     target_SF, source_SG = first.vectors[in_first_S], second.vectors[in_second_S]
     left_out = np.arange(len(shared)) % HELD_OUT == 0
     cosine = _mean_cosine(source_SG[left_out] @ procrustes(source_SG[~left_out], target_SF[~left_out]), target_SF[left_out])
-    map_GF = procrustes(source_SG, target_SF)
-    scale = np.sqrt(_mean_square(target_SF) / max(_mean_square(source_SG @ map_GF), np.finfo(np.float64).tiny))
+    rotation_GF = procrustes(source_SG, target_SF)
+    scale = np.sqrt(_mean_square(target_SF) / max(_mean_square(source_SG @ rotation_GF), np.finfo(np.float64).tiny))
+    map_GF = (rotation_GF * scale).astype(np.float32)
     only_second = ~np.isin(second.rows, first.rows, assume_unique=True)
-    mapped = (second.vectors[only_second] @ map_GF * scale).astype(np.float32)
     rows_K = np.concatenate([first.rows, second.rows[only_second]])
     order = np.argsort(rows_K, kind="stable")
-    filled = Rows(rows_K[order], np.concatenate([first.vectors, mapped])[order])
-    return filled, {"shared_rows": len(shared), "filled_rows": int(only_second.sum()), "held_out_cosine": round(cosine, 4)}
+    filled = Rows(rows_K[order], np.concatenate([first.vectors, second.vectors[only_second] @ map_GF])[order])
+    figures = {"shared_rows": len(shared), "filled_rows": int(only_second.sum()), "held_out_cosine": round(cosine, 4)}
+    return Filled(filled, figures, map_GF)
 
 
 def procrustes(source_SG: np.ndarray, target_SF: np.ndarray) -> np.ndarray:

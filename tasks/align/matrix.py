@@ -96,12 +96,23 @@ def find_vectors(
     if second is None:
         return given
     other = read_source(second, vocabulary, config.fallbacks, scratch, progress)
-    sources = [*given.sources, *other.sources]
-    if config.join == "fill":
-        found, figures = fill(given.found, other.found)
-        return Vectors(found, given.subwords, sources, figures)
-    subwords = None if given.subwords is None else given.subwords.padded(other.found.dim)
-    return Vectors(concatenate(given.found, other.found), subwords, sources)
+    return join_vectors(given, other, config.join)
+
+
+def join_vectors(first: Vectors, second: Vectors, join: str) -> Vectors:
+    """Two sources made one, as `align.join` has it; other words get the first's subwords, or the second's if it has none."""
+    if join == "fill":
+        found, figures, turn_GF = fill(first.found, second.found)
+        subwords = first.subwords or (second.subwords and second.subwords.turned(turn_GF))
+    else:
+        found, figures = concatenate(first.found, second.found), {}
+        if first.subwords is not None:
+            subwords = first.subwords.padded(second.found.dim)
+        else:
+            subwords = second.subwords and second.subwords.led(first.found.dim)
+    unused = first.subwords is not None and second.subwords is not None
+    others = [source | {"subwords": "not used"} for source in second.sources] if unused else second.sources
+    return Vectors(found, subwords, [*first.sources, *others], figures)
 
 
 def read_source(file: VectorFile, vocabulary: Vocabulary, fallbacks: str, scratch: Path, progress: Progress) -> Vectors:
@@ -117,6 +128,7 @@ def read_source(file: VectorFile, vocabulary: Vocabulary, fallbacks: str, scratc
         "vectors": read.found.num_vectors,
         "found": len(rows_K),
         "duplicates": read.found.num_duplicates,
+        "subwords": "none" if read.subwords is None else "used",
     }
     for name, kind in (("by_case", CASE), ("by_nfkc", NFKC)):
         source[name] = int((spelled.how == kind).sum())

@@ -6,11 +6,13 @@ import pytest
 
 from tasks.align.join import Rows, concatenate, fill, procrustes
 from tasks.align.matrix import write_matrix
+from tasks.align.readers import VectorFile, read_vectors
 from tasks.align.subword import Subwords
 from tasks.align.vocabulary import Vocabulary
 from tasks.config import AlignConfig, PretrainConfig
 from tasks.errors import RequestError
-from tasks.pretrain.vectors import train_vectors
+from tasks.pretrain.model_file import read_model_file
+from tasks.pretrain.vectors import train_vectors, write_word2vec_text
 
 RANDOM = np.random.default_rng(5)
 
@@ -33,7 +35,8 @@ def test_a_turned_and_stretched_space_is_found_again() -> None:
     turned = (space @ rotation(6) * 3).astype(np.float32)
     first = Rows(np.arange(2, 62), space[:60])
     second = Rows(np.arange(12, 82), turned[10:])
-    joined, report = fill(first, second)
+    joined, report, turn = fill(first, second)
+    np.testing.assert_allclose(turned @ turn, space, atol=1e-4)
     assert joined.rows.tolist() == list(range(2, 82))
     assert np.array_equal(joined.vectors[:60], space[:60])
     np.testing.assert_allclose(joined.vectors[60:], space[60:], atol=1e-4)
@@ -45,7 +48,7 @@ def test_noise_lowers_the_cosine_of_words_left_out() -> None:
     noise = RANDOM.standard_normal((400, 6)).astype(np.float32)
     rows = np.arange(2, 402)
     cosines = [
-        fill(Rows(rows, space), Rows(rows, (space + share * noise) @ rotation(6).astype(np.float32)))[1]["held_out_cosine"]
+        fill(Rows(rows, space), Rows(rows, (space + share * noise) @ rotation(6).astype(np.float32))).figures["held_out_cosine"]
         for share in (0.0, 0.5, 50.0)
     ]
     assert cosines[0] == 1.0
@@ -133,6 +136,69 @@ def test_gaps_are_filled_in_the_first_ones_space(dataset: Path, tmp_path: Path, 
     assert (report["dim"], report["shared_rows"], report["filled_rows"]) == (3, 7, 1)
     expected = np.array(words[7].split()[1:], dtype=np.float32)
     np.testing.assert_allclose(matrix[vocabulary["only"]], expected, atol=1e-5)
+
+
+@pytest.fixture
+def turned(pretrained: Path, tmp_path: Path) -> tuple[Path, np.ndarray]:
+    """The vectors of pretrain's words, turned and doubled, as text without subwords; and that map."""
+    model = read_model_file(pretrained / "vectors.bin")
+    words = [word for word in model.words if word != "</s>"]
+    turn = 2 * rotation(4).astype(np.float32)
+    path = tmp_path / "turned.vec"
+    write_word2vec_text(words, model.vectors(words) @ turn, path)
+    return path, turn
+
+
+def test_words_of_neither_source_get_the_seconds_subwords_in_the_firsts_space(
+    dataset: Path, pretrained: Path, turned: tuple[Path, np.ndarray], tmp_path: Path
+) -> None:
+    path, turn = turned
+    model = pretrained / "vectors.bin"
+    plain, _, _ = align(AlignConfig(vectors=path, min_count=1), dataset, None, tmp_path / "plain")
+    config = AlignConfig(vectors=path, second=model, join="fill", min_count=1)
+    report, matrix, vocabulary = align(config, dataset, None, tmp_path / "filled")
+    exact = read_vectors(VectorFile(model), ["good"], tmp_path).subwords
+    assert exact is not None
+    missing = [row for row in range(2, len(vocabulary)) if not np.load(tmp_path / "filled" / "has_vector.npy")[row]]
+    assert plain["subword_rows"] == 0 < report["subword_rows"] <= len(missing)
+    words = [vocabulary.tokens[row] for row in missing]
+    usable = exact.vectors(words).any(axis=1)
+    np.testing.assert_allclose(matrix[missing][usable], (exact.vectors(words) @ turn)[usable], atol=1e-4)
+    assert [source["subwords"] for source in report["sources"]] == ["none", "used"]
+    served = Subwords.load(tmp_path / "filled")
+    assert served is not None
+    np.testing.assert_allclose(
+        served.vectors(["unheard", "goodness"]), exact.vectors(["unheard", "goodness"]) @ turn, atol=1e-2
+    )
+
+
+def test_side_by_side_the_seconds_subwords_stand_behind_zeros(
+    dataset: Path, pretrained: Path, second: Path, tmp_path: Path
+) -> None:
+    model = pretrained / "vectors.bin"
+    report, matrix, vocabulary = align(
+        AlignConfig(vectors=second, second=model, min_count=1), dataset, None, tmp_path / "joined"
+    )
+    exact = read_vectors(VectorFile(model), ["good"], tmp_path).subwords
+    assert exact is not None
+    unseen = vocabulary["unseen"]
+    assert np.array_equal(matrix[unseen], np.concatenate([np.zeros(3, np.float32), exact.vector("unseen")]))
+    assert [source["subwords"] for source in report["sources"]] == ["none", "used"]
+    served = Subwords.load(tmp_path / "joined")
+    assert served is not None
+    assert served.dim == 7
+    np.testing.assert_allclose(served.vector("unheard"), [0, 0, 0, *exact.vector("unheard")], atol=1e-3)
+
+
+@pytest.mark.parametrize("join", ["concatenate", "fill"])
+def test_of_two_sources_with_subwords_the_firsts_are_used(dataset: Path, pretrained: Path, tmp_path: Path, join: str) -> None:
+    config = AlignConfig(second=pretrained / "vectors.bin", join=join, min_count=1)
+    report, matrix, vocabulary = align(config, dataset, pretrained, tmp_path / "joined")
+    exact = read_vectors(VectorFile(pretrained / "vectors.bin"), ["good"], tmp_path).subwords
+    assert exact is not None
+    assert [source["subwords"] for source in report["sources"]] == ["used", "not used"]
+    assert np.array_equal(matrix[vocabulary["unseen"]][:4], exact.vector("unseen"))
+    assert not matrix[vocabulary["unseen"]][4:].any()
 
 
 def test_a_second_source_needs_a_first(dataset: Path, tmp_path: Path, second: Path) -> None:
