@@ -22,7 +22,9 @@ from tasks.crash import crash_point
 from tasks.dashboard.task import dashboard
 from tasks.detect.drift import renumbered
 from tasks.detect.task import detect
+from tasks.evaluate.untrusted import visible
 from tasks.monitor.state import MonitorState, monitor_folder
+from tasks.notify.message import inert
 from tasks.notify.task import notify, open_channels
 from tasks.register.models import load_model
 from tasks.register.profile import read_profile
@@ -176,21 +178,26 @@ def result_of(run: Refresh, report: Path, retrained: Sequence[str], told: Report
 def show_in_prefect(result: dict[str, Any]) -> None:
     """Put the figures and the alerts where somebody looks who opens the run in Prefect's UI.
 
+    Prefect reads a table's cells as Markdown, too: a topic's label could be a link or a picture there, so names are made inert.
     What is counted and sent by now stays so: a server that does not take them is a warning.
     """
     key = "".join(c if c.isascii() and c.isalnum() else "-" for c in result["name"].lower())
     equation = "found {found:,} = scored {scored:,} + duplicates {duplicates:,} + quarantined {quarantined:,}".format(**result)
     drifted = ", ".join(drift["feature"] for drift in result["drift"] if drift["drifted"]) or "nothing"
+    report = " ".join(visible(result["report"]).split()).replace("`", "\u02cb")  # nothing else ends inline code
     lines = [
         f"**{equation}**",
-        f"- model {result['model']['name']} version {result['model']['version']}",
+        f"- model {inert(result['model']['name'])} version {inert(result['model']['version'])}",
         f"- new alerts: {len(result['alerts'])}",
-        f"- drift of {drifted}",
-        f"- dashboard: `{result['report']}`",
+        f"- drift of {inert(drifted)}",
+        f"- dashboard: `{report}`",
+    ]
+    alerts = [
+        {name: inert(value) if isinstance(value, str) else value for name, value in alert.items()} for alert in result["alerts"]
     ]
     try:
         create_markdown_artifact("\n".join(lines), key=f"refresh-{key}", description="What the last refresh found")
-        if result["alerts"]:
-            create_table_artifact(result["alerts"], key=f"alerts-{key}", description="The alerts that the last refresh stored")
+        if alerts:
+            create_table_artifact(alerts, key=f"alerts-{key}", description="The alerts that the last refresh stored")
     except Exception as error:  # noqa: BLE001 whatever Prefect and the network raise
         log.warning("Prefect shows no figures of this refresh (%s)", type(error).__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from tasks.evaluate.untrusted import shortened, visible
@@ -18,6 +19,8 @@ NUM_WORDS = 10
 
 # What chat programs and mail readers take for mentions or markup, as a letter that looks alike and means nothing to them.
 _INERT = str.maketrans("@<>&`*_~|[]", "\uff20\u2039\u203a\uff06\u02cb\u2217\uff3f\u223c\u00a6\uff3b\uff3d")
+
+_ADDRESS = re.compile(r"(?i)\bwww\.(?=\S)")  # made a link even without a scheme
 
 
 def as_json(alert: Alert) -> str:
@@ -51,7 +54,7 @@ def body(alert: Alert) -> str:
 def inert(text: object) -> str:
     """Text from outside on one line, without anything that a terminal, a chat program or a mail reader would act on."""
     line = " ".join(visible(text).split())
-    return shortened(line, MAX_TEXT).replace("://", ": //").translate(_INERT)
+    return _ADDRESS.sub(r"\g<0> ", shortened(line, MAX_TEXT)).replace("://", ": //").translate(_INERT)
 
 
 def _shown(value: Any) -> Any:

@@ -8,6 +8,7 @@ Parquet and back.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import datetime
 import functools
@@ -16,18 +17,27 @@ import html
 import io
 import json
 import logging
+import os
 import re
 import subprocess
+import sys
+import time
+import urllib.request
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from markdown_it import MarkdownIt
 from rich.console import Console
 
 from flows.cli import _complain
 from flows.console import Display
+from flows.refresh import show_in_prefect
+from flows.server import Endpoint, answers, free_port
 from tasks.config import EvaluateConfig, IngestConfig, PrepareConfig, RefreshConfig
 from tasks.dashboard.content import DriftedFeature, DriftHistory, gather
 from tasks.dashboard.page import render_page
@@ -44,17 +54,20 @@ from tasks.prepare.schema import SCHEMA
 from tests.chromium import CHROMIUM, CHROMIUM_FLAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from random import Random
 
 NUMBER = 13
 PROMISE = (
     "Reports, exports and logs are inert: forty payloads (scripts, handlers, addresses, templates, formulas, ANSI, "
     "bidirectional and control characters) make no active node in the report or the dashboard (Chromium; a content security "
-    "policy stands in both), no second line in a log or on a terminal, no control character in an alert; no CSV is written, "
-    "Parquet gives texts back as they were"
+    "policy stands in both) nor in what Prefect's pages show of a refresh, no second line in a log or on a terminal, no "
+    "control character in an alert; no CSV is written, Parquet gives texts back as they were"
 )
-TAKEN_OUT = "autoescape off in the report: 3 of its 5 pages fail; `visible` hands back the text: 2 of 5"
+TAKEN_OUT = (
+    "autoescape off in the report: 3 of its 5 pages fail; `visible` hands back the text: 2 of 5; `inert` does, for Prefect: "
+    "29 of 40, and its pages"
+)
 
 HIT = "top.attacked=1;parent.attacked=1"
 PAYLOADS = [
@@ -96,7 +109,7 @@ PAYLOADS = [
     "\ufeff\u200bhidden\U000e0041",
     "%s %n %d {0.__class__} %(x)s",
     "[bold red]rich[/] [link=http://evil.example]press[/link]",
-    "![x](http://evil.example/x.png) [press](javascript:x) <http://evil.example> @channel",
+    "![x](http://evil.example/x.png) [press](javascript:x) <http://evil.example> www.evil.example @channel",
     "w" * 3000,
 ]
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]")
@@ -243,7 +256,8 @@ def alert(payload: str, random: Random, folder: Path) -> str | None:
         return "a control character is sent"
     if text.count("\n") != body(alert_of(["plain", "plain"], "name:x")).count("\n"):
         return "a line is added"
-    return "markup or an address is sent" if set("<>@`[]") & set(text + head.partition("]")[2]) or "://evil" in text else None
+    addresses = "://evil" in text or "www.evil" in text
+    return "markup or an address is sent" if addresses or set("<>@`[]") & set(text + head.partition("]")[2]) else None
 
 
 def terminal(payload: str, random: Random, folder: Path) -> str | None:
@@ -299,6 +313,129 @@ def log_lines(payload: str, random: Random, folder: Path) -> str | None:
     return None if report["kept"] == 24 and (not texts or whole) else f"Parquet gave {texts[:1]!r}"
 
 
+def artifacts_of(texts: list[str]) -> list[dict[str, str]]:
+    """What Prefect is handed to show of a refresh whose alerts, model, drift and report have such names."""
+    given: list[dict[str, str]] = []
+    result = {"name": "desk", "found": 1, "scored": 1, "duplicates": 0, "quarantined": 0}
+    result |= {"model": {"name": texts[0], "version": texts[-1]}, "report": f"/root/{texts[0]}/dashboard.html"}
+    result |= {"drift": [{"feature": text, "drifted": True} for text in texts]}
+    result |= {"alerts": [alert_of(["plain"], text).summary() for text in texts]}
+    with (
+        mock.patch(
+            "flows.refresh.create_markdown_artifact",
+            lambda text, key, description: given.append({"key": key, "type": "markdown", "data": text}),
+        ),
+        mock.patch(
+            "flows.refresh.create_table_artifact",
+            lambda table, key, description: given.append({"key": key, "type": "table", "data": json.dumps(table)}),
+        ),
+    ):
+        show_in_prefect(result)
+    return given
+
+
+def artifact(payload: str, random: Random, folder: Path) -> str | None:
+    """What Prefect is handed, read as the Markdown that it takes it for."""
+    markdown, table = artifacts_of([payload])
+    cells = [str(value) for row in json.loads(table["data"]) for value in row.values()]
+    lines = artifacts_of(["plain"])[0]["data"].count("\n")
+    if markdown["data"].count("\n") != lines or any("\n" in cell for cell in cells):
+        return "a line is added"
+    for text in (markdown["data"], *cells):
+        tokens = [token for block in MarkdownIt("commonmark").parse(text) for token in (block, *(block.children or ()))]
+        if active := {token.type for token in tokens} & {"html_block", "html_inline", "link_open", "image"}:
+            return f"{sorted(active)} in {text[:200]!r}"
+        shown = "".join(token.content for token in tokens if token.type == "text")
+        if re.search(r"://|www\.\S|\w@\w", shown) or CONTROL.search(text.replace("\n", "")):
+            return f"an address or a control character in {text[:200]!r}"
+    return None
+
+
+def prefect_page(random: Random, folder: Path) -> str | None:
+    """The artifacts with all payloads in Prefect's own pages, against those with plain words."""
+    with prefect_ui(folder / "home") as api:
+        for kind, texts in (("markdown", PAYLOADS[-2:]), ("markdown", PAYLOADS), ("table", PAYLOADS)):
+            plain = [f"word{number}" for number in range(len(texts))]
+            pages = []
+            for number, each in enumerate((texts, plain)):
+                found = next(given for given in artifacts_of(each) if given["type"] == kind)
+                pages.append(active_nodes(api, found, folder / f"profile-{kind}-{len(texts)}-{number}"))
+            if pages[0] != pages[1]:
+                return f"active nodes in a {kind}: {pages[0]} instead of {pages[1]}"
+    return None
+
+
+@contextlib.contextmanager
+def prefect_ui(home: Path) -> Iterator[str]:
+    """Prefect's own server with its pages, without a password to type into them; the address of its API."""
+    home.mkdir()
+    port = free_port()
+    api = f"http://127.0.0.1:{port}/api"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment |= {"PREFECT_HOME": str(home), "PREFECT_UI_API_URL": api, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 200
+            while not answers(Endpoint(api)):
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise TimeoutError("Prefect's server did not start")
+                time.sleep(0.2)
+            yield api
+        finally:
+            process.terminate()
+
+
+def active_nodes(api: str, artifact: dict[str, str], profile: Path) -> dict[str, int]:
+    """What a browser finds in Prefect's page of an artifact that could act, and how many rows or lines it shows."""
+    body = json.dumps(artifact | {"data": json.loads(artifact["data"]) if artifact["type"] == "table" else artifact["data"]})
+    request = urllib.request.Request(f"{api}/artifacts/", body.encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        made = json.load(response)
+    command = [
+        CHROMIUM or "chromium",
+        *CHROMIUM_FLAGS,
+        "--virtual-time-budget=20000",
+        f"--user-data-dir={profile}",
+        "--dump-dom",
+    ]
+    command.append(f"{api.removesuffix('/api')}/artifacts/artifact/{made['id']}")
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, check=True)
+    parser = Shown()
+    parser.feed(done.stdout)
+    if not parser.nodes["p-table-row"] + parser.nodes["li"]:
+        raise AssertionError("Prefect's page shows no artifact")
+    return dict(parser.nodes)
+
+
+class Shown(HTMLParser):
+    """Counts what could act, and what holds it, in the part of Prefect's page that shows an artifact's data."""
+
+    ACTIVE = frozenset(
+        {"a", "img", "svg", "iframe", "object", "embed", "form", "input", "button", "style", "script", "link", "meta", "base"}
+        | {"math", "details", "h1"}
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nodes: collections.Counter[str] = collections.Counter()
+        self._depth = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        classes = (dict(attrs).get("class") or "").split()
+        if tag == "section" and (self._depth or "artifact-data-view" in classes):
+            self._depth += 1
+        if not self._depth:
+            return
+        self.nodes.update([tag] if tag in self.ACTIVE or tag == "li" else [])
+        self.nodes.update({"p-table-row", "p-sanitize-html"} & set(classes))
+        self.nodes["handlers"] += sum(name.startswith("on") for name, _ in attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "section" and self._depth:
+            self._depth -= 1
+
+
 class Counting(logging.Handler):
     """Counts events."""
 
@@ -310,7 +447,7 @@ class Counting(logging.Handler):
         self.number += 1
 
 
-LINES = {"alert": alert, "terminal": terminal, "log": log_lines}
+LINES = {"alert": alert, "artifact": artifact, "terminal": terminal, "log": log_lines}
 CASES: dict[str, Callable[[Random, Path], str | None]] = {
     f"{make.__name__.removesuffix('_of')} {start} to {start + 7}": functools.partial(page, make, start)
     for make in (report_of, dashboard_of)
@@ -320,4 +457,5 @@ CASES: dict[str, Callable[[Random, Path], str | None]] = {
     for at, payload in enumerate(PAYLOADS)
     for name, case in LINES.items()
 }
+CASES["Prefect's pages"] = prefect_page
 COUNT = len(CASES)

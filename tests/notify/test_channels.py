@@ -134,6 +134,10 @@ def test_hostile_text_is_inert_for_people(make_alert: MakeAlert, hostile: str, k
     assert len(body(alert).splitlines()) == (4 if kind == "surge" else 2)
 
 
+def test_an_address_without_a_scheme_is_no_link(make_alert: MakeAlert) -> None:
+    assert "www. evil.example" in body(make_alert(headline="see www.evil.example"))
+
+
 def test_a_long_headline_is_cut(make_alert: MakeAlert) -> None:
     assert len(body(make_alert(headline="x" * 100_000))) < 1000
 
