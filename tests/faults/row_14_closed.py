@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 import psutil
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from flows.server import free_port, launch, login
 from flows.services import Record, start_all, stop_all
@@ -33,11 +36,14 @@ if TYPE_CHECKING:
 NUMBER = 14
 PROMISE = (
     "The servers of `textmill up` are closed: 127.0.0.1 only, a generated password (file mode 0600), foreign Host and Origin"
-    " and Sec-Fetch-Site refused, on HTTP and on WebSockets; databases, logs and password files 0600; no start with a bad "
-    "password file"
+    " and Sec-Fetch-Site refused, on HTTP and on WebSockets; a missing or wrong password refused, on HTTP and inside Prefect's"
+    " five WebSockets; databases, logs and password files 0600; no start with a bad password file"
 )
 COUNT = 2000
-TAKEN_OUT = "`Guard.refusal` not asked: 81 of 290 trials fail; `Guard.knows_password` always true: 17 of 145"
+TAKEN_OUT = (
+    "`Guard.refusal` not asked: 81 of 290 trials fail; `Guard.knows_password` always true: 17 of 145; Prefect takes every "
+    "token in a WebSocket: 6 of 10 with a wrong one"
+)
 
 ASKING_FOR_MORE = {
     "PREFECT_SERVER_API_HOST": "0.0.0.0",
@@ -80,6 +86,13 @@ GUARDED = {  # what a password opens but need not answer well
     ],
 }
 SOCKETS = {"prefect": "/api/events/out", "mlflow": "/ajax-api/3.0/mlflow/assistant"}
+PREFECT_SOCKETS = [  # in each of these Prefect asks for the password inside, in the first message
+    "/api/events/in",
+    "/api/events/out",
+    "/api/logs/out",
+    "/api/task_runs/subscriptions/scheduled",
+    "/api/work_pools/any/workers/connect",
+]
 HOSTS = [
     "evil.example",
     "evil.example:{port}",
@@ -261,6 +274,81 @@ def own_socket(random: Random, folder: Path) -> str | None:
     return None if status == "101" else f"it was answered {status}"
 
 
+def no_token_in_socket(random: Random, folder: Path) -> str | None:
+    """No message, or one that brings no password, opens nothing; the header of the handshake counts for nothing."""
+    _, word = ADDRESSES["prefect"]
+    message = random.choice(
+        [
+            {"type": "auth"},
+            {"type": "auth", "token": None},
+            {"type": "auth", "token": ""},
+            {"type": "filter", "filter": {}, "token": word},
+            {"token": word},
+            {},
+        ]
+    )
+    return _not_let_in(random.choice(PREFECT_SOCKETS), message, header=random.random() < 0.5)
+
+
+def wrong_token_in_socket(random: Random, folder: Path) -> str | None:
+    _, word = ADDRESSES["prefect"]
+    wrong = [
+        word[:-1],
+        word + "x",
+        word.swapcase(),
+        word.split(":")[1],
+        basic(word),
+        "textmill:",
+        "ü",
+        1,
+        True,
+        [word],
+        {"a": word},
+    ]
+    message = {"type": "auth", "token": random.choice(wrong)}
+    return _not_let_in(random.choice(PREFECT_SOCKETS), message, header=random.random() < 0.5)
+
+
+def no_protocol_in_socket(random: Random, folder: Path) -> str | None:
+    """Prefect's clients of old sent no password inside; the way that was left for them is closed."""
+    _, word = ADDRESSES["prefect"]
+    message = {"type": "auth", "token": word}
+    return _not_let_in(random.choice(PREFECT_SOCKETS), message, header=random.random() < 0.5, protocol=None)
+
+
+def right_token_in_socket(random: Random, folder: Path) -> str | None:
+    """It is the password that opens it."""
+    path = random.choice(PREFECT_SOCKETS)
+    said = _first_answer(path, {"type": "auth", "token": ADDRESSES["prefect"][1]})
+    return None if said == {"type": "auth_success"} else f"{path} answered {said}"
+
+
+def _not_let_in(path: str, message: dict[str, object], *, header: bool, protocol: str | None = "prefect") -> str | None:
+    """What the socket says to its first message, which should be nothing but that it is closed for want of a password."""
+    said = _first_answer(path, message, header=header, protocol=protocol)
+    closed = (1008, None) if protocol else (403,)  # None: broken off, where a token is no ASCII text
+    return None if said in closed else f"{path} answered {said} to {json.dumps(message)}"
+
+
+def _first_answer(path: str, message: dict[str, object], *, header: bool = False, protocol: str | None = "prefect") -> object:
+    """The first message of a WebSocket of Prefect's after ours, the code it is closed with, or the handshake's status."""
+    port, word = ADDRESSES["prefect"]
+    headers = {"Authorization": basic(word)} if header else {}
+    try:
+        with connect(
+            f"ws://127.0.0.1:{port}{path}",
+            additional_headers=headers,
+            subprotocols=[Subprotocol(protocol)] if protocol else None,
+            proxy=None,
+        ) as opened:
+            opened.send(json.dumps(message))
+            return json.loads(opened.recv(timeout=60))
+    except InvalidStatus as error:
+        return error.response.status_code
+    except ConnectionClosed as error:
+        return error.rcvd.code if error.rcvd else None
+
+
 def shake_hands(server: str, host: str, origin: str) -> str:
     """The status of the answer to a WebSocket's opening."""
     port, word = ADDRESSES[server]
@@ -412,6 +500,10 @@ BOTH: list[Callable[[str, Random, Path], str | None]] = [
 ]
 ONCE: list[Callable[[Random, Path], str | None]] = [
     own_socket,
+    no_token_in_socket,
+    wrong_token_in_socket,
+    no_protocol_in_socket,
+    right_token_in_socket,
     other_addresses,
     file_modes,
     told_to_nobody,
