@@ -43,8 +43,7 @@ class Spool:
         """Append one call and flush it to disk; OSError, and nothing appended, if the disk does not take all of it."""
         if self._descriptor is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            self._descriptor = _open_locked(self.path)
         line, size = _line({**call, "uri": self.uri}), os.fstat(self._descriptor).st_size
         if os.write(self._descriptor, line) != len(line):  # so the kernel says it where a part still fits
             os.ftruncate(self._descriptor, size)  # half a line would swallow the next
@@ -72,12 +71,32 @@ class Spool:
                 continue
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not _is_at(descriptor, path):
+                    continue  # sent by another, and perhaps begun anew by its owner
                 if all(line.get("uri") == self.uri for line in read_calls(path)):
                     _send(path, call)
             except BlockingIOError:
                 continue  # its process lives, and will send them itself
             finally:
                 os.close(descriptor)
+
+
+def _open_locked(path: Path) -> int:
+    """Open a file to append to it, and lock it; what another process deleted before we had the lock is made anew."""
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if _is_at(descriptor, path):
+            return descriptor
+        os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is the one that has this name now."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def read_calls(path: Path) -> list[dict[str, Any]]:
