@@ -3,8 +3,9 @@
 Similarity: Spearman's correlation of cosines with people's judgements of word pairs, WordSim-353 (Finkelstein et al. 2002) and
 SimLex-999 (Hill et al. 2015). Analogies: "Athens is to Greece as Baghdad is to ...", answered by 3CosAdd (Mikolov et al. 2013,
 "Linguistic regularities in continuous space word representations"; the questions of arXiv 1301.3781). All three sets come with
-gensim. A word is looked up as it is spelled there, else in lower case; what a vocabulary does not cover is not counted as
-wrong, and where it covers too little there is no figure.
+gensim, whose `evaluate_word_pairs` and `evaluate_word_analogies` give the same figures: case counts for nothing, a word is the
+most frequent one of its spellings. What a vocabulary does not cover is not counted as wrong, and where it covers too little
+there is no figure.
 
 Shapes: V words, D dimensions, Q questions, P pairs.
 """
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 PAIRS = {"wordsim353": "wordsim353.tsv", "simlex999": "simlex999.txt"}
 QUESTIONS = "questions-words.txt"
 MIN_COVERED = 10  # pairs, or questions: fewer give no figure
-MAX_ANSWERS = 300_000  # the most frequent words are what a question may be answered with, as in gensim
+MAX_ANSWERS = 300_000  # the most frequent words are what is asked about and answered with, as in gensim
 QUESTION_BLOCK, WORD_BLOCK = 2048, 4096  # compared at a time: 32 MB
 
 
@@ -50,7 +51,8 @@ def word_similarity(space: WordSpace, name: str) -> dict[str, Any]:
     from scipy.stats import spearmanr
 
     pairs = [line.split("\t") for line in _lines(PAIRS[name]) if not line.startswith("#")]
-    rows_P2 = np.array([[space.row(first), space.row(second)] for first, second, _ in pairs])
+    rows_P2 = np.array([[space.row_in_any_case(first), space.row_in_any_case(second)] for first, second, _ in pairs])
+    rows_P2[rows_P2 >= MAX_ANSWERS] = -1
     covered_P = np.all(rows_P2 >= 0, axis=1)
     cosines = space.cosines(*rows_P2[covered_P].T)
     human = np.array([float(score) for _, _, score in pairs])[covered_P]
@@ -65,7 +67,8 @@ def analogies(space: WordSpace) -> dict[str, Any]:
     `accuracy` is of the questions covered; None where they are fewer than MIN_COVERED.
     """
     sections = _sections()
-    rows = {word: space.row(word) for word in {word for section in sections for four in section.words for word in four}}
+    asked = {word for section in sections for four in section.words for word in four}
+    rows = {word: space.row_in_any_case(word) for word in asked}
     rows_Q4 = np.array([[rows[word] for word in four] for section in sections for four in section.words])
     rows_Q4[rows_Q4 >= MAX_ANSWERS] = -1
     covered_Q = np.all(rows_Q4 >= 0, axis=1)
@@ -81,24 +84,38 @@ def analogies(space: WordSpace) -> dict[str, Any]:
 
 
 def answers(space: WordSpace, rows_Q3: np.ndarray) -> np.ndarray:
-    """The row of the word nearest to b - a + c for each question (a, b, c), which are no answers themselves; int64 [Q]."""
+    """The row of the word nearest to b - a + c for each question (a, b, c); int64 [Q].
+
+    The words of a question are no answers to it, however spelled; of an answer it is the row of its most frequent spelling.
+    """
     best_Q = np.full(len(rows_Q3), -1)
-    words_VD = space.unit_VD[:MAX_ANSWERS]
+    words_VD, alike_V = space.unit_VD[:MAX_ANSWERS], space.alike[:MAX_ANSWERS]
     for first in range(0, len(rows_Q3), QUESTION_BLOCK):
         asked_Q3 = rows_Q3[first : first + QUESTION_BLOCK]
         a_QD, b_QD, c_QD = (space.unit_VD[asked_Q3[:, place]] for place in range(3))
         wanted_QD = b_QD - a_QD + c_QD
+        question_K, barred_K = _spellings(alike_V, asked_Q3)
         highest_Q = np.full(len(asked_Q3), -np.inf, np.float32)
         for start in range(0, len(words_VD), WORD_BLOCK):
             score_QV = wanted_QD @ words_VD[start : start + WORD_BLOCK].T
-            question, place = np.nonzero((asked_Q3 >= start) & (asked_Q3 < start + WORD_BLOCK))
-            score_QV[question, asked_Q3[question, place] - start] = -np.inf
+            (here,) = np.nonzero((barred_K >= start) & (barred_K < start + WORD_BLOCK))
+            score_QV[question_K[here], barred_K[here] - start] = -np.inf
             found_Q = score_QV.argmax(1)
             score_Q = np.take_along_axis(score_QV, found_Q[:, None], 1)[:, 0]
             better_Q = score_Q > highest_Q
             highest_Q[better_Q] = score_Q[better_Q]
-            best_Q[first : first + QUESTION_BLOCK][better_Q] = start + found_Q[better_Q]
+            best_Q[first : first + QUESTION_BLOCK][better_Q] = alike_V[start + found_Q[better_Q]]
     return best_Q
+
+
+def _spellings(alike_V: np.ndarray, asked_Q3: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every spelling of the words of each question: numbers of the questions, and rows (int64 [K] each)."""
+    by_word_V = np.argsort(alike_V, kind="stable")
+    words = alike_V[asked_Q3.ravel()]
+    starts, ends = (np.searchsorted(alike_V[by_word_V], words, side) for side in ("left", "right"))
+    counts = ends - starts
+    places_K = np.arange(counts.sum()) + np.repeat(starts - np.cumsum(counts) + counts, counts)
+    return np.repeat(np.arange(len(words)) // 3, counts), by_word_V[places_K]
 
 
 def _scores(correct_Q: np.ndarray, covered_Q: np.ndarray) -> dict[str, Any]:

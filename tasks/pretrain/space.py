@@ -41,6 +41,21 @@ class WordSpace:
         row = self.index.get(word, self.index.get(word.lower(), -1))
         return row if row >= 0 and self.unit_VD[row].any() else -1
 
+    @cached_property
+    def _capitals(self) -> dict[str, int]:
+        """Row of the first word, so the most frequent one, of each spelling in capitals."""
+        return {word.upper(): len(self.words) - 1 - row for row, word in enumerate(reversed(self.words))}
+
+    @cached_property
+    def alike(self) -> np.ndarray:
+        """For each word the row of the first that differs from it in case at most: its own or an earlier one; int64 [V]."""
+        return np.fromiter((self._capitals[word.upper()] for word in self.words), np.int64, len(self.words))
+
+    def row_in_any_case(self, word: str) -> int:
+        """Row of the most frequent word that differs from this one in case at most; -1 if it has no vector."""
+        row = self._capitals.get(word.upper(), -1)
+        return row if row >= 0 and self.unit_VD[row].any() else -1
+
     def cosines(self, first_N: np.ndarray, second_N: np.ndarray) -> np.ndarray:
         """Cosine of the vectors in each pair of rows; float32 [N]."""
         return np.einsum("nd,nd->n", self.unit_VD[first_N], self.unit_VD[second_N])

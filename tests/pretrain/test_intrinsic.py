@@ -19,12 +19,19 @@ def words_of(name: str, most: int) -> list[str]:
     return list(dict.fromkeys(found))[:most]
 
 
-@pytest.fixture
-def vectors() -> tuple[list[str], np.ndarray]:
+@pytest.fixture(params=["lower case", "as spelled", "all cases"])
+def vectors(request: pytest.FixtureRequest) -> tuple[list[str], np.ndarray]:
     """Words of all sets, some of them missing, and vectors in which analogies and similarities partly hold."""
     generator = np.random.default_rng(3)
     words = [word for name in (*PAIRS.values(), QUESTIONS) for word in words_of(name, 400)]
-    words = [word.lower() for word in dict.fromkeys(words) if generator.random() < 0.8]
+    words = [word for word in dict.fromkeys(words) if generator.random() < 0.8]
+    if request.param == "lower case":
+        words = [word.lower() for word in words]
+    elif request.param == "all cases":  # of many words more than one, in any order
+        words = [
+            str(getattr(word, case)()) for word in words for case in ("lower", "upper", "title") if generator.random() < 0.6
+        ]
+        generator.shuffle(words)
     words = list(dict.fromkeys(words))
     return words, generator.normal(size=(len(words), 12)).astype(np.float32)
 
@@ -32,12 +39,12 @@ def vectors() -> tuple[list[str], np.ndarray]:
 def test_figures_are_gensims(vectors: tuple[list[str], np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
     words, matrix_VD = vectors
     # Make some questions have their answer.
-    index = {word: row for row, word in enumerate(words)}
+    index = {word.upper(): row for row, word in reversed(list(enumerate(words)))}
     for section in intrinsic._sections()[:2]:
-        for a, b, c, d in section.words[:60]:
-            if {a.lower(), b.lower(), c.lower(), d.lower()} <= index.keys():
-                shift = matrix_VD[index[b.lower()]] - matrix_VD[index[a.lower()]]
-                matrix_VD[index[d.lower()]] = matrix_VD[index[c.lower()]] + shift
+        for four in section.words[:60]:
+            a, b, c, d = (index.get(word.upper(), -1) for word in four)
+            if min(a, b, c, d) >= 0:
+                matrix_VD[d] = matrix_VD[c] + matrix_VD[b] - matrix_VD[a]
     keyed = KeyedVectors(matrix_VD.shape[1], dtype=np.float32)
     keyed.add_vectors(words, matrix_VD)
     monkeypatch.setattr(intrinsic, "WORD_BLOCK", 100)
@@ -57,6 +64,26 @@ def test_figures_are_gensims(vectors: tuple[list[str], np.ndarray], monkeypatch:
     covered = {name: (part["correct"], part["questions"]) for name, part in result["sections"].items() if part["questions"]}
     assert covered == {name: counts for name, counts in expected.items() if counts[1]}
     assert result["of"] == sum(part["of"] for part in result["sections"].values())
+
+
+def test_only_the_most_frequent_words_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intrinsic, "MAX_ANSWERS", 60)
+    words = [word.lower() for word in words_of(PAIRS["wordsim353"], 200)]
+    matrix_VD = np.random.default_rng(1).normal(size=(len(words), 5)).astype(np.float32)
+    keyed = KeyedVectors(5, dtype=np.float32)
+    keyed.add_vectors(words, matrix_VD)
+    _, spearman, missing = keyed.evaluate_word_pairs(datapath(PAIRS["wordsim353"]), restrict_vocab=60)
+    found = word_similarity(WordSpace(words, matrix_VD), "wordsim353")
+    assert found["spearman"] == pytest.approx(spearman.statistic, abs=1e-4)
+    assert 100 * (1 - found["pairs"] / found["of"]) == pytest.approx(missing)
+
+
+def test_other_spellings_of_the_words_of_a_question_are_no_answers() -> None:
+    matrix_VD = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0.9], [0.1, 0.6, 1]], np.float32)
+    space = WordSpace(["Man", "king", "woman", "KING", "queen"], matrix_VD)
+    assert [space.words[row] for row in answers(space, np.array([[0, 1, 2]]))] == ["queen"]
+    other = WordSpace(["Man", "king", "woman", "Queen", "queen"], matrix_VD)
+    assert [other.words[row] for row in answers(other, np.array([[0, 1, 2]]))] == ["Queen"]
 
 
 def test_the_words_of_a_question_are_no_answers() -> None:
