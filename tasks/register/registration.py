@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OUTAGE_SECONDS = 40.0  # how long a server that went away is waited for: a restart takes five to fifteen, or a minute under load
+ABANDONED_SECONDS = 86_400.0  # a registration takes seconds, or minutes over a slow line
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ def _register(
                 return Registration(name, version.version, alias, "unchanged", known, {})
         started()
         if version is None:
+            # The lock is this machine's; where others may register in the same store, what is young may be theirs.
+            tracker.registry.sweep(name, min_age_seconds=0.0 if tracker.home.database else ABANDONED_SECONDS)
             version = _add(tracker, name, candidate)
             crash_point("register.added")
         tracker.registry.set_alias(name, CHALLENGER, version.version)

@@ -12,11 +12,13 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.artifact import sha256_file
+from tasks.crash import crash_point
 from tasks.errors import RequestError, UnavailableError
 from tasks.tracking.client import transient
 from tasks.tracking.home import URI_VARIABLE
@@ -33,10 +35,12 @@ log = logging.getLogger(__name__)
 MODEL_CODE = Path(__file__).with_name("pyfunc_model.py")
 PACKAGE = "package"  # artifact of the pyfunc, and its folder below artifacts/
 DIGEST_TAG = "textmill.package_digest"
+REGISTERING_TAG = "textmill.registering"  # of a logged model, while its version is being made: the registered model's name
 SHA_TAG = "sha256."  # sha256.0, sha256.1, … are one JSON object, cut where older servers' tags end
 NOTE = "registered_model_meta"  # MLflow writes the model's name and version there when it loads one by its alias
 TAG_CHARS = 4500
 PAGE = 200
+DOWNLOAD = ".download-"
 EXAMPLE = "Quarterly profit rose more than expected."
 
 
@@ -78,22 +82,14 @@ class Registry:
 
     def names(self) -> list[str]:
         """Names of all registered models."""
-        names, token = [], None
-        while True:
-            page = self._call("search_registered_models", max_results=PAGE, page_token=token)
-            names += [model.name for model in page]
-            if not (token := page.token):
-                return sorted(names)
+        return sorted(model.name for model in self._pages("search_registered_models"))
 
     def versions(self, name: str) -> list[Version]:
         """Every version of a model, oldest first; none if there is no such model."""
-        found, token = [], None
         aliases = self.aliases(name)
-        while True:
-            page = self._call("search_model_versions", f"name = '{name}'", max_results=PAGE, page_token=token)
-            found += [_version(each, aliases) for each in page if each.status == "READY"]
-            if not (token := page.token):
-                return sorted(found, key=lambda version: version.version)
+        entities = self._pages("search_model_versions", f"name = '{name}'")
+        found = [_version(each, aliases) for each in entities if each.status == "READY"]
+        return sorted(found, key=lambda version: version.version)
 
     def must_have(self, name: str) -> list[Version]:
         """Every version of a model; RequestError, with the names there are, if it has none."""
@@ -142,16 +138,19 @@ class Registry:
     ) -> Version:
         """Log the package as an MLflow model and create a version of it, its files' digests in its tags.
 
-        The version appears whole or not at all. `package` is the folder that register.package wrote, `digest` its own.
+        The version appears whole or not at all; what a kill leaves of the logged model is marked, for `sweep`. `package` is the
+        folder that register.package wrote, `digest` its own.
         """
         from mlflow.exceptions import MlflowException
 
-        logged = self._call("create_logged_model", self._experiment_id, name="model", source_run_id=run_id)
+        marked = {REGISTERING_TAG: name}
+        logged = self._call("create_logged_model", self._experiment_id, name="model", source_run_id=run_id, tags=marked)
         with tempfile.TemporaryDirectory(prefix="textmill-") as temporary:
             folder = Path(temporary) / "model"
             _save(folder, package, digest, requirements, logged, run_id)
             digests = _digests(folder)
             self._call("log_model_artifacts", logged.model_id, str(folder))
+        crash_point("register.logged")
         self._call("finalize_logged_model", logged.model_id, "READY")
         if run_id:
             from mlflow.entities import LoggedModelOutput
@@ -171,8 +170,31 @@ class Registry:
                 tags={**tags, DIGEST_TAG: digest, **_digest_tags(digests)},
                 model_id=logged.model_id,
             )
+        crash_point("register.versioned")
+        self._call("delete_logged_model_tag", logged.model_id, REGISTERING_TAG)
         log.info("registered %s version %s", name, made.version)
         return _version(made, {})
+
+    def sweep(self, name: str, *, min_age_seconds: float = 0.0) -> None:
+        """Remove the logged models, files included, that registrations of `name` left behind when they were cut short.
+
+        Only those of this experiment that bear the mark, that no version of any model refers to, and that were begun so long
+        ago. The caller holds the model's lock. What cannot be removed is logged and stays.
+        """
+        begun_before = (time.time() - min_age_seconds) * 1000
+        marked = [
+            logged
+            for logged in self._pages("search_logged_models", [self._experiment_id])
+            if logged.tags.get(REGISTERING_TAG) == name and logged.creation_timestamp <= begun_before
+        ]
+        if not marked:
+            return
+        versions = [(version.model_id, version.source or "") for version in self._pages("search_model_versions")]
+        for logged in marked:
+            if any(logged.model_id == model_id or logged.model_id in source for model_id, source in versions):
+                self._call("delete_logged_model_tag", logged.model_id, REGISTERING_TAG)
+            else:
+                self._remove(logged)
 
     def verify(self, version: Version) -> Path:
         """Compare every file of a version with its digests and return the folder they are in.
@@ -180,8 +202,17 @@ class Registry:
         The files of a server are downloaded first, once. TamperedModel names the first file that is missing, changed or more
         than was registered.
         """
+        return self._compare(version, self._folder(version))
+
+    def verify_at_source(self, version: Version) -> None:
+        """Compare the files that the store hands out now, whatever was downloaded before, as `verify` does."""
+        uri = self._uri(version)
+        with tempfile.TemporaryDirectory(prefix="textmill-") as temporary:
+            to = None if self._is_local(uri) else temporary
+            self._compare(version, Path(self._download(uri, to)))
+
+    def _compare(self, version: Version, folder: Path) -> Path:
         expected = _tagged_digests(version)
-        folder = self._folder(version)
         # Python leaves byte code of pyfunc_model.py when MLflow serves the version. It cannot be compared, and would be run.
         shutil.rmtree(folder / "__pycache__", ignore_errors=True)
         present = _digests(folder) if folder.is_dir() else {}
@@ -189,23 +220,54 @@ class Registry:
         for name in sorted(expected.keys() | present.keys()):
             if present.get(name) != expected.get(name):
                 kind = "is missing" if name not in present else "was changed" if name in expected else "was not registered"
-                raise TamperedModel(f"{version.name} version {version.version}: {folder / name} {kind}; it will not be loaded")
+                remedy = f" (to download it again, remove {folder})" if folder.is_relative_to(self._downloads) else ""
+                raise TamperedModel(
+                    f"{version.name} version {version.version}: {folder / name} {kind}; it will not be loaded{remedy}"
+                )
         return folder
 
     def _folder(self, version: Version) -> Path:
         """Where the version's files are on this machine."""
-        uri = self._call("get_model_version_download_uri", version.name, str(version.version))
-        if not self.home.is_server:
-            if uri.startswith("models:/"):
-                uri = self._call("get_logged_model", uri.removeprefix("models:/")).artifact_location
-            if "://" not in uri or uri.startswith("file:"):
-                return Path(self._download(uri))
-        kept = self.home.folder / "downloads" / version.name / f"{version.version}-{(version.package_digest or 'x')[:12]}"
-        if not kept.is_dir():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".download-", dir=kept.parent) as temporary:
-                shutil.move(self._download(uri, to=temporary).rstrip("/"), kept)
+        uri = self._uri(version)
+        if self._is_local(uri):
+            return Path(self._download(uri))
+        kept = self._downloads / version.name / f"{version.version}-{(version.package_digest or 'x')[:12]}"
+        if kept.is_dir():
+            return kept
+        with self.home.locked(f"download-{version.name}"):
+            if not kept.is_dir():  # still: another process may have been at it
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                for left in kept.parent.glob(f"{DOWNLOAD}*"):  # nobody else is downloading, so a kill left it
+                    shutil.rmtree(left)
+                with tempfile.TemporaryDirectory(prefix=DOWNLOAD, dir=kept.parent) as temporary:
+                    Path(self._download(uri, to=temporary)).rename(kept)
         return kept
+
+    @property
+    def _downloads(self) -> Path:
+        return self.home.folder / "downloads"
+
+    def _uri(self, version: Version) -> str:
+        uri = str(self._call("get_model_version_download_uri", version.name, str(version.version)))
+        if not self.home.is_server and uri.startswith("models:/"):
+            return str(self._call("get_logged_model", uri.removeprefix("models:/")).artifact_location)
+        return uri
+
+    def _is_local(self, uri: str) -> bool:
+        return not self.home.is_server and ("://" not in uri or uri.startswith("file:"))
+
+    def _remove(self, logged: Any) -> None:
+        from mlflow.exceptions import MlflowException
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        folder = logged.artifact_location.rstrip("/").removesuffix("/artifacts")
+        try:
+            if folder.endswith(f"/{logged.model_id}"):
+                get_artifact_repository(folder, tracking_uri=self.home.uri).delete_artifacts()
+            self._client.delete_logged_model(logged.model_id)
+            log.info("removed %s, which a registration that was cut short had left", folder)
+        except (MlflowException, OSError, NotImplementedError) as error:
+            log.warning("%s, left by a registration that was cut short, stays: %s", folder, " ".join(str(error).split())[:300])
 
     def _download(self, uri: str, to: str | None = None) -> str:
         import mlflow.artifacts
@@ -215,6 +277,14 @@ class Registry:
             return str(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=to, tracking_uri=self.home.uri))
         except (MlflowException, OSError) as error:
             raise _unusable(self.home, error) from error
+
+    def _pages(self, method: str, *arguments: Any) -> Iterator[Any]:
+        token = None
+        while True:
+            page = self._call(method, *arguments, max_results=PAGE, page_token=token)
+            yield from page
+            if not (token := page.token):
+                return
 
     def _call(self, method: str, *arguments: Any, **keywords: Any) -> Any:
         from mlflow.exceptions import MlflowException

@@ -12,6 +12,7 @@ from tasks.register import models, registration
 from tasks.register.ledger import Ledger
 from tasks.register.models import list_models, load_model, promote, rollback
 from tasks.register.package import package_digest
+from tasks.tracking import registry
 from tasks.tracking.registry import RegistryOutage, TamperedModel
 from tasks.tracking.tracker import Tracker
 
@@ -377,3 +378,19 @@ def test_a_registration_that_was_killed_at_its_aliases_is_recorded_with_its_figu
     assert aliases(tracker) == {"champion": 2, "previous": 1}
     assert ledger(tracker) == [("first", None, 1), ("promoted", 1, 2)]
     assert Ledger(tracker.home.ledger).entries("films")[-1].figures["champion_challenger_accuracy"] == 1.0
+
+
+def test_a_registration_that_was_killed_leaves_no_second_copy_of_its_package(
+    tracker: Tracker, enrol: Enrol, trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(registry, "crash_point", killed)
+    with pytest.raises(KeyboardInterrupt):
+        enrol(trained)
+    monkeypatch.undo()
+    packages = tracker.home.folder / "artifacts"
+    assert len(list(packages.rglob("package.json"))) == 1
+    assert enrol(trained).decision == "first"
+    assert len(list(packages.rglob("package.json"))) == 1
