@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.kills import POINTS
 from tasks.config import CHECKOUT
 
-ROWS = ("1", "3", "4", "6", "11", "12")
-COUNT = 2
+TRIALS = {  # of each row: two, or each named point once
+    **dict.fromkeys(["1", "3", "4", "6", "11", "12", "18"], 2),
+    "19": len(POINTS),
+}
 # Row 4's two seconds are the campaign's: a machine that runs tests may stall for longer.
 PATIENT = """
 import sys
@@ -26,9 +29,11 @@ PATIENCE_SECONDS = 1500  # on a machine that is shared
 
 
 @pytest.mark.timeout(PATIENCE_SECONDS + 60)
-def test_rows_that_fork_keep_their_promises(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", sorted(set(TRIALS.values())))
+def test_rows_that_fork_keep_their_promises(tmp_path: Path, count: int) -> None:
+    rows = [row for row in TRIALS if TRIALS[row] == count]
     results = tmp_path / "found.json"
-    command = [sys.executable, "-c", PATIENT, "--row", *ROWS, "--count", str(COUNT), "--results", str(results)]
+    command = [sys.executable, "-c", PATIENT, "--row", *rows, "--count", str(count), "--results", str(results)]
     foreign = ("PREFECT_", "MLFLOW_", "TEXTMILL_")  # of a server that other tests of this process use
     environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     environment |= {"TMPDIR": str(tmp_path)}
@@ -40,5 +45,5 @@ def test_rows_that_fork_keep_their_promises(tmp_path: Path) -> None:
                 os.killpg(process.pid, signal.SIGKILL)  # with what it has forked, should it hang
     found = json.loads(results.read_bytes()) if results.exists() else []
     assert [line for outcome in found for line in outcome["wrong"]] == [], said.decode()
-    assert {str(outcome["number"]): outcome["tried"] for outcome in found} == dict.fromkeys(ROWS, COUNT), said.decode()
+    assert {str(outcome["number"]): outcome["tried"] for outcome in found} == dict.fromkeys(rows, count), said.decode()
     assert process.returncode == 0

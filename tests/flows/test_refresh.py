@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.kills import A_DAY, DAYS, FIRST, POINTS, SURGE_DAYS, left_by, write_stream
+from benchmarks.kills import A_DAY, DAYS, FIRST, SURGE_DAYS, write_stream
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 from tasks.monitor.state import MonitorState
@@ -232,64 +232,6 @@ def test_prefect_shows_a_killed_refresh_as_crashed(
             flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=["killed"])), sort=FlowRunSort.START_TIME_ASC
         )
     assert [run.state_name for run in runs] == ["Crashed", "Crashed", "Completed"]
-
-
-KILLED_ALONE = """
-import os, sys
-import jinja2
-import flows.refresh as module
-from tasks.collect.times import TimeReader
-from tasks.config import RefreshConfig
-from tasks.dashboard.page import plotly
-config = RefreshConfig.model_validate_json(sys.argv[1])
-for step in ("collect", "score", "detect", "notify", "dashboard"):
-    setattr(module, step, getattr(module, step).fn)
-module.show_in_prefect = lambda result: None
-scorer = module.load_scorer(config)
-scorer.sentiment.model.read(["Sales fell"])  # here, and in the next line, what would take seconds in each child
-plotly(), TimeReader("UTC", "DMY").read("Jul-18")
-module.load_scorer = lambda config: scorer
-for point in sys.argv[2:]:
-    root = config.runtime.data_root.parent / point
-    root.mkdir()
-    (root / "channels.toml").write_text('[desk]\\nkind = "file"\\npath = "alerts.jsonl"\\n')
-    (root / "channels.toml").chmod(0o600)
-    notify = config.notify.model_copy(update={"channels": root / "channels.toml"})
-    runtime = config.runtime.model_copy(update={"data_root": root})
-    codes = []
-    for crash_at in (point, "none"):
-        child = os.fork()
-        if child == 0:
-            os.environ["TEXTMILL_CRASH_AT"] = crash_at
-            module.refresh.fn(config.model_copy(update={"notify": notify, "runtime": runtime}))
-            os._exit(0)
-        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-    print(point, *codes, flush=True)
-"""
-
-
-@pytest.mark.timeout(900)  # on a machine that is shared; it needs half a minute of a processor
-def test_killed_anywhere_and_repeated_it_ends_the_same(data_root: Path, stream: Path, tmp_path: Path) -> None:
-    (tmp_path / "watch.toml").write_text('[patterns]\n"every text" = "[a-z]+"\n')
-    desk = config(data_root, stream, "desk", score={"watch_list": tmp_path / "watch.toml"})
-    desk = desk.model_copy(update={"runtime": desk.runtime.model_copy(update={"data_root": tmp_path / "root"})})
-    (tmp_path / "root").symlink_to(data_root)
-    said = subprocess.run(
-        [sys.executable, "-c", KILLED_ALONE, desk.model_dump_json(), "none", *POINTS],
-        cwd=CHECKOUT,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=800,
-    )
-    assert said.stdout.splitlines() == ["none 0 0", *(f"{point} {-signal.SIGKILL} 0" for point in POINTS)], said.stderr
-    whole = left_by(tmp_path / "none")
-    assert len(whole["alerts"]) >= 2
-    assert whole["told"] == {identity for identity, *_ in whole["alerts"]}
-    assert (whole["waiting"], whole["scored"]) == ([], DAYS * A_DAY)
-    for point in POINTS:
-        left = left_by(tmp_path / point)
-        assert [name for name in whole if left[name] != whole[name]] == [], point
 
 
 @pytest.mark.parametrize(
