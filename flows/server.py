@@ -103,7 +103,7 @@ class Server:
         configured = configured_endpoint()
         if configured:
             if not answers(configured):
-                raise RequestError(
+                raise UnavailableError(
                     f"the Prefect server at {configured.url} does not answer; start it, or unset PREFECT_API_URL"
                 )
             self.name = configured.url
@@ -204,18 +204,19 @@ class Started:
     def wait(self, *, timeout: float) -> float:
         """Wait until it answers; the seconds since its launch. UnavailableError if it ends or does not answer in time."""
         process, deadline = self.process, time.monotonic() + timeout
-        while not answers(self.endpoint, timeout=1.0):
-            if process.poll() is not None or time.monotonic() > deadline:
-                ended = process.returncode is not None
-                what = f"exited with {process.returncode}" if ended else f"did not answer in {timeout:.0f} s"
-                process.kill()
-                process.wait()
-                raise UnavailableError(
-                    f"the Prefect server {what}; see {self.log_file}, run `textmill doctor`, or raise --runtime.server-timeout"
-                )
-            time.sleep(POLL_SECONDS)
-        # Popen's destructor would warn about a child that is meant to outlive it.
-        process.returncode = 0
+        try:
+            while not answers(self.endpoint, timeout=1.0):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    ended = process.returncode is not None
+                    what = f"exited with {process.returncode}" if ended else f"did not answer in {timeout:.0f} s"
+                    process.kill()
+                    process.wait()
+                    remedy = f"see {self.log_file}, run `textmill doctor`, or raise --runtime.server-timeout"
+                    raise UnavailableError(f"the Prefect server {what}; {remedy}")
+                time.sleep(POLL_SECONDS)
+        finally:
+            # Popen's destructor would warn about a child that is meant to outlive it, after an interruption too.
+            process.returncode = process.returncode or 0
         return time.monotonic() - self.since
 
 
@@ -257,12 +258,14 @@ def launch(home: Path, *, port: int | None = None, stay: bool = False) -> Starte
             start_new_session=True,  # Ctrl-C is for the run; the server leaves by itself
         )
     # Written before it answers, so that whoever comes next waits for it even if we are killed here.
-    with private(home / "server.json") as file:
-        file.write(
-            json.dumps(
-                {"url": endpoint.url, "auth": endpoint.auth, "process": [process.pid, start_time(process.pid)], "stays": stay}
-            )
-        )
+    identity = [process.pid, start_time(process.pid)]
+    try:
+        with private(home / "server.json") as file:
+            json.dump({"url": endpoint.url, "auth": endpoint.auth, "process": identity, "stays": stay}, file)
+    except BaseException:  # nobody would find it, and on a full disk it could do nothing
+        process.kill()
+        process.wait()
+        raise
     return Started(endpoint, process, log_file, since)
 
 

@@ -6,6 +6,7 @@ The watchdog has a worker of its own: a run that hangs, or a killed worker, must
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from flows.deploy import TRAIN, WATCH_POOL, WORK_POOL, deploy_one, find_deployment, make_pools, read_plans
 from flows.guard import ADDRESS
 from flows.processes import runs, start_time
-from flows.server import USER, Endpoint, Server, answers, launch, locked, login, private, read_endpoint
+from flows.server import USER, Endpoint, Server, answers, launch, living, locked, login, private
 from flows.settings import DEFAULT_PRESET, preset_config
 from tasks.config import CHECKOUT
 from tasks.errors import RequestError, UnavailableError
@@ -38,19 +39,11 @@ def start_all(runtime: Runtime, *, prefect_port: int, mlflow_port: int) -> dict[
     record = Record(runtime.data_root / "services.json")
     if record.running("mlflow"):
         _keep_mlflow(runtime, record)
-    endpoint = read_endpoint(home)
-    if not (record.running("prefect") and endpoint and answers(endpoint)):
-        _refuse_taken(prefect_port, "--port")
-        with locked(home / "start.lock"):
-            try:
-                with locked(home / "users.lock", wait=False):
-                    pass  # nobody uses a server of its own that would share the database with this one
-            except BlockingIOError:
-                raise RequestError("a run is in progress on a server of its own; textmill up again when it has ended") from None
-            started = launch(home, port=prefect_port, stay=True)
-            started.wait(timeout=runtime.server_timeout)
-            endpoint = started.endpoint
-        record.add("prefect", json.loads((home / "server.json").read_text())["process"][0])
+    with locked(home / "start.lock"):
+        record.adopt_prefect(home)
+        endpoint = living(home, timeout=runtime.server_timeout) if record.running("prefect") else None
+        if endpoint is None:
+            endpoint = _start_prefect(runtime, home, prefect_port, record)
     if not record.running("mlflow"):
         _refuse_taken(mlflow_port, "--mlflow-port")
         _start_mlflow(runtime, mlflow_port, record)
@@ -60,7 +53,7 @@ def start_all(runtime: Runtime, *, prefect_port: int, mlflow_port: int) -> dict[
             for name, pool in WORKERS.items():
                 if not record.running(name):
                     command = _python("prefect", "worker", "start", "--pool", pool, "--type", "process")
-                    record.add(name, _spawn(runtime.data_root, name, command))
+                    _spawn(runtime.data_root, record, name, command)
     ui = endpoint.url.removesuffix("/api")
     return {
         "prefect_ui": ui,
@@ -72,8 +65,9 @@ def start_all(runtime: Runtime, *, prefect_port: int, mlflow_port: int) -> dict[
 
 
 def stop_all(runtime: Runtime) -> dict[str, str]:
-    """Stop the processes that `start_all` started, and only those."""
+    """Stop the processes that `start_all` started, and only those, whether it came to its end or not."""
     record = Record(runtime.data_root / "services.json")
+    record.adopt_prefect(Server(runtime.data_root).home)
     try:
         return {name: "stopped" if record.stop(name) else "was not running" for name in (*WORKERS, "mlflow", "prefect")}
     finally:
@@ -94,6 +88,13 @@ class Record:
         partial = self.path.with_suffix(".tmp")
         partial.write_text(json.dumps(written))
         os.replace(partial, self.path)
+
+    def adopt_prefect(self, home: Path) -> None:
+        """Remember the Prefect server that stays, if one runs that an interrupted start could not write down here."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            written = json.loads((home / "server.json").read_text())
+            if written["stays"] and runs(*written["process"]) and not self.running("prefect"):
+                self.add("prefect", written["process"][0])
 
     def running(self, name: str) -> int | None:
         """The id of the process, if it still runs."""
@@ -143,6 +144,20 @@ def _write_login(runtime: Runtime, entry: Endpoint) -> None:
         json.dump({"url": entry.url, "login": entry.auth}, file)
 
 
+def _start_prefect(runtime: Runtime, home: Path, port: int, record: Record) -> Endpoint:
+    """Start the server that stays and wait until it answers; the caller holds the start lock."""
+    _refuse_taken(port, "--port")
+    try:
+        with locked(home / "users.lock", wait=False):
+            pass  # nobody uses a server of its own that would share the database with this one
+    except BlockingIOError:
+        raise RequestError("a run is in progress on a server of its own; textmill up again when it has ended") from None
+    started = launch(home, port=port, stay=True)
+    record.adopt_prefect(home)  # before it answers: whoever is interrupted here can stop it with `textmill down`
+    started.wait(timeout=runtime.server_timeout)
+    return started.endpoint
+
+
 def _start_mlflow(runtime: Runtime, port: int, record: Record) -> None:
     from tasks.tracking.client import open_client
     from tasks.tracking.home import tracking_home
@@ -158,8 +173,7 @@ def _start_mlflow(runtime: Runtime, port: int, record: Record) -> None:
     entry = Endpoint(url, login(word))
     command = _python("flows.mlflow_server", str(port), str(word))
     _write_login(runtime, entry)
-    pid = _spawn(runtime.data_root, "mlflow", command, server_environment(home))
-    record.add("mlflow", pid, url=url)
+    pid = _spawn(runtime.data_root, record, "mlflow", command, more=server_environment(home), url=url)
     deadline = time.monotonic() + runtime.server_timeout
     while not answers(entry, path="health"):
         if start_time(pid) is None or time.monotonic() > deadline:
@@ -194,8 +208,13 @@ def _python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
-def _spawn(data_root: Path, name: str, command: list[str], more: dict[str, str] | None = None) -> int:
-    """Start a process that outlives us, with `more` in its environment; its output is for its owner's eyes only."""
+def _spawn(
+    data_root: Path, record: Record, name: str, command: list[str], *, more: dict[str, str] | None = None, url: str = ""
+) -> int:
+    """Start a process that outlives us, with `more` in its environment, and write it down, or end it if that fails.
+
+    Its output is for its owner's eyes only.
+    """
     logs = data_root / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # so that `prefect` is found
@@ -210,9 +229,14 @@ def _spawn(data_root: Path, name: str, command: list[str], more: dict[str, str] 
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    pid = process.pid
+    try:
+        record.add(name, process.pid, url=url)
+    except BaseException:  # nobody could stop it later
+        process.kill()
+        process.wait()
+        raise
     process.returncode = 0  # meant to outlive us; without this, Popen warns at our exit
-    return pid
+    return process.pid
 
 
 def _refuse_taken(port: int, flag: str) -> None:

@@ -1,20 +1,24 @@
-"""What `textmill up` and `down` make of an MLflow server that already runs."""
+"""What `textmill up` and `down` make of servers that already run, and of a start that was cut short."""
 
 import base64
 import http.server
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from flows.processes import start_time
-from flows.server import login
+from flows import services
+from flows.processes import runs, start_time
+from flows.server import free_port, login
 from flows.services import WORKERS, Record, start_all, stop_all
 from tasks.config import Runtime
-from tasks.errors import RequestError
+from tasks.errors import RequestError, UnavailableError
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -88,3 +92,81 @@ def test_the_login_stays_until_the_server_has_stopped(runtime: Runtime, monkeypa
     stop_all(runtime)
     assert ends[-2:] == ["mlflow", "prefect"]
     assert not written.exists()
+
+
+@pytest.fixture
+def silent_prefect(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A server that never answers, in a process and a group of its own, in the place of Prefect's."""
+    popen, made = subprocess.Popen, []
+
+    def sleeps(command: list[str], **options: Any) -> Any:
+        made.append(popen([sys.executable, "-c", "import time; time.sleep(600)"], **options))
+        return made[-1]
+
+    monkeypatch.setattr("flows.server.subprocess.Popen", sleeps)
+    monkeypatch.delenv("PREFECT_HOME", raising=False)
+    yield
+    for process in made:
+        process.returncode = None
+        process.kill()
+        process.wait()
+
+
+def interrupted(*arguments: object, **keywords: object) -> None:
+    raise KeyboardInterrupt
+
+
+def begin(runtime: Runtime) -> None:
+    """Start all, and be interrupted."""
+    with pytest.raises(KeyboardInterrupt):
+        start_all(runtime, prefect_port=free_port(), mlflow_port=free_port())
+
+
+@pytest.mark.usefixtures("silent_prefect")
+@pytest.mark.parametrize("where", ["flows.server.Started.wait", "flows.services.Record.add"])
+def test_a_start_that_is_interrupted_leaves_nothing_that_cannot_be_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    runtime = Runtime(data_root=tmp_path / "root")
+    with monkeypatch.context() as patch:
+        patch.setattr(where, interrupted)
+        begin(runtime)
+    pid, started = json.loads((runtime.data_root / "prefect" / "server.json").read_text())["process"]
+    assert runs(pid, started)
+    assert stop_all(runtime)["prefect"] == "stopped"
+    assert not runs(pid, started)
+
+
+@pytest.mark.usefixtures("silent_prefect")
+def test_a_second_start_waits_for_the_server_that_the_first_has_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = Runtime(data_root=tmp_path / "root", server_timeout=1.0)
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.server.Started.wait", interrupted)
+        begin(runtime)
+    before = (runtime.data_root / "prefect" / "server.json").read_text()
+    with pytest.raises(UnavailableError, match="does not answer; end it first"):
+        start_all(runtime, prefect_port=free_port(), mlflow_port=free_port())
+    assert (runtime.data_root / "prefect" / "server.json").read_text() == before
+    assert stop_all(runtime)["prefect"] == "stopped"
+
+
+@pytest.mark.usefixtures("silent_prefect")
+def test_a_server_that_cannot_be_written_down_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = []
+    monkeypatch.setattr("flows.server.start_time", lambda pid: process.append((pid, start_time(pid))))
+    monkeypatch.setattr("flows.server.json.dump", interrupted)
+    begin(Runtime(data_root=tmp_path / "root"))
+    assert not runs(*process[0])
+
+
+def test_a_service_that_cannot_be_written_down_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = []
+
+    def fails(record: Record, name: str, pid: int, url: str) -> None:
+        process.append((pid, start_time(pid)))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Record, "add", fails)
+    with pytest.raises(OSError, match="No space"):
+        services._spawn(tmp_path, Record(tmp_path / "services.json"), "worker", [sys.executable, "-c", "input()"])
+    assert not runs(*process[0])
