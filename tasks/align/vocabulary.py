@@ -62,7 +62,9 @@ class Vocabulary:
         return row
 
     def __call__(self, tokens: Sequence[str]) -> list[int]:
-        """The rows of tokens."""
+        """The rows of tokens; TypeError for one text, whose characters were hardly meant, as in torchtext."""
+        if isinstance(tokens, str):
+            raise TypeError(f"a list of tokens is looked up, and this is one text: {tokens[:40]!r}")
         return [self[token] for token in tokens]
 
     lookup_indices = __call__
@@ -98,10 +100,16 @@ class Vocabulary:
         """The words of a torchtext.vocab.Vocab, or of anything with `get_itos`, in their order; counts are unknown, so 0.
 
         Padding and unknown become rows 0 and 1, wherever they stood. ``[vocabulary[t] for t in vocab.get_itos()]`` is where
-        each of its rows has gone.
+        each of its rows has gone. Its default index goes along, none too; without `get_default_index` it is row 1.
         """
-        words = [token for token in vocab.get_itos() if token not in RESERVED]
-        return cls((*RESERVED, *words), (0,) * (len(words) + len(RESERVED)))
+        itos = vocab.get_itos()
+        words = [token for token in itos if token not in RESERVED]
+        vocabulary = cls((*RESERVED, *words), (0,) * (len(words) + len(RESERVED)))
+        if hasattr(vocab, "get_default_index"):
+            index = vocab.get_default_index()
+            inside = index is not None and 0 <= index < len(itos)
+            vocabulary.set_default_index(vocabulary[itos[index]] if inside else index)
+        return vocabulary
 
     def to_torchtext(self, build: Callable[..., Any] | None = None) -> Any:
         """The same words in the same rows as a torchtext.vocab.Vocab, with the same default index.

@@ -95,7 +95,7 @@ def label_rows(dataset: Path) -> None:
 
 
 class TorchtextVocab:
-    """What torchtext 0.18's Vocab does, as its documentation has it."""
+    """What torchtext 0.18's Vocab does; held to its recorded answers below."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
         self.tokens, self.default = list(tokens), None
@@ -134,6 +134,8 @@ class TorchtextVocab:
         return [self.lookup_token(index) for index in indices]
 
     def lookup_indices(self, tokens: Sequence[str]) -> list[int]:
+        if isinstance(tokens, str):
+            raise TypeError("lookup_indices(): incompatible function arguments")
         return [self[token] for token in tokens]
 
     __call__ = lookup_indices
@@ -160,6 +162,46 @@ def build(request: pytest.FixtureRequest) -> Callable[..., Any]:
     from torchtext.vocab import vocab
 
     return vocab
+
+
+ASKED: list[tuple[str, Any]] = [
+    *(("__getitem__", token) for token in ("good", "电影", "<pad>", "<unk>", "absent", "", " good", "GOOD", "</s>")),
+    *(("__contains__", token) for token in ("good", "电影", "<pad>", "<unk>", "absent", "", "Good")),
+    *(("__call__", tokens) for tokens in ([], ["good"], ["film", "<pad>", "good", "good"], ["good", "absent"], "good")),
+    *(("lookup_indices", tokens) for tokens in ([], ["电影", "<unk>"], ["absent"], "good")),
+    *(("lookup_token", row) for row in (0, 1, 4, 5, -1, 10**6)),
+    *(("lookup_tokens", rows) for rows in ([], [0, 4, 2, 2], [1, 5], [-1])),
+    *((name, None) for name in ("__len__", "get_itos", "get_stoi", "get_default_index")),
+]
+RECORDED = [json.loads(line) for line in Path(__file__).with_name("torchtext_vocab.jsonl").read_text().splitlines()]
+
+
+def answer(vocabulary: Any, call: str, argument: Any) -> Any:
+    """What a look-up gives, or the kind of its error."""
+    try:
+        return getattr(vocabulary, call)(*([] if argument is None else [argument]))
+    except (RuntimeError, TypeError) as error:
+        return {"error": type(error).__name__}
+
+
+def answers(build: Callable[..., Any], vocabulary: Callable[[Any], Any], default: int | None) -> list[dict[str, Any]]:
+    """All answers of what `vocabulary` makes of a torchtext.vocab.Vocab with this default index, as they are recorded."""
+    theirs = build(OrderedDict([("good", 9), ("film", 4), ("电影", 1)]), specials=["<pad>", "<unk>"])
+    theirs.set_default_index(default)
+    asked = vocabulary(theirs)
+    return [
+        {"default": default, "call": call, "argument": argument, "answer": answer(asked, call, argument)}
+        for call, argument in ASKED
+    ]
+
+
+@pytest.mark.parametrize("default", [None, 1, 3, -1, 7])
+def test_look_ups_answer_as_torchtext_did(build: Callable[..., Any], default: int | None) -> None:
+    """The file holds the answers of torchtext 0.18.0, one a line; the stand-in above is held to them too."""
+    recorded = [row for row in RECORDED if row["default"] == default]
+    assert len(recorded) == len(ASKED)
+    assert answers(build, lambda theirs: theirs, default) == recorded
+    assert answers(build, Vocabulary.from_torchtext, default) == recorded
 
 
 VOCABULARY = Vocabulary(("<pad>", "<unk>", "good", "film", "电影"), (0, 3, 9, 4, 1))
@@ -220,6 +262,9 @@ def test_a_vocabulary_of_torchtext_keeps_its_order(build: Callable[..., Any], to
     assert ours.tokens == ("<pad>", "<unk>", "b", "a")
     rows = [ours[token] for token in tokens]
     assert [ours.tokens[row] for row in rows] == tokens
+    assert ours.get_default_index() is None
+    theirs.set_default_index(theirs["a"])
+    assert Vocabulary.from_torchtext(theirs)["absent"] == 3
     assert ours.to_torchtext(build).get_itos() == list(ours.tokens)
 
 
