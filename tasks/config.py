@@ -40,10 +40,7 @@ TorchtextSet = Literal[
     "YelpReviewPolarity",
 ]
 TORCHTEXT_PAIRS = frozenset({"MNLI", "MRPC", "QNLI", "QQP", "RTE", "STSB", "WNLI"})
-TORCHTEXT_TOKENIZERS = {  # those of get_tokenizer that are packages of their own, and split, which is here under another name
-    **dict.fromkeys(("spacy", "moses", "toktok", "revtok", "subword"), "is a package of its own that torchtext calls"),
-    "split": "is whitespace here, with punctuation keep",
-}
+TORCHTEXT_PACKAGES = {"spacy": "spaCy", "moses": "sacremoses", "toktok": "NLTK", "revtok": "revtok", "subword": "revtok"}
 
 VIEWS = ("mean", "cnn", "bilstm", "fasttext", "bag", "tfidf", "ca")
 NEEDS_VECTORS = frozenset({"mean", "cnn", "bilstm"})
@@ -175,8 +172,16 @@ class PrepareConfig(Section):
     @field_validator("tokenizer", mode="before")
     @classmethod
     def _own_tokenizer(cls, value: object) -> object:
-        if isinstance(value, str) and value in TORCHTEXT_TOKENIZERS:
-            raise ValueError(f"{value} {TORCHTEXT_TOKENIZERS[value]}; of torchtext's own, basic_english is read here")
+        if value == "split":
+            raise ValueError("split is whitespace here; set it with punctuation keep, html false and lowercase false")
+        if isinstance(value, str) and value in TORCHTEXT_PACKAGES:
+            instead = (
+                "word, whose vectors are made of subwords by pretrain" if value == "subword" else "word with punctuation keep"
+            )
+            raise ValueError(
+                f"{value} is cut by a package of its own, {TORCHTEXT_PACKAGES[value]}, and a model here carries all that it "
+                f"needs to be served; use {instead}, or basic_english"
+            )
         return value
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.settings import resolve
 from tasks.config import PrepareConfig
 from tasks.errors import RequestError
 from tasks.prepare.clean import clean
@@ -121,14 +122,31 @@ def test_basic_english_in_the_pipeline():
     ("options", "message"),
     [
         ({"tokenizer": "basic_english", "lowercase": False}, "tokenizer basic_english folds case; set lowercase true"),
-        ({"tokenizer": "spacy"}, "spacy is a package of its own that torchtext calls; of torchtext's own, basic_english"),
-        ({"tokenizer": "split"}, "split is whitespace here, with punctuation keep"),
+        (
+            {"tokenizer": "spacy"},
+            "spacy is cut by a package of its own, spaCy, .* to be served; use word with punctuation keep, or basic_english",
+        ),
+        ({"tokenizer": "moses"}, "a package of its own, sacremoses, .*; use word with punctuation keep"),
+        ({"tokenizer": "toktok"}, "a package of its own, NLTK, .*; use word with punctuation keep"),
+        ({"tokenizer": "revtok"}, "a package of its own, revtok, .*; use word with punctuation keep"),
+        ({"tokenizer": "subword"}, "a package of its own, revtok, .*; use word, whose vectors are made of subwords .*pretrain"),
+        ({"tokenizer": "split"}, "split is whitespace here; set it with punctuation keep, html false and lowercase false"),
         ({"tokenizer": "words"}, "Input should be 'auto', 'word'"),
     ],
 )
 def test_a_tokenizer_that_is_not_there(options, message):
     with pytest.raises(ValueError, match=message):
         PrepareConfig(**options)
+
+
+def test_the_options_that_stand_for_split_give_what_it_gives():
+    """As the page on torchtext has them."""
+    page = (Path(__file__).parents[2] / "docs" / "TORCHTEXT.md").read_text(encoding="utf-8")
+    (row,) = [line for line in page.splitlines() if line.startswith("| `get_tokenizer(None)`")]
+    arguments = row.split("|")[2].strip(" `").split()
+    config = resolve(["--ingest.path", "a.csv", *arguments]).prepare
+    text = "It's <b>Good</b>,\tAT&amp;T  said (2.5%)\n-- 好 电影 <br /> a<b"
+    assert TextToTokens.from_config(config).tokens(text) == text.split()
 
 
 @pytest.fixture(scope="session")
