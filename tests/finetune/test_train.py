@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tasks.align.export import export_vectors
 from tasks.align.vocabulary import Vocabulary
 from tasks.errors import RequestError
 from tasks.finetune import recipe
@@ -132,6 +133,24 @@ def test_only_the_rows_asked_for_move(
     assert not moved_V[~allowed_V].any()
     assert moved_V[allowed_V & (np.arange(num_rows) > 1)].all()
     assert report["trainable_parameters"] == allowed_V.sum() * before_VD.shape[1] + 3 * before_VD.shape[1] + 3
+
+
+@pytest.mark.parametrize("mode", ["frozen", "without_vector", "rarest"])
+@pytest.mark.parametrize("view", ["mean", "cnn", "bilstm"])
+def test_rows_at_rest_keep_every_bit_and_are_exported_so(
+    view: str, mode: str, train: Callable, small: Callable[..., FinetuneConfig], aligned: Path, tmp_path: Path
+) -> None:
+    """They are align's at one common length."""
+    values = {"embedding": "frozen"} if mode == "frozen" else {"embedding": "partial", "partial_rows": mode}
+    config = small(model=view, epochs=2, weight_decay=0.1, refit=True, **values)
+    before_VD = same_length(np.load(aligned / "matrix.npy"))
+    trained_V = trained_rows(config, Vocabulary.load(aligned), np.load(aligned / "has_vector.npy"))
+    _, folder = train(config)
+    export_vectors(folder, tmp_path / "out.npy")
+    after_VD = np.load(tmp_path / "out.npy")
+    assert after_VD[~trained_V].tobytes() == before_VD[~trained_V].tobytes()
+    assert trained_V.any() == (mode != "frozen")
+    assert (after_VD != before_VD).any(1)[trained_V & (np.arange(len(trained_V)) > 1)].all()
 
 
 def test_a_pulled_embedding_stays_nearer_to_its_start(
