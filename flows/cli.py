@@ -40,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models_app = typer.Typer(help="List, promote and roll back registered models.", no_args_is_help=True)
+models_app = typer.Typer(help="List, verify, promote and roll back registered models.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 vectors_app = typer.Typer(help="Judge word vectors, and hand trained ones to other programs.", no_args_is_help=True)
 app.add_typer(vectors_app, name="vectors")
@@ -308,6 +308,29 @@ def models_list(
             row.name, str(row.version), " ".join(row.aliases), *figures, when, escape(f"{row.action or ''}: {row.reason or ''}")
         )
     Console().print(table if rows else "no model is registered yet; textmill train makes the first")
+
+
+@models_app.command("verify")
+def models_verify(
+    name: Annotated[str | None, typer.Argument(help="Only this model.")] = None,
+    version: Annotated[str | None, typer.Argument(help="Only this version of it: a number or an alias.")] = None,
+    as_json: Json = False,
+    data_root: DataRoot = None,
+) -> None:
+    """Compare every file of registered versions with what was registered; exit code 1 if one is not whole."""
+    from tasks.register.models import verify_models
+
+    rows = verify_models(_registry(data_root), name, version)
+    whole = all(row.whole for row in rows)
+    if as_json:
+        print(json.dumps({"whole": whole, "models": [dataclasses.asdict(row) for row in rows]}))  # noqa: T201
+    else:
+        from flows.console import printable
+
+        for row in rows:
+            print(printable(f"ok    {row.name}/{row.version}" if row.whole else f"FAIL  {row.problem}"))  # noqa: T201
+    if not whole:
+        raise typer.Exit(1)
 
 
 @models_app.command("promote")

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tasks.crash import crash_point
-from tasks.errors import RequestError
+from tasks.errors import RequestError, UnavailableError
 from tasks.register.ledger import Entry, Ledger, champions
 from tasks.register.load import DamagedPackage, open_package
+from tasks.tracking.registry import RegistryOutage, TamperedModel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +56,17 @@ class ListedModel:
     created: float  # seconds since 1970
     action: str | None
     reason: str | None
+
+
+@dataclass(frozen=True)
+class VerifiedModel:
+    """One line of `textmill models verify`: `problem` names the first file that is not as it was registered."""
+
+    name: str
+    version: int
+    aliases: tuple[str, ...]
+    whole: bool
+    problem: str | None
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,36 @@ def list_models(tracker: Tracker, name: str | None = None) -> list[ListedModel]:
                 ListedModel(each, version.version, version.aliases, accuracy, macro_f1, version.created, action, reason)
             )
     return listed
+
+
+def verify_models(tracker: Tracker, name: str | None = None, version: int | str | None = None) -> list[VerifiedModel]:
+    """Compare every file of one version, of all of a model or of all models with its digest; nothing is loaded.
+
+    The files of a server are those that it hands out now, so that a copy of before hides nothing. RequestError: no such model
+    or version. RegistryOutage: a server does not answer.
+    """
+    registry = tracker.registry
+    if name is None:
+        chosen = [own for each in registry.names() for own in registry.versions(each)]
+    else:
+        chosen = registry.must_have(name) if version is None else [registry.version(name, version)]
+    found = []
+    for each in chosen:
+        problem = _problem(tracker, each)
+        found.append(VerifiedModel(each.name, each.version, each.aliases, problem is None, problem))
+    return found
+
+
+def _problem(tracker: Tracker, version: Version) -> str | None:
+    try:
+        tracker.registry.verify_at_source(version)
+    except RegistryOutage:
+        raise
+    except TamperedModel as error:
+        return str(error)
+    except UnavailableError as error:  # its files are gone
+        return f"{version.name} version {version.version}: {error}"
+    return None
 
 
 def promote(tracker: Tracker, name: str | None, version: int | str, reason: str = "") -> Registration:

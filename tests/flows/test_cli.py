@@ -169,6 +169,16 @@ def test_train_predict_models_and_gc_speak_json(tmp_path: Path) -> None:
     listed = run("models", "list")
     assert isinstance(listed, dict)
     assert [(row["name"], row["version"], row["aliases"]) for row in listed["models"]] == [("corpus", 1, ["champion"])]
+    verified = {"name": "corpus", "version": 1, "aliases": ["champion"], "whole": True, "problem": None}
+    assert run("models", "verify", "corpus", "champion") == {"whole": True, "models": [verified]}
+    (packed,) = (tmp_path / "root" / "mlflow" / "artifacts").rglob("text.json")
+    written = packed.read_text()
+    packed.write_text(f"{written} ")
+    command = [sys.executable, "-m", "flows.cli", "models", "verify", *root]
+    tampered = subprocess.run(command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False)
+    assert tampered.returncode == 1
+    assert tampered.stdout == f"FAIL  corpus version 1: {packed} was changed; it will not be loaded\n"
+    packed.write_text(written)
     healthy = run("doctor")
     assert isinstance(healthy, dict)
     assert healthy["healthy"], healthy

@@ -1,4 +1,6 @@
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +12,7 @@ import pytest
 from tasks.errors import RequestError, UnavailableError
 from tasks.register import models, registration
 from tasks.register.ledger import Ledger
-from tasks.register.models import list_models, load_model, promote, rollback
+from tasks.register.models import list_models, load_model, promote, rollback, verify_models
 from tasks.register.package import package_digest
 from tasks.tracking import registry
 from tasks.tracking.registry import RegistryOutage, TamperedModel
@@ -394,3 +396,36 @@ def test_a_registration_that_was_killed_leaves_no_second_copy_of_its_package(
     assert len(list(packages.rglob("package.json"))) == 1
     assert enrol(trained).decision == "first"
     assert len(list(packages.rglob("package.json"))) == 1
+
+
+def test_every_version_is_verified_and_the_whole_ones_beside_a_broken_one_too(
+    tracker: Tracker, enrol: Enrol, trained: Any, retrained: Any, train_tiny: Any, tmp_path: Path
+) -> None:
+    assert verify_models(tracker) == []
+    for model in (trained, retrained, train_tiny(tmp_path / "third", seed=3)):
+        enrol(model, accuracy=0.5, margin=0.99)
+    versions = tracker.registry.versions("films")
+    (tracker.registry.verify(versions[0]) / "MLmodel").unlink()
+    shutil.rmtree(tracker.registry.verify(versions[1]))
+    first, second, third = verify_models(tracker)
+    assert (first.version, first.whole, "MLmodel is missing" in str(first.problem)) == (1, False, True)
+    assert not second.whole
+    assert re.fullmatch("films version 2: .* failed: .*", str(second.problem))
+    assert (third.aliases, third.whole, third.problem) == (("champion",), True, None)
+    assert verify_models(tracker, "films") == [first, second, third]
+    assert verify_models(tracker, "films", "champion") == verify_models(tracker, "films", 3) == [third]
+    with pytest.raises(RequestError, match="known: films"):
+        verify_models(tracker, "books")
+
+
+def test_a_server_that_does_not_answer_is_no_broken_model(
+    tracker: Tracker, enrol: Enrol, trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(trained)
+
+    def gone(*arguments: Any) -> None:
+        raise RegistryOutage("MLflow store http://mlflow failed: connection refused")
+
+    monkeypatch.setattr(tracker.registry, "verify_at_source", gone)
+    with pytest.raises(RegistryOutage):
+        verify_models(tracker)
