@@ -1,9 +1,5 @@
 import os
-import shutil
-import socket
 import sqlite3
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,6 +8,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from tasks.errors import RequestError, UnavailableError
+from tests import postgresql as server
 
 Collect = Callable
 PASSWORD = "open sesame/%"
@@ -99,29 +96,12 @@ def test_the_address_may_stand_in_a_private_file_only(collect: Collect, sqlite: 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
     """The address of a real server of our own."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(shutil.which("initdb") or "")]
-    if not found[-1].is_file():
+    if server.INITDB is None:
         if os.environ.get("CI"):
             pytest.fail("PostgreSQL is not installed; .ci/run installs it")
         pytest.skip("PostgreSQL is not installed")
-    binaries = found[-1].resolve().parent
-    as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = Path(tempfile.mkdtemp(prefix="textmill-postgresql-"))
-    (folder / "password").write_text(PASSWORD)
-    if as_user:
-        for path in (folder, folder / "password"):
-            shutil.chown(path, "postgres")
-    initdb = [binaries / "initdb", "-D", folder / "db", "-U", "desk", "-A", "scram-sha-256", f"--pwfile={folder / 'password'}"]
-    subprocess.run([*as_user, *initdb, "--no-sync"], check=True, capture_output=True, cwd="/")
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
-    control = [*as_user, binaries / "pg_ctl", "-D", folder / "db"]
-    subprocess.run([*control, "-w", "-o", options, "-l", folder / "log", "start"], check=True, capture_output=True, cwd="/")
-    yield f"postgresql+psycopg://desk:open%20sesame%2F%25@127.0.0.1:{port}/postgres"
-    subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, cwd="/")
-    shutil.rmtree(folder)
+    with server.postgresql(PASSWORD) as port:
+        yield f"postgresql+psycopg://{server.USER}:open%20sesame%2F%25@127.0.0.1:{port}/postgres"
 
 
 def test_rows_of_postgresql(collect: Collect, postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:

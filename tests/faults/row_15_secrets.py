@@ -1,9 +1,9 @@
 """No secret is stored: what was planted in the environment, a URL, a channel or a login is nowhere in what runs leave behind.
 
-One training run and one refresh work with all of the secrets (a feed that wants a key, a webhook that wants a token and
-answers with it, an MLflow login, the servers' own password). Then every byte of the data root and the home is searched:
-databases and their logs, the store, reports, records, log files and what the commands printed, Parquet by its values, archives
-unpacked; for each secret as it is, as base64 and as a URL writes it.
+Training runs and refreshes work with all of the secrets (a feed that wants a key, a webhook that wants a token and answers
+with it, an MLflow server's login and token, a database's password, the servers' own). Then every byte of the data roots and the
+home is searched: databases and their logs, the store, reports, records, log files and what the commands printed, Parquet by its
+values, archives unpacked; for each secret as it is, as base64 and as a URL writes it.
 """
 
 from __future__ import annotations
@@ -13,23 +13,31 @@ import contextlib
 import csv
 import gzip
 import html
+import http.client
 import http.server
 import json
+import os
+import subprocess
 import sys
 import threading
+import time
 import urllib.parse
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
+from sqlalchemy import create_engine, text
 
 from benchmarks.kills import write_stream
+from flows.server import Endpoint, answers, free_port, login
 from flows.settings import resolve, resolve_refresh
 from tasks.config import CHECKOUT
 from tasks.errors import RequestError
 from tasks.tracking.home import tracking_home
+from tasks.tracking.server import server_environment
 from tests.faults.trained import make_corpus, textmill, train
+from tests.postgresql import USER, postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,11 +45,14 @@ if TYPE_CHECKING:
 
 NUMBER = 15
 PROMISE = (
-    "No secret is stored: environment variables, a feed's key and login, a webhook's address and token, MLflow's and "
-    "Prefect's logins are in no byte of databases, store, logs, reports, records and output; a password in a URL is refused "
-    "before anything is stored"
+    "No secret is stored: environment variables, a feed's key and login, a webhook's address and token, a database's password, "
+    "MLflow's login and token and Prefect's login are in no byte of databases, store, logs, reports, records and output; a "
+    "password in a URL is refused before anything is stored"
 )
-TAKEN_OUT = "`holds_password` always false: 2 of the 3 trials with a URL fail (the third is refused by CollectConfig too)"
+TAKEN_OUT = (
+    "`holds_password` always false: 2 of the 3 trials with a URL fail (the third is refused by CollectConfig too); a document's "
+    "source names its database's whole address: 2 of 2 fail"
+)
 
 SECRETS = {
     "variable of another program": "pLaNtEd/aws+1",
@@ -52,46 +63,116 @@ SECRETS = {
     "MLflow's password": "pLaNtEd:mlflow6",
     "token of MLflow": "pLaNtEdMlflow7",
     "login of a feed, in ~/.netrc": "pLaNtEdNetrc8",
+    "password of a database, by variable": "pLaNtEd/db@9",
+    "password of a database, in a file": "pLaNtEdFile10",
+    "password of a database, a wrong one": "pLaNtEdWrong11",
 }
+UNUSED = "variable of another program"
 OWN = "the servers' own password"
 OWN_FILES = ("prefect/password", "prefect/server.json")  # where it stands, mode 0600
 LEFT: dict[str, bytes] = {}
-ASKED: list[str] = []
+ASKED: list[str] = []  # what was asked and with which login, in the clear
 STREAM: list[tuple[str, str]] = []  # day and title of what the feed gives: three months with a surge at their end
 
 
-class Answers(http.server.BaseHTTPRequestHandler):
-    """A feed, and a webhook that fails and repeats what it was sent."""
+class Recorder(http.server.BaseHTTPRequestHandler):
+    """Takes down what each request asks for, and the login that it brings."""
 
-    def do_GET(self) -> None:
-        ASKED.append(f"{self.path} {self.headers.get('Authorization', '')}")
-        items = "".join(
-            f"<item><title>{html.escape(title)}</title><dc:date>{day}T10:00:00Z</dc:date></item>" for day, title in STREAM
-        )
-        self.answer(
-            200,
-            f'<?xml version="1.0"?><rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel><title>news</title>{items}</channel></rss>',
-        )
+    def seen(self) -> bytes:
+        """The body of a request that was taken down."""
+        given = self.headers.get("Authorization", "")
+        kind, _, word = given.partition(" ")
+        ASKED.append(f"{self.path} {given} {base64.b64decode(word).decode() if kind == 'Basic' else ''}")
+        return self.rfile.read(int(self.headers.get("Content-Length", "0")))
 
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        ASKED.append(f"{self.path} {self.headers.get('Authorization', '')}")
-        self.answer(500, f"{self.path} {self.headers.get('Authorization')}")
-
-    def answer(self, status: int, text: str) -> None:
-        self.send_response(status, text[:60].replace("\n", " "))
+    def answer(self, status: int, text: bytes, reason: str | None = None, content_type: str = "text/plain") -> None:
+        self.send_response(status, reason)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(text)))
         self.end_headers()
-        self.wfile.write(text.encode())
+        self.wfile.write(text)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
 
+class Answers(Recorder):
+    """A feed, and a webhook that fails and repeats what it was sent."""
+
+    def do_GET(self) -> None:
+        self.seen()
+        items = "".join(
+            f"<item><title>{html.escape(title)}</title><dc:date>{day}T10:00:00Z</dc:date></item>" for day, title in STREAM
+        )
+        text = (
+            '<?xml version="1.0"?><rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel>'
+            f"<title>news</title>{items}</channel></rss>"
+        )
+        self.answer(200, text.encode())
+
+    def do_POST(self) -> None:
+        self.seen()
+        text = f"{self.path} {self.headers.get('Authorization')}"
+        self.answer(500, text.encode(), text[:60].replace("\n", " "))
+
+
+class Front(Recorder):
+    """Stands before a real MLflow server, and hands on what it was asked with the login that is wanted there."""
+
+    upstream = ("", 0)  # the login of that server, and its port
+
+    def forward(self) -> None:
+        body, (login, port) = self.seen(), self.upstream
+        headers = {name: value for name, value in self.headers.items() if name.lower() in ("content-type", "accept")}
+        headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=100)) as connection:
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            self.answer(answer.status, answer.read(), content_type=answer.getheader("Content-Type", "text/plain"))
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = forward
+
+
+@contextlib.contextmanager
+def serving(handler: type[Recorder]) -> Iterator[str]:
+    """Answer on a free port; the address."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def mlflow_server(folder: Path) -> Iterator[str]:
+    """A real MLflow server with a store of its own, and the recorder before it; the recorder's address."""
+    folder.mkdir()
+    home, port, word = tracking_home(f"sqlite:///{folder / 'mlflow.db'}", folder, CHECKOUT), free_port(), folder / "password"
+    entry = Endpoint(f"http://127.0.0.1:{port}", login(word))
+    Front.upstream = (str(entry.auth), port)
+    environment = os.environ | server_environment(home)
+    command = [sys.executable, "-m", "flows.mlflow_server", str(port), str(word)]
+    with (
+        (folder / "server.log").open("wb") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
+    ):
+        try:
+            deadline = time.monotonic() + 200
+            while not answers(entry, path="health"):
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise TimeoutError("MLflow's server did not start")
+                time.sleep(0.2)
+            with serving(Front) as address:
+                yield address
+        finally:
+            process.terminate()
+
+
 @contextlib.contextmanager
 def prepare(folder: Path) -> Iterator[None]:
     """Run with every secret, and take down all that is left."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     corpus = make_corpus(folder / "news")
     texts = {
         label: [path.read_text().strip() for path in sorted((corpus / label).iterdir())] for label in ("negative", "positive")
@@ -99,61 +180,90 @@ def prepare(folder: Path) -> Iterator[None]:
     write_stream(folder / "stream.csv", texts)
     with (folder / "stream.csv").open(newline="") as file:
         STREAM[:] = [(row["when"][:10], row["headline"]) for row in csv.DictReader(file) if len(row["when"]) >= 10]
-    try:
-        said = runs(folder, corpus, server.server_port)
-    finally:
-        server.shutdown()
-        server.server_close()
+    ASKED.clear()
+    said = train_everywhere(folder, corpus) + refresh_from_feed(folder) + refresh_from_database(folder)
     LEFT.clear()
     LEFT.update(read_all(folder))
     LEFT["what was printed"] = said.encode()
     yield
 
 
-def runs(folder: Path, corpus: Path, port: int) -> str:
-    """A training run and a refresh; what they printed."""
-    root, secrets = folder / "root", SECRETS
+def train_everywhere(folder: Path, corpus: Path) -> str:
+    """Training runs that record in a file, at a server with a password, and at one with a token; what they printed."""
+    root, variables = folder / "root", {"AWS_SECRET_ACCESS_KEY": SECRETS["variable of another program"]}
+    said = [train(root, corpus, "--name", "news", variables=variables)]
+    with mlflow_server(folder / "server") as address:
+        password = {"MLFLOW_TRACKING_USERNAME": "me", "MLFLOW_TRACKING_PASSWORD": SECRETS["MLflow's password"]}
+        for given in (password, {"MLFLOW_TRACKING_TOKEN": SECRETS["token of MLflow"]}):
+            knobs = ("--name", "news", "--runtime.tracking-uri", address)
+            said.append(train(root, corpus, *knobs, variables=variables | given))
+    return json.dumps(said)
+
+
+def refresh_from_feed(folder: Path) -> str:
+    """A refresh that reads a feed with a key and a login, and warns two webhooks; what it printed."""
     variables = {
-        "AWS_SECRET_ACCESS_KEY": secrets["variable of another program"],
-        "FEED_KEY": secrets["key of a feed, by variable"],
-        "PAGER_TOKEN": secrets["token of a webhook, by variable"],
-        "MLFLOW_TRACKING_USERNAME": "me",
-        "MLFLOW_TRACKING_PASSWORD": secrets["MLflow's password"],
-        "MLFLOW_TRACKING_TOKEN": secrets["token of MLflow"],
+        "AWS_SECRET_ACCESS_KEY": SECRETS["variable of another program"],
+        "FEED_KEY": SECRETS["key of a feed, by variable"],
+        "PAGER_TOKEN": SECRETS["token of a webhook, by variable"],
     }
-    result = train(root, corpus, "--name", "news", variables=variables)
-    (folder / ".netrc").write_text(f"machine 127.0.0.1 login me password {secrets['login of a feed, in ~/.netrc']}\n")
-    (folder / ".netrc").chmod(0o600)
-    channels = folder / "channels.toml"
-    hook = f"http://127.0.0.1:{port}"
-    channels.write_text(
-        f'[one]\nkind = "webhook"\nurl = "{hook}/{secrets["address of a webhook"]}"\ntoken = "env:PAGER_TOKEN"\n'
-        f'[two]\nkind = "webhook"\nurl = "{hook}/two"\ntoken = "{secrets["token of a webhook, in its file"]}"\n'
-    )
-    channels.chmod(0o600)
-    command = [
-        sys.executable,
-        "-m",
-        "flows.cli",
-        "refresh",
-        "--collect.source",
-        f"{hook}/feed.xml?key=${{FEED_KEY}}",
-        "--collect.name",
-        "desk",
-    ]
-    command += [
-        "--score.model",
-        "news@champion",
-        "--notify.channels",
-        str(channels),
-        "--runtime.data-root",
-        str(root),
-        "--json",
-    ]
-    done = textmill(root, command, variables)
-    for path in (channels, folder / ".netrc"):
+    netrc, channels = folder / ".netrc", folder / "channels.toml"
+    netrc.write_text(f"machine 127.0.0.1 login me password {SECRETS['login of a feed, in ~/.netrc']}\n")
+    with serving(Answers) as hook:
+        channels.write_text(
+            f'[one]\nkind = "webhook"\nurl = "{hook}/{SECRETS["address of a webhook"]}"\ntoken = "env:PAGER_TOKEN"\n'
+            f'[two]\nkind = "webhook"\nurl = "{hook}/two"\ntoken = "{SECRETS["token of a webhook, in its file"]}"\n'
+        )
+        for path in (netrc, channels):
+            path.chmod(0o600)
+        options = ["--collect.source", f"{hook}/feed.xml?key=${{FEED_KEY}}", "--collect.name", "desk"]
+        done = refresh(folder / "root", [*options, "--notify.channels", str(channels)], variables)
+    for path in (netrc, channels):
         path.unlink()
-    return json.dumps(result) + done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def refresh_from_database(folder: Path) -> str:
+    """Refreshes whose database's address, with its password, is in a variable or a file, or is wrong; what they printed."""
+    words = [SECRETS[f"password of a database, {place}"] for place in ("by variable", "in a file", "a wrong one")]
+    query = ["--collect.query", "SELECT 'sales rose' AS text, TIMESTAMP '2024-01-01 10:00' AS time"]
+    secret, said = folder / "database", ""
+    with postgresql(words[0]) as port:
+        addresses = [
+            f"postgresql+psycopg://{USER}:{urllib.parse.quote(word, safe='')}@127.0.0.1:{port}/postgres" for word in words
+        ]
+        for number, (word, address) in enumerate(zip(words, addresses, strict=True)):
+            place = (
+                ["--collect.database-file", str(secret)] if number == 1 else ["--collect.database-variable", "NEWS_DATABASE"]
+            )
+            secret.write_text(address)
+            secret.chmod(0o600)
+            if number == 1:
+                set_password(addresses[0], word)
+            variables = {} if number == 1 else {"NEWS_DATABASE": address}
+            options = [*query, *place, "--collect.name", f"rows{number}"]
+            done = refresh(folder / "root", options, variables, code=int(number == 2))
+            secret.unlink()
+            if number == 2 and "password authentication failed" in done.stderr:
+                ASKED.append(f"database refused {word}")
+            elif number < 2 and json.loads(done.stdout)["found"] == 1:  # nobody is let in without it
+                ASKED.append(f"database took {word}")
+            said += done.stdout + done.stderr
+    return said
+
+
+def set_password(address: str, word: str) -> None:
+    """Give the database's user another password."""
+    engine = create_engine(address)
+    with engine.begin() as connection:
+        connection.execute(text(f"ALTER ROLE {USER} PASSWORD '{word}'"))
+    engine.dispose()
+
+
+def refresh(root: Path, options: list[str], variables: dict[str, str], *, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run `textmill refresh`, which ends with this exit code."""
+    command = [sys.executable, "-m", "flows.cli", "refresh", "--score.model", "news@champion", "--json"]
+    return textmill(root, [*command, "--runtime.data-root", str(root), *options], variables, code=code)
 
 
 def read_all(folder: Path) -> dict[str, bytes]:
@@ -193,19 +303,10 @@ def forms(word: str) -> set[bytes]:
 
 def was_used(random: Random, folder: Path) -> str | None:
     """A secret that nobody used could not have been stored."""
-    words = [
-        SECRETS[name]
-        for name in (
-            "key of a feed, by variable",
-            "token of a webhook, by variable",
-            "token of a webhook, in its file",
-            "address of a webhook",
-        )
-    ]
-    missing = [word for word in words if not any(word in line for line in ASKED)]
     files = {Path(name).name for name in LEFT}
     if not {"prefect.db", "mlflow.db", "report.html", "dashboard.html", "server.log"} <= files:
         return f"only {sorted(files)} was searched"
+    missing = [name for name, word in SECRETS.items() if name != UNUSED and not any(word in line for line in ASKED)]
     return f"never used: {missing}" if missing else None
 
 

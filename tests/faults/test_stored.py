@@ -5,8 +5,9 @@ import pytest
 from tests.faults.row_13_inert import CASES, CHROMIUM
 from tests.faults.row_15_secrets import COUNT
 from tests.faults.rows import failures
+from tests.postgresql import INITDB
 
-pytestmark = pytest.mark.timeout(600)  # on a machine that is shared
+pytestmark = pytest.mark.timeout(1200)  # on a machine that is shared
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (Debian: apt-get install chromium)")
@@ -14,5 +15,6 @@ def test_reports_exports_and_logs_are_inert(tmp_path):
     assert failures("row_13_inert", tmp_path, range(0, len(CASES), 7)) == []
 
 
+@pytest.mark.skipif(INITDB is None, reason="PostgreSQL is not installed (Debian: apt-get install postgresql)")
 def test_no_secret_is_stored(tmp_path):
     assert failures("row_15_secrets", tmp_path, range(COUNT)) == []

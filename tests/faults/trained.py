@@ -48,13 +48,15 @@ def train(root: Path, corpus: Path, *knobs: str, variables: dict[str, str] | Non
     return json.loads(done.stdout)
 
 
-def textmill(root: Path, command: list[str], variables: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command that has a home of its own and no server of the developer's; RuntimeError if it fails."""
+def textmill(
+    root: Path, command: list[str], variables: dict[str, str] | None = None, *, code: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run a command that has a home of its own and no server of the developer's; RuntimeError if it ends otherwise."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_", "TEXTMILL_"))
     }
     environment |= {"HOME": str(root.parent), "OMP_WAIT_POLICY": "PASSIVE"} | (variables or {})
     done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=280)
-    if done.returncode:
+    if done.returncode != code:
         raise RuntimeError(f"exit code {done.returncode}: {done.stderr[-1000:]}")
     return done
