@@ -50,8 +50,8 @@ PROMISE = (
     "password in a URL is refused before anything is stored"
 )
 TAKEN_OUT = (
-    "`holds_password` always false: 2 of the 3 trials with a URL fail (the third is refused by CollectConfig too); a document's "
-    "source names its database's whole address: 2 of 2 fail"
+    "`holds_password` always false: 2 of the 3 trials with a URL fail (the third is refused by CollectConfig too); a "
+    "document's source names its database's whole address: 2 of 2 fail"
 )
 
 SECRETS = {
