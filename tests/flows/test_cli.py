@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from flows import cli
 from flows.cli import main
+from tasks.register import models
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -109,6 +111,22 @@ def test_predict_without_a_model_says_how_to_get_one(textmill, tmp_path: Path) -
     assert "textmill train" in err
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_models_verify_ends_with_1_if_a_version_is_not_whole(  # type: ignore[no-untyped-def]
+    textmill, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    rows = [
+        models.VerifiedModel("news", 1, ("champion",), True, None),
+        models.VerifiedModel("news", 2, (), whole, "2 is\x1b[31m"),
+    ]
+    monkeypatch.setattr(cli, "_registry", lambda data_root: data_root)
+    monkeypatch.setattr(models, "verify_models", lambda *asked: rows if asked == (None, "news", "champion") else None)
+    code, out, _ = textmill("models", "verify", "news", "champion")
+    assert (code, out) == (not whole, "ok    news/1\n" + ("ok    news/2\n" if whole else "FAIL  2 is\\x1b[31m\n"))
+    code, out, _ = textmill("models", "verify", "news", "champion", "--json")
+    assert (code, json.loads(out)["whole"], json.loads(out)["models"][1]["whole"]) == (not whole, whole, whole)
+
+
 def test_help_lists_every_verb_and_every_knob(textmill) -> None:  # type: ignore[no-untyped-def]
     code, out, _ = textmill("--help")
     assert code == 0
@@ -169,8 +187,6 @@ def test_train_predict_models_and_gc_speak_json(tmp_path: Path) -> None:
     listed = run("models", "list")
     assert isinstance(listed, dict)
     assert [(row["name"], row["version"], row["aliases"]) for row in listed["models"]] == [("corpus", 1, ["champion"])]
-    verified = {"name": "corpus", "version": 1, "aliases": ["champion"], "whole": True, "problem": None}
-    assert run("models", "verify", "corpus", "champion") == {"whole": True, "models": [verified]}
     (packed,) = (tmp_path / "root" / "mlflow" / "artifacts").rglob("text.json")
     written = packed.read_text()
     packed.write_text(f"{written} ")
