@@ -1,8 +1,9 @@
 """Promotion is compare-and-set and recorded: promoters at once, and kills between registering, the aliases and the ledger.
 
 Four processes promote versions of one model as fast as they can; what they report, the ledger and the aliases must tell one
-story, in which each champion was replaced once. And registrations are killed at each point and repeated: no second version of
-the same package, one decision, a ledger that ends at the champion.
+story, in which each champion was replaced once. And registrations, promotions by hand and rollbacks are killed at each point
+and repeated: no second version of the same package and no second copy of its files, one decision, a ledger that ends at the
+champion; a repeated rollback goes back once and never to what it had gone back from.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tasks.config import CHECKOUT
 from tasks.register.ledger import MOVES, Ledger
-from tasks.register.models import CHAMPION, PREVIOUS, promote
+from tasks.register.models import CHAMPION, PREVIOUS, promote, rollback
 from tasks.tracking.tracker import Tracker
 from tests.faults.forks import KILLED, Child
 from tests.faults.row_03_shared import together
@@ -31,12 +32,18 @@ NUMBER = 11
 PROMOTERS, VERSIONS, PROMOTIONS = 4, 4, 2
 PROMISE = (
     f"Promotion is compare-and-set and recorded: of {PROMOTERS} processes that promote at once one replaces each champion, and "
-    "ledger, aliases and what they reported agree; a registration that is killed before, between or after its aliases and "
-    "its line in the ledger is completed by the next run, without a second version"
+    "ledger, aliases and what they reported agree; a registration, promotion or rollback that is killed before, between or "
+    "after its aliases and its lines in the ledger is completed once by the next run, without a second version, a second copy "
+    "of its files or a step back to what was rolled back from"
 )
-TAKEN_OUT = "a package that is registered is not looked for: 4 of 5 killed registrations fail, with one version too many"
-POINTS = ["copied", "added", "challenged", "decided", "previous_set", "champion_set", "promoted", "recorded"]
-
+TAKEN_OUT = (
+    "the model's lock is not taken: 4 of 12 trials at once fail; a package that is registered is not looked for: 4 of 5 killed "
+    "registrations, with one version too many; a change is not written down before its aliases move: 2 of 5 killed rollbacks "
+    "bring back what was rolled back from; nothing is swept: 1 of 12 killed registrations leaves a second copy of its package"
+)
+MOVED = ["begun", "previous_set", "champion_set", "promoted", "recorded"]
+POINTS = ["copied", "logged", "versioned", "added", "challenged", "decided", *MOVED]
+PROMOTED = 2  # the version that is promoted by hand, over the last
 
 CHEAP = ("--finetune.model", "bag", "--evaluate.yardstick", "false")
 REGISTERED = ("--register.margin", "0.99")  # so that a second model is promoted, whatever it is worth
@@ -78,17 +85,17 @@ def at_once(random: Random, folder: Path) -> str | None:
     if code:
         return said
     entries = Ledger(root / "mlflow" / "ledger.jsonl").entries()
-    moves = [(entry.from_version, entry.to_version) for entry in entries if entry.action in MOVES]
-    for (_, before), (base, to) in itertools.pairwise(moves):
+    made = moves(root)
+    for (_, before), (base, to) in itertools.pairwise(made):
         if base != before or base == to:
-            return f"version {base} was replaced by {to}, and {before} was champion: {moves}"
+            return f"version {base} was replaced by {to}, and {before} was champion: {made}"
     reported = sorted(version for result in results for version, decision in result if decision == "promoted")
     recorded = sorted(entry.to_version for entry in entries[VERSIONS:])
     if reported != recorded:
         return f"promoted were {reported}, the ledger has {recorded}"
     with Child(aliases, root) as child:
-        if child.wait() or child.result[CHAMPION] != moves[-1][1] or child.result[PREVIOUS] != moves[-1][0]:
-            return f"the aliases are {child.result}, the ledger ends with {moves[-1]} {child.said}"
+        if child.wait() or child.result[CHAMPION] != made[-1][1] or child.result[PREVIOUS] != made[-1][0]:
+            return f"the aliases are {child.result}, the ledger ends with {made[-1]} {child.said}"
     return None
 
 
@@ -111,7 +118,7 @@ def aliases(root: Path) -> dict[str, int]:
 def killed(point: str, random: Random, folder: Path) -> str | None:
     """Kill a registration that would be promoted, and repeat it; wrong is a version too many, or another end."""
     number = random.randint(2, VERSIONS)
-    root = copy_registry(folder, number - 1)
+    root, before = copy_registry(folder, number - 1), copies(folder)
     config = configured(root, folder.parent / "news", *REGISTERED, "--finetune.seed", str(number), *CHEAP)
     with Child(run, config, crash_at=f"register.{point}") as child:
         if child.wait() != KILLED:
@@ -123,15 +130,68 @@ def killed(point: str, random: Random, folder: Path) -> str | None:
     with Child(aliases, root) as child:
         child.wait()
         found = child.result
-    if (version, found["versions"], found[CHAMPION], found.get(PREVIOUS)) != (number, number, number, number - 1):
-        return f"version {version}, {found['versions']} versions, aliases {found}; {number} were registered"
-    moves = [(e.from_version, e.to_version) for e in Ledger(root / "mlflow" / "ledger.jsonl").entries() if e.action in MOVES]
-    expected = [(each - 1 or None, each) for each in range(1, number + 1)]
-    return None if moves == expected else f"the ledger says {moves}"
+    if (version, found) != (number, {"versions": number, CHAMPION: number, PREVIOUS: number - 1}):
+        return f"version {version}, aliases {found}; {number} were registered"
+    if (more := copies(folder) - before) != 1:
+        return f"{more} copies of the package"
+    return None if moves(root) == registered(number) else f"the ledger says {moves(root)}"
+
+
+def copies(folder: Path) -> int:
+    """How many packages lie among the versions' files, of all trials so far."""
+    return len(list((folder.parent / "made" / "mlflow" / "artifacts").rglob("package.json")))
+
+
+def moves(root: Path) -> list[tuple[int | None, int | None]]:
+    """The changes of the champion that the ledger tells of: from and to."""
+    entries = Ledger(root / "mlflow" / "ledger.jsonl").entries()
+    return [(entry.from_version, entry.to_version) for entry in entries if entry.action in MOVES]
+
+
+def registered(number: int) -> list[tuple[int | None, int | None]]:
+    """What they are when so many versions were registered, each promoted over the one before."""
+    return [(each - 1 or None, each) for each in range(1, number + 1)]
+
+
+def change(root: Path, back: bool) -> int:
+    """Roll back or promote; the version that is champion then."""
+    tracker = Tracker.open(None, root, CHECKOUT, None)
+    made = rollback(tracker, "news") if back else promote(tracker, "news", PROMOTED)
+    tracker.close()
+    return made.version
+
+
+def moved(point: str, back: bool, random: Random, folder: Path) -> str | None:
+    """Kill a rollback or a promotion by hand and repeat it; wrong is anything but one of it.
+
+    One that is killed after its line is over, and a second rollback goes back once more.
+    """
+    number = VERSIONS if not back or point == "recorded" else random.randint(PROMOTED + 1, VERSIONS)
+    root = copy_registry(folder, number)
+    with Child(change, root, back, crash_at=f"register.{point}") as child:
+        if child.wait() != KILLED:
+            return f"it was not reached: exit code {child.wait()} {child.said}"
+    with Child(change, root, back) as child:
+        if child.wait():
+            return f"the repetition failed: {child.said}"
+        version = child.result
+    steps = [number, number - 1, number - 2] if point == "recorded" else [number, number - 1]
+    line = steps if back else [number, PROMOTED]
+    with Child(aliases, root) as child:
+        child.wait()
+        found = child.result
+    expected = {"versions": number, CHAMPION: line[-1], PREVIOUS: line[-1] - 1 if back else number}
+    if (version, found) != (line[-1], expected):
+        return f"version {version}, aliases {found}; {expected} were expected"
+    if moves(root) != registered(number) + list(itertools.pairwise(line)):
+        return f"the ledger says {moves(root)}"
+    return None
 
 
 CASES = {
     **{f"killed: register.{point}": functools.partial(killed, point) for point in POINTS},
-    **{f"at once ({number})": at_once for number in range(40)},
+    **{f"killed: rollback at register.{point}": functools.partial(moved, point, True) for point in MOVED},
+    **{f"killed: promote at register.{point}": functools.partial(moved, point, False) for point in MOVED},
+    **{f"at once ({number})": at_once for number in range(25)},
 }
-COUNT = 5 * len(CASES) // 2
+COUNT = 4 * len(CASES)
