@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.row_07_code import CASES, COMMANDS
+from tests.faults.row_07_code import CASES
 from tests.faults.rows import failures
 
 pytestmark = pytest.mark.timeout(600)  # on a machine that is shared
@@ -13,5 +13,6 @@ def test_every_read_of_the_store_is_verified(tmp_path):
 
 
 def test_loading_runs_no_pickle_and_no_foreign_code(tmp_path):
-    predict = len(CASES) - len(COMMANDS) + list(COMMANDS).index("predict")
-    assert failures("row_07_code", tmp_path, [*range(24), predict]) == []
+    names = list(CASES)
+    chosen = [names.index(name) for name in ("textmill predict", "the hook sees pickle.find_class", "the hook sees exec")]
+    assert failures("row_07_code", tmp_path, [*range(24), *chosen]) == []
