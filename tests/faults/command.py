@@ -72,6 +72,10 @@ class Command:
             time.sleep(0.02)
         raise TimeoutError(f"{word} was not reached in {LONGEST_SECONDS:.0f} s")
 
+    def runs(self) -> bool:
+        """Whether its main process has not ended."""
+        return self._process.poll() is None
+
     def kill(self) -> int:
         """End its main process with SIGKILL if it still runs; its exit code."""
         self._process.kill()
