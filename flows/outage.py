@@ -13,7 +13,6 @@ import functools
 import inspect
 import json
 import logging
-import os
 import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -21,21 +20,24 @@ from uuid import UUID
 from httpx import HTTPError
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
-from prefect.runtime import flow_run
-from prefect.states import Completed, Crashed, Failed
+from prefect.flow_engine import run_flow
+from prefect.states import Completed, Crashed, Failed, Pending
 
+from flows.notes import sweep_notes, write_note
+from flows.running import crash_dead, note_run
+from tasks.crash import crash_point
 from tasks.errors import UnavailableError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from prefect import Flow
-    from prefect.client.schemas.objects import State
+    from prefect.client.schemas.objects import FlowRun, State
     from pydantic import BaseModel
 
 log = logging.getLogger(__name__)
 
-FOLDER = ("runs", "unreported")
+RUNS, FOLDER = "runs", "unreported"
 STATES = {"Completed": Completed, "Failed": Failed, "Crashed": Crashed}
 
 
@@ -43,17 +45,16 @@ class Ending:
     """How the function of one flow run ended, whatever Prefect was told of it."""
 
     def __init__(self) -> None:
-        self.flow_run_id: str | None = None
         self.result: dict[str, Any] | None = None
         self.error: BaseException | None = None
 
-    def of(self, flow: Flow[..., dict[str, Any]]) -> Flow[..., dict[str, Any]]:
+    def of(self, flow: Flow[..., dict[str, Any]]) -> Flow[..., Any]:
         """The flow with a function that leaves its end here."""
         watched, function = copy.copy(flow), flow.fn
 
         @functools.wraps(function)
         def noting(*arguments: Any, **keywords: Any) -> dict[str, Any]:
-            self.flow_run_id = str(flow_run.get_id())
+            crash_point("flow.running")
             try:
                 self.result = function(*arguments, **keywords)
             except BaseException as error:
@@ -83,7 +84,10 @@ def run_through(flow: Flow[..., dict[str, Any]], config: BaseModel, data_root: P
     """
     ending, told = Ending(), False
     try:
-        state: State = ending.of(flow)(config, return_state=True)  # type: ignore[assignment] # what overloads would say
+        begun = _begin(flow, config)
+        note = note_run(data_root / RUNS, str(begun.id))
+        crash_point("flow.noted")
+        state: State = run_flow(ending.of(flow), begun, {"config": config}, return_type="state")  # type: ignore[assignment]
         if ending.result is None and ending.error is None:
             state.result()  # raises what was wrong with the parameters
         told = state.is_completed() == (ending.error is None)
@@ -94,7 +98,8 @@ def run_through(flow: Flow[..., dict[str, Any]], config: BaseModel, data_root: P
             raise UnavailableError(
                 f"the Prefect server {server} stopped answering before the run began; start it and run again"
             ) from error
-    waiting = None if told else _tell_or_keep(ending, data_root, server)
+    waiting = None if told else _tell_or_keep(begun.id, ending, data_root, server)
+    note.unlink(missing_ok=True)
     if ending.error is not None:
         raise ending.error
     assert ending.result is not None
@@ -104,12 +109,15 @@ def run_through(flow: Flow[..., dict[str, Any]], config: BaseModel, data_root: P
 
 def tell_late(data_root: Path, server: str) -> None:
     """Tell the server how runs ended that it did not hear of; what it cannot be told now waits on."""
-    for path in sorted(data_root.joinpath(*FOLDER).glob("*.json")):
+    crash_dead(data_root / RUNS)
+    folder = data_root / RUNS / FOLDER
+    sweep_notes(folder)
+    for path in sorted(folder.glob("*.json")):
         try:
             kept = json.loads(path.read_bytes())
             if kept["server"] != server:
                 continue
-            _set_state(path.stem, STATES[kept["state"]](message=kept["message"]))
+            _set_state(UUID(path.stem), STATES[kept["state"]](message=kept["message"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("%s tells of no run (%s); left alone", path, type(error).__name__)
             continue
@@ -119,26 +127,28 @@ def tell_late(data_root: Path, server: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def _tell_or_keep(ending: Ending, data_root: Path, server: str) -> Path | None:
+def _begin(flow: Flow[..., dict[str, Any]], config: BaseModel) -> FlowRun:
+    """Have Prefect make a flow run that does not run yet, so that a note of it can be written before it does."""
+    with get_client(sync_client=True) as client:
+        return client.create_flow_run(flow, parameters=flow.serialize_parameters({"config": config}), state=Pending())
+
+
+def _tell_or_keep(flow_run_id: UUID, ending: Ending, data_root: Path, server: str) -> Path | None:
     """Tell Prefect how a run ended; the file where that is kept for the next run, or None if it took it."""
-    assert ending.flow_run_id is not None
     name, message = ending.state()
     try:
-        _set_state(ending.flow_run_id, STATES[name](message=message))
+        _set_state(flow_run_id, STATES[name](message=message))
     except HTTPError:
-        path = data_root.joinpath(*FOLDER, f"{ending.flow_run_id}.json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.tmp")
-        partial.write_text(json.dumps({"server": server, "state": name, "message": message}))
-        os.replace(partial, path)
+        path = data_root / RUNS / FOLDER / f"{flow_run_id}.json"
+        write_note(path, {"server": server, "state": name, "message": message})
         return path
     return None
 
 
-def _set_state(flow_run_id: str, state: State) -> None:
+def _set_state(flow_run_id: UUID, state: State) -> None:
     """Set the state of a flow run, if the server knows it."""
     with get_client(sync_client=True) as client:
         try:
-            client.set_flow_run_state(UUID(flow_run_id), state, force=True)
+            client.set_flow_run_state(flow_run_id, state, force=True)
         except ObjectNotFound:
             log.warning("Prefect does not know run %s (any more)", flow_run_id)

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 from httpx import HTTPError
 from prefect.runtime import flow_run
 
+from flows.notes import sweep_notes, write_note
 from flows.processes import runs, start_time
 from flows.running import crash_in_prefect
 from tasks.config import PipelineConfig
+from tasks.crash import crash_point
 from tasks.errors import RequestError
 from tasks.evaluate.evaluation import read_history
 from tasks.evaluate.report import render_report
 from tasks.pretrain.report import FILE as VECTORS_REPORT
 from tasks.pretrain.vectors import CURVE_FILE
 from tasks.step import Run
+from tasks.tracking.spool import Unreachable
 from tasks.tracking.tensorboard import finetune_points, pretrain_points, write_events
 from tasks.tracking.tracker import flatten
 
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+RUN_TAG = "prefect.flow_run_id"  # by which all that MLflow knows of one run is found
 KEY_TAG, STEP_TAG = "textmill.key", "textmill.step"  # by which a later run finds the child run of what it takes from the store
 
 
@@ -58,11 +62,14 @@ class Record:
 
     def __post_init__(self) -> None:
         self.id = str(flow_run.get_id() or f"local-{os.getpid()}-{time.time_ns()}")
-        self.parameters = dict(flatten(self.config.model_dump(mode="json")))
-        self.tracking = self.tracker.start_run(self.config.name, tags={"prefect.flow_run_id": self.id, "textmill.kind": "run"})
-        self.tracker.log_params(self.tracking, self.parameters)
+        self.tracking = ""
         self._children: dict[str, str] = {}
-        self._clock = time.monotonic()
+        self._write("running")  # before MLflow is told anything: whoever finds this record asks MLflow for what has no end
+        crash_point("run.noted")
+        self.tracking = self.tracker.start_run(self.config.name, tags={RUN_TAG: self.id, "textmill.kind": "run"})
+        crash_point("run.started")
+        self.tracker.log_params(self.tracking, self.config.model_dump(mode="json"))
+        self.last_ended = time.monotonic()  # a step, or the start
         workers = self.config.runtime.workers
         self.run = Run(
             self.store,
@@ -78,17 +85,14 @@ class Record:
         cached = state.name == "Cached"
         self.artifacts[artifact.step] = artifact
         self._stage(artifact.step, cached, artifact.key, summary(artifact))
-        child = self._children.pop(artifact.step, None)
         self.tracker.log_metrics(self.tracking, numbers(artifact))
-        if child:
+        if child := self._children.pop(artifact.step, None):
             self.tracker.set_tags(child, {KEY_TAG: artifact.key, "textmill.digest": artifact.digest})
             self.tracker.finish(child, "FINISHED")
-        else:
-            child = self.tracker.find_run({KEY_TAG: artifact.key, STEP_TAG: artifact.step})
-        tags = {"key": artifact.key, "cached": str(cached), "run_id": child and self.tracker.server_run_id(child)}
-        self.tracker.set_tags(
-            self.tracking, {f"textmill.{artifact.step}.{name}": value for name, value in tags.items() if value is not None}
-        )
+        tags = {"key": artifact.key, "cached": str(cached)}
+        self.tracker.set_tags(self.tracking, {f"textmill.{artifact.step}.{name}": value for name, value in tags.items()})
+        made_by = {KEY_TAG: artifact.key, STEP_TAG: artifact.step}
+        self.tracker.link_run(self.tracking, f"textmill.{artifact.step}.run_id", made_by)
         self._write("running")
         return state
 
@@ -187,7 +191,7 @@ class Record:
 
     def _stage(self, step: str, cached: bool, key: str, text: str) -> None:
         now = time.monotonic()
-        seconds, self._clock = now - self._clock, now
+        seconds, self.last_ended = now - self.last_ended, now
         self.notes[step] = text
         self.stages[step] = {"seconds": round(seconds, 2), "cached": cached, "key": key}
         self.display.finished(step, cached=cached, seconds=seconds, summary=text)
@@ -195,9 +199,8 @@ class Record:
     def _start_child(self, step: str) -> None:
         if step in self._children:  # begun before an outage
             return
-        tags = {"prefect.flow_run_id": self.id, "textmill.kind": "step", STEP_TAG: step}
+        tags = {RUN_TAG: self.id, "textmill.kind": "step", STEP_TAG: step}
         self._children[step] = self.tracker.start_run(step, tags=tags, parent_run_id=self.tracking)
-        self._write("running")
 
     def _log_child(self, step: str, metrics: Mapping[str, float], at: int) -> None:
         if step in self._children:
@@ -241,22 +244,19 @@ class Record:
         return {"mlflow": str(waiting)} if waiting else {}
 
     def _write(self, status: str, result: Mapping[str, Any] | None = None, unreported: Mapping[str, str] | None = None) -> None:
-        path = self.store.data_root / "runs" / f"{self.id}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
         written = {
             "id": self.id,
             "process": [os.getpid(), start_time(os.getpid())],
             "name": self.config.name,
             "status": status,
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
-            "mlflow_run_id": self.tracker.server_run_id(self.tracking),
-            "child_run_ids": [self.tracker.server_run_id(child) for child in self._children.values()],
+            "mlflow_run_id": self.tracker.server_run_id(self.tracking) if self.tracking else None,
             "config": self.config.model_dump(mode="json"),
             "keys": {step: artifact.key for step, artifact in self.artifacts.items()},
             "result": result,
             "unreported": unreported or {},
         }
-        _replace(path, written)
+        write_note(self.store.data_root / "runs" / f"{self.id}.json", written)
 
 
 def mark_killed(runs_folder: Path, tracker: Tracker) -> list[str]:
@@ -264,33 +264,29 @@ def mark_killed(runs_folder: Path, tracker: Tracker) -> list[str]:
 
     A killed process cannot say so itself, and both servers would show it as running for ever.
     """
+    sweep_notes(runs_folder)
     marked = []
     for path in sorted(runs_folder.glob("*.json")):
         try:
             record = json.loads(path.read_bytes())
             dead = record["status"] == "running" and not runs(*record["process"])
+            identity, name = record["id"], record["name"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("%s is no record of a run (%s); left alone", path, type(error).__name__)
             continue
         if dead:
             try:
-                crash_in_prefect(record["id"])
-            except HTTPError as error:  # its record stays as it is, for the next run
-                log.warning("run %s was killed, which Prefect could not be told (%s)", record["id"], type(error).__name__)
+                crash_in_prefect(identity)
+                left = tracker.running(name, {RUN_TAG: identity})
+            except (HTTPError, Unreachable) as error:  # its record stays as it is, for the next run
+                log.warning("run %s was killed, which a server could not be told (%s)", identity, type(error).__name__)
                 continue
-            log.warning("run %s of %s was killed; its record says so now", record["id"], record["name"])
-            _replace(path, record | {"status": "killed"})
-            for run_id in (record["mlflow_run_id"], *record["child_run_ids"]):
-                if run_id:
-                    tracker.finish(run_id, "KILLED")
-            marked.append(record["id"])
+            for run_id in left:
+                tracker.finish(run_id, "KILLED")
+            log.warning("run %s of %s was killed; its record says so now", identity, name)
+            write_note(path, record | {"status": "killed"})
+            marked.append(identity)
     return marked
-
-
-def _replace(path: Path, value: Mapping[str, Any]) -> None:
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
-    partial.write_text(json.dumps(value, indent=1))
-    os.replace(partial, path)
 
 
 def summary(artifact: Artifact) -> str:

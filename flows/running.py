@@ -1,8 +1,9 @@
 """Flow runs under way and their processes, so that one that was killed does not stay `Running` in Prefect for ever.
 
-A killed process cannot report its end. Each run of a monitor's flow leaves an empty file in a folder of its own, named for the
-flow run, the process and the time it started; whoever comes next finds the files of dead processes and reports in their place.
-A run that its worker has already reported, or that another server knows, is left as it is.
+A killed process cannot report its end. Each run of a command leaves an empty file below `<data root>/runs`, before Prefect is
+told that it runs, and each run of a monitor's flow one in a folder of its own. It is named for the flow run, the process and
+the time it started; whoever comes next finds the files of dead processes and reports in their place. A run that its worker
+has already reported, or that another server knows, is left as it is.
 """
 
 from __future__ import annotations
@@ -39,36 +40,46 @@ def running(folder: Path) -> Iterator[None]:
     if identity is None:  # called as a plain function
         yield
         return
-    note = folder / FOLDER / f"{identity}.{os.getpid()}.{start_time(os.getpid())}"
-    for place in (folder.parent, folder, note.parent):
+    for place in (folder.parent, folder):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    note.touch(mode=0o600)
+    note = note_run(folder, identity)
     try:
         yield
     finally:
         note.unlink(missing_ok=True)
 
 
+def note_run(folder: Path, flow_run_id: str) -> Path:
+    """Note below `folder` that this process works on a flow run; the note, to be deleted when Prefect knows its end."""
+    note = folder / FOLDER / f"{flow_run_id}.{os.getpid()}.{start_time(os.getpid())}"
+    note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    note.touch(mode=0o600)
+    return note
+
+
 def crash_dead(folder: Path) -> list[str]:
-    """Set every run to Crashed that is noted below `folder` and whose process is gone; returns the ids of the flow runs."""
+    """Set every run to Crashed that is noted below `folder` and has no process and no end; returns the ids of the flow runs."""
     crashed = []
     for note in sorted((folder / FOLDER).glob("*.*.*")):
         identity, pid, started = note.name.split(".")
         if runs(int(pid), started):
             continue
         try:
-            crash_in_prefect(identity)
+            changed = crash_in_prefect(identity)
         except HTTPError as error:  # no answer; the note is kept for the next one
             log.warning("run %s was killed, which Prefect could not be told (%s)", identity, type(error).__name__)
             continue
-        log.warning("run %s was killed; Prefect shows it as crashed now", identity)
         note.unlink(missing_ok=True)
-        crashed.append(identity)
+        if changed:
+            log.warning("run %s was killed; Prefect shows it as crashed now", identity)
+            crashed.append(identity)
     return crashed
 
 
-def crash_in_prefect(flow_run_id: str) -> None:
-    """Set a flow run to Crashed if the server knows it and takes it for running."""
+def crash_in_prefect(flow_run_id: str) -> bool:
+    """Set a flow run to Crashed if the server knows it and takes it for running or about to; whether it did."""
     with get_client(sync_client=True) as client, contextlib.suppress(ObjectNotFound, ValueError):
-        if client.read_flow_run(UUID(flow_run_id)).state_type == StateType.RUNNING:
+        if client.read_flow_run(UUID(flow_run_id)).state_type in (StateType.PENDING, StateType.RUNNING):
             client.set_flow_run_state(UUID(flow_run_id), Crashed(message="the process was killed"), force=True)
+            return True
+    return False

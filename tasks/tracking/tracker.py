@@ -1,13 +1,14 @@
 """Record runs, parameters, metrics and files in MLflow, by explicit run ids.
 
-Nothing a run records may stop it or hold it up: a call that the server does not take is written to a spool under the data
-root and sent later. Opening a store, and everything about registered models, fails loudly instead.
+Nothing a run records may stop it or hold it up for long: a call that the server does not take is written to a spool under the
+data root and sent later. Opening a store, and everything about registered models, fails loudly instead.
 """
 
 from __future__ import annotations
 
 import errno
 import logging
+import math
 import socket
 import time
 import uuid
@@ -15,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
-from tasks.errors import RequestError
-from tasks.tracking.client import open_client, transient
+from tasks.errors import RequestError, UnavailableError
+from tasks.tracking.client import import_mlflow, log_in, open_client, transient
 from tasks.tracking.home import TrackingHome, tracking_home
 from tasks.tracking.registry import Registry
 from tasks.tracking.spool import Spool, Unreachable
@@ -31,7 +32,9 @@ log = logging.getLogger(__name__)
 MAX_PARAM_CHARS = 6000
 PARAMS_PER_CALL = 100
 METRICS_PER_CALL = 500
-PROBE_SECONDS = 2.0
+CONNECT_SECONDS = 2.0  # within which a server that is there takes a connection
+# Within which it says something: one that hangs takes connections too. Before a run there is more time than at its end.
+OPEN_SECONDS, ANSWER_SECONDS = 30.0, 10.0
 RETRY_SECONDS = 30.0  # how long an unreachable server is left alone
 WAIT_SECONDS = 0.5  # between two looks whether it is back
 UI_URI = "http://127.0.0.1:5000"
@@ -52,6 +55,7 @@ class Tracker:
         self._client = client
         self._spool = Spool(data_root, home.uri)
         self._quiet_until = 0.0
+        self.unanswered_since: float | None = None  # when the first call was made, by time.monotonic, that had no answer
         self._run_ids: dict[str, str] = {}
 
     @classmethod
@@ -59,11 +63,14 @@ class Tracker:
         """Open the store, creating it and the experiment if need be, and send what earlier runs could not.
 
         Without an experiment nothing is created; that is enough for reading registered models. RequestError: the URI is of an
-        unknown kind, no server answers within 2 s, the store is missing and not to be created, or the experiment was deleted.
+        unknown kind, the store is missing and not to be created, or the experiment was deleted. UnavailableError: the server
+        takes no connection within 2 s, or gives no answer within 30 s.
         """
         home = tracking_home(tracking_uri, data_root, checkout)
         if home.is_server:
-            _probe(home.uri)
+            import_mlflow()
+            log_in(home)
+            _probe(home.uri, OPEN_SECONDS)
         elif home.database and experiment is None and not home.database.exists():
             raise RequestError(f"no model is registered yet: {home.database} is missing; run textmill train first")
         client = open_client(home)
@@ -119,27 +126,39 @@ class Tracker:
         run_id = self._run_ids.get(run_id, run_id)
         return None if run_id.startswith(LOCAL) else run_id
 
-    def find_run(self, tags: Mapping[str, str]) -> str | None:
-        """The newest run of the experiment that has all these tags; None if there is none, or the store does not answer."""
+    def link_run(self, run_id: str, tag: str, made_by: Mapping[str, str]) -> None:
+        """Set a tag of a run to the id of the newest run of the experiment that has all these tags, if there is one."""
+        self._record("link", run_id, tag=tag, made_by=dict(made_by))
+
+    def running(self, experiment: str, tags: Mapping[str, str]) -> list[str]:
+        """Ids of the runs of an experiment that have all these tags and no end yet; Unreachable if the store cannot say."""
         from mlflow.exceptions import MlflowException
 
-        if time.monotonic() < self._quiet_until:
-            return None
-        conditions = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
         try:
-            found = self._client.search_runs([self.experiment_id], conditions, max_results=1)
+            found = self._client.get_experiment_by_name(experiment)
+            if found is None:
+                return []
+            conditions = f"attributes.status = 'RUNNING' and {_condition(tags)}"
+            return [run.info.run_id for run in self._client.search_runs([found.experiment_id], conditions)]
         except (MlflowException, OSError) as error:
-            log.warning("cannot look up a run in %s: %s", self.home.uri, _one_line(error))
-            return None
-        return found[0].info.run_id if found else None
+            raise Unreachable(f"tracking store {self.home.uri} does not answer ({_one_line(error)})") from error
 
     def flush(self) -> Path | None:
         """Try once more to send what waits; the file where it still waits, or None if there is nothing left to send."""
         try:
-            self._send_waiting()
-        except (Unreachable, RequestError):
+            if not self._given_up:
+                self._send_waiting()
+        except Unreachable:
             return self._spool.path
-        return None
+        return self._spool.path if self._spool.waiting else None
+
+    def give_up(self) -> None:
+        """Ask the store nothing more: whoever has waited for it long enough shall not wait again with each call."""
+        self._quiet_until = math.inf
+
+    @property
+    def _given_up(self) -> bool:
+        return self._quiet_until == math.inf
 
     def close(self) -> None:
         """Try once more to send what waits; what cannot be sent is left for the next run."""
@@ -147,14 +166,14 @@ class Tracker:
         self._spool.close()
 
     def answers_before(self, deadline: float) -> bool:
-        """Wait until the server takes connections, or until a time of `time.monotonic`; whether it does."""
+        """Wait until the server answers, or until a time of `time.monotonic`; whether it does."""
         while time.monotonic() < deadline:
             time.sleep(WAIT_SECONDS)
             try:
-                _probe(self.home.uri)
-            except RequestError:
+                _probe(self.home.uri, ANSWER_SECONDS)
+            except UnavailableError:
                 continue
-            return True
+            return time.monotonic() < deadline
         return False
 
     def _record(self, op: str, run_id: str, **values: Any) -> None:
@@ -165,7 +184,7 @@ class Tracker:
         try:
             self._send_waiting()  # calls keep their order
             self._send(call)
-        except (Unreachable, RequestError) as error:
+        except Unreachable as error:
             if not self._spool.waiting:  # once an outage
                 later = "is sent when it answers, by this run or the next"
                 log.warning("%s; going on, what is recorded waits in %s and %s", error, self._spool.path, later)
@@ -173,26 +192,32 @@ class Tracker:
             self._spool.add({**call, "again": True})
 
     def _send_waiting(self) -> None:
-        """Make the calls that wait; Unreachable or RequestError if the store does not take them."""
+        """Make the calls that wait; Unreachable if the store does not take them."""
         if self._spool.waiting:
             if self.home.is_server:
-                _probe(self.home.uri)
+                began = time.monotonic()
+                try:
+                    _probe(self.home.uri, ANSWER_SECONDS)
+                except UnavailableError as error:
+                    self.unanswered_since = self.unanswered_since or began
+                    raise Unreachable(str(error)) from error
             self._spool.send(self._send)
 
     def _send(self, call: dict[str, Any]) -> None:
         """Make one call; Unreachable if it may be made later. A call that is refused is logged and dropped."""
         from mlflow.exceptions import MlflowException
 
+        began = time.monotonic()
         try:
             getattr(self, f"_send_{call['op']}")(call)
-        except MlflowException as error:
-            if transient(error):
-                raise Unreachable(f"tracking store {self.home.uri} does not answer ({_one_line(error)})") from error
-            log.warning("the tracking store refused %s: %s", call["op"], _one_line(error))
         except FileNotFoundError as error:
             log.warning("cannot record %s: %s is gone", call["op"], error.filename)
-        except OSError as error:
-            raise Unreachable(f"tracking store {self.home.uri} does not answer ({_one_line(error)})") from error
+        except (MlflowException, OSError) as error:
+            if transient(error):
+                self.unanswered_since = self.unanswered_since or began
+                raise Unreachable(f"tracking store {self.home.uri} does not answer ({_one_line(error)})") from error
+            log.warning("the tracking store refused %s: %s", call["op"], _one_line(error))
+        self.unanswered_since = None
 
     def _send_start(self, call: dict[str, Any]) -> None:
         local = call["run"]
@@ -219,6 +244,11 @@ class Tracker:
         from mlflow.entities import RunTag
 
         self._client.log_batch(self._sent(call), tags=[RunTag(name, value) for name, value in call["tags"].items()])
+
+    def _send_link(self, call: dict[str, Any]) -> None:
+        found = self._client.search_runs([call["experiment"]], _condition(call["made_by"]), max_results=1)
+        if found:
+            self._send_tags({**call, "tags": {call["tag"]: found[0].info.run_id}})
 
     def _send_artifacts(self, call: dict[str, Any]) -> None:
         path = Path(call["path"])
@@ -252,6 +282,11 @@ class Tracker:
         return self._run_ids.get(local)
 
 
+def _condition(tags: Mapping[str, str]) -> str:
+    """The search for runs that have all these tags; a value must hold no quotes."""
+    return " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+
+
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """The leaves of nested mappings, each as `outer.inner` and its value."""
     for name, value in values.items():
@@ -272,7 +307,8 @@ def _experiment_id(home: TrackingHome, client: MlflowClient, name: str) -> str:
                 location = None if home.artifacts is None else (home.artifacts / name).absolute().as_uri()
                 return client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS)
         except MlflowException as error:
-            raise RequestError(f"experiment {name!r} cannot be opened in {home.uri}: {_one_line(error)}") from error
+            kind = UnavailableError if transient(error) else RequestError
+            raise kind(f"experiment {name!r} cannot be opened in {home.uri}: {_one_line(error)}") from error
     if experiment.lifecycle_stage != "active":
         raise RequestError(
             f"experiment {name!r} was deleted in MLflow; choose another --name, or bring it back with: "
@@ -281,15 +317,25 @@ def _experiment_id(home: TrackingHome, client: MlflowClient, name: str) -> str:
     return experiment.experiment_id
 
 
-def _probe(uri: str) -> None:
-    """Open and close a connection to the server; RequestError if that takes more than 2 s."""
+def _probe(uri: str, seconds: float) -> None:
+    """Ask the server whether it is there; UnavailableError if it takes no connection in 2 s, or gives no answer in so many.
+
+    Any answer will do: that of a server that wants a password first, or that knows no such page.
+    """
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
     parts = urlparse(uri)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        socket.create_connection((parts.hostname or "", port), timeout=PROBE_SECONDS).close()
-    except OSError as error:
-        reason = error.strerror or error
-        raise RequestError(f"no MLflow server answers at {uri} ({reason}); start it, or change the tracking URI") from error
+        socket.create_connection((parts.hostname or "", port), timeout=CONNECT_SECONDS).close()
+        once = {"Connection": "close"}  # a connection that is kept may be to a server that has restarted meanwhile
+        creds = get_default_host_creds(uri)
+        http_request(creds, "/health", "GET", extra_headers=once, timeout=seconds, max_retries=0, raise_on_status=False).close()
+    except (MlflowException, OSError) as error:
+        reason = (error.strerror or error) if isinstance(error, OSError) else "it takes connections and says nothing"
+        raise UnavailableError(f"no MLflow server answers at {uri} ({reason}); start it, or change the tracking URI") from error
 
 
 def _one_line(error: BaseException) -> str:

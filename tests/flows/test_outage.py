@@ -7,19 +7,23 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
-from uuid import uuid4
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from httpx import ConnectError
 from prefect import flow
 from prefect.exceptions import ParameterTypeError
-from prefect.states import Completed, Failed
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed, Pending, Running
 
-from flows import outage
+from flows import outage, record
 from flows.outage import run_through, tell_late
+from flows.running import note_run
 from tasks.config import PipelineConfig, Runtime
 from tasks.errors import RequestError, UnavailableError
+from tasks.tracking.spool import Unreachable
 
 ID = str(uuid4())
 GONE = ConnectError("connection refused")
@@ -31,13 +35,14 @@ class Engine:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.states: list[tuple[str, str]] = []
         self.answers = False
-        monkeypatch.setattr(outage.flow_run, "get_id", lambda: ID)
+        monkeypatch.setattr(outage, "_begin", lambda flow, config: SimpleNamespace(id=UUID(ID)))
+        monkeypatch.setattr(outage, "run_flow", lambda flow, run, parameters, return_type: flow(**parameters))
         monkeypatch.setattr(outage, "_set_state", self.set_state)
 
-    def set_state(self, flow_run_id: str, state: Any) -> None:
+    def set_state(self, flow_run_id: UUID, state: Any) -> None:
         if not self.answers:
             raise GONE
-        self.states.append((flow_run_id, state.type.value))
+        self.states.append((str(flow_run_id), state.type.value))
 
     def runs(self, function: Callable[[], dict[str, Any]], *, then: object) -> Any:
         """A flow that ends with a state, or with an exception that the engine raises."""
@@ -46,7 +51,7 @@ class Engine:
             def __init__(self) -> None:
                 self.fn = lambda config: function()
 
-            def __call__(self, config: object, *, return_state: bool) -> object:
+            def __call__(self, config: object) -> object:
                 if function is not never:
                     with contextlib.suppress(BaseException):
                         self.fn(config)
@@ -78,8 +83,16 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     return Engine(monkeypatch)
 
 
+def notes(root: Path) -> list[Path]:
+    return list((root / "runs" / "running").glob("*"))
+
+
+def kept_at(root: Path) -> list[Path]:
+    return list((root / "runs" / "unreported").glob("*"))
+
+
 def kept(root: Path) -> dict[str, Any]:
-    (path,) = (root / "runs" / "unreported").iterdir()
+    (path,) = kept_at(root)
     assert path.name == f"{ID}.json"
     return dict(json.loads(path.read_text()))
 
@@ -87,7 +100,7 @@ def kept(root: Path) -> dict[str, Any]:
 def test_a_run_that_prefect_heard_of_reports_nothing_late(engine: Engine, tmp_path: Path) -> None:
     result = run_through(engine.runs(ends_well, then=Completed()), Runtime(), tmp_path, "http://prefect")
     assert result == {"accuracy": 0.9, "unreported": {}}
-    assert (engine.states, list(tmp_path.iterdir())) == ([], [])
+    assert (engine.states, notes(tmp_path), kept_at(tmp_path)) == ([], [], [])
 
 
 def test_a_result_outlives_the_server_and_is_told_to_the_same_server_later(engine: Engine, tmp_path: Path) -> None:
@@ -128,7 +141,7 @@ def test_an_interruption_stays_one(engine: Engine, tmp_path: Path) -> None:
 def test_a_server_that_goes_before_the_run_begins_is_a_clear_error(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="http://prefect stopped answering before the run began"):
         run_through(engine.runs(never, then=GONE), Runtime(), tmp_path, "http://prefect")
-    assert not list(tmp_path.iterdir())
+    assert not kept_at(tmp_path)
 
 
 def test_what_is_no_note_of_a_run_is_left_alone(engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -173,50 +186,78 @@ def test_parameters_are_validated_as_those_of_the_flow_itself() -> None:
         watched.validate_parameters({"config": {"finetune": {"epochs": "many"}}})
 
 
+@flow(name="measured", persist_result=False)
+def measured(config: Runtime) -> dict[str, Any]:
+    """Return what it was given, and what Prefect and the notes say of it meanwhile."""
+    (note,) = notes(config.data_root)
+    return {"workers": config.workers, "id": str(flow_run.get_id()), "note": note.name}
+
+
 @pytest.mark.usefixtures("prefect_server")
-def test_a_real_flow_leaves_its_end_and_a_run_is_set_late(tmp_path: Path) -> None:
+def test_a_real_flow_is_noted_while_it_runs_and_is_set_late(tmp_path: Path) -> None:
     from prefect.client.orchestration import get_client
 
-    @flow(name="measured")
-    def measured(config: Runtime) -> dict[str, Any]:
-        """Return what it was given."""
-        return {"workers": config.workers}
-
-    ending = outage.Ending()
-    state = ending.of(measured)(Runtime(workers=3), return_state=True)  # type: ignore[call-overload]
-    assert (state.name, ending.result, ending.error) == ("Completed", {"workers": 3}, None)
-    assert ending.flow_run_id is not None
-    folder = tmp_path / "runs" / "unreported"
-    folder.mkdir(parents=True)
-    for identity in (ending.flow_run_id, ID):  # the server does not know the second
-        (folder / f"{identity}.json").write_text('{"server": "home", "state": "Crashed", "message": "stopped"}')
-    tell_late(tmp_path, "home")
-    assert not list(folder.iterdir())
+    result = run_through(measured, Runtime(workers=3, data_root=tmp_path), tmp_path, "home")
+    assert (result["workers"], result["unreported"], notes(tmp_path)) == (3, {}, [])
+    assert result["note"].startswith(f"{result['id']}.{os.getpid()}.")
     with get_client(sync_client=True) as client:
-        found = client.read_flow_run(ending.flow_run_id).state
+        ended = client.read_flow_run(UUID(result["id"]))
+        assert (ended.state_name, ended.parameters["config"]["workers"]) == ("Completed", 3)
+        folder = tmp_path / "runs" / "unreported"
+        folder.mkdir(parents=True)
+        for identity in (result["id"], ID):  # the server does not know the second
+            (folder / f"{identity}.json").write_text('{"server": "home", "state": "Crashed", "message": "stopped"}')
+        tell_late(tmp_path, "home")
+        assert not kept_at(tmp_path)
+        found = client.read_flow_run(UUID(result["id"])).state
     assert found is not None
     assert (found.name, found.message) == ("Crashed", "stopped")
 
 
-def test_a_killed_run_keeps_its_record_until_prefect_can_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows import record
+@pytest.mark.usefixtures("prefect_server")
+def test_a_run_that_was_killed_before_its_first_word_does_not_run_for_ever(tmp_path: Path) -> None:
+    from prefect.client.orchestration import get_client
 
-    class Ended:
-        runs: ClassVar[list[tuple[str, str]]] = []
+    with get_client(sync_client=True) as client:
+        for state in (Pending(), Running(), Completed()):
+            run = client.create_flow_run(measured, parameters={}, state=state)
+            note_run(tmp_path / "runs", str(run.id)).rename(tmp_path / "runs" / "running" / f"{run.id}.{os.getpid()}.0")
+        tell_late(tmp_path, "home")
+        flow_id = client.read_flow_run(run.id).flow_id
+        runs = [each for each in client.read_flow_runs() if each.flow_id == flow_id and not each.parameters]
+    assert sorted(str(each.state_name) for each in runs) == ["Completed", "Crashed", "Crashed"]
+    assert notes(tmp_path) == []
 
-        def finish(self, run_id: str, status: str) -> None:
-            self.runs.append((run_id, status))
 
+class Tracking:
+    """Stands for MLflow: two runs of the killed one have no end there."""
+
+    def __init__(self) -> None:
+        self.ended: list[tuple[str, str]] = []
+        self.answers = False
+
+    def running(self, experiment: str, tags: dict[str, str]) -> list[str]:
+        if not self.answers:
+            raise Unreachable("no answer")
+        return ["parent", "child"] if (experiment, tags) == ("news", {"prefect.flow_run_id": ID}) else []
+
+    def finish(self, run_id: str, status: str) -> None:
+        self.ended.append((run_id, status))
+
+
+def test_a_killed_run_keeps_its_record_until_both_servers_can_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(flow_run_id: str) -> None:
         raise GONE
 
     path = tmp_path / f"{ID}.json"
-    mine = {"id": ID, "name": "news", "mlflow_run_id": "m1", "child_run_ids": [None]}
+    mine = {"id": ID, "name": "news", "mlflow_run_id": None}
     path.write_text(json.dumps(mine | {"status": "running", "process": [os.getpid(), "another start"]}))
-    tracker: Any = Ended()
+    tracker: Any = Tracking()
     monkeypatch.setattr(record, "crash_in_prefect", refuse)
     assert record.mark_killed(tmp_path, tracker) == []
-    assert (json.loads(path.read_text())["status"], tracker.runs) == ("running", [])
-    monkeypatch.setattr(record, "crash_in_prefect", lambda flow_run_id: None)
+    monkeypatch.setattr(record, "crash_in_prefect", lambda flow_run_id: True)
+    assert record.mark_killed(tmp_path, tracker) == []
+    assert (json.loads(path.read_text())["status"], tracker.ended) == ("running", [])
+    tracker.answers = True
     assert record.mark_killed(tmp_path, tracker) == [ID]
-    assert (json.loads(path.read_text())["status"], tracker.runs) == ("killed", [("m1", "KILLED")])
+    assert (json.loads(path.read_text())["status"], tracker.ended) == ("killed", [("parent", "KILLED"), ("child", "KILLED")])

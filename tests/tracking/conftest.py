@@ -73,6 +73,12 @@ class Forwarder:
         self.sockets = [self.listener]
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
+    def hang(self) -> None:
+        """Take connections, as the kernel does for a process that is stopped, and say nothing."""
+        self.close()
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        self.sockets = [self.listener]
+
     def close(self) -> None:
         for each in self.sockets:
             with contextlib.suppress(OSError):
@@ -83,13 +89,17 @@ class Forwarder:
         with contextlib.suppress(OSError):
             while True:
                 client = listener.accept()[0]
-                upstream = socket.create_connection(("127.0.0.1", self.target))
+                try:
+                    upstream = socket.create_connection(("127.0.0.1", self.target))
+                except OSError:
+                    client.close()
+                    continue
                 self.sockets += [client, upstream]
                 for pair in ((client, upstream), (upstream, client)):
                     threading.Thread(target=self._copy, args=pair, daemon=True).start()
 
     def _copy(self, source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), source:  # also where it was accepted while `close` went through the others
             while data := source.recv(65536):
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import RequestError
+from tasks.errors import RequestError, UnavailableError
 from tasks.tracking import tracker as tracker_module
 from tasks.tracking.tracker import Tracker, flatten
 
@@ -85,7 +85,7 @@ def test_a_store_that_is_no_database_is_a_clear_error(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(120, func_only=True)  # seconds; MLflow itself goes on for four minutes
 def test_a_server_that_does_not_answer_is_a_clear_error_soon(tmp_path: Path, free_port: int) -> None:
-    with pytest.raises(RequestError, match="no MLflow server answers"):
+    with pytest.raises(UnavailableError, match="no MLflow server answers"):
         Tracker.open(f"http://127.0.0.1:{free_port}", tmp_path, tmp_path / "checkout", "films")
 
 
