@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.states import Completed, State
 
 from flows.console import Display
-from flows.record import Record, command, mark_killed
+from flows.record import RUN_TAG, Record, command, mark_killed
 from tasks.align.fetch import local_copies
 from tasks.align.task import align
 from tasks.artifact import Store
@@ -88,7 +88,8 @@ def run_steps(record: Record) -> None:
         corpus=corpus,
         holdout=holdout,
         run_id=record.tracking,
-        tags={"prefect.flow_run_id": record.id},
+        tags={RUN_TAG: record.id},
+        ready=record.last_ended,
     )
     record.registered(registered)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from tasks.register.models import (
 )
 from tasks.register.package import copy_package, package_digest, read_manifest
 from tasks.register.rivals import read_test_rows, rival_on
+from tasks.tracking.client import single_tries
 from tasks.tracking.registry import RegistryOutage
 
 if TYPE_CHECKING:
@@ -68,21 +69,27 @@ def register_model(
     *,
     progress: Progress = SILENT,
     started: Callable[[], None] = lambda: None,
+    ready: float = -math.inf,
 ) -> Registration:
     """Register the package, unless the same one is registered, and decide, unless the same was decided.
 
     Everything from reading the champion to the ledger's line happens under the model's lock. A run that ended between
     registering and deciding is made good by the next: the version is found by its package's digest, and decided. So is one
-    whose server went away meanwhile, by itself, if the server is back within 40 s; otherwise UnavailableError. `started` is
-    called if there is anything to do, perhaps several times.
+    whose server went away meanwhile, by itself, if the server is back within 40 s; otherwise UnavailableError, and the tracker
+    asks for nothing more. The 40 s begin when the server was first asked in vain, or when there was something to register:
+    `ready`, by time.monotonic. `started` is called if there is anything to do, perhaps several times.
     """
     deadline = None
     while True:
         try:
-            return _register(tracker, config, name, candidate, progress, started)
+            with single_tries():
+                return _register(tracker, config, name, candidate, progress, started)
         except RegistryOutage as error:
-            deadline = deadline or time.monotonic() + OUTAGE_SECONDS
+            if deadline is None:
+                deadline = max(ready, min(error.since, tracker.unanswered_since or math.inf)) + OUTAGE_SECONDS
+                log.warning("%s; waiting for it until %.0f s have passed", error, OUTAGE_SECONDS)
             if not tracker.answers_before(deadline):
+                tracker.give_up()
                 raise UnavailableError(
                     f"MLflow at {tracker.home.uri} did not answer for {OUTAGE_SECONDS:.0f} s: the registration of {name} is "
                     "not complete and no promotion is recorded; all steps before are kept: run the same command when it answers"

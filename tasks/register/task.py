@@ -43,10 +43,12 @@ def register(
     holdout: Artifact,
     run_id: str | None = None,
     tags: Mapping[str, str] | None = None,
+    ready: float,
 ) -> State:
     """Register the package and decide about the champion; a Registration as Completed, or Cached if nothing was to do.
 
-    `run_id` is the MLflow run that the version belongs to; `tags` go to the version beside accuracy and corpus digest.
+    `run_id` is the MLflow run that the version belongs to; `tags` go to the version beside accuracy and corpus digest. `ready`
+    is when the last step had ended, by time.monotonic: from then on an outage of MLflow's server is waited for.
     """
     tracker.flush()  # a version shall name its run, which may wait in the spool after an outage
     candidate = Candidate(
@@ -59,6 +61,8 @@ def register(
         run_id=None if run_id is None else tracker.server_run_id(run_id),
     )
     progress = run.progress_for("register")
-    made = register_model(tracker, config, name, candidate, progress=progress, started=lambda: run.started("register"))
+    made = register_model(
+        tracker, config, name, candidate, progress=progress, started=lambda: run.started("register"), ready=ready
+    )
     message = f"{name} version {made.version}: {made.decision} ({made.reason})"
     return Completed(name="Cached" if made.decision == "unchanged" else "Completed", message=message, data=made)

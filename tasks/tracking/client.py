@@ -9,7 +9,7 @@ import os
 import warnings
 from typing import TYPE_CHECKING
 
-from tasks.errors import RequestError
+from tasks.errors import RequestError, UnavailableError
 from tasks.tracking.home import sqlite_uri
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from tasks.tracking.home import TrackingHome
 
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 # Read by MLflow at import or at each call; whoever sets one of them is obeyed. Its own values try a dead server for 4 minutes.
 ENVIRONMENT = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    RETRIES: "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -49,7 +50,10 @@ def import_mlflow() -> None:
 
 
 def open_client(home: TrackingHome) -> MlflowClient:
-    """A client of the store; a SQLite store is created under a lock if need be. RequestError if it cannot be used."""
+    """A client of the store; a SQLite store is created under a lock if need be. RequestError if it cannot be used.
+
+    UnavailableError if it is on a database server that does not answer.
+    """
     import_mlflow()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
@@ -68,10 +72,14 @@ def open_client(home: TrackingHome) -> MlflowClient:
             client.search_registered_models(max_results=1)
         except (MlflowException, SQLAlchemyError, OSError) as error:
             reason = " ".join(str(error).split())
-            remedy = (
-                f"upgrade it with: mlflow db upgrade {home.uri}" if "out-of-date" in reason else "repair it, or move it away"
-            )
-            raise RequestError(f"MLflow store {home.uri} cannot be opened ({reason[:200]}); {remedy}") from error
+            kind: type[Exception]
+            if "out-of-date" in reason:
+                kind, remedy = RequestError, f"upgrade it with: mlflow db upgrade {home.uri}"
+            elif home.database is None:  # on a database server, which may be back when the run is repeated
+                kind, remedy = UnavailableError, "start its server, or change the tracking URI"
+            else:
+                kind, remedy = RequestError, "repair it, or move it away"
+            raise kind(f"MLflow store {home.uri} cannot be opened ({reason[:200]}); {remedy}") from error
     return client
 
 
@@ -118,6 +126,17 @@ def _written_login(home: TrackingHome) -> dict[str, str]:
             user, _, word = written["login"].partition(":")
             return {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": word}
     return {}
+
+
+@contextlib.contextmanager
+def single_tries() -> Iterator[None]:
+    """Have MLflow's client make each call once: who waits for a server that went away repeats his calls himself."""
+    before = os.environ[RETRIES]
+    os.environ[RETRIES] = "0"
+    try:
+        yield
+    finally:
+        os.environ[RETRIES] = before
 
 
 def transient(error: Exception) -> bool:

@@ -49,7 +49,14 @@ class TamperedModel(RequestError):  # noqa: N818
 
 
 class RegistryOutage(UnavailableError):  # noqa: N818
-    """The registry's server did not answer, and the same call may succeed later."""
+    """The registry's server did not answer, and the same call may succeed later.
+
+    `since` is when it was asked, by time.monotonic: one that hangs has been waited for when this is raised. Now unless given.
+    """
+
+    def __init__(self, message: str, since: float | None = None) -> None:
+        super().__init__(message)
+        self.since = time.monotonic() if since is None else since
 
 
 @dataclass(frozen=True)
@@ -111,14 +118,12 @@ class Registry:
 
     def aliases(self, name: str) -> dict[str, int]:
         """Alias to version number; empty if there is no such model."""
-        from mlflow.exceptions import MlflowException
-
         try:
-            model = self._client.get_registered_model(name)
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            model = self._call("get_registered_model", name)
+        except UnavailableError as error:
+            if getattr(error.__cause__, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
                 return {}
-            raise _unusable(self.home, error) from error
+            raise
         return {alias: int(version) for alias, version in model.aliases.items()}
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
@@ -141,8 +146,6 @@ class Registry:
         The version appears whole or not at all; what a kill leaves of the logged model is marked, for `sweep`. `package` is the
         folder that register.package wrote, `digest` its own.
         """
-        from mlflow.exceptions import MlflowException
-
         marked = {REGISTERING_TAG: name}
         logged = self._call("create_logged_model", self._experiment_id, name="model", source_run_id=run_id, tags=marked)
         with tempfile.TemporaryDirectory(prefix="textmill-") as temporary:
@@ -157,10 +160,10 @@ class Registry:
 
             self._call("log_outputs", run_id, [LoggedModelOutput(logged.model_id, step=0)])
         try:
-            self._client.create_registered_model(name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise _unusable(self.home, error) from error
+            self._call("create_registered_model", name)
+        except UnavailableError as error:
+            if getattr(error.__cause__, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
+                raise
         with _named_in_environment(self.home.uri):
             made = self._call(
                 "create_model_version",
@@ -271,12 +274,9 @@ class Registry:
 
     def _download(self, uri: str, to: str | None = None) -> str:
         import mlflow.artifacts
-        from mlflow.exceptions import MlflowException
 
-        try:
+        with self._asking():
             return str(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=to, tracking_uri=self.home.uri))
-        except (MlflowException, OSError) as error:
-            raise _unusable(self.home, error) from error
 
     def _pages(self, method: str, *arguments: Any) -> Iterator[Any]:
         token = None
@@ -287,12 +287,21 @@ class Registry:
                 return
 
     def _call(self, method: str, *arguments: Any, **keywords: Any) -> Any:
+        with self._asking():
+            return getattr(self._client, method)(*arguments, **keywords)
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
         from mlflow.exceptions import MlflowException
 
+        since = time.monotonic()
         try:
-            return getattr(self._client, method)(*arguments, **keywords)
+            yield
         except (MlflowException, OSError) as error:
-            raise _unusable(self.home, error) from error
+            message = f"MLflow store {self.home.uri} failed: {' '.join(str(error).split())[:300]}"
+            if self.home.is_server and transient(error):
+                raise RegistryOutage(message, since) from error
+            raise UnavailableError(message) from error
 
 
 def _save(folder: Path, package: Path, digest: str, requirements: list[str], logged: Any, run_id: str | None) -> None:
@@ -365,8 +374,3 @@ def _tagged_digests(version: Version) -> dict[str, str]:
 def _listed(versions: Mapping[int, Version]) -> str:
     numbers = sorted(versions)
     return f"versions {numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"version {numbers[0]}"
-
-
-def _unusable(home: TrackingHome, error: Exception) -> UnavailableError:
-    kind = RegistryOutage if home.is_server and transient(error) else UnavailableError
-    return kind(f"MLflow store {home.uri} failed: {' '.join(str(error).split())[:300]}")

@@ -100,6 +100,7 @@ def run(config: PipelineConfig, *, started: Callable[[str], None] = lambda step:
         tracker=tracker,
         tracking=None,
         id="none",
+        last_ended=0.0,
         registered=registered,
     )
     with contextlib.ExitStack() as stack:

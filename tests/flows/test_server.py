@@ -7,6 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from flows.server import Server, free_port
+from tasks.errors import UnavailableError
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 MAKE = """
 import sys
@@ -59,3 +64,11 @@ def test_a_damaged_template_is_made_anew(tmp_path: Path) -> None:
     assert make(tmp_path / "home", template) == "True"
     assert content(tmp_path / "home" / "prefect.db") == content(template)
     assert not list((tmp_path / "home").glob(".prefect.db*"))
+
+
+def test_a_configured_server_that_does_not_answer_is_an_outage_and_no_wrong_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{free_port()}/api")
+    with pytest.raises(UnavailableError, match="does not answer; start it, or unset PREFECT_API_URL"):
+        Server(tmp_path / "root").__enter__()
