@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 NUMBER = 7
 PROMISE = (
-    "Training, evaluating, scoring, promoting, rolling back and verifying unpickle nothing (0 `pickle.find_class`) and run no code but "
-    "Python's, libraries', textmill's and the verified package's; malicious vector files are refused; a registered version "
-    "or a package with any changed, added or missing file is refused by its digest"
+    "Training, evaluating, scoring, promoting, rolling back and verifying unpickle nothing (0 `pickle.find_class`) and run no "
+    "code but Python's, libraries', textmill's and the verified package's; malicious vector files are refused; a registered "
+    "version or a package with any changed, added or missing file is refused by its digest"
 )
 TAKEN_OUT = (
     "`Registry.verify` and `load._verified` compare nothing: 6 of 6 trials on a registered version fail; the audit hook is not "
