@@ -9,20 +9,34 @@ must be as on a disk that was never full. Without permission means: as another u
 from __future__ import annotations
 
 import contextlib
+import datetime
 import functools
+import hashlib
 import json
 import os
 import random as randoms
 import resource
 import signal
 import subprocess
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
+import torch
+
 from flows import train
+from flows.notes import sweep_notes, write_note
 from flows.server import login
 from tasks.artifact import Build, Store
-from tasks.config import AlignConfig, IngestConfig, PrepareConfig
+from tasks.collect.found import COLLECTED_SCHEMA
+from tasks.collect.spool import read_spool, spool_in, write_spool
+from tasks.config import AlignConfig, IngestConfig, PrepareConfig, RefreshConfig
+from tasks.dashboard.page import plotly, write_dashboard
+from tasks.finetune.checkpoint import load_checkpoint, save_checkpoint
+from tasks.finetune.loop import Epoch, Training
+from tasks.finetune.view import View
 from tasks.monitor.alert import Alert
+from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
 from tasks.notify.channels import FileChannel
 from tasks.register.ledger import Entry, Ledger
@@ -39,13 +53,15 @@ if TYPE_CHECKING:
 
 NUMBER = 6
 PROMISE = (
-    "A full disk, a read-only folder or one without permission is a loud failure, for every writer (a step, ingest and "
-    "prepare, the ledger, the spool, alerts in a file, the monitor, the servers' password): what was written stays whole, no "
+    "A full disk, a read-only folder or one without permission is a loud failure, for eleven writers (a step, ingest "
+    "and prepare, the ledger, the spool, alerts in a file, the monitor's alerts, its documents with what is collected, its "
+    "dashboard, checkpoints, the records of runs, the servers' password): what was written stays whole, no "
     "half file is used, and with room again the same command completes the work"
 )
 TAKEN_OUT = (
-    "`Ledger.append` and `Spool.add` do not ask how much was written: 4 of 63 trials fail, each of a full disk; the password "
-    "is written in place: 1 of 7"
+    "`Ledger.append` and `Spool.add` do not ask how much was written: 4 of 63 trials fail, each of a full disk; written in "
+    "place, on a full disk: the password, 1 of 7, the dashboard, 3 of 12, a run's record, 12 of 12; the old checkpoint removed "
+    "before the new one is written: 9 of 15"
 )
 PAGE = 4096
 ROOMY = 64 << 20
@@ -109,7 +125,7 @@ def add_call(root: Path, number: int) -> None:
     spool.close()
 
 
-def read_spool(root: Path) -> dict[str, str]:
+def read_waiting(root: Path) -> dict[str, str]:
     return {str(call["number"]): call["text"] for call in read_calls(root / "runs" / "spool" / "one.jsonl")}
 
 
@@ -160,6 +176,76 @@ def alert(number: int) -> Alert:
     )
 
 
+def write_refresh(root: Path, number: int, *, page: bool = False) -> None:
+    """Lay out five documents, score them (as it were) and count them; with `page`, show them."""
+    day = datetime.date(2024, 1, 1) + datetime.timedelta(number)
+    when = datetime.datetime.combine(day, datetime.time(9), datetime.UTC)
+    found = [
+        {"id": hashlib.sha256(f"{number} {at}".encode()).digest(), "time": when, "day": day, "text": text(5 * number + at)}
+        | {"source": "news"}
+        for at in range(5)
+    ]
+    figures = {"model": "news/1", "label": "negative", "confidence": 0.9, "negative": 0.9, "tokens": 5, "unseen": 1}
+    with MonitorState.open(root, "desk") as state:
+        with spool_in(state.folder) as spool, state.refresh(model="news/1", labels=["negative", "positive"]) as transaction:
+            new = [row for row in found if not transaction.seen([row["id"]])[0]]
+            write_spool(spool, [pa.RecordBatch.from_pylist(new, COLLECTED_SCHEMA)])
+            for batch in read_spool(spool):
+                rows = [row | figures | {"topics": [], "names": []} for row in batch.to_pylist()]
+                transaction.add(pa.RecordBatch.from_pylist(rows, SCORED_SCHEMA))
+        if page:
+            write_dashboard(state, RefreshConfig.model_validate({"collect": {"name": "desk"}}), state.folder / "dashboard.html")
+
+
+def read_refreshes(root: Path) -> dict[str, str]:
+    with MonitorState.open(root, "desk") as state:
+        if (state.folder / "incoming.arrow").exists():
+            raise AssertionError("what was collected is left over")
+        texts = [text for batch in state.documents(columns=["text"]) for text in batch.column("text").to_pylist()]
+        page = state.folder / "dashboard.html"
+        if page.exists() and not page.read_text(encoding="utf-8").rstrip().endswith("</html>"):
+            raise AssertionError("half a dashboard")
+        return {text.partition(":")[0]: text for text in texts} | ({"page": "whole"} if page.exists() else {})
+
+
+def training(number: int) -> Training:
+    """The state of a training after some epochs; its weights are the number of the last one, and it grows with each."""
+    model = torch.nn.Linear(40, 40)
+    torch.nn.init.constant_(model.weight, number)
+    return Training(
+        View("mean", model, 16, "head"),
+        SimpleNamespace(state=dict, load_state=lambda tensors: None),  # type: ignore[arg-type]
+        [Epoch(epoch, epoch / 7, 0.1) for epoch in range(number + 1)],
+        {str(epoch): model.weight.detach().clone() for epoch in range(number + 1)},
+    )
+
+
+def write_checkpoint(root: Path, number: int) -> None:
+    save_checkpoint(root, training(number), "one")
+
+
+def read_checkpoint(root: Path) -> dict[str, str]:
+    found = training(99)
+    found.history = []
+    if not load_checkpoint(root, found, "one"):
+        return {}
+    if float(found.view.model.state_dict()["weight"][0, 0]) != found.history[-1].number:
+        raise AssertionError("weights of another epoch")
+    return {str(epoch.number): str(epoch.train_loss) for epoch in found.history}
+
+
+def write_record(root: Path, number: int) -> None:
+    sweep_notes(root / "runs")
+    write_note(root / "runs" / f"{number}.json", {"text": text(number)})
+
+
+def read_records(root: Path) -> dict[str, str]:
+    found = {path.stem: json.loads(path.read_bytes())["text"] for path in (root / "runs").glob("*.json")}
+    if len(found) != len(list((root / "runs").glob("*"))):
+        raise AssertionError("something is left over")
+    return found
+
+
 def make_password(root: Path, number: int) -> None:
     login(root / "password")
 
@@ -173,9 +259,13 @@ def writers(corpora: Path) -> dict[str, Writer]:
         "a step": Writer(write_artifact, read_artifacts, 4),
         "ingest and prepare": Writer(functools.partial(write_steps, corpora), read_artifacts, 3),
         "the ledger": Writer(append_entry, read_entries),
-        "the spool": Writer(add_call, read_spool),
+        "the spool": Writer(add_call, read_waiting),
         "alerts in a file": Writer(send_alert, read_alerts),
         "the monitor": Writer(store_alert, read_monitor),
+        "a refresh": Writer(write_refresh, read_refreshes, 4),
+        "a refresh with its dashboard": Writer(functools.partial(write_refresh, page=True), read_refreshes, 2),
+        "checkpoints": Writer(write_checkpoint, read_checkpoint, 5),
+        "records of runs": Writer(write_record, read_records),
         "the servers' password": Writer(make_password, read_password, 1),
     }
 
@@ -238,6 +328,7 @@ def prepare(folder: Path) -> Iterator[None]:
     for number in range(2):
         make_corpus(folder / "corpora" / str(number), 10 + 10 * number)
     with warm():
+        plotly()
         yield
 
 
