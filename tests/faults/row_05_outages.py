@@ -45,7 +45,6 @@ PROMISE = (
     "and files, is reported by the same run or the next; "
     "without MLflow no promotion is recorded, which is said in one line, and the same command makes it good"
 )
-COUNT = 50
 TAKEN_OUT = "what a flow's function has done is not kept where Prefect cannot be told: 1 of 1 trial of `prefect never` fails"
 STEPS = ("ingest", "prepare", "finetune", "evaluate", "package")
 SEAMS = ("textmill train", *STEPS)
@@ -376,3 +375,4 @@ CASES = {
     "mlflow never": mlflow_never,
     "mlflow hangs": functools.partial(mlflow_never, hangs=True),
 }
+COUNT = 5 * len(CASES)  # of each server twenty restarts and five that do not come back
