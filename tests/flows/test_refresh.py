@@ -1,8 +1,10 @@
 """The monitoring flow on real libraries: what it counts, what it warns of, and what a kill at any point leaves of it."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -232,6 +234,50 @@ def test_prefect_shows_a_killed_refresh_as_crashed(
             flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=["killed"])), sort=FlowRunSort.START_TIME_ASC
         )
     assert [run.state_name for run in runs] == ["Crashed", "Crashed", "Completed"]
+
+
+def refresh_command(data_root: Path, stream: Path, name: str) -> subprocess.Popen[str]:
+    """The command in a process of its own, with a Prefect server of its own."""
+    source = ["--collect.source", str(stream), "--collect.name", name, "--collect.text", "headline", "--collect.time", "when"]
+    arguments = [*source, "--score.model", "news@champion", "--runtime.data-root", str(data_root), "--json"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", "refresh", *arguments],
+        cwd=CHECKOUT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.timeout(600)  # two commands
+def test_a_refresh_outlives_its_prefect_server_and_the_next_one_tells_of_it(
+    first: dict[str, Any], data_root: Path, stream: Path
+) -> None:
+    with refresh_command(data_root, stream, "outlived") as command:
+        assert command.stderr
+        lines = []
+        for line in command.stderr:
+            lines.append(line)
+            if line.startswith("collect"):
+                server = json.loads((data_root / "prefect" / "server.json").read_text())["process"][0]
+                os.kill(server, signal.SIGKILL)
+        assert command.stdout
+        result = json.loads(command.stdout.read())
+    assert command.returncode == 0, lines
+    assert set(result["unreported"]) == {"prefect"}
+    assert lines[-1].startswith("textmill: the run has ended well, but Prefect's server is gone")
+    assert (result["scored"], result["quarantined"]) == (DAYS * A_DAY, 1)
+    with MonitorState.read(data_root, "outlived") as state, MonitorState.read(data_root, "desk") as desk:
+        assert (state.counts(), state.histograms()) == (desk.counts(), desk.histograms())
+    with refresh_command(data_root, stream, "outlived") as again:
+        said, _ = again.communicate(timeout=300)
+    assert again.returncode == 0
+    assert (json.loads(said)["scored"], json.loads(said)["unreported"]) == (0, {})
+    with contextlib.closing(sqlite3.connect(data_root / "prefect" / "prefect.db")) as database:
+        states = dict(database.execute("select id, state_type from flow_run where name = 'outlived'").fetchall())
+    assert states == {result["flow_run_id"]: "COMPLETED", json.loads(said)["flow_run_id"]: "COMPLETED"}
+    assert not list((data_root / "runs" / "unreported").iterdir())
 
 
 @pytest.mark.parametrize(
