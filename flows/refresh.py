@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.runtime import flow_run
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from flows.console import Display
 from flows.retrain import request_retraining, start_requested
@@ -196,8 +197,9 @@ def show_in_prefect(result: dict[str, Any]) -> None:
         {name: inert(value) if isinstance(value, str) else value for name, value in alert.items()} for alert in result["alerts"]
     ]
     try:
-        create_markdown_artifact("\n".join(lines), key=f"refresh-{key}", description="What the last refresh found")
-        if alerts:
-            create_table_artifact(alerts, key=f"alerts-{key}", description="The alerts that the last refresh stored")
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 1}):  # the run's end, which is told next, is waited for longer
+            create_markdown_artifact("\n".join(lines), key=f"refresh-{key}", description="What the last refresh found")
+            if alerts:
+                create_table_artifact(alerts, key=f"alerts-{key}", description="The alerts that the last refresh stored")
     except Exception as error:  # noqa: BLE001 whatever Prefect and the network raise
         log.warning("Prefect shows no figures of this refresh (%s)", type(error).__name__)
