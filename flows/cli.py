@@ -11,7 +11,6 @@ import dataclasses
 import importlib
 import importlib.metadata
 import io
-import json
 import logging
 import os
 import shutil
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from tasks.errors import RequestError, UnavailableError
+from tasks.shown import in_line, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +60,7 @@ def main() -> NoReturn:
     # Waiting threads that spin take the cores from those that work: at a load of 7 on 2 cores, fine-tuning the sample took over
     # 60 s with them and 17 s without.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _write_what_the_locale_can()
     _log_warnings()
     try:
         # Outside of standalone mode typer returns the code of an Exit, and 130 for Ctrl-C, instead of raising them.
@@ -134,7 +135,7 @@ def train(
     check_train(resolved)
     result = run_flow("train", resolved)
     if as_json:
-        print(json.dumps(result))  # noqa: T201
+        _print_json(result)
     else:
         _print_result(result, resolved)
 
@@ -165,7 +166,7 @@ def refresh(
     check_source(resolved.collect)
     result = run_flow("refresh", resolved)
     if as_json:
-        print(json.dumps(result))  # noqa: T201
+        _print_json(result)
     else:
         _print_refresh(result)
 
@@ -242,13 +243,11 @@ def predict(
     loaded = _load(model, data_root)
     predictions = predict_texts(loaded, given)
     if as_json:
-        print(json.dumps({"model": {"name": loaded.name, "version": loaded.version}, "predictions": predictions}))  # noqa: T201
+        _print_json({"model": {"name": loaded.name, "version": loaded.version}, "predictions": predictions})
         return
-    from flows.console import printable
-
     print(f"model {loaded.name} version {loaded.version}", file=sys.stderr)  # noqa: T201
     for text, prediction in zip(given, predictions, strict=True):
-        print(f"{prediction['label']}\t{prediction['confidence']:.3f}\t{printable(text)[:200]}")  # noqa: T201
+        print(f"{in_line(prediction['label'])}\t{prediction['confidence']:.3f}\t{in_line(text)[:200]}")  # noqa: T201
 
 
 @app.command()
@@ -292,22 +291,17 @@ def models_list(
 
     rows = list_models(_registry(data_root), name)
     if as_json:
-        print(json.dumps({"models": [dataclasses.asdict(row) for row in rows]}))  # noqa: T201
+        _print_json({"models": [dataclasses.asdict(row) for row in rows]})
         return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from flows.console import cells, result_table, results
 
-    table = Table(
-        "model", "version", "aliases", "accuracy", "macro-F1", "registered (UTC)", "last decision", box=None, pad_edge=False
-    )
+    table = result_table("model", "version", "aliases", "accuracy", "macro-F1", "registered (UTC)", "last decision")
     for row in rows:
         figures = ["" if value is None else f"{value:.4f}" for value in (row.accuracy, row.macro_f1)]
         when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row.created))
-        table.add_row(
-            row.name, str(row.version), " ".join(row.aliases), *figures, when, escape(f"{row.action or ''}: {row.reason or ''}")
-        )
-    Console().print(table if rows else "no model is registered yet; textmill train makes the first")
+        decision = f"{row.action or ''}: {row.reason or ''}"
+        table.add_row(*cells(row.name, row.version, " ".join(row.aliases), *figures, when, decision))
+    results().print(table if rows else "no model is registered yet; textmill train makes the first")
 
 
 @models_app.command("verify")
@@ -323,12 +317,10 @@ def models_verify(
     rows = verify_models(_registry(data_root), name, version)
     whole = all(row.whole for row in rows)
     if as_json:
-        print(json.dumps({"whole": whole, "models": [dataclasses.asdict(row) for row in rows]}))  # noqa: T201
+        _print_json({"whole": whole, "models": [dataclasses.asdict(row) for row in rows]})
     else:
-        from flows.console import printable
-
         for row in rows:
-            print(printable(f"ok    {row.name}/{row.version}" if row.whole else f"FAIL  {row.problem}"))  # noqa: T201
+            print(in_line(f"ok    {row.name}/{row.version}" if row.whole else f"FAIL  {row.problem}"))  # noqa: T201
     if not whole:
         raise typer.Exit(1)
 
@@ -422,7 +414,7 @@ def vectors_report(
     report = {"source": listed.format, "words": len(listed.words), "of": listed.num_vectors, "dim": listed.vectors.shape[1]}
     report |= report_on_vectors(listed.words, listed.vectors)
     if as_json:
-        print(json.dumps(report))  # noqa: T201
+        _print_json(report)
     else:
         _print_vectors(report)
 
@@ -434,10 +426,10 @@ def doctor(as_json: Json = False, data_root: DataRoot = None) -> None:
 
     checks = diagnose(_runtime(data_root))
     if as_json:
-        print(json.dumps({"healthy": all(check["ok"] for check in checks), "checks": checks}))  # noqa: T201
+        _print_json({"healthy": all(check["ok"] for check in checks), "checks": checks})
     else:
         for check in checks:
-            print(f"{'ok  ' if check['ok'] else 'FAIL'}  {check['name']:<22} {check['detail']}")  # noqa: T201
+            print(f"{'ok  ' if check['ok'] else 'FAIL'}  {check['name']:<22} {in_line(check['detail'])}")  # noqa: T201
     if not all(check["ok"] for check in checks):
         raise typer.Exit(1)
 
@@ -491,7 +483,7 @@ def deploy(
         timezone=timezone,
     )
     if as_json:
-        print(json.dumps({"deployments": deployed}))  # noqa: T201
+        _print_json({"deployments": deployed})
     else:
         for row in deployed:
             print(f"{row['name']:<28} {row['cron']:<16} {row['timezone']}")  # noqa: T201
@@ -553,46 +545,63 @@ def _list_vectors(
         return list_vectors(file, most, Path(scratch), progress=display.progress("vectors"))
 
 
+def _write_what_the_locale_can() -> None:
+    """Print what a terminal's or a pipe's encoding has no byte for as an escape, in place of a failure half-way."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+class _OneLine(logging.Formatter):
+    """Log lines in which a file's name or a label cannot forge another line or steer the terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 the name that logging calls
+        return in_line(super().formatMessage(record))
+
+
 def _log_warnings() -> None:
     """Warnings and errors of our own code go to stderr, a line each; libraries keep their own handlers."""
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    handler.setFormatter(_OneLine("%(levelname)s: %(message)s"))
     for name in ("tasks", "flows"):
         logging.getLogger(name).addHandler(handler)
 
 
 def _complain(message: str) -> None:
-    from flows.console import printable
+    print(f"textmill: {in_line(' '.join(message.split()))}", file=sys.stderr)  # noqa: T201
 
-    print(f"textmill: {printable(' '.join(message.split()))}", file=sys.stderr)  # noqa: T201
+
+def _print_json(value: Any) -> None:
+    """Print one JSON object, in UTF-8 whatever the locale says."""
+    line = json_text(value)
+    if not isinstance(sys.stdout, io.TextIOWrapper):  # a notebook's or a test's own
+        print(line)  # noqa: T201
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(line.encode() + b"\n")
 
 
 def _show(values: Mapping[str, Any], *, as_json: bool = False) -> None:
     if as_json:
-        print(json.dumps(dict(values)))  # noqa: T201
+        _print_json(dict(values))
         return
     width = max(map(len, values), default=0)
     for name, value in values.items():
         shown = ", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(value, dict) else value
         if shown not in ("", None):
-            print(f"{name.replace('_', ' '):<{width}}  {shown}")  # noqa: T201
+            print(f"{name.replace('_', ' '):<{width}}  {in_line(shown)}")  # noqa: T201
 
 
 def _print_vectors(report: Mapping[str, Any]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from flows.console import cells, result_table, results
 
-    from flows.console import printable
-
-    console = Console()
+    console = results()
     console.print(f"{report['words']:,} of {report['of']:,} vectors of {report['dim']} dimensions ({report['source']})\n")
-    near = Table("frequent word", "nearest neighbours, with cosine similarity", box=None, pad_edge=False)
+    near = result_table("frequent word", "nearest neighbours, with cosine similarity")
     for word, others in report["neighbours"].items():
-        shown = ", ".join(f"{other} {cosine:.2f}" for other, cosine in others)
-        near.add_row(escape(printable(word)), escape(printable(shown)))
-    sets = Table("of English", "result", "covered", box=None, pad_edge=False)
+        near.add_row(*cells(word, ", ".join(f"{other} {cosine:.2f}" for other, cosine in others)))
+    sets = result_table("of English", "result", "covered")
     for name, part in report["intrinsic"].items():
         analogies = "spearman" not in part
         value = part["accuracy"] if analogies else part["spearman"]
@@ -608,9 +617,8 @@ def _print_vectors(report: Mapping[str, Any]) -> None:
 
 def _print_knobs(model: type[PipelineConfig | RefreshConfig], verb: str, what: str) -> None:
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
 
+    from flows.console import cells, result_table
     from flows.settings import knobs, preset_names
 
     console = Console()
@@ -619,36 +627,31 @@ def _print_knobs(model: type[PipelineConfig | RefreshConfig], verb: str, what: s
     )
     console.print(f"{what} Presets: {', '.join(preset_names(model))}.")
     console.print("Every knob can stand in a TOML file too, and in the environment as TEXTMILL_SECTION__FIELD.\n", markup=False)
-    table = Table("option", "takes", "default", "what it is", box=None, pad_edge=False)
+    table = result_table("option", "takes", "default", "what it is")
     for flag, kind, default, description in knobs(model):
-        table.add_row(flag, escape(kind), escape(default), escape(description))
+        table.add_row(*cells(flag, kind, default, description))
     console.print(table, highlight=False)
 
 
 def _print_refresh(result: Mapping[str, Any]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from flows.console import cells, result_table, results
 
-    from flows.console import printable
-
-    console = Console()
+    console = results()
     if result["alerts"]:
-        table = Table(title="new alerts", title_justify="left")
-        for column in ("severity", "kind", "series", "days", "documents", "negative", "before"):
-            table.add_column(column)
+        columns = ("severity", "kind", "series", "days", "documents", "negative", "before")
+        table = result_table(*columns, title="new alerts", boxed=True)
         for alert in result["alerts"]:
             shares = [f"{alert[name]:.1%}" if alert["kind"] == "surge" else "" for name in ("negative_share", "baseline")]
             days = f"{alert['window_start']} to {alert['window_end']}"
-            series = escape(printable(alert["series"]))
-            table.add_row(alert["severity"], alert["kind"], series, days, f"{alert['count']:,}", *shares)
+            row = (alert["severity"], alert["kind"], alert["series"], days, f"{alert['count']:,}", *shares)
+            table.add_row(*cells(*row))
         console.print(table)
     drifted = [drift["feature"] for drift in result["drift"] if drift["drifted"]]
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in result["reasons"].items())
     equation = "found {found:,} = scored {scored:,} + duplicates {duplicates:,} + quarantined {quarantined:,}".format(**result)
     more = [f"passed   {result['passed_over']:,} documents of other days"] if result["passed_over"] else []
     if result["channels_down"] or result["undelivered"]:
-        down = printable(", ".join(result["channels_down"]))
+        down = ", ".join(result["channels_down"])
         more.append(f"waiting  {result['undelivered']:,} deliveries" + (f"; channels that failed: {down}" if down else ""))
     if result["training_runs"]:
         more.append(f"train    started {', '.join(result['training_runs'])}")
@@ -660,25 +663,23 @@ def _print_refresh(result: Mapping[str, Any]) -> None:
         f"time     {result['seconds']:.1f} s and {result['startup_seconds']:.1f} s to start",
         f"report   {result['report']}",
     ):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(in_line(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_result(result: Mapping[str, Any], config: PipelineConfig) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from flows.console import cells, result_table, results
 
-    table = Table(title=f"{escape(config.name)}: {result['test_rows']:,} test rows", title_justify="left")
-    for column in ("", "accuracy", "macro-F1"):
-        table.add_column(column, justify="left" if not column else "right")
+    table = result_table("", "accuracy", "macro-F1", title=f"{config.name}: {result['test_rows']:,} test rows", boxed=True)
+    for column in table.columns[1:]:
+        column.justify = "right"
     intervals = result["intervals"]
     shown = ["{:.4f} [{:.4f}, {:.4f}]".format(result[name], *intervals[name]) for name in ("accuracy", "macro_f1")]
-    table.add_row(escape(config.finetune.model), *shown)
+    table.add_row(*cells(config.finetune.model, *shown))
     if result["yardstick"]:
         table.add_row(
             "TF-IDF + logistic regression", *(f"{result['yardstick'][name]:.4f}" for name in ("accuracy", "macro_f1"))
         )
-    console = Console()
+    console = results()
     console.print(table)
     model = result["model"]
     root = (
@@ -700,7 +701,7 @@ def _print_result(result: Mapping[str, Any], config: PipelineConfig) -> None:
         f'try      {prefix}textmill predict{root} --model {model["name"]}{alias} "a text of yours"',
         f"look     {prefix}textmill up{root}   (Prefect UI on http://127.0.0.1:4200, MLflow UI on http://127.0.0.1:5000)",
     ):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(in_line(line), markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

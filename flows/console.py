@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import time
 from typing import TYPE_CHECKING
 
+from rich.box import HEAVY_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Column
+from rich.table import Column, Table
+
+from tasks.shown import in_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,9 +26,30 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def printable(text: str) -> str:
-    """One line that is safe to print: control and direction characters shown as escapes, never sent to the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+FAR = 10_000  # columns where no terminal bounds them
+
+
+def results() -> Console:
+    """The console of results, on stdout: in a file or a pipe a row of a table is one line, however long."""
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = FAR
+    return console
+
+
+def result_table(*columns: str, title: str | None = None, boxed: bool = False) -> Table:
+    """A table for `results` whose cells are folded where they are too wide: what is cut might tell two rows apart."""
+    table = Table(
+        title=title and escape(in_line(title)), title_justify="left", pad_edge=boxed, box=HEAVY_HEAD if boxed else None
+    )
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def cells(*values: object) -> list[str]:
+    """Values from outside as a table takes them: no markup, nothing that steers a terminal."""
+    return [escape(in_line(value)) for value in values]
 
 
 class _Console(Console):
@@ -61,13 +86,13 @@ class Display:
 
     def say(self, line: str) -> None:
         """Print one line above the bars."""
-        self.console.print(escape(printable(line)), highlight=False, soft_wrap=True)
+        self.console.print(escape(in_line(line)), highlight=False, soft_wrap=True)
 
     def finished(self, step: str, *, cached: bool, seconds: float, summary: str) -> None:
         """Print a step's outcome and take its bar away."""
         self._remove(step)
         state = "[cyan]cached[/]" if cached else "[green]built [/]"
-        line = f"{step:<10} {state} {seconds:7.1f} s  {escape(printable(summary))}"
+        line = f"{step:<10} {state} {seconds:7.1f} s  {escape(in_line(summary))}"
         self.console.print(line.rstrip(), highlight=False, soft_wrap=True)
 
     def progress(self, step: str, log_metrics: Callable[[Mapping[str, float], int], None] | None = None) -> StepProgress:
@@ -93,7 +118,7 @@ class StepProgress:
         of = f"{done:,.0f}/{total:,.0f}" if total else f"{done:,.0f}"
         text = f"{of} {unit} {note}".rstrip()
         if self._bar is not None:
-            self.display._bars.update(self._bar, completed=done, total=total, note=escape(printable(text)))
+            self.display._bars.update(self._bar, completed=done, total=total, note=escape(in_line(text)))
         if time.monotonic() - self._logged > self.display.interval_seconds:
             self._logged = time.monotonic()
             log.info("%s: %s", self.step, text)

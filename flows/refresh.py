@@ -23,15 +23,14 @@ from tasks.crash import crash_point
 from tasks.dashboard.task import dashboard
 from tasks.detect.drift import renumbered
 from tasks.detect.task import detect
-from tasks.evaluate.untrusted import visible
 from tasks.monitor.state import MonitorState, monitor_folder
-from tasks.notify.message import inert
 from tasks.notify.task import notify, open_channels
 from tasks.register.models import load_model
 from tasks.register.profile import read_profile
 from tasks.score.stream import Scorer
 from tasks.score.task import score
 from tasks.score.watch import WatchList
+from tasks.shown import inert, visible
 from tasks.tracking.tracker import Tracker
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from pydantic_settings import (
 
 from tasks.config import CHECKOUT, NAME, PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
-from tasks.evaluate.untrusted import shortened
+from tasks.shown import shortened
 from tasks.tracking.home import TRACKING_REMEDY
 from tasks.urls import holds_password
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
-from tasks.align.streams import BLOCK_BYTES, Contents, inspect, listed, opened, zip_names
+from tasks.align.streams import BLOCK_BYTES, Contents, inspect, opened, zip_names
 from tasks.errors import RequestError
+from tasks.shown import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -11,7 +11,6 @@ Shapes: V words, D dimensions.
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,6 +18,7 @@ import pyarrow.compute as pc
 
 from tasks.align.export import ROWS_PER_WRITE, replace_file
 from tasks.errors import RequestError
+from tasks.shown import in_cell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 TENSORS, METADATA = "tensors.tsv", "metadata.tsv"
 TENSORBOARD, PAGE = "projector_config.pbtxt", "projector_config.json"
 TENSOR_NAME = "words"
-# What parts columns or lines, or cannot be seen: C0 and C1 controls, line separators, lone surrogates; and the backslash.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\\\]")
 
 
 def write_projector(listed: Listed, folder: Path) -> dict[str, Any]:
@@ -57,11 +55,6 @@ def write_projector(listed: Listed, folder: Path) -> dict[str, Any]:
     return {"source": listed.format, "words": shape[0], "of": listed.num_vectors, "dim": shape[1], "folder": str(folder)}
 
 
-def shown(word: str) -> str:
-    """A word as a cell of metadata holds it."""
-    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), word) or '""'
-
-
 def _write_tensors(matrix_VD: np.ndarray, path: Path) -> None:
     with path.open("wb") as file:
         for start in range(0, len(matrix_VD), ROWS_PER_WRITE):
@@ -74,7 +67,7 @@ def _write_tensors(matrix_VD: np.ndarray, path: Path) -> None:
 def _write_metadata(listed: Listed, path: Path) -> None:
     # With a second column the first line is always read as names, so that no word can be taken for one.
     columns: dict[str, list[str]] = {
-        "word": [shown(word) for word in listed.words],
+        "word": [in_cell(word) for word in listed.words],
         "rank": [str(rank) for rank in range(1, len(listed.words) + 1)],
     }
     if listed.counts is not None:

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from tasks.errors import RequestError
 from tasks.pretrain.model_file import MAGIC_BYTES
+from tasks.shown import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -252,8 +253,3 @@ class _Guarded:
 def _reason(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
     return text[:100]
-
-
-def listed(names: list[str]) -> str:
-    """Names out of a file, the first eight, as text that can be printed: anybody may have made them."""
-    return ", ".join(ascii(name)[1:-1][:80] if not name.isprintable() else name[:80] for name in names[:8])

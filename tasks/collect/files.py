@@ -18,11 +18,10 @@ import pyarrow.parquet as pq
 from tasks.collect.found import Found, Source
 from tasks.digests import canonical, sha256_text
 from tasks.errors import RequestError, UnavailableError
-from tasks.evaluate.untrusted import visible
 from tasks.ingest.parquet import parquet_columns
-from tasks.ingest.record import printable
 from tasks.ingest.table import PARQUET, TABLES, open_table, scalar, table_records
 from tasks.ingest.walk import kind_of, read_head, walk
+from tasks.shown import file_name, in_line
 from tasks.urls import is_url, resolved, unresolved, without_secrets
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def _local(source: str) -> list[_File]:
     path = Path(source)
     if path.is_dir():
         return [
-            _judged(Path(os.fsdecode(each.path)), printable(each.name), each.kind)
+            _judged(Path(os.fsdecode(each.path)), file_name(each.name), each.kind)
             for each in walk(os.fsencode(path))
             if not each.name.endswith(tuple(map(str.encode, BEING_WRITTEN)))
         ]
@@ -225,13 +224,13 @@ def _watermark(file: _File, config: CollectConfig) -> tuple[str, str] | None:
 
 
 def _unreadable(file: _File, error: RequestError) -> Found:
-    log.warning("%s", " ".join(visible(error).split()))  # a file's name may hold line ends and escapes
+    log.warning("%s", in_line(error))  # a file's name may hold line ends and escapes
     return Found(0, os.fsencode(file.name), reason="unreadable_file")
 
 
 def _shown(name: str) -> str:
     """A file's name as text that can be stored and printed."""
-    return printable(os.fsencode(name))
+    return file_name(os.fsencode(name))
 
 
 def _first_line(error: BaseException) -> str:

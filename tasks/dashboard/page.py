@@ -22,7 +22,7 @@ import numpy as np
 from tasks.crash import crash_point
 from tasks.dashboard.content import Content, gather
 from tasks.dashboard.drifting import make_history
-from tasks.evaluate.untrusted import shortened, visible
+from tasks.shown import shortened, visible
 
 if TYPE_CHECKING:
     from tasks.config import RefreshConfig

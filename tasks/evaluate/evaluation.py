@@ -15,9 +15,9 @@ from tasks.evaluate.compare import compare
 from tasks.evaluate.metrics import macro_f1_difference, measure
 from tasks.evaluate.predictions import PREDICTIONS, read_predicted, read_test, write_predictions
 from tasks.evaluate.report import METRICS, REPORT, SIDE, render_report
-from tasks.evaluate.untrusted import shortened
 from tasks.prepare.read import iter_batches
 from tasks.progress import SILENT
+from tasks.shown import json_text, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,7 +105,7 @@ def evaluate_classifier(
         metrics["comparison"] = compare_outcomes(
             rows, read_predicted(yardstick / PREDICTIONS, rows, test), resamples=config.bootstrap, seed=config.seed
         )
-    (folder / METRICS).write_text(json.dumps(metrics, indent=1, sort_keys=True, allow_nan=False))
+    (folder / METRICS).write_text(json_text(metrics, indent=1, sort_keys=True, allow_nan=False), encoding="utf-8")
     write_figures(folder / SIDE, metrics, history)
     render_report(folder, context or {}, folder / REPORT)
     return {name: metrics[name] for name in REPORTED} | {"report": REPORT}

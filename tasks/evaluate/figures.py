@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.evaluate.untrusted import shortened, visible
+from tasks.shown import shortened, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

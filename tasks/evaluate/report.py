@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from tasks.evaluate.figures import DPI, MAX_NAMED
-from tasks.evaluate.untrusted import shortened, visible
+from tasks.shown import shortened, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

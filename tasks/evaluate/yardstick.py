@@ -6,7 +6,6 @@ choose an epoch and a temperature, the yardstick has nothing to choose.
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from tasks.evaluate.ngrams import Ngrams
 from tasks.evaluate.predictions import PREDICTIONS, read_test, write_predictions
 from tasks.prepare.read import read_split
 from tasks.progress import SILENT
+from tasks.shown import json_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def write_yardstick(
     rows = write_predictions(folder / PREDICTIONS, test, classes, probabilities_NC)
     measured = measure(rows, bins=config.bins, bootstrap=config.bootstrap, seed=config.seed)
     metrics = measured | fitted
-    (folder / METRICS).write_text(json.dumps(metrics, indent=1, sort_keys=True, allow_nan=False))
+    (folder / METRICS).write_text(json_text(metrics, indent=1, sort_keys=True, allow_nan=False), encoding="utf-8")
     names = ("accuracy", "macro_f1", "ece", "test_rows", "intervals")
     return {name: measured[name] for name in names} | fitted
 

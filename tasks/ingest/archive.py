@@ -11,8 +11,9 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from tasks.errors import RequestError
-from tasks.ingest.record import Names, Record, printable
+from tasks.ingest.record import Names, Record
 from tasks.ingest.tar import BLOCK, Member, TarError, is_tar, read_tar, tar_entries
+from tasks.shown import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,8 +76,8 @@ def archive_records(path: Path, limit: int, place: Callable[[bytes], Placed | No
             place_here = place_here or Placed(name, None, None)
             if reason is None and not seen.add(place_here.name):
                 reason = "repeated_name"
-            source = prefix + printable(member.name)
-            identity = prefix + printable(place_here.name)
+            source = prefix + file_name(member.name)
+            identity = prefix + file_name(place_here.name)
             yield Record(identity, source, 0, member.data or b"", None, place_here.label, place_here.split, reason)
     except DAMAGE as error:
         raise damaged(path, error, f"{number:,} members") from error

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tasks.ingest.record import Record, printable
+from tasks.ingest.record import Record
 from tasks.ingest.schema import QUARANTINE_BYTES
 from tasks.ingest.walk import Found, kind_of, read_head
+from tasks.shown import file_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def file_record(found: Found, limit: int, *, label: str | None, split: str | None, prefix: str = "") -> Record:
     """Read one file below a folder; what is no regular file, or longer than `limit` bytes, becomes a record with a reason."""
-    name = prefix + printable(found.name)
+    name = prefix + file_name(found.name)
     reason, data = None if found.kind == "file" else found.kind, b""
     try:
         if found.kind == "link":

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import RequestError
 from tasks.ingest.files import as_bytes, file_record
-from tasks.ingest.record import printable
 from tasks.ingest.walk import Found, entries, kind_of, walk
+from tasks.shown import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +36,9 @@ def split_folders(folder: Path) -> tuple[bytes, ...]:
         return ()  # a label may be called train
     beside = [name for name in names if name not in splits and name not in UNLABELLED]
     if beside:
-        known = " and ".join(printable(name) + "/" for name in splits)
+        known = " and ".join(file_name(name) + "/" for name in splits)
         raise RequestError(
-            f"{folder}: {printable(beside[0])}/ stands beside {known}; only train/, test/ and unlabelled/ are read there"
+            f"{folder}: {file_name(beside[0])}/ stands beside {known}; only train/, test/ and unlabelled/ are read there"
         )
     return splits
 
@@ -47,7 +47,7 @@ def folder_labels(folder: Path) -> list[str]:
     """Names of the labels' folders, sorted. RequestError if the folder cannot be listed."""
     root = as_bytes(folder)
     roots = [os.path.join(root, split) for split in split_folders(folder)] or [root]
-    return sorted({printable(name) for each in roots for name in _folders(each) if name not in UNLABELLED})
+    return sorted({file_name(name) for each in roots for name in _folders(each) if name not in UNLABELLED})
 
 
 def folder_records(folder: Path, limit: int, prefix: str = "") -> Iterator[Record]:
@@ -68,7 +68,7 @@ def folder_records(folder: Path, limit: int, prefix: str = "") -> Iterator[Recor
 def _labelled(root: bytes, above: bytes, split: str | None, limit: int, prefix: str) -> Iterator[Record]:
     for name in _folders(root):
         unlabelled = name in UNLABELLED
-        label = None if unlabelled else printable(name)
+        label = None if unlabelled else file_name(name)
         yield from _below(
             os.path.join(root, name), above + name + b"/", label, "unlabelled" if unlabelled else split, limit, prefix
         )
@@ -91,4 +91,4 @@ def _folders(root: bytes) -> list[bytes]:
     try:
         return [name[:-1] for name in entries(root) if name.endswith(b"/")]
     except OSError as error:
-        raise RequestError(f"{printable(root)}: cannot be listed ({error.strerror}); check its permissions") from error
+        raise RequestError(f"{file_name(root)}: cannot be listed ({error.strerror}); check its permissions") from error

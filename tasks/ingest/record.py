@@ -26,14 +26,6 @@ class Record(NamedTuple):
     reason: str | None = None
 
 
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
-
-
-def printable(name: bytes) -> str:
-    r"""Write a file name as text: UTF-8 where it is UTF-8, other bytes, control characters and `\` escaped. One to one."""
-    return name.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace").translate(_CONTROL)
-
-
 class Names:
     """The names seen so far, in 16 bytes each: 64-bit digests in sorted runs that are merged as they grow."""
 

@@ -83,6 +83,8 @@ class FileChannel:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
                 size = os.fstat(descriptor).st_size
                 torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+                if torn:
+                    os.ftruncate(descriptor, size - _cut_bytes(os.pread(descriptor, 3, max(0, size - 3))))
                 data = f"{chr(10) if torn else ''}{as_json(alert)}\n".encode()
                 if os.write(descriptor, data) != len(data):
                     raise ChannelDown("the disk is full")
@@ -91,6 +93,14 @@ class FileChannel:
                 os.close(descriptor)
         except OSError as error:
             raise ChannelDown(f"cannot write ({error.strerror})") from error
+
+
+def _cut_bytes(tail: bytes) -> int:
+    """How many of the last three bytes begin a character that was cut off: a file with those would be no UTF-8."""
+    for length, first in ((1, 0xC0), (2, 0xE0), (3, 0xF0)):
+        if len(tail) >= length and tail[-length] >= first:
+            return length
+    return 0
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

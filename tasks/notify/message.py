@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING, Any
 
-from tasks.evaluate.untrusted import shortened, visible
+from tasks.shown import inert, json_text, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tasks.monitor.alert import Alert
 
-MAX_TEXT = 300  # characters of a text from outside
 NUM_HEADLINES = 5  # in a message to people; programs get all
 NUM_WORDS = 10
 
-# What chat programs and mail readers take for mentions or markup, as a letter that looks alike and means nothing to them.
-_INERT = str.maketrans("@<>&`*_~|[]", "\uff20\u2039\u203a\uff06\u02cb\u2217\uff3f\u223c\u00a6\uff3b\uff3d")
-
-_ADDRESS = re.compile(r"(?i)\bwww\.(?=\S)")  # made a link even without a scheme
-
 
 def as_json(alert: Alert) -> str:
-    """The alert as one line of ASCII JSON; characters that would steer a terminal stand in it by their numbers."""
+    """The alert as one line of JSON; characters that would steer a terminal stand in it by their numbers."""
     figures: dict[str, Any] = {**alert.summary(), "created": alert.created, "evidence": dict(alert.evidence)}
-    return json.dumps(_shown(figures), sort_keys=True)
+    return json_text(_shown(figures), sort_keys=True)
 
 
 def title(alert: Alert) -> str:
@@ -49,12 +41,6 @@ def body(alert: Alert) -> str:
         lines.append(f"words: {', '.join(words[:NUM_WORDS])}")
     lines += [f"- {inert(headline['text'])}" for headline in alert.evidence.get("headlines", ())[:NUM_HEADLINES]]
     return "\n".join([*lines, f"alert {alert.id}"])
-
-
-def inert(text: object) -> str:
-    """Text from outside on one line, without anything that a terminal, a chat program or a mail reader would act on."""
-    line = " ".join(visible(text).split())
-    return _ADDRESS.sub(r"\g<0> ", shortened(line, MAX_TEXT)).replace("://", ": //").translate(_INERT)
 
 
 def _shown(value: Any) -> Any:

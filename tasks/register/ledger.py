@@ -11,6 +11,8 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from tasks.shown import json_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
@@ -56,7 +58,7 @@ class Ledger:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            line = json.dumps(asdict(entry), sort_keys=True).encode() + b"\n"
+            line = json_text(asdict(entry), sort_keys=True).encode() + b"\n"
             size = os.fstat(descriptor).st_size
             # A line that a kill or a full disk cut short must not swallow this one.
             whole = size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from tasks.align.export import list_embedding
-from tasks.align.projector import shown, write_projector
+from tasks.align.projector import write_projector
 from tasks.align.readers import Listed
 from tasks.align.vocabulary import Vocabulary
 from tasks.errors import RequestError
+from tasks.shown import in_cell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,7 @@ def test_every_word_has_one_line_and_every_number_comes_back(counted: bool, tmp_
     header, *rows = [line.split("\t") for line in lines]
     assert header == ["word", "rank", "count"][: 2 + counted]  # several columns: their first line is always names
     assert [len(row) for row in rows] == [2 + counted] * len(HOSTILE)
-    assert [row[0] for row in rows] == [shown(word) for word in HOSTILE]
+    assert [row[0] for row in rows] == [in_cell(word) for word in HOSTILE]
     assert [row[1] for row in rows] == [str(rank) for rank in range(1, len(HOSTILE) + 1)]
     assert len({row[0] for row in rows}) == len(HOSTILE)
     numbers = [line.split("\t") for line in (folder / "tensors.tsv").read_text().removesuffix("\n").split("\n")]
@@ -43,15 +44,15 @@ def test_every_word_has_one_line_and_every_number_comes_back(counted: bool, tmp_
 
 
 def test_a_word_is_shown_as_it_is_unless_it_would_part_a_line() -> None:
-    assert [shown(word) for word in ("film", "电影", "naïve", "\U0001f642", "<b>")] == [
+    assert [in_cell(word) for word in ("film", "电影", "naïve", "\U0001f642", "<b>")] == [
         "film",
         "电影",
         "naïve",
         "\U0001f642",
         "<b>",
     ]
-    assert shown("a\tb\nc\\") == r"a\tb\nc\\"
-    assert shown("\u2028\ud800") == r"\u2028\ud800"
+    assert in_cell("a\tb\nc\\") == r"a\tb\nc\\"
+    assert in_cell("\u2028\ud800") == r"\u2028\ud800"
 
 
 def test_tensorboard_and_the_page_are_told_where_the_files_are(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.evaluate.report import Context, flattened, render_report
-from tasks.evaluate.untrusted import visible
+from tasks.shown import visible
 
 CONTEXT = {
     "name": "reviews",

@@ -10,8 +10,9 @@ from tasks.config import IngestConfig
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request, write_corpus
 from tasks.ingest.folder import folder_records
-from tasks.ingest.record import Names, printable
+from tasks.ingest.record import Names
 from tasks.ingest.walk import read_head
+from tasks.shown import file_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,8 +163,8 @@ def test_names_of_any_bytes_survive(tmp_path, ingest):
 
 def test_printable_is_one_to_one():
     names = [b"\xff", b"\\xff", b"\\\\xff", b"\n", b"\\x0a", "\u2028".encode(), b"\\u2028", b"\xc3\xbf"]
-    assert len({printable(name) for name in names}) == len(names)
-    assert all(printable(name).isprintable() for name in names)
+    assert len({file_name(name) for name in names}) == len(names)
+    assert all(file_name(name).isprintable() for name in names)
 
 
 def test_rows_do_not_depend_on_the_order_of_creation(tmp_path, ingest):

@@ -115,8 +115,8 @@ def test_what_goes_wrong_with_an_event_is_a_channel_that_is_down(make_alert: Mak
 
 def test_hostile_text_is_inert_for_programs(make_alert: MakeAlert, hostile: str) -> None:
     line = as_json(make_alert(headline=hostile, series=f"name:{hostile}"))
-    assert line.isascii()
     assert line.isprintable()
+    line.encode()
     assert "[U+001B][2J" in json.loads(line)["evidence"]["headlines"][0]["text"]
     assert "[U+202E]" in json.loads(line)["series"]
     assert not {"text", "content", "message", "blocks"} & json.loads(line).keys()  # what chat programs would show
@@ -219,3 +219,17 @@ def test_one_channel_that_cannot_be_used_leaves_the_others(tmp_path: Path, monke
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="cannot be read"):
         read_channels(NotifyConfig(channels=tmp_path / "none.toml"))
+
+
+def test_a_file_of_alerts_shows_chinese_as_it_is_and_stays_utf_8_after_a_crash(tmp_path: Path, make_alert: MakeAlert) -> None:
+    path = tmp_path / "alerts.jsonl"
+    channel = FileChannel("desk", str(path))
+    channel.send(make_alert(series="name:贵州茅台", headline="茅台股价大跌"))
+    assert "name:贵州茅台" in path.read_text(encoding="utf-8")
+    whole = path.read_bytes()
+    for cut in range(1, 5):
+        path.write_bytes(whole + '{"series": "name:🍺茅'.encode()[:-cut])
+        channel.send(make_alert(series="name:腾讯"))
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert len(lines) == 3
+        assert [json.loads(lines[number])["series"] for number in (0, 2)] == ["name:贵州茅台", "name:腾讯"]
