@@ -3,62 +3,86 @@
     [names]
     Tesco = ["Tesco", "TSCO"]          # whole words; one in capitals alone as it is written, any other in upper or lower case
     Shell = ["Royal Dutch Shell", "Shell plc"]
+    Tencent = ["Tencent", "腾讯"]       # in Chinese, Japanese, Thai, Khmer, Lao and Burmese anywhere in a clause
 
     [patterns]
     "profit warning" = "profits? warnings?|warn(s|ed)? on profits?"      # RE2's syntax, between word borders, any case
 
-Names cost one look at the words of a text, whatever their number: each is filed under its longest word, and only a text with
-that word is searched for it. Patterns run in RE2 (https://github.com/google/re2/wiki/Syntax) inside Arrow, whose time is linear
-in the text, so that no pattern and no text can make it hang.
+A name is found however it is spelled: full width, as an HTML entity, with accents of their own, with another dash or quote (see
+`tasks.score.spelling`). Names cost one look at the words of a text, whatever their number: each is filed under its longest word
+or under two characters of a script without blanks, and only a text that has them is searched for it. Patterns run in RE2
+(https://github.com/google/re2/wiki/Syntax) inside Arrow, whose time is linear in the text, so that no pattern and no text can
+make it hang.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from tasks.errors import RequestError
+from tasks.prepare.scripts import UNSPACED
+from tasks.score.patterns import Patterns
+from tasks.score.spelling import caseless, spelled, within_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 MAX_NAME = 100  # characters of an entry's name: it becomes a series, and a line on the dashboard
-_WORD = re.compile(r"\w+")
-_BETWEEN_BORDERS = r"(?:^|[^\pL\pN_])(?:{})(?:$|[^\pL\pN_])"
+_WORD = re.compile(rf"[^\W{UNSPACED}]+")
+_UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
+# Where a script without blanks begins or ends, writers put one or not as they like.
+_LOOSE = re.compile(
+    rf"(?<=[{UNSPACED}]) | (?=[{UNSPACED}])|(?<=[{UNSPACED}])(?=[^\W{UNSPACED}])|(?<=[^\W{UNSPACED}])(?=[{UNSPACED}])"
+)
 
 
-class _Filed(NamedTuple):
-    """A name as it is looked for once a text has its longest word."""
+class _Name:
+    """One way to write an entry, as it is looked for in a text that has its key."""
 
-    entry: str
-    search: re.Pattern[str]
+    def __init__(self, entry: str, words: str) -> None:
+        """`words` are spelled."""
+        self.entry = entry
+        # In a script without upper case a ticker in capitals cannot be taken for a word.
+        self.as_written = words.isupper() and not _UNSPACED_RUN.search(words)
+        self.words = words if self.as_written else caseless(words)
+
+    @cached_property
+    def _search(self) -> re.Pattern[str]:
+        pieces = _LOOSE.split(" ".join(self.words.split()))
+        return re.compile(r"\s*".join(re.escape(piece).replace(r"\ ", r"\s+") for piece in pieces))
+
+    def is_in(self, text: str) -> bool:
+        """Whether the name is in a spelled text, without a letter beside it that would make it part of another word."""
+        match = self._search.search(text)
+        while match:
+            if not within_word(text, match.start()) and not within_word(text, match.end()):
+                return True
+            match = self._search.search(text, match.start() + 1)
+        return False
 
 
 class WatchList:
     """The entries of one watch-list, ready to be looked for."""
 
     def __init__(self, names: Mapping[str, Sequence[str]], patterns: Mapping[str, str], *, origin: str = "watch-list") -> None:
-        """RequestError names the entry that cannot be used; `origin` is where it stands."""
+        """RequestError names the entry that cannot be used; `origin` is the file that it is in."""
         self.entries = sorted({*names, *patterns})
         for entry in self.entries:
             if not entry.strip() or len(entry) > MAX_NAME or not entry.isprintable():
                 raise RequestError(
-                    f"{origin}: {entry[:MAX_NAME]!r} is no name of an entry; use 1 to {MAX_NAME} plain characters"
+                    f"{origin}: {entry[:MAX_NAME]!r} is not a valid name of an entry; use 1 to {MAX_NAME} plain characters"
                 )
-        self._filed: dict[str, list[_Filed]] = {}
-        for entry, words in names.items():
-            for word in words:
-                self._file(entry, word, origin)
-        self._patterns = {entry: _BETWEEN_BORDERS.format(pattern) for entry, pattern in patterns.items()}
-        for entry, pattern in self._patterns.items():
-            _check(pattern, f"{origin}: pattern {entry!r}")
-        self._groups = _grouped(list(self._patterns.items()))
+        self._filed: dict[str, list[_Name]] = {}
+        for entry, written in names.items():
+            for words in written:
+                self._file(_Name(entry, spelled(words)), words, origin)
+        self._any_unspaced = any(map(_UNSPACED_RUN.match, self._filed))
+        self._patterns = Patterns(patterns, origin=origin)
 
     @classmethod
     def load(cls, path: Path) -> WatchList:
@@ -80,66 +104,36 @@ class WatchList:
     def find(self, texts: Sequence[str]) -> list[list[str]]:
         """The entries that each text speaks of, in alphabetical order."""
         found = [self._names_in(text) for text in texts]
-        if self._patterns:
-            self._find_patterns(texts, found)
+        self._patterns.find(texts, found)
         return [sorted(entries) for entries in found]
 
-    def _file(self, entry: str, word: str, origin: str) -> None:
-        parts = _WORD.findall(word.casefold())
-        if not parts:
-            raise RequestError(f"{origin}: {word!r} of {entry!r} holds no word; write what stands in the text")
-        body = r"\s+".join(re.escape(part) for part in word.split())
-        flags = re.NOFLAG if word.isupper() else re.IGNORECASE
-        search = re.compile(rf"(?<!\w){body}(?!\w)", flags)
-        self._filed.setdefault(max(parts, key=len), []).append(_Filed(entry, search))
+    def _file(self, name: _Name, written: str, origin: str) -> None:
+        folded = caseless(name.words)
+        words, runs = _WORD.findall(folded), _UNSPACED_RUN.findall(folded)
+        if not words and not runs:
+            raise RequestError(f"{origin}: {written!r} of {name.entry!r} has no letter and no digit; write it as texts do")
+        longest = max(words, key=len, default="")
+        key = longest if len(longest) > 1 or not runs else max(runs, key=len)[:2]
+        self._filed.setdefault(key, []).append(name)
 
     def _names_in(self, text: str) -> set[str]:
-        present = self._filed.keys() & _WORD.findall(text.casefold())
-        return {filed.entry for word in present for filed in self._filed[word] if filed.search.search(text)}
-
-    def _find_patterns(self, texts: Sequence[str], found: list[set[str]]) -> None:
-        column = pa.array(texts, pa.string())
-        for any_of_them, patterns in self._groups:
-            (rows,) = np.nonzero(_matches(column, any_of_them))  # most texts match none
-            if not len(rows):
-                continue  # to compile each pattern takes longer than to look for it
-            some = column.take(pa.array(rows))
-            for entry, pattern in patterns:
-                for row in rows[_matches(some, pattern)]:
-                    found[row].add(entry)
-
-
-def _grouped(patterns: list[tuple[str, str]]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """The patterns in as few groups as RE2 takes in one expression, each with the expression that matches any of them."""
-    if not patterns:
-        return []
-    any_of_them = "|".join(f"(?:{pattern})" for _, pattern in patterns)
-    try:
-        _matches(pa.array([""], pa.string()), any_of_them)
-    except pa.ArrowInvalid:  # too large; each alone was checked
-        half = len(patterns) // 2
-        return [*_grouped(patterns[:half]), *_grouped(patterns[half:])] if half else [(patterns[0][1], patterns)]
-    return [(any_of_them, patterns)]
-
-
-def _matches(column: pa.Array, pattern: str) -> np.ndarray:
-    found: np.ndarray = pc.match_substring_regex(column, pattern, ignore_case=True).to_numpy(zero_copy_only=False)
-    return found.astype(bool)
-
-
-def _check(pattern: str, where: str) -> None:
-    try:
-        matched = _matches(pa.array([""], pa.string()), pattern)
-    except pa.ArrowInvalid as error:
-        raise RequestError(f"{where} is no RE2 expression ({error}); correct it") from None
-    if matched[0]:
-        raise RequestError(f"{where} matches an empty text, and so every text; make it say what to look for")
+        if not self._filed:
+            return set()
+        plain = spelled(text)
+        folded = caseless(plain)
+        keys = set(_WORD.findall(folded))
+        if self._any_unspaced and not folded.isascii():
+            for run in _UNSPACED_RUN.findall(folded):
+                keys.update(run)
+                keys.update(map("".join, pairwise(run)))
+        present = self._filed.keys() & keys
+        return {name.entry for key in present for name in self._filed[key] if name.is_in(plain if name.as_written else folded)}
 
 
 def _section(path: Path, held: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     section = held.get(name, {})
     if not isinstance(section, dict):
-        raise RequestError(f"{path}: {name} is no section; write [{name}] and entries below it")
+        raise RequestError(f"{path}: {name} is not a section; write [{name}] and entries below it")
     return section
 
 

@@ -1,9 +1,17 @@
+import csv
+import re
+import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks.errors import RequestError
+from tasks.score.spelling import spelled, within_word
 from tasks.score.watch import WatchList
+
+SHARED = Path(__file__).resolve().parents[3] / "shared/data"
 
 NAMES = {
     "Shell": ["Royal Dutch Shell", "Shell plc", "SHEL"],
@@ -29,7 +37,7 @@ NAMES = {
         ("at t-bills", []),
         ("nestlé: sales", ["Nestlé"]),
         ("Nestlés", []),
-        ("Marks &amp; Spencer", []),
+        ("Marks &amp; Spencer", ["M&S"]),
         ("Marks & Spencer, M&S", ["M&S"]),
         ("", []),
     ],
@@ -69,14 +77,14 @@ def test_a_file_of_names_and_patterns(tmp_path: Path) -> None:
         ("[names", "is not TOML"),
         ("", "nothing to watch"),
         ("[companies]\nx = 'y'\n", r"unknown section \[companies\]"),
-        ("names = 3\n", "names is no section"),
+        ("names = 3\n", "names is not a section"),
         ("[names]\nTesco = 3\n", "'Tesco' needs its words"),
         ("[names]\nTesco = []\n", "'Tesco' needs its words"),
-        ("[names]\nTesco = ['$$']\n", "holds no word"),
-        ("[names]\n'' = ['x']\n", "is no name of an entry"),
-        ("[names]\n\"a\\nb\" = ['x']\n", "is no name of an entry"),
-        ("[patterns]\nx = '('\n", "pattern 'x' is no RE2 expression"),
-        ("[patterns]\nx = '(?=a)b'\n", "pattern 'x' is no RE2 expression"),
+        ("[names]\nTesco = ['$$']\n", "has no letter"),
+        ("[names]\n'' = ['x']\n", "is not a valid name"),
+        ("[names]\n\"a\\nb\" = ['x']\n", "is not a valid name"),
+        ("[patterns]\nx = '('\n", "pattern 'x' is not an RE2 expression"),
+        ("[patterns]\nx = '(?=a)b'\n", "pattern 'x' is not an RE2 expression"),
         ("[patterns]\nx = 'a*'\n", "matches an empty text"),
         ("[patterns]\nx = ['a']\n", "must be one regular expression"),
     ],
@@ -94,3 +102,182 @@ def test_what_is_wrong_with_a_file_is_told_in_one_line(tmp_path: Path, content: 
 def test_more_patterns_than_one_expression_holds() -> None:
     found = WatchList({}, {f"number {n}": f"profits? warnings? number{n}" for n in range(500)})
     assert found.find(["A profit warning number7.", "none"]) == [["number 7"], []]
+
+
+CHINESE = {
+    "腾讯": ["腾讯"],
+    "茅台": ["茅台"],
+    "Tesco": ["Tesco"],
+    "TCL": ["TCL科技"],
+    "SK": ["SK"],
+    "BP": ["BP"],
+    "美国": ["美"],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("腾讯股价大跌", ["腾讯"]),
+        ("贵州茅台与腾讯 合作", ["腾讯", "茅台"]),
+        ("Tesco股价", ["Tesco"]),
+        ("收购tesco。", ["Tesco"]),
+        ("Ｔｅｓｃｏ股价", ["Tesco"]),
+        ("Tescos股价", []),
+        ("TCL科技大涨", ["TCL"]),
+        ("TCL 科技大涨", ["TCL"]),
+        ("XTCL科技大涨", []),
+        ("tcl科技大涨", ["TCL"]),
+        ("BP股价，bp股价", ["BP"]),
+        ("bp股价，BPCE银行", []),
+        ("腾 讯", []),
+        ("腾\u200b讯", ["腾讯"]),
+        ("中美贸易", ["美国"]),
+        ("SK하이닉스", []),  # Korean parts its words by blanks
+    ],
+)
+def test_a_name_is_found_within_a_chinese_clause(text: str, expected: list[str]) -> None:
+    assert WatchList(CHINESE, {}).find([text]) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("トヨタ", "昨日トヨタ自動車が"),
+        ("トヨタ", "ﾄﾖﾀ自動車"),
+        ("ﾊﾟﾅｿﾆｯｸ", "パナソニックの株価"),
+        ("ปตท", "ราคาหุ้นปตทลดลง"),
+        ("វីង", "ធនាគារវីងកម្ពុជា"),
+        ("ລາວ", "ທະນາຄານລາວ"),
+        ("ကမ္ဘောဇ", "ကမ္ဘောဇဘဏ်"),
+        ("罗伯特·博世", "罗伯特•博世公司"),
+        ("罗伯特·博世", "罗伯特・博世公司"),
+        ("腾讯 控股", "腾讯控股跌"),
+    ],
+)
+def test_a_name_is_found_in_every_script_without_blanks(name: str, text: str) -> None:
+    assert WatchList({"x": [name]}, {}).find([text]) == [["x"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("AT&T", "AT&amp;T fell"),
+        ("AT&T", "AT&amp;amp;T fell"),
+        ("AT&T", "AT&#38;T fell"),
+        ("AT&amp;T", "AT&T fell"),
+        ("Marks & Spencer", "Marks &amp;&nbsp;Spencer"),
+        ("L'Oréal", "L&rsquo;Ore\u0301al's"),
+        ("L’Oréal", "L'Oréal"),
+        ("Café", "Cafe\u0301 Nero"),
+        ("Cafe\u0301", "CAFÉ Nero"),
+        ("TESCO", "ＴＥＳＣＯ falls"),
+        ("Tesco", "Tes\u00adco falls"),
+        ("Tesco", "𝐓𝐞𝐬𝐜𝐨 falls"),
+        ("Coca-Cola", "Coca\u2011Cola, Coca\u2013Cola"),
+        ("Coca‑Cola", "COCA-COLA"),
+        ("Straße", "STRASSE 7"),
+        ("Σίσυφος", "ΣΊΣΥΦΟΣ"),
+        ("İş Bankası", "İŞ BANKASI"),
+        ("İş Bankası", "iş bankası"),
+        ("Istanbul", "İSTANBUL"),
+        ("Yahoo!", "Yahoo! up"),
+        ("Yahoo!", "Yahoo!Japan"),
+        ("C++", "C++, C++11"),
+        (".NET", "ASP.NET"),
+        ("Royal Dutch Shell", "Royal\u00a0Dutch\u3000Shell"),
+        ("टाटा", "टाटा मोटर्स"),
+    ],
+)
+def test_a_name_is_found_however_it_is_spelled(name: str, text: str) -> None:
+    assert WatchList({"x": [name]}, {}).find([text]) == [["x"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Tesco", "Tescoé"),
+        ("Tesco", "Tesco\u0301x"),
+        ("टाट", "टाटा मोटर्स"),
+        ("Next", "annexte"),
+        ("600519", "1600519"),
+        ("na na", "banana na"),
+        ("Cafe", "Café"),
+        ("Nestle", "NESTLÉ"),
+    ],
+)
+def test_no_part_of_another_word_is_a_name(name: str, text: str) -> None:
+    assert WatchList({"x": [name]}, {}).find([text]) == [[]]
+
+
+def test_a_name_is_found_behind_a_place_that_is_none() -> None:
+    assert WatchList({"x": ["a a"], "y": ["BP"]}, {}).find(["xa a a BPBP BP"]) == [["x", "y"]]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "found"),
+    [
+        ("裁员|关店", "公司宣布裁员三千人", True),
+        ("裁员|关店", "裁员300人", True),
+        ("裁员|关店", "Tesco裁员AI", True),
+        (r"\d+人", "裁员300人离职", True),
+        (r"\d{2}人", "裁员300人离职", False),
+        ("Tesco", "Tesco股价", True),
+        ("Tesco", "xTesco股价", False),
+        (r"Tesco\s+股价", "Tesco股价", False),
+        (r"Tesco\s*股价", "Tesco股价大跌", True),
+        ("股价$", "Tesco股价", True),
+        ("股价$", "Tesco股价x", False),
+        ("^股价", "Tesco股价", False),
+        ("été", "société", False),
+        ("été", "été裁员", True),
+        ("裁员", "é裁员é", True),
+        ("日銀", "日銀도 발표", True),
+        ("은행", "한국은행", False),
+        ("腾讯.*AI", "腾讯发布AI模型", True),
+        ("腾讯.*AI", "腾讯发布AIX模型", False),
+        (r"£\d+m", "lost£50m", True),
+        ("AT&T", "AT&amp;T", True),
+        ("&amp;", "AT&amp;T", True),
+        ("TESCO", "ＴＥＳＣＯ", True),
+        ("ＴＥＳＣＯ", "ＴＥＳＣＯ", True),
+        ("L'Oréal", "L’Ore\u0301al", True),
+        ("L’Oréal", "L’Oréal", True),
+        ("टाट", "टाटा", False),
+        ("टाटा", "टाटा मोटर्स", True),
+    ],
+)
+def test_a_pattern_keeps_its_meaning_and_has_the_borders_of_names(pattern: str, text: str, found: bool) -> None:
+    assert WatchList({}, {"x": pattern}).find([text, "nothing here"]) == [["x"] if found else [], []]
+
+
+PATTERNS = ["裁员?", "a", "裁", "a.", ".1", "[a裁]+", "é裁", "裁é?", "a|é裁", "1裁.", r"\.a", "ไa?", "한裁"]
+
+
+@given(st.text("aé裁员1. ไ한\u0301", max_size=9), st.sampled_from(PATTERNS))
+def test_a_pattern_is_found_where_any_of_its_matches_has_borders(text: str, pattern: str) -> None:
+    text = unicodedata.normalize("NFC", text)
+    places = [place for place in range(len(text) + 1) if not within_word(text, place)]
+    expected = any(re.fullmatch(pattern, text[start:end]) for start in places for end in places if start < end)
+    assert WatchList({}, {"x": pattern}).find([text]) == [["x"] if expected else []]
+
+
+@given(st.text(), st.text(min_size=1, max_size=4))
+def test_a_name_between_borders_is_found_in_any_text(around: str, name: str) -> None:
+    try:
+        watch = WatchList({"x": [name]}, {})
+    except RequestError:
+        return
+    assert watch.find([f"{around} {name} {around}"]) == [["x"]] or not spelled(name).strip()
+
+
+@pytest.mark.skipif(not (SHARED / "finnews_zh").is_dir(), reason="../shared/data is not here")
+def test_every_headline_of_a_real_stream_that_holds_a_company_is_found() -> None:
+    with (SHARED / "finnews_zh" / "news.csv").open(encoding="gb18030", newline="") as file:
+        rows = list(csv.DictReader(file))
+    companies = sorted({row["公司"] for row in rows if re.fullmatch(r"[\u4e00-\u9fff]{2,}", row["公司"])})
+    assert len(companies) > 1000
+    titles = [row["标题"] for row in rows]
+    found = WatchList({name: [name] for name in companies}, {}).find(titles)
+    assert found == [sorted(name for name in companies if name in title) for title in titles]
+    assert sum("茅台" in title for title in titles) == sum(map(bool, WatchList({"x": ["茅台"]}, {}).find(titles))) > 0
