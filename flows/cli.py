@@ -247,7 +247,10 @@ def predict(
         return
     print(f"model {loaded.name} version {loaded.version}", file=sys.stderr)  # noqa: T201
     for text, prediction in zip(given, predictions, strict=True):
-        print(f"{in_line(prediction['label'])}\t{prediction['confidence']:.3f}\t{in_line(text)[:200]}")  # noqa: T201
+        label = in_line(prediction["label"] or "-")
+        confidence = "-" if prediction["confidence"] is None else f"{prediction['confidence']:.3f}"
+        why = f"\t({prediction['reason']})" if prediction["reason"] else ""
+        print(f"{label}\t{confidence}\t{in_line(text)[:200]}{why}")  # noqa: T201
 
 
 @app.command()
