@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +116,6 @@ def count_what_is_new(run: Refresh) -> None:
         figures = {**transaction.figures(), "new": run.collected["new"]}
         run.finished("collect", "{new:,} new, {duplicates:,} duplicates, {quarantined:,} quarantined".format(**figures))
         score(scorer, spool, transaction, run.display.progress("score"))
-        run.collected["reasons"] = dict(sorted((transaction.refused + Counter(run.collected["reasons"])).items()))
         crash_point("refresh.scored")
         run.finished("score", f"{transaction.scored:,} documents by {sentiment.title}")
         run.alerts, run.drift = detect(state, config.detect, reference(scorer, state), sentiment.title, run.started, channels)
@@ -160,6 +158,8 @@ def result_of(run: Refresh, report: Path, retrained: Sequence[str], told: Report
         "reasons": run.collected["reasons"],
         "passed_over": run.collected["passed_over"],
         "unchanged": run.collected["unchanged"],
+        "refused_sources": run.collected["refused_sources"],
+        "warnings": run.collected["warnings"],
         "model": {"name": model.name, "version": model.version},
         "topics": [topic.title for topic in run.scorer.topics],
         "alerts": [alert.summary() for alert in run.alerts],

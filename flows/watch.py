@@ -16,14 +16,16 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 
-from flows.deployed import REFRESH, WATCH, find_deployment, latest_runs
+from flows.deploy import REFRESH, WATCH, find_deployment, latest_runs, patience_hours
 from flows.running import crash_dead, running
-from flows.schedule import patience_hours
+from tasks.collect.silent import SILENT_SOURCES, Silent
 from tasks.config import RefreshConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
+from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState, monitor_folder, watch_name
 from tasks.notify.deliver import deliver
 from tasks.notify.task import open_channels
+from tasks.shown import in_line
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -64,7 +66,20 @@ def look(client: SyncPrefectClient, config: RefreshConfig, now: float) -> list[A
             alerts.append(_warning(config, "watchdog", name, "high", message, now))
         if name == config.retrain.deployment:
             alerts += ended_badly(client, config, name, deployment, since=watched_since(client, config))
-    return alerts
+    return alerts + silent_sources(config, now)
+
+
+def silent_sources(config: RefreshConfig, now: float) -> list[Alert]:
+    """An alert if sources gave the last refresh nothing but records that are refused: it ended well and counted nothing."""
+    try:
+        with MonitorState.read(config.runtime.data_root, config.name) as state:
+            held = json.loads(state.setting(SILENT_SOURCES) or "[]")
+    except (RequestError, UnavailableError):  # no refresh yet, or a state that the refresh itself tells of
+        return []
+    if not held:
+        return []
+    told = "; ".join(Silent(**silent).told() for silent in held)
+    return [_warning(config, "watchdog", f"sources of {config.name}", "high", f"the last refresh: {in_line(told)}", now)]
 
 
 def overdue(client: SyncPrefectClient, name: str, deployment: DeploymentResponse, *, hours: float, now: float) -> str:

@@ -564,7 +564,10 @@ class CollectConfig(Section):
     )
     encoding: str = Field("utf-8", min_length=1, description="Character encoding of text files.")
     timezone: str = Field("UTC", description="Time zone of times that name none, and of the days that documents count in.")
-    date_order: Literal["DMY", "MDY", "YMD"] = Field("DMY", description="How a date in numbers, such as 03/04/20, is meant.")
+    date_order: Literal["DMY", "MDY", "YMD"] | None = Field(
+        None,
+        description="How dates in numbers, such as 03/04/20, are meant; default: DMY, where a date of the source proves it.",
+    )
     since: date | None = Field(None, description="First day to collect (--from); documents of other days are passed over.")
     until: date | None = Field(None, description="Last day to collect (--to).")
     max_chars: Positive = Field(100_000, description="Longest text in characters; a longer one is quarantined.")

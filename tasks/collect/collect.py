@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 from collections import Counter
 from datetime import date
@@ -14,14 +15,18 @@ import pyarrow as pa
 from tasks.collect.feed import feed_sources, is_feed
 from tasks.collect.files import file_sources, is_glob
 from tasks.collect.found import COLLECTED_SCHEMA, Found
+from tasks.collect.order import DEFAULT, ORDERS, WORDS, Evidence, Verdict, needs_order
 from tasks.collect.query import query_sources
-from tasks.collect.times import TimeReader
+from tasks.collect.silent import KIND_OF_FILE, MAX_TOLD, SILENT_SOURCES, Silent
+from tasks.digests import canonical, sha256_text
+from tasks.documents.times import Moment, TimeReader
 from tasks.errors import RequestError
 from tasks.ingest.encoding import decode
 from tasks.ingest.schema import QUARANTINE_BYTES
 from tasks.ingest.text import what_is_wrong
 from tasks.monitor.transaction import Refused
 from tasks.progress import SILENT
+from tasks.shown import in_line, json_text
 from tasks.urls import is_url
 
 if TYPE_CHECKING:
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 
     from tasks.collect.found import Source
     from tasks.config import CollectConfig
+    from tasks.documents.times import DateOrder
     from tasks.monitor.transaction import Transaction
     from tasks.progress import Progress
 
@@ -36,7 +42,7 @@ log = logging.getLogger(__name__)
 
 BATCH_ROWS = 4096
 BATCH_BYTES = 16 << 20  # or what is held at a time would grow with the longest rows, to gigabytes
-DAY_SECONDS = 86_400
+MAY_CHANGE = frozenset({"future", "unreadable_file", "ambiguous_date", "other_date_order"})
 _FIRST_ORDINAL = date(1970, 1, 1).toordinal()
 
 
@@ -70,8 +76,10 @@ class Collector:
         self.reasons: Counter[str] = Counter()
         self.passed_over = 0  # documents of other days than those asked for
         self.num_sources = self.num_unchanged = 0
-        self._times = TimeReader(config.timezone, config.date_order)
-        self._latest = (now + DAY_SECONDS) * 1e6
+        self.warnings: list[str] = []
+        self.silent: list[Silent] = []
+        self._now = now
+        self._readers: dict[DateOrder | None, TimeReader] = {}
         self._days = tuple(None if day is None else day.toordinal() - _FIRST_ORDINAL for day in (config.since, config.until))
 
     def batches(self, progress: Progress = SILENT) -> Iterator[pa.RecordBatch]:
@@ -85,8 +93,12 @@ class Collector:
                 self.num_unchanged += 1
                 self.transaction.duplicates += known[0]
                 self.transaction.num_quarantined += known[1]
+                if known[1] and not known[0]:
+                    self._note_silent(source.name, self.transaction.reasons(source.name) or {"refused": known[1]}, None)
                 continue
             yield from self._read(source, progress)
+        self._warn_of_silent()
+        self.transaction.keep(SILENT_SOURCES, json_text([silent._asdict() for silent in self.silent[:MAX_TOLD]]))
 
     def report(self) -> dict[str, Any]:
         """What became of the records so far, beside the transaction's figures."""
@@ -95,15 +107,20 @@ class Collector:
             "unchanged": self.num_unchanged,
             "passed_over": self.passed_over,
             "reasons": dict(sorted(self.reasons.items())),
+            "refused_sources": [silent._asdict() for silent in self.silent],
+            "warnings": self.warnings,
         }
 
     def _read(self, source: Source, progress: Progress) -> Iterator[pa.RecordBatch]:
-        num_good, refused = 0, Counter[str]()
+        num_good, passed_over, refused = 0, self.passed_over, Counter[str]()
         newest: list[int] = []
-        for found in _batches(source.records):
-            rows, bad = self._judged(found, source)
+        example: str | None = None
+        for found, verdict in self._with_verdict(source):
+            rows, bad = self._judged(found, source, verdict)
             refused.update(record.reason for record in bad)
             num_good += len(rows)
+            if bad and example is None:
+                example = next((record.time for record in found if record.time and record.offset == bad[0].offset), None)
             if source.newest and rows:
                 newest = [max([*newest, *(row.microseconds for row in rows)])]
             self.transaction.quarantine(bad)
@@ -111,37 +128,105 @@ class Collector:
                 yield fresh
             progress.advance(self.transaction.figures()["found"] + self.transaction.num_waiting, None, "documents", source.name)
         self.reasons += refused
+        if refused and not num_good and passed_over == self.passed_over:
+            self._note_silent(source.name, dict(sorted(refused.items())), example)
         if source.newest and newest:
             self.transaction.set_newest(source.newest, newest[0])
-        # A document of the future is a good one when its day has come, and a file may be readable the next time.
-        if source.watermark and not refused["future"] and not refused["unreadable_file"]:
+        # What is refused today may be a document later: when its day has come, its file is whole, or its order is known.
+        if source.watermark and not refused.keys() & MAY_CHANGE:
             self.transaction.set_watermark(*source.watermark, num_good, refused.total())
 
-    def _judged(self, found: list[Found], source: Source) -> tuple[list[_Row], list[Refused]]:
+    def _with_verdict(self, source: Source) -> Iterator[tuple[list[Found], Verdict]]:
+        """The records in batches, and how their dates in numbers are read: found out when the first one comes that needs it."""
+        batches = _batches(source.records)
+        verdict, first = None, True
+        while (found := next(batches, None)) is not None:
+            if verdict is None and any(needs_order(self._orders(record.time)) for record in found):
+                following = next(batches, None)
+                whole = [found] if first and following is None else _batches((source.again or found.__iter__)())
+                verdict = self._verdict(source, whole)
+                batches = itertools.chain([following] if following else [], batches)
+            first = False
+            yield found, verdict or Verdict(self.config.date_order or DEFAULT)
+
+    def _verdict(self, source: Source, batches: Iterable[list[Found]]) -> Verdict:
+        """How the dates of a source are read; RequestError if most of the only source cannot be."""
+        evidence = Evidence(self._reader(None))
+        for found in batches:
+            evidence.add(record.time for record in found)
+        place = sha256_text(canonical([self.config.source, self.config.query, self.config.time]))
+        key = f"date_order {place[:16]}"
+        known = next((order for order in ORDERS if order == self.transaction.setting(key)), None)
+        declared = self.config.date_order
+        if declared and known and declared != known:
+            self._warn(f"{source.name}: earlier dates were {WORDS[known]}, these are read {WORDS[declared]} as you asked")
+        verdict = evidence.verdict(declared, known)
+        if verdict.trouble and source.alone and verdict.most:
+            raise RequestError(f"{in_line(source.name)}: {in_line(verdict.trouble)}")
+        if verdict.trouble:
+            self._warn(f"{source.name}: {verdict.trouble}; they go to quarantine until then")
+        if verdict.proved and verdict.order and verdict.order != known:
+            self.transaction.keep(key, verdict.order)
+        return verdict
+
+    def _warn(self, message: str) -> None:
+        message = in_line(message)
+        log.warning("%s", message)
+        self.warnings.append(message)
+
+    def _note_silent(self, source: str, reasons: dict[str, int], example: str | None) -> None:
+        if reasons.keys() - KIND_OF_FILE:
+            self.silent.append(Silent(source, sum(reasons.values()), reasons, example))
+
+    def _warn_of_silent(self) -> None:
+        for silent in self.silent[:MAX_TOLD]:
+            self._warn(silent.told())
+        if len(self.silent) > MAX_TOLD:
+            self._warn(f"{len(self.silent) - MAX_TOLD:,} more sources gave nothing but records that are refused")
+
+    def _reader(self, order: DateOrder | None) -> TimeReader:
+        if order not in self._readers:
+            self._readers[order] = TimeReader(self.config.timezone, order, self._now)
+        return self._readers[order]
+
+    def _orders(self, written: str | None) -> frozenset[str] | None:
+        return self._reader(None).orders(written) if written else None
+
+    def _judged(self, found: list[Found], source: Source, verdict: Verdict) -> tuple[list[_Row], list[Refused]]:
         """The documents of the days asked for, and the records that are none."""
         rows: list[_Row] = []
         bad: list[Refused] = []
         first, last = self._days
+        times = self._reader(verdict.order)
         for record in found:
             text, reason, offset = _text(record, source.encoding, self.config.max_chars)
-            moment = self._times.read(record.time or "")
-            reason = reason or moment.reason or ("future" if moment.microseconds > self._latest else None)
+            moment = times.read(record.time or "")
+            if moment.reason == "unreadable_time" and record.guess:
+                moment = times.read(record.guess)
+            if verdict.contradicted and verdict.refuses(self._orders(record.time)):
+                moment = Moment(0, 0, "other_date_order")
+            reason = reason or moment.reason
             if reason is not None:
                 bad.append(Refused(source.name, offset, reason, record.data[:QUARANTINE_BYTES]))
             elif (first is not None and moment.day < first) or (last is not None and moment.day > last):
                 self.passed_over += 1
             else:
-                rows.append(_Row(identity(moment.microseconds, text), moment.microseconds, moment.day, text))
+                former = times.read(record.former).microseconds if record.former else moment.former
+                before = None if former in (None, moment.microseconds) else identity(former or 0, text)
+                rows.append(_Row(identity(moment.microseconds, text), moment.microseconds, moment.day, text, before))
         return rows, bad
 
     def _fresh(self, rows: list[_Row], source: str) -> pa.RecordBatch | None:
         """The rows that nobody has seen, claimed; None if there are none."""
         seen_N = self.transaction.seen([row.id for row in rows])
+        if formers := [(at, row.former) for at, row in enumerate(rows) if row.former is not None]:
+            at_M, former_M = zip(*formers, strict=True)
+            seen_N[list(at_M)] |= self.transaction.seen(former_M)
         self.transaction.duplicates += int(seen_N.sum())
         fresh = [row for row, seen in zip(rows, seen_N, strict=True) if not seen]
         if not fresh:
             return None
-        ids, times, days, texts = zip(*fresh, strict=True)
+        ids, times, days, texts, _ = zip(*fresh, strict=True)
         columns = [ids, times, days, texts, [source] * len(fresh)]
         batch = pa.record_batch(
             [pa.array(column, field.type) for column, field in zip(columns, COLLECTED_SCHEMA, strict=True)], COLLECTED_SCHEMA
@@ -155,6 +240,7 @@ class _Row(NamedTuple):
     microseconds: int
     day: int
     text: str
+    former: bytes | None  # the identity that the version before this one gave it, if that was another
 
 
 def identity(microseconds: int, text: str) -> bytes:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
 import logging
 import os
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -17,9 +19,10 @@ import pyarrow.parquet as pq
 
 from tasks.collect.found import Found, Source
 from tasks.digests import canonical, sha256_text
+from tasks.documents.times import written
 from tasks.errors import RequestError, UnavailableError
 from tasks.ingest.parquet import parquet_columns
-from tasks.ingest.table import PARQUET, TABLES, open_table, scalar, table_records
+from tasks.ingest.table import PARQUET, TABLES, open_table, table_records
 from tasks.ingest.walk import kind_of, read_head, walk
 from tasks.shown import file_name, in_line
 from tasks.urls import is_url, resolved, unresolved, without_secrets
@@ -36,6 +39,7 @@ KNOWN = TEXT | TABLES
 BEING_WRITTEN = (".tmp", ".part")
 RACY_SECONDS = 2.0  # a file written this recently may change again within one tick of its clock
 BATCH_ROWS = 4096
+READER = 2  # of times; 1 was that of version 0.1
 
 
 class _File(NamedTuple):
@@ -72,7 +76,9 @@ def file_sources(config: CollectConfig) -> Iterator[Source]:
             yield Source(file.name, iter([Found(0, os.fsencode(file.name), reason=file.reason)]))
             continue
         try:
-            yield Source(file.name, _guarded(file, config, alone=alone), _encoding(file, config), _watermark(file, config))
+            again = functools.partial(_guarded, file, config, alone=alone)
+            mark = _watermark(file, config)
+            yield Source(file.name, again(), _encoding(file, config), watermark=mark, again=again, alone=alone)
         except RequestError as error:
             if alone:
                 raise
@@ -166,7 +172,8 @@ def _document(path: Path, max_chars: int) -> Found:
         data, changed = read_head(os.fsencode(path), limit + 1), path.stat().st_mtime
     except OSError as error:
         raise RequestError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-    return Found(0, data, None, f"{int(changed):010d}", "too_long" if len(data) > limit else None)
+    when = datetime.fromtimestamp(int(changed), UTC).isoformat()
+    return Found(0, data, None, when, "too_long" if len(data) > limit else None)
 
 
 def _parquet(path: Path, columns: tuple[str, str | None]) -> Iterator[Found]:
@@ -186,9 +193,9 @@ def _parquet(path: Path, columns: tuple[str, str | None]) -> Iterator[Found]:
 
 def _times(column: pa.Array) -> list[str | None]:
     column = _decoded(column)
-    if pa.types.is_temporal(column.type):
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type) or pa.types.is_time(column.type):
         return column.cast(pa.string()).to_pylist()
-    return [scalar(value) for value in column.to_pylist()]
+    return [written(value) for value in column.to_pylist()]
 
 
 def _decoded(column: pa.Array) -> pa.Array:
@@ -219,7 +226,8 @@ def _watermark(file: _File, config: CollectConfig) -> tuple[str, str] | None:
     if time.time() - max(status.st_mtime, status.st_ctime) < RACY_SECONDS:
         return None
     reading = sha256_text(canonical(config.model_dump(mode="json", exclude={"source", "name"})))[:16]
-    stamp = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}:{status.st_ctime_ns}:{reading}"
+    # A reader that reads more, or otherwise, reads every file once more: what counted counts once.
+    stamp = f"{READER}:{status.st_size}:{status.st_mtime_ns}:{status.st_ino}:{status.st_ctime_ns}:{reading}"
     return _shown(str(file.path.absolute())), stamp
 
 

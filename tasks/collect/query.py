@@ -10,14 +10,16 @@ text needs a cast: `WHERE stamp >= CAST(strftime('%s', :since) AS INTEGER)`. Ano
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import stat
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tasks.collect.found import Found, Source
 from tasks.digests import canonical, sha256_text
+from tasks.documents.times import written
 from tasks.errors import RequestError, UnavailableError
 
 if TYPE_CHECKING:
@@ -42,7 +44,8 @@ def query_sources(config: CollectConfig, newest: Callable[[str], int | None]) ->
     url = database_url(config)
     database = url.render_as_string(hide_password=True)
     name = f"query {sha256_text(canonical([database, config.query, config.text, config.time]))[:32]}"
-    yield Source(f"{url.get_backend_name()} query", _rows(config, url, since(config, newest(name))), newest=name)
+    rows = functools.partial(_rows, config, url, since(config, newest(name)))
+    yield Source(f"{url.get_backend_name()} query", rows(), newest=name, again=rows, alone=True)
 
 
 def since(config: CollectConfig, newest: int | None) -> str:
@@ -141,16 +144,8 @@ def _position(names: list[str], column: str, what: str) -> int:
 
 
 def _found(row: int, text: Any, when: Any) -> Found:
-    written = _written(when)
-    data = json.dumps([written, text if isinstance(text, str) else repr(text)[:1000]], ensure_ascii=False)
+    time = written(when)
+    data = json.dumps([time, text if isinstance(text, str) else repr(text)[:1000]], ensure_ascii=False)
     if isinstance(text, str):
-        return Found(row, data.encode("utf-8", "replace"), text, written)
+        return Found(row, data.encode("utf-8", "replace"), text, time)
     return Found(row, data.encode("utf-8", "replace"), reason="empty" if text is None else "malformed_row")
-
-
-def _written(when: Any) -> str | None:
-    if isinstance(when, date):  # a datetime too
-        return when.isoformat()
-    if isinstance(when, int | float) and not isinstance(when, bool):
-        return repr(when)
-    return None if when is None else str(when)

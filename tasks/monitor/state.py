@@ -185,7 +185,11 @@ class MonitorState:
 
     def negative(self) -> str | None:
         """The label that this monitor counts; None before its first refresh."""
-        row = self.db.execute("SELECT value FROM settings WHERE key = 'negative'").fetchone()
+        return self.setting("negative")
+
+    def setting(self, key: str) -> str | None:
+        """What `Transaction.keep` kept under a key."""
+        row = self.db.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
 
     def refreshes(self) -> list[dict[str, Any]]:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 import flows.refresh
 from benchmarks.kills import A_DAY, DAYS, POINTS, left_by, write_stream
-from tasks.collect.times import TimeReader
 from tasks.config import CHECKOUT, RefreshConfig
 from tasks.dashboard.page import plotly
+from tasks.documents.times import TimeReader
 from tasks.tracking.home import tracking_home
 from tests.faults.command import held_locks
 from tests.faults.forks import KILLED, Child

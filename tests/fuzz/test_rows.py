@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.collect.query import query_sources
-from tasks.collect.times import TimeReader
 from tasks.config import CollectConfig
+from tasks.documents.times import TimeReader
 from tasks.errors import RequestError, UnavailableError
 from tests.fuzz.bounded import refused, texts
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.collect.times import TimeReader
+from tasks.documents.times import TimeReader
 from tests.fuzz.bounded import bounded, texts
 
 READERS = {
@@ -14,7 +14,10 @@ READERS = {
     for zone in ("UTC", "Europe/London", "Asia/Kathmandu", "Pacific/Apia")
     for order in ("DMY", "MDY", "YMD")
 }
-REASONS = {"missing_time", "unreadable_time", "incomplete_date", "before_1900"}
+REASONS = {
+    *("missing_time", "unreadable_time", "incomplete_date", "before_1900", "ambiguous_date", "ambiguous_time"),
+    *("ambiguous_zone", "unknown_zone"),
+}
 WRITTEN = texts(
     "18 7 2020 20 Jul July juillet 年 月 日 - / . : , T Z +02:00 -14 10:30 10:30:00.123456789 PM a.m. GMT CET EST ago "
     "yesterday in Sat 1595068200 ٢٠٢٠ ２０２０ ² ० 9999 0001 00 99 -- W29-6 12月 الخميس 1e9 inf \u200f \0 \n"

@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from tasks.collect.times import DateOrder, TimeReader
+from tasks.documents.times import DateOrder, TimeReader
 
 JULY = "2020-07-18T00:00:00"
 

@@ -1,0 +1,41 @@
+"""Sources that gave a refresh nothing but records that are refused: it ends well, and its monitor counts nothing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+MAX_TOLD = 5  # sources that are told of one by one
+SILENT_SOURCES = "refused_sources"  # where the monitor keeps them, for the watchdog
+KIND_OF_FILE = frozenset({"unknown_format", "link", "special"})  # a stray file in an inbox is no source that fell silent
+REMEDIES = {
+    "missing_time": "is --collect.time the column of times?",
+    "unreadable_time": "is --collect.time the column of times? docs/TIMES.md lists what can be read",
+    "incomplete_date": "a time needs its day, month and year; is --collect.time the right column?",
+    "ambiguous_date": "say what comes first: --collect.date-order DMY, or MDY",
+    "other_date_order": "say what comes first: --collect.date-order DMY, MDY or YMD",
+    "ambiguous_time": "write it as 2020-12-31 23:59:59",
+    "ambiguous_zone": "--collect.timezone settles what such a zone means",
+    "unknown_zone": "write the zone as +08:00, or as Asia/Shanghai",
+    "future": "times lie ahead; are the clock of this machine and --collect.timezone right?",
+    "undecodable": "try --collect.encoding",
+    "empty": "is --collect.text the column of texts?",
+    "malformed_row": "are --collect.delimiter and --collect.text right?",
+}
+
+
+class Silent(NamedTuple):
+    """A source that gave nothing but records that are refused, and a time of one of them."""
+
+    source: str
+    records: int
+    reasons: dict[str, int]
+    example: str | None
+
+    def told(self) -> str:
+        """A line that says so, with what to do."""
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.items())
+        such = f", such as {self.example[:40]!r}" if self.example and self.reasons.keys() & REMEDIES.keys() else ""
+        remedy = next(
+            (REMEDIES[reason] for reason in self.reasons if reason in REMEDIES), "the quarantine of the monitor holds them"
+        )
+        return f"{self.source}: nothing counts of its {self.records:,} records ({reasons}{such}); {remedy}"
