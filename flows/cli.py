@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from tasks.errors import RequestError, UnavailableError
-from tasks.shown import in_line, json_text
+from tasks.shown import in_line, json_text, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +52,7 @@ STARTED = time.time()
 INTERRUPTED = 130  # as a shell says it: 128 + SIGINT
 _servers: list[Server] = []  # those of this process' runs
 VECTOR_SUFFIXES = {".vec", ".bin", ".txt", ".npy", ".npz", ".safetensors", ".gz", ".zst", ".bz2", ".zip"}
+MAX_CHANGES, MAX_SHOWN_VALUE = 8, 60
 KNOBS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -247,7 +248,10 @@ def predict(
         return
     print(f"model {loaded.name} version {loaded.version}", file=sys.stderr)  # noqa: T201
     for text, prediction in zip(given, predictions, strict=True):
-        print(f"{in_line(prediction['label'])}\t{prediction['confidence']:.3f}\t{in_line(text)[:200]}")  # noqa: T201
+        label = in_line(prediction["label"] or "-")
+        confidence = "-" if prediction["confidence"] is None else f"{prediction['confidence']:.3f}"
+        why = f"\t({prediction['reason']})" if prediction["reason"] else ""
+        print(f"{label}\t{confidence}\t{in_line(text)[:200]}{why}")  # noqa: T201
 
 
 @app.command()
@@ -420,10 +424,19 @@ def vectors_report(
 
 
 @app.command()
-def doctor(as_json: Json = False, data_root: DataRoot = None) -> None:
+def doctor(
+    dismiss: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Take the last failed run of this model for known.")
+    ] = None,
+    as_json: Json = False,
+    data_root: DataRoot = None,
+) -> None:
     """Check versions, servers, the store and the last runs."""
     from flows.doctor import diagnose
+    from flows.doctor import dismiss as take_for_known
 
+    if dismiss:
+        take_for_known(_runtime(data_root).data_root, dismiss)
     checks = diagnose(_runtime(data_root))
     if as_json:
         _print_json({"healthy": all(check["ok"] for check in checks), "checks": checks})
@@ -449,8 +462,8 @@ def gc(
 
 @app.command()
 def up(
-    port: Annotated[int, typer.Option(help="Port of the Prefect server.")] = 4200,
-    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow server.")] = 5000,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the Prefect server; default: 4200.")] = None,
+    mlflow_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the MLflow server; default: 5000.")] = None,
     data_root: DataRoot = None,
 ) -> None:
     """Start the Prefect server, its workers and the MLflow server on 127.0.0.1."""
@@ -483,10 +496,29 @@ def deploy(
         timezone=timezone,
     )
     if as_json:
-        _print_json({"deployments": deployed})
+        _print_json(deployed)
     else:
-        for row in deployed:
-            print(f"{row['name']:<28} {row['cron']:<16} {row['timezone']}")  # noqa: T201
+        _print_deployed(deployed)
+
+
+@app.command()
+def undeploy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="FLOW/NAME, or NAME: what is trained or refreshed under it.")],
+    as_json: Json = False,
+    data_root: DataRoot = None,
+) -> None:
+    """Take a schedule of `textmill deploy` away; models, monitors and their data stay."""
+    from flows.deployed import undeploy as take_away
+
+    result = take_away(name, _runtime(data_root))
+    if as_json:
+        _print_json(result)
+        return
+    for each in result["gone"]:
+        print(in_line(f"{each} is not deployed any more; its data stay"))  # noqa: T201
+    for each in result["starts"]:
+        print(in_line(f"{each} would start it on drift, and says so until it is deployed again"))  # noqa: T201
+    _print_left(result["left"])
 
 
 @app.command()
@@ -593,6 +625,28 @@ def _show(values: Mapping[str, Any], *, as_json: bool = False) -> None:
             print(f"{name.replace('_', ' '):<{width}}  {in_line(shown)}")  # noqa: T201
 
 
+def _print_deployed(result: Mapping[str, Any]) -> None:
+    for row in result["deployments"]:
+        name, paused = in_line(row["name"]), "; still paused: resume it in Prefect's UI" if row["paused"] else ""
+        print(f"{name:<28} {row['cron']:<16} {row['timezone']}  {row['state']}{paused}")  # noqa: T201
+        print(f"  next     {row['next_shown']}")  # noqa: T201
+        changed = [f"{knob} {_short(old)} -> {_short(new)}" for knob, (old, new) in row["changed"].items()]
+        if changed:
+            more = f" and {len(changed) - MAX_CHANGES} more (--json has them all)" if len(changed) > MAX_CHANGES else ""
+            print(in_line(f"  changed  {', '.join(changed[:MAX_CHANGES])}{more}"))  # noqa: T201
+    _print_left(result["left"])
+
+
+def _short(value: Any) -> str:
+    return "none" if value is None else shortened(str(value), MAX_SHOWN_VALUE)
+
+
+def _print_left(left: Mapping[str, str]) -> None:
+    if left:
+        names = ", ".join(f"{name} ({schedules})" for name, schedules in left.items())
+        print(in_line(f"left as they are: {names}; textmill undeploy NAME takes one away"))  # noqa: T201
+
+
 def _print_vectors(report: Mapping[str, Any]) -> None:
     from flows.console import cells, result_table, results
 
@@ -667,6 +721,20 @@ def _print_refresh(result: Mapping[str, Any]) -> None:
         console.print(in_line(line), markup=False, highlight=False, soft_wrap=True)
 
 
+def _where_to_look(data_root: Path, up: str) -> str:
+    """Where the pages are of the servers that run, or the command that starts them and where they will be then."""
+    from flows.server import configured_endpoint
+    from flows.services import PORTS, where_up
+
+    pages = where_up(data_root)
+    if configured := configured_endpoint():
+        pages["prefect"] = configured.url.rstrip("/").removesuffix("/api")
+    if "prefect" in pages:
+        mlflow = f", MLflow UI on {pages['mlflow']}" if "mlflow" in pages else ""
+        return f"Prefect UI on {pages['prefect']}{mlflow}"
+    return f"{up}   (Prefect UI on http://127.0.0.1:{PORTS['prefect']}, MLflow UI on http://127.0.0.1:{PORTS['mlflow']})"
+
+
 def _print_result(result: Mapping[str, Any], config: PipelineConfig) -> None:
     from flows.console import cells, result_table, results
 
@@ -700,7 +768,7 @@ def _print_result(result: Mapping[str, Any], config: PipelineConfig) -> None:
         f"report   {result['report']}",
         *([f"curves   {result['tensorboard']}   (tensorboard --logdir)"] if "tensorboard" in result else []),
         f'try      {prefix}textmill predict{root} --model {model["name"]}{alias} "a text of yours"',
-        f"look     {prefix}textmill up{root}   (Prefect UI on http://127.0.0.1:4200, MLflow UI on http://127.0.0.1:5000)",
+        f"look     {_where_to_look(config.runtime.data_root, f'{prefix}textmill up{root}')}",
     ):
         console.print(in_line(line), markup=False, highlight=False, soft_wrap=True)
 

@@ -8,48 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import io
-import itertools
-import json
-import time
 import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from flows.server import Server, answers, configured_endpoint, read_endpoint
+from flows.deployed import REFRESH, TRAIN, WATCH, differences, is_paused, left_alone, read_deployments, scheduling_endpoint
+from flows.schedule import Cron, checked, next_times, shown_times
+from flows.server import Server
 from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig, Runtime
 from tasks.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
-    from uuid import UUID
 
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import DeploymentSchedule, FlowRun, StateType
-    from prefect.client.schemas.responses import DeploymentResponse
     from prefect.schedules import Schedule
-
-    from flows.server import Endpoint
 
 FILE = CHECKOUT / "prefect.yaml"
 WORK_POOL, WATCH_POOL = "textmill", "textmill-watch"
-PLANNING_SECONDS = 180.0  # in which the server has planned the first runs of a new schedule
-TRAIN, REFRESH, WATCH = "train", "refresh", "watch"
-DAY_HOURS = 24
-CRON_FIELDS = 5
-GAP_DATES = 400  # over a year of days
-GAPS_FROM = datetime.datetime(2024, 1, 1, 12, tzinfo=datetime.UTC)
-
-
-@dataclass(frozen=True)
-class Cron:
-    """When a deployment runs: a cron expression in a time zone, under a name by which it is replaced."""
-
-    slug: str
-    cron: str
-    timezone: str
 
 
 @dataclass(frozen=True)
@@ -72,6 +49,12 @@ class Plan:
         return f"{self.flow}/{self.name}"
 
     @property
+    def shown_schedules(self) -> str:
+        """When it runs, in the words of `deployed.shown_schedules`."""
+        ordered = sorted(self.schedules, key=lambda each: each.slug)
+        return ", ".join(f"{each.cron} {each.timezone}" for each in ordered) or "no schedule"
+
+    @property
     def runtime(self) -> Runtime:
         """Where its runs work."""
         return Runtime.model_validate(self.parameters["config"]["runtime"])
@@ -85,14 +68,20 @@ def check_and_deploy(
     train_cron: str | None,
     refresh_cron: str | None,
     timezone: str | None,
-) -> list[dict[str, str]]:
-    """Resolve what is given as (preset, file) and by options, check it all, deploy it; returns names, crons, time zones."""
+) -> dict[str, Any]:
+    """Resolve what is given as (preset, file) and by options, check it all, deploy it.
+
+    Returns `deployments`, one row a schedule: its name, cron, time zone, its `next` times, and whether it was made, replaced
+    (with `changed`: knob -> [old, new]) or is `unchanged`; and `left`, what else is deployed there: name -> its schedules.
+    """
     for_train, for_refresh = split_arguments(arguments)
     with_train = any(train) or has_section(for_train, "ingest")
     with_refresh = any(refresh) or has_section(for_refresh, "collect")
     if with_train or with_refresh:
         refuse_unused(for_train, TRAIN, deployed=with_train)
         refuse_unused(for_refresh, REFRESH, deployed=with_refresh)
+        _refuse_unused_cron(train_cron, TRAIN, deployed=with_train)
+        _refuse_unused_cron(refresh_cron, REFRESH, deployed=with_refresh)
     plans = make_plans(
         resolve_train(for_train, *train) if with_train else None,
         resolve_monitor(for_refresh, *refresh) if with_refresh else None,
@@ -101,21 +90,47 @@ def check_and_deploy(
         timezone=timezone,
     )
     runtime = plans[0].runtime
-    endpoint = configured_endpoint() or lasting_endpoint(Server(runtime.data_root).home)
-    if endpoint is None or not answers(endpoint):
-        raise RequestError(
-            "no Prefect server runs that could keep a schedule; "
-            f"textmill up --runtime.data-root {runtime.data_root} starts one, or set PREFECT_API_URL"
-        )
+    scheduling_endpoint(runtime.data_root)
     with Server(runtime.data_root, timeout=runtime.server_timeout):
-        deploy(plans)
-    return [{"name": plan.full_name, "cron": cron.cron, "timezone": cron.timezone} for plan in plans for cron in plan.schedules]
+        return deploy_and_compare(plans)
 
 
-def lasting_endpoint(home: Path) -> Endpoint | None:
-    """Where the server of `textmill up` answers; not that of a run, which leaves with it and would fire no schedule."""
-    endpoint = read_endpoint(home)
-    return endpoint if endpoint and json.loads((home / "server.json").read_text()).get("stays") else None
+def deploy_and_compare(plans: Sequence[Plan]) -> dict[str, Any]:
+    """Deploy, and say what was there before; see `check_and_deploy`."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        before = read_deployments(client)
+    resting = {name for name, deployment in before.items() if is_paused(deployment)}
+    deploy(plans, paused=resting)
+    rows = []
+    for plan in plans:
+        old = before.get(plan.full_name)
+        changed = differences(old, parameters=plan.parameters, schedules=plan.shown_schedules) if old else {}
+        state = "made" if old is None else "replaced" if changed else "unchanged"
+        for each in plan.schedules:
+            nexts = next_times(each.cron, each.timezone)
+            rows.append(
+                {
+                    "name": plan.full_name,
+                    "cron": each.cron,
+                    "timezone": each.timezone,
+                    "state": state,
+                    "changed": changed,
+                    "paused": plan.full_name in resting,
+                    "next": [time.isoformat() for time in nexts],
+                    "next_shown": shown_times(nexts),
+                }
+            )
+    return {"deployments": rows, "left": left_alone(before, {plan.full_name for plan in plans})}
+
+
+def _refuse_unused_cron(cron: str | None, flow: str, *, deployed: bool) -> None:
+    """RequestError for the schedule of a flow that is not deployed: it would be dropped without a word."""
+    if cron is not None and not deployed:
+        raise RequestError(
+            f"--{flow}-cron {cron!r} is for a {flow} that is not deployed; give --{flow}-preset or --{flow}-config too"
+        )
 
 
 def resolve_train(arguments: list[str], preset: str | None, file: Path | None) -> PipelineConfig:
@@ -153,7 +168,7 @@ def refuse_unused(arguments: Sequence[str], flow: str, *, deployed: bool) -> Non
     own = [word for word in arguments if word.startswith("--") and not word.startswith("--runtime.")]
     if own and not deployed:
         raise RequestError(
-            f"{own[0].split('=')[0]} is no option of what is deployed; "
+            f"{own[0].split('=')[0]} is not an option of what is deployed; "
             f"correct it, or give --{flow}-preset or --{flow}-config too"
         )
 
@@ -181,7 +196,7 @@ def make_plans(
     timezone: str | None = None,
     file: Path = FILE,
 ) -> list[Plan]:
-    """What is to be deployed for these configurations; RequestError if there is nothing, or a schedule is none.
+    """What is to be deployed for these configurations; RequestError if there is nothing, or a schedule would not run.
 
     A monitor's drift starts the training that is deployed with it, unless `retrain.deployment` names another.
     """
@@ -190,15 +205,13 @@ def make_plans(
     written = read_plans(file)
     plans = []
     if train is not None:
-        plans.append(_filled(written[TRAIN], train.name, train, train_cron, timezone))
+        plans.append(_filled(written[TRAIN], train.name, train, train_cron, timezone, file))
     if refresh is not None:
         if train is not None and refresh.retrain.deployment is None:
             retrain = refresh.retrain.model_copy(update={"deployment": f"{TRAIN}/{train.name}"})
             refresh = refresh.model_copy(update={"retrain": retrain})
-        plans.append(_filled(written[REFRESH], refresh.name, refresh, refresh_cron, timezone))
-        plans.append(_filled(written[WATCH], refresh.name, refresh, None, timezone))
-    for plan in plans:
-        schedules_of(plan)
+        plans.append(_filled(written[REFRESH], refresh.name, refresh, refresh_cron, timezone, file))
+        plans.append(_filled(written[WATCH], refresh.name, refresh, None, timezone, file))
     return plans
 
 
@@ -208,12 +221,17 @@ def read_plans(file: Path = FILE) -> dict[str, Plan]:
 
     try:
         entries = yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
-        return {entry["name"]: _read(entry) for entry in entries}
+        plans = {entry["name"]: _read(entry) for entry in entries}
     except OSError as error:
         raise RequestError(f"{file} cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, KeyError, TypeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError, IndexError) as error:
         what = " ".join(str(error).split())
         raise RequestError(f"{file} has no deployments as textmill deploys them ({what}); restore it") from None
+    except ValueError as error:
+        raise RequestError(f"{file}: {error}") from None
+    if missing := {TRAIN, REFRESH, WATCH} - set(plans):
+        raise RequestError(f"{file} has no deployments as textmill deploys them (no {', '.join(sorted(missing))}); restore it")
+    return plans
 
 
 def _read(entry: Mapping[str, Any]) -> Plan:
@@ -226,76 +244,63 @@ def _read(entry: Mapping[str, Any]) -> Plan:
         work_pool=entry["work_pool"]["name"],
         limit=limit["limit"],
         collision_strategy=limit["collision_strategy"],
-        schedules=tuple(Cron(item["slug"], item["cron"], item["timezone"]) for item in entry["schedules"]),
+        schedules=tuple(_read_schedule(item, entry["name"]) for item in entry["schedules"] or ()),
         parameters={},
     )
 
 
-def _filled(plan: Plan, name: str, config: PipelineConfig | RefreshConfig, cron: str | None, timezone: str | None) -> Plan:
+def _read_schedule(item: Mapping[str, Any], name: str) -> Cron:
+    """One schedule of the file; ValueError for one that says more, or other things, than is read."""
+    fields = ("slug", "cron", "timezone")
+    if set(item) != set(fields) or not all(isinstance(item[field], str) for field in fields):
+        given = ", ".join(f"{key}: {value}" for key, value in item.items())
+        raise ValueError(
+            f"a schedule of {name} needs slug, cron and timezone, each as text, and takes nothing else; it has {given}"
+        )
+    return Cron(item["slug"], item["cron"], item["timezone"])
+
+
+def _filled(
+    plan: Plan, name: str, config: PipelineConfig | RefreshConfig, cron: str | None, timezone: str | None, file: Path
+) -> Plan:
     """The plan for one configuration, which is stored as it was resolved: a later change of a default is not taken over."""
+    cron_from, zone_from = f"--{plan.flow}-cron" if cron is not None else f"{file}: cron", "--timezone"
+    if timezone is None:
+        zone_from = f"{file}: timezone"
     schedules = tuple(
-        replace(schedule, cron=cron or schedule.cron, timezone=timezone or schedule.timezone) for schedule in plan.schedules
+        checked(
+            replace(
+                schedule,
+                cron=schedule.cron if cron is None else cron,
+                timezone=schedule.timezone if timezone is None else timezone,
+            ),
+            cron_from=cron_from,
+            zone_from=zone_from,
+        )
+        for schedule in plan.schedules
     )
     return replace(plan, name=name, schedules=schedules, parameters={"config": config.model_dump(mode="json")})
 
 
 def schedules_of(plan: Plan) -> list[Schedule]:
-    """The plan's schedules as Prefect has them; RequestError if one is none."""
-    from zoneinfo import ZoneInfo
-
-    from prefect.client.schemas.schedules import CronSchedule
+    """The plan's schedules as Prefect has them."""
     from prefect.schedules import Schedule
 
-    made = []
-    for schedule in plan.schedules:
-        try:
-            ZoneInfo(schedule.timezone)
-        except (ValueError, OSError, KeyError):
-            raise RequestError(f"--timezone {schedule.timezone!r}: unknown time zone; try UTC or Europe/London") from None
-        try:
-            CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
-            longest_gap_hours(schedule.cron, schedule.timezone)  # which the 31st of February has not
-        except ValueError:
-            raise RequestError(
-                f"cron {schedule.cron!r} of {plan.full_name} is none; give five fields, such as '30 2 * * *' for 02:30 each day"
-            ) from None
-        made.append(Schedule(cron=schedule.cron, timezone=schedule.timezone, slug=schedule.slug))
-    return made
+    return [Schedule(cron=each.cron, timezone=each.timezone, slug=each.slug) for each in plan.schedules]
 
 
-def longest_gap_hours(cron: str, timezone: str) -> float:
-    """The longest time between two runs of a schedule, in hours; where it leaves out days, these are counted in full."""
-    from prefect.server.schemas.schedules import CronSchedule
+def deploy(plans: Sequence[Plan], *, paused: Collection[str] = ()) -> list[str]:
+    """Make or replace the deployments on the server that the environment names; returns their names.
 
-    days = " ".join(["0 0", *cron.split()[2:5]])  # a year of a schedule that fires each minute would take too long
-    longest = 0.0
-    for each in [cron, days] if len(cron.split()) == CRON_FIELDS else [cron]:
-        schedule = CronSchedule(cron=each, timezone=timezone)
-        dates = asyncio.run(schedule.get_dates(n=GAP_DATES, start=GAPS_FROM))
-        hours = max((b - a).total_seconds() / 3600 for a, b in itertools.pairwise(dates))
-        if each is cron or hours > DAY_HOURS + 1:  # an hour more is the end of summer time
-            longest = max(longest, hours)
-    return longest
-
-
-def patience_hours(deployment: DeploymentResponse) -> float:
-    """How long a deployment may be without a success at least: its schedule's longest gap, and half of it up to 12 hours."""
-    from prefect.client.schemas.schedules import CronSchedule
-
-    crons = [item.schedule for item in deployment.schedules if item.active and isinstance(item.schedule, CronSchedule)]
-    gap = min((longest_gap_hours(each.cron, each.timezone or "UTC") for each in crons), default=0.0)
-    return gap + min(gap / 2, DAY_HOURS / 2)
-
-
-def deploy(plans: Sequence[Plan]) -> list[str]:
-    """Make or replace the deployments on the server that the environment names; returns their names."""
+    Those that are `paused` stay so: Prefect itself would resume whatever is deployed again.
+    """
     asyncio.run(make_pools({plan.work_pool for plan in plans}))
     for plan in plans:
-        deploy_one(plan)
+        deploy_one(plan, paused=plan.full_name in paused)
     return [plan.full_name for plan in plans]
 
 
-def deploy_one(plan: Plan) -> None:
+def deploy_one(plan: Plan, *, paused: bool = False) -> None:
     """Make or replace one deployment; its work pool must be there."""
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.flows import Flow
@@ -308,6 +313,7 @@ def deploy_one(plan: Plan) -> None:
             name=plan.name,
             work_pool_name=plan.work_pool,
             schedules=schedules_of(plan) or None,
+            paused=paused,
             concurrency_limit=ConcurrencyLimitConfig(
                 limit=plan.limit, collision_strategy=ConcurrencyLimitStrategy(plan.collision_strategy)
             ),
@@ -316,80 +322,6 @@ def deploy_one(plan: Plan) -> None:
             print_next_steps=False,
             ignore_warnings=True,
         )
-
-
-def find_deployment(client: SyncPrefectClient, full_name: str) -> DeploymentResponse | None:
-    """The deployment FLOW/NAME, if it is there."""
-    from prefect.exceptions import ObjectNotFound
-
-    try:
-        return client.read_deployment_by_name(full_name)
-    except ObjectNotFound:
-        return None
-
-
-def look_at_deployments() -> dict[str, tuple[str, bool]]:
-    """When each deployment last succeeded, and whether its next run is planned or it has no old schedule; by name."""
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.objects import StateType
-
-    found = {}
-    with get_client(sync_client=True) as client:
-        flows = {flow.id: flow.name for flow in client.read_flows()}
-        for deployment in client.read_deployments():
-            last = latest_runs(client, deployment.id, [StateType.COMPLETED], 1)
-            changed = max((time_of(schedule) for schedule in deployment.schedules), default=0.0)
-            planned = (
-                not deployment.schedules
-                or time.time() - changed < PLANNING_SECONDS
-                or bool(latest_runs(client, deployment.id, [StateType.SCHEDULED], 1))
-            )
-            when = f"{last[0].end_time:%Y-%m-%dT%H:%M:%SZ}" if last and last[0].end_time else "never"
-            found[f"{flows[deployment.flow_id]}/{deployment.name}"] = (when, planned)
-    return dict(sorted(found.items()))
-
-
-def look_at_workers() -> dict[str, tuple[str, int]]:
-    """When a worker of each pool that deployments use was last seen, and how many are online; by pool.
-
-    The server takes a worker for offline a minute and a half after its last heartbeat.
-    """
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.objects import WorkerStatus
-
-    found = {}
-    with get_client(sync_client=True) as client:
-        for pool in sorted({name for deployment in client.read_deployments() if (name := deployment.work_pool_name)}):
-            workers = client.read_workers_for_work_pool(pool)
-            last = max((worker.last_heartbeat_time for worker in workers if worker.last_heartbeat_time), default=None)
-            online = sum(worker.status == WorkerStatus.ONLINE for worker in workers)
-            found[pool] = (f"{last:%Y-%m-%dT%H:%M:%SZ}" if last else "never", online)
-    return found
-
-
-def time_of(schedule: DeploymentSchedule) -> float:
-    """When a schedule was last changed, in seconds since 1970."""
-    changed = schedule.updated or schedule.created
-    return changed.timestamp() if changed else 0.0
-
-
-def latest_runs(client: SyncPrefectClient, deployment: UUID, types: list[StateType], limit: int) -> list[FlowRun]:
-    """A deployment's runs whose state is of these types, the one that ended last first."""
-    from prefect.client.schemas.filters import (
-        DeploymentFilter,
-        DeploymentFilterId,
-        FlowRunFilter,
-        FlowRunFilterState,
-        FlowRunFilterStateType,
-    )
-    from prefect.client.schemas.sorting import FlowRunSort
-
-    return client.read_flow_runs(
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
-        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types))),
-        sort=FlowRunSort.END_TIME_DESC,
-        limit=limit,
-    )
 
 
 async def make_pools(names: set[str]) -> None:

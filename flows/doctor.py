@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import shlex
 import shutil
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.notes import write_note
 from flows.processes import runs
 from tasks.artifact import DamagedArtifact, Store
 from tasks.config import CHECKOUT
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("prefect", "fastapi", "mlflow", "torch", "fasttext-community", "gensim", "numpy", "pandas", "pyarrow")
 LOW_DISK_GB = 2.0
+SLOW_SECONDS = 10.0  # a busy server may take that long to answer
+DISMISSED = "dismissed.note"  # beside the records of runs, which end in .json
 LATE_ALERT_SECONDS = 3600.0  # a channel that is down is tried again within an hour
 
 
@@ -31,6 +35,7 @@ def diagnose(runtime: Runtime) -> list[dict[str, Any]]:
         "versions": versions,
         "fasttext": fasttext_predicts,
         "prefect server app": prefect_app_imports,
+        "textmill up": lambda: services(runtime.data_root),
         "prefect server": lambda: prefect_server(runtime.data_root),
         "workers": lambda: workers(runtime.data_root),
         "deployments": lambda: deployments(runtime.data_root),
@@ -71,6 +76,32 @@ def prefect_app_imports() -> str:
     return f"imports from {Path(prefect.server.api.server.__file__).parents[2]}"
 
 
+def services(data_root: Path) -> str:
+    """That what `textmill up` started runs and answers: its own files say what should run until `textmill down`."""
+    from flows.server import Endpoint, Server, answers, read_endpoint
+    from flows.services import Record, login_file, where_up
+
+    record, root = Record(data_root / "services.json"), f"--runtime.data-root {shlex.quote(str(data_root))}"
+    if not login_file(data_root).exists():  # `textmill down` removes it, also that of the version before
+        return "not started, so none should run"
+    if missing := record.missing():
+        raise UnavailableError(
+            f"textmill up started {', '.join(missing)}, which no longer runs; textmill up {root} starts it again, "
+            f"textmill down {root} ends the rest and says that none should run"
+        )
+    endpoint, pages = read_endpoint(Server(data_root).home), where_up(data_root)
+    silent = [] if endpoint and answers(endpoint, timeout=SLOW_SECONDS) else ["prefect"]
+    if (
+        "mlflow" in pages
+        and endpoint
+        and not answers(Endpoint(pages["mlflow"], endpoint.auth), path="health", timeout=SLOW_SECONDS)
+    ):
+        silent.append("mlflow")
+    if silent:
+        raise UnavailableError(f"{', '.join(silent)} runs but does not answer; textmill down {root}, then textmill up {root}")
+    return ", ".join(f"{name} on {url}" for name, url in pages.items()) + ", both workers run"
+
+
 def prefect_server(data_root: Path) -> str:
     """Which server a run would use, and whether it answers."""
     from flows.server import Server, answers, configured_endpoint, read_endpoint
@@ -88,7 +119,7 @@ def prefect_server(data_root: Path) -> str:
 
 def workers(data_root: Path) -> str:
     """That somebody works for each pool that deployments use: what is planned is not run without a worker."""
-    from flows.deploy import lasting_endpoint
+    from flows.deployed import lasting_endpoint
     from flows.server import Server, answers, configured_endpoint
     from flows.services import WORKERS, Record
 
@@ -98,7 +129,7 @@ def workers(data_root: Path) -> str:
     record = Record(data_root / "services.json")
     gone = [pool for name, pool in WORKERS.items() if record.running("prefect") and not record.running(name)]
     with Server(data_root):
-        from flows.deploy import look_at_workers
+        from flows.deployed import look_at_workers
 
         seen = look_at_workers()
     idle = sorted({*gone, *(pool for pool, (_, online) in seen.items() if not online)})
@@ -110,14 +141,14 @@ def workers(data_root: Path) -> str:
 
 def deployments(data_root: Path) -> str:
     """When a run of each deployment last succeeded, and that the server plans the next one of each that has a schedule."""
-    from flows.deploy import lasting_endpoint
+    from flows.deployed import lasting_endpoint
     from flows.server import Server, answers, configured_endpoint
 
     endpoint = configured_endpoint() or lasting_endpoint(Server(data_root).home)
     if endpoint is None or not answers(endpoint):
         return "no server stays, so nothing runs by itself (textmill up, then textmill deploy)"
     with Server(data_root):
-        from flows.deploy import look_at_deployments
+        from flows.deployed import look_at_deployments
 
         found = look_at_deployments()
     unplanned = [name for name, (_, planned) in found.items() if not planned]
@@ -210,25 +241,66 @@ def disk(data_root: Path) -> str:
 
 
 def last_success(data_root: Path) -> str:
-    """When each model last finished a run, and what failed since."""
-    finished: dict[str, str] = {}
-    failed: dict[str, str] = {}
-    for path in (data_root / "runs").glob("*.json"):
-        record = json.loads(path.read_bytes())
-        if record["status"] == "running" and runs(*record["process"]):
-            continue
-        latest = finished if record["status"] == "finished" else failed
-        latest[record["name"]] = max(record["started"], latest.get(record["name"], ""))
+    """When each model last finished a run, and what failed since and was not dismissed."""
+    finished, failed, dismissed = _latest_runs(data_root), _latest_runs(data_root, failed=True), _dismissed(data_root)
     if not finished and not failed:
         return "no run yet; make run trains on the embedded sample"
     now = f"now {_utc(time.time())}"
     words = [f"{name} {when}" for name, when in sorted(finished.items())]
-    broken = [f"{name} at {when}" for name, when in sorted(failed.items()) if when > finished.get(name, "")]
-    if broken:
+    broken = {name: when for name, when in sorted(failed.items()) if when > finished.get(name, "")}
+    told = [f"{name} at {when}" for name, when in broken.items() if when > dismissed.get(name, "")]
+    set_aside = [f"{name} at {when}" for name, when in broken.items() if when <= dismissed.get(name, "")]
+    if told:
         raise UnavailableError(
-            f"last run failed or was killed: {', '.join(broken)}; last success: {', '.join(words) or 'never'}, {now}"
+            f"last run failed or was killed: {', '.join(told)} (textmill doctor --dismiss NAME if that is known); "
+            f"last success: {', '.join(words) or 'never'}, {now}"
         )
-    return f"{', '.join(words)} ({now})"
+    aside = f", failed and dismissed: {', '.join(set_aside)}" if set_aside else ""
+    return f"{', '.join(words) or 'none yet'}{aside} ({now})"
+
+
+def dismiss(data_root: Path, names: Sequence[str]) -> dict[str, str]:
+    """Take the last failed run of each model for known: doctor complains of it no more, and of the next failure again.
+
+    Returns when each of these runs was started. RequestError for a model without one.
+    """
+    failed = _latest_runs(data_root, failed=True)
+    unknown = [name for name in names if name not in failed]
+    if unknown:
+        there = ", ".join(sorted(failed)) or "there is none"
+        raise RequestError(f"no run of {', '.join(unknown)} has failed; models with a failed run: {there}")
+    given = {name: failed[name] for name in names}
+    write_note(data_root / "runs" / DISMISSED, _dismissed(data_root) | given)
+    return given
+
+
+def _latest_runs(data_root: Path, *, failed: bool = False) -> dict[str, str]:
+    """When the last run of each model was started, of those that finished, or of those that failed or were killed."""
+    latest: dict[str, str] = {}
+    for path in (data_root / "runs").glob("*.json"):
+        record = _read_record(path)
+        if record is None or (record["status"] == "running" and runs(*record["process"])):
+            continue
+        if (record["status"] != "finished") == failed:
+            latest[record["name"]] = max(record["started"], latest.get(record["name"], ""))
+    return latest
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    """A run's record; None for a file that is none, which `train` names and leaves alone."""
+    try:
+        record = json.loads(path.read_bytes())
+        _ = record["status"], record["name"], record["started"], [*record["process"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return dict(record)
+
+
+def _dismissed(data_root: Path) -> dict[str, str]:
+    try:
+        return {str(name): str(when) for name, when in json.loads((data_root / "runs" / DISMISSED).read_bytes()).items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def _utc(when: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,7 @@ def count_what_is_new(run: Refresh) -> None:
         figures = {**transaction.figures(), "new": run.collected["new"]}
         run.finished("collect", "{new:,} new, {duplicates:,} duplicates, {quarantined:,} quarantined".format(**figures))
         score(scorer, spool, transaction, run.display.progress("score"))
+        run.collected["reasons"] = dict(sorted((transaction.refused + Counter(run.collected["reasons"])).items()))
         crash_point("refresh.scored")
         run.finished("score", f"{transaction.scored:,} documents by {sentiment.title}")
         run.alerts, run.drift = detect(state, config.detect, reference(scorer, state), sentiment.title, run.started, channels)

@@ -77,14 +77,23 @@ class Server:
     `seconds` is how long after its start the server was found to answer; 0 where one was running. `name` names it beyond one
     run: the URL that the user chose, or else the home, since the port of a run's own server is another each time. `lost` says,
     once it is left, that it went away with events and log lines still to be sent: Prefect's threads try each for ten seconds.
+    With `own` it is the data root's own server, whatever PREFECT_API_URL says.
     """
 
-    def __init__(self, data_root: Path, *, timeout: float = 60.0, meanwhile: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        data_root: Path,
+        *,
+        timeout: float = 60.0,
+        meanwhile: Callable[[], object] = lambda: None,
+        own: bool = False,
+    ) -> None:
         self.home = Path(os.environ.get("PREFECT_HOME", data_root / "prefect"))
         self.timeout = timeout
         self.seconds = 0.0
         self.name = str(self.home)
         self._meanwhile = meanwhile
+        self._own = own
         self._users: int | None = None
         self._endpoint: Endpoint | None = None
         self.lost = False
@@ -100,7 +109,7 @@ class Server:
 
     def _enter(self) -> Endpoint:
         self._environment = dict(os.environ)
-        configured = configured_endpoint()
+        configured = None if self._own else configured_endpoint()
         if configured:
             if not answers(configured):
                 raise UnavailableError(
@@ -132,6 +141,7 @@ class Server:
             os.close(self._users)
         os.environ.clear()
         os.environ.update(self._environment)
+        _tell_prefect()
 
 
 def configured_endpoint() -> Endpoint | None:
@@ -173,7 +183,9 @@ def living(home: Path, *, timeout: float) -> Endpoint | None:
         if answers(endpoint):
             return endpoint
         if time.monotonic() > deadline:
-            raise UnavailableError(f"the Prefect server at {endpoint.url} (process {process[0]}) does not answer; end it first")
+            raise UnavailableError(
+                f"the Prefect server at {endpoint.url} (process {process[0]}) does not answer; end it first (kill {process[0]})"
+            )
         time.sleep(POLL_SECONDS)
     return None
 
@@ -309,6 +321,13 @@ def _export(endpoint: Endpoint) -> None:
     os.environ["PREFECT_API_URL"] = endpoint.url
     if endpoint.auth:
         os.environ["PREFECT_API_AUTH_STRING"] = endpoint.auth
+    _tell_prefect()
+
+
+def _tell_prefect() -> None:
+    """Have Prefect read its environment again if it is imported: it would start a temporary server beside ours."""
+    if "prefect.context" in sys.modules:
+        sys.modules["prefect.context"].refresh_global_settings_context()
 
 
 def _drain(endpoint: Endpoint) -> bool:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,63 +17,151 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from flows.deploy import TRAIN, WATCH_POOL, WORK_POOL, deploy_one, find_deployment, make_pools, read_plans
+from flows.deploy import WATCH_POOL, WORK_POOL, deploy_one, make_pools, read_plans
+from flows.deployed import TRAIN, find_deployment
 from flows.guard import ADDRESS
 from flows.processes import runs, start_time
-from flows.server import USER, Endpoint, Server, answers, launch, living, locked, login, private
+from flows.server import USER, Endpoint, Server, answers, configured_endpoint, launch, living, locked, login, private
 from flows.settings import DEFAULT_PRESET, preset_config
 from tasks.config import CHECKOUT
 from tasks.errors import RequestError, UnavailableError
+from tasks.tracking.home import tracking_home
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     from tasks.config import Runtime
 
 WORKERS = {"worker": WORK_POOL, "watch-worker": WATCH_POOL}
+SERVICES = (*WORKERS, "mlflow", "prefect")  # in the order in which they are stopped
+PORTS = {"prefect": 4200, "mlflow": 5000}
+FLAGS = {"prefect": "--port", "mlflow": "--mlflow-port"}
 STOP_SECONDS = 10.0
 
 
-def start_all(runtime: Runtime, *, prefect_port: int, mlflow_port: int) -> dict[str, str]:
-    """Start what is not running yet and say where it answers; a port that is taken is a RequestError."""
+def start_all(runtime: Runtime, *, prefect_port: int | None = None, mlflow_port: int | None = None) -> dict[str, str]:
+    """Start what is not running yet, all of it or nothing, and say where it answers.
+
+    A port that is not given is the one of the start before, if no `down` came after it. RequestError: a port that is taken or
+    that is not the one of a server which runs. What this call has started is stopped again if it fails or is interrupted.
+    """
     home = Server(runtime.data_root).home
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        runtime.data_root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            f"--runtime.data-root {runtime.data_root} cannot be used ({error.strerror}); choose another"
+        ) from None
     record = Record(runtime.data_root / "services.json")
-    if record.running("mlflow"):
-        _keep_mlflow(runtime, record)
-    with locked(home / "start.lock"):
+    with locked(runtime.data_root / "services.lock"):  # a second `up` waits, then finds all of it running
         record.adopt_prefect(home)
-        endpoint = living(home, timeout=runtime.server_timeout) if record.running("prefect") else None
-        if endpoint is None:
-            endpoint = _start_prefect(runtime, home, prefect_port, record)
-    if not record.running("mlflow"):
-        _refuse_taken(mlflow_port, "--mlflow-port")
-        _start_mlflow(runtime, mlflow_port, record)
-    if not all(map(record.running, WORKERS)):
-        with Server(runtime.data_root, timeout=runtime.server_timeout):
-            _deploy_train(runtime)
-            for name, pool in WORKERS.items():
-                if not record.running(name):
-                    command = _python("prefect", "worker", "start", "--pool", pool, "--type", "process")
-                    _spawn(runtime.data_root, record, name, command)
-    ui = endpoint.url.removesuffix("/api")
+        before = {name for name in SERVICES if record.running(name)}
+        ports = _ports(record, {"prefect": prefect_port, "mlflow": mlflow_port})
+        _refuse_before_start(runtime, ports, before)
+        if "mlflow" in before:
+            _keep_mlflow(runtime, record)
+        try:
+            ui = _start_missing(runtime, home, ports, record)
+        except BaseException:
+            _stop(runtime, record, [name for name in SERVICES if name not in before])
+            raise
     return {
         "prefect_ui": ui,
         "mlflow_ui": record.url("mlflow"),
+        "state": "was running already" if before == set(SERVICES) else "started",
         "login": f"{USER}:PASSWORD for both, the password is in {home / 'password'}",
         "logs": str(runtime.data_root / "logs"),
-        "stop": f"textmill down --runtime.data-root {runtime.data_root}",
+        "stop": f"textmill down --runtime.data-root {shlex.quote(str(runtime.data_root))}",
     }
 
 
 def stop_all(runtime: Runtime) -> dict[str, str]:
     """Stop the processes that `start_all` started, and only those, whether it came to its end or not."""
-    record = Record(runtime.data_root / "services.json")
-    record.adopt_prefect(Server(runtime.data_root).home)
-    try:
-        return {name: "stopped" if record.stop(name) else "was not running" for name in (*WORKERS, "mlflow", "prefect")}
-    finally:
-        if not record.running("mlflow"):  # who listens there next shall not be told the password
-            _server_file(runtime).unlink(missing_ok=True)
+    return _stop(runtime, Record(runtime.data_root / "services.json"), SERVICES)
+
+
+def where_up(data_root: Path) -> dict[str, str]:
+    """Where the pages of the servers are that `start_all` started and that run now: `prefect` and `mlflow` -> URL."""
+    record = Record(data_root / "services.json")
+    return {name: record.url(name).removesuffix("/api") for name in PORTS if record.running(name) and record.url(name)}
+
+
+def _start_missing(runtime: Runtime, home: Path, ports: Mapping[str, int], record: Record) -> str:
+    """Start each service that does not run; returns the address of Prefect's UI."""
+    with locked(home / "start.lock"):
+        endpoint = living(home, timeout=runtime.server_timeout) if record.running("prefect") else None
+        if endpoint is None:
+            endpoint = _start_prefect(runtime, home, ports["prefect"], record)
+    if not record.running("mlflow"):
+        _start_mlflow(runtime, ports["mlflow"], record)
+    if not all(map(record.running, WORKERS)):
+        with Server(runtime.data_root, timeout=runtime.server_timeout, own=True):
+            _deploy_train(runtime)
+            for name, pool in WORKERS.items():
+                if not record.running(name):
+                    command = _python("prefect", "worker", "start", "--pool", pool, "--type", "process")
+                    _spawn(runtime.data_root, record, name, command)
+    gone = [name for name in SERVICES if not record.running(name)]
+    if gone:
+        logs = ", ".join(str(_log_file(runtime, home, name)) for name in gone)
+        raise UnavailableError(f"{', '.join(gone)} ended at once; see {logs}")
+    return endpoint.url.removesuffix("/api")
+
+
+def _log_file(runtime: Runtime, home: Path, name: str) -> Path:
+    return home / "server.log" if name == "prefect" else runtime.data_root / "logs" / f"{name}.log"
+
+
+def _stop(runtime: Runtime, record: Record, names: Sequence[str]) -> dict[str, str]:
+    """Stop and forget these services; what each of them was."""
+    home = Server(runtime.data_root).home
+    record.adopt_prefect(home)
+    was = {}
+    for name in names:
+        was[name] = "stopped" if record.stop(name) else "was not running"
+        if name == "mlflow" and not record.running("mlflow"):
+            login_file(runtime.data_root).unlink(missing_ok=True)  # whoever listens there next must not be told the password
+        record.forget(name)
+    return was
+
+
+def _ports(record: Record, given: Mapping[str, int | None]) -> dict[str, int]:
+    """The port of each server; RequestError for one that is given while the server runs on another."""
+    ports = {}
+    for name, port in given.items():
+        known = urlsplit(record.url(name)).port
+        if port and known and port != known and record.running(name):
+            raise RequestError(
+                f"{name} runs already, on port {known}, so {FLAGS[name]} {port} cannot be kept; "
+                "leave it out, or textmill down first"
+            )
+        ports[name] = port or known or PORTS[name]
+    if ports["prefect"] == ports["mlflow"] and not all(map(record.running, ports)):
+        raise RequestError(f"--port and --mlflow-port are both {ports['prefect']}; choose two different ports")
+    return ports
+
+
+def _refuse_before_start(runtime: Runtime, ports: Mapping[str, int], before: Collection[str]) -> None:
+    """RequestError for whatever would fail a start half way."""
+    for name, port in ports.items():
+        if name not in before:
+            _refuse_taken(port, FLAGS[name])
+    configured = configured_endpoint()
+    if configured and configured.url.rstrip("/") not in {
+        f"http://{host}:{ports['prefect']}/api" for host in (ADDRESS, "localhost")
+    }:
+        raise RequestError(
+            f"PREFECT_API_URL names another Prefect server, {configured.url}, and commands would go on using that one; "
+            "unset it (or change the Prefect profile) to have a server started here"
+        )
+    home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
+    if home.is_server and "mlflow" not in before:
+        raise RequestError(
+            f"tracking goes to {home.uri}, which is a server already; unset MLFLOW_TRACKING_URI to have one started"
+        )
 
 
 class Record:
@@ -83,18 +172,25 @@ class Record:
 
     def add(self, name: str, pid: int, url: str = "") -> None:
         """Remember a process, and where it answers."""
-        written = self._read() | {name: {"pid": pid, "started": start_time(pid), "url": url}}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".tmp")
-        partial.write_text(json.dumps(written))
-        os.replace(partial, self.path)
+        self._write(self._read() | {name: {"pid": pid, "started": start_time(pid), "url": url}})
 
     def adopt_prefect(self, home: Path) -> None:
         """Remember the Prefect server that stays, if one runs that an interrupted start could not write down here."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             written = json.loads((home / "server.json").read_text())
             if written["stays"] and runs(*written["process"]) and not self.running("prefect"):
-                self.add("prefect", written["process"][0])
+                self.add("prefect", written["process"][0], url=written["url"])
+
+    def forget(self, name: str) -> None:
+        """Let a process that does not run be missing no more."""
+        written = self._read()
+        if name in written and not self.running(name):
+            del written[name]
+            self._write(written)
+
+    def missing(self) -> list[str]:
+        """What was started, was not stopped since, and does not run: it was killed, or the machine started anew."""
+        return [name for name in self._read() if not self.running(name)]
 
     def running(self, name: str) -> int | None:
         """The id of the process, if it still runs."""
@@ -111,13 +207,20 @@ class Record:
         if pid is None:
             return False
         for sign in (signal.SIGTERM, signal.SIGKILL):
-            os.killpg(pid, sign)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, sign)
             deadline = time.monotonic() + STOP_SECONDS
             while self.running(name) and time.monotonic() < deadline:
                 time.sleep(0.1)
             if not self.running(name):
                 break
         return True
+
+    def _write(self, written: Mapping[str, Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_suffix(".tmp")
+        partial.write_text(json.dumps(written))
+        os.replace(partial, self.path)
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -138,7 +241,7 @@ def _keep_mlflow(runtime: Runtime, record: Record) -> None:
 
 
 def _write_login(runtime: Runtime, entry: Endpoint) -> None:
-    written = _server_file(runtime)
+    written = login_file(runtime.data_root)
     written.parent.mkdir(parents=True, exist_ok=True)
     with private(written) as file:
         json.dump({"url": entry.url, "login": entry.auth}, file)
@@ -146,7 +249,6 @@ def _write_login(runtime: Runtime, entry: Endpoint) -> None:
 
 def _start_prefect(runtime: Runtime, home: Path, port: int, record: Record) -> Endpoint:
     """Start the server that stays and wait until it answers; the caller holds the start lock."""
-    _refuse_taken(port, "--port")
     try:
         with locked(home / "users.lock", wait=False):
             pass  # nobody uses a server of its own that would share the database with this one
@@ -160,14 +262,9 @@ def _start_prefect(runtime: Runtime, home: Path, port: int, record: Record) -> E
 
 def _start_mlflow(runtime: Runtime, port: int, record: Record) -> None:
     from tasks.tracking.client import open_client
-    from tasks.tracking.home import tracking_home
     from tasks.tracking.server import server_environment
 
     home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
-    if home.is_server:
-        raise RequestError(
-            f"tracking goes to {home.uri}, which is a server already; unset MLFLOW_TRACKING_URI to have one started"
-        )
     open_client(home)  # makes the database, under a lock, if it is not there yet
     word, url = Server(runtime.data_root).home / "password", f"http://{ADDRESS}:{port}"
     entry = Endpoint(url, login(word))
@@ -178,7 +275,7 @@ def _start_mlflow(runtime: Runtime, port: int, record: Record) -> None:
     while not answers(entry, path="health"):
         if start_time(pid) is None or time.monotonic() > deadline:
             record.stop("mlflow")
-            _server_file(runtime).unlink(missing_ok=True)
+            login_file(runtime.data_root).unlink(missing_ok=True)
             raise UnavailableError(f"the MLflow server did not start; see {runtime.data_root / 'logs' / 'mlflow.log'}")
         time.sleep(0.2)
 
@@ -198,10 +295,11 @@ def _deploy_train(runtime: Runtime) -> None:
     deploy_one(replace(plan, schedules=(), parameters=parameters))
 
 
-def _server_file(runtime: Runtime) -> Path:
+def login_file(data_root: Path) -> Path:
+    """What tells runs where the MLflow server is and how to log in; there from `up` until `down`."""
     from tasks.tracking.client import SERVER_FILE
 
-    return runtime.data_root / "mlflow" / SERVER_FILE
+    return data_root / "mlflow" / SERVER_FILE
 
 
 def _python(module: str, *arguments: str) -> list[str]:
@@ -246,5 +344,7 @@ def _refuse_taken(port: int, flag: str) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise RequestError(f"port {port} is taken ({error.strerror}); choose another with {flag}") from None
+        except PermissionError as error:  # ports below 1024
+            raise RequestError(f"port {port} may not be used ({error.strerror}); choose one above 1023 with {flag}") from None
+        except (OSError, OverflowError) as error:
+            raise RequestError(f"port {port} is taken ({error}); choose another with {flag}") from None

@@ -91,6 +91,25 @@ class Classifier:
         document_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         return np.bincount(document_T[absent_T], minlength=len(offsets) - 1)
 
+    def blank(self, tokens: Sequence[Sequence[str]], probabilities_NC: np.ndarray) -> np.ndarray:
+        """Documents in which no view finds anything to read, so that their probabilities say nothing about them: bool [N].
+
+        A document without tokens is one; so is one of unknown words alone, unless subwords give those a vector.
+        """
+        blank_N = np.fromiter(map(len, tokens), np.int64, len(tokens)) == 0
+        if self.subwords is not None or any(
+            isinstance(view, FasttextView) and view.reads_unseen_words for view in self.views.values()
+        ):
+            return blank_N
+        suspect_N = ~blank_N
+        if self.views.keys() <= NGRAM_VIEWS:  # a sum over nothing is the same for every document
+            suspect_N &= (probabilities_NC == self.probabilities([[]])).all(axis=1)
+        (rows,) = np.nonzero(suspect_N)
+        if len(rows):
+            suspects = [tokens[row] for row in rows.tolist()]
+            blank_N[rows] = self.unseen(suspects) == np.fromiter(map(len, suspects), np.int64, len(suspects))
+        return blank_N
+
     def logits(self, tokens: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
         """The sum of the views' logits before calibration, float32 [N, C]."""
         logits: dict[str, np.ndarray] = {}

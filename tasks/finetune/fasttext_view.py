@@ -49,6 +49,12 @@ class FasttextView:
         counts = (sum(word not in self._words for word in line.split(" ") if word) for line in lines(tokens))
         return np.fromiter(counts, np.int64, len(tokens))
 
+    @property
+    def reads_unseen_words(self) -> bool:
+        """Whether a word that was not in the training text still says something: with subwords alone."""
+        self._load()
+        return bool(self._model.f.getArgs().maxn > 0)
+
     def _load(self) -> None:
         if self._model is None:
             import fasttext

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from tasks.crash import crash_point
 from tasks.errors import UnavailableError
-from tasks.monitor.aggregate import count_histograms, count_models, count_series
+from tasks.monitor.aggregate import count_histograms, count_models, count_series, count_words
 from tasks.monitor.parts import Part, merge_parts, small_parts, write_parts
 from tasks.monitor.schema import SCORED_SCHEMA
 
@@ -36,6 +37,15 @@ class Refused(NamedTuple):
     data: bytes
 
 
+class Unread(NamedTuple):
+    """Documents in which a model finds nothing to read: their records, days (date32) and numbers of tokens, int64 [N] each."""
+
+    records: list[Refused]
+    day: pa.Array
+    tokens: np.ndarray
+    unseen: np.ndarray
+
+
 class Transaction:
     """What one refresh adds; made by `MonitorState.refresh`, and part of its SQLite transaction.
 
@@ -48,6 +58,7 @@ class Transaction:
         self.negative = negative
         self.scored = self.duplicates = self.num_quarantined = 0
         self.num_waiting = 0  # documents that are claimed and not scored yet
+        self.refused: Counter[str] = Counter()  # documents that were claimed and could not be scored, by reason
         self._documents = folder / "documents"
         self._held: list[pa.RecordBatch] = []
         self._held_bytes = 0
@@ -99,6 +110,16 @@ class Transaction:
             rows.append((identity, source, offset, reason, data, self.id))
         self.db.executemany("INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?, ?, ?, ?)", rows)
         self.num_quarantined += len(rows)
+
+    def refuse(self, unread: Unread) -> None:
+        """Put documents that this refresh claimed, and that cannot be scored, into quarantine; they stay claimed.
+
+        Their words are counted all the same: a stream in words that no model knows is what drift looks for.
+        """
+        self.quarantine(unread.records)
+        self.refused.update(record.reason for record in unread.records)
+        self.num_waiting -= len(unread.records)
+        self._add_to_histograms(count_words(unread.day, unread.tokens, unread.unseen))
 
     def number_labels(self, labels: Iterable[str]) -> dict[str, int]:
         """The bins of the feature `label`; a label that is new gets the next one."""
@@ -188,13 +209,16 @@ class Transaction:
             count_series(batch, self.negative),
         )
         labels = self.number_labels(sorted(set(batch.column("label").to_pylist())))
-        self.db.executemany(
-            "INSERT INTO histograms VALUES (?, ?, ?, ?) ON CONFLICT (feature, day, bin) DO UPDATE SET "
-            "documents = documents + excluded.documents",
-            count_histograms(batch, labels),
-        )
+        self._add_to_histograms(count_histograms(batch, labels))
         self.db.executemany(
             "INSERT INTO models VALUES (?, ?, ?) ON CONFLICT (model, day) DO UPDATE SET "
             "documents = documents + excluded.documents",
             count_models(batch),
+        )
+
+    def _add_to_histograms(self, rows: Sequence[tuple[str, str, int, int]]) -> None:
+        self.db.executemany(
+            "INSERT INTO histograms VALUES (?, ?, ?, ?) ON CONFLICT (feature, day, bin) DO UPDATE SET "
+            "documents = documents + excluded.documents",
+            rows,
         )

@@ -71,7 +71,7 @@ def write_package(model: Path, dataset: Path, folder: Path, *, progress: Progres
     crash_point("package.written")
     digest = package_digest(folder)
     packaged = load.open_package(folder, digest).TextClassifier(folder)
-    confidence = packaged.predict([SELF_CHECK])[0]["confidence"]
+    confidence = float(packaged.probabilities([SELF_CHECK]).max())
     if not 0.0 <= confidence <= 1.0:
         raise ValueError(f"the packaged model answers with probability {confidence}")
     named = {"digest": digest, "module": module, "requirements": requirements}

@@ -16,7 +16,7 @@ from ..finetune.classifier import Classifier
 from ..prepare.tokenize import TextToTokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 MODEL = "model"
@@ -28,16 +28,29 @@ COLUMN = "text"
 BATCH = 1024
 MAX_ROWS = 10_000  # of one request
 MAX_CHARS = 1_000_000  # of one text, as ingest takes them by default
+NO_TOKENS, NO_KNOWN_WORD = "empty_after_cleaning", "no_known_word"  # reasons for giving a text no label
 
-__all__ = ["Reading", "RequestError", "TextClassifier", "request_texts", "training_hashes"]
+__all__ = ["Answer", "Reading", "RequestError", "TextClassifier", "request_texts", "training_hashes"]
+
+
+class Answer(NamedTuple):
+    """What a model says of texts: probabilities float32 [N, C], their numbers of tokens int64 [N], and `blank` bool [N].
+
+    In a blank text the model found nothing to read, so that the probabilities say nothing about it.
+    """
+
+    probabilities: np.ndarray
+    tokens: np.ndarray
+    blank: np.ndarray
 
 
 class Reading(NamedTuple):
-    """What a model makes of texts: probabilities float32 [N, C], tokens and those it has no word for, int64 [N] each."""
+    """An answer with the number of tokens of each text that the model has no word for, int64 [N]."""
 
     probabilities: np.ndarray
     tokens: np.ndarray
     unseen: np.ndarray
+    blank: np.ndarray
 
 
 class TextClassifier:
@@ -53,32 +66,50 @@ class TextClassifier:
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Probability of each label for each text: float32 [N, C], rows in the order of `texts`, columns of `labels`."""
-        parts = [
-            self._classifier.probabilities(self._text_to_tokens.batch(texts[start : start + BATCH]))
-            for start in range(0, len(texts), BATCH)
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)), np.float32)
+        return self.answer(texts).probabilities
+
+    def answer(self, texts: Sequence[str]) -> Answer:
+        """The probabilities, and in which texts the model finds anything to read."""
+        parts = [Answer(np.zeros((0, len(self.labels)), np.float32), np.zeros(0, np.int64), np.zeros(0, bool))]
+        return Answer(*map(np.concatenate, zip(*parts, *(part for _, part in self._answers(texts)), strict=True)))
 
     def read(self, texts: Sequence[str]) -> Reading:
-        """The probabilities, with how long each text is and how much of it the model has never seen."""
-        parts = [Reading(np.zeros((0, len(self.labels)), np.float32), np.zeros(0, np.int64), np.zeros(0, np.int64))]
-        for start in range(0, len(texts), BATCH):
-            tokens = self._text_to_tokens.batch(texts[start : start + BATCH])
-            lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
-            parts.append(Reading(self._classifier.probabilities(tokens), lengths, self._classifier.unseen(tokens)))
+        """The answer, with how much of each text the model has never seen."""
+        none = np.zeros(0, np.int64)
+        parts = [Reading(np.zeros((0, len(self.labels)), np.float32), none, none, none.astype(bool))]
+        for documents, (probabilities, tokens, blank) in self._answers(texts):
+            parts.append(Reading(probabilities, tokens, self._classifier.unseen(documents), blank))
         return Reading(*map(np.concatenate, zip(*parts, strict=True)))
 
+    def _answers(self, texts: Sequence[str]) -> Iterator[tuple[list[list[str]], Answer]]:
+        """Tokens and answer of one batch of texts after another."""
+        for start in range(0, len(texts), BATCH):
+            documents = self._text_to_tokens.batch(texts[start : start + BATCH])
+            probabilities = self._classifier.probabilities(documents)
+            lengths = np.fromiter(map(len, documents), np.int64, len(documents))
+            yield documents, Answer(probabilities, lengths, self._classifier.blank(documents, probabilities))
+
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        """One dict a text: label, its probability as confidence, and the probabilities by label."""
-        probabilities_NC = self.probabilities(texts).astype(float)
-        return [
-            {
+        """One dict a text: label, its probability as confidence, the probabilities by label, and a reason.
+
+        Where `reason` is not None there is no label: the model knows no word of the text, and its probabilities are the same
+        for every such text; or nothing is left of it after cleaning, and there are no probabilities either.
+        """
+        answer = self.answer(texts)
+        predictions: list[dict[str, Any]] = []
+        for row_C, tokens, blank in zip(answer.probabilities.astype(float), answer.tokens, answer.blank, strict=True):
+            prediction = {
                 "label": self.labels[int(row_C.argmax())],
                 "confidence": float(row_C.max()),
                 "probabilities": dict(zip(self.labels, row_C.tolist(), strict=True)),
+                "reason": None,
             }
-            for row_C in probabilities_NC
-        ]
+            if blank:
+                prediction |= {"label": None, "reason": NO_KNOWN_WORD}
+            if not tokens:
+                prediction = {**dict.fromkeys(prediction), "reason": NO_TOKENS}
+            predictions.append(prediction)
+        return predictions
 
     def trained_on(self, texts: Sequence[str]) -> np.ndarray:
         """Whether the same tokens were among the rows this model was trained or selected on: bool [N]."""

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from tasks.errors import RequestError
 from tasks.progress import SILENT
+from tasks.score.answers import NO_TOKENS, answers
 from tasks.score.texts import read_texts
 
 if TYPE_CHECKING:
@@ -37,13 +38,23 @@ UNCERTAIN = "uncertain"
 
 
 def predict_texts(loaded: LoadedModel, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """One dict a text, in order: label, confidence, and the probability of each label; RequestError for a broken text."""
+    """One dict a text, in order: label, confidence, the probability of each label, and reason.
+
+    Where the model finds nothing to read the label is None, and `reason` says why. RequestError for a broken text.
+    """
     for row, text in enumerate(texts):
         try:
             text.encode()
         except UnicodeEncodeError as error:  # a byte of the command line or of stdin that is no UTF-8
             raise RequestError(f"row {row}: half of a character (U+{ord(text[error.start]):04X}); send valid Unicode") from None
-    return loaded.model.predict(texts)
+    predictions = loaded.model.predict(texts)
+    if all("reason" in prediction for prediction in predictions):
+        return predictions
+    _, reasons = answers(loaded.model, texts)  # the package is of before models gave one
+    return [
+        {**prediction, "reason": None} if reason is None else {**dict.fromkeys(prediction), "reason": reason}
+        for prediction, reason in zip(predictions, reasons, strict=True)
+    ]
 
 
 def score_file(
@@ -59,8 +70,9 @@ def score_file(
 
     `source` is a text file (a document a line), csv, tsv, JSON lines, Parquet, an archive or a folder of .txt files; `reading`
     says in which column and encoding. A row of the output: id, text, label, confidence, probabilities (a struct with one field
-    a label), reason, model. Where no label is given, `reason` says why: `uncertain` below `min_confidence` (with confidence
-    and probabilities), else what is wrong with the record. Nothing is lost: found = scored + quarantined.
+    a label), reason, model. Where no label is given, `reason` says why: `uncertain` below `min_confidence` and `no_known_word`
+    where the model knows no word of the text (both with confidence and probabilities), `empty_after_cleaning`, or what is wrong
+    with the record. Nothing is lost: found = scored + quarantined.
 
     RequestError for input or output that cannot be used.
     """
@@ -108,14 +120,20 @@ def _labelled_in_order(texts: Iterator[Text], loaded: LoadedModel, min_confidenc
 
 
 def _labelled(batch: list[Text], loaded: LoadedModel, min_confidence: float | None) -> pa.RecordBatch:
-    """One batch of the output. Shapes: B rows, T of them with a text, C labels."""
+    """One batch of the output. Shapes: B rows, T of them with something to read, C labels."""
     ids, texts, reasons = (list(column) for column in zip(*batch, strict=True))
-    rows_T = np.array([row for row, text in enumerate(texts) if text is not None], np.int64)
+    rows = [row for row, text in enumerate(texts) if text is not None]
+    probabilities, nothing_read = answers(loaded.model, [texts[row] for row in rows])
+    for row, reason in zip(rows, nothing_read, strict=True):
+        reasons[row] = reason
+    kept = [place for place, reason in enumerate(nothing_read) if reason != NO_TOKENS]
+    rows_T, probabilities_TC = np.array(rows, np.int64)[kept], probabilities[kept]
     names = np.array(loaded.model.labels, object)
-    probabilities_TC = loaded.model.probabilities([texts[row] for row in rows_T])
     confidence_T = probabilities_TC.max(axis=1, initial=0.0)
     labels: list[str | None] = [None] * len(batch)
     for row, best, confidence in zip(rows_T, probabilities_TC.argmax(axis=1), confidence_T, strict=True):
+        if reasons[row] is not None:
+            continue
         if min_confidence is not None and confidence < min_confidence:
             reasons[row] = UNCERTAIN
         else:

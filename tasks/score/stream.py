@@ -12,8 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.errors import RequestError
+from tasks.ingest.schema import QUARANTINE_BYTES
 from tasks.monitor.schema import SCORED_SCHEMA
+from tasks.monitor.transaction import Refused, Unread
 from tasks.progress import SILENT
+from tasks.score.answers import answers, reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -51,44 +54,51 @@ class Scorer:
 
     def score(
         self, batches: Iterable[pa.RecordBatch], progress: Progress = SILENT, *, total: int | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        """Scored documents (SCORED_SCHEMA) for collected ones (COLLECTED_SCHEMA), in their order."""
+    ) -> Iterator[tuple[pa.RecordBatch, Unread]]:
+        """Scored documents (SCORED_SCHEMA) for collected ones (COLLECTED_SCHEMA), in their order, and those it cannot read."""
         done = 0
         for batch in batches:
             yield self._score(batch)
             done += batch.num_rows
             progress.advance(done, total, "documents")
 
-    def _score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        texts = batch.column("text").to_pylist()
+    def _score(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Unread]:
+        sources, texts = batch.column("source").to_pylist(), batch.column("text").to_pylist()
         reading = self.sentiment.model.read(texts)
+        whys = reasons(reading.tokens, reading)
+        refused = [
+            Refused(source, 0, why, text.encode()[:QUARANTINE_BYTES])
+            for source, why, text in zip(sources, whys, texts, strict=True)
+            if why is not None
+        ]
+        (rows_N,), (bad_N,) = np.nonzero([why is None for why in whys]), np.nonzero([why is not None for why in whys])
+        unread = Unread(refused, batch.column("day").take(pa.array(bad_N)), reading.tokens[bad_N], reading.unseen[bad_N])
+        batch = batch.take(pa.array(rows_N, pa.int64()))
+        texts, probabilities_NC = batch.column("text").to_pylist(), reading.probabilities[rows_N]
         labels = self.sentiment.model.labels
-        best_N = reading.probabilities.argmax(axis=1)
         columns = {name: batch.column(name) for name in ("id", "time", "day", "text", "source")}
         columns |= {
             "model": repeated(self.sentiment.title, len(texts)),
-            "label": pa.array(labels, pa.string()).take(pa.array(best_N)),
-            "confidence": pa.array(reading.probabilities.max(axis=1, initial=0.0), pa.float32()),
-            "negative": pa.array(np.ascontiguousarray(reading.probabilities[:, labels.index(self.negative)]), pa.float32()),
-            "tokens": pa.array(reading.tokens, pa.int32()),
-            "unseen": pa.array(reading.unseen, pa.int32()),
+            "label": pa.array(labels, pa.string()).take(pa.array(probabilities_NC.argmax(axis=1))),
+            "confidence": pa.array(probabilities_NC.max(axis=1, initial=0.0), pa.float32()),
+            "negative": pa.array(np.ascontiguousarray(probabilities_NC[:, labels.index(self.negative)]), pa.float32()),
+            "tokens": pa.array(reading.tokens[rows_N], pa.int32()),
+            "unseen": pa.array(reading.unseen[rows_N], pa.int32()),
             "topics": self._topics(texts),
             "names": self._names(texts),
         }
-        return pa.record_batch([columns[field.name] for field in SCORED_SCHEMA], schema=SCORED_SCHEMA)
+        return pa.record_batch([columns[field.name] for field in SCORED_SCHEMA], schema=SCORED_SCHEMA), unread
 
     def _topics(self, texts: Sequence[str]) -> pa.Array:
-        """For each text the label that each topic model gives it."""
-        num_models, num_texts = len(self.topics), len(texts)
-        offsets = pa.array(np.arange(num_texts + 1) * num_models, pa.int32())
-        if not num_models:
-            return pa.MapArray.from_arrays(offsets, pa.array([], pa.string()), pa.array([], pa.string()))
-        keys = np.tile([topic.name for topic in self.topics], num_texts)
-        labels = [
-            np.array(topic.model.labels, object)[topic.model.probabilities(texts).argmax(axis=1)] for topic in self.topics
-        ]
-        items = np.stack(labels, axis=1).reshape(-1)
-        return pa.MapArray.from_arrays(offsets, pa.array(keys, pa.string()), pa.array(items, pa.string()))
+        """For each text the label that each topic model gives it; none of a model that finds nothing to read in it."""
+        pairs: list[list[tuple[str, str]]] = [[] for _ in texts]
+        for topic in self.topics:
+            probabilities_NC, whys = answers(topic.model, texts)
+            best_N = probabilities_NC.argmax(axis=1)
+            for row, why in enumerate(whys):
+                if why is None:
+                    pairs[row].append((topic.name, topic.model.labels[best_N[row]]))
+        return pa.array(pairs, pa.map_(pa.string(), pa.string()))
 
     def _names(self, texts: Sequence[str]) -> pa.Array:
         found = self.watch_list.find(texts) if self.watch_list else [[]] * len(texts)

@@ -312,8 +312,13 @@ def _save(folder: Path, package: Path, digest: str, requirements: list[str], log
 
     # A string column would have the server turn the number 5 into the text "5" before the model could refuse it.
     inputs = Schema([ColSpec(AnyType(), "text")])
-    answer = {"label": DataType.string, "confidence": DataType.double, "probabilities": Map(DataType.double)}
-    outputs = Schema([ColSpec(kind, name) for name, kind in answer.items()])
+    answer = {
+        "label": DataType.string,
+        "confidence": DataType.double,
+        "probabilities": Map(DataType.double),
+        "reason": DataType.string,
+    }
+    outputs = Schema([ColSpec(kind, name, required=False) for name, kind in answer.items()])
     model = Model(artifact_path=logged.artifact_location, model_uuid=logged.model_id, model_id=logged.model_id, run_id=run_id)
     mlflow.pyfunc.save_model(
         path=str(folder),

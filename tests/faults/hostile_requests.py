@@ -73,7 +73,7 @@ MALFORMED: dict[str, tuple[str | None, bytes, range | tuple[int, ...]]] = {
     "unknown content type": ("application/x-pickle", b"\x80\x04N.", CLIENTS_FAULT),
     "a form": ("application/x-www-form-urlencoded", b"inputs=a", CLIENTS_FAULT),
     "csv with another column": (CSV, b"body\na\n", CLIENTS_FAULT),
-    "csv with numbers": (CSV, b"text\n1.5\n", CLIENTS_FAULT),
+    "csv with a quote that never closes": (CSV, b'text\n"1.5\n', CLIENTS_FAULT),
     "csv with too many fields": (CSV, b'text\n"a","b","c"\nd\n', CLIENTS_FAULT),
     "csv that is binary": (CSV, b"\x89PNG\r\n\x1a\n\0\0", CLIENTS_FAULT),
     "csv of nothing": (CSV, b"", CLIENTS_FAULT),

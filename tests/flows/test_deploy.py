@@ -9,15 +9,9 @@ import pytest
 from prefect.client.schemas.schedules import CronSchedule
 
 from flows.cli import main
-from flows.deploy import (
-    lasting_endpoint,
-    longest_gap_hours,
-    make_plans,
-    patience_hours,
-    read_plans,
-    schedules_of,
-    split_arguments,
-)
+from flows.deploy import make_plans, read_plans, schedules_of, split_arguments
+from flows.deployed import lasting_endpoint
+from flows.schedule import longest_gap_hours, patience_hours
 from flows.server import Endpoint
 from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
@@ -62,13 +56,13 @@ def test_options_take_the_place_of_what_stands_in_the_file():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"train_cron": "at night"}, ["cron 'at night'", "train/news"]),
-        ({"refresh_cron": "* * * *"}, ["cron '* * * *'", "refresh/desk"]),
-        ({"train_cron": "0 0 31 2 *"}, ["cron '0 0 31 2 *'", "train/news"]),
-        ({"timezone": "Berlin"}, ["--timezone 'Berlin'", "Europe/London"]),
+        ({"train_cron": "at night"}, ["--train-cron 'at night' is not a cron expression"]),
+        ({"refresh_cron": "* * * *"}, ["--refresh-cron '* * * *' is not a cron expression"]),
+        ({"train_cron": "0 0 31 2 *"}, ["--train-cron '0 0 31 2 *' would never run", "no such day"]),
+        ({"timezone": "Berlin"}, ["--timezone 'Berlin'", "did you mean Europe/Berlin?"]),
     ],
 )
-def test_a_schedule_that_is_none_is_refused(options, words):
+def test_a_schedule_that_the_scheduler_would_not_run_is_refused(options, words):
     with pytest.raises(RequestError) as refused:
         make_plans(TRAIN, DESK, **options)
     assert all(word in str(refused.value) for word in words)

@@ -18,7 +18,7 @@ import pytest
 from flows.server import Server, free_port
 from flows.services import Record, start_all, stop_all
 from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig, Runtime
-from tasks.errors import UnavailableError
+from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.state import MonitorState
 
 pytestmark = pytest.mark.timeout(900)  # on a machine that is shared; alone it takes under two minutes
@@ -133,7 +133,7 @@ def champion(runtime):
 def test_a_schedule_fires(client, runtime, bad):
     from prefect.client.schemas.objects import StateType
 
-    from flows.deploy import latest_runs, look_at_deployments
+    from flows.deployed import latest_runs, look_at_deployments
 
     deploy_train(bad, cron="* * * * *")
     deployment = client.read_deployment_by_name("train/news")
@@ -151,21 +151,19 @@ def test_a_schedule_fires(client, runtime, bad):
 
 def test_the_cron_line_of_the_readme_says_nothing_while_all_is_well(client, runtime):
     (written,) = [line for line in (CHECKOUT / "README.md").read_text().splitlines() if line.startswith("0 * * * *")]
-    api = json.loads((runtime.data_root / "prefect" / "server.json").read_text())["url"]
     doctor = f"{sys.executable} -m flows.cli doctor --runtime.data-root {runtime.data_root}"
-    here = {"CHECKOUT": str(CHECKOUT), ".venv/bin/textmill doctor": doctor, "data/prefect": f"{runtime.data_root}/prefect"}
 
-    def cron(api):
+    def cron(**more):
         command = written.removeprefix("0 * * * *")
-        for name, value in (here | {"http://127.0.0.1:4200/api": api}).items():
+        for name, value in {"CHECKOUT": str(CHECKOUT), ".venv/bin/textmill doctor": doctor}.items():
             assert name in command
             command = command.replace(name, value)
         environment = {"HOME": str(runtime.data_root), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}  # as cron has it
-        said = subprocess.run(["/bin/sh", "-c", command], env=environment, cwd="/", capture_output=True, text=True)
+        said = subprocess.run(["/bin/sh", "-c", command], env=environment | more, cwd="/", capture_output=True, text=True)
         return said.stdout + said.stderr
 
-    assert cron(api) == ""
-    assert "http://127.0.0.1:9/api does not answer" in cron("http://127.0.0.1:9/api")
+    assert cron() == ""
+    assert "http://127.0.0.1:9/api does not answer" in cron(PREFECT_API_URL="http://127.0.0.1:9/api")
 
 
 def write_news(path: Path, texts):
@@ -179,7 +177,7 @@ def asked_for(client, deployment):
     """The runs of a deployment, but for those that its schedule plans."""
     from prefect.client.schemas.objects import StateType
 
-    from flows.deploy import latest_runs
+    from flows.deployed import latest_runs
 
     runs = latest_runs(client, client.read_deployment_by_name(deployment).id, list(StateType), 100)
     return [run for run in runs if not run.auto_scheduled]
@@ -334,8 +332,45 @@ def test_the_watchdog_warns_of_what_has_not_succeeded_for_long(client, runtime, 
     with pytest.raises(UnavailableError, match="nobody works for textmill-watch; textmill up starts a worker again"):
         workers(runtime.data_root)
 
-    monkeypatch.setattr("flows.deploy.PLANNING_SECONDS", 0.0)
+    monkeypatch.setattr("flows.deployed.PLANNING_SECONDS", 0.0)
     assert "no run is planned of refresh/desk" in complaint_when_paused(client, "refresh/desk", runtime.data_root)
     assert re.match(
         r"no run of refresh/desk succeeded for 4\.\d hours \(the last did", later["refresh/desk"].evidence["message"]
     )
+
+
+def test_a_second_deployment_says_what_it_replaces_and_leaves_and_what_is_undeployed_is_gone(client, runtime, good, monitor):
+    from flows.deploy import deploy_and_compare, make_plans
+    from flows.deployed import undeploy
+
+    def deploy_again(train, refresh=None, **options):
+        return deploy_and_compare(make_plans(train, refresh, **options))
+
+    def rows(result):
+        return {row["name"]: (row["state"], row["paused"], row["changed"]) for row in result["deployments"]}
+
+    other = monitor.model_copy(update={"collect": monitor.collect.model_copy(update={"name": "新闻"})})
+    first = deploy_again(good, other, train_cron=NEVER)
+    assert rows(first)["refresh/新闻"] == rows(first)["watch/新闻"] == ("made", False, {})
+    assert all(len(row["next"]) == 3 for row in first["deployments"])
+    assert {"refresh/desk", "watch/desk", "train/train"} <= set(first["left"])
+    assert "train/news" not in first["left"]
+
+    client.pause_deployment(client.read_deployment_by_name("train/news").id)
+    changed = good.model_copy(update={"finetune": good.finetune.model_copy(update={"epochs": 4})})
+    second = deploy_again(changed, train_cron="0 4 * * 1", timezone="Europe/Berlin")
+    differences = {"finetune.epochs": [3, 4], "schedule": [f"{NEVER} UTC", "0 4 * * 1 Europe/Berlin"]}
+    assert rows(second) == {"train/news": ("replaced", True, differences)}
+    assert client.read_deployment_by_name("train/news").paused
+    assert rows(deploy_again(changed, train_cron="0 4 * * 1", timezone="Europe/Berlin")) == {
+        "train/news": ("unchanged", True, {})
+    }
+
+    with pytest.raises(RequestError, match=r"nothing is deployed as 'dsk'; there are: .*refresh/desk"):
+        undeploy("dsk", runtime)
+    taken = undeploy("train/news", runtime)
+    assert taken["gone"] == ["train/news"]
+    assert set(taken["starts"]) >= {"refresh/新闻"}
+    assert undeploy("新闻", runtime)["gone"] == ["refresh/新闻", "watch/新闻"]
+    assert "refresh/新闻" not in undeploy("desk", runtime)["left"]
+    assert [each.name for each in client.read_deployments()] == ["train"]

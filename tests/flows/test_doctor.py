@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.doctor import deployments, monitors, workers
+from flows.doctor import deployments, dismiss, last_success, monitors, workers
 from flows.processes import start_time
-from tasks.errors import UnavailableError
+from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState
 from tasks.notify.channels import UnusableChannel
@@ -111,3 +111,29 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_a_server_that_leaves_with_its_run_needs_no_worker_and_plans_nothing(server: Path) -> None:
     assert workers(server) == "no server stays, so none is needed"
     assert deployments(server).startswith("no server stays, so nothing runs by itself")
+
+
+def write_run(root: Path, number: int, name: str, status: str) -> None:
+    (root / "runs").mkdir(exist_ok=True)
+    written = {"name": name, "status": status, "started": f"2026-01-0{number}T00:00:00Z", "process": [2**22 + 1, "1"]}
+    (root / "runs" / f"{number}.json").write_text(json.dumps(written))
+
+
+def test_a_failed_run_is_told_until_it_is_dismissed_and_the_next_one_again(tmp_path: Path) -> None:
+    assert last_success(tmp_path).startswith("no run yet")
+    write_run(tmp_path, 1, "news", "finished")
+    write_run(tmp_path, 2, "experiment", "running")  # its process is gone
+    with pytest.raises(UnavailableError, match=r"killed: experiment at 2026-01-02T00:00:00Z \(textmill doctor --dismiss NAME"):
+        last_success(tmp_path)
+    with pytest.raises(RequestError, match="no run of nwes has failed; models with a failed run: experiment"):
+        dismiss(tmp_path, ["nwes"])
+    dismiss(tmp_path, ["experiment"])
+    said = last_success(tmp_path)
+    assert said.startswith("news 2026-01-01T00:00:00Z, failed and dismissed: experiment at 2026-01-02T00:00:00Z (now ")
+    write_run(tmp_path, 3, "experiment", "failed")
+    with pytest.raises(UnavailableError, match="experiment at 2026-01-03"):
+        last_success(tmp_path)
+    write_run(tmp_path, 4, "experiment", "finished")
+    assert last_success(tmp_path).startswith("experiment 2026-01-04T00:00:00Z, news 2026-01-01T00:00:00Z (now ")
+    (tmp_path / "runs" / "5.json").write_text("no record")
+    assert last_success(tmp_path).startswith("experiment 2026-01-04")

@@ -303,6 +303,22 @@ def test_a_model_that_cannot_be_used_is_refused_before_anything_is_read(data_roo
         refresh(config(data_root, stream, "refused", score={"model": "absent@champion"}))
 
 
+def test_what_the_model_cannot_read_has_no_share_in_any_index(data_root: Path, tmp_path: Path) -> None:
+    source = tmp_path / "posts.csv"
+    texts = ["😡", "……", "市场上涨", "The company's profit rose"]
+    source.write_text("\n".join(["when,headline", *(f"2020-03-0{day},{text}" for day, text in enumerate(texts, 1))]))
+    asked = config(data_root, source, "posts")
+    result = refresh(asked)
+    assert (result["found"], result["scored"], result["quarantined"]) == (4, 1, 3)
+    assert result["reasons"] == {"empty_after_cleaning": 2, "no_known_word": 1}
+    with MonitorState.read(data_root, "posts") as state:
+        assert [(row["series"], row["day"], row["documents"]) for row in state.counts().to_pylist()] == [
+            ("all", "2020-03-04", 1)
+        ]
+    again = refresh(asked)
+    assert (again["found"], again["duplicates"]) == (4, 4)
+
+
 def test_topics_and_names_have_series_of_their_own(data_root: Path, stream: Path, tmp_path: Path) -> None:
     (tmp_path / "watch.toml").write_text('[names]\nNokia = ["Nokia", "NOK"]\n[patterns]\n"any text" = "[a-z]+"\n')
     score = {"topics": ["news@champion"], "watch_list": tmp_path / "watch.toml"}

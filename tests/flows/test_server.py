@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.server import Server, free_port
+from flows.server import Endpoint, Server, free_port
 from tasks.errors import UnavailableError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -64,6 +64,24 @@ def test_a_damaged_template_is_made_anew(tmp_path: Path) -> None:
     assert make(tmp_path / "home", template) == "True"
     assert content(tmp_path / "home" / "prefect.db") == content(template)
     assert not list((tmp_path / "home").glob(".prefect.db*"))
+
+
+def test_prefect_that_was_imported_before_learns_of_the_server_and_forgets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would start a temporary server beside the one that runs, as `textmill deploy` did."""
+    import prefect.context
+
+    def known() -> str | None:
+        return prefect.context.GLOBAL_SETTINGS_CONTEXT.settings.api.url
+
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    prefect.context.refresh_global_settings_context()
+    monkeypatch.setattr("flows.server.living", lambda home, timeout: Endpoint("http://127.0.0.1:9/api"))
+    monkeypatch.setattr("flows.server._drain", lambda endpoint: True)
+    with Server(tmp_path, own=True):
+        assert known() == "http://127.0.0.1:9/api"
+    assert known() is None
 
 
 def test_a_configured_server_that_does_not_answer_is_an_outage_and_no_wrong_request(

@@ -14,11 +14,15 @@ from typing import Any
 import pytest
 
 from flows import services
+from flows.cli import _where_to_look
+from flows.doctor import services as services_check
 from flows.processes import runs, start_time
 from flows.server import free_port, login
 from flows.services import WORKERS, Record, start_all, stop_all
 from tasks.config import Runtime
 from tasks.errors import RequestError, UnavailableError
+
+DEAD = 2**22 + 1  # no process has such an id
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -48,7 +52,8 @@ def server() -> Iterator[http.server.ThreadingHTTPServer]:
 @pytest.fixture
 def runtime(tmp_path: Path, server, monkeypatch: pytest.MonkeyPatch) -> Runtime:
     """A data root all of whose services run: this process is said to be each of them."""
-    monkeypatch.delenv("PREFECT_HOME", raising=False)
+    for name in ("PREFECT_HOME", "PREFECT_API_URL"):
+        monkeypatch.delenv(name, raising=False)
     root, url = tmp_path / "root", f"http://127.0.0.1:{server.server_port}"
     (root / "prefect").mkdir(parents=True)
     (root / "mlflow").mkdir()
@@ -62,12 +67,12 @@ def runtime(tmp_path: Path, server, monkeypatch: pytest.MonkeyPatch) -> Runtime:
 
 def test_a_server_that_wants_no_password_is_not_taken_for_a_guarded_one(runtime: Runtime) -> None:
     with pytest.raises(RequestError, match="does not ask for the password; textmill down first"):
-        start_all(runtime, prefect_port=0, mlflow_port=0)
+        start_all(runtime)
 
 
 def test_the_login_of_a_server_that_runs_is_written_again(runtime: Runtime, server) -> None:
     server.word = login(runtime.data_root / "prefect" / "password")
-    told = start_all(runtime, prefect_port=0, mlflow_port=0)
+    told = start_all(runtime)
     written = runtime.data_root / "mlflow" / "server.json"
     assert json.loads(written.read_text()) == {"url": told["mlflow_ui"], "login": server.word}
     assert written.stat().st_mode & 0o777 == 0o600
@@ -104,7 +109,8 @@ def silent_prefect(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return made[-1]
 
     monkeypatch.setattr("flows.server.subprocess.Popen", sleeps)
-    monkeypatch.delenv("PREFECT_HOME", raising=False)
+    for name in ("PREFECT_HOME", "PREFECT_API_URL"):
+        monkeypatch.delenv(name, raising=False)
     yield
     for process in made:
         process.returncode = None
@@ -123,31 +129,155 @@ def begin(runtime: Runtime) -> None:
 
 
 @pytest.mark.usefixtures("silent_prefect")
+def test_a_start_that_is_interrupted_or_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = Runtime(data_root=tmp_path / "root", server_timeout=1.0)
+    with pytest.raises(UnavailableError, match="did not answer in 1 s"):
+        start_all(runtime, prefect_port=free_port(), mlflow_port=free_port())
+    assert not runs(*started_prefect(runtime))
+    monkeypatch.setattr("flows.server.Started.wait", interrupted)
+    begin(runtime)
+    assert not runs(*started_prefect(runtime))
+    assert Record(runtime.data_root / "services.json").missing() == []
+
+
+@pytest.mark.usefixtures("silent_prefect")
+def test_a_server_that_the_machine_could_not_start_beside_the_others_takes_them_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow's server fails after Prefect's answers: neither runs afterwards, and no file says that one should."""
+
+    def fails(runtime: Runtime, port: int, record: Record) -> None:
+        assert record.running("prefect")
+        raise UnavailableError("the MLflow server did not start")
+
+    runtime = Runtime(data_root=tmp_path / "root")
+    monkeypatch.setattr("flows.server.Started.wait", lambda started, timeout: 0.0)
+    monkeypatch.setattr("flows.services._start_mlflow", fails)
+    with pytest.raises(UnavailableError, match="MLflow server did not start"):
+        start_all(runtime, prefect_port=free_port(), mlflow_port=free_port())
+    assert not runs(*started_prefect(runtime))
+    assert services_check(runtime.data_root) == "not started, so none should run"
+
+
+def started_prefect(runtime: Runtime) -> tuple[int, str]:
+    pid, started = json.loads((runtime.data_root / "prefect" / "server.json").read_text())["process"]
+    return pid, started
+
+
+@pytest.mark.usefixtures("silent_prefect")
 @pytest.mark.parametrize("where", ["flows.server.Started.wait", "flows.services.Record.add"])
-def test_a_start_that_is_interrupted_leaves_nothing_that_cannot_be_stopped(
+def test_a_start_that_is_killed_leaves_nothing_that_cannot_be_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     runtime = Runtime(data_root=tmp_path / "root")
     with monkeypatch.context() as patch:
         patch.setattr(where, interrupted)
+        patch.setattr("flows.services._stop", lambda *_: {})  # who is killed stops nothing
         begin(runtime)
-    pid, started = json.loads((runtime.data_root / "prefect" / "server.json").read_text())["process"]
-    assert runs(pid, started)
+    process = started_prefect(runtime)
+    assert runs(*process)
     assert stop_all(runtime)["prefect"] == "stopped"
-    assert not runs(pid, started)
+    assert not runs(*process)
 
 
 @pytest.mark.usefixtures("silent_prefect")
-def test_a_second_start_waits_for_the_server_that_the_first_has_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_start_waits_for_the_server_that_a_killed_one_has_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runtime = Runtime(data_root=tmp_path / "root", server_timeout=1.0)
     with monkeypatch.context() as patch:
         patch.setattr("flows.server.Started.wait", interrupted)
+        patch.setattr("flows.services._stop", lambda *_: {})
         begin(runtime)
     before = (runtime.data_root / "prefect" / "server.json").read_text()
     with pytest.raises(UnavailableError, match="does not answer; end it first"):
-        start_all(runtime, prefect_port=free_port(), mlflow_port=free_port())
+        start_all(runtime)
     assert (runtime.data_root / "prefect" / "server.json").read_text() == before
     assert stop_all(runtime)["prefect"] == "stopped"
+
+
+@pytest.mark.parametrize("flag", ["--port", "--mlflow-port"])
+@pytest.mark.usefixtures("silent_prefect")
+def test_a_port_that_another_program_has_is_told_before_anything_is_started(
+    tmp_path: Path, server: http.server.ThreadingHTTPServer, flag: str
+) -> None:
+    taken, free = server.server_port, free_port()
+    ports = (taken, free) if flag == "--port" else (free, taken)
+    with pytest.raises(RequestError, match=f"port {taken} is taken .*choose another with {flag}"):
+        start_all(Runtime(data_root=tmp_path / "root"), prefect_port=ports[0], mlflow_port=ports[1])
+    assert not (tmp_path / "root" / "prefect" / "server.json").exists()
+
+
+@pytest.mark.usefixtures("silent_prefect")
+def test_a_start_that_could_not_come_to_its_end_is_refused_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime, port = Runtime(data_root=tmp_path / "root"), free_port()
+    with pytest.raises(RequestError, match="choose two different ports"):
+        start_all(runtime, prefect_port=port, mlflow_port=port)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(RequestError, match="which is a server already"):
+        start_all(runtime, prefect_port=free_port(), mlflow_port=free_port())
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    with pytest.raises(RequestError, match=r"names another Prefect server, http://127\.0\.0\.1:9/api"):
+        start_all(runtime, prefect_port=free_port(), mlflow_port=free_port())
+    assert not (tmp_path / "root" / "prefect" / "server.json").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(RequestError, match=r"--runtime\.data-root .* cannot be used"):
+        start_all(Runtime(data_root=tmp_path / "file" / "root"))
+
+
+def test_a_second_start_says_what_runs_and_refuses_another_port(
+    runtime: Runtime, server: http.server.ThreadingHTTPServer
+) -> None:
+    server.word = login(runtime.data_root / "prefect" / "password")
+    told = start_all(runtime, prefect_port=server.server_port)
+    assert told["state"] == "was running already"
+    assert told["prefect_ui"] == told["mlflow_ui"] == f"http://127.0.0.1:{server.server_port}"
+    with pytest.raises(RequestError, match=f"runs already, on port {server.server_port}, so --port 4242 cannot be kept"):
+        start_all(runtime, prefect_port=4242)
+
+
+def test_a_run_says_where_the_pages_are_of_the_servers_that_run(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = Record(runtime.data_root / "services.json")
+    address = record.url("mlflow")
+    assert _where_to_look(runtime.data_root, "textmill up") == f"Prefect UI on {address}, MLflow UI on {address}"
+    record.add("prefect", DEAD, url=address)
+    assert _where_to_look(runtime.data_root, "textmill up").startswith("textmill up   (Prefect UI on http://127.0.0.1:4200")
+    monkeypatch.setenv("PREFECT_API_URL", "http://prefect.example/api/")
+    assert _where_to_look(runtime.data_root, "textmill up") == f"Prefect UI on http://prefect.example, MLflow UI on {address}"
+
+
+def test_a_killed_server_starts_again_on_the_port_that_it_had_and_a_stopped_one_does_not(tmp_path: Path) -> None:
+    record = Record(tmp_path / "services.json")
+    record.add("prefect", DEAD, url="http://127.0.0.1:4311/api")
+    record.add("mlflow", DEAD, url="http://127.0.0.1:5311")
+    assert services._ports(record, {"prefect": None, "mlflow": 5312}) == {"prefect": 4311, "mlflow": 5312}
+    stop_all(Runtime(data_root=tmp_path))
+    assert services._ports(record, {"prefect": None, "mlflow": None}) == {"prefect": 4200, "mlflow": 5000}
+
+
+def test_doctor_knows_what_should_run_until_it_is_taken_down(runtime: Runtime, server: http.server.ThreadingHTTPServer) -> None:
+    root = runtime.data_root
+    assert services_check(root) == "not started, so none should run"
+    server.word = login(root / "prefect" / "password")
+    start_all(runtime)
+    address = f"http://127.0.0.1:{server.server_port}"
+    assert services_check(root) == f"prefect on {address}, mlflow on {address}, both workers run"
+    server.word = "another"
+    with pytest.raises(UnavailableError, match="prefect, mlflow runs but does not answer; textmill down"):
+        services_check(root)
+    for name in ("prefect", "worker"):
+        Record(root / "services.json").add(name, DEAD)
+    with pytest.raises(
+        UnavailableError, match=r"started prefect, worker, which no longer runs; textmill up --runtime.data-root"
+    ):
+        services_check(root)
+    for name in ("mlflow", "watch-worker"):  # which are this process
+        Record(root / "services.json").add(name, DEAD)
+    (root / "prefect" / "server.json").unlink()
+    stop_all(runtime)
+    assert services_check(root) == "not started, so none should run"
 
 
 @pytest.mark.usefixtures("silent_prefect")

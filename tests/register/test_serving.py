@@ -104,14 +104,63 @@ def test_every_form_of_request_is_answered(url: str, request_: Any) -> None:
 
 
 def test_the_server_answers_as_the_trained_model_does_and_unknown_words_count(url: str, store: tuple[Path, Any]) -> None:
-    texts = ["profit rose", UNKNOWN, ""]
+    texts = ["profit rose", UNKNOWN]
     model = open_package(store[1].package).TextClassifier(store[1].package)
     expected = [prediction["probabilities"]["positive"] for prediction in model.predict(texts)]
     status, answer = post(url, json.dumps({"inputs": texts}))
     assert status == 200
     served = [prediction["probabilities"]["positive"] for prediction in answer["predictions"]]
     assert served == pytest.approx(expected, abs=1e-6)
-    assert served[1] != pytest.approx(served[2], abs=1e-4)  # through its subwords it is not like no word at all
+    (nothing,) = model.probabilities([""])
+    assert served[1] != pytest.approx(nothing[1], abs=1e-4)  # through its subwords it is not like no word at all
+
+
+def test_a_text_of_which_nothing_is_left_gets_no_label(url: str) -> None:
+    status, answer = post(url, json.dumps({"inputs": ["😡", "profit rose", "...", ""]}))
+    assert status == 200
+    nothing = {"label": None, "confidence": None, "probabilities": None, "reason": "empty_after_cleaning"}
+    assert [answer["predictions"][row] for row in (0, 2, 3)] == [nothing] * 3
+    assert answer["predictions"][1]["label"] == "positive"
+    assert answer["predictions"][1]["reason"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "labels"),
+    [
+        ("text\nprofit rose\nloss fell\n", ["positive", "negative"]),
+        ('\ufefftext\r\n"profit rose, strong growth"\r\n"loss\nfell"\r\n', ["positive", "negative"]),
+        ("id,text\n5,profit rose\nNA,loss fell\n", ["positive", "negative"]),
+        ('text\n""\n', [None]),
+    ],
+    ids=["plain", "quoted", "other columns", "an empty text"],
+)
+def test_csv_is_answered(url: str, body: str, labels: list[str | None]) -> None:
+    status, answer = post(url, body, "text/csv")
+    assert status == 200, answer
+    assert [prediction["label"] for prediction in answer["predictions"]] == labels
+
+
+def test_words_that_look_missing_and_numbers_are_texts_in_csv(url: str) -> None:
+    status, answer = post(url, "text\nNA\nnull\n5\n", "text/csv")
+    assert status == 200, answer
+    expected = post(url, json.dumps({"inputs": ["NA", "null", "5"]}))[1]
+    assert answer == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("body\nprofit rose\n", "no column 'text'"),
+        ("text\nprofit, loss\n", "line 2 of the CSV has 2 cells, the header 1"),
+        ('text\n"profit\n', "line 2 of the CSV"),
+        ("", "no column 'text'"),
+    ],
+)
+def test_a_bad_csv_is_refused_in_one_line(url: str, body: str, message: str) -> None:
+    status, answer = post(url, body, "text/csv")
+    assert status == 400
+    assert message in answer["message"]
+    assert "Traceback" not in json.dumps(answer)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +192,8 @@ def test_serving_leaves_the_registered_files_as_they_are(url: str, store: tuple[
     assert load_model(tracker, "news@champion").version == 1
 
 
-def post(url: str, body: str) -> tuple[int, Any]:
-    request = urllib.request.Request(url, body.encode(), {"Content-Type": "application/json"})
+def post(url: str, body: str, kind: str = "application/json") -> tuple[int, Any]:
+    request = urllib.request.Request(url, body.encode(), {"Content-Type": kind})
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, json.loads(answer.read())

@@ -1,4 +1,5 @@
 import json
+import types
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,45 @@ def test_nothing_is_lost(loaded: LoadedModel, tmp_path: Path) -> None:
         assert row["label"] is row["text"] is row["confidence"] is row["probabilities"] is None
 
 
+def test_what_the_model_cannot_read_gets_no_label_and_a_reason(loaded: LoadedModel, tmp_path: Path) -> None:
+    texts = ["😡", "...", "zyxwv", GOOD, "——！"]
+    (tmp_path / "news.txt").write_text("\n".join(texts))
+    report, scored = score(tmp_path / "news.txt", loaded)
+    nothing, unknown = "empty_after_cleaning", "no_known_word"
+    assert [row["reason"] for row in scored] == [nothing, nothing, unknown, None, nothing]
+    assert [row["label"] for row in scored] == [None, None, None, "positive", None]
+    assert [row["confidence"] is None for row in scored] == [True, True, False, False, True]
+    assert [row["probabilities"] is None for row in scored] == [True, True, False, False, True]
+    assert [row["text"] for row in scored] == texts
+    assert report["reasons"] == {nothing: 3, unknown: 1}
+    assert (report["found"], report["scored"], report["quarantined"]) == (5, 1, 4)
+    for prediction, row in zip(predict_texts(loaded, texts), scored, strict=True):
+        assert prediction["label"] == row["label"]
+        assert prediction["reason"] == row["reason"]
+
+
+def test_a_package_of_before_models_gave_reasons_answers_alike(loaded: LoadedModel) -> None:
+    class Old:
+        """What a package of textmill 0.1 could do."""
+
+        labels = loaded.model.labels
+
+        def read(self, texts: list[str]) -> Any:
+            reading = loaded.model.read(texts)
+            return types.SimpleNamespace(probabilities=reading.probabilities, tokens=reading.tokens, unseen=reading.unseen)
+
+        def predict(self, texts: list[str]) -> Any:
+            answer = {"label": "negative", "confidence": 0.5, "probabilities": {"negative": 0.5, "positive": 0.5}}
+            return [answer] * len(texts)
+
+    old = LoadedModel("news", 1, Old())  # type: ignore[arg-type]
+    first, second = predict_texts(old, ["...", GOOD])
+    assert first == {"label": None, "confidence": None, "probabilities": None, "reason": "empty_after_cleaning"}
+    assert (second["label"], second["reason"]) == ("negative", None)
+
+
 def test_below_the_least_confidence_the_label_is_left_out(loaded: LoadedModel, tmp_path: Path) -> None:
-    (tmp_path / "news.txt").write_text(f"{GOOD}\nzyxwv\n")
+    (tmp_path / "news.txt").write_text(f"{GOOD}\nthe zyxwv\n")
     report, scored = score(tmp_path / "news.txt", loaded, min_confidence=0.8)
     assert [row["label"] for row in scored] == ["positive", None]
     assert scored[1]["reason"] == "uncertain"

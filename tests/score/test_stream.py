@@ -14,7 +14,8 @@ from tasks.register.models import LoadedModel
 from tasks.score.stream import Scorer
 from tasks.score.watch import WatchList
 
-TEXTS = ["Profit rose, strong growth", "The slump: loss fell", "zyxwv said qwertyuiop", "..."]
+TEXTS = ["Profit rose, strong growth", "The slump: loss fell", "zyxwv said qwertyuiop"]
+NOTHING = ["...", "😡", "！？", "<br />"]
 
 
 def collected(texts: list[str]) -> pa.RecordBatch:
@@ -27,7 +28,8 @@ def collected(texts: list[str]) -> pa.RecordBatch:
 
 
 def test_a_batch_is_scored_as_predict_scores_each_text(loaded: LoadedModel) -> None:
-    (scored,) = Scorer(loaded, "negative").score([collected(TEXTS)])
+    ((scored, unread),) = Scorer(loaded, "negative").score([collected(TEXTS)])
+    assert unread.records == []
     assert scored.schema == SCORED_SCHEMA
     assert scored.select(COLLECTED_SCHEMA.names).to_pylist() == collected(TEXTS).to_pylist()
     for row, expected in zip(scored.to_pylist(), loaded.model.predict(TEXTS), strict=True):
@@ -35,15 +37,31 @@ def test_a_batch_is_scored_as_predict_scores_each_text(loaded: LoadedModel) -> N
         np.testing.assert_allclose(row["confidence"], expected["confidence"], rtol=1e-6)
         np.testing.assert_allclose(row["negative"], expected["probabilities"]["negative"], rtol=1e-6)
         assert (row["model"], row["topics"], row["names"]) == ("news/3", [], [])
-    assert scored.column("tokens").to_pylist() == [4, 4, 3, 0]
-    assert scored.column("unseen").to_pylist() == [0, 0, 2, 0]
+    assert scored.column("tokens").to_pylist() == [4, 4, 3]
+    assert scored.column("unseen").to_pylist() == [0, 0, 2]
+
+
+def test_a_text_of_which_nothing_is_left_is_refused_and_not_scored(loaded: LoadedModel) -> None:
+    texts = [NOTHING[0], TEXTS[0], *NOTHING[1:]]
+    ((scored, unread),) = Scorer(loaded, "negative", (LoadedModel("topic", 7, loaded.model),)).score([collected(texts)])
+    assert scored.column("text").to_pylist() == [TEXTS[0]]
+    found = [(record.reason, record.data.decode()) for record in unread.records]
+    assert found == [("empty_after_cleaning", text) for text in NOTHING]
+
+
+def test_a_text_of_unknown_words_is_not_scored_but_its_words_are_counted(loaded: LoadedModel) -> None:
+    ((scored, unread),) = Scorer(loaded, "negative").score([collected(["zyxwv 腾讯", TEXTS[0]])])
+    assert scored.num_rows == 1
+    assert [record.reason for record in unread.records] == ["no_known_word"]
+    assert (unread.tokens.tolist(), unread.unseen.tolist()) == ([2], [2])
+    assert unread.day.to_pylist() == scored.column("day").to_pylist()
 
 
 def test_topics_and_names_stand_beside_the_sentiment(loaded: LoadedModel) -> None:
     topic = LoadedModel("topic", 7, loaded.model)
     other = LoadedModel("region", 1, loaded.model)
     scorer = Scorer(loaded, "negative", (topic, other), WatchList({"Slump plc": ["slump"]}, {}))
-    (scored,) = scorer.score([collected(TEXTS[:2])])
+    ((scored, _),) = scorer.score([collected(TEXTS[:2])])
     labels = scored.column("label").to_pylist()
     assert scored.column("topics").to_pylist() == [[("topic", label), ("region", label)] for label in labels]
     assert scored.column("names").to_pylist() == [[], ["Slump plc"]]
@@ -51,7 +69,7 @@ def test_topics_and_names_stand_beside_the_sentiment(loaded: LoadedModel) -> Non
 
 def test_nothing_to_score_is_no_error(loaded: LoadedModel) -> None:
     assert list(Scorer(loaded, "negative").score([])) == []
-    assert [batch.num_rows for batch in Scorer(loaded, "negative", (loaded,)).score([collected([])])] == [0]
+    assert [batch.num_rows for batch, _ in Scorer(loaded, "negative", (loaded,)).score([collected([])])] == [0]
 
 
 def test_models_that_cannot_be_used_are_refused(loaded: LoadedModel) -> None:
