@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from flows.settings import knobs, load_preset, preset_names, preset_path
-from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig
+from tasks.config import AUTO, CHECKOUT, PipelineConfig, RefreshConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def preset_table() -> str:
     for flow, section in ((PipelineConfig, "finetune"), (RefreshConfig, "score")):
         for name in preset_names(flow):
             first_line = preset_path(name, flow).read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-            rows.append(f"| `{name}` | `{load_preset(name, flow).get(section, {}).get('model', 'bag')}` | {first_line} |")
+            rows.append(f"| `{name}` | `{load_preset(name, flow).get(section, {}).get('model', AUTO)}` | {first_line} |")
     return "\n".join(rows)
 
 

@@ -16,6 +16,7 @@ from prefect.runtime import flow_run
 from flows.notes import sweep_notes, write_note
 from flows.processes import runs, start_time
 from flows.running import crash_in_prefect
+from flows.settled import SETTLED, settled_values
 from tasks.config import PipelineConfig
 from tasks.crash import crash_point
 from tasks.errors import RequestError
@@ -68,7 +69,7 @@ class Record:
         crash_point("run.noted")
         self.tracking = self.tracker.start_run(self.config.name, tags={RUN_TAG: self.id, "textmill.kind": "run"})
         crash_point("run.started")
-        self.tracker.log_params(self.tracking, self.config.model_dump(mode="json"))
+        self._log_params()
         self.last_ended = time.monotonic()  # a step, or the start
         workers = self.config.runtime.workers
         self.run = Run(
@@ -78,6 +79,24 @@ class Record:
             started=self._start_child,
         )
         self._write("running")
+
+    def _log_params(self) -> None:
+        """Log every setting but those that are yet to be decided: MLflow takes each once."""
+        values = self.config.model_dump(mode="json")
+        waiting = set(SETTLED) - {(section, name) for section, name, _ in settled_values(self.config)}
+        for section, name in waiting:
+            del values[section][name]
+        self.tracker.log_params(self.tracking, values)
+
+    def settle(self, config: PipelineConfig) -> PipelineConfig:
+        """Take down what was decided after the run had begun, and hand the configuration on."""
+        known = set(settled_values(self.config))
+        self.config = config
+        for section, name, value in settled_values(config):
+            if (section, name, value) not in known:
+                self.tracker.log_params(self.tracking, {section: {name: value}})
+        self._write("running")
+        return config
 
     def note(self, state: State) -> State:
         """Take down a finished step and hand its state on."""

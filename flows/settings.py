@@ -31,6 +31,7 @@ from tasks.config import CHECKOUT, NAME, PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 from tasks.shown import shortened
 from tasks.tracking.home import TRACKING_REMEDY
+from tasks.unread import refuse_unread, unread
 from tasks.urls import holds_password
 
 if TYPE_CHECKING:
@@ -43,6 +44,25 @@ PREFIX = "TEXTMILL_"
 NOT_KNOBS = frozenset({"TEXTMILL_CRASH_AT", "TEXTMILL_DEBUG"})  # a seam of the fault tests; traces for developers
 DEFAULT_PRESET = "sample"
 MAX_SHOWN = 100  # characters of a value in an error
+MOST_MEANT = 3  # knobs that an unknown word is answered with
+# What fastText's own commands call their options, and which knobs those are: of its vectors, then of its classifier.
+FASTTEXT = {
+    "input": ("ingest.path",),
+    "output": ("name",),
+    "label": ("ingest.label",),
+    "min-count": ("pretrain.min-count", "finetune.ngram-min-documents"),
+    "min-count-label": ("ingest.labels",),
+    "word-ngrams": ("finetune.ngrams",),
+    "dim": ("pretrain.dim", "finetune.fasttext-dim"),
+    "epoch": ("pretrain.epoch", "finetune.fasttext-epoch"),
+    "lr": ("pretrain.lr", "finetune.lr", "finetune.fasttext-lr"),
+    "learning-rate": ("finetune.lr", "pretrain.lr", "finetune.fasttext-lr"),
+    "thread": ("pretrain.threads", "finetune.threads"),
+    "seed": ("pretrain.seed", "finetune.seed"),
+    "model": ("finetune.model", "pretrain.model"),
+    "pretrained-vectors": ("align.vectors",),
+    **{name: (f"pretrain.{name}",) for name in ("ws", "neg", "loss", "minn", "maxn", "bucket", "t")},
+}
 
 
 def resolve(arguments: list[str], *, preset: str | None = None, file: Path | None = None) -> PipelineConfig:
@@ -84,10 +104,50 @@ def _resolved(model: type[Config], arguments: list[str], preset: str | None, fil
     collect = written.get("collect")  # its source is a text, since it may be a URL too
     if isinstance(collect, dict) and isinstance(collect.get("source"), str):
         written = {**written, "collect": {**collect, "source": _placed(collect["source"], base)}}
-    settings = _settings(model, _absolute(model, written, base), arguments)
+    written = _absolute(model, written, base)
+    settings = _settings(model, written, arguments)
+    if issubclass(model, PipelineConfig):
+        settings = _settings(model, _still_read(model, written, arguments, settings), arguments)
     config = model.model_validate(settings.model_dump(include=set(model.model_fields)))
+    if isinstance(config, PipelineConfig):
+        refuse_unread(config)
     _refuse_passwords(config)
     return settings, model.model_validate(_absolute(model, config.model_dump(), Path.cwd()))
+
+
+def _still_read(
+    model: type[PipelineConfig], written: Mapping[str, Any], arguments: list[str], settings: BaseModel
+) -> Mapping[str, Any]:
+    """What a preset or a file says, without what was for a model, or for vectors, that another door has replaced.
+
+    `--preset imdb --finetune.model tfidf` is a wish for another model, so the preset's settings of its own are no mistake. What
+    the file alone would not read stays, and is refused; so is what the command line or the environment asks for.
+    """
+    unread_now = _unread(model, settings)
+    if not written or not unread_now:
+        return written
+    try:
+        mistakes = _unread(model, _settings(model, written, [], environment=False))
+    except RequestError:  # the file is whole only together with what is given beside it
+        return written
+    kept = {name: dict(values) if isinstance(values, dict) else values for name, values in written.items()}
+    for section, name in unread_now - mistakes:
+        if name in kept.get(section, {}) and not _asked(section, name, arguments):
+            del kept[section][name]
+    return kept
+
+
+def _asked(section: str, name: str, arguments: list[str]) -> bool:
+    """Whether the command line or the environment gives a setting, or its section as a whole."""
+    flags = {f"--{section}", f"--{section}.{name.replace('_', '-')}"}
+    variables = {f"{PREFIX}{section}".upper(), f"{PREFIX}{section}__{name}".upper()}
+    given = any(argument.split("=")[0] in flags for argument in arguments)
+    return given or any(variable.upper() in variables for variable in os.environ)
+
+
+def _unread(model: type[PipelineConfig], settings: BaseModel) -> set[tuple[str, str]]:
+    config = model.model_validate(settings.model_dump(include=set(model.model_fields)))
+    return {(each.section, each.name) for each in unread(config)}
 
 
 def _refuse_passwords(config: BaseModel, prefix: str = "--") -> None:
@@ -191,7 +251,9 @@ def knobs(model: type[BaseModel] = PipelineConfig, prefix: str = "") -> Iterator
             yield f"--{flag}", _type_name(field.annotation), _shown(field.default), field.description or ""
 
 
-def _settings(model: type[BaseModel], written: Mapping[str, Any], arguments: list[str]) -> BaseSettings:
+def _settings(
+    model: type[BaseModel], written: Mapping[str, Any], arguments: list[str], *, environment: bool = True
+) -> BaseSettings:
     class Doors(BaseSettings):
         """Command line, environment and file."""
 
@@ -214,7 +276,8 @@ def _settings(model: type[BaseModel], written: Mapping[str, Any], arguments: lis
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return init_settings, env_settings, InitSettingsSource(settings_cls, dict(written))
+            file_settings = InitSettingsSource(settings_cls, dict(written))
+            return (init_settings, env_settings, file_settings) if environment else (init_settings, file_settings)
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message='Field name "register"', category=UserWarning)  # as in tasks/config.py
@@ -235,9 +298,8 @@ def _explain_arguments(model: type[BaseModel], message: str) -> str:
     message = " ".join(message.removeprefix("error parsing CLI: ").split())
     unknown = re.search(r"unrecognized arguments: (\S+)", message)
     if unknown:
-        flags = [flag for flag, *_ in knobs(model)]
         word = unknown[1].split("=")[0]
-        return f"unknown option {word}{_did_you_mean(word, flags)}; {every} them all"
+        return f"unknown option {word}{_did_you_mean_knob(word, model)}; {every} them all"
     return f"{message}; {every} every option"
 
 
@@ -246,8 +308,7 @@ def _explain_values(model: type[BaseModel], error: ValidationError) -> str:
     place = ".".join(str(part) for part in first["loc"] if isinstance(part, str) and part.isidentifier())
     flag = "--" + place.replace("_", "-")
     if first["type"] == "extra_forbidden":
-        sections = [flag.removeprefix("--") for flag, *_ in knobs(model)]
-        near = _did_you_mean(place.replace("_", "-"), sections)
+        near = _did_you_mean_knob(place, model, dashes=False)
         return f"unknown knob {place}{near}; {_command(model)} --help lists them all"
     reason = first["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
@@ -267,6 +328,32 @@ def _presets(model: type[BaseModel]) -> Path:
 def _did_you_mean(word: str, known: list[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def _did_you_mean_knob(word: str, model: type[BaseModel], *, dashes: bool = True) -> str:
+    """The knobs that a word may mean: as fastText calls them, of another section or of none, or spelt nearly so."""
+    flags = [flag for flag, *_ in knobs(model)]
+    spelt = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", word.lstrip("-")).replace("_", "-").lower()
+    meant = _meant(spelt, [flag.removeprefix("--") for flag in flags])[:MOST_MEANT]
+    shown = [f"--{knob}" if dashes else knob.replace("-", "_") for knob in meant]
+    return f"; did you mean {' or '.join(shown)}?" if shown else ""
+
+
+def _meant(spelt: str, known: list[str]) -> list[str]:
+    section, _, last = spelt.rpartition(".")
+    own = [knob for knob in known if knob.replace(".", "-") == spelt.replace(".", "-")]
+    if own:
+        return own
+    if section and (near := difflib.get_close_matches(spelt, known, n=1, cutoff=0.95)):
+        return near
+    foreign = [knob for knob in FASTTEXT.get(last, ()) if knob in known]
+    if foreign:
+        return [knob for knob in foreign if knob.startswith(f"{section}.")] or foreign
+    if section:
+        return difflib.get_close_matches(spelt, known, n=1, cutoff=0.5)
+    names = [knob.rpartition(".")[2] for knob in known]
+    near = difflib.get_close_matches(last, names, n=1, cutoff=0.6)
+    return [knob for knob, name in zip(known, names, strict=True) if name in near]
 
 
 def _names_a_corpus(arguments: list[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow
@@ -9,6 +10,7 @@ from prefect.states import Completed, State
 
 from flows.console import Display
 from flows.record import RUN_TAG, Record, command, mark_killed
+from flows.settled import settle_by_champion, settle_by_corpus
 from tasks.align.fetch import local_copies
 from tasks.align.task import align
 from tasks.artifact import Store
@@ -18,12 +20,17 @@ from tasks.finetune.task import finetune
 from tasks.ingest.task import ingest
 from tasks.prepare.task import prepare
 from tasks.pretrain.task import pretrain
+from tasks.register.champion import read_champion
+from tasks.register.models import MODEL_TAG
 from tasks.register.task import package, register
 from tasks.tracking.tensorboard import check_installed
 from tasks.tracking.tracker import Tracker
+from tasks.unread import unread
 
 if TYPE_CHECKING:
     from tasks.artifact import Artifact
+
+log = logging.getLogger(__name__)
 
 
 @flow(name="train", flow_run_name="{config.name}", persist_result=False, validate_parameters=True)
@@ -38,24 +45,30 @@ def train(config: PipelineConfig) -> dict[str, Any]:
     tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, config.name)
     with store.reading(), Display(interval_seconds=config.runtime.log_interval) as display:
         display.say(command(config))
+        for setting in unread(config):  # `textmill train` refuses it; a deployment of an earlier version may hold some
+            log.warning("%s", setting)
         mark_killed(store.data_root / "runs", tracker)
-        record = Record(config, store, tracker, display)
         try:
-            run_steps(record)
-            return record.finished()
-        except BaseException as error:
-            record.failed(error)
-            raise
+            config = settle_by_champion(config, read_champion(tracker, config.name), display.say)
+            record = Record(config, store, tracker, display)
+            try:
+                run_steps(record)
+                return record.finished()
+            except BaseException as error:
+                record.failed(error)
+                raise
         finally:
             tracker.close()
 
 
 def run_steps(record: Record) -> None:
     """Chain the steps of one run; each call returns at once when the store has what it would build."""
-    config, run, note = record.config, record.run, record.note
+    run, note = record.run, record.note
+    config = record.config
     corpus = note(ingest(run, config.ingest))
     prepared = note(prepare(run, config.prepare, corpus=corpus))
     dataset, holdout = part(prepared, "dataset"), part(prepared, "holdout")
+    config = record.settle(settle_by_corpus(config, run.store.folder(dataset.result()), record.display.say))
     aligned = None
     if config.finetune.needs_vectors:
         vectors = None
@@ -88,7 +101,7 @@ def run_steps(record: Record) -> None:
         corpus=corpus,
         holdout=holdout,
         run_id=record.tracking,
-        tags={RUN_TAG: record.id},
+        tags={RUN_TAG: record.id, MODEL_TAG: config.finetune.model},
         ready=record.last_ended,
     )
     record.registered(registered)

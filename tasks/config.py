@@ -44,6 +44,7 @@ TORCHTEXT_PACKAGES = {"spacy": "spaCy", "moses": "sacremoses", "toktok": "NLTK",
 
 VIEWS = ("mean", "cnn", "bilstm", "fasttext", "bag", "tfidf", "ca")
 NEEDS_VECTORS = frozenset({"mean", "cnn", "bilstm"})
+AUTO = "auto"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -273,7 +274,11 @@ class AlignConfig(Section):
 class FinetuneConfig(Section):
     """The classifier and how it is trained."""
 
-    model: str = Field("bag", description="mean, cnn, bilstm, fasttext, bag, tfidf, ca, or a sum such as bag+cnn.")
+    model: str = Field(
+        AUTO,
+        description="mean, cnn, bilstm, fasttext, bag, tfidf, ca, or a sum such as bag+cnn; auto: as the champion, else by the "
+        "corpus, see docs/MODELS.md.",
+    )
     members: Positive = Field(
         1, description="mean, cnn and bilstm: models trained with different random numbers; the mean of their logits counts."
     )
@@ -374,9 +379,11 @@ class FinetuneConfig(Section):
     @classmethod
     def _known_views(cls, value: str) -> str:
         views = [view.strip() for view in value.split("+")]
+        if views == [AUTO]:
+            return AUTO
         unknown = [view for view in views if view not in VIEWS]
         if unknown:
-            raise ValueError(f"unknown model {unknown[0]!r}; choose from {', '.join(VIEWS)}, or a sum such as bag+cnn")
+            raise ValueError(f"unknown model {unknown[0]!r}; choose from auto, {', '.join(VIEWS)}, or a sum such as bag+cnn")
         if len(set(views)) != len(views):
             raise ValueError(f"{value!r} names a model twice; name each once")
         if "fasttext" in views and len(views) > 1:

@@ -29,6 +29,7 @@ from tasks.errors import RequestError
 from tasks.finetune.ca import train_ca_view
 from tasks.finetune.calibrate import choose_weights, deviation, temperature
 from tasks.finetune.checkpoint import load_checkpoint, save_checkpoint
+from tasks.finetune.choose import with_model
 from tasks.finetune.classifier import FORMAT, MODEL_FILE, WEIGHTS_FILE
 from tasks.finetune.encode import content_digest
 from tasks.finetune.fasttext_train import train_fasttext_view
@@ -68,7 +69,7 @@ def write_model(
     that a killed call, made again, ends with the same weights. Raises RequestError for a corpus that cannot be trained on,
     NonFiniteLossError if training diverges.
     """
-    labels = read_labels(dataset)
+    config, labels = with_model(config, dataset), read_labels(dataset)
     if len(labels) < 2:
         raise RequestError(f"the train rows have {len(labels)} label(s) ({', '.join(labels)}); a classifier needs at least two")
     threads = resolved_threads(config)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+MODEL_TAG = "textmill.model"  # as finetune.model names it, decided where that says auto
 ACCURACY_TAG, MACRO_F1_TAG = "textmill.test_accuracy", "textmill.macro_f1"
 PACKAGE = "package"  # its folder below `artifacts` of a logged model
 

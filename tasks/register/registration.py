@@ -19,6 +19,7 @@ from tasks.register.models import (
     CHALLENGER,
     CHAMPION,
     MACRO_F1_TAG,
+    MODEL_TAG,
     PACKAGE,
     Registration,
     change_champion,
@@ -126,7 +127,9 @@ def _register(
         crash_point("register.decided")
         won = decision.verdict != "refused"
         to = version.version if won else champion
-        entry = Entry(name, version.version, decision.verdict, champion, to, decision.reason, decision.figures, basis)  # type: ignore[arg-type]
+        named = {"model": candidate.tags[MODEL_TAG]} if MODEL_TAG in candidate.tags else {}
+        figures = {**decision.figures, **named}
+        entry = Entry(name, version.version, decision.verdict, champion, to, decision.reason, figures, basis)  # type: ignore[arg-type]
         if won:
             change_champion(tracker, entry, previous=champion)
         else:

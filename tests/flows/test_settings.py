@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from flows.settings import PRESETS, knobs, preset_names, preset_path, resolve, resolve_refresh
-from tasks.config import CHECKOUT, FinetuneConfig, PipelineConfig, RefreshConfig
+from tasks.config import CHECKOUT, AlignConfig, FinetuneConfig, PipelineConfig, PretrainConfig, RefreshConfig
 from tasks.errors import RequestError
 
 RANK_8 = ["--finetune.model", "mean", "--finetune.embedding", "low_rank", "--finetune.embedding-rank", "8"]
@@ -28,7 +28,8 @@ def test_a_corpus_alone_takes_the_defaults_and_its_own_name(tmp_path: Path) -> N
 
 def test_command_line_beats_environment_beats_file_beats_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "run.toml"
-    file.write_text('name = "file"\n[finetune]\nepochs = 2\ndropout = 0.2\nbatch_size = 8\n[ingest]\npath = "corpus"\n')
+    finetune = '[finetune]\nmodel = "cnn"\nepochs = 2\ndropout = 0.2\nbatch_size = 8\n'
+    file.write_text(f'name = "file"\n{finetune}[ingest]\npath = "corpus"\n')
     monkeypatch.setenv("TEXTMILL_FINETUNE__DROPOUT", "0.3")
     monkeypatch.setenv("TEXTMILL_FINETUNE__BATCH_SIZE", "16")
     config = resolve(["--finetune.batch-size", "32"], file=file)
@@ -49,8 +50,8 @@ def test_values_keep_their_commas_spaces_and_brackets(tmp_path: Path) -> None:
     [
         ["--pretrain.dim", "9"],
         ["--pretrain.dim", "4", "--align.second", "a.vec"],
-        ["--pretrain.dim", "4", "--align.vectors", "a.vec"],
-        ["--pretrain.dim", "4", "--align.vectors", "a.vec", "--align.second", "b.vec", "--align.join", "fill"],
+        ["--align.vectors", "a.vec"],
+        ["--align.vectors", "a.vec", "--align.second", "b.vec", "--align.join", "fill"],
     ],
 )
 def test_a_rank_is_not_refused_where_the_vectors_may_have_more_dimensions(arguments: list[str]) -> None:
@@ -98,6 +99,63 @@ def test_a_wrong_option_is_named_with_its_remedy(arguments: list[str], words: li
     for word in words:
         assert word in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("-dim", "--pretrain.dim or --finetune.fasttext-dim"),
+        ("--dim", "--pretrain.dim or --finetune.fasttext-dim"),
+        ("-minCount", "--pretrain.min-count or --finetune.ngram-min-documents"),
+        ("-wordNgrams", "--finetune.ngrams"),
+        ("-lr", "--pretrain.lr or --finetune.lr or --finetune.fasttext-lr"),
+        ("-epoch", "--pretrain.epoch or --finetune.fasttext-epoch"),
+        ("-thread", "--pretrain.threads or --finetune.threads"),
+        ("-bucket", "--pretrain.bucket"),
+        ("-t", "--pretrain.t"),
+        ("-pretrainedVectors", "--align.vectors"),
+        ("--pretrain.minCount", "--pretrain.min-count"),
+        ("--pretrain.wordNgrams", "--finetune.ngrams"),
+        ("--finetune.dim", "--finetune.fasttext-dim"),
+        ("--epochs", "--finetune.epochs"),
+        ("--punctuation", "--prepare.punctuation"),
+        ("--ingest-path", "--ingest.path"),
+        ("--finetune.bag_lr", "--finetune.bag-lr"),
+    ],
+)
+def test_an_unknown_option_is_answered_with_the_knob_that_it_means(word: str, meant: str) -> None:
+    with pytest.raises(RequestError, match=rf"unknown option {word}; did you mean {meant}\?"):
+        resolve([word, "5"])
+
+
+def test_fasttexts_words_in_a_file_are_answered_in_the_files_spelling(tmp_path: Path) -> None:
+    (file := tmp_path / "run.toml").write_text("[pretrain]\nwordNgrams = 2\n")
+    with pytest.raises(RequestError, match=r"unknown knob pretrain.wordNgrams; did you mean finetune.ngrams\?"):
+        resolve([], file=file)
+
+
+def test_another_model_than_the_presets_goes_without_the_settings_of_that() -> None:
+    config = resolve(["--finetune.model", "tfidf"], preset="imdb")
+    assert (config.finetune.model, config.finetune.refit, config.prepare.punctuation) == ("tfidf", True, "keep")
+    assert (config.finetune.bag_epochs, config.pretrain, config.align) == (None, PretrainConfig(), AlignConfig())
+    config = resolve(["--pretrain.enabled", "false"], preset="imdb")
+    assert config.pretrain == PretrainConfig(enabled=False)
+    assert config.finetune.bag_epochs == 2
+
+
+def test_what_is_asked_for_beside_a_preset_is_refused_where_it_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RequestError, match=r"finetune.bag_epochs 2 is for bag, not tfidf"):
+        resolve(["--finetune.model", "tfidf", "--finetune.bag-epochs", "2"], preset="imdb")
+    monkeypatch.setenv("TEXTMILL_PRETRAIN__EPOCH", "2")
+    with pytest.raises(RequestError, match=r"pretrain.epoch 2 is for models that read word vectors, not tfidf"):
+        resolve(["--finetune.model", "tfidf"], preset="imdb")
+
+
+def test_a_files_own_mistake_is_refused_whatever_is_given_beside_it(tmp_path: Path) -> None:
+    (file := tmp_path / "run.toml").write_text('[finetune]\nmodel = "bag"\nca_rounds = 5\nbag_lr = 0.01\n')
+    for arguments in ([], ["--finetune.model", "tfidf"]):
+        with pytest.raises(RequestError, match=r"finetune.ca_rounds 5 is for ca"):
+            resolve(arguments, file=file)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The whole training flow on real libraries: what runs, what is cached, what comes out."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,14 @@ def config(corpus: Path, data_root: Path, **sections: dict[str, Any]) -> Pipelin
     values = {name: SECTIONS.get(name, {}) | sections.get(name, {}) for name in {*SECTIONS, *sections}}
     return PipelineConfig.model_validate(
         values | {"name": "news", "ingest": {"path": corpus}, "runtime": {"data_root": data_root, "workers": 1}}
+    )
+
+
+def bare(corpus: Path, data_root: Path, name: str = "news", **sections: dict[str, Any]) -> PipelineConfig:
+    """A configuration with nothing in it that concerns word vectors."""
+    values = {"prepare": SECTIONS["prepare"], "evaluate": SECTIONS["evaluate"], **sections}
+    return PipelineConfig.model_validate(
+        values | {"name": name, "ingest": {"path": corpus}, "runtime": {"data_root": data_root, "workers": 1}}
     )
 
 
@@ -150,7 +159,7 @@ def test_one_more_document_rebuilds_what_it_touches(
 
 @pytest.mark.usefixtures("first")
 def test_a_bag_needs_no_vectors(corpus: Path, data_root: Path) -> None:
-    result = train(config(corpus, data_root, finetune={"model": "bag"}, evaluate={"yardstick": False}))
+    result = train(bare(corpus, data_root, finetune={"model": "bag"}, evaluate={"yardstick": False}))
     assert not {"pretrain", "align", "yardstick"} & result["stages"].keys()
     assert result["coverage"] is None
     assert result["yardstick"] is None
@@ -167,3 +176,66 @@ def test_one_class_only_fails_with_one_line(tmp_path: Path, data_root: Path) -> 
     assert state.is_failed()
     with pytest.raises(RequestError, match="only"):
         state.result()
+
+
+def test_the_model_that_auto_chooses_is_written_down_and_kept(
+    corpus: Path, data_root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    chosen = train(bare(corpus, data_root, "auto"))
+    assert "model tfidf, chosen by finetune.model auto: " in capfd.readouterr().err
+    assert of_run(data_root, chosen) == ["tfidf"] * 6
+    asked = train(bare(corpus, data_root, "auto", finetune={"model": "tfidf"}))
+    assert asked["stages"]["finetune"] == {
+        **asked["stages"]["finetune"],
+        "cached": True,
+        "key": chosen["stages"]["finetune"]["key"],
+    }
+    # A champion of another kind, by whatever way it came to that, is gone on with.
+    other = train(bare(corpus, data_root, "auto", finetune={"model": "bag", "bag_epochs": 3}, register={"gate": "not_worse"}))
+    promote(data_root, "auto", other["model"]["version"])
+    capfd.readouterr()
+    kept = train(bare(corpus, data_root, "auto"))
+    version = other["model"]["version"]
+    assert f"model bag, as the champion, version {version}; another: --finetune.model" in capfd.readouterr().err
+    assert of_run(data_root, kept) == ["bag"] * 6
+
+
+def promote(data_root: Path, name: str, version: int) -> None:
+    from tasks.config import CHECKOUT
+    from tasks.register.models import promote as promote_by_hand
+    from tasks.tracking.tracker import Tracker
+
+    promote_by_hand(Tracker.open(None, data_root, CHECKOUT, None), name, version)
+
+
+def of_run(data_root: Path, result: dict[str, Any]) -> list[str]:
+    """The model as the run's record, its report, MLflow, the version's tags, the ledger and the key's inputs name it."""
+    from tasks.config import CHECKOUT
+    from tasks.register.ledger import Ledger
+    from tasks.tracking.tracker import Tracker
+
+    record = json.loads((data_root / "runs" / f"{result['flow_run_id']}.json").read_text())
+    tracker = Tracker.open(None, data_root, CHECKOUT, None)
+    manifest = json.loads(
+        (data_root / "store" / "finetune" / result["stages"]["finetune"]["key"] / "manifest.json").read_text()
+    )
+    (shown,) = re.findall(r"--finetune.model (\S+)", Path(result["report"]).read_text())[:1]
+    return [
+        record["config"]["finetune"]["model"],
+        shown,
+        tracker._client.get_run(result["mlflow_run_id"]).data.params["finetune.model"],
+        tracker.registry.version("auto", result["model"]["version"]).tags["textmill.model"],
+        next(e for e in Ledger(tracker.home.ledger).entries("auto") if e.version == result["model"]["version"]).figures[
+            "model"
+        ],
+        manifest["inputs"]["config"]["model"],
+    ]
+
+
+@pytest.mark.usefixtures("first")
+def test_a_stored_configuration_with_settings_that_are_not_read_still_trains_and_says_so(
+    corpus: Path, data_root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a deployment of an earlier version may hold it; `textmill train` refuses the same."""
+    train(config(corpus, data_root, finetune={"model": "bag", "epochs": "auto", "max_len": 400}, align={"min_count": 2}))
+    assert "pretrain.dim 16 is for models that read word vectors, not bag" in caplog.text

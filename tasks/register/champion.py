@@ -1,0 +1,49 @@
+"""What the champion of a name was made with, so that its next training goes on in the same way where nothing else is asked."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import RequestError, UnavailableError
+from tasks.prepare.read import TEXT
+from tasks.register.models import CHAMPION, verify_version
+from tasks.tracking.client import single_tries
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tasks.tracking.tracker import Tracker
+
+log = logging.getLogger(__name__)
+
+MODEL = "model/model.json"  # below a package: the names in serving.py and classifier.py, whose imports take two seconds
+
+
+@dataclass(frozen=True)
+class Champion:
+    """Today's champion: its version, the model as `finetune.model` names it, and how it turns text into tokens."""
+
+    version: int
+    model: str
+    text: Mapping[str, Any]
+
+
+def read_champion(tracker: Tracker, name: str) -> Champion | None:
+    """Verify the files of a name's champion and read what it is; None where there is none, or none that can be read.
+
+    Why it cannot be read is logged: registration, which comes last, says the same and decides about it.
+    """
+    try:
+        with single_tries():
+            number = tracker.registry.aliases(name).get(CHAMPION)
+            if number is None:
+                return None
+            package = verify_version(tracker, tracker.registry.version(name, number))
+        views = json.loads((package / MODEL).read_text(encoding="utf-8"))["views"]
+        return Champion(number, "+".join(views), json.loads((package / TEXT).read_text(encoding="utf-8")))
+    except (RequestError, UnavailableError, OSError, ValueError, KeyError) as error:
+        log.warning("%s: what its champion was made with cannot be read, so this run chooses anew: %s", name, error)
+        return None

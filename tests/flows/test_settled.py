@@ -1,0 +1,58 @@
+"""What a configuration leaves open is decided by the champion, else by the corpus, and said in one line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.settled import settle_by_champion, settle_by_corpus, settled_values
+from tasks.config import FinetuneConfig, PipelineConfig
+from tasks.errors import RequestError
+from tasks.prepare.schema import SCHEMA, open_writer
+from tasks.register.champion import Champion
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AS_BEFORE = Champion(3, "bag+cnn", {"punctuation": "drop"})
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    import pyarrow as pa
+
+    rows = [(str(number), "train", "ab"[number % 2], ["word"]) for number in range(40)]
+    with open_writer(tmp_path / "dataset.parquet", SCHEMA) as writer:
+        writer.write_table(pa.table({field.name: [row[at] for row in rows] for at, field in enumerate(SCHEMA)}, schema=SCHEMA))
+    return tmp_path
+
+
+def test_a_name_with_a_champion_keeps_its_kind_of_model() -> None:
+    said: list[str] = []
+    config = settle_by_champion(PipelineConfig(), AS_BEFORE, said.append)
+    assert config.finetune.model == "bag+cnn"
+    assert said == ["model bag+cnn, as the champion, version 3; another: --finetune.model"]
+
+
+def test_a_model_that_is_asked_for_is_taken_whatever_the_champion_is(dataset: Path) -> None:
+    asked = PipelineConfig(finetune=FinetuneConfig(model="ca"))
+    said: list[str] = []
+    assert settle_by_champion(asked, AS_BEFORE, said.append).finetune.model == "ca"
+    assert settle_by_corpus(asked, dataset, said.append) is asked
+    assert said == []
+
+
+def test_without_a_champion_the_train_rows_decide_and_one_line_says_so(dataset: Path) -> None:
+    said: list[str] = []
+    config = settle_by_corpus(settle_by_champion(PipelineConfig(), None, said.append), dataset, said.append)
+    assert config.finetune.model == "tfidf"
+    assert said == ["model tfidf, chosen by finetune.model auto: 40 train rows in 2 classes; another: --finetune.model"]
+    assert list(settled_values(PipelineConfig())) == []
+    assert ("finetune", "model", "tfidf") in set(settled_values(config))
+
+
+def test_a_setting_that_the_champions_kind_does_not_read_is_refused() -> None:
+    config = PipelineConfig(finetune=FinetuneConfig(ngrams=2))
+    with pytest.raises(RequestError, match=r"finetune.ngrams 2 is for fasttext, bag, tfidf, ca, not cnn"):
+        settle_by_champion(config, Champion(1, "cnn", {}), lambda line: None)
