@@ -707,6 +707,7 @@ def _print_refresh(result: Mapping[str, Any]) -> None:
     if result["channels_down"] or result["undelivered"]:
         down = ", ".join(result["channels_down"])
         more.append(f"waiting  {result['undelivered']:,} deliveries" + (f"; channels that failed: {down}" if down else ""))
+    more += _about_silence(result)
     if result["training_runs"]:
         more.append(f"train    started {', '.join(result['training_runs'])}")
     for line in (
@@ -733,6 +734,18 @@ def _where_to_look(data_root: Path, up: str) -> str:
         mlflow = f", MLflow UI on {pages['mlflow']}" if "mlflow" in pages else ""
         return f"Prefect UI on {pages['prefect']}{mlflow}"
     return f"{up}   (Prefect UI on http://127.0.0.1:{PORTS['prefect']}, MLflow UI on http://127.0.0.1:{PORTS['mlflow']})"
+
+
+def _about_silence(result: Mapping[str, Any]) -> list[str]:
+    """Lines about series that nobody judges and entries of the watch-list that are never found."""
+    from tasks.monitor.watched import NotFound, in_words
+
+    lines = []
+    if line := result["not_judged"]["summary"]:
+        lines.append(f"mute     {line}")
+    watch = result["watch_list"]
+    lines += [f"watch    {line}" for line in in_words([NotFound(**each) for each in watch["not_found"]], watch["entries"])]
+    return lines
 
 
 def _print_result(result: Mapping[str, Any], config: PipelineConfig) -> None:

@@ -166,6 +166,7 @@ def monitors(data_root: Path) -> str:
 
     What a channel refused, and what was given up because its channel is gone, is told and no fault.
     """
+    from tasks.detect.unjudged import UNJUDGED
     from tasks.monitor.state import MonitorState
     from tasks.notify.deliver import GIVEN_UP, REFUSED
 
@@ -176,12 +177,15 @@ def monitors(data_root: Path) -> str:
             with MonitorState.read(data_root, name) as state:
                 last = max((refresh["finished"] for refresh in state.refreshes()), default=None)
                 unsent = state.waiting()
+                unjudged = state.setting(UNJUDGED)
         except (RequestError, UnavailableError) as error:
             late.append(str(error))
             continue
         refreshed = f"{name} refreshed {_utc(last)}" if last else f"{name} never refreshed"  # a watchdog's never is
         waiting = [row for row in unsent if not (row["error"] or "").startswith((REFUSED, GIVEN_UP))]
         words.append(f"{refreshed}, {len(waiting)} alerts waiting{_set_aside(unsent, REFUSED)}{_set_aside(unsent, GIVEN_UP)}")
+        if unjudged:
+            words.append(f"{name}: {unjudged}")
         if waiting and time.time() - waiting[0]["created"] > LATE_ALERT_SECONDS:
             oldest = waiting[0]
             hours = (time.time() - oldest["created"]) / 3600

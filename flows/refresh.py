@@ -7,6 +7,7 @@ import logging
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow
@@ -24,7 +25,10 @@ from tasks.crash import crash_point
 from tasks.dashboard.task import dashboard
 from tasks.detect.drift import renumbered
 from tasks.detect.task import detect
+from tasks.detect.unjudged import UNJUDGED, find_unjudged
+from tasks.detect.unjudged import in_words as unjudged_in_words
 from tasks.monitor.state import MonitorState, monitor_folder
+from tasks.monitor.watched import begin_watching, not_found, num_watched
 from tasks.notify.task import notify, open_channels
 from tasks.register.models import load_model
 from tasks.register.profile import read_profile
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.detect.drift import Drift
+    from tasks.detect.unjudged import Unjudged
     from tasks.monitor.alert import Alert
     from tasks.notify.channels import Channel
     from tasks.notify.deliver import Report
@@ -61,6 +66,8 @@ class Refresh:
     collected: dict[str, Any] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
     drift: list[Drift] = field(default_factory=list)
+    unjudged: list[Unjudged] = field(default_factory=list)
+    silence: str = ""
     stages: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -126,7 +133,18 @@ def count_what_is_new(run: Refresh) -> None:
             run.alerts.append(asked)
         crash_point("refresh.detected")
         run.finished("detect", f"{len(run.alerts):,} new alerts, drift of {', '.join(drifted) or 'nothing'}")
+        run.unjudged, run.silence = look_for_unjudged(state, config)
+        watched = scorer.watch_list.entries if scorer.watch_list else ()
+        begin_watching(state, watched, datetime.fromtimestamp(run.started, UTC).date().isoformat())
         run.figures = transaction.figures()
+
+
+def look_for_unjudged(state: MonitorState, config: RefreshConfig) -> tuple[list[Unjudged], str]:
+    """The series that cannot raise an alarm, and a line about them, which is kept for `textmill doctor` too."""
+    unjudged = find_unjudged(state.counts(), config.detect)
+    line = unjudged_in_words(unjudged, len(state.series()), config.detect)
+    state.keep_setting(UNJUDGED, line)
+    return unjudged, line
 
 
 def tell(config: RefreshConfig, state: MonitorState, channels: Sequence[Channel]) -> Report:
@@ -169,6 +187,14 @@ def result_of(run: Refresh, report: Path, retrained: Sequence[str], told: Report
             dataclasses.asdict(drift) | {"window_start": str(drift.window_start), "window_end": str(drift.window_end)}
             for drift in run.drift
         ],
+        "not_judged": {
+            "summary": run.silence,
+            "series": [dataclasses.asdict(each) | {"reason": each.reason} for each in run.unjudged],
+        },
+        "watch_list": {
+            "entries": num_watched(run.state),
+            "not_found": [each._asdict() for each in not_found(run.state)],
+        },
         "undelivered": told.waiting,
         "channels_down": list(told.down),
         "training_runs": list(retrained),

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from tasks.dashboard.curves import Axis, Curve, make_curves
+from tasks.detect.unjudged import find_unjudged
+from tasks.detect.unjudged import in_words as unjudged_in_words
 from tasks.errors import RequestError
 from tasks.monitor.schema import ALL, NAME, TOPIC
+from tasks.monitor.series import titled
 from tasks.monitor.state import MonitorState, watch_name
+from tasks.monitor.watched import NotFound, not_found, num_watched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +27,6 @@ if TYPE_CHECKING:
     from tasks.monitor.alert import Alert
 
 MAX_ALERTS = 300  # the latest; each may carry a dozen headlines
-NAMES = "names of the watch-list"
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,10 @@ class DriftHistory:
 
 @dataclass(frozen=True)
 class Content:
-    """Everything on the page, ready to be written; series 0 is the whole stream."""
+    """Everything on the page, ready to be written; series 0 is the whole stream.
+
+    `unjudged` are titles of series and what each lacks, `not_found` the entries of the watch-list that no document speaks of.
+    """
 
     name: str
     negative: str
@@ -106,6 +112,10 @@ class Content:
     alerts: tuple[ShownAlert, ...]
     headlines: tuple[ShownHeadline, ...]
     drift: DriftHistory | None
+    unjudged: tuple[tuple[str, str], ...] = ()
+    unjudged_line: str = ""
+    not_found: tuple[NotFound, ...] = ()
+    num_watched: int = 0
 
 
 def gather(state: MonitorState, config: RefreshConfig, drift: DriftHistory | None, *, now: float) -> Content:
@@ -123,6 +133,7 @@ def gather(state: MonitorState, config: RefreshConfig, drift: DriftHistory | Non
     whole = counts.filter(pc.equal(counts.column("series"), ALL))
     days = whole.column("day").to_pylist()
     negative = state.negative() or detect.negative
+    unjudged = find_unjudged(counts, detect)
     latest = state.latest(config.dashboard.headlines, label=negative)
     return Content(
         name=state.name,
@@ -139,6 +150,10 @@ def gather(state: MonitorState, config: RefreshConfig, drift: DriftHistory | Non
         alerts=tuple(shown_alert(alert, place) for alert in latest_alerts(state, config)),
         headlines=tuple(shown_headlines(latest, place)),
         drift=drift,
+        unjudged=tuple((titled(each.series)[0], each.reason) for each in unjudged),
+        unjudged_line=unjudged_in_words(unjudged, pc.count_distinct(counts.column("series")).as_py(), detect),
+        not_found=tuple(not_found(state)),
+        num_watched=num_watched(state),
     )
 
 
@@ -148,16 +163,6 @@ def latest_alerts(state: MonitorState, config: RefreshConfig) -> list[Alert]:
     with contextlib.suppress(RequestError), MonitorState.read(config.runtime.data_root, watch_name(state.name)) as watchdog:
         alerts += watchdog.alerts()
     return sorted(alerts, key=lambda alert: (alert.window_end, alert.created, alert.id), reverse=True)[:MAX_ALERTS]
-
-
-def titled(series: str) -> tuple[str, str]:
-    """What a series is called, and the group it is listed under."""
-    if series.startswith(TOPIC):
-        group, _, label = series.removeprefix(TOPIC).partition("/")
-        return label, group
-    if series.startswith(NAME):
-        return series.removeprefix(NAME), NAMES
-    return ("whole stream", "") if series == ALL else (series, "")
 
 
 def model_marks(models: pa.Table) -> tuple[ModelMark, ...]:

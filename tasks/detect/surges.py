@@ -96,7 +96,7 @@ def find_surges(counts: pa.Table, config: DetectConfig) -> list[Surge]:
     found: list[Surge] = []
     rates: dict[Severity, float] = {"high": config.false_alarms_high, "low": config.false_alarms_low}
     limits = {severity: threshold(rate, config.window_days) for severity, rate in rates.items()}
-    for names, first, documents_SD, negative_SD in _blocks(counts):
+    for names, first, documents_SD, negative_SD in blocks(counts):
         judged = judge(documents_SD, negative_SD, config)
         above = {severity: np.nan_to_num(judged.deviate, nan=-np.inf) > limit for severity, limit in limits.items()}
         for severity, above_SD in above.items():
@@ -134,11 +134,11 @@ def judge(documents_SD: np.ndarray, negative_SD: np.ndarray, config: DetectConfi
 def _judge(documents_SD: np.ndarray, negative_SD: np.ndarray, ordinary_SD: np.ndarray, config: DetectConfig) -> Judged:
     """Judge every window; only days of which `ordinary_SD` is 1 count in a baseline, the others (0) are left out."""
     window, baseline = config.window_days, config.baseline_days
-    in_window, sum_window = _trailing(documents_SD, window), _trailing(negative_SD, window)
+    in_window, sum_window = trailing(documents_SD, window), trailing(negative_SD, window)
     usual_SD, usual_negative_SD = documents_SD * ordinary_SD, negative_SD * ordinary_SD
-    before = _delayed(_trailing(usual_SD, baseline), window)
-    sum_before = _delayed(_trailing(usual_negative_SD, baseline), window)
-    active_days = _delayed(_trailing((usual_SD > 0).astype(np.float64), baseline), window)
+    before = delayed(trailing(usual_SD, baseline), window)
+    sum_before = delayed(trailing(usual_negative_SD, baseline), window)
+    active_days = delayed(trailing((usual_SD > 0).astype(np.float64), baseline), window)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = (sum_before + 0.5) / (before + 1)
         dispersion, freedom = _dispersion(usual_SD, usual_negative_SD, mean, before, active_days, config)
@@ -190,16 +190,16 @@ def _scatter(
     """Mean square, per document, of what sums of `days` days within the baseline differ by from what `mean` expects."""
 
     def of_baseline(values_SD: np.ndarray) -> np.ndarray:
-        return _delayed(_trailing(values_SD, config.baseline_days - days + 1), config.window_days)
+        return delayed(trailing(values_SD, config.baseline_days - days + 1), config.window_days)
 
-    sums, sizes = _trailing(negative_SD, days), _trailing(documents_SD, days)
+    sums, sizes = trailing(negative_SD, days), trailing(documents_SD, days)
     squares = of_baseline(sums**2) - 2 * mean * of_baseline(sums * sizes) + mean**2 * of_baseline(sizes**2)
     independent = np.maximum(active_days / days, 1.5)
     bias = independent / (independent - 1)  # the sums' own mean was taken off
     return np.maximum(squares, 0) * bias / np.maximum(of_baseline(sizes), 1)
 
 
-def _trailing(values_SD: np.ndarray, days: int) -> np.ndarray:
+def trailing(values_SD: np.ndarray, days: int) -> np.ndarray:
     """Sum of each day and the `days` - 1 before it; before the first day there is nothing."""
     total_SD = np.cumsum(values_SD, axis=1)
     sums_SD = total_SD.copy()
@@ -207,7 +207,7 @@ def _trailing(values_SD: np.ndarray, days: int) -> np.ndarray:
     return sums_SD
 
 
-def _delayed(values_SD: np.ndarray, days: int) -> np.ndarray:
+def delayed(values_SD: np.ndarray, days: int) -> np.ndarray:
     """What stood `days` days before; zero before the first day."""
     delayed_SD = np.zeros_like(values_SD)
     delayed_SD[:, days:] = values_SD[:, :-days]
@@ -216,15 +216,15 @@ def _delayed(values_SD: np.ndarray, days: int) -> np.ndarray:
 
 def _in_windows(above_SD: np.ndarray, days: int) -> np.ndarray:
     """1 for each day of the windows that are above: the day itself and the `days` - 1 before it; else 0."""
-    return (_trailing(above_SD[:, ::-1].astype(np.int64), days)[:, ::-1] > 0).astype(np.float64)
+    return (trailing(above_SD[:, ::-1].astype(np.int64), days)[:, ::-1] > 0).astype(np.float64)
 
 
 def _recently(above_SD: np.ndarray, days: int) -> np.ndarray:
     """Whether any of the `days` days before was above."""
-    return _delayed(_trailing(above_SD.astype(np.int64), days), 1) > 0 if days else np.zeros_like(above_SD)
+    return delayed(trailing(above_SD.astype(np.int64), days), 1) > 0 if days else np.zeros_like(above_SD)
 
 
-def _blocks(counts: pa.Table) -> Iterator[tuple[list[str], date, np.ndarray, np.ndarray]]:
+def blocks(counts: pa.Table) -> Iterator[tuple[list[str], date, np.ndarray, np.ndarray]]:
     """Names of some series, the first day, and their documents and sums of probabilities by day: int64 and float64 [S, D]."""
     if not counts.num_rows:
         return

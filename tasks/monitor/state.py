@@ -188,9 +188,23 @@ class MonitorState:
         return self.setting("negative")
 
     def setting(self, key: str) -> str | None:
-        """What `Transaction.keep` kept under a key."""
+        """What `Transaction.keep` or `keep_setting` kept under a key; None if nothing."""
         row = self.db.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
+
+    def keep_setting(self, key: str, value: str) -> None:
+        """Keep a short text under a key, in place of the one before."""
+        with self._writing():
+            self.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
+
+    def num_scored(self) -> int:
+        """How many documents all committed refreshes scored."""
+        (number,) = self.db.execute("SELECT coalesce(sum(scored), 0) FROM refreshes").fetchone()
+        return int(number)
+
+    def series(self) -> set[str]:
+        """The series that have a document."""
+        return {name for (name,) in self.db.execute("SELECT DISTINCT series FROM counts")}
 
     def refreshes(self) -> list[dict[str, Any]]:
         """The committed refreshes, oldest first: id, started, finished, model, found, scored, duplicates, quarantined."""

@@ -94,15 +94,22 @@ def test_what_a_refresh_could_not_do_is_printed(capsys: pytest.CaptureFixture[st
     counts = {"found": 3, "scored": 3, "duplicates": 0, "quarantined": 0, "reasons": {}, "alerts": [], "drift": []}
     ends = {"model": {"name": "news", "version": 1}, "seconds": 1.0, "startup_seconds": 2.0, "report": "page.html"}
     quiet = {"passed_over": 0, "undelivered": 0, "channels_down": [], "training_runs": []}
+    quiet |= {"not_judged": {"summary": "", "series": []}, "watch_list": {"entries": 2, "not_found": []}}
     _print_refresh(counts | ends | quiet)
     assert len(capsys.readouterr().out.splitlines()) == 5
     _print_refresh(
-        counts | ends | {"passed_over": 7, "undelivered": 2, "channels_down": ["desk\x1b"], "training_runs": ["run-1"]}
+        counts
+        | ends
+        | {"passed_over": 7, "undelivered": 2, "channels_down": ["desk\x1b"], "training_runs": ["run-1"]}
+        | {"not_judged": {"summary": "1 of 2 series are not judged", "series": []}}
+        | {"watch_list": {"entries": 2, "not_found": [{"entry": "腾讯", "since": "2022-03-01", "documents": 3}]}}
     )
     out = capsys.readouterr().out
     assert "passed   7 documents of other days" in out
     assert "waiting  2 deliveries; channels that failed: desk\\x1b" in out
     assert "train    started run-1" in out
+    assert "mute     1 of 2 series are not judged\n" in out
+    assert "watch    1 of 2 entries found in none of the 3 documents since 2022-03-01: 腾讯\n" in out
 
 
 def test_predict_without_a_model_says_how_to_get_one(textmill, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

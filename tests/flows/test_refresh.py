@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from benchmarks.kills import A_DAY, DAYS, FIRST, SURGE_DAYS, write_stream
+from flows.doctor import monitors
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 from tasks.monitor.state import MonitorState
@@ -320,7 +321,8 @@ def test_what_the_model_cannot_read_has_no_share_in_any_index(data_root: Path, t
 
 
 def test_topics_and_names_have_series_of_their_own(data_root: Path, stream: Path, tmp_path: Path) -> None:
-    (tmp_path / "watch.toml").write_text('[names]\nNokia = ["Nokia", "NOK"]\n[patterns]\n"any text" = "[a-z]+"\n')
+    names = '[names]\nNokia = ["Nokia", "NOK"]\nTencent = ["Tencent", "腾讯"]\n[patterns]\n"any text" = "[a-z]+"\n'
+    (tmp_path / "watch.toml").write_text(names, encoding="utf-8")
     score = {"topics": ["news@champion"], "watch_list": tmp_path / "watch.toml"}
     named = refresh(config(data_root, stream, "named", score=score))
     assert named["topics"] == ["news/1"]
@@ -335,7 +337,17 @@ def test_topics_and_names_have_series_of_their_own(data_root: Path, stream: Path
     assert topics.keys() == {"topic:news/negative", "topic:news/neutral", "topic:news/positive"}
     assert sum(topics.values()) == totals["all"] == totals["name:any text"] == DAYS * A_DAY
     assert 0 < totals["name:Nokia"] < DAYS * A_DAY
+    watch = named["watch_list"]
+    assert watch["entries"] == 3
+    (missing,) = watch["not_found"]
+    assert (missing["entry"], missing["documents"]) == ("Tencent", DAYS * A_DAY)
+    mute = named["not_judged"]
+    assert "name:Nokia" in {row["series"] for row in mute["series"]} < totals.keys() - {"all", "name:any text"}
+    assert mute["series"][0]["reason"] in mute["summary"]
+    assert mute["summary"] in monitors(data_root)
     page = Path(named["report"]).read_text()
+    assert mute["series"][0]["reason"] in page
+    assert "1 of 3 entries of the watch-list were found in no document" in page
     assert [title for title in ("any text", "Nokia", "neutral") if f'"title":"{title}"' not in page] == []
 
 
