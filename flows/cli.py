@@ -270,15 +270,15 @@ def score(
     data_root: DataRoot = None,
 ) -> None:
     """Score a file of documents with the champion."""
+    from flows.settings import section
     from tasks.config import IngestConfig
-    from tasks.score.score import score_file
+    from tasks.score.score import check_request, score_file
 
-    if output.suffix != ".parquet":
-        raise RequestError(f"{output} does not end in .parquet; labels and probabilities are written as Parquet")
+    reading = section(IngestConfig, text=text, encoding=encoding, delimiter=delimiter, header=header)
+    check_request(source, output, reading)
     loaded = _load(model, data_root)
     from flows.console import Display
 
-    reading = IngestConfig(text=text, encoding=encoding, delimiter=delimiter, header=header)
     with Display() as display:
         report = score_file(
             source, output, reading=reading, loaded=loaded, min_confidence=min_confidence, progress=display.progress("score")

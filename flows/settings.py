@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Config = TypeVar("Config", bound=BaseModel)
+Section = TypeVar("Section", bound=BaseModel)
 
 PRESETS = Path(__file__).with_name("presets")
 PREFIX = "TEXTMILL_"
@@ -291,6 +292,14 @@ def _settings(
         raise RequestError(_explain_arguments(model, str(error))) from None
     except ValidationError as error:
         raise RequestError(_explain_values(model, error)) from None
+
+
+def section(kind: type[Section], **options: Any) -> Section:
+    """Make one section of a configuration from the options of a verb; RequestError names the option that is wrong."""
+    try:
+        return kind(**options)
+    except ValidationError as error:
+        raise RequestError(_explain_values(kind, error)) from None
 
 
 def _explain_arguments(model: type[BaseModel], message: str) -> str:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from tasks.errors import RequestError
 from tasks.progress import SILENT
 from tasks.score.answers import NO_TOKENS, answers
-from tasks.score.texts import read_texts
+from tasks.score.texts import check_texts, read_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,6 +57,12 @@ def predict_texts(loaded: LoadedModel, texts: Sequence[str]) -> list[dict[str, A
     ]
 
 
+def check_request(source: Path, output: Path, reading: IngestConfig) -> None:
+    """Raise RequestError for what can be known before a model is loaded: paths, the column, the beginning of the input."""
+    _check_output(source.absolute(), output.absolute())
+    check_texts(source.absolute(), reading)
+
+
 def score_file(
     source: Path,
     output: Path,
@@ -76,8 +82,8 @@ def score_file(
 
     RequestError for input or output that cannot be used.
     """
+    check_request(source, output, reading)
     source, output = source.absolute(), output.absolute()
-    _check_output(source, output)
     labels = loaded.model.labels
     counts, reasons = Counter[str](), Counter[str]()
     with _written_whole(output) as path, _rare_garbage_collections():
@@ -173,6 +179,8 @@ def _schema(labels: Sequence[str]) -> pa.Schema:
 
 
 def _check_output(source: Path, output: Path) -> None:
+    if output.suffix != ".parquet":
+        raise RequestError(f"{output} does not end in .parquet; labels and probabilities are written as Parquet")
     if output.is_dir():
         raise RequestError(f"{output}: a folder; name the file to write, such as {output / 'scored.parquet'}")
     if not output.parent.is_dir():

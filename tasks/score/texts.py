@@ -40,6 +40,12 @@ def read_texts(source: Path, reading: IngestConfig) -> Iterator[Text]:
             yield _judged(record, encoding, reading.max_chars)
 
 
+def check_texts(source: Path, reading: IngestConfig) -> None:
+    """Raise RequestError for what the beginning of `source` shows to be wrong with it or with the options."""
+    with named_for_score():
+        _records(source, reading)
+
+
 @contextlib.contextmanager
 def named_for_score() -> Iterator[None]:
     """Ingest's readers name its options; here they stand without `ingest.`."""

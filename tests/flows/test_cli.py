@@ -64,6 +64,10 @@ def train_command(corpus: Path, data_root: Path) -> list[str]:
         (["trian"], ["trian"]),
         (["predict", "text", "--modle", "x"], ["--modle"]),
         (["score", "in.csv", "out.csv"], ["out.csv", ".parquet"]),
+        (["score", "in.csv", "out.parquet"], ["in.csv", "no such file"]),  # not: there is no model yet
+        (["score", "news.csv", "out.parquet", "--text", "body"], ["news.csv", "'body'", "'headline'"]),
+        (["score", "news.csv", "out.parquet", "--text", "headline", "--encoding", "utf9"], ["--encoding 'utf9'", "utf-8"]),
+        (["score", "news.csv", "absent/out.parquet", "--text", "headline"], ["absent", "no such folder"]),
         (["models", "promote", "one"], ["version", "integer"]),
         (["vectors", "report", "absent.vec"], ["no file of vectors absent.vec", "NAME@ALIAS"]),
         (["vectors", "projector", "absent.npy", "out"], ["no file of vectors absent.npy"]),
@@ -71,6 +75,7 @@ def train_command(corpus: Path, data_root: Path) -> list[str]:
 )
 def test_a_wrong_request_ends_with_2_and_one_line(textmill, tmp_path, monkeypatch, arguments, words) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "news.csv").write_text("headline,day\nprofit rose,2020-03-09\n")
     code, out, err = textmill(*arguments)
     assert code == 2
     assert out == ""
