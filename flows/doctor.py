@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("prefect", "fastapi", "mlflow", "torch", "fasttext-community", "gensim", "numpy", "pandas", "pyarrow")
 LOW_DISK_GB = 2.0
-SLOW_SECONDS = 10.0  # a busy server may take that long to answer
 DISMISSED = "dismissed.note"  # beside the records of runs, which end in .json
 LATE_ALERT_SECONDS = 3600.0  # a channel that is down is tried again within an hour
 
@@ -90,12 +89,8 @@ def services(data_root: Path) -> str:
             f"textmill down {root} ends the rest and says that none should run"
         )
     endpoint, pages = read_endpoint(Server(data_root).home), where_up(data_root)
-    silent = [] if endpoint and answers(endpoint, timeout=SLOW_SECONDS) else ["prefect"]
-    if (
-        "mlflow" in pages
-        and endpoint
-        and not answers(Endpoint(pages["mlflow"], endpoint.auth), path="health", timeout=SLOW_SECONDS)
-    ):
+    silent = [] if endpoint and answers(endpoint) else ["prefect"]
+    if "mlflow" in pages and endpoint and not answers(Endpoint(pages["mlflow"], endpoint.auth), path="health"):
         silent.append("mlflow")
     if silent:
         raise UnavailableError(f"{', '.join(silent)} runs but does not answer; textmill down {root}, then textmill up {root}")

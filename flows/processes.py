@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
+
+MOST_TIMES = 10  # as long as `Patience` lasts at most
 
 
 def start_time(pid: int) -> str | None:
     """Clock ticks since boot at which a process started; None if it is gone or a zombie."""
-    try:
-        after_name = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if after_name[0] in "ZX" else after_name[19]
+    found = _stat(pid)
+    return None if not found or found[0] in "ZX" else found[19]
 
 
 def runs(pid: int, started: str | None) -> bool:
     """Whether the process that was started then still runs."""
     return started is not None and start_time(pid) == started
+
+
+class Patience:
+    """How long to wait for a process that is starting: until it has used no processor time for some seconds.
+
+    On a busy machine a start takes many times as long as on a quiet one, and is none the worse for it. A process that works
+    and never comes to an end is waited for ten times as long.
+    """
+
+    def __init__(self, pid: int, seconds: float) -> None:
+        self.pid, self.seconds = pid, seconds
+        self._used = _ticks(pid)
+        self._since = self._begun = time.monotonic()
+
+    def is_over(self) -> bool:
+        """Whether it has been waited for long enough."""
+        now, used = time.monotonic(), _ticks(self.pid)
+        if used != self._used:
+            self._used, self._since = used, now
+        return now - self._since > self.seconds or now - self._begun > self.seconds * MOST_TIMES
+
+
+def _ticks(pid: int) -> int:
+    """Processor time that a process has used; so little that its own polling does not count is left out."""
+    found = _stat(pid)
+    return (int(found[11]) + int(found[12])) // max(1, os.sysconf("SC_CLK_TCK") // 10) if found else 0
+
+
+def _stat(pid: int) -> list[str]:
+    """What the kernel says of a process, from its state on; nothing if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from flows.guard import serve_guarded
-from flows.processes import runs, start_time
+from flows.processes import Patience, runs, start_time
 from tasks.errors import RequestError, UnavailableError
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ POLL_SECONDS = 0.1
 USER = "textmill"
 MIN_PASSWORD_CHARS = 12
 LEAVE_SECONDS = 0.5  # how often the server looks whether anybody is left
-GONE_SECONDS = 10.0  # a busy server may take that long to answer; one that is gone refuses at once
+GONE_SECONDS = 10.0  # how long the end of a run waits for a server that takes connections and says nothing
+BUSY_SECONDS = 30.0  # a busy server may take that long to answer; one that is gone refuses at once
 
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",  # else a "database is locked" traceback at start
@@ -178,11 +179,11 @@ def living(home: Path, *, timeout: float) -> Endpoint | None:
     if endpoint is None:
         return None
     process = json.loads((home / "server.json").read_text())["process"]
-    deadline = time.monotonic() + timeout
+    patience = Patience(process[0], timeout)
     while runs(*process):
-        if answers(endpoint):
+        if answers(endpoint, timeout=1.0):
             return endpoint
-        if time.monotonic() > deadline:
+        if patience.is_over():
             raise UnavailableError(
                 f"the Prefect server at {endpoint.url} (process {process[0]}) does not answer; end it first (kill {process[0]})"
             )
@@ -190,7 +191,7 @@ def living(home: Path, *, timeout: float) -> Endpoint | None:
     return None
 
 
-def answers(endpoint: Endpoint, *, path: str = "admin/version", timeout: float = 2.0) -> bool:
+def answers(endpoint: Endpoint, *, path: str = "admin/version", timeout: float = BUSY_SECONDS) -> bool:
     """Whether a Prefect API, or what has a page at `path`, answers there and lets us in."""
     import base64
 
@@ -215,12 +216,13 @@ class Started:
 
     def wait(self, *, timeout: float) -> float:
         """Wait until it answers; the seconds since its launch. UnavailableError if it ends or does not answer in time."""
-        process, deadline = self.process, time.monotonic() + timeout
+        process, patience = self.process, Patience(self.process.pid, timeout)
         try:
             while not answers(self.endpoint, timeout=1.0):
-                if process.poll() is not None or time.monotonic() > deadline:
+                if process.poll() is not None or patience.is_over():
                     ended = process.returncode is not None
-                    what = f"exited with {process.returncode}" if ended else f"did not answer in {timeout:.0f} s"
+                    what = f"exited with {process.returncode}" if ended else "did not answer"
+                    what += "" if ended else f", and did nothing for {timeout:.0f} s"
                     process.kill()
                     process.wait()
                     remedy = f"see {self.log_file}, run `textmill doctor`, or raise --runtime.server-timeout"

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from flows.deploy import WATCH_POOL, WORK_POOL, deploy_one, make_pools, read_plans
 from flows.deployed import TRAIN, find_deployment
 from flows.guard import ADDRESS
-from flows.processes import runs, start_time
+from flows.processes import Patience, runs, start_time
 from flows.server import USER, Endpoint, Server, answers, configured_endpoint, launch, living, locked, login, private
 from flows.settings import DEFAULT_PRESET, preset_config
 from tasks.config import CHECKOUT
@@ -271,9 +271,9 @@ def _start_mlflow(runtime: Runtime, port: int, record: Record) -> None:
     command = _python("flows.mlflow_server", str(port), str(word))
     _write_login(runtime, entry)
     pid = _spawn(runtime.data_root, record, "mlflow", command, more=server_environment(home), url=url)
-    deadline = time.monotonic() + runtime.server_timeout
-    while not answers(entry, path="health"):
-        if start_time(pid) is None or time.monotonic() > deadline:
+    patience = Patience(pid, runtime.server_timeout)
+    while not answers(entry, path="health", timeout=1.0):
+        if start_time(pid) is None or patience.is_over():
             record.stop("mlflow")
             login_file(runtime.data_root).unlink(missing_ok=True)
             raise UnavailableError(f"the MLflow server did not start; see {runtime.data_root / 'logs' / 'mlflow.log'}")

@@ -479,7 +479,7 @@ class Runtime(Section):
         10.0, description="Seconds between progress lines in the log that Prefect shows."
     )
     server_timeout: Annotated[float, Field(gt=0.0)] = Field(
-        60.0, description="Seconds to wait for the Prefect server to start."
+        60.0, description="Seconds without any work of a starting server after which it is given up."
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.chromium import CHROMIUM, CHROMIUM_FLAGS
+from tests.patience import HANGS_SECONDS
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; see flows/cli.py
 CHECKOUT = Path(__file__).parents[1]
@@ -44,7 +45,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
         del os.environ[name]
     os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect"))
-    with Server(tmp_path_factory.mktemp("data"), timeout=120) as endpoint:
+    with Server(tmp_path_factory.mktemp("data"), timeout=HANGS_SECONDS) as endpoint:
         from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
         with temporary_settings({PREFECT_API_URL: endpoint.url, PREFECT_API_AUTH_STRING: endpoint.auth}):

@@ -90,13 +90,13 @@ def test_the_current_folder_cannot_shadow_a_library(tmp_path: Path, monkeypatch:
 def test_child_dies_with_a_killed_parent(caller: subprocess.Popen) -> None:
     (child,) = psutil.Process(caller.pid).children()
     caller.kill()
-    child.wait(timeout=60)
+    child.wait()
     assert not child.is_running()
 
 
 def test_interrupt_ends_both_at_once(caller: subprocess.Popen) -> None:
     (child,) = psutil.Process(caller.pid).children()
     caller.send_signal(signal.SIGINT)
-    _, errors = caller.communicate(timeout=60)
+    _, errors = caller.communicate()
     assert b"KeyboardInterrupt" in errors
     assert not child.is_running()

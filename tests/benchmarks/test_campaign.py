@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from benchmarks.measure import descendants
@@ -209,7 +210,10 @@ def test_an_ended_campaign_takes_its_command_along(tmp_path):
         assert campaign.poll() is None
         time.sleep(0.2)
         tree = descendants(campaign.pid)
-    time.sleep(0.5)  # the campaign is back from starting it
+    rests = 0
+    while rests < 5:  # looks in a row: it is back from starting the command
+        time.sleep(0.1)
+        rests = rests + 1 if psutil.Process(campaign.pid).status() == psutil.STATUS_SLEEPING else 0
     campaign.terminate()
     assert campaign.wait() == 143
     assert not any(Path(f"/proc/{pid}").exists() for pid in tree)

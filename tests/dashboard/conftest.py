@@ -3,13 +3,14 @@
 import base64
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.sync.client import ClientConnection, connect
+
+from tests.patience import HANGS_SECONDS, until
 
 FLAGS = ["--hide-scrollbars", "--remote-debugging-port=0", "--allow-file-access-from-files"]
 
@@ -41,12 +42,9 @@ class Browser:
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
 
-    def wait(self, condition: str, *, seconds: float = 150) -> None:
+    def wait(self, condition: str) -> None:
         """Wait until an expression is true."""
-        deadline = time.monotonic() + seconds
-        while not self.evaluate(condition):
-            assert time.monotonic() < deadline, f"never true: {condition}; {self.complaints}"
-            time.sleep(0.05)
+        until(lambda: self.evaluate(condition), condition, every=0.05)
 
     def screenshot(self, path: Path) -> None:
         """The whole page as PNG."""
@@ -60,7 +58,7 @@ class Browser:
         self._number += 1
         self.socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
-            message = json.loads(self.socket.recv(timeout=150))
+            message = json.loads(self.socket.recv(timeout=HANGS_SECONDS))
             if message.get("id") == self._number:
                 assert "error" not in message, message
                 result: dict[str, Any] = message["result"]
@@ -97,12 +95,9 @@ def browser(chromium: list[str], tmp_path_factory: pytest.TempPathFactory) -> It
 def _tab(port_file: Path) -> Iterator[Browser]:
     import urllib.request
 
-    deadline = time.monotonic() + 150
-    while not (port_file.is_file() and len(port_file.read_text().splitlines()) == 2):
-        assert time.monotonic() < deadline, "chromium does not start"
-        time.sleep(0.05)
+    until(lambda: port_file.is_file() and len(port_file.read_text().splitlines()) == 2, "chromium", every=0.05)
     port = int(port_file.read_text().splitlines()[0])
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=HANGS_SECONDS) as answer:
         (tab,) = [target for target in json.load(answer) if target["type"] == "page"]
     with connect(tab["webSocketDebuggerUrl"], max_size=None) as socket:
         yield Browser(socket)

@@ -42,7 +42,7 @@ def look(chromium, page, folder):
     outer = folder / "frame.html"
     outer.write_text(FRAME % html.escape(page, quote=True), encoding="utf-8")
     command = [*chromium, "--virtual-time-budget=4000", f"--user-data-dir={folder / 'profile'}", "--dump-dom", outer.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True)
     return json.loads(html.unescape(done.stdout.rsplit('<pre id="seen">', 1)[1].split("</pre>")[0]))
 
 

@@ -17,13 +17,14 @@ import psutil
 from tasks.artifact import Store
 from tasks.config import CHECKOUT
 from tests.faults.row_02_store import artifacts
+from tests.patience import HANGS_SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
 MARK = "FAULTS_TRIAL"  # in the environment of a command and of all that it starts
-LONGEST_SECONDS = 600.0
+LONGEST_SECONDS = HANGS_SECONDS
 
 
 class Command:
@@ -85,7 +86,7 @@ class Command:
         """Wait for its end; the exit code, negative for a signal."""
         code = self._process.wait(timeout=LONGEST_SECONDS)
         for reader in self._readers:  # what it started may hold the other end
-            reader.join(timeout=5)
+            reader.join()
         return code
 
     def result(self) -> dict[str, Any]:

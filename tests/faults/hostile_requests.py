@@ -8,10 +8,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.patience import HANGS_SECONDS
+
 if TYPE_CHECKING:
     from random import Random
 
-TIMEOUT_SECONDS = 120.0
+TIMEOUT_SECONDS = HANGS_SECONDS
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
 CLIENTS_FAULT = range(400, 500)
 MLFLOWS_OWN = (500,)  # raised by MLflow's server before the model sees anything: no code of the model can change it

@@ -21,6 +21,7 @@ from tasks.sweep import sweep
 from tasks.tracking.home import tracking_home
 from tasks.tracking.spool import Spool
 from tests.faults.forks import KILLED, Child
+from tests.patience import HANGS_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,7 +153,7 @@ def dies(lock: Lock, random: Random, folder: Path) -> str | None:
             time.sleep(LONG_SECONDS)
 
     with Child(lock.first, folder, hold) as owner:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + HANGS_SECONDS
         while not ready.exists():
             if time.monotonic() > deadline:
                 return "the owner never held the lock"

@@ -28,6 +28,7 @@ from tasks.tracking.server import server_environment
 from tasks.tracking.tracker import PARENT_TAG, Tracker
 from tests.faults.command import Command, compare, digests
 from tests.faults.trained import make_corpus
+from tests.patience import HANGS_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ KNOBS = [  # what a server has nothing to do with is left out or small
     *("--evaluate.yardstick", "false", "--evaluate.bootstrap", "100"),
 ]
 LIMIT_SECONDS = 1200  # a trial has up to two runs and the start of two servers, on a machine that may be busy
-START_SECONDS = 300.0
+START_SECONDS = HANGS_SECONDS
 DECISIONS = ("first", "unchanged")  # the second where a server died between the promotion and its line in the ledger
 WAITING = "waiting for it until"  # said when registering, which is work too, comes upon the outage
 TIMED = ("seconds", "per_second")  # of metrics that are another each time

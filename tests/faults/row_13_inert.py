@@ -52,6 +52,7 @@ from tasks.notify.message import as_json, body, title
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.schema import SCHEMA
 from tests.chromium import CHROMIUM, CHROMIUM_FLAGS
+from tests.patience import HANGS_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -141,7 +142,7 @@ def look(page: str, folder: Path) -> dict[str, Any]:
         "--dump-dom",
         (folder / "frame.html").as_uri(),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True)
     return json.loads(html.unescape(done.stdout.rsplit('<pre id="seen">', 1)[1].split("</pre>")[0]))
 
 
@@ -376,7 +377,7 @@ def prefect_ui(home: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            deadline = time.monotonic() + 200
+            deadline = time.monotonic() + HANGS_SECONDS
             while not answers(Endpoint(api)):
                 if time.monotonic() > deadline or process.poll() is not None:
                     raise TimeoutError("Prefect's server did not start")
@@ -390,7 +391,7 @@ def active_nodes(api: str, artifact: dict[str, str], profile: Path) -> dict[str,
     """What a browser finds in Prefect's page of an artifact that could act, and how many rows or lines it shows."""
     body = json.dumps(artifact | {"data": json.loads(artifact["data"]) if artifact["type"] == "table" else artifact["data"]})
     request = urllib.request.Request(f"{api}/artifacts/", body.encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as response:
+    with urllib.request.urlopen(request, timeout=HANGS_SECONDS) as response:
         made = json.load(response)
     command = [
         CHROMIUM or "chromium",
@@ -400,7 +401,7 @@ def active_nodes(api: str, artifact: dict[str, str], profile: Path) -> dict[str,
         "--dump-dom",
     ]
     command.append(f"{api.removesuffix('/api')}/artifacts/artifact/{made['id']}")
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True)
     parser = Shown()
     parser.feed(done.stdout)
     if not parser.nodes["p-table-row"] + parser.nodes["li"]:

@@ -27,6 +27,7 @@ from flows.services import Record, start_all, stop_all
 from tasks.config import CHECKOUT, Runtime
 from tasks.errors import RequestError
 from tasks.tracking.tracker import Tracker
+from tests.patience import HANGS_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -141,7 +142,7 @@ def prepare(folder: Path) -> Iterator[None]:
     saved = dict(os.environ)
     for name in [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_"))]:
         del os.environ[name]
-    runtime = Runtime(data_root=folder / "root", server_timeout=200.0)
+    runtime = Runtime(data_root=folder / "root", server_timeout=HANGS_SECONDS)
     os.environ |= {**ASKING_FOR_MORE, "PREFECT_HOME": str(folder / "root" / "prefect")}
     try:
         ports = {"prefect": free_port(), "mlflow": free_port()}
@@ -168,7 +169,7 @@ def ask(
     """The request that was drawn and the status of its answer; good unless `host`, `auth` or `headers` say otherwise."""
     port, word = ADDRESSES[server]
     method, path = random.choice(paths or PATHS[server] + GUARDED[server])
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANGS_SECONDS)
     connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
     if host is not None:
         connection.putheader("Host", (host or f"127.0.0.1:{port}"))
@@ -342,7 +343,7 @@ def _first_answer(path: str, message: dict[str, object], *, header: bool = False
             proxy=None,
         ) as opened:
             opened.send(json.dumps(message))
-            return json.loads(opened.recv(timeout=60))
+            return json.loads(opened.recv(timeout=HANGS_SECONDS))
     except InvalidStatus as error:
         return error.response.status_code
     except ConnectionClosed as error:
@@ -355,7 +356,7 @@ def shake_hands(server: str, host: str, origin: str) -> str:
     lines = [f"GET {SOCKETS[server]} HTTP/1.1", f"Host: {host}", f"Authorization: {basic(word)}", "Upgrade: websocket"]
     lines += ["Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg=="]
     lines += ["Sec-WebSocket-Protocol: prefect", *([f"Origin: {origin}"] if origin else []), "", ""]
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=HANGS_SECONDS) as connection:
         connection.sendall("\r\n".join(lines).encode())
         return connection.recv(4096).decode("latin-1").split(" ")[1]
 

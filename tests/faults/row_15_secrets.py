@@ -37,6 +37,7 @@ from tasks.errors import RequestError
 from tasks.tracking.home import tracking_home
 from tasks.tracking.server import server_environment
 from tests.faults.trained import make_corpus, textmill, train
+from tests.patience import HANGS_SECONDS
 from tests.postgresql import USER, postgresql
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class Front(Recorder):
         body, (login, port) = self.seen(), self.upstream
         headers = {name: value for name, value in self.headers.items() if name.lower() in ("content-type", "accept")}
         headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=100)) as connection:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=HANGS_SECONDS)) as connection:
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
             self.answer(answer.status, answer.read(), content_type=answer.getheader("Content-Type", "text/plain"))
@@ -159,7 +160,7 @@ def mlflow_server(folder: Path) -> Iterator[str]:
         subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
     ):
         try:
-            deadline = time.monotonic() + 200
+            deadline = time.monotonic() + HANGS_SECONDS
             while not answers(entry, path="health"):
                 if time.monotonic() > deadline or process.poll() is not None:
                     raise TimeoutError("MLflow's server did not start")

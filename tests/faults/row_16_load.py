@@ -31,6 +31,7 @@ from tasks.monitor.state import MonitorState
 from tests.faults.hostile_requests import MALFORMED, Answer, good_body, post
 from tests.faults.limits import Memory, limited, on_cores
 from tests.faults.trained import KNOBS, make_corpus
+from tests.patience import HANGS_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -199,7 +200,7 @@ def served(root: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], 
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + 200
+        deadline = time.monotonic() + HANGS_SECONDS
         while post(port, "ping", "application/json", b'{"inputs": ["a"]}').status != 200:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError((folder / "server.log").read_text()[-1000:])

@@ -21,14 +21,12 @@ TRIALS = {  # of each row: two, or each named point once
 PATIENT = """
 import sys
 from tests.faults import row_04_dead_owner
-from tests.faults.__main__ import main
-row_04_dead_owner.GOES_ON_SECONDS = 60.0
-sys.exit(main())
+from tests.faults import __main__ as campaign
+row_04_dead_owner.GOES_ON_SECONDS = campaign.LIMITS_TIMES = 60.0
+sys.exit(campaign.main())
 """
-PATIENCE_SECONDS = 1500  # on a machine that is shared
 
 
-@pytest.mark.timeout(PATIENCE_SECONDS + 60)
 @pytest.mark.parametrize("count", sorted(set(TRIALS.values())))
 def test_rows_that_fork_keep_their_promises(tmp_path: Path, count: int) -> None:
     rows = [row for row in TRIALS if TRIALS[row] == count]
@@ -39,7 +37,7 @@ def test_rows_that_fork_keep_their_promises(tmp_path: Path, count: int) -> None:
     environment |= {"TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, cwd=CHECKOUT, env=environment, stderr=subprocess.PIPE, start_new_session=True) as process:
         try:
-            _, said = process.communicate(timeout=PATIENCE_SECONDS)
+            _, said = process.communicate()
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # with what it has forked, should it hang

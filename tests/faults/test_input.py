@@ -1,12 +1,8 @@
 """Short versions of the rows about what comes in."""
 
-import pytest
-
 from tests.faults.row_08_archives import ARCHIVES, HEAVY
 from tests.faults.row_09_records import CASES
 from tests.faults.rows import failures
-
-pytestmark = pytest.mark.timeout(600)  # on a machine that is shared
 
 
 def test_hostile_archives_write_nothing_outside_and_are_bounded(tmp_path):

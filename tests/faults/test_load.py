@@ -1,12 +1,9 @@
 """A short version of the row about load."""
 
-import pytest
-
 from tests.faults import row_16_load
 from tests.faults.rows import failures
 
 
-@pytest.mark.timeout(900)  # on a machine that is shared
 def test_nothing_is_lost_or_wrong_under_load(tmp_path, monkeypatch):
     monkeypatch.setattr(row_16_load, "DOCUMENTS", 10_000)
     monkeypatch.setattr(row_16_load, "SECONDS", 3.0)

@@ -7,8 +7,6 @@ from tests.faults.row_15_secrets import COUNT
 from tests.faults.rows import failures
 from tests.postgresql import INITDB
 
-pytestmark = pytest.mark.timeout(1200)  # on a machine that is shared
-
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (Debian: apt-get install chromium)")
 def test_reports_exports_and_logs_are_inert(tmp_path):

@@ -1,11 +1,7 @@
 """Short versions of the rows that work on a trained pipeline: they share one."""
 
-import pytest
-
 from tests.faults.row_07_code import CASES
 from tests.faults.rows import failures
-
-pytestmark = pytest.mark.timeout(600)  # on a machine that is shared
 
 
 def test_every_read_of_the_store_is_verified(tmp_path):

@@ -56,7 +56,7 @@ def textmill(
         name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_", "TEXTMILL_"))
     }
     environment |= {"HOME": str(root.parent), "OMP_WAIT_POLICY": "PASSIVE"} | (variables or {})
-    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
     if done.returncode != code:
         raise RuntimeError(f"exit code {done.returncode}: {done.stderr[-1000:]}")
     return done

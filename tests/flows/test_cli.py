@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from flows import cli
 from flows.cli import main
 from tasks.register import models
+from tests.patience import until
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -152,7 +152,7 @@ def test_help_lists_every_verb_and_every_knob(textmill) -> None:  # type: ignore
 
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys, flows.cli; print([m for m in ('prefect', 'mlflow', 'torch', 'pandas', 'pydantic') if m in sys.modules])"
-    said = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=60)
+    said = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
 
 
@@ -167,7 +167,7 @@ def test_without_arguments_only_the_help_is_shown(textmill) -> None:  # type: ig
 def test_one_class_only_ends_with_2_and_one_line(tmp_path: Path) -> None:
     corpus = folder(tmp_path / "corpus", only=6)
     command = train_command(corpus, tmp_path / "root")
-    said = subprocess.run(command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False, timeout=200)
+    said = subprocess.run(command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False)
     assert said.returncode == 2, said.stderr
     assert "only" in said.stderr.splitlines()[-1]
     assert "Traceback" not in said.stderr
@@ -180,7 +180,7 @@ def test_train_predict_models_and_gc_speak_json(tmp_path: Path) -> None:
 
     def run(*arguments: str) -> object:
         command = [sys.executable, "-m", "flows.cli", *arguments, *root, "--json"]
-        said = subprocess.run(command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False, timeout=200)
+        said = subprocess.run(command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False)
         assert said.returncode == 0, said.stderr
         assert len(said.stdout.strip().splitlines()) == 1
         return json.loads(said.stdout)
@@ -190,7 +190,7 @@ def test_train_predict_models_and_gc_speak_json(tmp_path: Path) -> None:
     assert trained["model"]["name"] == "corpus"
     assert trained["decision"] == "first"
     command = [sys.executable, "-m", "flows.cli", "predict", *root]
-    broken = subprocess.run(command, cwd=CHECKOUT, env=os.environ, input=b"good\ncaf\xe9\n", capture_output=True, timeout=200)
+    broken = subprocess.run(command, cwd=CHECKOUT, env=os.environ, input=b"good\ncaf\xe9\n", capture_output=True)
     assert (broken.returncode, broken.stdout) == (2, b"")
     assert broken.stderr.splitlines()[-1] == b"textmill: row 1: half of a character (U+DCE9); send valid Unicode"
     predicted = run("predict", "Sentence 3 of good stands here.", "a, b\x1b[31m")
@@ -276,11 +276,9 @@ def test_ctrl_c_ends_with_130_and_one_line(corpus: Path, tmp_path: Path) -> None
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     scratch = tmp_path / "root" / "store" / ".scratch"
-    deadline = time.monotonic() + 100
-    while not list(scratch.glob("finetune-*/*.json")) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until(lambda: list(scratch.glob("finetune-*/*.json")) or run.poll() is not None, "an epoch")
     run.send_signal(signal.SIGINT)
-    _, err = run.communicate(timeout=60)
+    _, err = run.communicate()
     assert run.returncode == 130, err
     assert err.splitlines()[-1].startswith("textmill: stopped")
     assert "Traceback" not in err

@@ -20,16 +20,15 @@ from flows.services import Record, start_all, stop_all
 from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig, Runtime
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.state import MonitorState
+from tests.patience import HANGS_SECONDS, until
 
-pytestmark = pytest.mark.timeout(900)  # on a machine that is shared; alone it takes under two minutes
 LATER = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=30)
 NEVER = f"0 0 {LATER.day} {LATER.month} *"  # not in this test, but soon enough for the server to plan it
-PATIENCE = 300.0
 
 
 @pytest.fixture(scope="module")
 def runtime(tmp_path_factory):
-    return Runtime(data_root=tmp_path_factory.mktemp("root"), workers=1, server_timeout=PATIENCE)
+    return Runtime(data_root=tmp_path_factory.mktemp("root"), workers=1, server_timeout=HANGS_SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ def client(runtime):
     os.environ["PREFECT_WORKER_QUERY_SECONDS"] = "2"
     try:
         start_all(runtime, prefect_port=free_port(), mlflow_port=free_port())
-        with Server(runtime.data_root, timeout=PATIENCE) as endpoint:
+        with Server(runtime.data_root, timeout=HANGS_SECONDS) as endpoint:
             from prefect.client.orchestration import get_client
             from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
@@ -95,15 +94,6 @@ def deploy_train(config, cron=NEVER):
 
 def start(client, deployment="train/news"):
     return client.create_flow_run_from_deployment(client.read_deployment_by_name(deployment).id).id
-
-
-def until(look, what):
-    """Wait for something to be there, and return it."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"in vain for {what}"
-        time.sleep(0.3)
-    return found
 
 
 def ended(client, run_id):
@@ -292,15 +282,16 @@ def complaint_when_paused(client, name, data_root):
     """What doctor's check says once the deployment is paused and nothing is planned of it any more."""
     from flows.doctor import deployments
 
-    for _ in range(20):
+    def complaint():
         # Pausing takes the planned runs away, but a scheduler that was at work may put one back after it.
         client.pause_deployment(client.read_deployment_by_name(name).id)
         try:
             deployments(data_root)
         except UnavailableError as error:
             return str(error)
-        time.sleep(1)
-    return "none"
+        return ""
+
+    return until(complaint, "a complaint", every=1.0)
 
 
 def test_the_watchdog_warns_of_what_has_not_succeeded_for_long(client, runtime, good, monitor, monkeypatch):

@@ -33,7 +33,7 @@ def test_alerts_that_wait_for_long_are_told_with_their_reason_and_age(tmp_path: 
         state.failed(alert(now).id, "pager", "answered 503", next_try=now + 60)
         with pytest.raises(
             UnavailableError,
-            match=r"1 alerts of desk wait, the oldest for 2\.0 hours for pager \(answered 503\); desk refreshed",
+            match=r"1 alerts of desk wait, the oldest for 2\.\d hours for pager \(answered 503\); desk refreshed",
         ):
             monitors(tmp_path)
         state.delivered(alert(now).id, "pager", now)
@@ -64,7 +64,7 @@ def store(state: MonitorState, *channels: str) -> str:
 def test_what_waits_for_a_channel_that_is_not_configured_any_more_is_given_up_and_no_fault(tmp_path: Path) -> None:
     with MonitorState.open(tmp_path, "desk") as state:
         store(state, "pager")
-        with pytest.raises(UnavailableError, match=r"2\.0 hours for pager \(nothing was sent since\)"):
+        with pytest.raises(UnavailableError, match=r"2\.\d hours for pager \(nothing was sent since\)"):
             monitors(tmp_path)
         deliver(state, [], time.time())
         assert monitors(tmp_path).endswith("0 alerts waiting, 1 given up (pager: it is not configured any more)")

@@ -29,7 +29,6 @@ def train(corpus: Path, data_root: Path, **environment: str) -> tuple[int, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=200,
     )
     return said.returncode, said.stdout or said.stderr
 

@@ -19,6 +19,7 @@ from flows.doctor import monitors
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 from tasks.monitor.state import MonitorState
+from tests.patience import HANGS_SECONDS
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -111,7 +112,7 @@ def test_prefect_shows_every_task_and_what_was_found(first: dict[str, Any]) -> N
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
     from prefect.events.worker import EventsWorker
 
-    EventsWorker.drain_all(timeout=10)
+    EventsWorker.drain_all(timeout=HANGS_SECONDS)
     with get_client(sync_client=True) as client:
         run_filter = FlowRunFilter(id=FlowRunFilterId(any_=[first["flow_run_id"]]))
         runs = {run.name: run.state_name for run in client.read_task_runs(flow_run_filter=run_filter)}
@@ -202,7 +203,6 @@ for point in sys.argv[2:]:
 """
 
 
-@pytest.mark.timeout(600)  # three runs
 def test_prefect_shows_a_killed_refresh_as_crashed(
     first: dict[str, Any], data_root: Path, stream: Path, tmp_path: Path
 ) -> None:
@@ -221,7 +221,6 @@ def test_prefect_shows_a_killed_refresh_as_crashed(
         env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=500,
     )
     expected = [f"{point} {0 if point == 'none' else -signal.SIGKILL}" for point in points]
     assert said.stdout.splitlines() == expected, said.stderr
@@ -251,7 +250,6 @@ def refresh_command(data_root: Path, stream: Path, name: str) -> subprocess.Pope
     )
 
 
-@pytest.mark.timeout(600)  # two commands
 def test_a_refresh_outlives_its_prefect_server_and_the_next_one_tells_of_it(
     first: dict[str, Any], data_root: Path, stream: Path
 ) -> None:
@@ -272,7 +270,7 @@ def test_a_refresh_outlives_its_prefect_server_and_the_next_one_tells_of_it(
     with MonitorState.read(data_root, "outlived") as state, MonitorState.read(data_root, "desk") as desk:
         assert (state.counts(), state.histograms()) == (desk.counts(), desk.histograms())
     with refresh_command(data_root, stream, "outlived") as again:
-        said, _ = again.communicate(timeout=300)
+        said, _ = again.communicate()
     assert again.returncode == 0
     assert (json.loads(said)["scored"], json.loads(said)["unreported"]) == (0, {})
     with contextlib.closing(sqlite3.connect(data_root / "prefect" / "prefect.db")) as database:
@@ -292,7 +290,7 @@ def test_a_refresh_outlives_its_prefect_server_and_the_next_one_tells_of_it(
 )
 def test_the_command_says_in_one_line_what_is_wrong(arguments: list[str], message: str) -> None:
     command = [sys.executable, "-m", "flows.cli", "refresh", *arguments]
-    said = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=100)
+    said = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
     assert (said.returncode, said.stdout, said.stderr.count("\n")) == (2, "", 1)
     assert message in said.stderr
 

@@ -10,6 +10,7 @@ import pytest
 from tasks.artifact import Store
 from tasks.config import PipelineConfig
 from tests.event_files import scalars
+from tests.patience import HANGS_SECONDS
 
 SECTIONS: dict[str, Any] = {
     "prepare": {"numbers": "zero"},
@@ -49,7 +50,7 @@ def states(flow_run_id: str) -> dict[str, tuple[str, str]]:
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
     from prefect.events.worker import EventsWorker
 
-    EventsWorker.drain_all(timeout=10)
+    EventsWorker.drain_all(timeout=HANGS_SECONDS)
     with get_client(sync_client=True) as client:
         runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])))
     return {run.name: (run.state.name, run.state.type.value) for run in runs if run.state}

@@ -24,23 +24,32 @@ class TooSlowError(AssertionError):
 
 
 @contextlib.contextmanager
-def bounded(size: int) -> Iterator[None]:
-    """Fail if the block takes CPU_SECONDS, or memory (of Python) out of proportion to an input of `size` bytes."""
+def within_processor_seconds(limit: float = CPU_SECONDS) -> Iterator[None]:
+    """Fail if the block takes that much processor time of this process: other load does not change it."""
     before = signal.signal(signal.SIGVTALRM, _too_slow)
-    signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
-    tracemalloc.start()
+    signal.setitimer(signal.ITIMER_VIRTUAL, limit)
     try:
         yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+@contextlib.contextmanager
+def bounded(size: int) -> Iterator[None]:
+    """Fail if the block takes CPU_SECONDS, or memory (of Python) out of proportion to an input of `size` bytes."""
+    tracemalloc.start()
+    try:
+        with within_processor_seconds():
+            yield
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
     assert peak < MEMORY_BYTES + MEMORY_FACTOR * size, f"{peak >> 20} MB of memory for {size} bytes"
 
 
 def _too_slow(signum: int, frame: object) -> None:
-    raise TooSlowError(f"more than {CPU_SECONDS} s of processor time")
+    raise TooSlowError("more processor time than it may take")
 
 
 def refused(error: RequestError, *secrets: str) -> None:

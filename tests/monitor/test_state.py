@@ -382,7 +382,7 @@ def test_a_second_refresh_waits_for_the_first(tmp_path: Path, make_batch: MakeBa
         with sqlite3.connect(tmp_path / "monitor" / "news" / "state.db") as db:
             assert db.execute("SELECT count(*) FROM documents").fetchone() == (0,)
         db.close()
-    assert process.wait(timeout=60) == 0
+    assert process.wait() == 0
 
 
 def test_days_without_a_negative_document_are_not_read_for_the_latest(

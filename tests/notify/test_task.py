@@ -1,6 +1,5 @@
 """Alerts as events of a real Prefect server."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState
 from tasks.notify.deliver import deliver
 from tasks.notify.task import EVENT, open_channels
+from tests.patience import until
 
 MakeAlert = Callable[..., Alert]
 
@@ -38,11 +38,7 @@ def test_an_alert_sent_twice_is_one_event(
     channels = open_channels(config)
     assert deliver(state, channels, 0.0).sent == 1
     channels[0].send(alert)
-    deadline = time.monotonic() + 60
-    while not (found := events(alert.id)):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    (event,) = found
+    (event,) = until(lambda: events(alert.id), "the event")
     assert event["event"] == EVENT
     assert event["payload"]["id"] == alert.id  # type: ignore[index]
 

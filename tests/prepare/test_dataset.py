@@ -2,18 +2,19 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from flows.processes import start_time
 from tasks.config import PrepareConfig
 from tasks.errors import RequestError
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.minhash import SHINGLE
 from tasks.prepare.pool import map_ordered
 from tasks.prepare.schema import SCHEMA
+from tests.patience import until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -272,11 +273,4 @@ def test_workers_end_with_a_killed_parent(tmp_path):
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    deadline = time.monotonic() + 10
-    while (
-        time.monotonic() < deadline
-        and Path(f"/proc/{worker}/cmdline").exists()
-        and Path(f"/proc/{worker}/cmdline").read_bytes()
-    ):
-        time.sleep(0.05)
-    assert not Path(f"/proc/{worker}").exists() or not Path(f"/proc/{worker}/cmdline").read_bytes()
+    until(lambda: start_time(worker) is None, "the worker's end")

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from tasks.register.load import open_package
 from tasks.register.models import load_model
 from tasks.register.registration import Candidate, register_model
 from tasks.tracking.tracker import Tracker
+from tests.patience import HANGS_SECONDS, until
 
 BLOCKER = """
 import sys
@@ -71,11 +71,11 @@ def url(store: tuple[Path, Any], tmp_path_factory: pytest.TempPathFactory) -> It
     with (home / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
-        deadline = time.monotonic() + 120
-        while not is_up(f"http://127.0.0.1:{port}/ping"):
+
+        def ended() -> None:
             assert process.poll() is None, (home / "log").read_text()
-            assert time.monotonic() < deadline, (home / "log").read_text()
-            time.sleep(0.1)
+
+        until(lambda: is_up(f"http://127.0.0.1:{port}/ping"), "the endpoint", on=ended)
         yield f"http://127.0.0.1:{port}/invocations"
     finally:
         os.killpg(process.pid, signal.SIGKILL)
@@ -195,7 +195,7 @@ def test_serving_leaves_the_registered_files_as_they_are(url: str, store: tuple[
 def post(url: str, body: str, kind: str = "application/json") -> tuple[int, Any]:
     request = urllib.request.Request(url, body.encode(), {"Content-Type": kind})
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=HANGS_SECONDS) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         with error:

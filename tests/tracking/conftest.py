@@ -6,13 +6,13 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tasks.tracking.tracker import Tracker
+from tests.patience import until
 
 CHECKOUT = Path(__file__).parents[2]
 OPEN_ONE = """
@@ -36,7 +36,7 @@ def opened_at_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list
     ]
     ended = []
     for process in running:
-        output, errors = process.communicate(timeout=180)
+        output, errors = process.communicate()
         ended.append(subprocess.CompletedProcess(process.args, process.returncode, output, errors))
     return root, ended
 
@@ -119,11 +119,11 @@ def server_port(opened_at_once: tuple[Path, object], tmp_path_factory: pytest.Te
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
-        deadline = time.monotonic() + 90
-        while not answers(port):
+
+        def ended() -> None:
             assert process.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline, (folder / "log").read_text()
-            time.sleep(0.1)
+
+        until(lambda: answers(port), "MLflow's server", on=ended)
         yield port
     finally:
         os.killpg(process.pid, signal.SIGKILL)

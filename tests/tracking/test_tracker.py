@@ -83,7 +83,6 @@ def test_a_store_that_is_no_database_is_a_clear_error(tmp_path: Path) -> None:
         Tracker.open(None, tmp_path, tmp_path / "checkout", "films")
 
 
-@pytest.mark.timeout(120, func_only=True)  # seconds; MLflow itself goes on for four minutes
 def test_a_server_that_does_not_answer_is_a_clear_error_soon(tmp_path: Path, free_port: int) -> None:
     with pytest.raises(UnavailableError, match="no MLflow server answers"):
         Tracker.open(f"http://127.0.0.1:{free_port}", tmp_path, tmp_path / "checkout", "films")
@@ -104,7 +103,6 @@ def test_flatten_keeps_leaves_only() -> None:
     assert dict(flatten({"a": {"b": {"c": 1}, "d": [2]}, "e": None})) == {"a.b.c": 1, "a.d": [2], "e": None}
 
 
-@pytest.mark.timeout(120, func_only=True)  # each of its six calls would take MLflow itself four minutes
 def test_what_a_server_misses_while_it_is_down_is_recorded_later(
     server: Any, open_tracker: Opener, data_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
