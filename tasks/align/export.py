@@ -6,7 +6,6 @@ Shapes: V vocabulary rows, D dimensions.
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from safetensors import safe_open
 
 from tasks.align.readers import Listed
 from tasks.align.vocabulary import RESERVED, Vocabulary
+from tasks.durable import replaced
 from tasks.errors import RequestError
 from tasks.pretrain.vectors import write_word2vec_text
 
@@ -129,12 +129,9 @@ def _plain_words(tokens: list[str]) -> tuple[list[str], list[int]]:
 
 
 def replace_file(target: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the target and rename: a killed export leaves what was there."""
-    part = target.with_name(f"{target.name}.part")
+    """Write beside the target and rename: a killed export leaves what was there. RequestError if it cannot be written."""
     try:
-        write(part)
-        os.replace(part, target)
+        with replaced(target) as partial:
+            write(partial)
     except OSError as error:
         raise RequestError(f"{target} cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import logging
 import os
 from typing import TYPE_CHECKING, Any
 
 from tasks.digests import canonical, sha256_file, sha256_text
+from tasks.durable import flush, locked
 from tasks.errors import RequestError, UnavailableError
 from tasks.progress import SILENT, Progress
 from tasks.urls import resolved, unresolved, without_secrets
@@ -71,8 +71,7 @@ def fetch(url: str, folder: Path, fingerprints: Fingerprints, flag: str, progres
     place.mkdir(parents=True, exist_ok=True)
     flag = flag.replace("_", "-")
     address = resolved(url, flag)  # what is stored and told is the URL as it was given
-    with (place / "lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(place / "lock"):
         known = _known(place, fingerprints)
         with _explained(url, address, flag):
             import fsspec
@@ -126,8 +125,7 @@ def _load(remote: Any, place: Path, stamp: Mapping[str, str], progress: Progress
             have += len(piece)
             progress.advance(have / 1e6, None if total is None else total / 1e6, "MB", "downloading")
         file.truncate()
-        file.flush()
-        os.fsync(file.fileno())
+    flush(part)
     if total is not None and have != total:
         part.unlink()
         raise ConnectionError(f"the connection ended at {have:,} of {total:,} bytes")

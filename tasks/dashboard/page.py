@@ -12,7 +12,6 @@ import base64
 import functools
 import hashlib
 import json
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ import numpy as np
 from tasks.crash import crash_point
 from tasks.dashboard.content import Content, gather
 from tasks.dashboard.drifting import make_history
+from tasks.durable import PRIVATE, replaced
 from tasks.shown import shortened, visible
 
 if TYPE_CHECKING:
@@ -45,11 +45,9 @@ def write_dashboard(
     drift = make_history(state.histograms(), reference, config.detect, own_days)
     page = render_page(gather(state, config, drift, now=time.time()))
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")  # always this one, under the monitor's lock: a killed refresh leaves no more
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123
-        file.write(page)
-    crash_point("dashboard.written")
-    os.replace(part, path)
+    with replaced(path, mode=PRIVATE) as partial:
+        partial.write_text(page, encoding="utf-8", newline="\n")
+        crash_point("dashboard.written")
     crash_point("dashboard.named")
     return path
 

@@ -8,16 +8,16 @@ state to keep: an epoch's random numbers follow from the seed and its number.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import logging
-import os
 from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tasks.crash import crash_point
+from tasks.digests import sha256_file
+from tasks.durable import flush, replaced
 
 from .loop import Epoch, Training
 
@@ -37,20 +37,17 @@ def save_checkpoint(folder: Path, training: Training, digest: str) -> None:
     tensors |= {f"optimizer.{key}": value for key, value in training.optimizer.state().items()}
     path = folder / f"{name}-{number}.safetensors"
     save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, path)
-    _flush(path)
+    flush(path)
     crash_point("checkpoint.written")
     state = {
         "digest": digest,
         "file": path.name,
-        "sha256": _sha256(path),
+        "sha256": sha256_file(path),
         "history": [dataclasses.asdict(epoch) for epoch in training.history],
     }
-    temporary = folder / f"{name}.json.tmp"
-    temporary.write_text(json.dumps(state), encoding="utf-8")
-    _flush(temporary)
-    os.replace(temporary, folder / f"{name}.json")
+    with replaced(folder / f"{name}.json", flushed=True) as partial:
+        partial.write_text(json.dumps(state), encoding="utf-8")
     crash_point("checkpoint.named")
-    _flush(folder)
     for old in folder.glob(f"{name}-*.safetensors"):
         if old != path:
             old.unlink()
@@ -65,7 +62,7 @@ def load_checkpoint(folder: Path, training: Training, digest: str) -> bool:
             log.info("%s: the checkpoint is of another configuration, corpus, processor or thread count; training anew", name)
             return False
         path = folder / state["file"]
-        if _sha256(path) != state["sha256"]:
+        if sha256_file(path) != state["sha256"]:
             raise ValueError("its bytes have changed")
         tensors = load_file(path)
         history = [Epoch(**epoch) for epoch in state["history"]]
@@ -83,16 +80,3 @@ def load_checkpoint(folder: Path, training: Training, digest: str) -> bool:
 
 def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -12,6 +11,7 @@ import urllib.request
 from http.client import HTTPException
 from typing import TYPE_CHECKING
 
+from tasks.durable import locked
 from tasks.errors import RequestError
 from tasks.progress import SILENT, Progress
 
@@ -34,8 +34,7 @@ def download(
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    with target.with_name(target.name + ".lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(target.with_name(target.name + ".lock")):
         if target.exists():
             if _md5(target) == md5:
                 return target

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.artifact import flush_folder
 from tasks.crash import crash_point
+from tasks.durable import PRIVATE, flush, replaced
 from tasks.errors import UnavailableError
 from tasks.monitor.schema import SCORED_SCHEMA
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 NUM_WRITERS = 8
 SMALL_BYTES = 1 << 20  # of a file that may be merged with others of its day; compressed, so that merging takes little memory
-_TEMPORARY = ".part"
 
 
 class Part(NamedTuple):
@@ -47,7 +46,7 @@ def write_parts(folder: Path, batches: Sequence[pa.RecordBatch]) -> list[Part]:
         start = end
     with ThreadPoolExecutor(NUM_WRITERS) as pool:  # a disk confirms many files in hardly more time than one
         parts = list(pool.map(lambda item: _write(folder, *item), days))
-    flush_folder(folder)
+    flush(folder)
     return parts
 
 
@@ -108,13 +107,8 @@ def _write(folder: Path, day: str, rows: pa.Table) -> Part:
     place = folder / f"day={day}"
     place.mkdir(mode=0o700, exist_ok=True)
     path = place / f"{digest[:32]}.parquet"
-    partial = path.with_suffix(_TEMPORARY)
-    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123 mode 0600
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    crash_point("monitor.part_written")
-    os.replace(partial, path)
+    with replaced(path, mode=PRIVATE, flushed=True) as partial:
+        partial.write_bytes(data)
+        crash_point("monitor.part_written")
     crash_point("monitor.part_named")
-    flush_folder(place)
     return Part(path.relative_to(folder).as_posix(), day, rows.num_rows, digest)

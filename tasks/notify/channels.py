@@ -24,7 +24,7 @@ or logged.
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import http.client
 import os
 import stat
@@ -35,6 +35,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tasks.durable import append_line
 from tasks.errors import RequestError
 from tasks.notify.message import as_json, body, title
 
@@ -78,29 +79,10 @@ class FileChannel:
     def send(self, alert: Alert) -> None:
         """Append the alert and see it safely on disk; a line that a crash cut off is ended first."""
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-                size = os.fstat(descriptor).st_size
-                torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-                if torn:
-                    os.ftruncate(descriptor, size - _cut_bytes(os.pread(descriptor, 3, max(0, size - 3))))
-                data = f"{chr(10) if torn else ''}{as_json(alert)}\n".encode()
-                if os.write(descriptor, data) != len(data):
-                    raise ChannelDown("the disk is full")
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            append_line(Path(self.path), as_json(alert).encode())
         except OSError as error:
-            raise ChannelDown(f"cannot write ({error.strerror})") from error
-
-
-def _cut_bytes(tail: bytes) -> int:
-    """How many of the last three bytes begin a character that was cut off: a file with those would be no UTF-8."""
-    for length, first in ((1, 0xC0), (2, 0xE0), (3, 0xF0)):
-        if len(tail) >= length and tail[-length] >= first:
-            return length
-    return 0
+            why = "the disk is full" if error.errno == errno.ENOSPC else f"cannot write ({error.strerror})"
+            raise ChannelDown(why) from error
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

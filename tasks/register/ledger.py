@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import logging
-import os
 import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from tasks.durable import append_line
 from tasks.shown import json_text
 
 if TYPE_CHECKING:
@@ -55,19 +53,7 @@ class Ledger:
         """Write one line and flush it to disk; returns it with its time (UTC). OSError if the disk does not take all of it."""
         entry = Entry(**{**asdict(entry), "time": entry.time or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            line = json_text(asdict(entry), sort_keys=True).encode() + b"\n"
-            size = os.fstat(descriptor).st_size
-            # A line that a kill or a full disk cut short must not swallow this one.
-            whole = size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"
-            line = line if whole else b"\n" + line
-            if os.write(descriptor, line) != len(line):  # so the kernel says it where a part still fits
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        append_line(self.path, json_text(asdict(entry), sort_keys=True).encode())
         return entry
 
     def entries(self, name: str | None = None) -> list[Entry]:
