@@ -569,7 +569,9 @@ class CollectConfig(Section):
         max_length=8,
         description="What parts the columns; default by suffix. Without it a .txt file is one document, dated by its change.",
     )
-    encoding: str = Field("utf-8", min_length=1, description="Character encoding of text files.")
+    encoding: str | None = Field(
+        None, min_length=1, description="Character encoding; default: utf-8, and for a feed what its server or itself says."
+    )
     timezone: str = Field("UTC", description="Time zone of times that name none, and of the days that documents count in.")
     date_order: Literal["DMY", "MDY", "YMD"] | None = Field(
         None,
@@ -581,8 +583,8 @@ class CollectConfig(Section):
 
     @field_validator("encoding")
     @classmethod
-    def _known_encoding(cls, value: str) -> str:
-        return known_encoding(value)
+    def _known_encoding(cls, value: str | None) -> str | None:
+        return None if value is None else known_encoding(value)
 
     @field_validator("name")
     @classmethod
@@ -601,8 +603,9 @@ class CollectConfig(Section):
     @property
     def reading(self) -> IngestConfig:
         """The files as ingest's readers take them, which read a text and a label: here the label is the time."""
-        names = ("text", "header", "delimiter", "encoding", "max_chars")
-        return IngestConfig(label=self.time, **{name: getattr(self, name) for name in names})
+        names = ("text", "header", "delimiter", "max_chars")
+        encoding = self.encoding or "utf-8"
+        return IngestConfig(label=self.time, encoding=encoding, **{name: getattr(self, name) for name in names})
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -112,6 +112,8 @@ class Collector:
         }
 
     def _read(self, source: Source, progress: Progress) -> Iterator[pa.RecordBatch]:
+        if source.warning:
+            self._warn(f"{source.name}: {source.warning}")
         num_good, passed_over, refused = 0, self.passed_over, Counter[str]()
         newest: list[int] = []
         example: str | None = None
@@ -201,8 +203,6 @@ class Collector:
         for record in found:
             text, reason, offset = _text(record, source.encoding, self.config.max_chars)
             moment = times.read(record.time or "")
-            if moment.reason == "unreadable_time" and record.guess:
-                moment = times.read(record.guess)
             if verdict.contradicted and verdict.refuses(self._orders(record.time)):
                 moment = Moment(0, 0, "other_date_order")
             reason = reason or moment.reason

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from tasks.collect.charset import decode_feed
 from tasks.collect.files import KNOWN, is_glob
 from tasks.collect.found import Found, Source
 from tasks.errors import RequestError, UnavailableError
@@ -29,6 +30,9 @@ SUFFIXES = frozenset({".rss", ".atom", ".xml"})
 MAX_BYTES = 32 << 20
 TIMEOUT_SECONDS = 30.0
 AGENT = "textmill (feed reader)"
+_AS_UTF_8 = {"content-type": "application/xml; charset=utf-8"}
+_MONTHS = frozenset(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])
+_DAYS = frozenset(["mon", "tue", "wed", "thu", "fri", "sat", "sun"])
 _DEFAULTS = ("text", "time")  # the columns of a table; a feed's own are title and published
 
 
@@ -50,37 +54,66 @@ def feed_sources(config: CollectConfig) -> Iterator[Source]:
     import feedparser
 
     name = without_secrets(config.source)
+    data = _bytes(config.source)
+    decoded = decode_feed(data, config.encoding, getattr(data, "charset", None))
     # As a stream: bytes are a file's name to feedparser first, and a server could name one of ours, or /dev/zero.
-    data = io.BytesIO(_bytes(config.source))
+    stream = io.BytesIO(decoded.text.encode("utf-8", "replace"))
     no_feed = f"--collect.source {name}: no RSS or Atom feed; give a feed, or --collect.kind table"
     try:
-        parsed = feedparser.parse(data, sanitize_html=True, resolve_relative_uris=False)
+        parsed = feedparser.parse(stream, sanitize_html=True, resolve_relative_uris=False, response_headers=_AS_UTF_8)
     except Exception as error:  # noqa: BLE001 what it promises not to raise is not what its parts raise
         raise RequestError(f"{no_feed} ({type(error).__name__})") from None
     if not parsed.entries and (parsed.bozo or not parsed.get("version")):
         raise RequestError(no_feed)
     text = "title" if config.text == _DEFAULTS[0] else config.text
-    entries = (_found(row, entry, text, config.time) for row, entry in enumerate(parsed.entries))
-    yield Source(name, entries)
+    entries = [_found(row, entry, text, config.time) for row, entry in enumerate(parsed.entries)]
+    warning = None
+    if decoded.lost:
+        entries, warning = _without_lost_letters(entries, decoded.encoding)
+    yield Source(name, iter(entries), again=lambda: iter(entries), alone=True, warning=warning)
+
+
+def _without_lost_letters(entries: list[Found], encoding: str) -> tuple[list[Found], str]:
+    """Refuse the entries of a feed in another encoding that lost letters, or all with any beyond ASCII; and a line about it.
+
+    Where most of these are damaged, the others only look whole: two bytes of Chinese may be a letter of UTF-8.
+    """
+    beyond = [not (found.text or "").isascii() for found in entries]
+    damaged = ["\ufffd" in (found.text or "") for found in entries]
+    bad = beyond if 2 * sum(damaged) >= sum(beyond) else damaged
+    told = f"it is not in {encoding}, as it says: {sum(bad):,} of {len(entries):,} entries cannot be read"
+    kept = [found._replace(reason="undecodable") if lost else found for found, lost in zip(entries, bad, strict=True)]
+    return kept, f"{told}; name its encoding, such as --collect.encoding gb18030 or windows-1251"
 
 
 def _found(row: int, entry: Any, text: str, when: str) -> Found:
     value = entry.get(text)
     data = json.dumps({key: str(entry.get(key, "")) for key in ("id", "link", text)}, ensure_ascii=False)
     found = None if value is None else str(value)
-    return Found(row, data.encode("utf-8", "replace"), found, _time(entry, when), "malformed_row" if found is None else None)
+    reason = "malformed_row" if found is None else None
+    written, former = _time(entry, when)
+    return Found(row, data.encode("utf-8", "replace"), found, written, reason, former)
 
 
-def _time(entry: Any, when: str) -> str | None:
-    """The time as feedparser reads it, which knows the slips of feeds, else as it is written."""
+def _time(entry: Any, when: str) -> tuple[str | None, str | None]:
+    """The time as it is written, and as feedparser reads it.
+
+    What feedparser reads is no moment: it makes up what is missing, such as the month of today, and drops names of zones.
+    """
     for field in ("published", "updated") if when == _DEFAULTS[1] else (when,):
         # feedparser gives the time of publication, and a warning, for that of an update which is not there; a dict does not.
         get = functools.partial(dict.get, entry) if field == "updated" else entry.get
-        if parsed := get(f"{field}_parsed"):
-            return time.strftime("%Y-%m-%dT%H:%M:%SZ", parsed)
-        if get(field):
-            return str(get(field))
-    return None
+        written, parsed = get(field), get(f"{field}_parsed")
+        if written or parsed:
+            reading = time.strftime("%Y-%m-%dT%H:%M:%SZ", parsed) if isinstance(parsed, time.struct_time) else None
+            return (str(written) if written else reading), reading
+    return None, None
+
+
+class _Served(bytes):
+    """A feed's bytes with the charset of its HTTP header, if it names one."""
+
+    charset: str | None = None
 
 
 def _bytes(source: str) -> bytes:
@@ -100,7 +133,9 @@ def _bytes(source: str) -> bytes:
         request.add_unredirected_header(header, value)  # a password must not travel to another host
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
-            return _bounded(response.read(MAX_BYTES + 1), name)
+            served = _Served(_bounded(response.read(MAX_BYTES + 1), name))
+            served.charset = response.headers.get_content_charset()
+            return served
     except urllib.error.HTTPError as error:
         error.close()
         raise UnavailableError(

@@ -212,7 +212,7 @@ def _named_for_collect() -> Iterator[None]:
 
 
 def _encoding(file: _File, config: CollectConfig) -> str:
-    return "utf-8" if file.path.suffix.lower() in PARQUET else config.encoding
+    return "utf-8" if file.path.suffix.lower() in PARQUET else config.encoding or "utf-8"
 
 
 def _watermark(file: _File, config: CollectConfig) -> tuple[str, str] | None:

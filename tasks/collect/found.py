@@ -24,7 +24,7 @@ COLLECTED_SCHEMA = pa.schema(
 class Found(NamedTuple):
     """One record. `text` is None where `data` are bytes to decode; `time` is None where there is none.
 
-    `guess` is how a library reads a time that nobody else can, `former` how the version before this one read it.
+    `former` is how the version before this one read the time, where it did not read it as a table's.
     """
 
     offset: int
@@ -32,7 +32,6 @@ class Found(NamedTuple):
     text: str | None = None
     time: str | None = None
     reason: str | None = None
-    guess: str | None = None
     former: str | None = None
 
 
@@ -40,6 +39,7 @@ class Source(NamedTuple):
     """One file, feed or query and its records, whose `data` are in `encoding`; `again` gives them once more.
 
     `alone` says that the request names nothing but this source, so that its faults are those of the request.
+    `warning` is what is wrong with the whole of it, if it can be read all the same.
     `watermark` is a path and a stamp: a file that need not be read again while the stamp stays the same. `newest` is the name
     under which the time of the newest document is kept, for a query that asks for what is newer.
     """
@@ -51,3 +51,4 @@ class Source(NamedTuple):
     newest: str | None = None
     again: Callable[[], Iterator[Found]] | None = None
     alone: bool = False
+    warning: str | None = None

@@ -41,6 +41,10 @@ _DASHED = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?=$|[T ])")
 _SPACED = re.compile(r"(?<!\S)(?:(\d{4}) (\d{1,2}) (\d{1,2})|(\d{1,2}) (\d{1,2}) (\d{4}))(?!\S)")
 _NUMBERS = re.compile(r"(?<![\d./:+-])(\d{1,2})(\s?[/.-]\s?)(\d{1,2})\2(\d{4}|\d{2})(?![\d/])")
 _CHINESE = re.compile(r"(?<!\w)(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})(?!\d)\s?[日號号일]?")
+_CHINESE_MONTH = re.compile(  # what Java prints in a Chinese locale
+    r"(?<!\d)(?:(?P<day>\d{1,2})[ -](?P<month>\d{1,2}|十[一二]?|[一二三四五六七八九])月[ ,-]+"
+    r"|(?P<month_first>十[一二]?|[一二三四五六七八九])月 (?P<second>\d{1,2}),? )(?P<year>\d{4})(?!\d)"
+)
 _WEEK = re.compile(r"(?<!\d)(\d{4})-?W(\d{2})(?:-?([1-7]))?(?!\d)", re.IGNORECASE)
 _ORDINAL = re.compile(r"^(\d{4})-(\d{3})(?!\d)")
 _BETWEEN = r"(?:\s|[-/.,']|\b(?:de|del|of|di)\b)"
@@ -66,10 +70,9 @@ _CLOCK = re.compile(
     re.IGNORECASE,
 )
 _HOUR = re.compile(r"(?<![\d:.+-])(?P<hour>\d{1,2})\s?(?P<noon>[ap])\.?\s?m\b\.?", re.IGNORECASE)
-_FILLERS = re.compile(
-    r"(?<![^\W\d])(?:at|um|à|às|as|a las|a la|alle ore|alle|ore|kl|uhr|hrs|hs|o'clock|on|the|of|de|del|le|г|года|в)"
-    r"(?![^\W\d])\.?|[,;@|]|(?<!\S)-(?!\S)",
-    re.IGNORECASE,
+_FILLERS = re.compile(  # not in capitals, which are a zone's: AT is the Atlantic's
+    r"(?<![^\W\d])(?:[Aa]t|um|à|às|as|a las|a la|alle ore|alle|ore|kl|[Uu]hr|hrs|hs|o'clock|[Oo]n|[Tt]he|of|de|del|le|г|года|в)"
+    r"(?![^\W\d])\.?|[,;@|]|(?<!\S)-(?!\S)"
 )
 _PARTIAL = re.compile(
     r"(?:19|20)\d\d|\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{4}|\d{1,2}[-/.]\d{1,2}\.?|\d{4}\s?[年년](?:\s?\d{1,2}\s?[月월])?"
@@ -223,6 +226,10 @@ class TimeReader:
         if match := _ORDINAL.search(text):
             day = date(int(match[1]), 1, 1) + timedelta(days=int(match[2]) - 1)
             return (day, _around(text, match)) if int(match[2]) and day.year == int(match[1]) else "unreadable_time"
+        if match := _CHINESE_MONTH.search(text):
+            month = match["month"] or match["month_first"]
+            number = int(month if month.isdecimal() else _han_number(month))
+            return date(int(match["year"]), number, int(match["day"] or match["second"])), _around(text, match)
         text = _HAN_NUMBER.sub(lambda found: _han_number(found[0]), text)
         if match := _CHINESE.search(text):
             return date(*map(int, match.groups())), _around(text, match)

@@ -28,6 +28,7 @@ _OF_A_PLACE = {
     "MT": "America/Denver",
     "PT": "America/Los_Angeles",
     "北京时间": "Asia/Shanghai",
+    "中国标准时间": "Asia/Shanghai",
     "北京時間": "Asia/Shanghai",
     "日本時間": "Asia/Tokyo",
     "한국시간": "Asia/Seoul",
@@ -63,6 +64,7 @@ def read_zone(written: str, local: datetime, own: ZoneInfo) -> Zone:
         written = written[1:-1].strip()
         if match := _OFFSET.fullmatch(written):
             return _offset(match)
+    written = re.sub(r"(?<=\w) \([^()]*\)$", "", written)
     if re.fullmatch(r"[A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+", written):
         name = _places().get(written.lower())
         return Zone(ZoneInfo(name)) if name else Zone(reason="unknown_zone")
@@ -91,7 +93,9 @@ def _abbreviated(written: str, local: datetime, own: ZoneInfo) -> Zone:
         return Zone(ZoneInfo(_OF_A_PLACE[name]))
     if name in _AMBIGUOUS:
         return Zone(reason="ambiguous_zone")
-    return Zone(reason="unknown_zone" if re.fullmatch(r"[A-Z]{1,5}", name) and written.isupper() else "unreadable_time")
+    return Zone(
+        reason="unknown_zone" if re.fullmatch(r"[A-Z]{1,5}(?:\d[A-Z]{3})?", name) and written.isupper() else "unreadable_time"
+    )
 
 
 @lru_cache(maxsize=256)
