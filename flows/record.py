@@ -21,9 +21,12 @@ from tasks.config import PipelineConfig
 from tasks.crash import crash_point
 from tasks.errors import RequestError
 from tasks.evaluate.evaluation import read_history
-from tasks.evaluate.report import render_report
+from tasks.evaluate.report import render_report, rows_by_label
+from tasks.prepare.cautions import cautions
+from tasks.prepare.contradictions import CONTRADICTIONS
 from tasks.pretrain.report import FILE as VECTORS_REPORT
 from tasks.pretrain.vectors import CURVE_FILE
+from tasks.shown import shortened
 from tasks.step import Run
 from tasks.tracking.spool import Unreachable
 from tasks.tracking.tensorboard import finetune_points, pretrain_points, write_events
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RUN_TAG = "prefect.flow_run_id"  # by which all that MLflow knows of one run is found
+MAX_WARNINGS = 5000  # characters of them in a tag
+SHOWN_CLASSES = 6
 KEY_TAG, STEP_TAG = "textmill.key", "textmill.step"  # by which a later run finds the child run of what it takes from the store
 
 
@@ -58,6 +63,7 @@ class Record:
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     skips: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     registration: Registration | None = None
     started: float = field(default_factory=time.time)
 
@@ -112,8 +118,16 @@ class Record:
         self.tracker.set_tags(self.tracking, {f"textmill.{artifact.step}.{name}": value for name, value in tags.items()})
         made_by = {KEY_TAG: artifact.key, STEP_TAG: artifact.step}
         self.tracker.link_run(self.tracking, f"textmill.{artifact.step}.run_id", made_by)
+        if artifact.step == "prepare":
+            self._tell_of_rows(artifact)
         self._write("running")
         return state
+
+    def warn(self, line: str) -> None:
+        """Say what a person ought to know about a run that goes on: at once, in MLflow, in the report and in the result."""
+        log.warning("%s", line)
+        self.warnings.append(line)
+        self.tracker.set_tags(self.tracking, {"textmill.warnings": "\n".join(self.warnings)[:MAX_WARNINGS]})
 
     def skipped(self, step: str, reason: str) -> None:
         """Take down a step that this run has no use for."""
@@ -145,6 +159,7 @@ class Record:
             "macro_f1": test["macro_f1"],
             "test_rows": test["test_rows"],
             "intervals": test["intervals"],
+            "interval_methods": test["interval_methods"],
             "yardstick": baseline and {"accuracy": baseline["accuracy"], "macro_f1": baseline["macro_f1"]},
             "model": {"name": self.registration.name, "version": self.registration.version, "alias": self.registration.alias},
             "decision": self.registration.decision,
@@ -154,6 +169,10 @@ class Record:
             "stages": self.stages,
             "coverage": self.artifacts["align"].report["coverage"] if "align" in self.artifacts else None,
             "equation": equation(self.artifacts["prepare"].report),
+            "split": self.artifacts["prepare"].report["split"],
+            "labels": self.artifacts["prepare"].report["labels"],
+            "contradictions": self._contradictions(),
+            "warnings": self.warnings,
             "report": str(report),
         }
         self._log_parent(result, report)
@@ -195,6 +214,10 @@ class Record:
             "data": {name: data[name] for name in ("found", "kept", "duplicates", "quarantined")},
             "splits": data["splits"],
             "dropped": {reason: count for reason, count in data["dropped"].items() if count},
+            "split": data["split"],
+            "labels": data["labels"],
+            "contradictions": self._contradictions(),
+            "warnings": self.warnings,
             "coverage": coverage(self.artifacts.get("align")),
             "vectors": vectors(self.artifacts.get("pretrain")),
             "model": made
@@ -207,6 +230,19 @@ class Record:
             },
             "config": self.config.model_dump(mode="json", exclude={"runtime"}),
         }
+
+    def _tell_of_rows(self, prepared: Artifact) -> None:
+        """Show the shares of the classes, and say what is in doubt about the rows."""
+        self.display.say(f"{'':<28}{shares(prepared.report)}")
+        file = self._contradictions()["file"]
+        for line in cautions(prepared.report, file):
+            self.warn(line)
+
+    def _contradictions(self) -> dict[str, Any]:
+        """Prepare's counts of texts with several labels, and the file that lists them, if there is one."""
+        prepared = self.artifacts["prepare"]
+        file = self.store.folder(prepared) / CONTRADICTIONS
+        return dict(prepared.report["contradictions"]) | {"file": str(file) if file.is_file() else None}
 
     def _stage(self, step: str, cached: bool, key: str, text: str) -> None:
         now = time.monotonic()
@@ -319,7 +355,9 @@ def summary(artifact: Artifact) -> str:
             splits = ", ".join(f"{count:,} {split}" for split, count in report["splits"].items())
             share = report.get("unspaced_share")
             chosen = "" if share is None else f" (auto: {share:.0%} of letters are of scripts without blanks)"
-            return f"{equation(report)}; {splits}; {report['tokenizer']} tokens{chosen}"
+            salt = "" if report["split"]["salt"] is None else f", salt {report['split']['salt']}"
+            rule = f"split rule {report['split']['rule']}{salt}"
+            return f"{equation(report)}; {splits}; {rule}; {report['tokenizer']} tokens{chosen}"
         case "pretrain":
             rate = f"{report['words_per_second']:,.0f} words/s"
             return f"{report['vocabulary']:,} words of {report['tokens']:,} tokens, {report['model_mb']:,.0f} MB, {rate}"
@@ -338,9 +376,22 @@ def equation(report: Mapping[str, Any]) -> str:
     return "found {found:,} = kept {kept:,} + duplicates {duplicates:,} + quarantined {quarantined:,}".format(**report)
 
 
+def shares(report: Mapping[str, Any]) -> str:
+    """How the rows of each class are parted, in prepare's report: the largest classes, as many as a line has room for."""
+    rows = rows_by_label(report["labels"])
+    largest = sorted(rows, key=lambda name: -sum(rows[name]))[:SHOWN_CLASSES]
+    parts = []
+    for name in largest:
+        train, valid, test = rows[name]
+        parts.append(f"{shortened(name, 40)} {train:,} + {valid:,} + {test:,} ({test / (train + valid + test):.0%} test)")
+    more = f", and {len(rows) - len(largest):,} more" if len(rows) > len(largest) else ""
+    return f"train + valid + test of {', '.join(parts)}{more}"
+
+
 def numbers(artifact: Artifact) -> dict[str, float]:
     """The plain numbers of a step's report, named for MLflow; pretrain's of each set that it was measured on too."""
-    sets: Mapping[str, Mapping[str, Any]] = artifact.report.get("intrinsic", {})
+    sets: dict[str, Mapping[str, Any]] = dict(artifact.report.get("intrinsic", {}))
+    sets |= {name: artifact.report[name] for name in ("contradictions",) if name in artifact.report}
     report = dict(artifact.report) | {f"{name}/{of}": value for name, values in sets.items() for of, value in values.items()}
     plain = {name: value for name, value in report.items() if isinstance(value, int | float)}
     return {f"{artifact.step}/{name}": float(value) for name, value in plain.items() if not isinstance(value, bool)}

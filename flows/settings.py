@@ -44,6 +44,7 @@ PRESETS = Path(__file__).with_name("presets")
 PREFIX = "TEXTMILL_"
 NOT_KNOBS = frozenset({"TEXTMILL_CRASH_AT", "TEXTMILL_DEBUG"})  # a seam of the fault tests; traces for developers
 DEFAULT_PRESET = "sample"
+NEGATIVE = re.compile(r"-\.?\d")
 MAX_SHOWN = 100  # characters of a value in an error
 MOST_MEANT = 3  # knobs that an unknown word is answered with
 # What fastText's own commands call their options, and which knobs those are: of its vectors, then of its classifier.
@@ -286,7 +287,7 @@ def _settings(
         fields: dict[str, Any] = {name: (field.annotation, field) for name, field in model.model_fields.items()}
         settings: Any = create_model("Settings", __base__=cast(Any, (Doors, model)), **fields)
     try:
-        run: Any = CliApp.run(settings, cli_args=arguments)
+        run: Any = CliApp.run(settings, cli_args=_joined(arguments))
         return run
     except SettingsError as error:
         raise RequestError(_explain_arguments(model, str(error))) from None
@@ -300,6 +301,17 @@ def section(kind: type[Section], **options: Any) -> Section:
         return kind(**options)
     except ValidationError as error:
         raise RequestError(_explain_values(kind, error)) from None
+
+
+def _joined(arguments: list[str]) -> list[str]:
+    """The arguments with each flag and a value that begins like a negative number as one: argparse would take it for a flag."""
+    joined: list[str] = []
+    for argument in arguments:
+        if NEGATIVE.match(argument) and joined and joined[-1].startswith("--") and "=" not in joined[-1]:
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _explain_arguments(model: type[BaseModel], message: str) -> str:

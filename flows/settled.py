@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tasks.register.champion import Champion
 
 # Settings whose `auto` is replaced before it enters a key, so that MLflow's parameters, which cannot change, wait for it.
-SETTLED = (("finetune", "model"),)
+SETTLED = (("prepare", "split_rule"), ("prepare", "salt"), ("finetune", "model"))
 
 
 def settle_by_champion(config: PipelineConfig, champion: Champion | None, say: Callable[[str], None]) -> PipelineConfig:

@@ -11,6 +11,7 @@ from prefect.states import Completed, State
 from flows.console import Display
 from flows.record import RUN_TAG, Record, command, mark_killed
 from flows.settled import settle_by_champion, settle_by_corpus
+from flows.split import change_of_split, recorded_split, settle_split, split_tags
 from tasks.align.fetch import local_copies
 from tasks.align.task import align
 from tasks.artifact import Store
@@ -65,7 +66,12 @@ def run_steps(record: Record) -> None:
     """Chain the steps of one run; each call returns at once when the store has what it would build."""
     run, note = record.run, record.note
     config = record.config
+    recorded = recorded_split(record.tracker, config.name)
     corpus = note(ingest(run, config.ingest))
+    found = corpus.result()
+    config = record.settle(settle_split(config, recorded, found, run.store.folder(found)))
+    if change := change_of_split(config.prepare, recorded):
+        record.warn(change)
     prepared = note(prepare(run, config.prepare, corpus=corpus))
     dataset, holdout = part(prepared, "dataset"), part(prepared, "holdout")
     config = record.settle(settle_by_corpus(config, run.store.folder(dataset.result()), record.display.say))
@@ -101,7 +107,7 @@ def run_steps(record: Record) -> None:
         corpus=corpus,
         holdout=holdout,
         run_id=record.tracking,
-        tags={RUN_TAG: record.id, MODEL_TAG: config.finetune.model},
+        tags={RUN_TAG: record.id, MODEL_TAG: config.finetune.model, **split_tags(config.prepare)},
         ready=record.last_ended,
     )
     record.registered(registered)

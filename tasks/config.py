@@ -7,9 +7,11 @@ nothing that could change a byte of any output may live there.
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from datetime import date  # noqa: TC003 pydantic reads it
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -101,7 +103,34 @@ class IngestConfig(Section):
     label_names: Path | None = Field(
         None, description="File that names label numbers, one name a line from 0; empty first line: from 1."
     )
+    label_bins: tuple[float, ...] = Field(
+        (), description="Edges that make classes of labels that are numbers, such as -0.1,0.1; a number on an edge is above it."
+    )
+    label_bin_names: tuple[str, ...] = Field(
+        (),
+        description="Names of these classes, from the lowest; default: negative, neutral, positive around 0, else the edges.",
+    )
+    label_check: bool = Field(
+        True, description="Stop where labels look like scores or identifiers and not like classes; off: go on."
+    )
     max_chars: Positive = Field(1_000_000, description="Longest text in characters; a longer one is quarantined.")
+
+    @model_validator(mode="after")
+    def _bins_of_labels(self) -> Self:
+        edges, names = self.label_bins, self.label_bin_names
+        if not all(map(math.isfinite, edges)):
+            raise ValueError("label_bins must be finite numbers")
+        if any(low >= high for low, high in pairwise(edges)):
+            raise ValueError(f"label_bins must rise, and {', '.join(f'{edge:g}' for edge in edges)} do not")
+        if names and not edges:
+            raise ValueError("label_bin_names are given without label_bins; give the edges too")
+        if edges and self.label_names is not None:
+            raise ValueError("label_bins and label_names are both given; keep the one that makes the classes")
+        if names and len(names) != len(edges) + 1:
+            raise ValueError(f"{len(edges)} edges make {len(edges) + 1} bins, and {len(names)} names are given")
+        if len(set(names)) < len(names) or not all(name.strip() for name in names):
+            raise ValueError("label_bin_names: a name is empty or repeated")
+        return self
 
     @field_validator("encoding", "unlabelled_encoding")
     @classmethod
@@ -158,6 +187,10 @@ class PrepareConfig(Section):
         None, description="jieba: more words, one a line as `word [frequency] [part of speech]`."
     )
     min_tokens: Positive = Field(1, description="Shortest document in tokens; a shorter one is quarantined.")
+    contradictions: Literal["drop", "majority", "first", "error"] = Field(
+        "drop",
+        description="A text with several labels: drop its rows, keep the label of most rows or of the first row, or stop.",
+    )
     near_duplicates: bool = Field(True, description="Look for near-duplicates, not only exact ones.")
     near_duplicate_similarity: Annotated[float, Field(gt=0.5, le=1.0)] = Field(
         0.8, description="Estimated Jaccard similarity of token 5-shingles from which two rows are near-duplicates."
@@ -169,6 +202,22 @@ class PrepareConfig(Section):
         0.2, description="Share held for test where the corpus has none."
     )
     seed: Count = Field(13, description="Seed of the split.")
+    split_rule: Annotated[int, Field(ge=1, le=2)] | Literal["auto"] = Field(
+        "auto",
+        description="How rows are parted: 1 as before version 0.2, 2 with a salt and care for rare classes; auto: as for the "
+        "name's models, 2 for a new name.",
+    )
+    salt: Count | Literal["auto"] = Field(
+        "auto",
+        description="Rule 2: which of many splits; auto: as for the name's models, for a new name the one of a hundred with "
+        "the most even shares.",
+    )
+
+    @model_validator(mode="after")
+    def _salt_of_rule_two(self) -> Self:
+        if self.split_rule == 1 and self.salt != "auto":
+            raise ValueError(f"split_rule 1 reads no salt {self.salt}; set split_rule 2, or leave the salt out")
+        return self
 
     @field_validator("tokenizer", mode="before")
     @classmethod

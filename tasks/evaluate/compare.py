@@ -54,6 +54,16 @@ def mid_p(only_a: int, only_b: int) -> float:
     return min(1.0, 2 * float(bdtr(smaller, num_discordant, 0.5)) - exactly)
 
 
+def wilson_interval(share: float, num: float, z: float = Z_95) -> list[float]:
+    """The 95% score interval for a proportion that was `share` of `num` rows; it has a width at 0 and 1 too.
+
+    Wilson (1927), "Probable inference, the law of succession, and statistical inference", JASA 22:209-212.
+    """
+    center = (share + z * z / (2 * num)) / (1 + z * z / num)
+    half = z * math.sqrt(share * (1 - share) / num + z * z / (4 * num * num)) / (1 + z * z / num)
+    return [max(0.0, center - half) if share > 0 else 0.0, min(1.0, center + half) if share < 1 else 1.0]
+
+
 def score_interval(only_a: int, only_b: int, num_rows: int, z: float = Z_95) -> tuple[float, float]:
     """The score interval for a difference of paired proportions.
 

@@ -34,7 +34,10 @@ BATCH_ROWS = 2000
 ERROR_CHARS = 400
 HISTORY = "history.json"
 COMPARED = ("accuracy", "macro_f1", "ece", "log_loss", "intervals", "train_rows")
-REPORTED = ("accuracy", "macro_f1", "ece", "log_loss", "test_rows", "intervals", "per_class", "yardstick", "comparison")
+REPORTED = (
+    *("accuracy", "macro_f1", "ece", "log_loss", "test_rows", "intervals", "interval_methods"),
+    *("per_class", "yardstick", "comparison"),
+)
 
 
 class Predictor(Protocol):

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.evaluate.compare import wilson_interval
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+FEW = 5  # rows that are right, or wrong: below, the bootstrap's interval of a share is too narrow
 MAX_CELLS = 2_000_000  # outcome counts held at once while resampling: 16 MB
 
 
@@ -75,7 +78,7 @@ def measure(rows: Outcomes, *, bins: int, bootstrap: int, seed: int) -> dict[str
     right_K, true_K, predicted_K = confusion_KK.diagonal(), confusion_KK.sum(axis=1), confusion_KK.sum(axis=0)
     precision_K, recall_K = _share(right_K, predicted_K), _share(right_K, true_K)
     f1_K = _share(2 * right_K, true_K + predicted_K)
-    intervals = bootstrap_intervals(confusion_KK, resamples=bootstrap, seed=seed)
+    intervals, methods = confidence_intervals(confusion_KK, f1_K, resamples=bootstrap, seed=seed)
     reliability = reliability_bins(rows.confidence, rows.correct, bins)
     present_K = true_K + predicted_K > 0
     per_class = {
@@ -98,6 +101,7 @@ def measure(rows: Outcomes, *, bins: int, bootstrap: int, seed: int) -> dict[str
         "log_loss": log_loss(rows.likelihood),
         "mean_confidence": float(rows.confidence.mean()),
         "intervals": {"accuracy": intervals["accuracy"], "macro_f1": intervals["macro_f1"]},
+        "interval_methods": methods,
         "per_class": per_class,
         "labels": rows.names,
         "confusion": confusion_KK.tolist(),
@@ -142,6 +146,37 @@ def expected_calibration_error(reliability: Sequence[dict[str, Any]]) -> float:
     rows = sum(entry["count"] for entry in reliability)
     gaps = (entry["count"] * abs(entry["accuracy"] - entry["confidence"]) for entry in reliability if entry["count"])
     return sum(gaps) / rows
+
+
+def confidence_intervals(
+    confusion_KK: np.ndarray, f1_K: np.ndarray, *, resamples: int, seed: int
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The intervals of `bootstrap_intervals`, or Wilson's where resampling knows too little; and which the first two are.
+
+    Rows that are all right give [1, 1] by bootstrap, however few they are. So accuracy has Wilson's interval where fewer than
+    five rows are right, or wrong; macro-F1 and a label's F1 where all resamples are alike. F1, TP / (TP + (FP + FN) / 2),
+    is taken for a share of (true + predicted) / 2 rows, and macro-F1 for a share of as many rows as give the mean of the
+    labels' shares its variance.
+    """
+    intervals = bootstrap_intervals(confusion_KK, resamples=resamples, seed=seed)
+    methods = {"accuracy": "bootstrap", "macro_f1": "bootstrap"}
+    num, right = int(confusion_KK.sum()), int(confusion_KK.trace())
+    if min(right, num - right) < FEW:
+        intervals["accuracy"], methods["accuracy"] = wilson_interval(right / num, num), "wilson"
+    rows_K = (confusion_KK.sum(axis=0) + confusion_KK.sum(axis=1)) / 2
+    present_K = rows_K > 0
+    if _is_point(intervals["macro_f1"]):
+        rows = present_K.sum() ** 2 / (1 / rows_K[present_K]).sum()
+        intervals["macro_f1"] = wilson_interval(float(f1_K[present_K].mean()), float(rows))
+        methods["macro_f1"] = "wilson"
+    for k, pair in enumerate(intervals["f1"]):
+        if pair is not None and _is_point(pair):
+            intervals["f1"][k] = wilson_interval(float(f1_K[k]), float(rows_K[k]))
+    return intervals, methods
+
+
+def _is_point(pair: Sequence[float]) -> bool:
+    return pair[1] - pair[0] < 1e-12
 
 
 def bootstrap_intervals(confusion_KK: np.ndarray, *, resamples: int, seed: int) -> dict[str, Any]:

@@ -50,6 +50,35 @@ class Equation(_Part):
     quarantined: int
 
 
+class SplitRule(_Part):
+    """How rows were parted."""
+
+    rule: int
+    salt: int | None = None
+    seed: int
+
+
+class Contradiction(_Part):
+    """The start of a text, and its rows by label."""
+
+    text: str
+    labels: dict[str, int]
+
+
+class Contradictions(_Part):
+    """Texts that were given several labels; see tasks.prepare.contradictions."""
+
+    rule: str
+    texts: int
+    rows: int
+    left_out: int
+    texts_of_test: int
+    near_rows: int
+    near_groups: int
+    examples: tuple[Contradiction, ...] = ()
+    file: str | None = None
+
+
 class ModelVersion(_Part):
     """What the registry made of the model."""
 
@@ -105,9 +134,10 @@ class Vectors(_Part):
 class Context(_Part):
     """What the report says beside the evaluation itself; a part left empty is left out of the page.
 
-    `command` reproduces the run. `skipped` maps a step that did not run to the reason, `splits` a split to its rows, `dropped`
-    a reason to the rows it cost, `versions` a library to its version. `coverage` has any of tokens and types (shares 0..1),
-    vocabulary and missing (numbers of types). `config` is the resolved configuration, nested as it is.
+    `command` reproduces the run. `warnings` are lines for a person. `skipped` maps a step that did not run to the reason,
+    `splits` a split to its rows, `labels` a split to its rows by label, `dropped` a reason to the rows it cost, `versions` a
+    library to its version. `coverage` has any of tokens and types (shares 0..1), vocabulary and missing (numbers of types).
+    `config` is the resolved configuration, nested as it is.
     """
 
     name: str = ""
@@ -120,6 +150,10 @@ class Context(_Part):
     data: Equation | None = None
     splits: dict[str, int] = {}
     dropped: dict[str, int] = {}
+    split: SplitRule | None = None
+    labels: dict[str, dict[str, int]] = {}
+    contradictions: Contradictions | None = None
+    warnings: tuple[str, ...] = ()
     coverage: dict[str, float] = {}
     vectors: Vectors = Vectors()
     model: ModelVersion | None = None
@@ -167,10 +201,17 @@ def report_page(metrics: Mapping[str, Any], figures: Mapping[str, bytes], contex
         c=context,
         figures={name: _embedded(data) for name, data in figures.items()},
         config=sorted(flattened(context.config)),
+        label_rows=rows_by_label(context.labels),
         largest=max(metrics["per_class"].items(), key=lambda item: item[1]["support"]),
         numbered=len(metrics["labels"]) > MAX_NAMED or not "".join(metrics["labels"]).isascii(),
         untrained=[name for name, scores in metrics["per_class"].items() if not scores["trained"]],
     )
+
+
+def rows_by_label(labels: Mapping[str, Mapping[str, int]]) -> dict[str, list[int]]:
+    """Rows of each label in train, valid and test."""
+    sides = [labels.get(side, {}) for side in ("train", "valid", "test")]
+    return {name: [side.get(name, 0) for side in sides] for name in sorted(set().union(*sides))}
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

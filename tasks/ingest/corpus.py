@@ -9,6 +9,7 @@ from tasks.errors import RequestError
 from tasks.ingest.download import download
 from tasks.ingest.imdb import FILE, MD5, URL
 from tasks.ingest.inputs import Input, check_input, label_names, plan, records
+from tasks.ingest.labels import check_labels
 from tasks.ingest.writer import Tally, Writer
 from tasks.progress import SILENT, Progress
 
@@ -112,3 +113,4 @@ def _check(config: IngestConfig, writer: Writer) -> None:
     if len(writer.train_labels) == 1:
         only = next(iter(writer.train_labels))
         raise RequestError(f"{where}: one class only ({only[:40]!r}); a classifier needs records of at least two labels")
+    check_labels(writer.labels, config, where)

@@ -33,6 +33,7 @@ REASONS = {
     "surrogate": "half a surrogate pair, which no encoding can write",
     "too_long": "more characters than ingest.max_chars, or more bytes than such a record can have",
     "unknown_label": "a label that is not accepted, or a number without a name",
+    "label_not_a_number": "a label that is not a number, where ingest.label_bins makes classes of numbers",
     "missing_label": "a row of the test split without a label",
     "malformed_row": "a line that does not have the table's form",
     "link": "a symbolic or hard link; never followed",

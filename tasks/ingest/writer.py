@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from tasks.errors import RequestError
 from tasks.ingest.encoding import decode, extends_ascii
+from tasks.ingest.labels import LabelBins
 from tasks.ingest.schema import CORPUS, CORPUS_SCHEMA, QUARANTINE, QUARANTINE_BYTES, QUARANTINE_SCHEMA
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Writer:
     def __init__(self, config: IngestConfig, names: Mapping[str, str] | None, folder: Path) -> None:
         self.accepted = frozenset(config.labels)
         self.names = names
+        self.bins = LabelBins(config.label_bins, config.label_bin_names) if config.label_bins else None
         self.max_chars = config.max_chars
         self.labels: Counter[str] = Counter()
         self.train_labels: set[str] = set()
@@ -180,6 +182,11 @@ class Writer:
     def _label(self, label: str | None) -> str | None:
         if label is None:
             return None
+        if self.bins is not None:
+            binned = self.bins.name(label)
+            if binned is None:
+                raise RefusedError("label_not_a_number")
+            label = binned
         named = label if self.names is None else self.names.get(label)
         if named is None or (self.accepted and named not in self.accepted):
             raise RefusedError("unknown_label")
@@ -196,5 +203,6 @@ class Writer:
             self.train_labels.add(label)
         if len(self.labels) > MAX_LABELS:
             raise RequestError(
-                f"more than {MAX_LABELS:,} different labels, such as {label[:40]!r}; is --ingest.label the right column?"
+                f"more than {MAX_LABELS:,} different labels, such as {label[:40]!r}; is --ingest.label the right column? "
+                "Numbers become classes with --ingest.label-bins"
             )

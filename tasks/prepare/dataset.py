@@ -22,12 +22,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.errors import RequestError
+from tasks.prepare.contradictions import refuse, write_contradictions
 from tasks.prepare.documents import Documents, tokenize_documents
 from tasks.prepare.minhash import NUM_HASHES
 from tasks.prepare.pool import map_ordered
-from tasks.prepare.read import DATASET, HOLDOUT, LABELS, TEXT
-from tasks.prepare.schema import QUARANTINE, SCHEMA, SPLITS, RowGroups, open_reader
+from tasks.prepare.read import DATASET, HOLDOUT, LABELS, SPLIT, TEXT
+from tasks.prepare.schema import QUARANTINE, SCHEMA, SPLITS, TEST, TRAIN, RowGroups, open_reader
 from tasks.prepare.scripts import choose_tokenizer
+from tasks.prepare.sides import Rule, digest_words
 from tasks.prepare.split import (
     LABELLED,
     NO_LABEL,
@@ -35,11 +37,10 @@ from tasks.prepare.split import (
     QUARANTINED,
     REASONS,
     REJECTED,
-    TEST,
-    TRAIN,
     Decision,
     Rows,
     decide,
+    reason,
 )
 from tasks.prepare.tokenize import TextToTokens
 from tasks.progress import SILENT
@@ -72,8 +73,9 @@ def write_dataset(
 ) -> dict[str, Any]:
     """Prepare the corpus in folder `corpus` and write dataset/, holdout/, quarantine.parquet and side/timing.json to `folder`.
 
-    Returns the report: `found = kept + duplicates + quarantined`, rows by split, label and reason, tokens. Raises
-    RequestError if the rows cannot make a train, a valid and a test split of at least two labels.
+    Beside them stands contradictions.parquet where texts have several labels. Returns the report: `found = kept + duplicates +
+    quarantined`, rows by split, label and reason, tokens, the rule and salt of the split. Raises RequestError if the rows
+    cannot make a train, a valid and a test split of at least two labels, or contradict each other and are not to.
     """
     start = time.monotonic()
     chosen = choose_tokenizer(_sample(corpus / "corpus.parquet")) if config.tokenizer == "auto" else None
@@ -82,11 +84,16 @@ def write_dataset(
     with tempfile.TemporaryDirectory(prefix=".tokens-", dir=folder) as name:
         scratch = Path(name)
         tokenized = _tokenize(config, text, corpus, folder, scratch, workers if num_rows >= pool_from else 1, progress)
-        decision = _decide(config, tokenized, scratch)
+        rows = _rows(config, tokenized, scratch)
+        decision = decide(rows, tokenized.labels, config)
+        contradictions = _contradictions(config, corpus, folder, rows, decision)
         _write_splits(tokenized, decision.fate, folder, progress)
     in_train = np.unique(tokenized.label[decision.fate == TRAIN])
     _write_json(folder / "dataset" / LABELS, {"labels": sorted(tokenized.labels[code] for code in in_train)})
     _write_json(folder / "dataset" / TEXT, text.to_dict())
+    rule = Rule.from_config(config, official=False)
+    split = {"rule": 1 if rule.salt is None else 2, "salt": rule.salt, "seed": rule.seed}
+    _write_json(folder / "dataset" / SPLIT, split)
     seconds = time.monotonic() - start
     _write_json(
         folder / "side" / "timing.json",
@@ -97,6 +104,7 @@ def write_dataset(
         },
     )
     report = _report(tokenized, decision, pq.read_metadata(corpus / "quarantine.parquet").num_rows)
+    report |= {"split": split, "contradictions": contradictions}
     report["tokenizer"] = text.settings["tokenizer"]
     if chosen:
         report["unspaced_share"] = round(chosen.share, 4)  # of the letters, of scripts without blanks between words
@@ -197,7 +205,7 @@ def _describe(batch: pa.RecordBatch, result: Tokenized, rows: slice, codes: dict
     label[unlabelled] = -1
     result.label[rows] = label
     result.kind[rows] = np.where(test, OFFICIAL_TEST, np.where(label < 0, NO_LABEL, LABELLED))
-    result.sha256[rows] = [int(digest[:16], 16) for digest in batch.column("sha256").to_pylist()]
+    result.sha256[rows] = digest_words(batch.column("sha256"))
 
 
 def _collect(documents: Documents, result: Tokenized, done: int) -> int:
@@ -208,7 +216,7 @@ def _collect(documents: Documents, result: Tokenized, done: int) -> int:
     return rows.stop
 
 
-def _decide(config: PrepareConfig, tokenized: Tokenized, scratch: Path) -> Decision:
+def _rows(config: PrepareConfig, tokenized: Tokenized, scratch: Path) -> Rows:
     from tasks.prepare.duplicates import exact_firsts, near_groups  # scipy: not for worker processes to import
 
     considered = (tokenized.kind != REJECTED) & (tokenized.num_tokens > 0)
@@ -220,7 +228,26 @@ def _decide(config: PrepareConfig, tokenized: Tokenized, scratch: Path) -> Decis
         if config.near_duplicates:
             signatures = np.memmap(scratch / SIGNATURES, np.uint32, "r").reshape(-1, NUM_HASHES)
             group = near_groups(signatures, first, considered, config.near_duplicate_similarity)
-    return decide(Rows(tokenized.kind, tokenized.label, tokenized.sha256, first, group), tokenized.labels, config)
+    return Rows(tokenized.kind, tokenized.label, tokenized.sha256, first, group)
+
+
+def _contradictions(config: PrepareConfig, corpus: Path, folder: Path, rows: Rows, decision: Decision) -> dict[str, Any]:
+    """List the texts with several labels and count them; RequestError where they are an error."""
+    found, left_out = decision.contradictions, int((decision.fate == reason("contradiction")).sum())
+    examples = write_contradictions(corpus / "corpus.parquet", folder, found, rows.first, rows.group, decision.fate)
+    counts = {
+        "rule": config.contradictions,
+        "texts": len(np.unique(rows.first[found.decided])),
+        "rows": int(found.decided.sum()),
+        "left_out": left_out,
+        "texts_of_test": len(np.unique(rows.first[found.exact & ~found.decided])),
+        "near_rows": int(found.near.sum()),
+        "near_groups": len(np.unique(rows.group[found.near])),
+        "examples": examples,
+    }
+    if config.contradictions == "error" and counts["texts"]:
+        raise refuse(counts)
+    return counts
 
 
 def _write_splits(tokenized: Tokenized, fate: np.ndarray, folder: Path, progress: Progress) -> None:
@@ -251,6 +278,7 @@ def _report(tokenized: Tokenized, decision: Decision, quarantined_before: int) -
     splits = {name: int(counts[code]) for code, name in enumerate(SPLITS)}
     dropped = {name: int(counts[len(SPLITS) + code]) for code, name in enumerate(REASONS)}
     labels: dict[str, dict[str, int]] = {}
+    had = np.bincount(tokenized.label[_own_texts(tokenized, fate)], minlength=len(tokenized.labels))
     for code, name in enumerate(SPLITS[:3]):
         by_label = np.bincount(tokenized.label[(fate == code) & (tokenized.label >= 0)], minlength=len(tokenized.labels))
         labels[name] = {label: count for label, count in sorted(zip(tokenized.labels, by_label.tolist(), strict=True)) if count}
@@ -261,15 +289,20 @@ def _report(tokenized: Tokenized, decision: Decision, quarantined_before: int) -
         "quarantined": int(counts[QUARANTINED]) + quarantined_before,
         "splits": splits,
         "labels": labels,
+        "labels_found": dict(sorted(zip(tokenized.labels, had.tolist(), strict=True))),
         "dropped": {name: count for name, count in dropped.items() if count},
-        "conflicting_labels": decision.conflicting,
         "duplicates_in_test": decision.duplicates_in_test,
-        "mended": decision.mended,  # labelled rows moved so that no side lacks a label
+        "mended": decision.mended,  # groups of rows moved to another side for the sake of a rare label
         "official_test": bool((tokenized.kind == OFFICIAL_TEST).any()),
         "tokens": int(tokenized.num_tokens[fate < len(SPLITS)].sum()),
     }
     assert report["found"] == report["kept"] + report["duplicates"] + report["quarantined"], report
     return report
+
+
+def _own_texts(tokenized: Tokenized, fate: np.ndarray) -> np.ndarray:
+    """Which labelled rows are no copy of another with the same label: those whose loss is a loss to their class."""
+    return (tokenized.label >= 0) & (fate != reason("labelled_duplicate"))
 
 
 def _write_json(path: Path, value: object) -> None:

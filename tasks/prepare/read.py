@@ -28,6 +28,7 @@ DATASET = "dataset.parquet"
 HOLDOUT = "holdout.parquet"
 LABELS = "labels.json"
 TEXT = "text.json"
+SPLIT = "split.json"  # rule, salt and seed of the split
 
 _INT32_BYTES = 2**31 - 1
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SPLITS = ("train", "valid", "test", "unlabelled")
+TRAIN, VALID, TEST, UNLABELLED = range(4)  # positions in SPLITS
 SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),

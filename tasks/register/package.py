@@ -4,6 +4,7 @@ package.json            module name, requirements, and the SHA-256 of every othe
 load.py                 verifies and imports the rest
 model/                  what finetune wrote
 text.json, labels.json  how text becomes tokens, and the names of the classes
+split.json              how the rows were split: rule, salt, seed
 training_hashes.npy     sorted uint64, one for each row the model was trained or selected on
 profile.json            what the validation rows look like to the model, for drift
 code/textmill_model_*/  the modules that `serving` reaches by imports, relative ones unchanged
@@ -25,7 +26,7 @@ import pyarrow.compute as pc
 
 from tasks.crash import crash_point
 from tasks.digests import canonical, sha256_file
-from tasks.prepare.read import LABELS, TEXT, iter_batches, read_text_settings
+from tasks.prepare.read import LABELS, SPLIT, TEXT, iter_batches, read_text_settings
 from tasks.progress import SILENT
 from tasks.register import load
 from tasks.register.profile import write_profile
@@ -57,7 +58,7 @@ def write_package(model: Path, dataset: Path, folder: Path, *, progress: Progres
 
     ignored = shutil.ignore_patterns("side", "manifest.json")
     shutil.copytree(model, folder / serving.MODEL, ignore=ignored, copy_function=shutil.copyfile)
-    for name in (TEXT, LABELS):
+    for name in (TEXT, LABELS, SPLIT):
         shutil.copyfile(dataset / name, folder / name)
     hashes = _training_hashes(dataset, progress)
     np.save(folder / serving.HASHES, hashes, allow_pickle=False)

@@ -146,3 +146,34 @@ def test_wrong_shapes_and_numbers_that_are_none_are_refused():
         outcomes(["a"], ["a", "b"], np.zeros((2, 2)))
     with pytest.raises(ValueError, match="1 of 2 rows"):
         outcomes(["a", "b"], ["a", "b"], np.array([[0.5, 0.5], [np.nan, 0.5]]))
+
+
+def certain(truth, predicted):
+    names = sorted(set(truth) | set(predicted))
+    return outcomes(truth, names, 0.8 * np.eye(len(names), dtype=np.float32)[[names.index(name) for name in predicted]])
+
+
+def test_rows_that_are_all_right_have_an_interval_with_a_width():
+    result = measure(certain(list("aab") * 3, list("aab") * 3), **SETTINGS)
+    assert result["interval_methods"] == {"accuracy": "wilson", "macro_f1": "wilson"}
+    assert result["intervals"]["accuracy"] == [pytest.approx(9 / (9 + 1.96**2), abs=1e-4), 1.0]
+    assert result["intervals"]["macro_f1"] == [pytest.approx(8 / (8 + 1.96**2), abs=1e-4), 1.0]
+    assert result["per_class"]["a"]["f1_interval"] == [pytest.approx(6 / (6 + 1.96**2), abs=1e-4), 1.0]
+    assert result["per_class"]["b"]["f1_interval"] == [pytest.approx(3 / (3 + 1.96**2), abs=1e-4), 1.0]
+
+
+def test_rows_that_are_all_wrong_have_one_too():
+    result = measure(certain(list("aabb"), list("bbaa")), **SETTINGS)
+    assert result["intervals"]["accuracy"] == [0.0, pytest.approx(1.96**2 / (4 + 1.96**2), abs=1e-4)]
+    assert result["intervals"]["macro_f1"][0] == 0.0
+    assert result["intervals"]["macro_f1"][1] > 0.3
+
+
+def test_a_few_wrong_rows_are_enough_for_wilson_and_five_for_the_bootstrap():
+    truth = list("ab") * 50
+    for wrong, method in ((1, "wilson"), (4, "wilson"), (5, "bootstrap"), (95, "bootstrap"), (96, "wilson")):
+        predicted = ["c"] * wrong + truth[wrong:]
+        result = measure(certain(truth, predicted), **SETTINGS)
+        assert result["interval_methods"] == {"accuracy": method, "macro_f1": "bootstrap"}
+        low, high = result["intervals"]["accuracy"]
+        assert low < result["accuracy"] < high < 1

@@ -325,3 +325,20 @@ def test_a_password_in_a_url_is_refused_before_anything_is_stored(monkeypatch: p
     monkeypatch.setenv("TEXTMILL_RUNTIME__TRACKING_URI", "http://me:s3cret@127.0.0.1:5000")
     with pytest.raises(RequestError, match=r"--runtime\.tracking-uri holds a password"):
         resolve([])
+
+
+@pytest.mark.parametrize("given", [["-0.1,0.1"], ["=-0.1,0.1"]])
+def test_a_list_may_begin_with_a_negative_number(given: list[str], tmp_path: Path) -> None:
+    flag = "--ingest.label-bins"
+    arguments = [flag + given[0]] if given[0].startswith("=") else [flag, *given]
+    config = resolve(["--ingest.path", str(tmp_path), *arguments, "--ingest.label-check", "off"])
+    assert config.ingest.label_bins == (-0.1, 0.1)
+    assert config.ingest.label_check is False
+
+
+def test_bins_of_labels_can_be_in_a_file_and_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('[ingest]\npath = "corpus"\nlabel_bins = [-0.1, 0.1]\nlabel_bin_names = ["down", "flat", "up"]\n')
+    assert resolve([], file=file).ingest.label_bin_names == ("down", "flat", "up")
+    monkeypatch.setenv("TEXTMILL_INGEST__LABEL_BINS", "[1.5]")
+    assert resolve(["--ingest.path", str(tmp_path)]).ingest.label_bins == (1.5,)

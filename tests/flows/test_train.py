@@ -134,12 +134,12 @@ def test_a_damaged_file_is_rebuilt_alone(first: dict[str, Any], corpus: Path, da
     ("text", "split", "rebuilt"),
     [
         (
-            "Shareholders of the ferry line Havsvind will get a higher dividend for the third year running.",
+            "Shareholders of the ferry line Havsvind will get a higher dividend for the sixth year running.",
             "test",
             ["ingest", "prepare", "yardstick", "evaluate"],
         ),
         (
-            "Orders doubled and the margin widened to 14% at the new plant of Kvarnholt.",
+            "Orders doubled and the margin widened to 14% at the third plant of Kvarnholt.",
             "train",
             ["ingest", "prepare", "pretrain", "align", "finetune", "yardstick", "evaluate", "package", "register"],
         ),

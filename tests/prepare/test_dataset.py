@@ -71,30 +71,47 @@ def test_report_and_files(mixed, write_corpus, tmp_path):
     report = prepare(write_corpus(mixed, quarantined=3), tmp_path / "out", min_tokens=2)
     assert report["found"] == len(mixed) + 3 == report["kept"] + report["duplicates"] + report["quarantined"]
     assert report["dropped"] == {
-        "labelled_duplicate": 2,
-        "unlabelled_duplicate": 2,
+        "contradiction": 3,
+        "unlabelled_duplicate": 1,
         "labelled_duplicate_of_test": 1,
         "labelled_near_duplicate_of_test": 1,
         "unlabelled_near_duplicate_of_test": 1,
     }
-    assert report["conflicting_labels"] == 1
+    counts = {name: value for name, value in report["contradictions"].items() if name != "examples"}
+    assert counts == {
+        "rule": "drop",
+        "texts": 1,
+        "rows": 3,
+        "left_out": 3,
+        "texts_of_test": 0,
+        "near_rows": 0,
+        "near_groups": 0,
+    }
     assert report["duplicates_in_test"] == 1
     assert report["quarantined"] == 6
     assert report["splits"]["test"] == 63
-    assert report["splits"]["train"] + report["splits"]["valid"] == 151
-    assert report["splits"]["unlabelled"] == 80
+    assert report["splits"]["train"] + report["splits"]["valid"] == 150
+    assert report["splits"]["unlabelled"] == 81  # the text of the contradiction, without a label
     json.dumps(report, allow_nan=False)
 
     out = tmp_path / "out"
     names = {
         "dataset/dataset.parquet",
         "dataset/labels.json",
+        "dataset/split.json",
         "dataset/text.json",
+        "contradictions.parquet",
         "holdout/holdout.parquet",
         "quarantine.parquet",
     }
     assert set(files_of(out)) == names
-    assert sorted(path.name for path in out.iterdir()) == ["dataset", "holdout", "quarantine.parquet", "side"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "contradictions.parquet",
+        "dataset",
+        "holdout",
+        "quarantine.parquet",
+        "side",
+    ]
     assert set(json.loads((out / "side" / "timing.json").read_text())) == {
         "seconds",
         "documents_per_second",

@@ -21,6 +21,7 @@ from tasks.prepare.split import (
 )
 
 CONFIG = PrepareConfig(test_share=0.2, valid_share=0.1)
+RULE_1 = PrepareConfig(test_share=0.2, valid_share=0.1, split_rule=1)
 
 
 def rows(kind, label, *, first=None, group=None, seed=0):
@@ -101,12 +102,11 @@ def test_duplicates_of_an_official_test_row_are_dropped_from_all_else():
 def test_of_exact_duplicates_the_first_labelled_row_stays():
     kind = [NO_LABEL, LABELLED, LABELLED, LABELLED, NO_LABEL, NO_LABEL, REJECTED]
     decision = decide(
-        with_head(kind, [-1, 0, 1, 0, -1, -1, 0], [0, 0, 0, 0, 4, 4, 6], [0, 0, 0, 0, 4, 4, 6]), ["a", "b"], CONFIG
+        with_head(kind, [-1, 0, 0, 0, -1, -1, 0], [0, 0, 0, 0, 4, 4, 6], [0, 0, 0, 0, 4, 4, 6]), ["a", "b"], CONFIG
     )
     assert decision.fate[0] == reason("unlabelled_duplicate")
     assert decision.fate[1] in (TRAIN, VALID, TEST)
     assert (decision.fate[2:4] == reason("labelled_duplicate")).all()
-    assert decision.conflicting == 1
     assert decision.fate[4:7].tolist() == [UNLABELLED, reason("unlabelled_duplicate"), QUARANTINED]
 
 
@@ -125,20 +125,61 @@ def test_unlabelled_near_duplicates_stay_only_beside_train():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_rare_labels_stand_on_every_side(seed):
+def test_by_rule_1_rare_labels_stand_on_every_side(seed):
     corpus = rows([LABELLED] * 60, [0, 0, 0, 1, 1, 2] + [3] * 54, seed=seed)
-    decision = decide(corpus, list("abcd"), CONFIG)
+    decision = decide(corpus, list("abcd"), RULE_1)
     sides = [set(decision.fate[corpus.label == code].tolist()) for code in range(4)]
     assert sides[0] == sides[3] == {TRAIN, VALID, TEST}
     assert sides[1] == {TRAIN, TEST}
     assert sides[2] == {TRAIN}
 
 
-def test_mending_moves_whole_groups():
+def test_rule_1_moves_whole_groups():
     corpus = rows([LABELLED] * 120, [0] * 60 + [1] * 60, group=[0] * 20 + [20] * 20 + [40] * 20 + list(range(60, 120)))
-    fate = decide(corpus, ["a", "b"], CONFIG).fate
+    fate = decide(corpus, ["a", "b"], RULE_1).fate
     assert sorted(len(set(fate[start : start + 20])) for start in (0, 20, 40)) == [1, 1, 1]
     assert set(fate[:60]) == {TRAIN, VALID, TEST}
+
+
+@pytest.mark.parametrize(
+    ("official", "sides"),
+    [
+        (
+            False,
+            "0200000000202021200210000020000000000200000000200010002100220200010000000200010002000102000200022000"
+            "2002002000001020002010020002200020102200000010000000020000002002000000001002002000200001010000000000"
+            "0022020002200200001200000111200000220012100000000002102000000200000000200000002000022200200000001020"
+            "2000102000001000000200002120110000011200210210000021100000204444444444444444444410000020000000000200",
+        ),
+        (
+            True,
+            "0100000000001010100100000010000000000000000000100000000000000000000000000000000001000000000000000000"
+            "2222222222222222222222222222222222222222222222222200000000001001000000000000001000000000000000000000"
+            "0010010000100100000100000000100000110001000000000001000000000000000000000000001000000100000000000010"
+            "1000001000000000000100000000000000000000100100000010000000104444444444444444444400000010000000000000",
+        ),
+    ],
+)
+def test_rule_1_gives_every_row_the_side_that_version_0_1_gave_it(official, sides):
+    """The sides were taken down from the code of version 0.1, which kept the first row of a contradiction."""
+    rng = np.random.default_rng(29)
+    label = np.r_[rng.integers(0, 3, 340), np.repeat([3, 4, 5, 6], [3, 4, 5, 8]), rng.integers(0, 3, 40)]
+    first = np.arange(400)
+    first[360:380] = np.arange(20)
+    group = first.copy()
+    group[380:] = np.arange(20, 40)
+    kind = np.full(400, LABELLED, np.uint8)
+    kind[100:150] = OFFICIAL_TEST if official else LABELLED
+    digests = rng.integers(0, 2**63, 400).astype(np.uint64)
+    corpus = Rows(kind, label.astype(np.int32), digests, first.astype(np.int32), group.astype(np.int32))
+    before = np.array(list(map(int, sides)))
+    for rule in ("first", "drop", "majority"):
+        fate = decide(corpus, list("abcdefg"), PrepareConfig(split_rule=1, contradictions=rule)).fate
+        both = (fate <= TEST) & (before <= TEST)
+        assert both.sum() > 330
+        assert (fate[both] == before[both]).all()
+        if rule == "first":
+            assert ((fate > TEST) == (before > TEST)).all()
 
 
 @pytest.mark.parametrize(
@@ -155,7 +196,116 @@ def test_what_cannot_be_split_is_refused(corpus, names, message):
         decide(corpus, names, CONFIG)
 
 
-def test_a_test_label_that_train_lacks_is_told(caplog):
-    corpus = rows([OFFICIAL_TEST] + [LABELLED] * 200, [2] + [i % 2 for i in range(200)])
-    assert decide(corpus, ["a", "b", "new"], CONFIG).fate[0] == TEST
-    assert "new" in caplog.text
+def test_a_test_label_that_train_lacks_is_kept_beside_others():
+    corpus = rows([OFFICIAL_TEST] * 2 + [LABELLED] * 200, [2, 0] + [i % 2 for i in range(200)])
+    assert (decide(corpus, ["a", "b", "new"], CONFIG).fate[:2] == TEST).all()
+
+
+def test_a_test_split_of_which_train_knows_no_label_is_refused():
+    corpus = rows([OFFICIAL_TEST] * 2 + [LABELLED] * 200, [2, 3] + [i % 2 for i in range(200)])
+    with pytest.raises(RequestError, match=r"no label of the test rows \('0\.0', '1\.0'\) occurs in train \('0', '1'\)"):
+        decide(corpus, ["0", "1", "0.0", "1.0"], CONFIG)
+
+
+def shares(fate, label, code):
+    own = fate[label == code]
+    return tuple(int((own == side).sum()) for side in (TRAIN, VALID, TEST))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_of_rare_classes_go_to_train_first_and_to_valid_last(seed):
+    sizes = {1: (1, 0, 0), 2: (1, 0, 1), 3: (2, 0, 1)}
+    corpus = rows([LABELLED] * 306, [0, 1, 1, 2, 2, 2] + [3 + i % 3 for i in range(300)], seed=seed)
+    fate = decide(corpus, list("abcdef"), CONFIG).fate
+    assert [shares(fate, corpus.label, code) for code in range(3)] == list(sizes.values())
+
+
+@pytest.mark.parametrize("count", range(3, 20))
+def test_a_rare_class_keeps_its_share_for_train_and_has_a_test_row(count):
+    for seed in range(5):
+        label = [0] * count + [1 + i % 2 for i in range(200)]
+        corpus = rows([LABELLED] * len(label), label, seed=seed)
+        train, valid, test = shares(decide(corpus, list("abc"), CONFIG).fate, corpus.label, 0)
+        assert train >= max(2, int(count * 0.72))
+        assert test >= 1
+        assert valid >= (count >= 10)
+
+
+def test_a_corpus_of_nothing_but_tiny_classes_has_rows_for_validation():
+    labels = [f"c{number:03}" for number in range(700)]
+    corpus = rows([LABELLED] * 2100, [i % 700 for i in range(2100)])
+    fate = decide(corpus, labels, CONFIG).fate
+    by_class = [shares(fate, corpus.label, code) for code in range(700)]
+    assert set(by_class) == {(2, 0, 1), (1, 1, 1)}
+    assert by_class.count((1, 1, 1)) == 168  # 8% of all rows
+
+
+def test_the_order_of_the_corpus_moves_no_row_of_a_rare_class():
+    corpus = rows([LABELLED] * 260, [0] * 7 + [1] * 13 + [2 + i % 2 for i in range(240)])
+    turned = Rows(corpus.kind[::-1], corpus.label[::-1], corpus.sha256[::-1], corpus.first, corpus.group)
+    assert (decide(corpus, list("abcd"), CONFIG).fate == decide(turned, list("abcd"), CONFIG).fate[::-1]).all()
+
+
+def test_one_more_row_of_a_rare_class_moves_at_most_one_across_each_border():
+    large = rows([LABELLED] * 220, [i % 2 for i in range(200)] + [2] * 20)
+    for count in range(4, 20):
+        part = Rows(*(getattr(large, name)[: 200 + count] for name in ("kind", "label", "sha256", "first", "group")))
+        less = Rows(*(getattr(large, name)[: 199 + count] for name in ("kind", "label", "sha256", "first", "group")))
+        moved = decide(part, list("abc"), CONFIG).fate[: 199 + count] != decide(less, list("abc"), CONFIG).fate
+        assert moved.sum() <= 2
+
+
+def test_a_group_of_two_rare_classes_stays_together_and_train_has_both():
+    corpus = with_head([LABELLED] * 6, [2, 3, 2, 3, 3, 3], list(range(6)), [0, 0, 2, 2, 4, 5])
+    for seed in range(10):
+        config = PrepareConfig(seed=seed)
+        fate = decide(corpus, list("abcd"), config).fate[:6]
+        assert fate[0] == fate[1]
+        assert fate[2] == fate[3]
+        assert {TRAIN, TEST} <= set(fate[[0, 2]])
+        assert TRAIN in fate[[1, 3, 4, 5]]
+
+
+def test_the_salt_changes_the_split_and_is_part_of_rule_2_alone():
+    one, two = (decide(labelled(500), ["a", "b"], PrepareConfig(split_rule=2, salt=salt)).fate for salt in (1, 2))
+    assert (one != two).any()
+    assert (decide(labelled(500), ["a", "b"], PrepareConfig(salt=1)).fate == one).all()
+    with pytest.raises(ValueError, match="split_rule 1 reads no salt 3"):
+        PrepareConfig(split_rule=1, salt=3)
+
+
+def contradicting(rule):
+    # Text 0 is twice a and once b, text 3 once each, text 5 three labels; 7 and 8 are nearly alike.
+    label = [0, 0, 1, 1, 0, 0, 1, 2, 0, 1]
+    first = [0, 0, 0, 3, 3, 5, 5, 5, 8, 9]
+    group = [0, 0, 0, 3, 3, 5, 5, 5, 8, 8]
+    corpus = with_head([LABELLED] * 10, label, first, group)
+    return decide(corpus, ["a", "b", "c"], PrepareConfig(contradictions=rule))
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [("drop", [8, 9]), ("majority", [0, 8, 9]), ("first", [0, 3, 5, 8, 9]), ("error", [0, 3, 5, 8, 9])],
+)
+def test_a_text_with_several_labels_is_decided_by_the_rule(rule, kept):
+    decision = contradicting(rule)
+    assert np.flatnonzero(decision.fate[:10] <= TEST).tolist() == kept
+    copies = np.flatnonzero(decision.fate[:10] == reason("labelled_duplicate")).tolist()
+    assert copies == ([] if rule == "drop" else [1])
+    assert np.flatnonzero(decision.contradictions.exact).tolist() == list(range(8))
+    assert np.flatnonzero(decision.contradictions.near).tolist() == [8, 9]
+
+
+def test_contradictions_of_an_official_test_split_are_only_counted():
+    kind = [OFFICIAL_TEST, OFFICIAL_TEST, OFFICIAL_TEST, LABELLED]
+    decision = decide(with_head(kind, [0, 1, 0, 1], [0, 0, 2, 2], [0, 0, 2, 2]), ["a", "b"], CONFIG)
+    assert (decision.fate[:3] == TEST).all()
+    assert decision.fate[3] == reason("labelled_duplicate_of_test")
+    assert np.flatnonzero(decision.contradictions.exact).tolist() == [0, 1, 2, 3]
+    assert not decision.contradictions.decided.any()
+
+
+def test_what_contradictions_cost_is_in_the_message_where_nothing_is_left():
+    corpus = rows([LABELLED] * 80, [0, 1] * 40, first=[i - i % 2 for i in range(80)])
+    with pytest.raises(RequestError, match="80 rows were left out since their texts have several labels"):
+        decide(corpus, ["a", "b"], CONFIG)
