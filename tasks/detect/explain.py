@@ -1,7 +1,13 @@
-"""Show what stands behind a surge: its most negative headlines, and the words that its negative news has more of than before.
+"""Show what is behind a surge: its most negative headlines, and the words that its negative news has more of than before.
 
-Words are ranked by their log-odds ratio with an informative Dirichlet prior; see tasks/log_odds.py. A document counts with its
-probability of being negative, and a word once in a document. The prior is the words of all documents.
+Negative documents of the window are compared with negative documents of the baseline: with all documents, the words of good and
+neutral news that happened to be frequent would come first. A word counts once in a document.
+
+Whether a word stands out is asked of Fisher's exact test: were the documents that have it drawn from both samples alike, how
+often would the window have so many of them? The threshold holds for all words together (Bonferroni, without the words that are
+too rare to ever pass it: Tarone 1990, "A modified Bonferroni method for discrete data"), so that of 100 surges without a cause
+of their own at most five show a word. Words that stand out are ranked by their log-odds ratio with an informative Dirichlet
+prior, the words of the negative documents of both samples; see tasks/log_odds.py.
 
 Shapes: N documents, T words of them, V distinct words.
 """
@@ -16,11 +22,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy.stats import hypergeom
 
 from tasks.log_odds import log_odds
 from tasks.monitor.schema import ALL, NAME, SCORED_SCHEMA, TOPIC
 from tasks.prepare.scripts import UNSPACED
 from tasks.prepare.tokenize import TextToTokens
+from tasks.prepare.word_lists import LISTS, listed_stop_words
 
 if TYPE_CHECKING:
     from tasks.config import DetectConfig
@@ -29,22 +37,33 @@ if TYPE_CHECKING:
 
 MAX_DOCUMENTS = 20_000  # whose words are counted, in the window and in the baseline: more say the same, and take seconds
 PRIOR_WORDS = 500.0  # size of the prior in words
-MIN_DOCUMENTS = 3  # of the window that a word must stand in
+MIN_DOCUMENTS = 3  # negative ones of the window that have a word which is shown
+MIN_NEGATIVE = 20  # documents of the baseline that the label calls negative; of fewer nothing can be told
+CHANCE = 0.05  # that any word at all is shown of a surge without a cause of its own
+EVEN = 0.5
 MAX_CHARS = 500  # of a headline that is shown
 COLUMNS = ["id", "time", "text", "negative", "topics", "names"]
 MOST_NEGATIVE = [("negative", "descending"), ("time", "descending"), ("id", "ascending")]
+# Words that the lists for classifiers keep, since they carry a sentiment, and that name no cause.
+_NO_CAUSE = """
+but nor not no never none cannot shall may might must more most very over under up down out off only too now
+few against between per via amid despite upon within without among across however yet still even ever else
+since though although says said say
+没有 不是 不会 不能 未能 并未 今天 今日 昨日 昨天 目前 近日 日前 表示 称 为何 如何 以来 之后 之前
+"""
 _WORD, _UNSPACED = re.compile(r"[^\W\d_][\w'\u2019-]*[^\W_]"), re.compile(f"[{UNSPACED}]")
 
 
 def evidence(state: MonitorState, surge: Surge, config: DetectConfig) -> dict[str, Any]:
     """The headlines and words of a surge, as `Alert.evidence` holds them (JSON values).
 
-    headlines: id (hex), time (ISO), text, probability; the most negative first, each text once. words: word, deviate, and the
-    documents of the window it stands in. Reads the window's documents and a sample of the baseline's days.
+    headlines: id (hex), time (ISO), text, probability; the most negative first, each text once. words: word, deviate, the
+    documents of the window that have it, the negative ones among these, and those of the baseline; none where no word stands
+    out. Reads the window's documents and a sample of the baseline's days.
     """
     window = gather(state, _days(surge, 0, config.window_days), surge.series, 10 * config.num_headlines)
     before = gather(state, _baseline_days(state, surge, config), surge.series, 0)
-    words = _words(window.sample, before.sample, config.num_words)
+    words = telling_words(window.sample, before.sample, config.num_words)
     return {"headlines": _headlines(window.top, config.num_headlines), "words": words}
 
 
@@ -115,40 +134,82 @@ def _headlines(window: pa.Table, number: int) -> list[dict[str, Any]]:
     return list(shown.values())[:number]
 
 
-def _words(window: pa.Table, before: pa.Table, number: int) -> list[dict[str, Any]]:
+def telling_words(window: pa.Table, before: pa.Table, number: int) -> list[dict[str, Any]]:
+    """The words, at most `number`, of which the negative documents of the window have more; tables with text and negative."""
     if not window.num_rows or not before.num_rows:
         return []
-    (words_of_window, weight_of_window), (words_before, weight_before) = _counted(window), _counted(before)
-    vocabulary = pa.chunked_array([words_of_window, words_before]).unique()
-    here, there = (pc.index_in(words, value_set=vocabulary).to_numpy() for words in (words_of_window, words_before))
-    size = len(vocabulary)
-    in_documents_V = np.bincount(here, minlength=size)
-    all_V = in_documents_V + np.bincount(there, minlength=size)
-    prior_V = PRIOR_WORDS * all_V / all_V.sum()
-    deviate_V = log_odds(
-        np.bincount(here, weight_of_window, minlength=size), np.bincount(there, weight_before, minlength=size), prior_V
-    )
-    deviate_V[in_documents_V < MIN_DOCUMENTS] = -np.inf
-    order_V = np.lexsort((np.array(vocabulary.to_pylist()), -deviate_V))[:number]
+    limit = _negative_from(before["negative"].to_numpy())
+    bad_now, bad_before = (documents.filter(pc.greater_equal(documents["negative"], limit)) for documents in (window, before))
+    words_now, words_before, words_of_window = _distinct(bad_now), _distinct(bad_before), _distinct(window)
+    vocabulary = pa.chunked_array([words_now, words_before]).unique()
+    now_V, before_V, window_V = (_occurrences(words, vocabulary) for words in (words_now, words_before, words_of_window))
+    out_V = _stands_out(now_V, before_V, bad_now.num_rows, bad_before.num_rows)
+    if not out_V.any():
+        return []
+    all_V = now_V + before_V
+    deviate_V = log_odds(now_V, before_V, PRIOR_WORDS * all_V / all_V.sum())
+    order_V = np.lexsort((np.array(vocabulary.to_pylist()), -deviate_V))
     return [
-        {"word": vocabulary[int(v)].as_py(), "deviate": round(float(deviate_V[v]), 2), "documents": int(in_documents_V[v])}
-        for v in order_V
-        if deviate_V[v] > 0
+        {
+            "word": vocabulary[int(v)].as_py(),
+            "deviate": round(float(deviate_V[v]), 2),
+            "documents": int(window_V[v]),
+            "negative": int(now_V[v]),
+            "negative_before": int(before_V[v]),
+        }
+        for v in order_V[out_V[order_V]][:number]
     ]
 
 
-def _counted(documents: pa.Table) -> tuple[pa.Array, np.ndarray]:
-    """The words of the documents, each once a document, and the weight of each: strings [T], float64 [T]."""
-    weights_N = documents["negative"].to_numpy().astype(np.float64)
+def _negative_from(negative_N: np.ndarray) -> float:
+    """The probability from which a document counts as negative, from those of the baseline.
+
+    One half, or less of a model that says so far more seldom than it expects: then as many documents count as it expects.
+    """
+    expected = max(MIN_NEGATIVE, round(float(negative_N.sum())))
+    if (negative_N >= EVEN).sum() >= expected / 2:
+        return EVEN
+    return min(EVEN, float(np.sort(negative_N)[-min(expected, len(negative_N))]))
+
+
+def _stands_out(now_V: np.ndarray, before_V: np.ndarray, num_now: int, num_before: int) -> np.ndarray:
+    """Which words of both samples more of the `num_now` documents have than chance explains: bool [V]."""
+    if not len(now_V):
+        return np.zeros(0, bool)
+    all_V = now_V + before_V
+    total = num_now + num_before
+    chance_V = hypergeom.sf(now_V - 1, total, all_V, num_now)
+    smallest_V = np.sort(hypergeom.sf(np.minimum(all_V, num_now) - 1, total, all_V, num_now))
+    # The least number k of words for which no more than k could ever pass the threshold CHANCE / k.
+    tested = np.arange(1, len(all_V) + 1)
+    able = np.searchsorted(smallest_V, CHANCE / tested, side="right")
+    k = tested[np.argmax(able <= tested)]
+    return np.asarray((chance_V <= CHANCE / k) & (now_V >= MIN_DOCUMENTS))
+
+
+def _occurrences(words: pa.Array, vocabulary: pa.Array) -> np.ndarray:
+    """How often each word of the vocabulary is among `words`: int64 [V]."""
+    places = pc.index_in(words, value_set=vocabulary).drop_null().to_numpy()
+    return np.bincount(places, minlength=len(vocabulary))
+
+
+def _distinct(documents: pa.Table) -> pa.Array:
+    """The words of the documents, each once a document: strings [T]."""
     words = [sorted(_distinct_words(text.lower())) for text in documents["text"].to_pylist()]
-    weights_T = np.repeat(weights_N, [len(each) for each in words])
-    return pa.array([word for each in words for word in each], pa.string()), weights_T
+    return pa.array([word for each in words for word in each], pa.string())
 
 
 def _distinct_words(text: str) -> set[str]:
     if _UNSPACED.search(text):  # Chinese shows no borders of words, and a whole clause would pass for one
         text = " ".join(_words_of_jieba().tokens(text))
-    return set(_WORD.findall(text))
+    words = set(_WORD.findall(text.replace("\u2019", "'"))) - _stop_words()
+    return {word for word in words if not word.endswith("n't")}
+
+
+@cache
+def _stop_words() -> set[str]:
+    """Words that say nothing about a cause, of every language that has a list."""
+    return {*_NO_CAUSE.split()} | {word.lower() for language in LISTS for word in listed_stop_words(language)}
 
 
 @cache

@@ -39,6 +39,8 @@ def body(alert: Alert) -> str:
     words = [inert(word["word"]) for word in alert.evidence.get("words", ())]
     if words:
         lines.append(f"words: {', '.join(words[:NUM_WORDS])}")
+    elif alert.kind == "surge":
+        lines.append("no word stands out: there is more negative news, and it is about what it always was about")
     lines += [f"- {inert(headline['text'])}" for headline in alert.evidence.get("headlines", ())[:NUM_HEADLINES]]
     return "\n".join([*lines, f"alert {alert.id}"])
 

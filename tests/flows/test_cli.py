@@ -99,6 +99,7 @@ def test_what_a_refresh_could_not_do_is_printed(capsys: pytest.CaptureFixture[st
     counts = {"found": 3, "scored": 3, "duplicates": 0, "quarantined": 0, "reasons": {}, "alerts": [], "drift": []}
     ends = {"model": {"name": "news", "version": 1}, "seconds": 1.0, "startup_seconds": 2.0, "report": "page.html"}
     quiet = {"passed_over": 0, "undelivered": 0, "channels_down": [], "training_runs": []}
+    ends |= {"warnings": []}
     quiet |= {"not_judged": {"summary": "", "series": []}, "watch_list": {"entries": 2, "not_found": []}}
     _print_refresh(counts | ends | quiet)
     assert len(capsys.readouterr().out.splitlines()) == 5
