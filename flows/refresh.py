@@ -27,6 +27,7 @@ from tasks.detect.drift import renumbered
 from tasks.detect.task import detect
 from tasks.detect.unjudged import UNJUDGED, find_unjudged
 from tasks.detect.unjudged import in_words as unjudged_in_words
+from tasks.monitor.sources import keep_source
 from tasks.monitor.state import MonitorState, monitor_folder
 from tasks.monitor.watched import begin_watching, not_found, num_watched
 from tasks.notify.task import notify, open_channels
@@ -119,6 +120,8 @@ def count_what_is_new(run: Refresh) -> None:
         spool_in(state.folder) as spool,
         state.refresh(model=sentiment.title, labels=sentiment.model.labels, negative=scorer.negative) as transaction,
     ):
+        if mixed := keep_source(state, config.collect):
+            run.display.say(f"{'source':<10} {mixed}")
         run.collected = collect(config.collect, transaction, spool, run.started, run.display.progress("collect"))
         crash_point("refresh.collected")
         figures = {**transaction.figures(), "new": run.collected["new"]}

@@ -86,9 +86,12 @@ def resolve_refresh(arguments: list[str], *, preset: str | None = None, file: Pa
     if "name" not in settings.collect.model_fields_set:
         name = preset or plain(_stem(config.collect.source or "")) or config.collect.name
         config = config.model_copy(update={"collect": config.collect.model_copy(update={"name": name})})
+    from tasks.monitor.sources import refuse_other_source
     from tasks.monitor.state import watch_name  # Arrow, which `train` needs later
 
     watch_name(config.name)
+    if "name" not in settings.collect.model_fields_set:
+        refuse_other_source(config.collect, config.runtime.data_root)
     return config
 
 
