@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tasks.config import Runtime
 
 LIBRARIES = ("prefect", "fastapi", "mlflow", "torch", "fasttext-community", "gensim", "numpy", "pandas", "pyarrow")
+MAX_DETAIL = 1000  # characters of what a check says; the remedy comes last
 LOW_DISK_GB = 2.0
 DISMISSED = "dismissed.note"  # beside the records of runs, which end in .json
 LATE_ALERT_SECONDS = 3600.0  # a channel that is down is tried again within an hour
@@ -51,7 +52,7 @@ def _checked(name: str, check: Callable[[], str]) -> dict[str, Any]:
     try:
         return {"name": name, "ok": True, "detail": check()}
     except Exception as error:  # noqa: BLE001 whatever is wrong is what doctor is asked for
-        return {"name": name, "ok": False, "detail": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
+        return {"name": name, "ok": False, "detail": " ".join(f"{type(error).__name__}: {error}".split())[:MAX_DETAIL]}
 
 
 def versions() -> str:

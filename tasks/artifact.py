@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.crash import crash_point
 from tasks.digests import canonical, sha256_file, sha256_text
 from tasks.errors import RequestError
+from tasks.in_use import is_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -107,8 +108,9 @@ class Fingerprints:
             return self._remembered(names)
         except sqlite3.DatabaseError as error:
             log.warning("the memory of file fingerprints is unusable (%s); hashing again", error)
-            with contextlib.suppress(OSError):
-                self.memory.unlink()
+            if not is_held(error):
+                with contextlib.suppress(OSError):
+                    self.memory.unlink()
             return [_digest_or_kind(name) for name in names]
 
     def _remembered(self, names: list[str]) -> list[str]:

@@ -25,6 +25,7 @@ from tasks.artifact import Artifact, Store, section_values
 from tasks.crash import crash_point
 from tasks.digests import canonical, sha256_text
 from tasks.errors import RequestError
+from tasks.in_use import WAIT
 from tasks.progress import SILENT, Progress
 from tasks.source import code_digest
 
@@ -86,7 +87,9 @@ def step(*, libraries: tuple[str, ...] = ()) -> Callable[[Callable[..., dict[str
                     report = function(build, config, run, **folders)
                     crash_point(f"{name}.built")
                     if section_values(config, store.fingerprints) != section:
-                        raise RequestError(f"{name}: an input file changed while it was read; run again when it is at rest")
+                        raise RequestError(
+                            f"{name}: an input file changed while it was read, so it is still being written; {WAIT}"
+                        )
                     artifact = store.commit(build, name, key, report=report, seconds=time.monotonic() - start, inputs=inputs)
             log.info("%s: built in %.1f s (%s)", name, artifact.seconds, key[:10])
             return Completed(message=f"{name}/{key[:10]} built in {artifact.seconds:.1f} s", data=artifact)

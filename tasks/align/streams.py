@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.errors import RequestError
+from tasks.in_use import remedy
 from tasks.pretrain.model_file import MAGIC_BYTES
 from tasks.shown import listed
 
@@ -176,7 +177,7 @@ def zip_names(path: Path) -> list[str]:
         with zipfile.ZipFile(path) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-        raise RequestError(f"{path} is a zip that is cut or damaged ({_reason(error)}); get a whole copy") from error
+        raise RequestError(f"{path} is a zip that is cut or damaged ({_reason(error)}); {remedy(path, error)}") from error
     names = [info.filename for info in infos]
     if any(PurePosixPath(name).suffix == ".pkl" for name in names):
         raise RequestError(f"{path} {CONVERT_PICKLE}")
@@ -213,7 +214,7 @@ def _open(contents: Contents, stack: contextlib.ExitStack) -> Reading:
             return stack.enter_context(archive.open(contents.member))
         except (zipfile.BadZipFile, UnicodeDecodeError, struct.error) as error:
             raise RequestError(
-                f"{contents.name}: its zip data is cut or damaged ({_reason(error)}); get a whole copy"
+                f"{contents.name}: its zip data is cut or damaged ({_reason(error)}); {remedy(contents.path, error)}"
             ) from error
         except (RuntimeError, NotImplementedError) as error:  # encrypted, or packed in a rare way
             raise RequestError(f"{contents.name} cannot be unpacked ({_reason(error)}); unpack it by hand") from error
@@ -246,7 +247,7 @@ class _Guarded:
                 raise
             raise RequestError(
                 f"{self._contents.name}: its {self._contents.compression} data is cut or damaged after {self._done:,} unpacked "
-                f"bytes ({_reason(error)}); get a whole copy"
+                f"bytes ({_reason(error)}); {remedy(self._contents.path, error)}"
             ) from error
 
 

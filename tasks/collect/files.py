@@ -21,6 +21,7 @@ from tasks.collect.found import Found, Source
 from tasks.digests import canonical, sha256_text
 from tasks.documents.times import written
 from tasks.errors import RequestError, UnavailableError
+from tasks.in_use import unreadable
 from tasks.ingest.parquet import parquet_columns
 from tasks.ingest.table import PARQUET, TABLES, open_table, table_records
 from tasks.ingest.walk import kind_of, read_head, walk
@@ -147,7 +148,7 @@ def _guarded(file: _File, config: CollectConfig, *, alone: bool) -> Iterator[Fou
         yield from _records(file, config)
     except (RequestError, OSError) as error:
         if not isinstance(error, RequestError):
-            error = RequestError(f"{file.path}: cannot be read to its end ({error.strerror}); try again")
+            error = RequestError(unreadable(file.path, error, what="cannot be read to its end"))
         if alone:
             raise error from None
         yield _unreadable(file, error)
@@ -171,7 +172,7 @@ def _document(path: Path, max_chars: int) -> Found:
     try:
         data, changed = read_head(os.fsencode(path), limit + 1), path.stat().st_mtime
     except OSError as error:
-        raise RequestError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+        raise RequestError(unreadable(path, error, what="cannot be read")) from error
     when = datetime.fromtimestamp(int(changed), UTC).isoformat()
     return Found(0, data, None, when, "too_long" if len(data) > limit else None)
 
@@ -188,7 +189,7 @@ def _parquet(path: Path, columns: tuple[str, str | None]) -> Iterator[Found]:
                 yield Found(row, data or b"", None, time_, "malformed_row" if data is None else None)
                 row += 1
     except (pa.ArrowException, OSError) as error:
-        raise RequestError(f"{path}: damaged after row {row:,} ({_first_line(error)}); get a whole copy") from error
+        raise RequestError(unreadable(path, error, after=f"row {row:,}")) from error
 
 
 def _times(column: pa.Array) -> list[str | None]:

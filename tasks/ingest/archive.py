@@ -11,6 +11,7 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from tasks.errors import RequestError
+from tasks.in_use import unreadable
 from tasks.ingest.record import Names, Record
 from tasks.ingest.tar import BLOCK, Member, TarError, is_tar, read_tar, tar_entries
 from tasks.shown import file_name
@@ -85,8 +86,7 @@ def archive_records(path: Path, limit: int, place: Callable[[bytes], Placed | No
 
 def damaged(path: Path, error: Exception, after: str) -> RequestError:
     """Say that an archive cannot be read to its end; `after` is what could be."""
-    why = str(error) or type(error).__name__
-    return RequestError(f"{path}: the archive is damaged or cut off after {after} ({why}); get a whole copy")
+    return RequestError(unreadable(path, error, what="the archive is damaged or cut off", after=after))
 
 
 def member_streams(path: Path, place: Callable[[bytes], _Place | None]) -> Iterator[tuple[_Place, Readable]]:

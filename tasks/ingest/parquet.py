@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.errors import RequestError
+from tasks.in_use import unreadable
 from tasks.ingest.columns import choose_columns
 from tasks.ingest.record import Record
 from tasks.ingest.table import scalar
@@ -26,7 +27,7 @@ def parquet_columns(path: Path, config: IngestConfig, *, labelled: bool) -> tupl
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
-        raise RequestError(f"{path}: not a readable Parquet file ({_first_line(error)})") from error
+        raise RequestError(unreadable(path, error, what="not a readable Parquet file")) from error
     columns = choose_columns(path, config, schema.names, header=True, labelled=labelled)
     kind = schema.field(columns.text).type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -54,7 +55,7 @@ def parquet_records(path: Path, columns: tuple[str, str | None], split: str | No
                 yield Record(f"{name}:{row}", name, row, data or b"", None, label or None, split, reason)
                 row += 1
     except (pa.ArrowException, OSError) as error:
-        raise RequestError(f"{path}: damaged after row {row:,} ({_first_line(error)}); get a whole copy") from error
+        raise RequestError(unreadable(path, error, after=f"row {row:,}")) from error
 
 
 def _as_bytes(column: pa.Array) -> list[bytes | None]:

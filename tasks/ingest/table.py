@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks.errors import RequestError
+from tasks.in_use import remedy
 from tasks.ingest.columns import Columns, choose_columns, position
 from tasks.ingest.encoding import settle
 from tasks.ingest.lines import Lines, Row, UnclosedQuotesError, decode_line, plain_rows, quoted_rows
@@ -225,7 +226,8 @@ def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise RequestError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
+        told = remedy(path, error, "check the path and its permissions")
+        raise RequestError(f"{path}: cannot be read ({error.strerror}); {told}") from error
 
 
 def _seek(file: BinaryIO, start: int) -> int:

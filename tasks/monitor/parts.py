@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from tasks.crash import crash_point
 from tasks.durable import PRIVATE, flush, replaced
 from tasks.errors import UnavailableError
+from tasks.in_use import remedy
 from tasks.monitor.schema import SCORED_SCHEMA
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def read_part(folder: Path, part: Part, columns: Sequence[str] | None) -> pa.Tab
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UnavailableError(f"{path} cannot be read ({error.strerror}); restore it from a backup") from error
+        told = remedy(path, error, "restore it from a backup")
+        raise UnavailableError(f"{path} cannot be read ({error.strerror}); {told}") from error
     if hashlib.sha256(data).hexdigest() != part.sha256:
         raise UnavailableError(f"{path} has other bytes than were written; restore it from a backup")
     return pq.read_table(pa.BufferReader(data), columns=None if columns is None else list(columns), partitioning=None)

@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 
 from tasks.crash import crash_point
 from tasks.errors import RequestError, UnavailableError
+from tasks.in_use import is_forbidden, is_held, remedy
 from tasks.monitor.alert import Alert
 from tasks.monitor.parts import Part, read_part, sweep_parts
 from tasks.monitor.schema import ALL, COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
@@ -419,6 +420,8 @@ def _connected(folder: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]
             _check_format(path, db, read_only=read_only)
             yield db
     except sqlite3.DatabaseError as error:
+        if is_held(error) or is_forbidden(error):
+            raise UnavailableError(f"{path}: {error}; {remedy(path, error)}") from error
         raise UnavailableError(
             f"{path}: {error}; if it is damaged, restore it from a backup, or move {folder} away and refresh from the sources"
         ) from error

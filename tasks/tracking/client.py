@@ -10,6 +10,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from tasks.errors import RequestError, UnavailableError
+from tasks.in_use import WAIT, is_forbidden, is_held
 from tasks.tracking.home import sqlite_uri
 
 if TYPE_CHECKING:
@@ -71,10 +72,14 @@ def open_client(home: TrackingHome) -> MlflowClient:
             client.search_experiments(max_results=1)
             client.search_registered_models(max_results=1)
         except (MlflowException, SQLAlchemyError, OSError) as error:
-            reason = " ".join(str(error).split())
+            reason = " ".join(str(error).split("[SQL: ")[0].split())  # what follows is the statement, and a link
             kind: type[Exception]
             if "out-of-date" in reason:
                 kind, remedy = RequestError, f"upgrade it with: mlflow db upgrade {home.uri}"
+            elif home.database is not None and is_held(error):
+                kind, remedy = UnavailableError, f"it is in use by another program: {WAIT}"
+            elif home.database is not None and is_forbidden(error):
+                kind, remedy = RequestError, "check its permissions, and those of its folder"
             elif home.database is None:  # on a database server, which may be back when the run is repeated
                 kind, remedy = UnavailableError, "start its server, or change the tracking URI"
             else:

@@ -1,0 +1,123 @@
+"""Telling a file that another program holds, or has not finished writing, from one that is damaged.
+
+What is in use wants patience, not repair: whoever is told to move a database away that somebody else is writing loses it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WAIT = "wait until that is done, and run it again"
+FRESH_SECONDS = 60.0  # what was changed so lately may still be written, by a program on another machine even
+HELD_ERRNO = {errno.EAGAIN, errno.EBUSY, errno.ETXTBSY, errno.EDEADLK, errno.ENOLCK}
+HELD_WINDOWS = {32, 33}  # sharing and lock violations
+HELD_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
+HELD_WORDS = ("database is locked", "database table is locked", "database schema is locked", "being used by another process")
+FORBIDDEN_ERRNO = {errno.EACCES, errno.EPERM, errno.EROFS}
+FORBIDDEN_SQLITE = {sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY}
+
+
+def is_held(error: BaseException) -> bool:
+    """Whether an error, or one that it was raised from, says that another program has a lock on the file."""
+    return any(
+        _number(each) in HELD_ERRNO
+        or getattr(each, "winerror", None) in HELD_WINDOWS
+        or _sqlite_code(each) in HELD_SQLITE
+        or any(word in str(each) for word in HELD_WORDS)
+        for each in _causes(error)
+    )
+
+
+def is_forbidden(error: BaseException) -> bool:
+    """Whether an error, or one that it was raised from, says that this user may not read or write the file."""
+    return any(_number(each) in FORBIDDEN_ERRNO or _sqlite_code(each) in FORBIDDEN_SQLITE for each in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = getattr(error, "orig", None) or error.__cause__ or error.__context__  # SQLAlchemy's; Python's
+
+
+def _number(error: BaseException) -> int | None:
+    return error.errno if isinstance(error, OSError) else None
+
+
+def _sqlite_code(error: BaseException) -> int:
+    return int(getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # without what it adds to the kind
+
+
+def unreadable(path: Path, error: BaseException, *, what: str = "damaged", after: str = "") -> str:
+    """One line about a file that could not be read to its end: what it is, and what to do.
+
+    `after` is what could be read of it. A file that is held, forbidden or still being written is not called damaged.
+    """
+    reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:300] or type(error).__name__
+    so_far = f" after {after}" if after else ""
+    if is_forbidden(error) or is_held(error):
+        what, so_far = "cannot be read", ""
+    elif find_writer(path):
+        what = "not whole"
+    return f"{path}: {what}{so_far} ({reason}); {remedy(path, error)}"
+
+
+def remedy(path: Path, error: BaseException, otherwise: str = "get a whole copy") -> str:
+    """What to do about a file that could not be read: patience or permissions, or else what there is to be done."""
+    if is_forbidden(error):
+        return "check its permissions"
+    if is_held(error):
+        return f"it is in use by another program: {WAIT}"
+    if writer := find_writer(path):
+        return f"{writer} is still writing it: {WAIT}"
+    seconds = _seconds_since_change(path)
+    if seconds is not None and seconds < FRESH_SECONDS:
+        return f"it was changed {seconds:.0f} s ago: if it is still being written, {WAIT}; else {otherwise}"
+    return otherwise
+
+
+def find_writer(path: Path) -> str:
+    """Another process of this machine that has the file open for writing, in words; empty if none is seen."""
+    try:
+        wanted = path.stat()
+    except OSError:
+        return ""
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        pid = folder.parent.name
+        if int(pid) != os.getpid() and _writes(folder, (wanted.st_dev, wanted.st_ino)):
+            return f"process {pid} ({_name(folder.parent)})"
+    return ""
+
+
+def _writes(folder: Path, wanted: tuple[int, int]) -> bool:
+    try:
+        for descriptor in folder.iterdir():
+            status = descriptor.stat()
+            if (status.st_dev, status.st_ino) == wanted:
+                flags = (folder.parent / "fdinfo" / descriptor.name).read_text().split("flags:")[1].split()[0]
+                if int(flags, 8) & os.O_ACCMODE:
+                    return True
+    except (OSError, ValueError, IndexError):  # another user's, or gone by now
+        return False
+    return False
+
+
+def _name(folder: Path) -> str:
+    try:
+        return (folder / "comm").read_text(errors="replace").strip()
+    except OSError:
+        return "gone by now"
+
+
+def _seconds_since_change(path: Path) -> float | None:
+    try:
+        return max(0.0, time.time() - path.stat().st_mtime)
+    except OSError:
+        return None
