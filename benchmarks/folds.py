@@ -29,14 +29,11 @@ import pyarrow.parquet as pq
 
 from benchmarks.peers.peer import scores
 from flows.settings import check_paths, resolve
-from tasks.align.matrix import write_matrix
 from tasks.errors import RequestError
 from tasks.evaluate.compare import compare
 from tasks.evaluate.evaluation import predict
 from tasks.evaluate.predictions import read_test
 from tasks.evaluate.yardstick import fit_predict
-from tasks.finetune.classifier import Classifier
-from tasks.finetune.train import write_model
 from tasks.ingest.corpus import write_corpus
 from tasks.ingest.schema import CORPUS_SCHEMA
 from tasks.prepare.dataset import write_dataset
@@ -46,7 +43,7 @@ from tasks.prepare.read import Split, read_split
 from tasks.prepare.schema import open_writer
 from tasks.prepare.scripts import choose_tokenizer
 from tasks.prepare.tokenize import TextToTokens
-from tasks.pretrain.vectors import train_vectors
+from tasks.register.folds import train_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,23 +112,6 @@ def write_fold_corpus(corpus: Path, folds_N: np.ndarray, fold: int, folder: Path
     shutil.copyfile(corpus / QUARANTINE, folder / QUARANTINE)
 
 
-def train(config: PipelineConfig, dataset: Path, folder: Path) -> Classifier:
-    """Pretrain, align and fine-tune as the training flow does, all in `folder`."""
-    places = {name: folder / name for name in ("vectors", "aligned", "model", "scratch")}
-    for place in places.values():
-        place.mkdir()
-    aligned = None
-    if config.finetune.needs_vectors:
-        vectors = None
-        if config.align.vectors is None and config.pretrain.enabled:
-            vectors = places["vectors"]
-            train_vectors(config.pretrain, dataset, vectors)
-        aligned = places["aligned"]
-        write_matrix(config.align, dataset, vectors, aligned)
-    write_model(config.finetune, dataset, aligned, places["model"], places["scratch"])
-    return Classifier.load(places["model"])
-
-
 def measure_fold(config: PipelineConfig, corpus: Path, folds_N: np.ndarray, number: int) -> Fold:
     """Train both classifiers on what is outside the fold and score both on what is inside."""
     with tempfile.TemporaryDirectory(prefix="fold-") as name:
@@ -141,7 +121,7 @@ def measure_fold(config: PipelineConfig, corpus: Path, folds_N: np.ndarray, numb
         write_fold_corpus(corpus, folds_N, number, folder / "corpus")
         write_dataset(config.prepare, folder / "corpus", folder)
         test = read_test(folder / "holdout")
-        classifier = train(config, folder / "dataset", folder)
+        classifier = train_recipe(config, folder / "dataset", folder)
         textmill = _scored(test, classifier.labels, predict(classifier, test.tokens), start)
         start = time.monotonic()
         parts = [read_split(folder / "dataset", split) for split in ("train", "valid")]

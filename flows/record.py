@@ -365,10 +365,22 @@ def summary(artifact: Artifact) -> str:
             return f"{report['vocabulary']:,} words, coverage {report['coverage']:.1%} of tokens"
         case "finetune":
             return f"valid accuracy {report['valid_accuracy']:.4f}"
+        case "folds":
+            return fold_summary(report)
         case "evaluate" | "yardstick":
             return f"test accuracy {report['accuracy']:.4f}, macro-F1 {report['macro_f1']:.4f}"
         case _:
             return ""
+
+
+def fold_summary(report: Mapping[str, Any]) -> str:
+    """What the challenger's recipe came to beside each rival's."""
+    found = [
+        f"{100 * sum(each['accuracy']) / len(each['accuracy']):+.1f} points to {role}"
+        for role, each in report["differences"].items()
+    ]
+    missing = [f"not {role}: {reason}" for role, reason in report["reasons"].items()]
+    return "; ".join([f"{report['splits']} folds of {report['rows']:,} rows", *found, *missing])
 
 
 def equation(report: Mapping[str, Any]) -> str:

@@ -23,7 +23,8 @@ from tasks.prepare.task import prepare
 from tasks.pretrain.task import pretrain
 from tasks.register.champion import read_champion
 from tasks.register.models import MODEL_TAG
-from tasks.register.task import package, register
+from tasks.register.recipe import Recipe
+from tasks.register.task import folds, package, question_folds, register
 from tasks.tracking.tensorboard import check_installed
 from tasks.tracking.tracker import Tracker
 from tasks.unread import unread
@@ -97,15 +98,36 @@ def run_steps(record: Record) -> None:
         record.skipped("yardstick", "switched off by evaluate.yardstick")
     evaluation = note(evaluate(run, config.evaluate, model=model, dataset=dataset, holdout=holdout, yardstick=baseline))
     packaged = note(package(run, PackageConfig(), model=model, dataset=dataset))
+    recipe = Recipe(prepare=config.prepare, pretrain=config.pretrain, align=config.align, finetune=config.finetune)
+    question = question_folds(
+        run,
+        config.register,
+        recipe,
+        name=config.name,
+        tracker=record.tracker,
+        package=packaged.result(),
+        evaluation=evaluation.result(),
+        corpus=corpus.result(),
+        prepared=prepared.result(),
+        ready=record.last_ended,
+    )
+    measured = None
+    if question.config is not None:
+        measured = note(folds(run, question.config, corpus=corpus, dataset=dataset))
+    elif question.reason:
+        record.skipped("folds", question.reason)
     registered = register(  # type: ignore[call-overload] # Prefect unwraps a State to the artifact it holds
         run,
         config.register,
+        recipe=recipe,
         name=config.name,
         tracker=record.tracker,
         package=packaged,
         evaluation=evaluation,
         corpus=corpus,
         holdout=holdout,
+        question=question,
+        folds=measured,
         run_id=record.tracking,
         tags={RUN_TAG: record.id, MODEL_TAG: config.finetune.model, **split_tags(config.prepare)},
         ready=record.last_ended,

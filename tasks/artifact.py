@@ -27,6 +27,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from tasks.crash import crash_point
 from tasks.digests import canonical, sha256_file, sha256_text
 from tasks.errors import RequestError
@@ -34,8 +36,6 @@ from tasks.in_use import is_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from pydantic import BaseModel
 
 log = logging.getLogger(__name__)
 
@@ -162,6 +162,8 @@ def section_values(config: BaseModel, fingerprints: Fingerprints) -> dict[str, A
     values: dict[str, Any] = {}
     for name in type(config).model_fields:
         value = getattr(config, name)
+        if isinstance(value, BaseModel):
+            value = section_values(value, fingerprints)
         values[name] = fingerprints.of(value) if isinstance(value, Path) else value
     return json.loads(json.dumps(values, default=list))
 

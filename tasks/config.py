@@ -513,6 +513,14 @@ class RegisterConfig(Section):
         "not_worse", description="What the challenger must show on the same test rows."
     )
     margin: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.01, description="not_worse: largest loss of accuracy allowed.")
+    evidence: Literal["auto", "test", "folds"] = Field(
+        "auto",
+        description="What the gate looks at; test: the test rows; folds: both recipes trained anew on folds of the corpus, "
+        "unless the test rows show a loss; auto: folds where the test rows are too few.",
+    )
+    fold_minutes: Annotated[float, Field(gt=0.0, le=1440.0)] = Field(
+        20.0, description="Longest time to train on folds; if ten folds would take longer, the test rows decide alone."
+    )
 
 
 class Runtime(Section):

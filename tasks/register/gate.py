@@ -1,105 +1,241 @@
-"""Decide whether a challenger replaces the champion, from which of the same test rows each has right."""
+"""Decide whether a challenger replaces the champion, from which of the same test rows each has right.
+
+Where the test rows are few, recipe evidence may help: what both recipes came to on folds of the corpus. docs/GATE.md has the
+rule, and what it costs and gains in simulated and in trained nights.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.evaluate.compare import compare
+from tasks.evaluate.compare import compare, mid_p, score_interval
+from tasks.register.evidence import Folds, corrected_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy as np
 
+    from tasks.evaluate.compare import Comparison
+
 Verdict = Literal["first", "promoted", "refused", "unchanged"]
 Gate = Literal["better", "not_worse"]
+Evidence = Literal["auto", "test", "folds"]
 
 MIN_ROWS = 30  # below, a lost row in ten could pass for chance
 SIGNIFICANCE = 0.05
+LEVEL = 0.95
+# A night may promote a model that is worse by the margin with 2.5%. Where folds are asked too, test and folds share that:
+# the few test rows alone promote with 0.5%, the folds with 2%.
+STRICT_LEVEL, SHARED_LEVEL = 0.99, 0.96
+STRICT_Z = 2.5758293035489004  # two-sided 99% of the standard normal
 
 
 @dataclass(frozen=True)
 class Rival:
-    """A model the challenger must stand up to, and how it does on the test rows, in their order: bool [N] each.
+    """A model that the challenger is compared with, and how it does on the test rows, in their order: bool [N] each.
 
-    `seen` marks rows that the rival trained on; they say nothing about it. `labels` are the classes it knows.
+    `seen` marks rows that the rival trained on; they say nothing about it. `labels` are the classes it knows. `folds` is
+    recipe evidence, or why there is none; None: nobody asked for it.
     """
 
     title: str  # "champion version 3"
     labels: Sequence[str]
     correct: np.ndarray
     seen: np.ndarray
+    folds: Folds | str | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What the gate asks for: register.gate, register.margin and register.evidence."""
+
+    gate: Gate = "not_worse"
+    margin: float = 0.01
+    evidence: Evidence = "test"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdict, why in one sentence, and the figures behind it."""
+    """The verdict, why in one sentence, and the figures behind it. `open` if recipe evidence could still change it."""
 
     verdict: Verdict
     reason: str
     figures: Mapping[str, Any] = field(default_factory=dict)
+    open: bool = False
+
+
+@dataclass(frozen=True)
+class _Judgement:
+    """What came of one rival: `needed` is what would have passed, in words."""
+
+    passed: bool
+    reason: str
+    figures: Mapping[str, Any]
+    needed: str = ""
+    open: bool = False
 
 
 def decide(
-    correct: np.ndarray,
-    labels: Sequence[str],
-    champion: Rival | None,
-    best: Rival | None,
-    *,
-    gate: Gate,
-    margin: float,
-    version: int,
+    correct: np.ndarray, labels: Sequence[str], champion: Rival | None, best: Rival | None, rule: Rule, *, promote: str
 ) -> Decision:
     """Judge a challenger that has `correct` (bool [N]) of the test rows right and knows `labels`.
 
     `better`: its lead over the champion has a mid-p below 0.05 (McNemar). `not_worse`: the 95% lower bound of its accuracy
     minus a rival's lies above -margin, for the champion and for `best`, the best champion before it, so that small losses
-    cannot add up. Rows that a rival trained on are left out of its comparison and counted.
+    cannot add up. Rows that a rival trained on are left out of its comparison and counted. With evidence `auto` or `folds` a
+    rival's recipe evidence counts as docs/GATE.md has it. `promote` is the command that makes this version the champion.
     """
     if champion is None:
         return Decision("first", "no champion yet", {"accuracy": _mean(correct), "rows": len(correct)})
     if sorted(champion.labels) != sorted(labels):
         ours, theirs = ", ".join(sorted(labels)), ", ".join(sorted(champion.labels))
-        reason = f"other labels ({ours}) than {champion.title} ({theirs}); if meant, run: textmill models promote {version}"
-        return Decision("refused", reason)
+        return Decision("refused", f"other labels ({ours}) than {champion.title} ({theirs}); if meant, run: {promote}")
     figures: dict[str, Any] = {}
+    passed = ""
+    unsure = False
     for rival in (champion, best):
         if rival is None or sorted(rival.labels) != sorted(labels):
             continue
-        verdict, reason, measured = _against(rival, correct, gate if rival is champion else "not_worse", margin)
-        figures |= {f"{'champion' if rival is champion else 'best'}_{key}": value for key, value in measured.items()}
-        if not verdict:
-            return Decision("refused", reason, figures)
-        if rival is champion:
-            passed = reason
+        own = rule if rival is champion else Rule("not_worse", rule.margin, rule.evidence)
+        found = _judge(rival, correct, own)
+        figures |= {f"{'champion' if rival is champion else 'best'}_{key}": value for key, value in found.figures.items()}
+        if not found.passed and not found.open:
+            needed = f"; needed: {found.needed}" if found.needed else ""
+            return Decision("refused", f"{found.reason}{needed}; or: {promote}", figures)
+        unsure = unsure or found.open
+        passed = passed or found.reason
+    if unsure:
+        return Decision("refused", f"the test rows are too few: {passed}", figures, open=True)
     return Decision("promoted", passed, figures)
 
 
-def _against(rival: Rival, correct: np.ndarray, gate: Gate, margin: float) -> tuple[bool, str, dict[str, Any]]:
+def _judge(rival: Rival, correct: np.ndarray, rule: Rule) -> _Judgement:
     fair = ~rival.seen
     num_rows, num_seen = int(fair.sum()), int(rival.seen.sum())
-    measured: dict[str, Any] = {"rows": num_rows, "rows_left_out": num_seen}
+    figures: dict[str, Any] = {"rows": num_rows, "rows_left_out": num_seen, "evidence": "test"}
     left_out = f", {num_seen} left out that it trained on" if num_seen else ""
-    if num_rows < MIN_ROWS:
-        return False, f"only {num_rows} test rows to compare with {rival.title}{left_out}; {MIN_ROWS} are needed", measured
-    found = compare(correct[fair], rival.correct[fair])
-    measured |= {
-        "accuracy": _mean(rival.correct[fair]),
-        "challenger_accuracy": _mean(correct[fair]),
-        "difference": found.difference,
-        "lower_95": found.lower_95,
-        "upper_95": found.upper_95,
-        "mid_p": found.mid_p,
-    }
-    ours, theirs = measured["challenger_accuracy"], measured["accuracy"]
-    facts = f"{ours:.4f} against {theirs:.4f} of {rival.title} on {num_rows} test rows{left_out}"
-    if gate == "better":
+    found = compare(correct[fair], rival.correct[fair]) if num_rows else None
+    if found is not None:
+        figures |= {
+            "accuracy": _mean(rival.correct[fair]),
+            "challenger_accuracy": _mean(correct[fair]),
+            "difference": found.difference,
+            "lower_95": found.lower_95,
+            "upper_95": found.upper_95,
+            "mid_p": found.mid_p,
+        }
+    if rule.evidence != "test" and not _test_decides(found, num_rows, rule):
+        if rival.folds is None:
+            return _Judgement(False, f"{num_rows} test rows to compare with {rival.title}{left_out}", figures, open=True)
+        if isinstance(rival.folds, Folds):
+            return _judged_by_folds(rival.folds, rule, f"{_facts(figures, rival, num_rows)}{left_out}", figures)
+        figures["folds_unused"] = rival.folds
+    without = f"; no recipe evidence: {rival.folds}" if "folds_unused" in figures else ""
+    if found is None or num_rows < MIN_ROWS:
+        few = f"only {num_rows} test rows to compare with {rival.title}{left_out}; {MIN_ROWS} are needed{without}"
+        return _Judgement(False, few, figures)
+    return _judged_by_test(found, rule, f"{_facts(figures, rival, num_rows)}{left_out}", without, num_rows, figures)
+
+
+def _test_decides(found: Comparison | None, num_rows: int, rule: Rule) -> bool:
+    """Whether the test rows speak for themselves, so that no folds are looked at."""
+    if found is None:
+        return False
+    if significantly_worse(found):
+        return True
+    if rule.evidence == "folds" or num_rows < MIN_ROWS:
+        return False
+    if rule.gate == "better":
+        conclusive = found.difference > 0 and found.mid_p < 1 - STRICT_LEVEL
+    else:
+        conclusive = score_interval(found.only_a, found.only_b, num_rows, STRICT_Z)[0] > -rule.margin
+    return conclusive or equal_would_pass(found, num_rows, rule.margin)
+
+
+def significantly_worse(found: Comparison) -> bool:
+    """Whether a is worse than b by more than chance."""
+    return found.difference < 0 and found.mid_p < SIGNIFICANCE
+
+
+def equal_would_pass(found: Comparison, num_rows: int, margin: float) -> bool:
+    """Whether two models that differ in as many rows, but are equally right, pass `not_worse`: whether the test is large.
+
+    It depends on how often the two differ, not on which of them wins.
+    """
+    half = (found.only_a + found.only_b + 1) // 2
+    return score_interval(half, half, num_rows)[0] > -margin
+
+
+def _facts(figures: Mapping[str, Any], rival: Rival, num_rows: int) -> str:
+    if "accuracy" not in figures:
+        return f"no test row to compare with {rival.title}"
+    return f"{figures['challenger_accuracy']:.4f} against {figures['accuracy']:.4f} of {rival.title} on {num_rows} test rows"
+
+
+def _judged_by_test(
+    found: Comparison, rule: Rule, facts: str, without: str, num_rows: int, figures: Mapping[str, Any]
+) -> _Judgement:
+    needed = f"about {100 * needed_lead(found, num_rows, rule):+.1f} points on {num_rows} test rows"
+    if rule.gate == "better":
         passed = found.difference > 0 and found.mid_p < SIGNIFICANCE
-        return passed, f"{'better' if passed else 'not better'}: {facts} (mid-p {found.mid_p:.3g})", measured
-    passed = found.lower_95 > -margin
-    bound = f"95% lower bound of the difference {found.lower_95:+.4f}, allowed {-margin:+.4f}"
-    return passed, f"{'not worse' if passed else 'may be worse'}: {facts} ({bound})", measured
+        reason = f"{'better' if passed else 'not better'}: {facts} (mid-p {found.mid_p:.3g}){without}"
+        return _Judgement(passed, reason, figures, needed)
+    passed = found.lower_95 > -rule.margin
+    bound = f"95% lower bound of the difference {found.lower_95:+.4f}, allowed {-rule.margin:+.4f}"
+    verdict = "not worse" if passed else "worse" if significantly_worse(found) else "may be worse"
+    return _Judgement(passed, f"{verdict}: {facts} ({bound}){without}", figures, needed)
+
+
+def _judged_by_folds(folds: Folds, rule: Rule, facts: str, figures: dict[str, Any]) -> _Judgement:
+    """Accuracy decides, and macro-F1 must not be worse by more than chance."""
+    level = SHARED_LEVEL if rule.evidence == "auto" else LEVEL
+    accuracy = corrected_interval(folds.accuracy, folds.train_rows, folds.test_rows, level)
+    macro_f1 = corrected_interval(folds.macro_f1, folds.train_rows, folds.test_rows, LEVEL)
+    splits, allowed = len(folds.accuracy), 0.0 if rule.gate == "better" else -rule.margin
+    figures |= {
+        "evidence": "recipe",
+        "folds": splits,
+        "folds_rows": folds.rows,
+        "folds_difference": accuracy.mean,
+        "folds_error": accuracy.error,
+        "folds_lower": accuracy.lower,
+        "folds_level": level,
+        "folds_macro_f1_difference": macro_f1.mean,
+        "folds_macro_f1_upper_95": macro_f1.upper,
+    }
+    name = "better" if rule.gate == "better" else "not worse"
+    found = (
+        f"{100 * accuracy.mean:+.1f} points in {splits} folds of {folds.rows:,} rows "
+        f"({level:.0%} lower bound {100 * accuracy.lower:+.1f}, allowed {100 * allowed:+.1f}), "
+        f"macro-F1 {100 * macro_f1.mean:+.1f}"
+    )
+    if accuracy.lower <= allowed:
+        # As on the test rows: what the difference would have to be, if it varied as much.
+        needed = f"about {100 * (accuracy.mean - accuracy.lower + allowed):+.1f} points in folds of {folds.rows:,} rows"
+        verdict = "not better" if rule.gate == "better" else "may be worse"
+        return _Judgement(False, f"{verdict} by recipe evidence: {found}; {facts}", figures, needed)
+    if macro_f1.upper < 0:
+        needed = "a macro-F1 that is not worse by more than chance"
+        return _Judgement(False, f"worse macro-F1 by recipe evidence: {found}; {facts}", figures, needed)
+    return _Judgement(True, f"{name} by recipe evidence: {found}; {facts}", figures)
+
+
+def needed_lead(found: Comparison, num_rows: int, rule: Rule) -> float:
+    """The smallest difference on the test rows that passes the gate, if the two models differ in no fewer rows than now."""
+    differ = found.only_a + found.only_b
+    low, high = -differ, num_rows  # a lead of all rows passes
+    while low < high:
+        lead = (low + high) // 2
+        fewer = max(0, (differ - abs(lead)) // 2)
+        only_a, only_b = fewer + max(lead, 0), fewer + max(-lead, 0)
+        if rule.gate == "better":
+            passes = lead > 0 and mid_p(only_a, only_b) < SIGNIFICANCE
+        else:
+            passes = score_interval(only_a, only_b, num_rows)[0] > -rule.margin
+        low, high = (low, lead) if passes else (lead + 1, high)
+    return low / num_rows
 
 
 def _mean(correct: np.ndarray) -> float | None:

@@ -105,7 +105,7 @@ def run(config: PipelineConfig, *, started: Callable[[str], None] = lambda step:
     )
     with contextlib.ExitStack() as stack:
         stack.enter_context(store.reading())
-        for name in (*STEPS, "register"):
+        for name in (*STEPS, "folds", "register"):
             stack.enter_context(mock.patch.object(train, name, _plain(getattr(train, name).fn)))
         train.run_steps(record)  # type: ignore[arg-type]
     tracker.close()

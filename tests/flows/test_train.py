@@ -18,6 +18,7 @@ SECTIONS: dict[str, Any] = {
     "align": {"min_count": 1},
     "finetune": {"model": "bag+mean", "epochs": 2, "max_len": 32, "threads": 1},
     "evaluate": {"bootstrap": 200},
+    "register": {"evidence": "test"},
 }
 ALL = ["ingest", "prepare", "pretrain", "align", "finetune", "yardstick", "evaluate", "package", "register"]
 
@@ -164,6 +165,34 @@ def test_a_bag_needs_no_vectors(corpus: Path, data_root: Path) -> None:
     assert not {"pretrain", "align", "yardstick"} & result["stages"].keys()
     assert result["coverage"] is None
     assert result["yardstick"] is None
+
+
+def test_where_the_test_rows_are_too_few_both_recipes_are_trained_on_folds(
+    corpus: Path, data_root: Path, tmp_path: Path
+) -> None:
+    for label in ("positive", "negative"):
+        (tmp_path / "news" / label).mkdir(parents=True)
+        for path in sorted((corpus / label).glob("*.txt"))[:50]:
+            (tmp_path / "news" / label / path.name).write_bytes(path.read_bytes())
+
+    def run(**finetune: Any) -> dict[str, Any]:
+        asked = config(tmp_path / "news", data_root, finetune=finetune, register={"evidence": "auto"})
+        return train(asked.model_copy(update={"name": "few"}))
+
+    first = run(model="tfidf")
+    assert first["decision"] == "first"
+    assert "folds" not in first["stages"]
+    second = run(model="tfidf", ngrams=1)
+    assert second["decision"] in {"promoted", "refused"}
+    assert not second["stages"]["folds"]["cached"]
+    assert "recipe evidence: " in second["reason"]
+    assert "folds of" in second["reason"]
+    if second["decision"] == "refused":
+        assert second["reason"].endswith("or: textmill models promote 2 --name few")
+    # Decided is decided: the same run asks for no folds.
+    third = run(model="tfidf", ngrams=1)
+    assert third["decision"] == "unchanged"
+    assert "folds" not in third["stages"]
 
 
 def test_one_class_only_fails_with_one_line(tmp_path: Path, data_root: Path) -> None:

@@ -21,7 +21,9 @@ from tasks.pretrain.vectors import train_vectors
 from tasks.register.load import open_package
 from tasks.register.models import Registration
 from tasks.register.package import package_digest, write_package
+from tasks.register.recipe import Recipe
 from tasks.register.registration import Candidate, register_model
+from tasks.register.shortfall import NO_SHORTFALL, Shortfall
 from tasks.tracking.tracker import Tracker
 
 GOOD = ["profit", "rose", "gained", "surged", "improved", "strong", "record", "growth", "beat", "jumped"]
@@ -137,13 +139,21 @@ def tracker(
 
 
 Enrol = Callable[..., Registration]
+Candidacy = Callable[..., Candidate]
 
 
 @pytest.fixture
-def enrol(tracker: Tracker, tmp_path: Path) -> Enrol:
-    """Register a trained model with what it, or somebody, got right of the test rows of `on`'s corpus."""
+def candidacy(tmp_path: Path) -> Candidacy:
+    """A trained model as what is to be registered, with what it, or somebody, got right of the test rows of `on`'s corpus."""
 
-    def enrolled(model: Trained, *, on: Trained | None = None, accuracy: float | None = None, **options: Any) -> Registration:
+    def made(
+        model: Trained,
+        *,
+        on: Trained | None = None,
+        accuracy: float | None = None,
+        shortfall: Shortfall = NO_SHORTFALL,
+        recipe: Recipe | None = None,
+    ) -> Candidate:
         corpus = (on or model).corpus / "corpus.parquet"
         serving = open_package(model.package)
         classifier = serving.TextClassifier(model.package)
@@ -159,8 +169,27 @@ def enrol(tracker: Tracker, tmp_path: Path) -> Enrol:
         stored = tmp_path / "store" / package_digest(model.package)  # a folder of the store is named for its key
         shutil.copytree(model.package, stored, dirs_exist_ok=True)
         (stored / "manifest.json").write_text("{}")
-        tags = {"textmill.test_accuracy": f"{correct.mean():.6f}"}
-        candidate = Candidate(stored, predictions, corpus, "holdout", tuple(classifier.labels), tags)
-        return register_model(tracker, RegisterConfig(**options), "films", candidate)
+        tags = {"textmill.test_accuracy": f"{correct.mean():.6f}", **(recipe.tags() if recipe else {})}
+        return Candidate(stored, predictions, corpus, "holdout", tuple(classifier.labels), tags, shortfall=shortfall)
+
+    return made
+
+
+@pytest.fixture
+def enrol(tracker: Tracker, candidacy: Candidacy) -> Enrol:
+    """Register a trained model; `folds` is recipe evidence, the other options are the gate's."""
+
+    def enrolled(
+        model: Trained,
+        *,
+        on: Trained | None = None,
+        accuracy: float | None = None,
+        shortfall: Shortfall = NO_SHORTFALL,
+        recipe: Recipe | None = None,
+        folds: dict[int, Any] | None = None,
+        **options: Any,
+    ) -> Registration:
+        candidate = candidacy(model, on=on, accuracy=accuracy, shortfall=shortfall, recipe=recipe)
+        return register_model(tracker, RegisterConfig(**options), "films", candidate, folds=folds)
 
     return enrolled

@@ -1,0 +1,275 @@
+"""Train two or three recipes anew on the same splits of a corpus, and count which rows outside they have right.
+
+A split holds a tenth of the corpus' train and validation rows, labels spread evenly, as an official test split, so that
+prepare takes whatever duplicates or nearly duplicates one of them out of what is trained on. Ten splits hold every row once;
+then the rows are parted anew. The test rows of the run take no part: they and the folds are evidence apart.
+
+The challenger's recipe gets all other rows, a rival's those of them that the registered rival was trained on: what the rows
+that came in since are worth, or cost, counts too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003 pydantic reads it
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.align.matrix import write_matrix
+from tasks.config import Section
+from tasks.crash import crash_point
+from tasks.errors import RequestError
+from tasks.evaluate.evaluation import predict
+from tasks.evaluate.predictions import read_test
+from tasks.finetune.classifier import Classifier
+from tasks.finetune.train import write_model
+from tasks.ingest.schema import CORPUS_SCHEMA, QUARANTINE_SCHEMA
+from tasks.prepare.dataset import write_dataset
+from tasks.prepare.read import iter_batches
+from tasks.prepare.schema import open_writer
+from tasks.pretrain.vectors import train_vectors
+from tasks.progress import SILENT
+from tasks.register.load import open_package
+from tasks.register.recipe import Recipe  # noqa: TC001 pydantic reads it
+from tasks.register.serving import HASHES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.progress import Progress
+
+log = logging.getLogger(__name__)
+
+FILE = "folds.json"
+PARTS = 10  # splits that hold every row once; fewer are no evidence
+SPLITS = (30, 20, 10)  # as many as the bounds allow; beyond thirty an interval hardly shrinks (docs/GATE.md)
+MAX_FITTED_ROWS = 100_000  # rows times splits that one recipe is trained on
+KNOWN_SHARE = 0.9  # of the rows that a rival was trained on, which the corpus must still have
+TRIAL = 2  # splits after which it is foreseen how long all will take
+SEED = 13
+BATCH_ROWS = 4096
+CHALLENGER = "challenger"
+RAN_OUT = (RequestError, ValueError, KeyError, TypeError, RuntimeError, ArithmeticError)  # of a recipe that runs no more
+
+
+class FoldsConfig(Section):
+    """What is trained: the challenger's recipe, and those of registered models with their packages."""
+
+    challenger: Recipe
+    champion: Recipe
+    champion_package: Path
+    best: Recipe | None = None
+    best_package: Path | None = None
+    splits: int
+    seconds: float  # within which ten splits have to be done, and after which no further one is begun
+
+    @property
+    def rivals(self) -> dict[str, tuple[Recipe, Path]]:
+        """Recipe and package by role, `champion` and `best`."""
+        found = {"champion": (self.champion, self.champion_package)}
+        if self.best is not None and self.best_package is not None:
+            found["best"] = (self.best, self.best_package)
+        return found
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The corpus' rows that take part: a table as ingest wrote it, which rows have a label, and those each model may read."""
+
+    table: pa.Table
+    labelled: np.ndarray
+    known: dict[str, np.ndarray]
+
+
+def num_splits(rows: int) -> int:
+    """How many splits so many rows are parted into at most; RequestError if they are too many."""
+    within = [splits for splits in SPLITS if rows * splits <= MAX_FITTED_ROWS]
+    if not within:
+        raise RequestError(f"{rows:,} rows are too many to train on folds of them (at most {MAX_FITTED_ROWS // SPLITS[-1]:,})")
+    return within[0]
+
+
+def write_folds(
+    config: FoldsConfig, corpus: Path, dataset: Path, folder: Path, scratch: Path, *, progress: Progress = SILENT
+) -> dict[str, Any]:
+    """Measure every split and write folds.json; the report has each rival's differences, or why there are none.
+
+    `corpus` is ingest's folder, `dataset` prepare's with the rows that may be trained on. A split that `scratch` has from an
+    interrupted call is not trained again. A rival whose recipe does not run any more is left out with the reason. A slow
+    machine gets through fewer splits in its time; if that would be fewer than ten, it stops after two.
+    """
+    rows, reasons = _read_rows(config, corpus, dataset)
+    recipes = {CHALLENGER: config.challenger} | {role: recipe for role, (recipe, _) in config.rivals.items()}
+    measured: list[dict[str, Any]] = []
+    start = time.monotonic()
+    took: list[float] = []  # seconds of each split
+    with _quiet():
+        for number, test in enumerate(_splits(rows, config.splits)):
+            if reasons.keys() >= config.rivals.keys():
+                break
+            kept = scratch / f"split-{number}.json"
+            if not kept.is_file():
+                began = time.monotonic()
+                # The first split imports libraries, so the quickest foretells what ten take.
+                if began - start > config.seconds or (len(took) >= TRIAL and min(took) * PARTS > config.seconds):
+                    break
+                outcome = _measure(recipes, rows, test, folder, reasons)
+                took.append(time.monotonic() - began)
+                partial = kept.with_suffix(".part")
+                partial.write_text(json.dumps(outcome), encoding="utf-8")
+                partial.replace(kept)
+                crash_point("folds.split")
+            measured.append(json.loads(kept.read_text(encoding="utf-8")))
+            progress.advance(number + 1, config.splits, "folds")
+    report = _report(config, measured, rows, reasons)
+    (folder / FILE).write_text(json.dumps(report, indent=1, sort_keys=True, allow_nan=False), encoding="utf-8")
+    return report
+
+
+def train_recipe(recipe: Any, dataset: Path, folder: Path) -> Classifier:
+    """Pretrain, align and fine-tune in `folder` as the training flow does; `recipe` has these three sections."""
+    places = {name: folder / name for name in ("vectors", "aligned", "model", "scratch")}
+    for place in places.values():
+        place.mkdir()
+    aligned = None
+    if recipe.finetune.needs_vectors:
+        vectors = None
+        if recipe.align.vectors is None and recipe.pretrain.enabled:
+            vectors = places["vectors"]
+            train_vectors(recipe.pretrain, dataset, vectors)
+        aligned = places["aligned"]
+        write_matrix(recipe.align, dataset, vectors, aligned)
+    write_model(recipe.finetune, dataset, aligned, places["model"], places["scratch"])
+    return Classifier.load(places["model"])
+
+
+def _read_rows(config: FoldsConfig, corpus: Path, dataset: Path) -> tuple[Rows, dict[str, str]]:
+    """The rows of train and valid, those without a label if a recipe reads them, and the rivals that cannot be measured."""
+    recipes = [config.challenger, *(recipe for recipe, _ in config.rivals.values())]
+    wanted = ("train", "valid", "unlabelled") if any(recipe.reads_unlabelled for recipe in recipes) else ("train", "valid")
+    ids = pa.chunked_array([batch.column("id") for batch in iter_batches(dataset, wanted, ["id"])], pa.string())
+    with pq.ParquetFile(corpus / "corpus.parquet", page_checksum_verification=True) as file:
+        batches = file.iter_batches(BATCH_ROWS, use_threads=False)
+        table = pa.Table.from_batches(batch.filter(pc.is_in(batch.column("id"), value_set=ids)) for batch in batches)
+    table = table.combine_chunks()
+    labelled = pc.is_valid(table.column("label")).to_numpy().astype(bool)
+    texts = table.column("text").to_pylist()
+    known = {CHALLENGER: np.ones(len(table), bool)}
+    reasons = {}
+    for role, (recipe, package) in config.rivals.items():
+        model = open_package(package).TextClassifier(package)
+        trained_on = model.trained_on(texts) & labelled
+        had = len(np.load(package / HASHES, allow_pickle=False))
+        known[role] = trained_on | ~labelled
+        if trained_on.sum() < KNOWN_SHARE * had:
+            reasons[role] = f"the corpus has {int(trained_on.sum()):,} of the {had:,} rows that it was trained on"
+        elif recipe == config.challenger and known[role].all():
+            reasons[role] = "its recipe and its rows are the challenger's"
+    return Rows(table, labelled, known), reasons
+
+
+def _splits(rows: Rows, number: int) -> Iterator[np.ndarray]:
+    """Which rows each split holds, bool [N]: a tenth of each label's rows, dealt out by chance."""
+    labels = rows.table.column("label").combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy()
+    random = np.random.default_rng(SEED)
+    for _ in range(0, number, PARTS):
+        order = random.permutation(len(labels))
+        order = order[np.argsort(labels[order], kind="stable")]
+        order = order[rows.labelled[order]]
+        part = np.full(len(labels), -1)
+        part[order] = np.arange(len(order)) % PARTS
+        yield from (part == at for at in range(PARTS))
+
+
+def _measure(recipes: dict[str, Recipe], rows: Rows, test: np.ndarray, folder: Path, reasons: dict[str, str]) -> dict[str, Any]:
+    """Train every recipe beside a split and score it there; a rival whose recipe fails goes to `reasons`."""
+    from sklearn.metrics import f1_score
+
+    outcome: dict[str, Any] = {}
+    for role, recipe in recipes.items():
+        if role in reasons:
+            continue
+        try:
+            with tempfile.TemporaryDirectory(prefix=".fold-", dir=folder) as name:
+                (at := folder / name / "corpus").mkdir()
+                _write_corpus(rows, test, rows.known[role], at)
+                report = write_dataset(recipe.prepare, at, at.parent)
+                held = read_test(at.parent / "holdout")
+                classifier = train_recipe(recipe, at.parent / "dataset", at.parent)
+                best_N = predict(classifier, held.tokens).argmax(1)
+        except RAN_OUT as error:
+            problem = f"({type(error).__name__}: {str(error)[:200]})"
+            if role == CHALLENGER:
+                reasons |= dict.fromkeys(recipes, f"the challenger's recipe does not train on a fold {problem}")
+                return {}
+            reasons[role] = f"its recipe does not run any more {problem}"
+            continue
+        truth, predicted = held.labels.to_pylist(), [classifier.labels[best] for best in best_N]
+        right = sum(label == guess for label, guess in zip(truth, predicted, strict=True))
+        outcome[role] = {
+            "accuracy": right / len(truth),
+            "macro_f1": float(f1_score(truth, predicted, average="macro", zero_division=0.0)),
+            "train_rows": report["splits"]["train"] + report["splits"]["valid"],
+            "test_rows": len(truth),
+        }
+    return outcome
+
+
+def _write_corpus(rows: Rows, test: np.ndarray, known: np.ndarray, folder: Path) -> None:
+    """Write the rows that a model may read, and the split's rows as an official test split."""
+    split = np.where(test, "test", np.where(rows.labelled, "", "unlabelled"))
+    position = rows.table.schema.get_field_index("split")
+    column = pa.array([name or None for name in split.tolist()], pa.string())
+    table = rows.table.set_column(position, CORPUS_SCHEMA.field("split"), column).filter(pa.array(known | test))
+    with open_writer(folder / "corpus.parquet", table.schema) as writer:
+        writer.write_table(table)
+    with open_writer(folder / "quarantine.parquet", QUARANTINE_SCHEMA):
+        pass
+
+
+def _report(config: FoldsConfig, measured: list[dict[str, Any]], rows: Rows, reasons: dict[str, str]) -> dict[str, Any]:
+    differences = {}
+    for role in config.rivals:
+        both = [outcome for outcome in measured if role in outcome]
+        if role not in reasons and len(both) < PARTS:
+            reasons[role] = f"{PARTS} folds take longer than register.fold_minutes {config.seconds / 60:g}"
+        if role not in reasons:
+            names = ("accuracy", "macro_f1")
+            differences[role] = {name: [each[CHALLENGER][name] - each[role][name] for each in both] for name in names}
+    own = [outcome[CHALLENGER] for outcome in measured if outcome]
+    means = {
+        name: float(np.mean([each[name] for each in own])) if own else 0.0
+        for name in ("accuracy", "macro_f1", "train_rows", "test_rows")
+    }
+    return {
+        "rows": int(rows.labelled.sum()),
+        "splits": len(measured),
+        "split_train_rows": means.pop("train_rows"),
+        "split_test_rows": means.pop("test_rows"),
+        **means,
+        "differences": differences,
+        "reasons": {role: reason for role, reason in reasons.items() if role in config.rivals},
+    }
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the steps' own warnings to themselves: the run has said of the whole corpus what they would say of each split."""
+    loggers = [logging.getLogger(f"tasks.{room}") for room in ("prepare", "pretrain", "align", "finetune")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

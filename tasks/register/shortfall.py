@@ -1,0 +1,82 @@
+"""What a model is worse than although it should not be: the yardstick, or always giving one answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.evaluate.compare import Comparison, compare
+from tasks.evaluate.predictions import PREDICTIONS
+from tasks.evaluate.report import METRICS
+from tasks.register.gate import significantly_worse
+from tasks.shown import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+YARDSTICK_MODEL = "tfidf"  # the model that is made as the yardstick is
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """What a person is told, as a clause of the decision's reason, and the figures for the ledger."""
+
+    clause: str
+    figures: Mapping[str, Any]
+
+
+NO_SHORTFALL = Shortfall("", {})
+
+
+def find_shortfall(evaluation: Path, model: str) -> Shortfall:
+    """Compare the model (`model` as finetune.model names it) with what it should beat, on the rows of evaluate's folder.
+
+    Worse is what the mid-p of McNemar's test calls worse by more than chance (below 0.05). The one answer is the most
+    frequent label of the train rows. The clause is empty if the model is not worse than either.
+    """
+    metrics = json.loads((evaluation / METRICS).read_text(encoding="utf-8"))
+    label, majority = _against_one_answer(evaluation / PREDICTIONS, metrics["train_rows"])
+    yardstick = Comparison(**metrics["comparison"]["accuracy"]) if metrics["comparison"] else None
+    figures: dict[str, float] = {}
+    clauses = []
+    if yardstick is not None:
+        figures |= {"yardstick_difference": yardstick.difference, "yardstick_mid_p": yardstick.mid_p}
+        if significantly_worse(yardstick):
+            clauses.append(f"worse than TF-IDF by {_points(yardstick)} points")
+    if majority is not None:
+        figures |= {"majority_difference": majority.difference, "majority_mid_p": majority.mid_p}
+        if significantly_worse(majority):
+            clauses.append(f"worse than always answering {shortened(repr(label), 60)} by {_points(majority)} points")
+    if clauses:
+        clauses.append(f"try {_remedy(model, yardstick)}")
+    return Shortfall("; ".join(clauses), figures)
+
+
+def _points(found: Comparison) -> str:
+    return f"{-100 * found.difference:.1f}"
+
+
+def _remedy(model: str, yardstick: Comparison | None) -> str:
+    if yardstick is not None and not significantly_worse(yardstick):
+        return "more rows, or correct the labels; TF-IDF does not do better"
+    if model != YARDSTICK_MODEL:
+        return f"--finetune.model {YARDSTICK_MODEL}"
+    # It reads up to three words together and drops what occurs once; the yardstick reads two, and keeps that in small corpora.
+    return "--finetune.ngrams 2 --finetune.ngram-min-documents 1"
+
+
+def _against_one_answer(predictions: Path, train_rows: Mapping[str, int]) -> tuple[str, Comparison | None]:
+    """The most frequent label of the train rows, and the model compared with it; None without a test row."""
+    table = pq.read_table(predictions, columns=["label", "correct"], page_checksum_verification=True)
+    if not table.num_rows or not train_rows:
+        return "", None
+    label = max(sorted(train_rows), key=lambda name: train_rows[name])
+    right = pc.fill_null(pc.equal(table.column("label"), pa.scalar(label)), False)
+    own = pc.fill_null(table.column("correct"), False)
+    return label, compare(*(column.to_numpy().astype(bool) for column in (own, right)))

@@ -1,0 +1,43 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tasks.config import AlignConfig, FinetuneConfig, PipelineConfig, PrepareConfig, PretrainConfig
+from tasks.errors import RequestError
+from tasks.register.recipe import Recipe, read_recipe
+
+
+def recipe(**finetune: object) -> Recipe:
+    return Recipe(
+        prepare=PrepareConfig(numbers="zero", stop_words=Path("/a/" + "long/" * 900 + "词.txt")),
+        pretrain=PretrainConfig(dim=50),
+        align=AlignConfig(),
+        finetune=FinetuneConfig.model_validate(finetune),
+    )
+
+
+def test_a_recipe_comes_back_from_the_tags_of_its_version(tmp_path: Path) -> None:
+    made = recipe(model="cnn", widths=(2, 3))
+    tags = made.tags()
+    assert len(tags) > 1
+    assert max(map(len, tags.values())) <= 4500
+    assert read_recipe({"other": "x", **tags}, tmp_path) == made
+
+
+def test_a_version_of_before_has_its_recipe_in_the_record_of_its_run(tmp_path: Path) -> None:
+    config = PipelineConfig.model_validate({"finetune": {"model": "tfidf"}, "prepare": {"seed": 7}})
+    (tmp_path / "some-run.json").write_text(json.dumps({"config": config.model_dump(mode="json")}))
+    found = read_recipe({"prefect.flow_run_id": "some-run"}, tmp_path)
+    assert (found.finetune.model, found.prepare.seed) == ("tfidf", 7)
+
+
+def test_a_recipe_that_is_lost_or_that_this_code_cannot_read_says_so(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="not kept"):
+        read_recipe({"prefect.flow_run_id": "gone"}, tmp_path)
+    with pytest.raises(RequestError, match="not kept"):
+        read_recipe({}, tmp_path)
+    values = json.loads("".join(recipe().tags().values()))
+    values["finetune"]["a_knob_of_then"] = 5
+    with pytest.raises(RequestError, match=r"finetune\.a_knob_of_then"):
+        read_recipe({"textmill.recipe.0": json.dumps(values)}, tmp_path)
