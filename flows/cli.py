@@ -44,6 +44,8 @@ models_app = typer.Typer(help="List, verify, promote and roll back registered mo
 app.add_typer(models_app, name="models")
 vectors_app = typer.Typer(help="Judge word vectors, and hand trained ones to other programs.", no_args_is_help=True)
 app.add_typer(vectors_app, name="vectors")
+notify_app = typer.Typer(help="Try the channels that alerts are sent to.", no_args_is_help=True)
+app.add_typer(notify_app, name="notify")
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 Model = Annotated[str | None, typer.Option("--model", help="NAME@ALIAS or NAME/VERSION; default: the last promoted champion.")]
@@ -421,6 +423,21 @@ def vectors_report(
         _print_json(report)
     else:
         _print_vectors(report)
+
+
+@notify_app.command("test", context_settings=KNOBS)
+def notify_test(
+    context: typer.Context,
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="Its name in the file of channels.")],
+    preset: Annotated[str | None, typer.Option(help="The refresh whose channels are meant.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file in the form of a preset.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Send one message to a channel of --notify.channels FILE; exit code 1 if it does not take it."""
+    from flows.settings import resolve_refresh
+    from flows.try_channel import try_channel
+
+    _show(try_channel(resolve_refresh(context.args, preset=preset, file=config), channel), as_json=as_json)
 
 
 @app.command()

@@ -152,7 +152,7 @@ def look_for_unjudged(state: MonitorState, config: RefreshConfig) -> tuple[list[
 
 def tell(config: RefreshConfig, state: MonitorState, channels: Sequence[Channel]) -> Report:
     """Send what the outbox holds."""
-    return notify(state, list(channels), time.time(), config.notify.seconds)
+    return notify(state, list(channels), time.time(), config)
 
 
 def load_scorer(config: RefreshConfig) -> Scorer:

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from tasks.shown import safe_link
 from tasks.urls import holds_login, holds_password
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -736,6 +737,17 @@ class NotifyConfig(Section):
     seconds: Annotated[float, Field(gt=0.0, le=600.0)] = Field(
         30.0, description="Longest that one refresh spends on sending; what is left waits for the next."
     )
+    link: str | None = Field(
+        None,
+        description="Address (http or https) at which people see the dashboard; each message ends with it.",
+    )
+
+    @field_validator("link")
+    @classmethod
+    def _is_an_address(cls, link: str | None) -> str | None:
+        if link is not None and not safe_link(link):
+            raise ValueError("it is not an http(s) address without a login; give one such as https://desk.example/news.html")
+        return link
 
 
 class DashboardConfig(Section):

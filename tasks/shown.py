@@ -4,6 +4,7 @@
     json_text   JSON for people and programs
     visible     text that a template escapes: HTML, and figures
     inert       Markdown, chat programs, mail
+    safe_link   an address in the same that may be pressed
     in_cell     a cell of a table in tabs, one to one
     file_name   the bytes of a file's name, one to one
     listed      a few names out of a file in a message
@@ -17,11 +18,13 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_TEXT = 300  # characters of a text that `inert` lets through
+MAX_LINK = 2000
 NUM_LISTED, MAX_LISTED = 8, 80  # names in a message, and characters of each
 
 # C0 and C1 controls but tab and line feed, bidirectional formatting, line separators, surrogates, the invisible tag characters.
@@ -31,6 +34,7 @@ _HIDDEN = re.compile(
 # What chat programs and mail readers take for mentions or markup, as a letter that looks alike and means nothing to them.
 _INERT = str.maketrans("@<>&`*_~|[]", "\uff20\u2039\u203a\uff06\u02cb\u2217\uff3f\u223c\u00a6\uff3b\uff3d")
 _ADDRESS = re.compile(r"(?i)\bwww\.(?=\S)")  # made a link even without a scheme
+_LINK = re.compile(r"(?i)https?://[a-z0-9.-]+(?::[0-9]+)?(?:[/?#]|$)", re.ASCII)
 # What parts columns or lines, or cannot be seen: C0 and C1 controls, line separators, lone surrogates; and the backslash.
 _NOT_IN_CELLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\\\]")
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
@@ -86,6 +90,18 @@ def inert(text: object) -> str:
     """Text from outside on one line, without anything that a terminal, a chat program or a mail reader would act on."""
     line = " ".join(visible(text).split())
     return _ADDRESS.sub(r"\g<0> ", shortened(line, MAX_TEXT)).replace("://", ": //").translate(_INERT)
+
+
+def safe_link(address: object) -> str:
+    """An http(s) address that is a link and nothing else wherever it is shown; empty for anything else.
+
+    What is no character of an address, or means something to a chat program, is percent-encoded. An address with a login is
+    refused: what is before the @ would be read as the host.
+    """
+    text = str(address or "").strip()
+    if not _LINK.match(text) or len(text) > MAX_LINK or not text.isprintable():
+        return ""
+    return quote(text, safe="%/:=&?#+!,;$~-._")
 
 
 def in_cell(word: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.shown import file_name, in_cell, in_line, inert, json_text, listed, shortened, visible
+from tasks.shown import file_name, in_cell, in_line, inert, json_text, listed, safe_link, shortened, visible
 
 PLAIN = ["发票 lost", "株価が下落", "ราคาหุ้น", "Café", "שלום", "Ｔｅｓｃｏ", "😡", "e\u0301", "<b>&amp;</b>", "a  b"]
 HIDDEN = [
@@ -85,6 +85,29 @@ def test_a_message_makes_no_link_mention_or_markup() -> None:
     assert inert("see www.x.example, http://x.example") == "see www. x.example, http: //x.example"
     assert inert("*b* _i_ `c` [t](u) <!channel> @all") == "∗b∗ ＿i＿ ˋcˋ ［t］(u) ‹!channel› ＠all"
     assert inert("茅台\n股价") == "茅台 股价"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://news.example/a?b=c&d=%E8%82%A1#e", "https://news.example/a?b=c&d=%E8%82%A1#e"),
+        ("https://news.example/股价", "https://news.example/%E8%82%A1%E4%BB%B7"),
+        ("http://127.0.0.1:80/x", "http://127.0.0.1:80/x"),
+        ("https://e.example/<b>*x*[y](z)`|", "https://e.example/%3Cb%3E%2Ax%2A%5By%5D%28z%29%60%7C"),
+        ("https://e.example/@channel", "https://e.example/%40channel"),
+        ("https://user:word@e.example/", ""),
+        ("https://good.example@evil.example/", ""),
+        ("javascript:alert(1)", ""),
+        ("file:///etc/passwd", ""),
+        ("https://e.example/\u202egpj", ""),
+        ("https://e.example/a b\nc", ""),
+        ("https://еxample.example/", ""),
+        (None, ""),
+        ("https://e.example/" + "a" * 2000, ""),
+    ],
+)
+def test_only_a_plain_address_is_a_link(address: str | None, shown: str) -> None:
+    assert safe_link(address) == shown
 
 
 def test_long_text_ends_in_an_ellipsis() -> None:

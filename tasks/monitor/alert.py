@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.digests import canonical, sha256_text
@@ -11,7 +11,7 @@ from tasks.digests import canonical, sha256_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal["surge", "drift", "watchdog", "retrain"]
+Kind = Literal["surge", "drift", "watchdog", "retrain", "digest", "test"]
 Severity = Literal["low", "high"]
 
 
@@ -21,7 +21,8 @@ class Alert:
 
     `window_start` and `window_end` are days (YYYY-MM-DD), `window_end` the last one counted; `count` documents stand in the
     window, `negative_share` of them negative, against `baseline` before. `evidence` is JSON: `headlines` (id, time, text,
-    probability) and `words` for a surge. `created` is seconds since 1970.
+    probability) and `words` for a surge. `created` is seconds since 1970. `monitor` is whose it is, and `link` the address at
+    which people read more; where they come from a state's row, the state and the sender fill them in.
     """
 
     id: str
@@ -35,6 +36,8 @@ class Alert:
     baseline: float
     created: float
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    monitor: str = field(default="", compare=False)
+    link: str = field(default="", compare=False)
 
     @classmethod
     def make(
@@ -66,7 +69,12 @@ class Alert:
             baseline,
             created,
             dict(evidence or {}),
+            monitor,
         )
+
+    def linked(self, address: str) -> Alert:
+        """The same alert with the address at which people read more."""
+        return replace(self, link=address)
 
     def summary(self) -> dict[str, Any]:
         """The figures without the evidence, as `textmill refresh --json` prints them."""
@@ -89,9 +97,20 @@ class Alert:
 
     @classmethod
     def from_row(
-        cls, identity: str, kind: Kind, series: str, severity: Severity, start: str, end: str, payload: str, created: float
+        cls,
+        identity: str,
+        kind: Kind,
+        series: str,
+        severity: Severity,
+        start: str,
+        end: str,
+        payload: str,
+        created: float,
+        *,
+        monitor: str = "",
     ) -> Alert:
-        """Read a row of the state's table of alerts."""
+        """Read a row of the table of alerts of a monitor's state."""
         held = json.loads(payload)
         share, baseline = held["negative_share"], held["baseline"]
-        return cls(identity, kind, series, severity, start, end, held["count"], share, baseline, created, held["evidence"])
+        figures = (held["count"], share, baseline, created, held["evidence"])
+        return cls(identity, kind, series, severity, start, end, *figures, monitor)

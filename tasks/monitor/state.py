@@ -88,11 +88,12 @@ _ALERT_COLUMNS = "id, kind, series, severity, window_start, window_end, payload,
 
 
 class Delivery(NamedTuple):
-    """An alert that a channel has not taken yet, and how often it was tried."""
+    """An alert that a channel has not taken yet, how often it was tried, and what went wrong last."""
 
     alert: Alert
     channel: str
     attempts: int
+    error: str | None = None
 
 
 class MonitorState:
@@ -246,7 +247,7 @@ class MonitorState:
     def alerts(self) -> list[Alert]:
         """All alerts that were stored, by the end of their window."""
         rows = self.db.execute(f"SELECT {_ALERT_COLUMNS} FROM alerts ORDER BY window_end, kind, series, severity")  # noqa: S608
-        return [Alert.from_row(*row) for row in rows]
+        return [Alert.from_row(*row, monitor=self.name) for row in rows]
 
     def is_told(self, kind: Kind, series: str, severity: Severity, window_end: str, *, cooldown_days: int) -> bool:
         """Whether an alert of the same is stored that ends on the day `window_end`, or less than `cooldown_days` from it."""
@@ -276,11 +277,11 @@ class MonitorState:
         """What these channels have to send by `now` (seconds since 1970), oldest first."""
         columns = ", ".join(f"alerts.{name}" for name in _ALERT_COLUMNS.split(", "))
         rows = self.db.execute(
-            f"SELECT {columns}, channel, attempts FROM deliveries JOIN alerts ON alerts.id = alert "  # noqa: S608
+            f"SELECT {columns}, channel, attempts, error FROM deliveries JOIN alerts ON alerts.id = alert "  # noqa: S608
             "WHERE delivered IS NULL AND next_try <= ? ORDER BY created, window_end, alerts.id, channel",
             (now,),
         )
-        return [Delivery(Alert.from_row(*row[:-2]), *row[-2:]) for row in rows if row[-2] in channels]
+        return [Delivery(Alert.from_row(*row[:-3], monitor=self.name), *row[-3:]) for row in rows if row[-3] in channels]
 
     def delivered(self, alert: str, channel: str, now: float) -> None:
         """Take down that a channel has taken an alert."""

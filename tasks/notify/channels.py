@@ -18,6 +18,9 @@ A TOML file has a table for each channel, named for it:
     [prefect]
     kind = "event"                   # a Prefect event `textmill.alert`, for automations
 
+A file gets every alert. The others get one digest of those of the past, unless they say `each = true`. docs/NOTIFY.md has
+examples for Slack, Teams, e-mail and programs.
+
 The file may hold secrets: nothing is sent by it while others can read it, and nothing of it but the names of channels is stored
 or logged.
 """
@@ -47,7 +50,13 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 10.0
 ENVIRONMENT = "env:"
-FIELDS = {"file": ({"path"}, set()), "webhook": ({"url"}, {"token"}), "apprise": ({"url"}, set()), "event": (set(), set())}
+EACH = "each"
+FIELDS: dict[str, tuple[set[str], set[str]]] = {
+    "file": ({"path"}, set()),
+    "webhook": ({"url"}, {"token", EACH}),
+    "apprise": ({"url"}, {EACH}),
+    "event": (set(), {EACH}),
+}
 
 
 class ChannelDown(Exception):  # noqa: N818
@@ -59,7 +68,10 @@ class AlertRefused(Exception):  # noqa: N818
 
 
 class Channel(Protocol):
-    """Something that takes alerts; `send` may be called again with an alert that was taken."""
+    """Something that takes alerts; `send` may be called again with an alert that was taken.
+
+    One that has a true attribute `digests` is handed alerts of the past in one digest.
+    """
 
     @property
     def name(self) -> str:
@@ -97,6 +109,7 @@ class WebhookChannel:
     name: str
     url: str = field(repr=False)
     token: str | None = field(repr=False, default=None)
+    digests: bool = True
 
     def send(self, alert: Alert) -> None:
         """Post the alert; any answer from 200 to 299 is a yes."""
@@ -124,6 +137,7 @@ class AppriseChannel:
 
     name: str
     url: str = field(repr=False)
+    digests: bool = True
 
     def send(self, alert: Alert) -> None:
         """Send the message; apprise says no more than yes or no."""
@@ -142,6 +156,7 @@ class EventChannel:
 
     name: str
     emit: Callable[[Alert], None]
+    digests: bool = True
 
     def send(self, alert: Alert) -> None:
         """Emit the event; whatever goes wrong there is the server's."""
@@ -214,7 +229,8 @@ def _channel(path: Path, name: str, table: Any, emit_event: Callable[[Alert], No
         raise RequestError(f"{where} ({kind}) lacks {', '.join(sorted(needed - given))}")
     if unknown := given - needed - optional:
         raise RequestError(f"{where} ({kind}) has unknown settings: {', '.join(sorted(unknown))}; remove them")
-    values = {key: _value(where, key, table[key]) for key in given}
+    values = {key: _value(where, key, table[key]) for key in given - {EACH}}
+    digests = not _flag(where, EACH, table.get(EACH, False))
     if kind == "file":
         try:
             return FileChannel(name, str(path.absolute().parent / Path(values["path"]).expanduser()))  # workers run elsewhere
@@ -223,12 +239,18 @@ def _channel(path: Path, name: str, table: Any, emit_event: Callable[[Alert], No
     if kind == "webhook":
         if not values["url"].startswith(("http://", "https://")):
             raise RequestError(f"{where}: its url begins with neither http:// nor https://")
-        return WebhookChannel(name, **values)
+        return WebhookChannel(name, **values, digests=digests)
     if kind == "apprise":
-        return AppriseChannel(name, **values)
+        return AppriseChannel(name, **values, digests=digests)
     if emit_event is None:
         raise RequestError(f"{where}: events can only be sent from a Prefect flow")
-    return EventChannel(name, emit_event)
+    return EventChannel(name, emit_event, digests)
+
+
+def _flag(where: str, key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise RequestError(f"{where}: {key} must be true or false")
+    return value
 
 
 def _value(where: str, key: str, value: Any) -> str:

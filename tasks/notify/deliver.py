@@ -1,5 +1,7 @@
 """Empty the outbox: each alert to each of its channels, at least once, whatever a channel does.
 
+Alerts of the past are one message to a channel that wants it so, a digest; see tasks/notify/digest.py.
+
 An alert leaves the outbox when the channel has taken it and that was written down; a crash between the two sends it again, with
 the same id. A channel that is down is left alone for a while that doubles with each try; an alert that a channel refuses
 waits alone. Channels send side by side, and one that hangs is given up when the time is over. What waits for a channel that is
@@ -18,19 +20,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.crash import crash_point
 from tasks.notify.channels import AlertRefused, ChannelDown, UnusableChannel
+from tasks.notify.digest import REFUSED, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tasks.monitor.state import Delivery, MonitorState
+    from tasks.monitor.state import MonitorState
     from tasks.notify.channels import Channel
+    from tasks.notify.digest import Parcel
 
 log = logging.getLogger(__name__)
 
 FIRST_WAIT_SECONDS = 30.0
 LONGEST_WAIT_SECONDS = 3600.0
 BUDGET_SECONDS = 30.0
-REFUSED = "refused: "
 GIVEN_UP = "given up: "
 DEPLOYMENT = "deployment:"  # begins what the outbox holds for the flow to start, not for a channel to send
 NO_ANSWER = "no answer in time"
@@ -46,14 +49,24 @@ class Report:
 
 
 class _Outcome(NamedTuple):
-    delivery: Delivery
+    parcel: Parcel
     error: str | None  # None: taken
 
 
-def deliver(state: MonitorState, channels: Sequence[Channel], now: float, *, seconds: float = BUDGET_SECONDS) -> Report:
+def deliver(
+    state: MonitorState,
+    channels: Sequence[Channel],
+    now: float,
+    *,
+    seconds: float = BUDGET_SECONDS,
+    digest_after_days: int | None = None,
+    link: str = "",
+) -> Report:
     """Send what the outbox holds for `channels` by `now` (seconds since 1970), in at most `seconds`.
 
-    Nothing a channel does is raised. Waits are counted from `now`. Channels that cannot be used are told of and left out.
+    Alerts that were found more than `digest_after_days` days after their window's end are of the past. `link` is the address at
+    which people read more. Nothing a channel does is raised. Waits are counted from `now`. Channels that cannot be used are
+    logged and left out.
     """
     _mark_given_up(state, {channel.name for channel in channels})
     resting = _resting(state, now)
@@ -62,13 +75,14 @@ def deliver(state: MonitorState, channels: Sequence[Channel], now: float, *, sec
         if isinstance(channel, UnusableChannel):
             log.warning("channel %s cannot be used: %s", channel.name, channel.reason)
     names = {channel.name for channel in channels} - resting - unusable
-    due = state.outbox(sorted(names), now)
+    due = [delivery._replace(alert=delivery.alert.linked(link)) for delivery in state.outbox(sorted(names), now)]
     outcomes: queue.SimpleQueue[_Outcome | str] = queue.SimpleQueue()
-    open_channels = {}
+    open_channels: dict[str, list[Parcel]] = {}  # what each has yet to send
     over = threading.Event()
     for channel in channels:
-        if own := [delivery for delivery in due if delivery.channel == channel.name]:
-            open_channels[channel.name] = own[0]
+        held = [delivery for delivery in due if delivery.channel == channel.name]
+        if own := packed(held, digest_after_days if getattr(channel, "digests", False) else None):
+            open_channels[channel.name] = list(own)
             # A daemon: a channel that hangs for ever must not keep the process alive. In the caller's context: Prefect keeps
             # the address of its server there.
             work = (contextvars.copy_context().run, _send, channel, own, outcomes, over)
@@ -80,20 +94,22 @@ def deliver(state: MonitorState, channels: Sequence[Channel], now: float, *, sec
             outcome = outcomes.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             over.set()  # what is sent from here on is not taken down, and would be sent again
-            for name, delivery in open_channels.items():
-                _mark_failed(state, _Outcome(delivery, NO_ANSWER), now)
+            for name, parcels in open_channels.items():
+                _mark_failed(state, _Outcome(parcels[0], NO_ANSWER), now)
                 down.add(name)
             break
         if isinstance(outcome, str):
             del open_channels[outcome]
             continue
-        channel_name = outcome.delivery.channel
-        open_channels[channel_name] = _next(due, outcome.delivery)
+        channel_name = outcome.parcel.channel
+        waiting_parcels = open_channels[channel_name]
+        open_channels[channel_name] = waiting_parcels[1:] or waiting_parcels
         if outcome.error is None:
             crash_point("notify.sent")
-            state.delivered(outcome.delivery.alert.id, channel_name, now)
+            for delivery in outcome.parcel.deliveries:
+                state.delivered(delivery.alert.id, channel_name, now)
             crash_point("notify.marked")
-            sent += 1
+            sent += len(outcome.parcel.deliveries)
             continue
         _mark_failed(state, outcome, now)
         if not outcome.error.startswith(REFUSED):
@@ -110,33 +126,34 @@ def wait_seconds(attempts: int) -> float:
 
 
 def _send(
-    channel: Channel, deliveries: Iterable[Delivery], outcomes: queue.SimpleQueue[_Outcome | str], over: threading.Event
+    channel: Channel, parcels: Iterable[Parcel], outcomes: queue.SimpleQueue[_Outcome | str], over: threading.Event
 ) -> None:
     """Send one after the other until the channel is down or the time is over; the channel's name is the last outcome."""
-    for delivery in deliveries:
+    for parcel in parcels:
         if over.is_set():
             return
         crash_point("notify.sending")
         try:
-            channel.send(delivery.alert)
+            channel.send(parcel.alert)
         except AlertRefused as error:
-            outcomes.put(_Outcome(delivery, f"{REFUSED}{error}"))
+            outcomes.put(_Outcome(parcel, f"{REFUSED}{error}"))
             continue
         except ChannelDown as error:
-            outcomes.put(_Outcome(delivery, str(error)))
+            outcomes.put(_Outcome(parcel, str(error)))
             break
         except Exception as error:  # noqa: BLE001 a fault of one channel must not silence the others; its text may hold a secret
-            outcomes.put(_Outcome(delivery, f"failed ({type(error).__name__})"))
+            outcomes.put(_Outcome(parcel, f"failed ({type(error).__name__})"))
             break
-        outcomes.put(_Outcome(delivery, None))
+        outcomes.put(_Outcome(parcel, None))
     outcomes.put(channel.name)
 
 
 def _mark_failed(state: MonitorState, outcome: _Outcome, now: float) -> None:
-    delivery = outcome.delivery
-    pause = wait_seconds(delivery.attempts + 1)
-    log.warning("channel %s: %s; next try in %.0f s", delivery.channel, outcome.error, pause)
-    state.failed(delivery.alert.id, delivery.channel, outcome.error or "", now + pause)
+    parcel = outcome.parcel
+    pause = wait_seconds(max(delivery.attempts for delivery in parcel.deliveries) + 1)
+    log.warning("channel %s: %s; next try in %.0f s", parcel.channel, outcome.error, pause)
+    for delivery in parcel.deliveries:
+        state.failed(delivery.alert.id, parcel.channel, outcome.error or "", now + pause)
 
 
 def _mark_given_up(state: MonitorState, configured: set[str]) -> None:
@@ -149,12 +166,6 @@ def _mark_given_up(state: MonitorState, configured: set[str]) -> None:
             changes[name] = f"{GIVEN_UP}it is not configured any more" if gone else None
     for name, error in changes.items():
         state.mark_channel(name, error)
-
-
-def _next(due: Sequence[Delivery], done: Delivery) -> Delivery:
-    """What its channel sends after `done`; `done` itself if that was the last."""
-    own = [delivery for delivery in due if delivery.channel == done.channel]
-    return own[min(own.index(done) + 1, len(own) - 1)]
 
 
 def _resting(state: MonitorState, now: float) -> set[str]:

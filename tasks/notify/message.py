@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.shown import inert, json_text, visible
+from tasks.monitor.schema import NAME
+from tasks.monitor.series import in_words
+from tasks.monitor.state import WATCH_SUFFIX
+from tasks.shown import inert, json_text, safe_link, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,20 +16,36 @@ if TYPE_CHECKING:
 
 NUM_HEADLINES = 5  # in a message to people; programs get all
 NUM_WORDS = 10
+NUM_PAST = 20  # alerts that a digest lists
 
 
 def as_json(alert: Alert) -> str:
     """The alert as one line of JSON; characters that would steer a terminal stand in it by their numbers."""
     figures: dict[str, Any] = {**alert.summary(), "created": alert.created, "evidence": dict(alert.evidence)}
+    figures |= {"monitor": alert.monitor, "title": title(alert)} | ({"link": alert.link} if alert.link else {})
     return json_text(_shown(figures), sort_keys=True)
 
 
 def title(alert: Alert) -> str:
-    """One line that says what happened, for people."""
-    series = inert(alert.series)
-    if alert.kind != "surge":
-        return f"[{alert.severity}] {alert.kind}: {series}"
-    return f"[{alert.severity}] more negative news than usual: {series}, {alert.window_start} to {alert.window_end}"
+    """One line that says what happened, where and when, for people."""
+    monitor = f"{inert(alert.monitor.removesuffix(WATCH_SUFFIX))}: " if alert.monitor else ""
+    return f"[{alert.severity}] {monitor}{_event(alert)}"
+
+
+def _event(alert: Alert) -> str:
+    days = f"{alert.window_start} to {alert.window_end}"
+    match alert.kind:
+        case "surge":
+            about = "about" if alert.series.startswith(NAME) else "in"
+            return f"more negative news than usual {about} {inert(in_words(alert.series))}, {days}"
+        case "drift":
+            return f"drift of {inert(alert.series)}, {days}"
+        case "digest":
+            return f"{len(alert.evidence.get('alerts', ()))} alerts of the past, {days}"
+        case "test":
+            return f"a test of channel {inert(alert.series)}"
+        case _:
+            return f"{alert.kind}: {inert(alert.series)}"
 
 
 def body(alert: Alert) -> str:
@@ -41,7 +60,14 @@ def body(alert: Alert) -> str:
         lines.append(f"words: {', '.join(words[:NUM_WORDS])}")
     elif alert.kind == "surge":
         lines.append("no word stands out: there is more negative news, and it is about what it always was about")
-    lines += [f"- {inert(headline['text'])}" for headline in alert.evidence.get("headlines", ())[:NUM_HEADLINES]]
+    for headline in alert.evidence.get("headlines", ())[:NUM_HEADLINES]:
+        lines += [f"- {inert(headline['text'])}", *([f"  {link}"] if (link := safe_link(headline.get("link"))) else [])]
+    past = alert.evidence.get("alerts", ())
+    lines += [f"- {inert(each['title'])}" for each in past[:NUM_PAST]]
+    if len(past) > NUM_PAST:
+        lines.append(f"and {len(past) - NUM_PAST} more")
+    if link := safe_link(alert.link):
+        lines.append(f"more: {link}")
     return "\n".join([*lines, f"alert {alert.id}"])
 
 

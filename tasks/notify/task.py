@@ -16,7 +16,7 @@ from tasks.notify.deliver import deliver
 from tasks.notify.message import as_json
 
 if TYPE_CHECKING:
-    from tasks.config import NotifyConfig
+    from tasks.config import NotifyConfig, RefreshConfig
     from tasks.monitor.alert import Alert
     from tasks.monitor.state import MonitorState
     from tasks.notify.channels import Channel
@@ -54,6 +54,13 @@ def emit_event(alert: Alert) -> None:
 
 
 @task(name="notify", task_run_name="notify", cache_policy=NO_CACHE, persist_result=False, retries=0)
-def notify(state: MonitorState, channels: list[Channel], now: float, seconds: float) -> Report:
+def notify(state: MonitorState, channels: list[Channel], now: float, config: RefreshConfig) -> Report:
     """Send what the outbox holds."""
-    return deliver(state, channels, now, seconds=seconds)
+    return deliver(
+        state,
+        channels,
+        now,
+        seconds=config.notify.seconds,
+        digest_after_days=config.detect.cooldown_days,
+        link=config.notify.link or "",
+    )

@@ -91,7 +91,7 @@ def test_apprise_sends_what_people_read(hook: Any, make_alert: MakeAlert) -> Non
     apprise_url = hook.url.replace("http://", "json://")
     sent: list[dict[str, Any]] = hook.received
     AppriseChannel("team", apprise_url).send(make_alert(headline="Bank fails"))
-    assert sent[0]["title"] == "[high] more negative news than usual: all, 2020-04-25 to 2020-05-01"
+    assert sent[0]["title"] == "[high] desk: more negative news than usual in the whole stream, 2020-04-25 to 2020-05-01"
     assert "25.0% negative of 100 documents, 10.0% before" in sent[0]["message"]
     assert "- Bank fails" in sent[0]["message"]
     hook.status = 500
