@@ -169,7 +169,9 @@ class PrepareConfig(Section):
     html: bool = Field(True, description="Remove HTML tags and decode entities.")
     lowercase: bool = Field(True, description="Fold case.")
     numbers: Literal["keep", "zero", "drop"] = Field("keep", description="Digits: as they are, each as 0, or removed.")
-    punctuation: Literal["keep", "drop"] = Field("drop", description="Punctuation: a token of its own, or removed.")
+    punctuation: Literal["keep", "drop"] = Field(
+        "drop", description="Punctuation: a token of its own, or removed, but for the sign and the % of a number."
+    )
     width: Literal["keep", "fold"] = Field(
         "keep", description="Full-width Latin letters, digits and marks, half-width kana: as they are, or as ordinary ones."
     )
@@ -396,8 +398,14 @@ class FinetuneConfig(Section):
     truncate: Literal["head", "tail"] = Field("tail", description="Side that is kept of a longer document.")
     hidden: Positive = Field(100, description="bilstm: units a direction; cnn: filters a width.")
     widths: tuple[Positive, ...] = Field((3, 4, 5), min_length=1, description="cnn: widths of the filters in tokens.")
-    ngrams: Annotated[int, Field(ge=1, le=5)] = Field(3, description="bag, tfidf, ca and fasttext: longest word n-gram.")
-    ngram_min_documents: Positive = Field(2, description="bag and tfidf: rarest n-gram, in documents.")
+    ngrams: Annotated[int, Field(ge=1, le=5)] | Literal["auto"] = Field(
+        "auto",
+        description="bag, tfidf, ca and fasttext: longest word n-gram; auto: 3, for tfidf 1 where many classes have few rows.",
+    )
+    ngram_min_documents: Positive | Literal["auto"] = Field(
+        "auto",
+        description="bag and tfidf: rarest n-gram, in documents; auto: 2, or 1 for words of tfidf where classes have few rows.",
+    )
     bag_epochs: Positive | None = Field(
         None, description="bag: most passes over the train rows; default: epochs; auto: 5 to 10."
     )

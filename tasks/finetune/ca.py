@@ -19,7 +19,7 @@ from tasks.finetune.bag import Bag
 from tasks.finetune.encode import FITTED, REFITTED, UNLABELLED, NumberedWords
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.loop import class_weights
-from tasks.finetune.start import check_rows
+from tasks.finetune.start import check_rows, longest_ngram
 from tasks.finetune.view import View
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def train_ca_view(job: Job) -> Trained:
     words = NumberedWords.read(job.dataset, job.labels, scratch, (*REFITTED, UNLABELLED), limits)
     check_rows(*(words.splits[split] for split in REFITTED))
     averaged = (*FITTED, UNLABELLED)
-    vocabulary = words.ngrams(averaged, longest=config.ngrams, min_documents=config.ca_min_documents)
+    vocabulary = words.ngrams(averaged, longest=longest_ngram(config), min_documents=config.ca_min_documents)
     folder = job.folder / VIEW
     folder.mkdir()
     vocabulary.save(folder)
@@ -108,7 +108,7 @@ def logistic_regression(
 def _shape(job: Job, rows: Documents) -> dict[str, Any]:
     config = job.config
     asked = {"dim": config.ca_dim, "rounds": config.ca_rounds, "min_documents": config.ca_min_documents, "l2": config.ca_l2}
-    return {**asked, "ngrams": config.ngrams, "documents": len(rows)}
+    return {**asked, "ngrams": longest_ngram(config), "documents": len(rows)}
 
 
 def _named(bag: Bag) -> dict[str, torch.Tensor]:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     from tasks.config import FinetuneConfig
 
-FEW_ROWS = 10_000  # train rows up to which tfidf was at least as accurate as bag
-MANY_CLASSES = 20  # from which bag, whose steps move a class' weights too little, fell behind by points at any size
+FEW_TOKENS = 80_000  # of the train rows, up to which tfidf was at least as accurate as bag on nearly every corpus
+MANY_CLASSES = 30  # from which bag, whose steps move a class' weights too little, fell behind at any size
+MOST_NUMBERS = 300_000_000  # tokens times classes, up to which tfidf's weights fit into a gigabyte or two
+BATCH_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,27 @@ class Choice:
 
 
 def choose_model(dataset: Path) -> Choice:
-    """The model for the train rows of `dataset`: tfidf for few rows or many classes, else bag."""
+    """The model for the train rows of `dataset`; reads no more of them than the choice needs."""
     labels = pa.chunked_array([batch.column("label") for batch in iter_batches(dataset, ("train",), ["label"])], pa.string())
-    return choose(len(labels), len(pc.unique(labels)))
+    num_classes, num_tokens = len(pc.unique(labels)), 0
+    for batch in iter_batches(dataset, ("train",), ["tokens"], BATCH_ROWS):
+        num_tokens += pc.sum(pc.list_value_length(batch.column("tokens"))).as_py() or 0
+        if num_tokens > most_tokens(num_classes):
+            break
+    return choose(len(labels), num_tokens, num_classes)
 
 
-def choose(num_rows: int, num_classes: int) -> Choice:
-    """`choose_model` for so many train rows in so many classes."""
-    model = "tfidf" if num_rows <= FEW_ROWS or num_classes >= MANY_CLASSES else "bag"
-    return Choice(model, f"{num_rows:,} train rows in {num_classes:,} classes")
+def most_tokens(num_classes: int) -> int:
+    """Tokens of the train rows up to which tfidf is chosen for so many classes."""
+    return FEW_TOKENS if num_classes < MANY_CLASSES else MOST_NUMBERS // num_classes
+
+
+def choose(num_rows: int, num_tokens: int, num_classes: int) -> Choice:
+    """tfidf for little text or many classes, else bag; `num_tokens` may be short of all where it is over `most_tokens`."""
+    most = most_tokens(num_classes)
+    size = f"{num_tokens:,}" if num_tokens <= most else f"over {most:,}"
+    reason = f"{num_rows:,} train rows of {size} tokens in {num_classes:,} classes"
+    return Choice("tfidf" if num_tokens <= most else "bag", reason)
 
 
 def with_model(config: FinetuneConfig, dataset: Path) -> FinetuneConfig:

@@ -133,9 +133,15 @@ class NumberedWords:
         }
         return cls(pa.array(list(numbers), pa.string()), rows, scratch)
 
-    def ngrams(self, splits: Sequence[str], *, longest: int, min_documents: int) -> NgramVocabulary:
-        """The n-grams, up to `longest` words, that stand in at least `min_documents` documents of `splits`."""
-        frequent = pc.filter(self.words, pa.array(self._document_frequency(splits) >= min_documents))
+    def ngrams(
+        self, splits: Sequence[str], *, longest: int, min_documents: int, word_min_documents: int | None = None
+    ) -> NgramVocabulary:
+        """The n-grams, up to `longest` words, that stand in at least `min_documents` documents of `splits`.
+
+        Single words may have a bound of their own.
+        """
+        least = min_documents if word_min_documents is None else word_min_documents
+        frequent = pc.filter(self.words, pa.array(self._document_frequency(splits) >= least))
         words = frequent.take(pc.array_sort_indices(frequent))  # in code point order
         known_W = index_of(self.words, words)
 

@@ -11,6 +11,7 @@ from tasks.errors import RequestError
 from tasks.finetune.encode import FITTED, REFITTED
 from tasks.finetune.fasttext_view import FASTTEXT_FILE, LABEL, FasttextView, lines, train_fasttext
 from tasks.finetune.job import Job, Trained
+from tasks.finetune.start import longest_ngram
 from tasks.isolation import run_isolated
 from tasks.prepare.read import iter_batches, read_split
 
@@ -33,13 +34,13 @@ def train_fasttext_view(job: Job) -> Trained:
     config = job.config
     text = job.scratch / "fasttext.txt"
     num_tokens = _write_lines(job, text, FITTED)
-    asked = config.fasttext_epoch or config.epochs
+    asked, longest = config.fasttext_epoch or config.epochs, longest_ngram(config)
     options: dict[str, Any] = {
         "dim": config.fasttext_dim,
         "epoch": EPOCHS if asked == "auto" else asked,
         "lr": config.fasttext_lr,
-        "wordNgrams": config.ngrams,
-        "bucket": min(max(LEAST_BUCKETS, num_tokens * (config.ngrams - 1)), MOST_BUCKETS) if config.ngrams > 1 else 0,
+        "wordNgrams": longest,
+        "bucket": min(max(LEAST_BUCKETS, num_tokens * (longest - 1)), MOST_BUCKETS) if longest > 1 else 0,
         "thread": job.threads,
         "seed": config.seed,
     }

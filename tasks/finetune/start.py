@@ -33,9 +33,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tasks.config import FinetuneConfig
     from tasks.finetune.batches import Documents
     from tasks.finetune.job import Job
     from tasks.finetune.loop import Training
+
+
+LONGEST_NGRAM, LEAST_DOCUMENTS = 3, 2  # in words, and documents that it is in, where that is left to us
 
 
 class BagStart:
@@ -55,10 +59,10 @@ class BagStart:
         check_rows(train, valid)
         self.num_train = len(train)
         job.progress.advance(1, 3, "steps", "counting n-grams")
-        counted, least = REFITTED if job.config.refit else FITTED, job.config.ngram_min_documents
-        vocabulary = words.ngrams(counted, longest=job.config.ngrams, min_documents=least)
+        counted, least = REFITTED if job.config.refit else FITTED, least_documents(job.config)
+        vocabulary = words.ngrams(counted, longest=longest_ngram(job.config), min_documents=least)
         vocabulary.save(job.folder)
-        self.num_ngrams = len(vocabulary)
+        self.num_ngrams, self.least = len(vocabulary), least
         job.progress.advance(2, 3, "steps", f"reading documents as sets of {self.num_ngrams:,} n-grams")
         self.rows = words.documents(REFITTED, vocabulary, job.scratch / "rows.ngrams")
 
@@ -67,7 +71,7 @@ class BagStart:
         config, scratch, num_ngrams = self.job.config, self.job.scratch, self.num_ngrams
         train, valid = self.rows.head(self.num_train), self.rows.part(self.num_train, len(self.rows))
         if config.refit:
-            kept_K = document_frequency(train, num_ngrams) >= config.ngram_min_documents
+            kept_K = document_frequency(train, num_ngrams) >= self.least
             num_ngrams = int(kept_K.sum())
             train, valid = (
                 restricted(rows, kept_K, scratch / f"{split}.ngrams")
@@ -128,6 +132,16 @@ class WordsStart:
                 "corpus has none; give ingest.unlabelled, or leave adversarial_unlabelled out"
             )
         return rows
+
+
+def longest_ngram(config: FinetuneConfig) -> int:
+    """Words of the longest n-gram."""
+    return LONGEST_NGRAM if config.ngrams == "auto" else config.ngrams
+
+
+def least_documents(config: FinetuneConfig) -> int:
+    """Documents that an n-gram is in at least."""
+    return LEAST_DOCUMENTS if config.ngram_min_documents == "auto" else config.ngram_min_documents
 
 
 def check_rows(train: Documents, valid: Documents) -> None:

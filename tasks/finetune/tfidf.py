@@ -9,7 +9,7 @@ Shapes: N documents, K n-grams, C classes.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,18 +22,22 @@ from tasks.finetune.encode import FITTED, REFITTED, NumberedWords
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.loop import class_weights
 from tasks.finetune.scores import log_softmax
-from tasks.finetune.start import check_rows
+from tasks.finetune.start import check_rows, least_documents, longest_ngram
 from tasks.finetune.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tasks.config import FinetuneConfig
     from tasks.finetune.batches import Documents
     from tasks.progress import Progress
 
 VIEW = "tfidf"
 INVERSE_REGULARISATION = 10.0  # as the yardstick's: scikit-learn's 1.0 under-fits rows of unit length
 STEPS = 500  # of L-BFGS at most
+FEW_ROWS, FEW_ROWS_A_CLASS = 1000, 25  # below either, words of one document count too; docs/MODELS.md has the measurements
+MANY_CLASSES = 20  # from which longer n-grams of so few rows a class do not
+REMEMBERED = 80_000_000  # numbers that L-BFGS keeps of its last steps, in two vectors each: 640 MB
 FLAT = 1e-6  # largest slope of the mean loss at which it stops; a single document's share is 1 / N
 
 
@@ -54,7 +58,7 @@ def train_tfidf_view(job: Job) -> Trained:
     made = Trained(
         logits=View(VIEW, fit.bag, config.max_len, config.truncate).logits(valid.ids, valid.offsets),
         labels=valid.labels,
-        shape={"ngrams": config.ngrams, "min_documents": config.ngram_min_documents},
+        shape=asdict(fit.limits),
         tensors=fit.tensors,
     )
     if config.refit:
@@ -63,12 +67,42 @@ def train_tfidf_view(job: Job) -> Trained:
     return made
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Which n-grams count: of up to `longest` words, in at least so many documents, single words in so many."""
+
+    longest: int
+    min_documents: int
+    word_min_documents: int
+
+    @classmethod
+    def of(cls, config: FinetuneConfig, num_rows: int, num_classes: int) -> Limits:
+        """The limits as asked for; what is left to us follows from the rows and classes that are fitted.
+
+        A word that names a class of a few rows may be in one of them alone, and of so few the longer n-grams that come twice
+        are mostly chance.
+        """
+        few = num_rows < FEW_ROWS_A_CLASS * num_classes
+        longest, least = longest_ngram(config), least_documents(config)
+        if config.ngrams == "auto" and few and num_classes >= MANY_CLASSES:
+            longest = 1
+        tiny = config.ngram_min_documents == "auto" and (few or num_rows < FEW_ROWS)
+        return cls(longest, least, 1 if tiny else least)
+
+
 class _Fit:
     """The n-grams of the rows of `splits`, saved, and the bag that was fitted on those rows."""
 
     def __init__(self, job: Job, words: NumberedWords, splits: Sequence[str]) -> None:
         config = job.config
-        self.vocabulary = words.ngrams(splits, longest=config.ngrams, min_documents=config.ngram_min_documents)
+        num_rows = sum(len(words.splits[split]) for split in splits)
+        self.limits = Limits.of(config, num_rows, len(job.labels))
+        self.vocabulary = words.ngrams(
+            splits,
+            longest=self.limits.longest,
+            min_documents=self.limits.min_documents,
+            word_min_documents=self.limits.word_min_documents,
+        )
         self.vocabulary.save(job.folder / VIEW)
         self.rows = words.documents(splits, self.vocabulary, job.scratch / VIEW / "rows.ngrams")
         weights_C = class_weights(self.rows.labels, config.class_weights)
@@ -134,6 +168,7 @@ def sparse_logistic_regression(
         progress.advance(steps, STEPS, "steps", f"logistic regression on {num_features:,} n-grams")
 
     start = np.zeros(num_classes * (num_features + 1))
-    options = {"maxiter": STEPS, "maxfun": 2 * STEPS, "gtol": FLAT, "ftol": 0.0}
+    kept = min(max(REMEMBERED // (2 * len(start)), 3), 10)
+    options = {"maxiter": STEPS, "maxfun": 2 * STEPS, "gtol": FLAT, "ftol": 0.0, "maxcor": kept}
     found = minimize(loss, start, jac=True, method="L-BFGS-B", callback=told, options=options).x
     return found[num_classes:].reshape(num_features, num_classes), found[:num_classes]

@@ -28,8 +28,23 @@ RESERVED = frozenset({"</s>", "<pad>", "<unk>"})
 
 # How a run of blanks stands among characters: SentencePiece's sign for one (Kudo & Richardson 2018), itself no blank.
 BLANK = "\u2581"
-_BLANKS, _NO_WORD = re.compile(r"\s+"), re.compile(r"[\W_]+")
+_BLANKS = re.compile(r"\s+")
 _UNSPACED, _BLANKS_WITHIN = re.compile(f"[{UNSPACED}]"), re.compile(rf"(?<=[{UNSPACED}])\s+(?=[{UNSPACED}])")
+
+# What no tokenizer drops, since without it -5.5% reads as 5.5%: a number's sign, and a percent sign after one. A hyphen is no
+# sign: before it is a letter or a digit (Q2-2008, COVID-19, 10-20%), or a number with its Chinese unit (1\u6708-6\u6708). The
+# character comes first in the pattern, so that a text without any is searched fast.
+_MINUS, _PLUS, _PERCENT = "\\-\u2012-\u2015\u2212\ufe63\uff0d", "+\ufe62\uff0b", "%\ufe6a\uff05"
+_MARK = f"[{_MINUS}{_PLUS}\u00b1]"
+_SIGN = (
+    rf"{_MARK}(?<![^\W{UNSPACED}]{_MARK})(?<![{_PERCENT})\]{_MINUS}{_PLUS}\u00b1]{_MARK})"
+    rf"(?<!\d[{UNSPACED}]{_MARK})(?<!\d[{UNSPACED}][{UNSPACED}]{_MARK})(?=[^\w\s{_MINUS}{_PLUS}]?\d|\.\d)"
+)
+_SIGNS, _PERCENTS = re.compile(_SIGN), re.compile(rf"(?<=\d)\s?[{_PERCENT}]")
+_NO_WORD = re.compile(rf"(?:(?!{_SIGN})(?!(?<=\d)%)[\W_])+")
+# What signs are among words until they are tokens: control characters, of which a clean text has none.
+_SET_APART = {"-": "\x01", "+": "\x02", "\u00b1": "\x03"}
+_SIGN_TOKENS = {mark: sign for sign, mark in _SET_APART.items()}
 
 # A percentage, a number with decimals and its unit, or a word with inner apostrophes; hyphens part words.
 _WORD = r"\d+(?:[.,]\d+)*%|\d+(?:[.,]\d+)+{letter}*|{word}+(?:'{word}+)*"
@@ -83,8 +98,23 @@ class TextToTokens:
         return [self.tokens(text) for text in texts]
 
 
-def _word_tokenizer(settings: Mapping[str, Any]) -> Cut:
-    """Words and numbers, see `_WORD`; with punctuation, each mark too, but runs of one mark in threes."""
+def _with_plain_signs(text: str, *, apart: bool = True) -> str:
+    """The text with -, + or \u00b1 for each number's sign, and % at its number: `up 5 %` as `5%`.
+
+    With `apart` signs are between blanks, as control characters, so that no hyphen is taken for one later.
+    """
+
+    def plain(match: re.Match[str]) -> str:
+        mark = match.group()
+        sign = mark if mark == "\u00b1" else "+" if mark in _PLUS else "-"
+        return f" {_SET_APART[sign]} " if apart else sign
+
+    text = _SIGNS.sub(plain, text)
+    return text if text.isascii() and "%" not in text else _PERCENTS.sub("%", text)
+
+
+def _word_tokenizer(settings: Mapping[str, Any], *, find_signs: bool = True) -> Cut:
+    """Words, numbers, see `_WORD`, and their signs; with punctuation, each mark too, but runs of one mark in threes."""
     keep_punctuation = settings["punctuation"] == "keep"
     met: dict[str, dict[str, list[str]]] = {}
 
@@ -92,6 +122,8 @@ def _word_tokenizer(settings: Mapping[str, Any]) -> Cut:
         marks = ""
         if not text.isascii():
             text, marks = text.replace("\u2019", "'"), _marks()
+        if find_signs and not keep_punctuation:
+            text = _with_plain_signs(text)
         pattern, known = _word_pattern(marks, keep_punctuation), met.setdefault(marks, {})
         tokens: list[str] = []
         # Most pieces between blanks are whole words: the pattern, which would find the same, sees only the others, and the
@@ -108,6 +140,8 @@ def _word_tokenizer(settings: Mapping[str, Any]) -> Cut:
                 tokens += found
             elif (bare := piece.strip(".,'")).isalnum():
                 tokens.append(bare)
+            elif piece in _SIGN_TOKENS:
+                tokens.append(_SIGN_TOKENS[piece])
             elif bare:
                 tokens.extend(pattern.findall(bare))
         return tokens
@@ -116,9 +150,9 @@ def _word_tokenizer(settings: Mapping[str, Any]) -> Cut:
 
 
 def _whitespace_tokenizer(settings: Mapping[str, Any]) -> Cut:
-    """Words as they stand between blanks; without punctuation, bare of it at both ends."""
+    """Words as they stand between blanks; without punctuation, bare of it at both ends, but for a number's sign and %."""
     keep_punctuation = settings["punctuation"] == "keep"
-    inside = re.compile(r"\w.*\w|\w", re.DOTALL)
+    inside = re.compile(rf"(?:{_SIGN}[^\w\s]?)?\w(?:.*\w)?(?:(?<=\d)[{_PERCENT}])?", re.DOTALL)
 
     def cut(text: str) -> list[str]:
         tokens = text.split()
@@ -130,7 +164,7 @@ def _whitespace_tokenizer(settings: Mapping[str, Any]) -> Cut:
 
 
 def _char_tokenizer(settings: Mapping[str, Any]) -> Cut:
-    """Each character; with punctuation, a run of blanks too: in Chinese it stands between clauses.
+    """Each character, of marks only a number's sign and %; with punctuation all, and a run of blanks: it parts clauses.
 
     Latin letters and digits are single characters too: whole words cost n-gram models accuracy on titles, see
     benchmarks/NOTES.md.
@@ -138,7 +172,9 @@ def _char_tokenizer(settings: Mapping[str, Any]) -> Cut:
     keep_punctuation = settings["punctuation"] == "keep"
 
     def cut(text: str) -> list[str]:
-        return list(_BLANKS.sub(BLANK, text.strip())) if keep_punctuation else list(_NO_WORD.sub("", text))
+        if keep_punctuation:
+            return list(_BLANKS.sub(BLANK, text.strip()))
+        return list(_NO_WORD.sub("", _with_plain_signs(text, apart=False)))
 
     return cut
 
@@ -150,10 +186,12 @@ def _jieba_tokenizer(settings: Mapping[str, Any]) -> Cut:
     """
     entries = tuple(settings["user_dictionary"])
     segment, own = segmenter(entries).cut, words_of(entries)
-    cut_rest = _word_tokenizer(settings)
+    cut_rest = _word_tokenizer(settings, find_signs=False)
     keep_punctuation = settings["punctuation"] == "keep"
 
     def cut(text: str) -> list[str]:
+        if not keep_punctuation:
+            text = _with_plain_signs(text)  # here: a piece of the text does not show what stands before it
         if text.isascii() and not own:
             return cut_rest(text)
         tokens: list[str] = []

@@ -47,7 +47,9 @@ def test_without_a_champion_the_train_rows_decide_and_one_line_says_so(dataset: 
     said: list[str] = []
     config = settle_by_corpus(settle_by_champion(PipelineConfig(), None, said.append), dataset, said.append)
     assert config.finetune.model == "tfidf"
-    assert said == ["model tfidf, chosen by finetune.model auto: 40 train rows in 2 classes; another: --finetune.model"]
+    assert said == [
+        "model tfidf, chosen by finetune.model auto: 40 train rows of 40 tokens in 2 classes; another: --finetune.model"
+    ]
     assert list(settled_values(PipelineConfig())) == []
     assert ("finetune", "model", "tfidf") in set(settled_values(config))
 

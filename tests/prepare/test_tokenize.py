@@ -51,7 +51,7 @@ def test_word_with_punctuation(text, expected):
 
 
 def test_whitespace():
-    assert tokens("(Well-made), 5.2% -- don't!", tokenizer="whitespace") == ["well-made", "5.2", "don't"]
+    assert tokens("(Well-made), 5.2% -- don't!", tokenizer="whitespace") == ["well-made", "5.2%", "don't"]
     kept = tokens("Well, </s> <pad> <unk>x -- ", tokenizer="whitespace", punctuation="keep", html=False)
     assert kept == ["well,", "/s", "pad", "<unk>x", "--"]
 
@@ -115,7 +115,7 @@ def test_basic_english_in_the_pipeline():
     text = "Don't; it's <i>5.2%</i><br />\"fine\": a-b (so?) <unk>"
     kept = "don ' t it ' s <i>5 . 2%</i> fine a-b ( so ? ) unk"
     assert tokens(text, "basic_english", punctuation="keep", html=False) == kept.split()
-    assert tokens(text, "basic_english") == ["don", "t", "it", "s", "5", "2", "fine", "a-b", "so", "unk"]
+    assert tokens(text, "basic_english") == ["don", "t", "it", "s", "5", "2%", "fine", "a-b", "so", "unk"]
 
 
 @pytest.mark.parametrize(
@@ -341,3 +341,33 @@ def test_the_short_cut_finds_what_the_pattern_finds(text):
     cleaned = clean(text, html=False, lowercase=False).replace("\u2019", "'")
     pattern = _word_pattern("" if cleaned.isascii() else _marks(), False)
     assert TextToTokens(settings).tokens(text) == pattern.findall(cleaned.translate(_APART))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Shares -5.5% (\u22123%), EUR -0.5 mn", "shares - 5.5% - 3% eur - 0.5 mn"),
+        ("+2.1% and \u2013 4 or \u20134 and \u00b13", "+ 2.1% and 4 or - 4 and \u00b1 3"),
+        ("up 5 %, 7\uff05 or 8 % of", "up 5% 7% or 8% of"),
+        ("-$5 $-5 -.5", "- 5 - 5 - 5"),
+        ("Q2-2008 COVID-19 10-20% 5%-6% (4)-5 well-made -- - 2007-08", "q2 2008 covid 19 10 20% 5% 6% 4 5 well made 2007 08"),
+        (
+            "\u4e0b\u8dcc-5.5%\uff0c\u4e0a\u6da8\uff0b3\uff05\uff0c1\u6708-6\u6708",
+            "\u4e0b\u8dcc - 5.5% \u4e0a\u6da8 + 3% 1\u6708 6\u6708",
+        ),
+        ("a \x01 b \ue000 c", "a b c"),
+    ],
+)
+def test_dropped_punctuation_leaves_a_numbers_sign_and_percent(text, expected):
+    assert tokens(text, "word") == expected.split()
+
+
+def test_every_tokenizer_keeps_a_numbers_sign():
+    for text in ("fell -5.5%", "fell \u22125.5%"):
+        for tokenizer in ("word", "jieba"):
+            assert tokens(text, tokenizer) == ["fell", "-", "5.5%"]
+        assert tokens(text, "char") == list("fell-55%")
+    assert tokens("fell (-5.5%), -$5", "whitespace") == ["fell", "-5.5%", "-$5"]
+    assert tokens("fell -5.5%", "basic_english") == ["fell", "-5", "5%"]
+    chinese = "\u4e0b\u8dcc-5.5%\uff0c1\u6708-6\u6708\uff0c5\u4e07\u5143-6\u4e07\u5143\uff0c\u4e2d\u56fd\u2014\u20146\u6708"
+    assert tokens(chinese, "jieba").count("-") == tokens(chinese, "char").count("-") == 1
