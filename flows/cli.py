@@ -236,13 +236,14 @@ def predict(
     data_root: DataRoot = None,
 ) -> None:
     """Classify texts with the champion."""
-    from tasks.score.score import predict_texts
+    from tasks.score.score import check_unicode, predict_texts
 
     if not texts and isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # so that the line that is no UTF-8 can be named
     given = texts if texts else [line.rstrip("\n") for line in sys.stdin]
     if not given:
         raise RequestError('no text given; try textmill predict "Sales rose sharply"')
+    check_unicode(given, "an argument" if texts else "standard input")
     loaded = _load(model, data_root)
     predictions = predict_texts(loaded, given)
     if as_json:
@@ -262,10 +263,12 @@ def score(
         Path, typer.Argument(metavar="INPUT", help="A txt, csv, tsv, jsonl or parquet file, or a folder of txt.")
     ],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT.parquet", help="Where labels and probabilities go.")],
-    text: Annotated[str, typer.Option(help="Name or 0-based position of the text column.")] = "text",
+    text: Annotated[str, typer.Option(help="Name or 0-based position of the text column; title,body joins two.")] = "text",
     encoding: Annotated[str, typer.Option(help="Character encoding of the input.")] = "utf-8",
     delimiter: Annotated[str | None, typer.Option(help="What parts the columns; default by suffix.")] = None,
     header: Annotated[bool | None, typer.Option(help="Whether the first line names the columns.")] = None,
+    quoting: Annotated[str, typer.Option(help="Whether quotes hold a field together: auto, standard or none.")] = "auto",
+    missing: Annotated[str, typer.Option(help="Words that mean a missing value, such as NA,None.")] = "",
     model: Model = None,
     min_confidence: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Below it the label is left empty.")] = None,
     as_json: Json = False,
@@ -276,7 +279,9 @@ def score(
     from tasks.config import IngestConfig
     from tasks.score.score import check_request, score_file
 
-    reading = section(IngestConfig, text=text, encoding=encoding, delimiter=delimiter, header=header)
+    words = [word for word in missing.split(",") if word.strip()]
+    options = {"text": text, "encoding": encoding, "delimiter": delimiter, "header": header, "quoting": quoting}
+    reading = section(IngestConfig, **options, missing=words)
     check_request(source, output, reading)
     loaded = _load(model, data_root)
     from flows.console import Display
@@ -285,7 +290,9 @@ def score(
         report = score_file(
             source, output, reading=reading, loaded=loaded, min_confidence=min_confidence, progress=display.progress("score")
         )
-    _show(report, as_json=as_json)
+    for line in report["warnings"]:
+        _complain(f"warning: {line}")
+    _show(report if as_json else {name: value for name, value in report.items() if name != "warnings"}, as_json=as_json)
 
 
 @models_app.command("list")

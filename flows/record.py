@@ -118,6 +118,8 @@ class Record:
         self.tracker.set_tags(self.tracking, {f"textmill.{artifact.step}.{name}": value for name, value in tags.items()})
         made_by = {KEY_TAG: artifact.key, STEP_TAG: artifact.step}
         self.tracker.link_run(self.tracking, f"textmill.{artifact.step}.run_id", made_by)
+        for line in artifact.report.get("warnings", ()):
+            self.warn(line)
         if artifact.step == "prepare":
             self._tell_of_rows(artifact)
         self._write("running")
@@ -350,7 +352,9 @@ def summary(artifact: Artifact) -> str:
     match artifact.step:
         case "ingest":
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in report["reasons"].items())
-            return f"{equation(report)} ({reasons})" if reasons else equation(report)
+            said = f"{equation(report)} ({reasons})" if reasons else equation(report)
+            passed = ", ".join(f"{name} {count:,}" for name, count in report.get("passed_over", {}).items())
+            return f"{said}; passed over: {passed}" if passed else said
         case "prepare":
             splits = ", ".join(f"{count:,} {split}" for split, count in report["splits"].items())
             share = report.get("unspaced_share")

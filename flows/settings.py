@@ -7,6 +7,7 @@ to the checkout; all of them are absolute from here on.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
@@ -28,6 +29,7 @@ from pydantic_settings import (
 )
 
 from tasks.config import CHECKOUT, NAME, PipelineConfig, RefreshConfig
+from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
 from tasks.shown import shortened
 from tasks.tracking.home import TRACKING_REMEDY
@@ -45,6 +47,7 @@ PREFIX = "TEXTMILL_"
 NOT_KNOBS = frozenset({"TEXTMILL_CRASH_AT", "TEXTMILL_DEBUG"})  # a seam of the fault tests; traces for developers
 DEFAULT_PRESET = "sample"
 NEGATIVE = re.compile(r"-\.?\d")
+UTF8_FILES = frozenset({"stop_words", "user_dictionary", "partial_words", "watch_list"})
 MAX_SHOWN = 100  # characters of a value in an error
 MOST_MEANT = 3  # knobs that an unknown word is answered with
 # What fastText's own commands call their options, and which knobs those are: of its vectors, then of its classifier.
@@ -186,6 +189,9 @@ def check_paths(config: BaseModel, prefix: str = "--") -> None:
             check_paths(value, f"{flag}.")
         elif isinstance(value, Path) and name != "data_root" and not value.exists():
             raise RequestError(f"{flag} {value}: no such file or folder; correct the path")
+        elif isinstance(value, Path) and name in UTF8_FILES and value.is_file():
+            with contextlib.suppress(OSError):  # its reader says what is wrong with it
+                read_utf8(value, what=flag)
 
 
 def preset_names(model: type[BaseModel] = PipelineConfig) -> list[str]:
@@ -400,7 +406,7 @@ def _refuse_unknown_environment() -> None:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_utf8(path))
     except FileNotFoundError:
         raise RequestError(f"no configuration file {path}; give one that exists, or --preset NAME") from None
     except OSError as error:

@@ -29,6 +29,13 @@ Count = Annotated[int, Field(ge=0)]
 Threads = Annotated[int, Field(ge=1, le=256)] | Literal["auto"]
 Url = Annotated[str, Field(pattern="://")]  # whatever fsspec knows; anything else in the same place is a path
 
+Quoting = Literal["auto", "standard", "none"]
+_QUOTING = (
+    "whether quotes hold a field together; auto: in a .csv, and in a .tsv unless a line with a lone quote has all its columns; "
+    "none: quotes are text."
+)
+_MISSING = "words that mean a missing value, such as NA,None; always missing: null, NaN, empty, \\N."
+
 TorchtextSet = Literal[
     "AG_NEWS",
     "AmazonReviewFull",
@@ -56,7 +63,8 @@ def known_encoding(value: str) -> str:
     try:
         "".encode(value)
     except LookupError:
-        raise ValueError(f"unknown encoding {value!r}; try utf-8, latin-1 or gb18030") from None
+        usual = "utf-8, cp1252 (Western), cp932 (Japanese) or gb18030 (Chinese)"
+        raise ValueError(f"unknown encoding {value!r}; try {usual}") from None
     return value
 
 
@@ -88,12 +96,16 @@ class IngestConfig(Section):
     path: Path | None = Field(None, description="Folder with one folder per label, a table file, or torchtext's root folder.")
     test_path: Path | None = Field(None, description="Official test split, in the same layout as path.")
     unlabelled: Path | None = Field(None, description="More text without labels: a text file, folder, table or archive.")
-    text: str = Field("text", min_length=1, description="Table: name or 0-based position of the text column.")
+    text: str = Field(
+        "text", min_length=1, description="Table: name or 0-based position of the text column; title,body joins two."
+    )
     label: str = Field("label", min_length=1, description="Table: name or 0-based position of the label column.")
     header: bool | None = Field(None, description="Table: first line names the columns; default: unless columns are positions.")
     delimiter: str | None = Field(
         None, min_length=1, max_length=8, description="Table: what parts the columns; default by suffix."
     )
+    quoting: Quoting = Field("auto", description=f"Table: {_QUOTING}")
+    missing: tuple[str, ...] = Field((), description=f"Table: {_MISSING}")
     encoding: str = Field("utf-8", min_length=1, description="Character encoding of the corpus and its test split.")
     with_unlabelled: bool = Field(
         True, description="Keep what stands without a label in the corpus itself; off: such records are passed over."
@@ -626,7 +638,7 @@ class CollectConfig(Section):
     database_file: Path | None = Field(
         None, description="File that holds the SQLAlchemy URL for query; only its owner may read it (mode 0600)."
     )
-    text: str = Field("text", min_length=1, description="Name or 0-based position of the text column.")
+    text: str = Field("text", min_length=1, description="Name or 0-based position of the text column; title,body joins two.")
     time: str = Field("time", min_length=1, description="Name or 0-based position of the column of dates or times.")
     header: bool | None = Field(None, description="Table: first line names the columns; default: unless columns are positions.")
     delimiter: str | None = Field(
@@ -635,6 +647,8 @@ class CollectConfig(Section):
         max_length=8,
         description="What parts the columns; default by suffix. Without it a .txt file is one document, dated by its change.",
     )
+    quoting: Quoting = Field("auto", description=f"Table: {_QUOTING}")
+    missing: tuple[str, ...] = Field((), description=f"Table: {_MISSING}")
     encoding: str | None = Field(
         None, min_length=1, description="Character encoding; default: utf-8, and for a feed what its server or itself says."
     )
@@ -669,7 +683,7 @@ class CollectConfig(Section):
     @property
     def reading(self) -> IngestConfig:
         """The files as ingest's readers take them, which read a text and a label: here the label is the time."""
-        names = ("text", "header", "delimiter", "max_chars")
+        names = ("text", "header", "delimiter", "quoting", "missing", "max_chars")
         encoding = self.encoding or "utf-8"
         return IngestConfig(label=self.time, encoding=encoding, **{name: getattr(self, name) for name in names})
 

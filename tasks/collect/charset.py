@@ -6,7 +6,7 @@ import codecs
 import re
 from typing import NamedTuple
 
-from tasks.ingest.encoding import BOMS
+from tasks.documents.encoding import BOMS
 
 # What web pages call an encoding and what they mean by it (WHATWG's Encoding Standard, section 4.2).
 _MEANT = {

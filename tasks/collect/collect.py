@@ -19,9 +19,10 @@ from tasks.collect.order import DEFAULT, ORDERS, WORDS, Evidence, Verdict, needs
 from tasks.collect.query import query_sources
 from tasks.collect.silent import KIND_OF_FILE, MAX_TOLD, SILENT_SOURCES, Silent
 from tasks.digests import canonical, sha256_text
+from tasks.documents.encoding import decode
+from tasks.documents.tally import Tally
 from tasks.documents.times import Moment, TimeReader
 from tasks.errors import RequestError
-from tasks.ingest.encoding import decode
 from tasks.ingest.schema import QUARANTINE_BYTES
 from tasks.ingest.text import what_is_wrong
 from tasks.monitor.transaction import Refused
@@ -80,6 +81,8 @@ class Collector:
         self.silent: list[Silent] = []
         self._now = now
         self._readers: dict[DateOrder | None, TimeReader] = {}
+        self._files = config.query is None and config.source is not None and _kind(config) != "feed"
+        self._tally = Tally(config.reading.encoding, "--collect.encoding")
         self._days = tuple(None if day is None else day.toordinal() - _FIRST_ORDINAL for day in (config.since, config.until))
 
     def batches(self, progress: Progress = SILENT) -> Iterator[pa.RecordBatch]:
@@ -97,6 +100,7 @@ class Collector:
                     self._note_silent(source.name, self.transaction.reasons(source.name) or {"refused": known[1]}, None)
                 continue
             yield from self._read(source, progress)
+        self._warn_of_encoding()
         self._warn_of_silent()
         self.transaction.keep(SILENT_SOURCES, json_text([silent._asdict() for silent in self.silent[:MAX_TOLD]]))
 
@@ -176,6 +180,16 @@ class Collector:
         log.warning("%s", message)
         self.warnings.append(message)
 
+    def _warn_of_encoding(self) -> None:
+        """Say where the files' bytes or texts are not of the declared encoding."""
+        source = str(self.config.source)
+        try:
+            self._tally.check(source)
+        except RequestError as error:
+            self._warn(str(error))
+        for line in self._tally.warnings(source):
+            self._warn(line)
+
     def _note_silent(self, source: str, reasons: dict[str, int], example: str | None) -> None:
         if reasons.keys() - KIND_OF_FILE:
             self.silent.append(Silent(source, sum(reasons.values()), reasons, example))
@@ -205,6 +219,9 @@ class Collector:
             moment = times.read(record.time or "")
             if verdict.contradicted and verdict.refuses(self._orders(record.time)):
                 moment = Moment(0, 0, "other_date_order")
+            if self._files and source.encoding == self._tally.encoding:
+                bad_byte = offset if reason == "undecodable" else None
+                self._tally.count(source.name, record.offset, record.data, None if reason else text, bad_byte)
             reason = reason or moment.reason
             if reason is not None:
                 bad.append(Refused(source.name, offset, reason, record.data[:QUARANTINE_BYTES]))

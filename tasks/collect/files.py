@@ -19,10 +19,11 @@ import pyarrow.parquet as pq
 
 from tasks.collect.found import Found, Source
 from tasks.digests import canonical, sha256_text
+from tasks.documents.compressed import SUFFIXES, plain_suffix
 from tasks.documents.times import written
 from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import unreadable
-from tasks.ingest.parquet import parquet_columns
+from tasks.ingest.parquet import ParquetColumns, parquet_columns, texts_of
 from tasks.ingest.table import PARQUET, TABLES, open_table, table_records
 from tasks.ingest.walk import kind_of, read_head, walk
 from tasks.shown import file_name, in_line
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tasks.config import CollectConfig
+    from tasks.documents.missing import Missing
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +111,7 @@ def _local(source: str) -> list[_File]:
 def _judged(path: Path, name: str, kind: str) -> _File:
     if kind != "file":
         return _File(path, name, kind)
-    return _File(path, name, None if path.suffix.lower() in KNOWN else "unknown_format")
+    return _File(path, name, None if plain_suffix(path) in KNOWN else "unknown_format")
 
 
 def _fetched(source: str) -> Iterator[_File]:
@@ -126,8 +128,12 @@ def _fetched(source: str) -> Iterator[_File]:
             for name in names:
                 if name.endswith(BEING_WRITTEN):
                     continue
-                suffix, shown = Path(urlsplit(name).path if is_url(name) else name).suffix, _shown(hidden(name, source))
-                if suffix.lower() not in KNOWN:
+                place_of = Path(urlsplit(name).path if is_url(name) else name)
+                suffix, shown = (
+                    "".join(place_of.suffixes[-2:]) if place_of.suffix in SUFFIXES else place_of.suffix,
+                    _shown(hidden(name, source)),
+                )
+                if plain_suffix(f"a{suffix}") not in KNOWN:
                     yield _File(Path(name), shown, "unknown_format")
                     continue
                 copy = Path(folder) / f"document{suffix}"
@@ -155,7 +161,7 @@ def _guarded(file: _File, config: CollectConfig, *, alone: bool) -> Iterator[Fou
 
 
 def _records(file: _File, config: CollectConfig) -> Iterator[Found]:
-    suffix = file.path.suffix.lower()
+    suffix = plain_suffix(file.path)
     reading = config.reading
     with _named_for_collect():
         if suffix in PARQUET:
@@ -163,7 +169,7 @@ def _records(file: _File, config: CollectConfig) -> Iterator[Found]:
         elif suffix in TEXT and config.delimiter is None:
             yield _document(file.path, config.max_chars)
         else:
-            for record in table_records(open_table(file.path, reading), config.max_chars, None):
+            for record in table_records(open_table(file.path, reading), config.max_chars, None, say=_say):
                 yield Found(record.offset, record.data, record.text, record.label, record.reason)
 
 
@@ -177,26 +183,25 @@ def _document(path: Path, max_chars: int) -> Found:
     return Found(0, data, None, when, "too_long" if len(data) > limit else None)
 
 
-def _parquet(path: Path, columns: tuple[str, str | None]) -> Iterator[Found]:
+def _parquet(path: Path, columns: ParquetColumns) -> Iterator[Found]:
     """The rows of a Parquet file; offsets are rows from 0. Times may be timestamps, dates, numbers or text."""
-    text, when = columns
-    row = 0
+    when, row = columns.label, 0
+    assert when is not None
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 16)
-        for batch in file.iter_batches(BATCH_ROWS, columns=[text, when]):
-            texts = _decoded(batch.column(text)).cast(pa.large_binary()).to_pylist()  # one bad text must not cost its batch
-            for data, time_ in zip(texts, _times(batch.column(when)), strict=True):
-                yield Found(row, data or b"", None, time_, "malformed_row" if data is None else None)
+        for batch in file.iter_batches(BATCH_ROWS, columns=[*columns.texts, when]):
+            for data, time_ in zip(texts_of(batch, columns), _times(batch.column(when), columns.missing), strict=True):
+                yield Found(row, data, None, time_)
                 row += 1
     except (pa.ArrowException, OSError) as error:
         raise RequestError(unreadable(path, error, after=f"row {row:,}")) from error
 
 
-def _times(column: pa.Array) -> list[str | None]:
+def _times(column: pa.Array, missing: Missing) -> list[str | None]:
     column = _decoded(column)
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type) or pa.types.is_time(column.type):
         return column.cast(pa.string()).to_pylist()
-    return [written(value) for value in column.to_pylist()]
+    return [None if missing.value(value) else written(value) for value in column.to_pylist()]
 
 
 def _decoded(column: pa.Array) -> pa.Array:
@@ -208,8 +213,18 @@ def _named_for_collect() -> Iterator[None]:
     try:
         yield
     except RequestError as error:
-        message = str(error).replace("--ingest.label", "--collect.time").replace("for the label", "for the time")
-        raise RequestError(message.replace("--ingest.", "--collect.").replace("text and label", "text and time")) from error
+        raise RequestError(_for_collect(str(error))) from error
+
+
+def _for_collect(message: str) -> str:
+    """Name the options of collect, which reads a time where ingest reads a label."""
+    message = message.replace("--ingest.label", "--collect.time").replace("for the label", "for the time")
+    message = message.replace(". It has one column only; text without labels goes to --ingest.unlabelled", "")
+    return message.replace("--ingest.", "--collect.").replace("text and label", "text and time")
+
+
+def _say(message: str) -> None:
+    log.warning("%s", in_line(" ".join(_for_collect(message).split())))
 
 
 def _encoding(file: _File, config: CollectConfig) -> str:

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.collect.found import Found, Source
 from tasks.digests import canonical, sha256_text
+from tasks.documents.missing import Missing
 from tasks.documents.times import written
 from tasks.errors import RequestError, UnavailableError
+from tasks.ingest.columns import joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,11 +114,12 @@ def _rows(config: CollectConfig, url: URL, since: str) -> Iterator[Found]:
             known = {"since": since} if "since" in statement.compile().params else {}
             result = connection.execution_options(**options).execute(statement, known)
             names = list(result.keys())
-            at_text, at_time = (
-                _position(names, column, what) for what, column in (("text", config.text), ("time", config.time))
-            )
+            at_texts, at_time = _positions(names, config.text), _position(names, config.time, "time")
+            missing = Missing(config.missing)
             for row, values in enumerate(result):
-                yield _found(row, values[at_text], values[at_time])
+                texts = [value for at in at_texts if not missing.value(value := values[at])]
+                whole = texts[0] if len(texts) == 1 else joined(list(map(str, texts))) if texts else None
+                yield _found(row, whole, None if missing.value(values[at_time]) else values[at_time])
     except SQLAlchemyError as error:
         reason = (str(getattr(error, "orig", None) or error).strip().splitlines() or ["no reason is given"])[0][:300]
         if url.password:
@@ -130,6 +133,12 @@ def _rows(config: CollectConfig, url: URL, since: str) -> Iterator[Found]:
 def _keep_bad_bytes(connection: Any, _: Any) -> None:
     """Hand on texts that are no UTF-8, as halves of surrogate pairs: they go to quarantine and do not end the query."""
     connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+
+
+def _positions(names: list[str], asked: str) -> list[int]:
+    """Where the text is: one column, or several with commas between them."""
+    parts = [asked] if asked in names else asked.split(",")
+    return [_position(names, part.strip(), "text") for part in parts]
 
 
 def _position(names: list[str], column: str, what: str) -> int:

@@ -18,15 +18,16 @@ _DEFAULTS = ("text", "label")
 
 
 class Columns(NamedTuple):
-    """Positions of the text and the label (None: not asked for), and how many columns a row must have (None: not fixed).
+    """Positions of the texts (more than one: to be joined) and the label (None: not asked for), and how many a row must have.
 
-    For JSON lines the keys matter: there a row is read as its text and its label, in this order.
+    `number` is None where it is not fixed. For JSON lines the keys matter: there a row is read as its texts and its label, in
+    this order.
     """
 
-    text: int
+    texts: tuple[int, ...]
     label: int | None
     number: int | None
-    text_key: str = ""
+    text_keys: tuple[str, ...] = ()
     label_key: str | None = None
 
 
@@ -35,19 +36,44 @@ def position(column: str) -> int | None:
     return int(column) if re.fullmatch(r"[0-9]{1,6}", column) else None
 
 
+def positions(columns: str) -> list[int] | None:
+    """Read one position or several with commas between them; None if one is no position."""
+    found = [position(column.strip()) for column in columns.split(",")]
+    return None if None in found else [at for at in found if at is not None]
+
+
 def choose_columns(path: Path, config: IngestConfig, names: Sequence[str], *, header: bool, labelled: bool) -> Columns:
     """Find the columns that the config asks for. `names`: the fields of the header, or of the first row if there is none.
 
-    RequestError lists the columns there are. Without a header the columns are text and label, in this order, unless the config
-    gives positions.
+    The text may be several columns with commas between them, `title,body`. RequestError lists the columns there are. Without a
+    header the columns are text and label, in this order, unless the config gives positions.
     """
     asked = (config.text, config.label)
     if not header and asked == _DEFAULTS:
         asked = ("0", "1")
     stripped = [name.strip() for name in names]
-    text = _find(path, "text", asked[0], stripped, header=header)
+    texts = _texts(path, asked[0], stripped, header=header)
     label = _find(path, "label", asked[1], stripped, header=header) if labelled else None
-    return Columns(text, label, len(stripped), stripped[text], None if label is None else stripped[label])
+    keys = tuple(stripped[text] for text in texts)
+    return Columns(texts, label, len(stripped), keys, None if label is None else stripped[label])
+
+
+def joined(texts: Sequence[str]) -> str:
+    """Make one text of several columns: a line each, without those that are empty."""
+    return "\n".join(text for text in texts if text.strip())
+
+
+def _texts(path: Path, asked: str, names: Sequence[str], *, header: bool) -> tuple[int, ...]:
+    """Positions of one text column, or of several; the longest name that there is wins, so that a name may hold a comma."""
+    if "," not in asked or (header and asked in names):
+        return (_find(path, "text", asked, names, header=header),)
+    parts, found = asked.split(","), []
+    while parts:
+        sizes = [size for size in range(len(parts), 0, -1) if header and ",".join(parts[:size]).strip() in names]
+        size = sizes[0] if sizes else 1
+        found.append(_find(path, "text", ",".join(parts[:size]).strip(), names, header=header))
+        parts = parts[size:]
+    return tuple(dict.fromkeys(found))
 
 
 def _find(path: Path, what: str, column: str, names: Sequence[str], *, header: bool) -> int:
@@ -61,4 +87,8 @@ def _find(path: Path, what: str, column: str, names: Sequence[str], *, header: b
             f"{path}: without a header, --ingest.{what} is a position from 0, not {column!r}; or use --ingest.header true"
         )
     shown = ", ".join(repr(name[:40]) for name in names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-    raise RequestError(f"{path}: no column {column!r} for the {what}; there are: {shown}. Choose one with --ingest.{what}")
+    near = next((name for name in names if name.casefold() == column.casefold()), "")
+    raise RequestError(
+        f"{path}: no column {column!r} for the {what}; there are: {shown}. Choose one with --ingest.{what}"
+        + (f", such as --ingest.{what} {near}" if near else "")
+    )

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from tasks.documents.missing import looks_missing
+from tasks.documents.tally import Tally
 from tasks.errors import RequestError
 from tasks.ingest.download import download
+from tasks.ingest.folder import folder_labels
 from tasks.ingest.imdb import FILE, MD5, URL
-from tasks.ingest.inputs import Input, check_input, label_names, plan, records
+from tasks.ingest.inputs import Input, check_input, first_row, label_names, nothing_in, plan, records
 from tasks.ingest.labels import check_labels
-from tasks.ingest.writer import Tally, Writer
+from tasks.ingest.spelling import spelled
+from tasks.ingest.writer import Writer
 from tasks.progress import SILENT, Progress
+from tasks.shown import file_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +28,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY = 1024
+_SHOWN = 20
+_FEW = 10  # labelled rows; fewer are no sign of anything
+_HEADERS = 3  # rows of a class that may be a header which was joined in
 
 
 def check_request(config: IngestConfig) -> None:
@@ -39,13 +48,17 @@ def write_corpus(config: IngestConfig, folder: Path, *, raw: Path | None = None,
     member of an archive. `raw` is the folder for a download; without it, none is made. RequestError if the input is wrong.
 
     The report: found = kept + duplicates + quarantined (duplicates are judged after cleaning, so 0 here), `labels`, `splits`
-    (rows without one under `unsplit`), `reasons` of quarantine, and the number `unlabelled`.
+    (rows without one under `unsplit`), `reasons` of quarantine, the number `unlabelled`, how many files were `passed_over` that
+    no author wrote (hidden ones, Thumbs.db), and `warnings`, a line each.
     """
     check_request(config)
+    warnings: list[str] = []
+    passed_over: Counter[bytes] = Counter()
     with Writer(config, label_names(config), folder) as writer:
         for found in plan(config):
-            _read(_present(found, raw, progress), config, writer, progress)
+            _read(_present(found, raw, progress), config, writer, progress, passed_over, warnings)
     _check(config, writer)
+    warnings += _doubts(writer)
     report: dict[str, Any] = {
         "found": writer.found,
         "kept": writer.kept,
@@ -55,6 +68,8 @@ def write_corpus(config: IngestConfig, folder: Path, *, raw: Path | None = None,
         "splits": dict(sorted(writer.splits.items())),
         "reasons": dict(sorted(writer.reasons.items())),
         "unlabelled": writer.unlabelled,
+        "passed_over": {file_name(name): count for name, count in sorted(passed_over.items())},
+        "warnings": warnings,
     }
     if report["found"] != report["kept"] + report["duplicates"] + report["quarantined"]:
         raise AssertionError(f"records were lost: {report}")
@@ -79,9 +94,19 @@ def _present(found: Input, raw: Path | None, progress: Progress) -> Input:
     return found._replace(path=download(URL, raw / FILE, md5=MD5, progress=progress))
 
 
-def _read(found: Input, config: IngestConfig, writer: Writer, progress: Progress) -> None:
-    tally = Tally("utf-8" if found.layout == "parquet" else found.settings(config).encoding, found.encoding_option)
-    for record in records(found, config):
+def _read(
+    found: Input,
+    config: IngestConfig,
+    writer: Writer,
+    progress: Progress,
+    passed_over: Counter[bytes],
+    warnings: list[str],
+) -> None:
+    parquet = found.layout == "parquet"
+    tally = Tally("utf-8" if parquet else found.settings(config).encoding, "" if parquet else found.encoding_option)
+    writer.begin_input()
+    first = first_row(found, config)
+    for record in records(found, config, passed_over=passed_over, say=warnings.append):
         if not config.with_unlabelled and found.labelled and _is_unlabelled(record):
             continue
         writer.add(record, tally)
@@ -90,8 +115,41 @@ def _read(found: Input, config: IngestConfig, writer: Writer, progress: Progress
     progress.advance(writer.found, None, "documents", str(found.layout))
     if found.path is not None:
         if not tally.found:
-            raise RequestError(f"{found.path}: no record in it (it was read as {found.layout})")
+            raise RequestError(f"{found.path}: {nothing_in(found, config)}")
         tally.check(found.path)
+        warnings += tally.warnings(found.path)
+        warnings += _of_labels(found, config, writer, first)
+
+
+def _of_labels(found: Input, config: IngestConfig, writer: Writer, first: tuple[str, str] | None) -> list[str]:
+    """What one input's labels make one doubt: spellings read as one, folders without a document, a header read as a row."""
+    said = []
+    for label, written in writer.spellings().items():
+        shown = " and ".join(repr(way[:40]) for way in written[:3])
+        said.append(f"{found.path}: labels {shown} are read as one label, {label[:40]!r}")
+    if found.layout == "folder" and found.path is not None:
+        kept = writer.labels.keys()
+        empty = [name for name in folder_labels(found.path) if spelled(name) not in kept and config.label_names is None]
+        if empty := [name for name in empty if not config.labels or name in config.labels]:
+            said.append(f"{found.path}: no document of {', '.join(empty[:_SHOWN])}: empty, or all in it was refused")
+    rows, alike = sum(writer.labels.values()), 0 if first is None else writer.labels.get(spelled(first[1]), 0)
+    if first is not None and 0 < alike <= _HEADERS and alike * _FEW <= rows:
+        others = "no other row has" if alike == 1 else f"only {alike} rows have"
+        said.append(
+            f"{found.path}: the first row is read as a document, {first[0]!r} with the label {first[1]!r}, which {others}; "
+            "if it names the columns, use --ingest.header true"
+        )
+    return said
+
+
+def _doubts(writer: Writer) -> list[str]:
+    """Labels that look like missing values."""
+    return [
+        f"label {label!r} ({count:,} rows) looks like a missing value and is read as a class; if it is none, use "
+        f"--ingest.missing {label}"
+        for label, count in sorted(writer.labels.items())
+        if looks_missing(label)
+    ]
 
 
 def _is_unlabelled(record: Record) -> bool:
@@ -101,16 +159,27 @@ def _is_unlabelled(record: Record) -> bool:
 def _check(config: IngestConfig, writer: Writer) -> None:
     where = config.path or config.archive or URL
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in writer.reasons.most_common())
+    first = f"; the first, {writer.first_refused}" if writer.first_refused else ""
     if not writer.kept:
-        hint = "; text full of NUL bytes is UTF-16: try --ingest.encoding utf-16" if writer.reasons["nul"] else ""
-        raise RequestError(f"{where}: none of {writer.found:,} records can be used ({reasons}){hint}")
+        raise RequestError(f"{where}: none of {writer.found:,} records can be used ({reasons}){first}")
+    if 2 * writer.reasons["several_labels"] > writer.found:
+        raise RequestError(
+            f"{where}: {writer.reasons['several_labels']:,} of {writer.found:,} lines have several labels, and a document here "
+            f"has one{first}; keep one label a line"
+        )
     if not writer.train_labels:
         raise RequestError(
             f"{where}: no labelled record to train on"
-            + (f" ({reasons})" if reasons else "")
+            + (f" ({reasons}){first}" if reasons else "")
             + "; check --ingest.label and --ingest.labels"
+        )
+    rows = sum(writer.labels.values())
+    if config.dataset is None and rows >= _FEW and 2 < len(writer.train_labels) >= 2 * len(writer.texts):
+        raise RequestError(
+            f"{where}: {rows:,} rows have {len(writer.texts):,} different texts and {len(writer.train_labels):,} labels; are "
+            "--ingest.text and --ingest.label the right way round?"
         )
     if len(writer.train_labels) == 1:
         only = next(iter(writer.train_labels))
-        raise RequestError(f"{where}: one class only ({only[:40]!r}); a classifier needs records of at least two labels")
+        raise RequestError(f"{where}: one class only ({only[:40]!r}); a classifier needs records of at least two labels{first}")
     check_labels(writer.labels, config, where)

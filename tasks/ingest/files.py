@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from tasks.documents.encoding import extends_ascii
+from tasks.documents.kinds import is_binary, kind_of_bytes
 from tasks.ingest.record import Record
 from tasks.ingest.schema import QUARANTINE_BYTES
 from tasks.ingest.walk import Found, kind_of, read_head
 from tasks.shown import file_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
@@ -29,6 +32,17 @@ def file_record(found: Found, limit: int, *, label: str | None, split: str | Non
     if reason is None and len(data) > limit:
         reason, data = "too_long", data[:QUARANTINE_BYTES]
     return Record(name, name, 0, data, None, label, split, reason)
+
+
+def without_binaries(records: Iterable[Record], encoding: str) -> Iterator[Record]:
+    """Give a reason to files that are no text. In an encoding that does not extend ASCII any bytes may be text."""
+    judged = extends_ascii(encoding)
+    for record in records:
+        if judged and record.reason is None and is_binary(record.data):
+            kind = kind_of_bytes(record.data)
+            yield record._replace(reason="binary", detail=f"it is {kind.words}" if kind else "it is no text")
+        else:
+            yield record
 
 
 def as_bytes(folder: Path) -> bytes:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from tasks.documents.compressed import plain_suffix
+from tasks.documents.encoding import advice, decode
 from tasks.errors import RequestError
 from tasks.ingest.archive import archive_kind
-from tasks.ingest.encoding import decode
-from tasks.ingest.folder import folder_labels, folder_records, split_folders
+from tasks.ingest.files import without_binaries
+from tasks.ingest.folder import folder_labels, folder_records, holds_parquet, no_label_folders, split_folders
 from tasks.ingest.imdb import imdb_archive, imdb_folder, imdb_root, is_imdb_folder
 from tasks.ingest.parquet import parquet_columns, parquet_records
-from tasks.ingest.table import PARQUET, TABLES, open_table, table_records
+from tasks.ingest.schema import REASONS
+from tasks.ingest.table import PARQUET, TABLES, Table, open_table, table_records
 from tasks.ingest.torchtext_sets import check_data_set, data_set_records
-from tasks.ingest.unlabelled import is_archive, text_archive, text_folder, text_lines
+from tasks.ingest.unlabelled import check_lines, is_archive, text_archive, text_folder, text_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tasks.config import IngestConfig
@@ -25,6 +31,8 @@ Layout = Literal[
     "imdb archive", "imdb folder", "folder", "table", "parquet", "torchtext", "text folder", "text archive", "text lines"
 ]
 _UNLABELLED = "unlabelled:"
+_FIRST_ROWS = 100  # that are looked at before the corpus is read
+_WORDS_OF_A_NAME, _CHARS_OF_A_NAME = 3, 40  # a column's name has no more
 _TAR_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2")
 
 
@@ -45,6 +53,17 @@ class Input(NamedTuple):
     def encoding_option(self) -> str:
         """The option that declares its encoding."""
         return "--ingest.encoding" if self.labelled else "--ingest.unlabelled-encoding"
+
+    @contextlib.contextmanager
+    def named(self) -> Iterator[None]:
+        """Readers name the options of the corpus; the unlabelled text has its own."""
+        try:
+            yield
+        except RequestError as error:
+            if self.labelled:
+                raise
+            message = str(error).replace("--ingest.encoding", "--ingest.unlabelled-encoding")
+            raise RequestError(message.replace("--ingest.text", "--ingest.unlabelled-text")) from error
 
     def settings(self, config: IngestConfig) -> IngestConfig:
         """The options that hold for this input: the unlabelled text has its own column and encoding, and plain defaults."""
@@ -82,26 +101,81 @@ def check_input(found: Input, config: IngestConfig) -> None:
     path, config = found.path, found.settings(config)
     if path is None:
         return
-    if found.layout == "folder":
-        labels = [label for label in folder_labels(path) if not config.labels or label in config.labels]
-        if not labels:
-            raise RequestError(
-                f"{path}: no folder of a label in it; one folder per label is expected, with the documents inside"
-            )
-        if len(labels) == 1 and found.split != "test" and config.label_names is None:
-            raise RequestError(f"{path}: one class only ({labels[0]}); a classifier needs at least two folders of labels")
-    elif found.layout == "torchtext":
-        check_data_set(str(config.dataset), path)
-    elif found.layout == "table":
-        open_table(path, config, labelled=found.labelled)
-    elif found.layout == "parquet":
-        parquet_columns(path, config, labelled=found.labelled)
-    elif found.layout == "text folder" and next(text_folder(path, 0, ""), None) is None:
-        raise RequestError(f"{path}: no .txt file below this folder")
+    with found.named():
+        match found.layout:
+            case "folder":
+                _check_folder(found, path, config)
+            case "torchtext":
+                check_data_set(str(config.dataset), path)
+            case "table":
+                _check_rows(path, table_records(_table(found, path, config), config.max_chars, None))
+            case "parquet":
+                parquet_columns(path, config, labelled=found.labelled)
+            case "text lines":
+                check_lines(path, config)
+            case "text folder" if next(text_folder(path, 0, ""), None) is None:
+                raise RequestError(f"{path}: no .txt file below this folder")
 
 
-def records(found: Input, config: IngestConfig) -> Iterator[Record]:
-    """Read an input whose path is known."""
+def _check_folder(found: Input, path: Path, config: IngestConfig) -> None:
+    labels = [label for label in folder_labels(path) if not config.labels or label in config.labels]
+    if not labels:
+        raise RequestError(f"{path}: no folder of a label in it; {no_label_folders(path)}")
+    if (part := holds_parquet(path)) is not None:
+        raise RequestError(f"{path}: {part} is a Parquet file, not a document; give one file: --ingest.path {path / part}")
+    if len(labels) == 1 and found.split != "test" and config.label_names is None:
+        raise RequestError(f"{path}: one class only ({labels[0]}); a classifier needs at least two folders of labels")
+
+
+def _check_rows(path: Path, rows: Iterator[Record]) -> None:
+    """Raise RequestError if none of the first rows has the table's form."""
+    first = list(islice(rows, _FIRST_ROWS))
+    refused = [record for record in first if record.reason is not None]
+    reasons = Counter(record.reason for record in refused)
+    if reasons["several_labels"] * 2 > len(first):
+        many = f"{reasons['several_labels']:,} of the first {len(first):,} lines"
+        raise RequestError(
+            f"{path}: {many} have several labels, and a document here has one; the first, {refused[0].id}: "
+            f"{refused[0].detail}; keep one label a line"
+        )
+    if first and len(refused) == len(first):
+        told = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+        detail = refused[0].detail or REASONS[str(refused[0].reason)]
+        which = f"the first {len(first):,}" if len(first) == _FIRST_ROWS else f"{len(first):,}"
+        raise RequestError(f"{path}: none of {which} records can be used ({told}); the first, {refused[0].id}: {detail}")
+
+
+def first_row(found: Input, config: IngestConfig) -> tuple[str, str] | None:
+    """The first row of a table without a header, as text and label, where it is short enough to be a header after all."""
+    if found.layout != "table" or found.path is None or not found.labelled:
+        return None
+    table = _table(found, found.path, found.settings(config))
+    at, names = table.columns.label, table.first
+    if table.header or not names or at is None or at >= len(names):
+        return None
+    text = names[table.columns.texts[0]]
+    return (text, names[at]) if len(text.split()) <= _WORDS_OF_A_NAME and len(text) <= _CHARS_OF_A_NAME else None
+
+
+def nothing_in(found: Input, config: IngestConfig) -> str:
+    """Say what an input without a record is."""
+    if found.layout == "table" and found.path is not None and _table(found, found.path, found.settings(config)).header:
+        return "the header is its only line; there is no record in it"
+    return f"no record in it (it was read as {found.layout})"
+
+
+def _table(found: Input, path: Path, config: IngestConfig) -> Table:
+    return open_table(path, config, labelled=found.labelled)
+
+
+def records(
+    found: Input,
+    config: IngestConfig,
+    *,
+    passed_over: Counter[bytes] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Iterator[Record]:
+    """Read an input whose path is known; `say` is told what a user should look at, `passed_over` counts files of no author."""
     config = found.settings(config)
     path, limit = _known(found.path), 4 * config.max_chars + 4  # no encoding of note takes more bytes; and a byte order mark
     match found.layout:
@@ -111,17 +185,17 @@ def records(found: Input, config: IngestConfig) -> Iterator[Record]:
             return imdb_folder(path, limit)
         case "folder":
             # Rows of a folder with train/ and test/ get their split from there, and then `split` is None.
-            return _with_split(folder_records(path, limit, found.prefix), found.split)
+            documents = without_binaries(folder_records(path, limit, found.prefix, passed_over), config.encoding)
+            return _with_split(documents, found.split)
         case "table":
-            table = open_table(path, config, labelled=found.labelled)
-            return table_records(table, config.max_chars, found.split, found.prefix)
+            return table_records(_table(found, path, config), config.max_chars, found.split, found.prefix, say)
         case "parquet":
             columns = parquet_columns(path, config, labelled=found.labelled)
             return parquet_records(path, columns, found.split, found.prefix)
         case "torchtext":
             return data_set_records(str(config.dataset), path, config.max_chars)
         case "text folder":
-            return text_folder(path, limit, found.prefix)
+            return without_binaries(text_folder(path, limit, found.prefix), config.encoding)
         case "text archive":
             return text_archive(path, limit, found.prefix)
         case "text lines":
@@ -141,12 +215,15 @@ def label_names(config: IngestConfig) -> dict[str, str] | None:
     try:
         names = [name.strip() for name in decode(path.read_bytes(), config.encoding).rstrip().split("\n")]
     except UnicodeDecodeError as error:
-        raise RequestError(f"{path}: byte {error.start} is not {config.encoding}; set --ingest.encoding") from error
+        told = advice(path.read_bytes(), "--ingest.encoding")
+        raise RequestError(
+            f"--ingest.label-names {path}: byte {error.start} is not {config.encoding}; {told}, as the corpus"
+        ) from error
     first = next((number for number, name in enumerate(names) if name), len(names))
     named = {str(number): name for number, name in enumerate(names) if number >= first}
     if not named or not all(named.values()) or len(set(named.values())) < len(named):
         raise RequestError(
-            f"{path}: a name is empty or stands twice; write one name a line, the first for number 0, "
+            f"{path}: a name is empty or repeated; write one name a line, the first for number 0, "
             "after an empty line where labels count from 1"
         )
     return named
@@ -210,9 +287,9 @@ def _unlabelled_layout(path: Path) -> Layout:
         return "text folder"
     if is_archive(path):
         return "text archive"
-    if path.name.lower().endswith((*_TAR_SUFFIXES, ".zip", ".gz", ".bz2", ".xz", ".zst", ".7z")):
+    if path.name.lower().endswith((*_TAR_SUFFIXES, ".zip", ".zst", ".7z")):
         raise RequestError(f"{option} {path}: not a readable archive; give .tar, .tar.gz, .tar.bz2, .zip, or plain text")
-    if path.suffix.lower() in TABLES:
+    if plain_suffix(path) in TABLES:
         return _layout(path, option)
     return "text lines"
 

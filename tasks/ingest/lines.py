@@ -41,13 +41,18 @@ class Line(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row of a table: its fields, or the reason why there are none. `offset` is that of the row, or of a bad byte."""
+    """One row of a table: its fields, or the reason why there are none. `offset` is that of the row, or of a bad byte.
+
+    `detail` says more about a reason; `swallowed` counts lines that a quoted field holds and that look like rows.
+    """
 
     number: int
     offset: int
     data: bytes
     fields: list[str] | None
     reason: str | None = None
+    detail: str = ""
+    swallowed: int = 0
 
 
 class Lines:
@@ -126,8 +131,12 @@ def plain_rows(lines: Lines, delimiter: str, *, last: bool, first: bool) -> Iter
             yield Row(line.number, line.offset, line.data, fields)
 
 
-def quoted_rows(lines: Lines, delimiter: str) -> Iterator[Row]:
-    """Cut lines as RFC 4180 says; a quoted field may hold delimiters, quotes and line ends. Blank lines are no rows."""
+def quoted_rows(lines: Lines, delimiter: str, *, columns: int | None = None, lenient: bool = False) -> Iterator[Row]:
+    """Cut lines as RFC 4180 says; a quoted field may hold delimiters, quotes and line ends. Blank lines are no rows.
+
+    `columns`: how many a row has, where that is known. `lenient`: a quote that does not close within its line is a character of
+    the text if the line quotes no other field and it, and each line up to a quote that would close it, has a row's columns.
+    """
     unclosed = 0
     csv.field_size_limit(max(csv.field_size_limit(), 4 * lines.limit))
     while (line := lines.take()) is not None:
@@ -138,15 +147,46 @@ def quoted_rows(lines: Lines, delimiter: str) -> Iterator[Row]:
             if text.strip():
                 yield Row(line.number, line.offset, line.data, text.split(delimiter))
         else:
-            row, ended = _quoted_row(lines, line, text, bad, delimiter)
+            row, taken, ended = _quoted_row(lines, line, text, bad, delimiter)
+            doubtful = len(taken) > 1 or (lenient and (row.fields is None or len(row.fields) != columns))
+            if doubtful and bad is None and _like_rows(taken, lines.encoding, delimiter, columns):
+                if lenient and not (len(taken) > 1 and quotes_a_field(text, delimiter)):
+                    lines.give_back(taken[1:])
+                    row, ended = Row(line.number, line.offset, line.data, text.split(delimiter)), True
+                elif row.fields is not None:
+                    row = row._replace(swallowed=len(taken) - 1)
             yield row
             unclosed += not ended
             if unclosed > MAX_UNCLOSED:
                 raise UnclosedQuotesError(str(line.number))
 
 
-def _quoted_row(lines: Lines, first: Line, text: str, bad: int | None, delimiter: str) -> tuple[Row, bool]:
-    """Read a row that begins with line `first`, and say whether its quotes close; if not, only that line is used up."""
+def quotes_a_field(text: str, delimiter: str) -> bool:
+    """Whether a field that both begins and ends with a quote is in this line, as in a file whose fields are all quoted."""
+    begin = 0 if text.startswith('"') else text.find(f'{delimiter}"') + 1
+    return (begin > 0 or text.startswith('"')) and f'"{delimiter}' in text[begin + 1 :]
+
+
+def _like_rows(taken: list[Line], encoding: str, delimiter: str, columns: int | None) -> bool:
+    """Whether each line of a row looks like one of its own: all its columns and, as prose has delimiters too, no sign of that.
+
+    Signs of prose are blank lines, a blank at the beginning of a line and one after a delimiter. Tabs are seldom in prose.
+    """
+    if columns is None or columns < 2:
+        return False
+    texts = [decode_line(line, encoding)[0] for line in taken]
+    if delimiter == "\t":
+        texts = [text for text in texts if text.strip()]
+    elif any(text[:1].isspace() or not text or f"{delimiter} " in text for text in texts):
+        return False
+    return all(text.count(delimiter) == columns - 1 for text in texts)
+
+
+def _quoted_row(lines: Lines, first: Line, text: str, bad: int | None, delimiter: str) -> tuple[Row, list[Line], bool]:
+    """Read a row that begins with line `first`: the row, its lines, and whether its quotes close.
+
+    If they do not, the first line alone is used up.
+    """
     taken, size, closed = [first], len(first.data), True
 
     def feed() -> Iterator[str]:
@@ -168,12 +208,13 @@ def _quoted_row(lines: Lines, first: Line, text: str, bad: int | None, delimiter
         first_bad = bad if bad is not None and bad < first.offset + len(first.data) else None
         lines.give_back(taken[1:])
         reason = "malformed_row" if first_bad is None else "undecodable"
-        row = Row(first.number, first.offset if first_bad is None else first_bad, first.data, None, reason)
-        return row, closed and len(taken) <= LOOK_AHEAD
+        detail = "its quotes do not close" if not closed else "a quoted field ends before its column does"
+        row = Row(first.number, first.offset if first_bad is None else first_bad, first.data, None, reason, detail)
+        return row, [first], closed and len(taken) <= LOOK_AHEAD
     data = b"\n".join(line.data for line in taken)
     if bad is not None:
-        return Row(first.number, bad, data, None, "undecodable"), True
-    return Row(first.number, first.offset, data, fields), True
+        return Row(first.number, bad, data, None, "undecodable"), taken, True
+    return Row(first.number, first.offset, data, fields), taken, True
 
 
 def _bad(line: Line, bad: int | None) -> Row:

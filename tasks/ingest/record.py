@@ -13,7 +13,7 @@ class Record(NamedTuple):
     """One document as found.
 
     `data` are its raw bytes (kept for quarantine), `text` is set by sources that decode on their own, and `reason` by sources
-    that already know that the record is bad. `offset` is a byte in `source`.
+    that already know that the record is bad, with a `detail` for the message. `offset` is a byte in `source`.
     """
 
     id: str
@@ -24,6 +24,7 @@ class Record(NamedTuple):
     label: str | None = None
     split: str | None = None
     reason: str | None = None
+    detail: str = ""
 
 
 class Names:

@@ -1,22 +1,29 @@
-"""Tables: csv, tsv, JSON lines, Parquet, and lines of `text<delimiter>label`.
+"""Tables: csv, tsv, JSON lines, Parquet, lines of `text<delimiter>label`, and fastText's `__label__x text`.
 
 `open_table` finds out how a file is to be read, and refuses what cannot be read at all; `table_records` reads it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from tasks.documents.compressed import DAMAGE, open_plain, plain_suffix
+from tasks.documents.encoding import advice, settle
+from tasks.documents.kinds import HEAD_BYTES, kind_of_file
+from tasks.documents.missing import Missing
 from tasks.errors import RequestError
 from tasks.in_use import remedy
-from tasks.ingest.columns import Columns, choose_columns, position
-from tasks.ingest.encoding import settle
-from tasks.ingest.lines import Lines, Row, UnclosedQuotesError, decode_line, plain_rows, quoted_rows
+from tasks.ingest.columns import Columns, choose_columns, joined, position, positions
+from tasks.ingest.fasttext_lines import PREFIX, fasttext_rows
+from tasks.ingest.lines import Lines, Row, UnclosedQuotesError, decode_line, plain_rows, quoted_rows, quotes_a_field
 from tasks.ingest.record import Record
+from tasks.ingest.spelling import scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -26,21 +33,28 @@ PARQUET = frozenset({".parquet", ".pq"})
 JSON_LINES = frozenset({".jsonl", ".ndjson", ".json"})
 QUOTED = {".csv": ",", ".tsv": "\t"}  # delimiters unless declared
 TABLES = PARQUET | JSON_LINES | QUOTED.keys()
-_COMPRESSED = {b"\x1f\x8b": "gzip", b"PK\3\4": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
-_SNIFFED_LINES = 100
 ROW_SLACK_BYTES = 1 << 20  # of a row beside its text
+_DELIMITERS = (";", "\t", "|", ",")
+_SNIFFED_LINES = 100
+
+Form = Literal["json", "quoted", "lenient", "plain", "fasttext"]
 
 
 class Table(NamedTuple):
-    """How a delimited file or a file of JSON lines is to be read."""
+    """How a delimited file, a file of JSON lines or of fastText's lines is to be read.
+
+    `first` are the fields of the header, or of the first row where there is none.
+    """
 
     path: Path
     encoding: str
     start: int  # byte of the first line
     header: bool
-    delimiter: str  # empty: JSON lines
-    quoted: bool
+    delimiter: str
+    form: Form
     columns: Columns
+    missing: Missing
+    first: tuple[str, ...] = ()
 
 
 def row_limit(max_chars: int) -> int:
@@ -50,69 +64,117 @@ def row_limit(max_chars: int) -> int:
 
 def open_table(path: Path, config: IngestConfig, *, labelled: bool = True) -> Table:
     """Find out how to read a table, Parquet apart; RequestError names what is wrong with the file or the columns asked for."""
-    suffix = path.suffix.lower()
-    with _open(path) as file:
-        head = file.read(4096)
+    suffix, limit = plain_suffix(path), row_limit(config.max_chars)
+    missing = Missing(config.missing)
+    with whole(path), _open(path) as file:
+        head = file.read(HEAD_BYTES)
         encoding, start = _encoding(path, config, head)
-        first_lines = _first_lines(file, encoding, start, row_limit(config.max_chars))
+        first_lines = sniff(path, file, encoding, start, limit)
     if not first_lines:
         raise RequestError(f"{path}: the file is empty")
     if suffix in JSON_LINES:
-        columns = choose_columns(path, config, _json_names(path, first_lines), header=True, labelled=labelled)
-        columns = columns._replace(text=0, label=1 if labelled else None, number=None)  # as _json_rows gives them
-        return Table(path, encoding, start, False, "", False, columns)
+        columns = choose_columns(path, config, _json_names(path, first_lines, config), header=True, labelled=labelled)
+        columns = columns._replace(label=len(columns.texts) if labelled else None, number=None)  # as _json_rows gives them
+        columns = columns._replace(texts=tuple(range(len(columns.texts))))
+        return Table(path, encoding, start, False, "", "json", columns, missing)
+    if _is_fasttext(suffix, config, first_lines):
+        return Table(path, encoding, start, False, "", "fasttext", Columns((0,), 1 if labelled else None, None), missing)
     delimiter = _delimiter(path, config, first_lines, needed=labelled)
-    quoted = suffix in QUOTED and len(delimiter) == 1
-    positions = position(config.text) is not None and (not labelled or position(config.label) is not None)
-    header = config.header if config.header is not None else suffix in QUOTED and not positions
-    with _open(path) as file:
-        lines = Lines(file, encoding, start=_seek(file, start), limit=row_limit(config.max_chars))
-        names = _first_fields(path, config, lines, delimiter, quoted=quoted, header=header)
-    columns = choose_columns(path, config, names, header=header, labelled=labelled)
-    if not quoted and not header and {columns.text, columns.label} == {0, 1}:
+    form = _form(suffix, delimiter, config, first_lines)
+    with whole(path), _open(path) as file:
+        lines = Lines(file, encoding, start=_seek(file, start), limit=limit)
+        names, begins = _first_fields(path, config, lines, delimiter, form, first_lines)
+    header = _has_header(suffix, config, names, labelled=labelled)
+    if header and not begins:
+        raise RequestError(
+            f"{path}: the first line, which should name the columns, cannot be read; try --ingest.encoding or --ingest.header"
+        )
+    try:
+        columns = choose_columns(path, config, names, header=header, labelled=labelled)
+    except RequestError as error:
+        raise _explained(path, config, error, first_lines, names, delimiter, header=header) from None
+    if form == "plain" and not header and (*columns.texts, columns.label) in ((0, 1), (1, 0)):
         columns = columns._replace(number=2)  # the text may hold the delimiter, in the first row too
-    return Table(path, encoding, start, header, delimiter, quoted, columns)
+    return Table(path, encoding, start, header, delimiter, form, columns, missing, tuple(name.strip() for name in names))
 
 
-def table_records(table: Table, max_chars: int, split: str | None, prefix: str = "") -> Iterator[Record]:
-    """Yield one record for each row; ids are `file name:line`. A row whose label is empty is unlabelled."""
-    with _open(table.path) as file:
+def table_records(
+    table: Table, max_chars: int, split: str | None, prefix: str = "", say: Callable[[str], None] | None = None
+) -> Iterator[Record]:
+    """Yield one record for each row; ids are `file name:line`. A row whose label is missing is unlabelled.
+
+    `say` is told in a line what a user should look at.
+    """
+    swallowed: Row | None = None
+    number = 0
+    with whole(table.path), _open(table.path) as file:
         lines = Lines(file, table.encoding, start=_seek(file, table.start), limit=row_limit(max_chars))
         try:
             rows = iter(_rows(table, lines))
             if table.header:
                 next(rows, None)
             for row in rows:
-                yield _record(row, table.columns, prefix + table.path.name, split)
+                if row.swallowed:
+                    swallowed, number = swallowed or row, number + 1
+                yield _record(row, table, prefix + table.path.name, split)
         except UnclosedQuotesError as error:
             raise RequestError(
-                f"{table.path}: quotes that never close, the last one in line {error}; is this file quoted? As .txt it is not"
+                f"{table.path}: quotes that never close, the last one in line {error}; if quotes are characters of the text "
+                "here, use --ingest.quoting none"
             ) from error
+    if say is not None and swallowed is not None:
+        more = f", and {number - 1:,} rows like it" if number > 1 else ""
+        say(
+            f"{table.path}: line {swallowed.number} begins a quoted text that holds the next {swallowed.swallowed:,} lines, "
+            f"which look like rows{more}; if quotes are characters of the text here, use --ingest.quoting none"
+        )
 
 
 def _rows(table: Table, lines: Lines) -> Iterator[Row]:
-    if not table.delimiter:
-        return _json_rows(lines, table.columns)
-    if table.quoted:
-        return quoted_rows(lines, table.delimiter)
     columns = table.columns
-    two = columns.number == 2
-    return plain_rows(lines, table.delimiter, last=two and columns.label == 1, first=two and columns.label == 0)
+    match table.form:
+        case "json":
+            return _json_rows(lines, columns, table.missing)
+        case "fasttext":
+            return fasttext_rows(lines)
+        case "quoted" | "lenient":
+            return quoted_rows(lines, table.delimiter, columns=columns.number, lenient=table.form == "lenient")
+        case "plain":
+            two = columns.number == 2
+            return plain_rows(lines, table.delimiter, last=two and columns.label == 1, first=two and columns.label == 0)
 
 
-def _record(row: Row, columns: Columns, name: str, split: str | None) -> Record:
+def _record(row: Row, table: Table, name: str, split: str | None) -> Record:
+    columns, fields = table.columns, row.fields
     identity = f"{name}:{row.number}"
-    if row.fields is None:
-        return Record(identity, name, row.offset, row.data, reason=row.reason)
-    if columns.number is not None and len(row.fields) != columns.number:
-        return Record(identity, name, row.offset, row.data, reason="malformed_row")
-    label = None if columns.label is None else row.fields[columns.label].strip() or None
-    return Record(identity, name, row.offset, row.data, row.fields[columns.text], label, split)
+    if fields is None:
+        return Record(identity, name, row.offset, row.data, reason=row.reason, detail=row.detail)
+    if columns.number is not None and len(fields) != columns.number:
+        detail = _width(fields, columns.number, header=table.header)
+        return Record(identity, name, row.offset, row.data, reason="malformed_row", detail=detail)
+    if table.header and fields[0].strip() == table.first[0] and tuple(field.strip() for field in fields) == table.first:
+        return Record(identity, name, row.offset, row.data, reason="header")
+    label = None
+    if columns.label is not None and not table.missing.cell(fields[columns.label]):
+        label = fields[columns.label].strip()
+    if len(columns.texts) == 1:
+        text = fields[columns.texts[0]]
+        text = "" if table.missing.cell(text) else text
+    else:
+        text = joined([fields[at] for at in columns.texts if not table.missing.cell(fields[at])])
+    return Record(identity, name, row.offset, row.data, text, label, split)
 
 
-def _json_rows(lines: Lines, columns: Columns) -> Iterator[Row]:
-    """Read one JSON object (or array) a line; the row's fields are its text and, if there is a column of labels, its label."""
-    wanted = [columns.text_key] if columns.label_key is None else [columns.text_key, columns.label_key]
+def _width(fields: list[str], number: int, *, header: bool) -> str:
+    """What is wrong with a row of another width."""
+    said = f"{len(fields)} column{'s' * (len(fields) != 1)}, where {'the header' if header else 'a row'} has {number}"
+    if any(field.startswith((' "', '\t"')) for field in fields):
+        said += "; a quote after a blank quotes nothing, so leave no blank between the delimiter and the quote"
+    return said
+
+
+def _json_rows(lines: Lines, columns: Columns, missing: Missing) -> Iterator[Row]:
+    """Read one JSON object (or array) a line; the row's fields are its texts and, if there is a column of labels, its label."""
     while (line := lines.take()) is not None:
         text, bad = decode_line(line, lines.encoding)
         if line.long or bad is not None:
@@ -123,24 +185,26 @@ def _json_rows(lines: Lines, columns: Columns) -> Iterator[Row]:
         if not text.strip():
             continue
         value = _json(text)
-        fields = [scalar(_item(value, key)) for key in wanted]
-        whole = fields[0] is not None and isinstance(_item(value, wanted[0]), str) and None not in fields
-        yield Row(line.number, line.offset, line.data, [field or "" for field in fields] if whole else None, "malformed_row")
+        fields: list[str] = []
+        detail = "" if isinstance(value, dict | list) else "no JSON object on one line"
+        for key in columns.text_keys:
+            item = _item(value, key)
+            if not isinstance(item, str) and not missing.value(item):
+                detail = detail or f"{key!r} holds {_kind(item)}, not text"
+            fields.append("" if missing.value(item) else item)
+        if columns.label_key is not None:
+            item = _item(value, columns.label_key)
+            label = "" if missing.value(item) else scalar(item)
+            if label is None:
+                detail = detail or f"{columns.label_key!r} holds {_kind(item)}, not a label"
+            fields.append(label or "")
+        yield Row(line.number, line.offset, line.data, None if detail else fields, "malformed_row", detail)
 
 
-def scalar(value: Any) -> str | None:
-    """Write a label's value as text: whole numbers without a point, null as nothing; None for lists, objects and the like."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case float() if value.is_integer():
-            return str(int(value))
-        case str() | int() | float():
-            return str(value)
-        case _:
-            return None
+def _kind(value: Any) -> str:
+    """A JSON value's type in words."""
+    names = {list: "a list", dict: "an object", bool: "true or false", int: "a number", float: "a number"}
+    return names.get(type(value), "text")
 
 
 def _json(text: str) -> Any:
@@ -157,8 +221,9 @@ def _item(value: Any, key: str) -> Any:
     return value[at] if isinstance(value, list) and at is not None and at < len(value) else None
 
 
-def _json_names(path: Path, first_lines: list[str]) -> list[str]:
+def _json_names(path: Path, first_lines: list[str], config: IngestConfig) -> list[str]:
     values = [_json(line) for line in first_lines]
+    _check_one_a_line(path, first_lines, values, config)
     names: dict[str, None] = {}
     for value in values:
         names |= dict.fromkeys(
@@ -169,17 +234,104 @@ def _json_names(path: Path, first_lines: list[str]) -> list[str]:
     return list(names)
 
 
-def _first_fields(path: Path, config: IngestConfig, lines: Lines, delimiter: str, *, quoted: bool, header: bool) -> list[str]:
-    rows = quoted_rows(lines, delimiter) if quoted else plain_rows(lines, delimiter, last=False, first=False)
-    for row in rows:
+def _check_one_a_line(path: Path, first_lines: list[str], values: list[Any], config: IngestConfig) -> None:
+    """Raise RequestError for a file that is one JSON value, on one line or on many."""
+    first, value = first_lines[0].strip(), values[0]
+    remedy = "write one object a line, as jq -c '{}' FILE > FILE.jsonl does"
+    rows = isinstance(value, list) and any(isinstance(item, dict | list) for item in value)
+    if rows or (first.startswith("[") and value is None):
+        raise RequestError(f"{path}: a JSON array; {remedy.format('.[]')}")
+    if not first.startswith("{") or (isinstance(value, dict) and config.text in value):
+        return
+    if isinstance(value, dict):
+        held = [key for key, item in value.items() if isinstance(item, list) and item and isinstance(item[0], dict | list)]
+    else:
+        held = [line.split('"')[1] for line in first_lines if line.count('"') == 2 and line.rstrip().endswith("[")][:1]
+    if held:
+        raise RequestError(f"{path}: one JSON object that holds the rows under {held[0]!r}; {remedy.format(f'.{held[0]}[]')}")
+    if value is None and not any(isinstance(other, dict) for other in values):
+        raise RequestError(f"{path}: JSON objects over several lines; {remedy.format('.')}")
+
+
+def _is_fasttext(suffix: str, config: IngestConfig, first_lines: list[str]) -> bool:
+    """Whether lines begin with `__label__`, as fastText writes them; a table's own column of such labels is no sign."""
+    begin = [line.lstrip().startswith(PREFIX) for line in first_lines]
+    if 2 * sum(begin) <= len(begin) or config.header:
+        return False
+    if config.delimiter not in (None, " ", "\t", "\\t"):
+        return False
+    return suffix not in QUOTED or (suffix == ".tsv" and begin[0])
+
+
+def _form(suffix: str, delimiter: str, config: IngestConfig, first_lines: list[str]) -> Form:
+    """How quotes are to be read: as the request says; else they quote in a .csv, and in a .tsv where they can.
+
+    A .tsv in which most lines, or the header, quote a field is one whose quotes are no text.
+    """
+    if config.quoting == "none" or len(delimiter) != 1 or (config.quoting == "auto" and suffix not in QUOTED):
+        return "plain"
+    if config.quoting == "standard" or delimiter != "\t":
+        return "quoted"
+    quoting = [quotes_a_field(line, delimiter) for line in first_lines]
+    return "quoted" if quoting[0] or 2 * sum(quoting) > len(quoting) else "lenient"
+
+
+def _has_header(suffix: str, config: IngestConfig, names: list[str], *, labelled: bool) -> bool:
+    if config.header is not None:
+        return config.header
+    if suffix not in QUOTED:
+        return False
+    if positions(config.text) is None or (labelled and positions(config.label) is None):
+        return True
+    numbers = [name.strip() for name in names]
+    if not numbers[0]:  # pandas names the columns of a list 0, 1, ..., and the index before them not at all
+        numbers = numbers[1:]
+    return len(numbers) > 1 and numbers == [str(at) for at in range(len(numbers))]
+
+
+def _first_fields(
+    path: Path, config: IngestConfig, lines: Lines, delimiter: str, form: Form, first_lines: list[str]
+) -> tuple[list[str], bool]:
+    """The fields of the first row that can be read, and whether it is the first of all."""
+    if form == "plain":
+        rows = plain_rows(lines, delimiter, last=False, first=False)
+    else:
+        usual = Counter(line.count(delimiter) for line in first_lines).most_common(1)[0][0] + 1
+        rows = quoted_rows(lines, delimiter, columns=usual, lenient=form == "lenient")
+    for number, row in enumerate(rows):
         if row.fields is not None:
-            return row.fields
-        if header:
-            why = f"cannot be read as {config.encoding} (byte {row.offset})" if row.reason == "undecodable" else "is malformed"
-            raise RequestError(
-                f"{path}: the first line, which should name the columns, {why}; try --ingest.encoding or --ingest.header"
+            return row.fields, not number
+    raise RequestError(
+        f"{path}: no line can be read with the delimiter {delimiter!r}; try another --ingest.delimiter or --ingest.quoting none"
+    )
+
+
+def _explained(
+    path: Path,
+    config: IngestConfig,
+    error: RequestError,
+    first_lines: list[str],
+    names: list[str],
+    delimiter: str,
+    *,
+    header: bool,
+) -> RequestError:
+    """What more is to say of columns that are not there: another delimiter, or a first row that is no header."""
+    for other in _DELIMITERS:
+        parts = [part.strip().strip('"') for part in first_lines[0].split(other)]
+        alike = len(names) == 1 and len(parts) > 1 and all(line.count(other) >= len(parts) - 1 for line in first_lines)
+        if other != delimiter and (alike or {config.text, config.label} <= set(parts)):
+            shown = r"'\t'" if other == "\t" else f"'{other}'"
+            return RequestError(
+                f"{path}: {other!r} stands between its columns, not {delimiter!r}; use --ingest.delimiter {shown}"
             )
-    raise RequestError(f"{path}: no line can be read; try --ingest.encoding latin-1, or another --ingest.delimiter")
+    if not header or config.header:
+        return error
+    if len(names) == 1:
+        return RequestError(f"{error}. It has one column only; text without labels goes to --ingest.unlabelled")
+    return RequestError(
+        f"{error}; these are the first row, and if it is no header: --ingest.header false, with positions from 0"
+    )
 
 
 def _delimiter(path: Path, config: IngestConfig, first_lines: list[str], *, needed: bool) -> str:
@@ -188,7 +340,7 @@ def _delimiter(path: Path, config: IngestConfig, first_lines: list[str], *, need
         if set(delimiter) & set('"\r\n'):
             raise RequestError(f"--ingest.delimiter {config.delimiter!r}: quotes and line ends cannot part columns")
         return delimiter
-    declared = QUOTED.get(path.suffix.lower())
+    declared = QUOTED.get(plain_suffix(path))
     if declared:
         return declared
     if 2 * sum("\t" in line for line in first_lines) > len(first_lines) or not needed:
@@ -198,21 +350,42 @@ def _delimiter(path: Path, config: IngestConfig, first_lines: list[str], *, need
     )
 
 
-def _first_lines(file: BinaryIO, encoding: str, start: int, limit: int) -> list[str]:
+def sniff(path: Path, file: BinaryIO, encoding: str, start: int, limit: int) -> list[str]:
+    """Read the first lines that are not blank; RequestError if most are not in this encoding, or if they are no lines."""
     lines = Lines(file, encoding, start=_seek(file, start), limit=limit)
     texts: list[str] = []
-    size = 0
+    undecodable: list[bytes] = []
+    size, first_bad = 0, 0
     while len(texts) < _SNIFFED_LINES and size <= limit and (line := lines.take()) is not None:
         size += len(line.data)
-        text, _ = decode_line(line, encoding)
+        text, bad = decode_line(line, encoding)
+        if bad is not None:
+            first_bad = first_bad if undecodable else bad
+            undecodable.append(line.data)
         texts += [text] if text.strip() else []
+    if texts and texts[0].count("\0") * 3 > len(texts[0]) and not encoding.startswith(("utf-16", "utf-32")):
+        told = advice(_head(file, start), "--ingest.encoding")
+        raise RequestError(f"{path}: its text is full of NUL bytes, as UTF-16 is when it is read as {encoding}; {told}")
+    if 2 * len(undecodable) > len(texts):
+        told = advice(b"\n".join(undecodable), "--ingest.encoding")
+        raise RequestError(
+            f"{path}: byte {first_bad} of {path.name} is not {encoding}, nor are {len(undecodable):,} of the first "
+            f"{len(texts):,} lines; {told}"
+        )
+    if len(texts) == 1 and "\r" in texts[0].rstrip("\r"):
+        raise RequestError(f"{path}: its lines end in CR alone, as on old Macs; save it with LF (or CR LF) line ends")
     return texts
 
 
+def _head(file: BinaryIO, start: int) -> bytes:
+    _seek(file, start)
+    return file.read(HEAD_BYTES)
+
+
 def _encoding(path: Path, config: IngestConfig, head: bytes) -> tuple[str, int]:
-    for magic, name in _COMPRESSED.items():
-        if head.startswith(magic):
-            raise RequestError(f"{path}: the file is compressed ({name}); unpack it first")
+    kind = kind_of_file(path, head)
+    if kind is not None:
+        raise RequestError(f"{path}: this file is {kind.words}; {kind.remedy}")
     try:
         return settle(config.encoding, head)
     except UnicodeDecodeError as error:
@@ -224,10 +397,20 @@ def _encoding(path: Path, config: IngestConfig, head: bytes) -> tuple[str, int]:
 
 def _open(path: Path) -> BinaryIO:
     try:
-        return path.open("rb")
+        return open_plain(path)
     except OSError as error:
         told = remedy(path, error, "check the path and its permissions")
         raise RequestError(f"{path}: cannot be read ({error.strerror}); {told}") from error
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[None]:
+    """RequestError in place of what reading a damaged compressed file raises."""
+    try:
+        yield
+    except DAMAGE as error:
+        why = str(error) or type(error).__name__
+        raise RequestError(f"{path}: the compressed file is damaged or cut off ({why}); get a whole copy") from error
 
 
 def _seek(file: BinaryIO, start: int) -> int:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasks.documents.compressed import open_plain
+from tasks.documents.encoding import settle
+from tasks.documents.kinds import HEAD_BYTES, kind_of_file
 from tasks.errors import RequestError
 from tasks.ingest.archive import Placed, archive_kind, archive_records
-from tasks.ingest.encoding import settle
+from tasks.ingest.fasttext_lines import PREFIX, labels_and_text
 from tasks.ingest.files import as_bytes, file_record
 from tasks.ingest.lines import Lines, decode_line
 from tasks.ingest.record import Record
-from tasks.ingest.table import row_limit
+from tasks.ingest.table import row_limit, sniff, whole
 from tasks.ingest.walk import walk
 
 if TYPE_CHECKING:
@@ -41,17 +44,15 @@ def text_archive(path: Path, limit: int, prefix: str) -> Iterator[Record]:
 
 
 def text_lines(path: Path, config: IngestConfig, prefix: str) -> Iterator[Record]:
-    """Yield one document for each line that is not blank; ids are `file name:line`."""
-    name = prefix + path.name
-    with path.open("rb") as file:
-        try:
-            encoding, start = settle(config.encoding, file.read(4))
-        except UnicodeDecodeError as error:
-            raise RequestError(
-                f"{path}: byte 0: {error.reason}, not {config.encoding}; set --ingest.unlabelled-encoding"
-            ) from error
+    """Yield one document for each line that is not blank; ids are `file name:line`.
+
+    Where the lines are fastText's, the labels at their beginnings are left out.
+    """
+    name, limit = prefix + path.name, row_limit(config.max_chars)
+    encoding, start, labels = _begin(path, config, limit)
+    with whole(path), open_plain(path) as file:
         file.seek(start)
-        lines = Lines(file, encoding, start=start, limit=row_limit(config.max_chars))
+        lines = Lines(file, encoding, start=start, limit=limit)
         while (line := lines.take()) is not None:
             text, bad = decode_line(line, encoding)
             if line.long or bad is not None:
@@ -60,7 +61,31 @@ def text_lines(path: Path, config: IngestConfig, prefix: str) -> Iterator[Record
                     f"{name}:{line.number}", name, offset, line.data, reason="too_long" if line.long else "undecodable"
                 )
             elif text.strip():
+                text = labels_and_text(text)[1] if labels else text
                 yield Record(f"{name}:{line.number}", name, line.offset, line.data, text, None, _SPLIT)
+
+
+def check_lines(path: Path, config: IngestConfig) -> None:
+    """Raise RequestError for what the beginning of a file with a document a line shows to be wrong with it."""
+    _begin(path, config, row_limit(config.max_chars))
+
+
+def _begin(path: Path, config: IngestConfig, limit: int) -> tuple[str, int, bool]:
+    """Encoding, first byte, and whether the lines begin with fastText's labels."""
+    with whole(path), open_plain(path) as file:
+        head = file.read(HEAD_BYTES)
+        kind = kind_of_file(path, head)
+        if kind is not None:
+            raise RequestError(f"{path}: this file is {kind.words}; {kind.remedy}")
+        try:
+            encoding, start = settle(config.encoding, head)
+        except UnicodeDecodeError as error:
+            declared = error.reason.rpartition(" ")[2]
+            raise RequestError(
+                f"{path}: byte 0: {error.reason}, not {config.encoding}; use --ingest.encoding {declared}"
+            ) from error
+        begin = [text.lstrip().startswith(PREFIX) for text in sniff(path, file, encoding, start, limit)]
+    return encoding, start, 2 * sum(begin) > len(begin)
 
 
 def is_archive(path: Path) -> bool:

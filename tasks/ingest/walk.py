@@ -1,4 +1,7 @@
-"""Walk a folder in the order of its names' bytes. Links are reported, never followed; nothing but regular files is opened."""
+"""Walk a folder in the order of its names' bytes. Links are reported, never followed; nothing but regular files is opened.
+
+Hidden names (`.x`) and what desktops and office programs leave behind (`Thumbs.db`, `desktop.ini`, `~$a.docx`) are passed over.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,11 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
+
+HIDDEN = b"hidden files"
+_LEFTOVERS = frozenset({b"thumbs.db", b"ehthumbs.db", b"desktop.ini", b"$recycle.bin", b"__macosx", b"icon\r"})
 
 
 class Found(NamedTuple):
@@ -18,32 +25,46 @@ class Found(NamedTuple):
     kind: str
 
 
-def walk(folder: bytes, prefix: bytes = b"") -> Iterator[Found]:
-    """Yield what is below `folder`, sorted, hidden names (`.x`) left out; memory is the names of the folders now open."""
-    waiting = [_children(folder, prefix)]
+def walk(folder: bytes, prefix: bytes = b"", passed_over: Counter[bytes] | None = None) -> Iterator[Found]:
+    """Yield what is below `folder`, sorted; memory is the names of the folders now open.
+
+    What is passed over is counted in `passed_over`, hidden names together.
+    """
+    waiting = [_children(folder, prefix, passed_over)]
     while waiting:
         found = next(waiting[-1], None)
         if found is None:
             waiting.pop()
         elif found.kind == "folder":
-            waiting.append(_children(found.path, found.name + b"/"))
+            waiting.append(_children(found.path, found.name + b"/", passed_over))
         else:
             yield found
 
 
-def entries(folder: bytes) -> list[bytes]:
-    """Sorted names in one folder, those of folders with a `/` at the end, hidden names left out."""
+def entries(folder: bytes, passed_over: Counter[bytes] | None = None) -> list[bytes]:
+    """Sorted names in one folder, those of folders with a `/` at the end, without what is passed over."""
+    names = []
     with os.scandir(folder) as scan:
-        return sorted(
-            entry.name + b"/" if entry.is_dir(follow_symlinks=False) else entry.name
-            for entry in scan
-            if not entry.name.startswith(b".")
-        )
+        for entry in scan:
+            if (left := _leftover(entry.name)) is None:
+                names.append(entry.name + b"/" if entry.is_dir(follow_symlinks=False) else entry.name)
+            elif passed_over is not None:
+                passed_over[left] += 1
+    return sorted(names)
 
 
-def _children(folder: bytes, prefix: bytes) -> Iterator[Found]:
+def _leftover(name: bytes) -> bytes | None:
+    """Under which name a file is counted that no author wrote; None for one that may be a document."""
+    if name.startswith(b"."):
+        return name if name.lower() == b".ds_store" else HIDDEN
+    if name.startswith(b"~$"):
+        return b"~$..."
+    return name if name.lower() in _LEFTOVERS else None
+
+
+def _children(folder: bytes, prefix: bytes, passed_over: Counter[bytes] | None) -> Iterator[Found]:
     try:
-        names = entries(folder)
+        names = entries(folder, passed_over)
     except OSError:
         yield Found(prefix.rstrip(b"/"), folder, "unreadable")
         return

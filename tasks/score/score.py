@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.documents.encoding import propose
 from tasks.errors import RequestError
 from tasks.progress import SILENT
 from tasks.score.answers import NO_TOKENS, answers
@@ -63,6 +64,18 @@ def check_request(source: Path, output: Path, reading: IngestConfig) -> None:
     check_texts(source.absolute(), reading)
 
 
+def check_unicode(texts: Sequence[str], where: str) -> None:
+    """Raise RequestError for texts with bytes that are no UTF-8, as surrogates; it says which encoding they have."""
+    bad = [(row, text) for row, text in enumerate(texts, 1) if any("\udc80" <= character <= "\udcff" for character in text)]
+    if not bad:
+        return
+    data = "\n".join(text for _, text in bad).encode("utf-8", "surrogateescape")
+    told = "send UTF-8"
+    if found := propose(data):
+        told = f"it reads as {found[0].encoding} ({found[0].shown!r}); convert it: iconv -f {found[0].encoding} -t utf-8"
+    raise RequestError(f"{where}: text {bad[0][0]} is not UTF-8; {told}")
+
+
 def score_file(
     source: Path,
     output: Path,
@@ -79,6 +92,7 @@ def score_file(
     a label), reason, model. Where no label is given, `reason` says why: `uncertain` below `min_confidence` and `no_known_word`
     where the model knows no word of the text (both with confidence and probabilities), `empty_after_cleaning`, or what is wrong
     with the record. Nothing is lost: found = scored + quarantined.
+    `warnings` of the report are lines about what a user should look at.
 
     RequestError for input or output that cannot be used.
     """
@@ -86,9 +100,10 @@ def score_file(
     source, output = source.absolute(), output.absolute()
     labels = loaded.model.labels
     counts, reasons = Counter[str](), Counter[str]()
+    warnings: list[str] = []
     with _written_whole(output) as path, _rare_garbage_collections():
         with pq.ParquetWriter(path, _schema(labels), compression="zstd", write_page_checksum=True) as writer:
-            for table in _labelled_in_order(read_texts(source, reading), loaded, min_confidence):
+            for table in _labelled_in_order(read_texts(source, reading, warnings.append), loaded, min_confidence):
                 writer.write_batch(table)
                 counts.update(label for label in table.column("label").to_pylist() if label is not None)
                 reasons.update(reason for reason in table.column("reason").to_pylist() if reason is not None)
@@ -106,6 +121,7 @@ def score_file(
         "labels": dict(sorted(counts.items())),
         "model": loaded.title,
         "output": str(output),
+        "warnings": warnings,
     }
 
 
@@ -179,14 +195,14 @@ def _schema(labels: Sequence[str]) -> pa.Schema:
 
 
 def _check_output(source: Path, output: Path) -> None:
-    if output.suffix != ".parquet":
-        raise RequestError(f"{output} does not end in .parquet; labels and probabilities are written as Parquet")
     if output.is_dir():
         raise RequestError(f"{output}: a folder; name the file to write, such as {output / 'scored.parquet'}")
     if not output.parent.is_dir():
         raise RequestError(f"{output.parent}: no such folder; create it first")
     if output.exists() and source.exists() and output.samefile(source):
         raise RequestError(f"{output}: this is the input; name another file to write")
+    if output.suffix != ".parquet":
+        raise RequestError(f"{output} does not end in .parquet; labels and probabilities are written as Parquet")
 
 
 @contextlib.contextmanager

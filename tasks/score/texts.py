@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from tasks.documents.compressed import plain_suffix
+from tasks.documents.encoding import decode
+from tasks.documents.tally import Tally
 from tasks.errors import RequestError
 from tasks.ingest.archive import archive_kind
-from tasks.ingest.encoding import decode
+from tasks.ingest.files import without_binaries
 from tasks.ingest.parquet import parquet_columns, parquet_records
 from tasks.ingest.table import PARQUET, TABLES, open_table, table_records
 from tasks.ingest.text import what_is_wrong
 from tasks.ingest.unlabelled import text_archive, text_folder, text_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tasks.config import IngestConfig
@@ -29,21 +32,32 @@ class Text(NamedTuple):
     reason: str | None
 
 
-def read_texts(source: Path, reading: IngestConfig) -> Iterator[Text]:
+def read_texts(source: Path, reading: IngestConfig, say: Callable[[str], None] | None = None) -> Iterator[Text]:
     """Yield every document of a text file (one a line), table, archive or folder of .txt files, in its order.
 
-    RequestError if it cannot be read at all; a bad record is yielded with its reason.
+    RequestError if it cannot be read at all, or if most of it is not in the declared encoding; a bad record is yielded with its
+    reason. `say` is told in a line what a user should look at.
     """
-    encoding = "utf-8" if source.suffix.lower() in PARQUET else reading.encoding
+    parquet = source.suffix.lower() in PARQUET
+    tally = Tally("utf-8" if parquet else reading.encoding, "" if parquet else "--encoding")
     with named_for_score():
-        for record in _records(source, reading):
-            yield _judged(record, encoding, reading.max_chars)
+        for record in _records(source, reading, None if say is None else lambda line: say(for_score(line))):
+            yield _judged(record, tally, reading.max_chars)
+        tally.check(source)
+    if say is not None:
+        for line in tally.warnings(source):
+            say(line)
 
 
 def check_texts(source: Path, reading: IngestConfig) -> None:
-    """Raise RequestError for what the beginning of `source` shows to be wrong with it or with the options."""
+    """Raise RequestError for what the beginning of a source shows to be wrong with it."""
     with named_for_score():
-        _records(source, reading)
+        next(_records(source, reading, None), None)
+
+
+def for_score(message: str) -> str:
+    """Name score's options, which are ingest's without `ingest.`."""
+    return message.replace("--ingest.", "--")
 
 
 @contextlib.contextmanager
@@ -52,34 +66,35 @@ def named_for_score() -> Iterator[None]:
     try:
         yield
     except RequestError as error:
-        raise RequestError(str(error).replace("--ingest.", "--")) from error
+        raise RequestError(for_score(str(error))) from error
 
 
-def _records(source: Path, reading: IngestConfig) -> Iterator[Record]:
+def _records(source: Path, reading: IngestConfig, say: Callable[[str], None] | None) -> Iterator[Record]:
     limit = 4 * reading.max_chars + 4  # no encoding of note takes more bytes; and a byte order mark
     if not source.exists():
         raise RequestError(f"{source}: no such file or folder; check the path")
     if source.is_dir():
-        return text_folder(source, limit, "")
+        return without_binaries(text_folder(source, limit, ""), reading.encoding)
     if not source.is_file():
         raise RequestError(f"{source}: neither a file nor a folder")
-    suffix = source.suffix.lower()
+    suffix = plain_suffix(source)
     if suffix in PARQUET:
         return parquet_records(source, parquet_columns(source, reading, labelled=False), None)
     if suffix in TABLES:
-        return table_records(open_table(source, reading, labelled=False), reading.max_chars, None)
+        return table_records(open_table(source, reading, labelled=False), reading.max_chars, None, say=say)
     if archive_kind(source) is not None:
         return text_archive(source, limit, "")
     return text_lines(source, reading, "")
 
 
-def _judged(record: Record, encoding: str, max_chars: int) -> Text:
-    text, reason = record.text, record.reason
+def _judged(record: Record, tally: Tally, max_chars: int) -> Text:
+    text, reason, bad = record.text, record.reason, record.offset if record.reason == "undecodable" else None
     if reason is None and text is None:
         try:
-            text = decode(record.data, encoding)
-        except UnicodeDecodeError:
-            reason = "undecodable"
+            text = decode(record.data, tally.encoding)
+        except UnicodeDecodeError as error:
+            reason, bad = "undecodable", record.offset + error.start
     if reason is None and text is not None:
         reason = what_is_wrong(text, max_chars)
+    tally.count(record.source, record.offset, record.data, None if reason else text, bad)
     return Text(record.id, None if reason else text, reason)

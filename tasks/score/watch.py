@@ -23,6 +23,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
 from tasks.prepare.scripts import UNSPACED
 from tasks.score.patterns import Patterns
@@ -88,7 +89,7 @@ class WatchList:
     def load(cls, path: Path) -> WatchList:
         """Read a TOML file; RequestError says in one line what is wrong with it."""
         try:
-            held = tomllib.loads(path.read_text(encoding="utf-8"))
+            held = tomllib.loads(read_utf8(path))
         except OSError as error:
             raise RequestError(f"{path} cannot be read ({error.strerror}); give a readable TOML file") from None
         except (ValueError, RecursionError) as error:  # also numbers that are too long, and lists in lists

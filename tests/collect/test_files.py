@@ -112,8 +112,9 @@ def test_an_inbox_of_every_format(collect: Collect, tmp_path: Path) -> None:
     found = collect(inbox, now=time.time())
     assert found.texts == ["csv", "tsv", "parquet", "jsonl", "dated", "A whole\narticle"]
     assert found.report["reasons"] == {
+        "empty": 1,
         "link": 1,
-        "malformed_row": 2,
+        "malformed_row": 1,
         "missing_time": 1,
         "unknown_format": 1,
         "unreadable_file": 2,
@@ -201,7 +202,9 @@ def test_a_file_that_could_not_be_read_is_tried_again(
     monkeypatch.setattr("tasks.collect.files.RACY_SECONDS", 0.0)
     write(tmp_path / "inbox/a\n\x1b[2J.csv", "time,text\n2020-07-18,One\n")
     with monkeypatch.context() as broken:
-        broken.setattr("tasks.collect.files.table_records", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        broken.setattr(
+            "tasks.collect.files.table_records", lambda *_, **__: (_ for _ in ()).throw(OSError(5, "Input/output error"))
+        )
         assert collect(tmp_path / "inbox").report["reasons"] == {"unreadable_file": 1}
     assert [line for line in caplog.messages if "\n" in line or "\x1b" in line] == []
     assert collect(tmp_path / "inbox").texts == ["One"]

@@ -85,5 +85,7 @@ def test_the_report_is_json(tmp_path):
             "splits": {"unsplit": 2},
             "reasons": {"empty": 1},
             "unlabelled": 0,
+            "passed_over": {},
+            "warnings": [],
         }
     )

@@ -124,7 +124,9 @@ def test_json_lines_with_bad_records(tmp_path, ingest):
     ]
     out = ingest(path=put(tmp_path / "a.jsonl", "\n".join(lines).encode()))
     assert list(out.labels.values()) == ["1", "0", None, None]
-    assert [row["reason"] for row in out.quarantine] == ["surrogate"] + ["malformed_row"] * 7 + ["nul"]
+    assert [row["reason"] for row in out.quarantine] == ["surrogate"] + ["malformed_row"] * 3 + ["empty"] + [
+        "malformed_row"
+    ] * 3 + ["nul"]
 
 
 def test_parquet(tmp_path, ingest):
@@ -138,7 +140,7 @@ def test_parquet(tmp_path, ingest):
     pq.write_table(table, tmp_path / "a.parquet")
     out = ingest(path=tmp_path / "a.parquet", encoding="latin-1")
     assert out.labels == {"a.parquet:0": "1", "a.parquet:2": "2", "a.parquet:3": None}
-    assert [(row["offset"], row["reason"]) for row in out.quarantine] == [(1, "malformed_row")]
+    assert [(row["offset"], row["reason"]) for row in out.quarantine] == [(1, "empty")]
 
 
 def test_parquet_with_one_text_that_is_no_utf8(tmp_path, ingest):
@@ -217,13 +219,13 @@ def test_a_delimiter_inside_a_character_does_not_part(tmp_path, ingest):
         (
             "é,pos\n" * 20 + "a,neg\n",
             {"encoding": "utf-8"},
-            r"a\.csv: byte 11 of a\.csv is not utf-8.*--ingest.encoding latin-1",
+            r"a\.csv: byte 11 of a\.csv is not utf-8.*--ingest.encoding cp1252",
         ),
         ("a,pos\n" + "é,neg\n" * 3, {"encoding": "utf-8"}, "byte 17 of"),
         ("a,neg\né,pos\n", {"wrote": "utf-8", "encoding": "latin-1"}, r"byte 17 of a\.csv .*--ingest.encoding utf-8"),
         ("a,pos\nb,neg\n", {"wrote": "utf-16", "encoding": "utf-8"}, "byte order mark of utf-16.*--ingest.encoding utf-16"),
         ("a,pos\nb,neg\n", {"wrote": "utf-8-sig", "encoding": "latin-1"}, "byte order mark of utf-8"),
-        ("a,pos\nb,neg\n", {"wrote": "utf-16-le", "encoding": "utf-8"}, "no column 'text'"),
+        ("a,pos\nb,neg\n", {"wrote": "utf-16-le", "encoding": "utf-8"}, "use --ingest.encoding utf-16-le"),
         ("a,pos\nb,neg\n", {"wrote": "utf-16-le", "encoding": "utf-8", "header": False}, "utf-16"),
     ],
 )

@@ -106,7 +106,7 @@ def test_a_table_has_its_own_column_and_encoding(tmp_path, ingest, corpus):
 
 def test_its_wrong_encoding_names_its_own_option(tmp_path, ingest, corpus):
     (tmp_path / "u.txt").write_bytes("schön\n".encode("latin-1") * 5)
-    with pytest.raises(RequestError, match=r"byte 3 of unlabelled:u.txt is not utf-8.*--ingest.unlabelled-encoding latin-1"):
+    with pytest.raises(RequestError, match=r"byte 3 of u.txt is not utf-8.*--ingest.unlabelled-encoding cp1252"):
         ingest(**corpus, unlabelled=tmp_path / "u.txt")
     assert ingest(**corpus, unlabelled=tmp_path / "u.txt", unlabelled_encoding="latin-1").report["unlabelled"] == 5
     (tmp_path / "u.txt").write_bytes("schön\n".encode("utf-16"))

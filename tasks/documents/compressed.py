@@ -1,0 +1,37 @@
+"""Files that are compressed on their own (`news.csv.gz`), read as what is in them."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+SUFFIXES = (".gz", ".bz2", ".xz")
+DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)  # what reading a damaged or cut one raises, OSError apart
+_BUFFER = 1 << 20
+
+
+def plain_suffix(name: Path | str) -> str:
+    """The suffix of what is in a file, in small letters: `.csv` of `news.CSV.gz`."""
+    path = Path(name)
+    return Path(path.stem).suffix.lower() if path.suffix.lower() in SUFFIXES else path.suffix.lower()
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a file for its bytes, decompressed where its first bytes are those of gzip, bzip2 or xz."""
+    with path.open("rb") as file:
+        head = file.read(6)
+    if head.startswith(b"\x1f\x8b"):
+        return io.BufferedReader(cast(io.RawIOBase, gzip.open(path, "rb")), _BUFFER)
+    if head.startswith(b"BZh"):
+        return io.BufferedReader(cast(io.RawIOBase, bz2.open(path, "rb")), _BUFFER)
+    if head == b"\xfd7zXZ\0":
+        return io.BufferedReader(cast(io.RawIOBase, lzma.open(path, "rb")), _BUFFER)
+    return path.open("rb")
