@@ -301,9 +301,9 @@ def _first_fields(
     for number, row in enumerate(rows):
         if row.fields is not None:
             return row.fields, not number
-    raise RequestError(
-        f"{path}: no line can be read with the delimiter {delimiter!r}; try another --ingest.delimiter or --ingest.quoting none"
-    )
+    other = _other_delimiter(config, first_lines, delimiter, alone=True)
+    told = other or f"no line can be read with {delimiter!r}; try another --ingest.delimiter or --ingest.quoting none"
+    raise RequestError(f"{path}: {told}")
 
 
 def _explained(
@@ -317,14 +317,8 @@ def _explained(
     header: bool,
 ) -> RequestError:
     """What more is to say of columns that are not there: another delimiter, or a first row that is no header."""
-    for other in _DELIMITERS:
-        parts = [part.strip().strip('"') for part in first_lines[0].split(other)]
-        alike = len(names) == 1 and len(parts) > 1 and all(line.count(other) >= len(parts) - 1 for line in first_lines)
-        if other != delimiter and (alike or {config.text, config.label} <= set(parts)):
-            shown = r"'\t'" if other == "\t" else f"'{other}'"
-            return RequestError(
-                f"{path}: {other!r} stands between its columns, not {delimiter!r}; use --ingest.delimiter {shown}"
-            )
+    if (other := _other_delimiter(config, first_lines, delimiter, alone=len(names) == 1)) is not None:
+        return RequestError(f"{path}: {other}")
     if not header or config.header:
         return error
     if len(names) == 1:
@@ -332,6 +326,17 @@ def _explained(
     return RequestError(
         f"{error}; these are the first row, and if it is no header: --ingest.header false, with positions from 0"
     )
+
+
+def _other_delimiter(config: IngestConfig, first_lines: list[str], delimiter: str, *, alone: bool) -> str | None:
+    """Say which other delimiter the first lines show: one that gives the columns asked for, or, for an `alone` one, any."""
+    for other in _DELIMITERS:
+        parts = [part.strip().strip('"') for part in first_lines[0].split(other)]
+        alike = alone and len(parts) > 1 and all(line.count(other) >= len(parts) - 1 for line in first_lines)
+        if other != delimiter and (alike or {config.text, config.label} <= set(parts)):
+            shown = r"'\t'" if other == "\t" else f"'{other}'"
+            return f"{other!r} stands between its columns, not {delimiter!r}; use --ingest.delimiter {shown}"
+    return None
 
 
 def _delimiter(path: Path, config: IngestConfig, first_lines: list[str], *, needed: bool) -> str:

@@ -9,7 +9,7 @@ from tasks.documents.tally import Tally
 from tasks.errors import RequestError
 
 WRITTEN = {
-    "gb18030": ["好消息", "公司宣布裁员三千人,坏", "text,label\n股市暴跌,投资者损失惨重,负面\n", "他很好", "银行利润增长"],
+    "gb18030": ["好消息", "公司宣布裁员三千人,坏", "text,label\n股市暴跌,损失惨重,负面\n", "他很好", "银行利润增长"],
     "big5": ["好消息", "股價大跌", "公司宣布裁員三千人", "投資者損失慘重，股市暴跌", "他很好"],
     "cp932": [
         "良い品です",

@@ -12,9 +12,7 @@ def test_what_is_always_missing(value: object) -> None:
     assert Missing().value(value)
 
 
-@pytest.mark.parametrize(
-    "value", ["NA", "None", "none", "null", "NULL", "N/A", "-", "NAN", "Nan", "0", 0, False, Decimal(0), 0.0]
-)
+@pytest.mark.parametrize("value", ["NA", "None", "none", "null", "N/A", "-", "NAN", "Nan", "0", 0, False, Decimal(0), 0.0])
 def test_words_and_zeros_are_values(value: object) -> None:
     assert not Missing().value(value)
 

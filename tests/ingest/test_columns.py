@@ -1,0 +1,114 @@
+"""Headers that are rows, rows that are headers, and several columns that make one text."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.config import IngestConfig
+from tasks.errors import RequestError
+from tasks.ingest.corpus import check_request
+
+ROWS = [(f"good news {n}", "pos") if n % 2 else (f"bad news {n}", "neg") for n in range(30)]
+BODY = "".join(f"{text},{label}\n" for text, label in ROWS)
+
+
+def put(path, text):
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("head", "options"),
+    [
+        ("0,1\n", {"text": "0", "label": "1"}),
+        ("text,label\n", {}),
+        ("", {"text": "0", "label": "1"}),
+        ("", {"header": False}),
+    ],
+)
+def test_names_of_columns_are_no_document(tmp_path, ingest, head, options):
+    out = ingest(path=put(tmp_path / "a.csv", head + BODY), **options)
+    assert (out.report["labels"], out.report["found"]) == ({"neg": 15, "pos": 15}, 30)
+    assert out.report["warnings"] == []
+
+
+def test_the_index_that_pandas_writes_goes_with_its_header(tmp_path, ingest):
+    rows = "".join(f"{n},{text},{label}\n" for n, (text, label) in enumerate(ROWS))
+    out = ingest(path=put(tmp_path / "a.csv", ",0,1\n" + rows), text="0", label="1")
+    assert list(out.texts.values()) == [text for text, _ in ROWS]
+
+
+def test_a_row_that_repeats_the_header_goes_to_quarantine(tmp_path, ingest):
+    out = ingest(path=put(tmp_path / "a.csv", f"text,label\n{BODY}text , label\n{BODY}"))
+    assert out.report["reasons"] == {"header": 1}
+    assert out.report["labels"] == {"neg": 30, "pos": 30}
+    assert out.quarantine[0]["bytes"] == b"text , label"
+
+
+@pytest.mark.parametrize(("body", "said"), [(BODY, "no other row has"), (f"{BODY}text,label\n{BODY}", "only 2 rows have")])
+def test_a_header_that_is_read_as_a_row_is_told(tmp_path, ingest, body, said):
+    out = ingest(path=put(tmp_path / "a.csv", "text,label\n" + body), text="0", label="1")
+    (warning,) = out.report["warnings"]
+    assert f"the first row is read as a document, 'text' with the label 'label', which {said}" in warning
+    assert "--ingest.header true" in warning
+
+
+def test_a_rare_class_in_the_first_row_is_no_header(tmp_path, ingest):
+    text = "a whole sentence of an only row about something rare"
+    assert ingest(path=put(tmp_path / "a.csv", f"{text},rare\n{BODY}"), header=False).report["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("head", "options", "message"),
+    [
+        ("", {}, "there are: 'bad news 0', 'neg'.*these are the first row, and if it is no header: --ingest.header false"),
+        ("Text,Label\n", {}, "no column 'text'.*such as --ingest.text Text"),
+        ("text\n", {}, "It has one column only; text without labels goes to --ingest.unlabelled"),
+    ],
+)
+def test_columns_that_are_not_there(tmp_path, head, options, message):
+    with pytest.raises(RequestError, match=message):
+        check_request(IngestConfig(path=put(tmp_path / "a.csv", head + (BODY if head != "text\n" else "a\nb\n")), **options))
+
+
+PARTS = [("Up", "It rose"), ("", "It fell"), ("Flat", "")]
+JOINED = ["Up\nIt rose", "It fell", "Flat"]
+
+
+def in_two_columns(folder):
+    labels = ["p", "n", "p"]
+    rows = [(*pair, label) for pair, label in zip(PARTS, labels, strict=True)]
+    (folder / "a.csv").write_text("title,body,label\n" + "".join(",".join(row) + "\n" for row in rows))
+    (folder / "a.tsv").write_text("title\tbody\tlabel\n" + "".join("\t".join(row) + "\n" for row in rows))
+    named = [dict(zip(("title", "body", "label"), row, strict=True)) for row in rows]
+    (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in named))
+    (folder / "b.jsonl").write_text("".join(json.dumps({k: v or None for k, v in row.items()}) + "\n" for row in named))
+    pq.write_table(pa.Table.from_pylist(named), folder / "a.parquet")
+    return [folder / name for name in ("a.csv", "a.tsv", "a.jsonl", "b.jsonl", "a.parquet")]
+
+
+def test_two_columns_are_one_text_with_a_line_end_between(tmp_path, ingest):
+    for path in in_two_columns(tmp_path):
+        assert list(ingest(path=path, text="title,body").texts.values()) == JOINED, path.name
+        swapped = ingest(path=path, text="body, title").texts
+        assert next(iter(swapped.values())) == "It rose\nUp"
+    assert list(ingest(path=tmp_path / "a.csv", text="0,1", label="2", header=True).texts.values()) == JOINED
+
+
+def test_a_column_whose_name_holds_a_comma_is_still_found(tmp_path, ingest):
+    path = put(tmp_path / "a.csv", '"title, body",more,label\nUp,It rose,p\nDown,It fell,n\n')
+    assert list(ingest(path=path, text="title, body").texts.values()) == ["Up", "Down"]
+    assert list(ingest(path=path, text="title, body,more").texts.values()) == ["Up\nIt rose", "Down\nIt fell"]
+    with pytest.raises(RequestError, match=r"no column 'less' for the text; there are: 'title, body', 'more', 'label'"):
+        check_request(IngestConfig(path=path, text="more,less"))
+
+
+def test_the_unlabelled_table_has_its_own_columns_too(tmp_path, ingest):
+    corpus, *_ = in_two_columns(tmp_path)
+    put(tmp_path / "u.csv", "a,b\nmore,text\n")
+    out = ingest(path=corpus, text="title,body", unlabelled=tmp_path / "u.csv", unlabelled_text="a,b")
+    assert out.texts["unlabelled:u.csv:2"] == "more\ntext"
+    with pytest.raises(RequestError, match=r"no column 'c'.*--ingest\.unlabelled-text"):
+        check_request(IngestConfig(path=corpus, text="title", unlabelled=tmp_path / "u.csv", unlabelled_text="c"))
