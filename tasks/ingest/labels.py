@@ -79,9 +79,15 @@ def check_labels(counts: Mapping[str, int], config: IngestConfig, where: Path | 
     else:
         return
     bins = f'make classes of them with --ingest.label-bins "{proposed_edges(numbers, counts)}"' if numeric else ""
-    column = "" if numeric and len(fractions) > MOST_VALUES else "check --ingest.label"
+    column = "" if numeric and len(fractions) > MOST_VALUES else _check_of_labels(config)
     remedies = [remedy for remedy in (column, bins) if remedy]
     raise RequestError(f"{where}: {what}; {', '.join(remedies)}, or go on with --ingest.label-check off")
+
+
+def _check_of_labels(config: IngestConfig) -> str:
+    if config.path is not None and config.path.is_dir():
+        return "each folder in it is taken for a label"
+    return "check --ingest.label"
 
 
 def proposed_edges(numbers: Mapping[str, float], counts: Mapping[str, int]) -> str:

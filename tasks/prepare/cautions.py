@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tasks.ingest.labels import MOST_VALUES, as_number
 from tasks.prepare.contradictions import shown
 from tasks.shown import shortened
 
@@ -18,16 +19,23 @@ FEW_TEST_ROWS = 30
 MOST_OF_ONE = 0.9
 NAMED = 5
 RULES = {
-    "drop": "all {left_out:,} are left out",
-    "majority": "{left_out:,} are left out, and the label of most rows of a text is kept",
-    "first": "{left_out:,} are left out, and the label of a text's first row is kept",
+    "drop": "all these rows are left out",
+    "majority": "{left_out:,} rows are left out, and the label of most rows of a text is kept",
+    "first": "{left_out:,} rows are left out, and the label of a text's first row is kept",
 }
 
 
 def cautions(report: Mapping[str, Any], contradictions: str | None = None) -> list[str]:
     """The lines, none if nothing is in doubt; `contradictions` is the file that lists those rows, if there is one."""
     found = report["contradictions"]
-    lines = [_contradictions(found, contradictions), _lost(report), _untrained(report), *_few(report), _one_class(report)]
+    lines = [
+        _contradictions(found, contradictions),
+        _lost(report),
+        _untrained(report),
+        *_few(report),
+        _one_class(report),
+        _score(report),
+    ]
     return [line for line in lines if line]
 
 
@@ -41,7 +49,7 @@ def _contradictions(found: Mapping[str, Any], path: str | None) -> str:
         )
     if found["texts_of_test"]:
         parts.append(
-            f"{_number(found['texts_of_test'], 'text', 'texts')} of the test split given with other labels too"
+            f"{_number(found['texts_of_test'], 'text of the test split has', 'texts of the test split have')} other labels too"
             + ("" if found["texts"] else f", such as {shown(found['examples'][0])}")
         )
     if not parts:
@@ -86,6 +94,16 @@ def _one_class(report: Mapping[str, Any]) -> str:
     return (
         f"{share:.0%} of the train rows are of one class, {_quoted(name)}: a model that always answers it has a high accuracy; "
         "look at macro-F1, and try --finetune.class-weights balanced"
+    )
+
+
+def _score(report: Mapping[str, Any]) -> str:
+    labels = report["labels"]["train"]
+    if len(labels) <= MOST_VALUES or any(as_number(name) is None for name in labels):
+        return ""
+    return (
+        f"the {len(labels)} labels of train are all numbers: if they are a score, make a few classes of them with "
+        "--ingest.label-bins"
     )
 
 

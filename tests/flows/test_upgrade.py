@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -59,6 +60,12 @@ def deployed(home: Path) -> dict[str, dict[str, Any]]:
     return {name: json.loads(parameters) for name, parameters in rows}
 
 
+def ids(path: Path) -> list[str]:
+    """The ids of a file's rows, in order of their names."""
+    found: list[str] = pq.read_table(path, columns=["id"])["id"].to_pylist()
+    return sorted(found)
+
+
 def textmill(home: Path, *arguments: str) -> Any:
     """Run the command and read its JSON."""
     command = [sys.executable, "-m", "flows.cli", *arguments, "--json", "--runtime.data-root", str(home / "data")]
@@ -90,7 +97,14 @@ def test_its_schedule_trains_a_night_that_meets_its_champion_in_the_gate(home: P
     parameters = deployed(home)["train/news"]
     config = PipelineConfig.model_validate(parameters["config"])
     assert config.ingest.path == home / "corpus"
+    tested = [tuple(ids(path)) for path in home.glob("data/mlflow/artifacts/news/*/artifacts/evaluate/predictions.parquet")]
+    trained = [set(np.load(path)) for path in home.glob("data/mlflow/artifacts/news/models/*/**/training_hashes.npy")]
     result = train(config)
+    assert result["split"] == {"rule": 1, "salt": None, "seed": 13}
+    keys = {step: home / "data/store" / step / stage["key"] for step, stage in result["stages"].items() if "key" in stage}
+    assert set(tested) == {tuple(ids(keys["prepare"] / "holdout/holdout.parquet"))}
+    assert len(trained) == 2
+    assert all(before == set(np.load(keys["package"] / "training_hashes.npy")) for before in trained)
     assert result["model"]["version"] == 3
     assert result["decision"] in ("promoted", "refused")
     assert "champion version 2" in result["reason"]

@@ -184,3 +184,12 @@ def test_a_column_of_ten_thousand_labels_is_told_of_bins_if_they_are_numbers(tab
     labels = [f"{i / 100_000:.5f}" for i in range(10_500)]
     with pytest.raises(RequestError, match=r"more than 10,000 different labels.*--ingest\.label-bins"):
         ingest(table(labels), tmp_path)
+
+
+def test_folders_of_one_document_each_are_named_as_such(tmp_path: Path) -> None:
+    for number in range(12):
+        folder = tmp_path / "texts" / f"author {number}"
+        folder.mkdir(parents=True)
+        (folder / "a.txt").write_text(f"text number {number}")
+    with pytest.raises(RequestError, match=r"12 of 12 labels occur once.*; each folder in it is taken for a label, or go on"):
+        ingest(tmp_path / "texts", tmp_path)

@@ -34,7 +34,7 @@ def test_all_sides_are_left_out_and_said(contradicting, write_corpus, tmp_path):
     first, lost, *_ = cautions(report, "FILE")
     assert first.startswith("60 texts have several labels (121 rows), such as 'w")
     assert "(1 x 'neg', 2 x 'pos')" in first
-    assert first.endswith("all 121 are left out (prepare.contradictions drop); listed in FILE")
+    assert first.endswith("all these rows are left out (prepare.contradictions drop); listed in FILE")
     assert lost == "of these classes most texts are left out, kept are: 'neg' 0 of 60"
 
 
@@ -43,7 +43,7 @@ def test_a_side_can_be_kept(rule, left_out, positive, contradicting, write_corpu
     report = prepare(write_corpus(contradicting), tmp_path / "out", contradictions=rule)
     assert report["dropped"] == {"contradiction": left_out, "labelled_duplicate": 1}
     assert sum(side.get("pos", 0) for side in report["labels"].values()) == positive
-    assert f"{left_out} are left out, and the label of" in cautions(report)[0]
+    assert f"{left_out} rows are left out, and the label of" in cautions(report)[0]
 
 
 def test_they_can_be_an_error_that_names_one(contradicting, write_corpus, tmp_path):
@@ -93,7 +93,7 @@ def test_rows_of_an_official_test_split_are_counted_alone(make_text, write_corpu
     assert report["splits"]["test"] == 41
     assert report["dropped"] == {"labelled_duplicate_of_test": 1}
     assert report["contradictions"]["texts_of_test"] == 2
-    assert cautions(report)[0].startswith("2 texts of the test split given with other labels too, such as 'w")
+    assert cautions(report)[0].startswith("2 texts of the test split have other labels too, such as 'w")
 
 
 def test_nothing_is_written_or_said_where_nothing_is_in_doubt(make_text, write_corpus, tmp_path):
@@ -115,3 +115,13 @@ def test_labels_that_only_test_has_are_named(make_text, write_corpus, tmp_path):
     test = [(f"t{i}", make_text(), ("neg", "new")[i % 2], "test") for i in range(40)]
     said = cautions(prepare(write_corpus(ordinary(make_text, 200) + test), tmp_path / "out"))
     assert said == ["test rows have labels that train has not, and no model can get them right: 'new'"]
+
+
+def test_many_whole_numbers_as_labels_are_doubted(make_text, write_corpus, tmp_path):
+    years = [str(1990 + i) for i in range(21)]
+    said = cautions(prepare(write_corpus(ordinary(make_text, 840, years)), tmp_path / "out"))
+    assert said == [
+        "the 21 labels of train are all numbers: if they are a score, make a few classes of them with --ingest.label-bins"
+    ]
+    stars = [str(i) for i in range(1, 11)]
+    assert cautions(prepare(write_corpus(ordinary(make_text, 400, stars), name="stars"), tmp_path / "two")) == []
