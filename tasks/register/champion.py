@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tasks.errors import RequestError, UnavailableError
-from tasks.prepare.read import TEXT
 from tasks.register.models import CHAMPION, verify_version
 from tasks.tracking.client import single_tries
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tasks.tracking.tracker import Tracker
 
 log = logging.getLogger(__name__)
@@ -24,11 +21,10 @@ MODEL = "model/model.json"  # below a package: the names in serving.py and class
 
 @dataclass(frozen=True)
 class Champion:
-    """Today's champion: its version, the model as `finetune.model` names it, and how it turns text into tokens."""
+    """Today's champion: its version, and the model as `finetune.model` names it."""
 
     version: int
     model: str
-    text: Mapping[str, Any]
 
 
 def read_champion(tracker: Tracker, name: str) -> Champion | None:
@@ -43,7 +39,7 @@ def read_champion(tracker: Tracker, name: str) -> Champion | None:
                 return None
             package = verify_version(tracker, tracker.registry.version(name, number))
         views = json.loads((package / MODEL).read_text(encoding="utf-8"))["views"]
-        return Champion(number, "+".join(views), json.loads((package / TEXT).read_text(encoding="utf-8")))
+        return Champion(number, "+".join(views))
     except (RequestError, UnavailableError, OSError, ValueError, KeyError) as error:
         log.warning("%s: what its champion was made with cannot be read, so this run chooses anew: %s", name, error)
         return None

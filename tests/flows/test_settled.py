@@ -15,7 +15,7 @@ from tasks.register.champion import Champion
 if TYPE_CHECKING:
     from pathlib import Path
 
-AS_BEFORE = Champion(3, "bag+cnn", {"punctuation": "drop"})
+AS_BEFORE = Champion(3, "bag+cnn")
 
 
 @pytest.fixture
@@ -57,4 +57,4 @@ def test_without_a_champion_the_train_rows_decide_and_one_line_says_so(dataset: 
 def test_a_setting_that_the_champions_kind_does_not_read_is_refused() -> None:
     config = PipelineConfig(finetune=FinetuneConfig(ngrams=2))
     with pytest.raises(RequestError, match=r"finetune.ngrams 2 is for fasttext, bag, tfidf, ca, not cnn"):
-        settle_by_champion(config, Champion(1, "cnn", {}), lambda line: None)
+        settle_by_champion(config, Champion(1, "cnn"), lambda line: None)
