@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.folds import CORPUS, QUARANTINE, assign_folds, train, write_fold_corpus
+from benchmarks.folds import CORPUS, QUARANTINE, assign_folds, write_fold_corpus
 from benchmarks.peers.peer import scores
 from flows.settings import check_paths, resolve
 from tasks.errors import RequestError
@@ -34,6 +34,7 @@ from tasks.ingest.corpus import write_corpus
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.read import read_split
 from tasks.prepare.schema import open_writer
+from tasks.register.folds import train_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +79,7 @@ def measure(config: PipelineConfig, models: Sequence[str], corpus: Path, folds_N
             place.mkdir()
             start = time.monotonic()
             finetune = config.finetune.model_copy(update={"model": model})
-            classifier = train(config.model_copy(update={"finetune": finetune}), folder / "dataset", place)
+            classifier = train_recipe(config.model_copy(update={"finetune": finetune}), folder / "dataset", place)
             found[model] = _scored(test, classifier.labels, predict(classifier, test.tokens), start)
         start = time.monotonic()
         classes, probabilities_NC, _ = fit_predict(trained_on, test)
