@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from flows import streams
 from tasks.errors import RequestError, UnavailableError
 from tasks.shown import in_line, json_text, shortened
 
@@ -63,14 +64,17 @@ def main() -> NoReturn:
     # Waiting threads that spin take the cores from those that work: at a load of 7 on 2 cores, fine-tuning the sample took over
     # 60 s with them and 17 s without.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    _write_what_the_locale_can()
+    streams.prepare()
+    try:
+        Path.home()
+    except RuntimeError:  # a user whom /etc/passwd does not have; libraries ask for it as they are imported
+        os.environ["HOME"] = "/"  # as containers have it
     _log_warnings()
     try:
         # Outside of standalone mode typer returns the code of an Exit, and 130 for Ctrl-C, instead of raising them.
         code = app(standalone_mode=False) or 0
         if code == INTERRUPTED:
             raise KeyboardInterrupt
-        _leave(code)
     except RequestError as error:
         _complain(str(error))
         _leave(2)
@@ -84,19 +88,21 @@ def main() -> NoReturn:
         if hasattr(error, "format_message"):  # click's usage errors
             if error.format_message():  # empty: the help was shown in its place
                 _complain(error.format_message())
-            sys.exit(2)
+            _leave(2)
         if os.environ.get("TEXTMILL_DEBUG"):
             raise
         _complain(f"failed: {type(error).__name__}: {error}".splitlines()[0] + " (set TEXTMILL_DEBUG=1 to see where)")
         _leave(1)
+    _leave(code)
 
 
 def _leave(code: int) -> NoReturn:
     """End this process; at once where Prefect's threads would go on trying to reach a server that is gone."""
+    if (why := streams.finish()) and not code:
+        _complain(f"not all could be printed ({why})")
+        streams.finish()
+        code = 1
     if any(server.lost for server in _servers):
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError):
-                stream.flush()
         os._exit(code)
     sys.exit(code)
 
@@ -240,7 +246,7 @@ def predict(
 
     if not texts and isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # so that the line that is no UTF-8 can be named
-    given = texts if texts else [line.rstrip("\n") for line in sys.stdin]
+    given = texts if texts else [line.rstrip("\n") for line in sys.stdin or ()]
     if not given:
         raise RequestError('no text given; try textmill predict "Sales rose sharply"')
     check_unicode(given, "an argument" if texts else "standard input")
@@ -601,13 +607,6 @@ def _list_vectors(
         return list_vectors(file, most, Path(scratch), progress=display.progress("vectors"))
 
 
-def _write_what_the_locale_can() -> None:
-    """Print what a terminal's or a pipe's encoding has no byte for as an escape, in place of a failure half-way."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
 class _OneLine(logging.Formatter):
     """Log lines in which a file's name or a label cannot forge another line or steer the terminal."""
 
@@ -694,12 +693,10 @@ def _print_vectors(report: Mapping[str, Any]) -> None:
 
 
 def _print_knobs(model: type[PipelineConfig | RefreshConfig], verb: str, what: str) -> None:
-    from rich.console import Console
-
-    from flows.console import cells, result_table
+    from flows.console import cells, result_table, results
     from flows.settings import knobs, preset_names
 
-    console = Console()
+    console = results()
     console.print(
         f"Usage: textmill {verb} [--preset NAME] [--config FILE.toml] [--section.field VALUE ...] [--json]\n", highlight=False
     )

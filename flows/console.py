@@ -53,7 +53,7 @@ def cells(*values: object) -> list[str]:
 
 
 class _Console(Console):
-    """A console whose reader may go away without taking the run along."""
+    """A console whose reader, such as a worker that was killed, may go away without taking the run along."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True

@@ -151,7 +151,7 @@ def configured_endpoint() -> Endpoint | None:
         return Endpoint(url, os.environ.get("PREFECT_API_AUTH_STRING"))
     if "PREFECT_HOME" in os.environ:
         return None
-    with contextlib.suppress(OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, AttributeError):
+    with contextlib.suppress(OSError, RuntimeError, tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, AttributeError):
         profiles = tomllib.loads((Path.home() / ".prefect" / "profiles.toml").read_text(encoding="utf-8"))
         profile = profiles["profiles"][os.environ.get("PREFECT_PROFILE", profiles["active"])]
         if url := profile.get("PREFECT_API_URL"):
