@@ -651,7 +651,7 @@ def _show(values: Mapping[str, Any], *, as_json: bool = False) -> None:
 def _print_deployed(result: Mapping[str, Any]) -> None:
     for row in result["deployments"]:
         name, paused = in_line(row["name"]), "; still paused: resume it in Prefect's UI" if row["paused"] else ""
-        print(f"{name:<28} {row['cron']:<16} {row['timezone']}  {row['state']}{paused}")  # noqa: T201
+        print(f"{name:<28} {row['cron'] or 'no schedule':<16} {row['timezone'] or ''}  {row['state']}{paused}")  # noqa: T201
         print(f"  next     {row['next_shown']}")  # noqa: T201
         changed = [f"{knob} {_short(old)} -> {_short(new)}" for knob, (old, new) in row["changed"].items()]
         if changed:

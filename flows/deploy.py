@@ -108,21 +108,22 @@ def deploy_and_compare(plans: Sequence[Plan]) -> dict[str, Any]:
         old = before.get(plan.full_name)
         changed = differences(old, parameters=plan.parameters, schedules=plan.shown_schedules) if old else {}
         state = "made" if old is None else "replaced" if changed else "unchanged"
-        for each in plan.schedules:
-            nexts = next_times(each.cron, each.timezone)
-            rows.append(
-                {
-                    "name": plan.full_name,
-                    "cron": each.cron,
-                    "timezone": each.timezone,
-                    "state": state,
-                    "changed": changed,
-                    "paused": plan.full_name in resting,
-                    "next": [time.isoformat() for time in nexts],
-                    "next_shown": shown_times(nexts),
-                }
-            )
+        said = {"state": state, "changed": changed, "paused": plan.full_name in resting}
+        rows += [{"name": plan.full_name, **_shown(each), **said} for each in plan.schedules or (None,)]
     return {"deployments": rows, "left": left_alone(before, {plan.full_name for plan in plans})}
+
+
+def _shown(schedule: Cron | None) -> dict[str, Any]:
+    """A schedule and its next times, for people and programs; a deployment without one runs when somebody starts it."""
+    if schedule is None:
+        return {"cron": None, "timezone": None, "next": [], "next_shown": "only when it is started by hand"}
+    nexts = next_times(schedule.cron, schedule.timezone)
+    return {
+        "cron": schedule.cron,
+        "timezone": schedule.timezone,
+        "next": [time.isoformat() for time in nexts],
+        "next_shown": shown_times(nexts),
+    }
 
 
 def _refuse_unused_cron(cron: str | None, flow: str, *, deployed: bool) -> None:
@@ -277,7 +278,7 @@ def _filled(
             cron_from=cron_from,
             zone_from=zone_from,
         )
-        for schedule in plan.schedules
+        for schedule in plan.schedules or ((Cron(plan.flow, "", "UTC"),) if cron is not None else ())
     )
     return replace(plan, name=name, schedules=schedules, parameters={"config": config.model_dump(mode="json")})
 

@@ -137,7 +137,7 @@ with store.locked("demo", "k"), store.building("demo", "k") as build:
 
 def test_a_killed_build_leaves_its_checkpoint_and_no_lock(store: Store) -> None:
     command = [sys.executable, "-c", KILLED_BUILD, str(store.data_root)]
-    assert subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True, timeout=60).returncode == -9
+    assert subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True).returncode == -9
     assert store.find("demo", "k") is None
     with store.locked("demo", "k"), store.building("demo", "k") as again:
         assert not list(again.folder.iterdir())

@@ -22,6 +22,7 @@ from tests.faults.command import Command, processes
 from tests.faults.forks import Child
 from tests.faults.steps import warm
 from tests.faults.trained import make_corpus
+from tests.patience import HANGS_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,7 +116,7 @@ def fresh_home(random: Random, folder: Path) -> str | None:
         built = sum(not result["stages"][name]["cached"] for result in results)
         if built != 1:
             return f"{name} was built {built} times"
-    if found := processes(root, within=30.0):
+    if found := processes(root, within=HANGS_SECONDS):
         return f"still run: {found}"
     return _recorded(root, [result["mlflow_run_id"] for result in results])
 

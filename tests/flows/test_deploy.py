@@ -137,7 +137,13 @@ def test_a_broken_file_is_named(tmp_path, text):
         (["--refresh-preset", "headlines", *INBOX, "--score.watch-list", "open.toml"], ["unknown section [desk]"]),
         (["--refresh-preset", "headlines", "--colect.source", "x"], ["--colect.source", "correct it"]),
         (["--train-preset", "sample", "--detect.window-days=3"], ["--detect.window-days", "--refresh-preset"]),
-        (["--train-preset", "sample"], ["no Prefect server", "textmill up"]),
+        (["--train-preset", "sample"], ["no Prefect server", "prefect/server.json names none", "textmill up"]),
+        (["--train-preset", "sample", "--train-cron", ""], ["--train-cron '' is not a cron expression"]),
+        (["--train-preset", "sample", "--timezone", ""], ["--timezone '' is not a time zone"]),
+        (
+            ["--train-preset", "sample", "--refresh-cron", "@daily"],
+            ["--refresh-cron '@daily' is for a refresh", "--refresh-preset"],
+        ),
     ],
 )
 def test_a_wrong_request_ends_with_2_and_one_line_and_starts_nothing(
@@ -156,3 +162,54 @@ def test_a_wrong_request_ends_with_2_and_one_line_and_starts_nothing(
     assert (stop.value.code, out, err.count("\n")) == (2, "", 1), err
     assert all(word in err for word in words), err
     assert not (tmp_path / "prefect").exists()
+
+
+def edited(tmp_path: Path, old: str, new: str) -> Path:
+    file = tmp_path / "prefect.yaml"
+    text = (CHECKOUT / "prefect.yaml").read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    return file
+
+
+NIGHTLY = """schedules:
+      - slug: nightly
+        cron: 30 2 * * *
+        timezone: UTC
+"""
+
+
+def test_a_schedule_that_was_taken_out_of_the_file_can_be_given_as_an_option(tmp_path):
+    file = edited(tmp_path, NIGHTLY, "schedules: []\n")
+    assert make_plans(TRAIN, None, file=file)[0].schedules == ()
+    (schedule,) = make_plans(TRAIN, None, train_cron="@weekly", timezone="Asia/Shanghai", file=file)[0].schedules
+    assert (schedule.cron, schedule.timezone) == ("0 0 * * 0", "Asia/Shanghai")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("cron: 30 2 * * *", "cron: 30 2 30 2 *", ["prefect.yaml: cron '30 2 30 2 *' would never run"]),
+        (
+            "cron: 30 2 * * *\n        timezone: UTC",
+            "cron: 30 2 * * *\n        timezone: Berlin",
+            ["prefect.yaml: timezone 'Berlin'"],
+        ),
+        (
+            "cron: 30 2 * * *",
+            "interval: 3600",
+            ["prefect.yaml: a schedule of train needs slug", "interval: 3600"],
+        ),
+        (
+            "        cron: 30 2 * * *",
+            "        active: false\n        cron: 30 2 * * *",
+            ["takes nothing else", "active: False"],
+        ),
+        ("cron: 30 2 * * *", "cron: 5", ["each as text"]),
+        ("name: watch", "name: other", ["no watch"]),
+    ],
+)
+def test_a_schedule_of_the_file_is_checked_and_named_where_it_stands(tmp_path, old, new, words):
+    with pytest.raises(RequestError) as refused:
+        make_plans(TRAIN, None, file=edited(tmp_path, old, new))
+    assert all(word in str(refused.value) for word in words), refused.value

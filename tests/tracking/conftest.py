@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.tracking import tracker as tracker_module
 from tasks.tracking.tracker import Tracker
-from tests.patience import until
+from tests.patience import HANGS_SECONDS, until
 
 CHECKOUT = Path(__file__).parents[2]
 OPEN_ONE = """
@@ -39,6 +40,13 @@ def opened_at_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list
         output, errors = process.communicate()
         ended.append(subprocess.CompletedProcess(process.args, process.returncode, output, errors))
     return root, ended
+
+
+@pytest.fixture(autouse=True)
+def _a_busy_server_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is down refuses connections at once; the test of one that hangs sets limits of its own."""
+    for name in ("CONNECT_SECONDS", "OPEN_SECONDS", "ANSWER_SECONDS"):
+        monkeypatch.setattr(tracker_module, name, HANGS_SECONDS)
 
 
 @pytest.fixture
