@@ -100,15 +100,10 @@ def mend_by_rule_2(
     go to test, the next to valid, the rest to train: another order of the corpus moves nothing, and one more group at most
     one beside it on each border. A group of several classes is placed once, for the class with the fewest groups.
     """
-    pairs = np.unique(label.astype(np.int64) * len(side) + group)
-    of, groups = pairs // len(side), pairs % len(side)
-    order = np.lexsort((draw[groups], of))
-    groups = groups[order]
-    codes, starts, counts = np.unique(of[order], return_index=True, return_counts=True)
-    before, placed = side[groups], np.zeros(len(side), bool)
-    rare = [at for at in range(len(codes)) if counts[at] < RARE]
-    for at in sorted(rare, key=lambda at: (counts[at], labels[int(codes[at])])):
-        own = groups[starts[at] : starts[at] + counts[at]]
+    classes = _Classes(label, group, draw, len(side))
+    before, placed = side[classes.groups], np.zeros(len(side), bool)
+    for code in sorted(np.flatnonzero(classes.counts < RARE).tolist(), key=lambda code: (classes.counts[code], labels[code])):
+        own = classes.of(code)
         test, valid = due(len(own), int((side[own] == TEST).sum()), int((side[own] == VALID).sum()), rule)
         free, fixed = own[~placed[own]], side[own[placed[own]]]
         test, valid = max(0, test - int((fixed == TEST).sum())), max(0, valid - int((fixed == VALID).sum()))
@@ -116,8 +111,24 @@ def mend_by_rule_2(
         side[free[:test]] = TEST
         side[free[test : test + valid]] = VALID
         placed[own] = True
-    _fill_valid([groups[start : start + count] for start, count in zip(starts, counts, strict=True)], side, draw, rule)
-    return int(np.count_nonzero(before != side[groups]))
+    _fill_valid(classes, side, draw, rule)
+    return int(np.count_nonzero(before != side[classes.groups]))
+
+
+class _Classes:
+    """The groups of each class: `groups` int64 in the order of the classes, `counts` of each class' groups."""
+
+    def __init__(self, label: np.ndarray, group: np.ndarray, draw: np.ndarray, num: int) -> None:
+        pairs = np.unique(label.astype(np.int64) * num + group)
+        self.groups = pairs % num
+        self.counts = np.bincount(pairs // num)
+        self._draw = draw
+        self._ends = np.cumsum(self.counts)
+
+    def of(self, code: int) -> np.ndarray:
+        """A class' groups, those with the smallest draws first."""
+        own = self.groups[self._ends[code] - self.counts[code] : self._ends[code]]
+        return own[np.argsort(self._draw[own], kind="stable")]
 
 
 def due(count: int, test: int, valid: int, rule: Rule) -> tuple[int, int]:
@@ -134,18 +145,18 @@ def due(count: int, test: int, valid: int, rule: Rule) -> tuple[int, int]:
     return test, valid
 
 
-def _fill_valid(classes: list[np.ndarray], side: np.ndarray, draw: np.ndarray, rule: Rule) -> None:
+def _fill_valid(classes: _Classes, side: np.ndarray, draw: np.ndarray, rule: Rule) -> None:
     """Where valid has less than half of its share, take one train group of each class, of those with most groups first.
 
-    `classes` are the groups of each class in the order of their draws. Training is stopped by valid, so a corpus of nothing
-    but tiny classes must not be without it.
+    Training is stopped by valid, so a corpus of nothing but tiny classes must not be without it.
     """
-    groups = np.unique(np.concatenate(classes)) if classes else np.empty(0, np.int64)
+    groups = np.unique(classes.groups)
     wanted = max(1, round(rule.valid_share * len(groups)))
     missing = wanted - int((side[groups] == VALID).sum())
     if 2 * missing <= wanted:
         return
-    for own in sorted(classes, key=lambda own: (-len(own), draw[own[0]])):
+    by_class = [classes.of(code) for code in np.flatnonzero(classes.counts).tolist()]
+    for own in sorted(by_class, key=lambda own: (-len(own), draw[own[0]])):
         train = own[side[own] == TRAIN]
         if missing and len(train) > 1:
             side[train[0]] = VALID
