@@ -159,3 +159,39 @@ def test_hidden_characters_become_their_numbers():
 def test_flattened_names():
     nested = {"a": {"b": {"c": 1}, "d": {}}, "e": [1]}
     assert dict(flattened(nested)) == {"a.b.c": 1, "a.d": {}, "e": [1]}
+
+
+def test_the_split_what_contradicts_and_what_is_in_doubt_are_on_the_page(folder, tmp_path):
+    doubted = {
+        "warnings": ["only 9 test rows: <b>rough</b>"],
+        "split": {"rule": 2, "salt": 37, "seed": 13},
+        "labels": {"train": {"good": 72, "bad": 3}, "valid": {"good": 8}, "test": {"good": 20, "bad": 1}},
+        "contradictions": {
+            "rule": "drop",
+            "texts": 1,
+            "rows": 3,
+            "left_out": 3,
+            "texts_of_test": 2,
+            "near_rows": 4,
+            "near_groups": 2,
+            "examples": [{"text": "Sales <i>rose</i>\u202e", "labels": {"good": 2, "bad": 1}}],
+            "file": "/data/contradictions.parquet",
+        },
+    }
+    out = render_report(folder, CONTEXT | doubted, tmp_path / "report.html")
+    page = Page(out.read_text(encoding="utf-8"))
+    assert "i" not in page.tags
+    for said in (
+        "Look at this first only 9 test rows: <b>rough</b>",
+        "bad 3 75.0% 0 0.0% 1 25.0% good 72 72.0% 8 8.0% 20 20.0%",
+        "Split by rule 2 with salt 37 and seed 13",
+        "Texts: 1; their rows: 3, of which 3 are left out (prepare.contradictions drop ).",
+        "Texts of the test split that have other labels too: 2;",
+        "Rows that nearly repeat a text with another label: 4, in groups: 2;",
+        "/data/contradictions.parquet",
+        "Sales <i>rose</i>[U+202E] good 2 rows · bad 1 row",
+    ):
+        assert said in page.text, said
+    plain = Page(render_report(folder, CONTEXT, tmp_path / "plain.html").read_text(encoding="utf-8")).text
+    assert "Look at this first" not in plain
+    assert "Texts with several labels" not in plain
