@@ -9,13 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.config import AUTO
-from tasks.unread import refuse_unread
+from tasks.unread import unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from pydantic import BaseModel
 
     from tasks.config import PipelineConfig
     from tasks.register.champion import Champion
@@ -25,14 +23,10 @@ SETTLED = (("prepare", "split_rule"), ("prepare", "salt"), ("finetune", "model")
 
 
 def settle_by_champion(config: PipelineConfig, champion: Champion | None, say: Callable[[str], None]) -> PipelineConfig:
-    """The configuration with the kind of model that the champion is, where none is asked for.
-
-    RequestError for a setting that the champion's kind of model does not read.
-    """
+    """The configuration with the kind of model that the champion is, where none is asked for."""
     if champion is not None and config.finetune.model == AUTO:
-        say(f"model {champion.model}, as the champion, version {champion.version}; another: --finetune.model")
-        config = _with(config, "finetune", model=champion.model)
-        refuse_unread(config)
+        why = f"as the champion, version {champion.version}"
+        return _with_model(config, champion.model, why, say)
     return config
 
 
@@ -43,8 +37,18 @@ def settle_by_corpus(config: PipelineConfig, dataset: Path, say: Callable[[str],
     from tasks.finetune.choose import choose_model
 
     choice = choose_model(dataset)
-    say(f"model {choice.model}, chosen by finetune.model auto: {choice.reason}; another: --finetune.model")
-    return _with(config, "finetune", model=choice.model)
+    return _with_model(config, choice.model, f"chosen by finetune.model auto: {choice.reason}", say)
+
+
+def _with_model(config: PipelineConfig, model: str, why: str, say: Callable[[str], None]) -> PipelineConfig:
+    """The configuration with this model in place of auto; says so, and which settings beside auto it will not read."""
+    before = {str(each) for each in unread(config)}
+    config = config.model_copy(update={"finetune": config.finetune.model_copy(update={"model": model})})
+    say(f"model {model}, {why}; another: --finetune.model")
+    for each in unread(config):
+        if str(each) not in before:
+            say(str(each))
+    return config
 
 
 def settled_values(config: PipelineConfig) -> Iterator[tuple[str, str, Any]]:
@@ -53,8 +57,3 @@ def settled_values(config: PipelineConfig) -> Iterator[tuple[str, str, Any]]:
         value = getattr(getattr(config, section), name)
         if value != AUTO:
             yield section, name, value
-
-
-def _with(config: PipelineConfig, section: str, **values: object) -> PipelineConfig:
-    own: BaseModel = getattr(config, section)
-    return config.model_copy(update={section: own.model_copy(update=values)})

@@ -107,7 +107,7 @@ def _reasons(section: str, config: PipelineConfig) -> Iterator[tuple[str, str]]:
         yield from _conditions(config.finetune)
         for name in FinetuneConfig.model_fields:
             readers = READERS.get(name, VIEWS)
-            if not set(readers) & set(config.finetune.views) and not _auto_reads(config.finetune, readers):
+            if not set(readers) & set(config.finetune.views) and not _fine_under_auto(config.finetune, name):
                 yield name, _of_other_models(section, name, readers, config.finetune)
     elif section == "pretrain":
         yield from _of_pretrain(config)
@@ -115,19 +115,19 @@ def _reasons(section: str, config: PipelineConfig) -> Iterator[tuple[str, str]]:
         yield from _of_align(config)
 
 
-def _auto_reads(finetune: FinetuneConfig, readers: tuple[str, ...]) -> bool:
-    """Whether each model that auto may choose reads it."""
-    return finetune.model == AUTO and set(CHOSEN_BY_AUTO) <= set(readers)
+def _fine_under_auto(finetune: FinetuneConfig, name: str) -> bool:
+    """Whether auto may go with a setting: each model that it may choose reads it, or it is one of no kind in particular."""
+    readers = READERS.get(name, VIEWS)
+    return finetune.model == AUTO and (name == "epochs" or set(CHOSEN_BY_AUTO) <= set(readers))
 
 
 def _of_other_models(section: str, name: str, readers: tuple[str, ...], finetune: FinetuneConfig) -> str:
     twins = TWINS.get(f"{section}.{name}", {})
     own = [f"finetune.{twins[view]}" for view in finetune.views if view in twins]
     whose = "models that read word vectors" if readers == WORDS else ", ".join(readers)
-    if finetune.model == AUTO:
-        return f"is for {whose}, and finetune.model auto chooses by the corpus; name the model too, or leave it out"
-    instead = f"; {finetune.model} reads {own[0]}" if own else f"; set finetune.model to {_or(readers)} or a sum with one"
-    return f"is for {whose}, not {finetune.model}{instead}, or leave it out"
+    instead = f"{finetune.model} reads {own[0]}" if own else f"set finetune.model to {_or(readers)} or a sum with one"
+    chosen = "and finetune.model auto chooses by the corpus" if finetune.model == AUTO else f"not {finetune.model}"
+    return f"is for {whose}, {chosen}; {instead}, or leave it out"
 
 
 def _or(readers: tuple[str, ...]) -> str:

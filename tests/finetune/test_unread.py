@@ -124,7 +124,10 @@ def test_the_vocabulary_of_words_is_refused_for_models_of_ngrams() -> None:
         ),
         ({"finetune": FinetuneConfig(model="bag", epochs=3, bag_epochs=2)}, "finetune.epochs 3 is not read beside bag_epochs"),
         ({"finetune": FinetuneConfig(model="bag", lr=0.1)}, "finetune.lr 0.1 is for .* not bag; bag reads finetune.bag_lr"),
-        ({"finetune": FinetuneConfig(bag_lr=0.1)}, "bag_lr 0.1 is for bag, and finetune.model auto chooses .*; name the model"),
+        (
+            {"finetune": FinetuneConfig(bag_lr=0.1)},
+            "bag_lr 0.1 is for bag, and finetune.model auto chooses .*; set finetune.model to bag",
+        ),
         ({"pretrain": PretrainConfig(dim=5, epoch=3)}, r"pretrain.dim 5 .*auto.* \(the same for pretrain.epoch\)"),
     ],
 )
@@ -136,6 +139,7 @@ def test_a_setting_that_another_one_switches_off_is_refused_with_its_remedy(sect
 def test_what_is_the_same_for_every_kind_is_never_refused() -> None:
     finetune = FinetuneConfig(model="tfidf", seed=5, threads=1)
     assert found(finetune=finetune, pretrain=PretrainConfig(threads=1, seed=5, enabled=False), align=AlignConfig(seed=5)) == []
+    assert found(finetune=FinetuneConfig(epochs=3)) == []
     assert found(finetune=FinetuneConfig(ngrams=2, ngram_min_documents=1, class_weights="balanced", refit=True)) == []
     assert (
         found(finetune=FinetuneConfig(model="bag+mean", epochs=3, bag_epochs=2), pretrain=PretrainConfig(maxn=0, minn=0)) == []

@@ -8,7 +8,6 @@ import pytest
 
 from flows.settled import settle_by_champion, settle_by_corpus, settled_values
 from tasks.config import FinetuneConfig, PipelineConfig
-from tasks.errors import RequestError
 from tasks.prepare.schema import SCHEMA, open_writer
 from tasks.register.champion import Champion
 
@@ -54,7 +53,10 @@ def test_without_a_champion_the_train_rows_decide_and_one_line_says_so(dataset: 
     assert ("finetune", "model", "tfidf") in set(settled_values(config))
 
 
-def test_a_setting_that_the_champions_kind_does_not_read_is_refused() -> None:
-    config = PipelineConfig(finetune=FinetuneConfig(ngrams=2))
-    with pytest.raises(RequestError, match=r"finetune.ngrams 2 is for fasttext, bag, tfidf, ca, not cnn"):
-        settle_by_champion(config, Champion(1, "cnn"), lambda line: None)
+def test_settings_beside_auto_that_the_model_does_not_read_are_named(dataset: Path) -> None:
+    said: list[str] = []
+    settle_by_champion(PipelineConfig(finetune=FinetuneConfig(ngrams=2)), Champion(1, "cnn"), said.append)
+    assert said[1].startswith("finetune.ngrams 2 is for fasttext, bag, tfidf, ca, not cnn")
+    settle_by_corpus(PipelineConfig(finetune=FinetuneConfig(epochs=3)), dataset, said.append)
+    assert said[3].startswith("finetune.epochs 3 is for mean, cnn, bilstm, fasttext, bag, not tfidf")
+    assert len(said) == 4
