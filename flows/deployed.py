@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from flows.schedule import next_times
-from flows.server import Server, answers, configured_endpoint, read_endpoint
+from flows.server import Server, answers, configured_endpoint, read_endpoint, what_is_wrong
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError, UnavailableError
 from tasks.tracking.tracker import flatten
@@ -41,7 +41,7 @@ def scheduling_endpoint(data_root: Path) -> Endpoint:
     if configured:
         if answers(configured):
             return configured
-        raise UnavailableError(f"the Prefect server that PREFECT_API_URL names, {configured.url}, does not answer; start it")
+        raise UnavailableError(f"the Prefect server that PREFECT_API_URL names, {configured.url}, {what_is_wrong(configured)}")
     endpoint = lasting_endpoint(home)
     if endpoint is None:
         raise RequestError(

@@ -100,12 +100,12 @@ def services(data_root: Path) -> str:
 
 def prefect_server(data_root: Path) -> str:
     """Which server a run would use, and whether it answers."""
-    from flows.server import Server, answers, configured_endpoint, read_endpoint
+    from flows.server import Server, answers, configured_endpoint, read_endpoint, what_is_wrong
 
     configured = configured_endpoint()
     if configured:
         if not answers(configured):
-            raise RequestError(f"{configured.url} does not answer; start it, or unset PREFECT_API_URL")
+            raise RequestError(f"{configured.url} {what_is_wrong(configured)}")
         return f"{configured.url} answers"
     endpoint = read_endpoint(Server(data_root).home)
     if endpoint and answers(endpoint):

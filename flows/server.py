@@ -26,6 +26,7 @@ import tomllib
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -113,9 +114,7 @@ class Server:
         configured = None if self._own else configured_endpoint()
         if configured:
             if not answers(configured):
-                raise UnavailableError(
-                    f"the Prefect server at {configured.url} does not answer; start it, or unset PREFECT_API_URL"
-                )
+                raise UnavailableError(f"the Prefect server at {configured.url} {what_is_wrong(configured)}")
             self.name = configured.url
             _export(configured)
             self._meanwhile()
@@ -193,6 +192,18 @@ def living(home: Path, *, timeout: float) -> Endpoint | None:
 
 def answers(endpoint: Endpoint, *, path: str = "admin/version", timeout: float = BUSY_SECONDS) -> bool:
     """Whether a Prefect API, or what has a page at `path`, answers there and lets us in."""
+    return _status(endpoint, path, timeout) == HTTPStatus.OK
+
+
+def what_is_wrong(endpoint: Endpoint) -> str:
+    """Why a Prefect server is of no use, as the end of a sentence about it."""
+    if _status(endpoint, "admin/version", BUSY_SECONDS) == HTTPStatus.UNAUTHORIZED:
+        return "wants another password; set PREFECT_API_AUTH_STRING (textmill up says where it is)"
+    return "does not answer; start it, or unset PREFECT_API_URL"
+
+
+def _status(endpoint: Endpoint, path: str, timeout: float) -> int | None:
+    """What a server answers with; None if it does not answer."""
     import base64
 
     request = urllib.request.Request(f"{endpoint.url.rstrip('/')}/{path}")  # noqa: S310 the user's own server
@@ -200,9 +211,12 @@ def answers(endpoint: Endpoint, *, path: str = "admin/version", timeout: float =
         request.add_header("Authorization", f"Basic {base64.b64encode(endpoint.auth.encode()).decode()}")
     try:
         with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError, ValueError):
-        return False
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+    except (OSError, ValueError):  # urllib's own errors are OSErrors
+        return None
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,11 @@ def _start_missing(runtime: Runtime, home: Path, ports: Mapping[str, int], recor
     with locked(home / "start.lock"):
         endpoint = living(home, timeout=runtime.server_timeout) if record.running("prefect") else None
         if endpoint is None:
+            before = record.url("prefect")
             endpoint = _start_prefect(runtime, home, ports["prefect"], record)
+            if before != endpoint.url:
+                for name in WORKERS:  # they would go on asking where it was
+                    record.stop(name)
     if not record.running("mlflow"):
         _start_mlflow(runtime, ports["mlflow"], record)
     if not all(map(record.running, WORKERS)):
@@ -178,7 +182,7 @@ class Record:
         """Remember the Prefect server that stays, if one runs that an interrupted start could not write down here."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             written = json.loads((home / "server.json").read_text())
-            if written["stays"] and runs(*written["process"]) and not self.running("prefect"):
+            if written["stays"] and runs(*written["process"]) and not (self.running("prefect") and self.url("prefect")):
                 self.add("prefect", written["process"][0], url=written["url"])
 
     def forget(self, name: str) -> None:

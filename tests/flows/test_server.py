@@ -84,6 +84,15 @@ def test_prefect_that_was_imported_before_learns_of_the_server_and_forgets_it(
     assert known() is None
 
 
+def test_a_server_that_wants_another_password_is_not_said_to_be_silent(
+    prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+    monkeypatch.delenv("PREFECT_API_AUTH_STRING", raising=False)
+    with pytest.raises(UnavailableError, match="wants another password; set PREFECT_API_AUTH_STRING"):
+        Server(tmp_path / "root").__enter__()
+
+
 def test_a_configured_server_that_does_not_answer_is_an_outage_and_no_wrong_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
