@@ -20,8 +20,8 @@ _DEFAULTS = ("text", "label")
 class Columns(NamedTuple):
     """Positions of the texts (more than one: to be joined) and the label (None: not asked for), and how many a row must have.
 
-    `number` is None where it is not fixed. For JSON lines the keys matter: there a row is read as its texts and its label, in
-    this order.
+    `number` is None where it is not fixed. `rest` and `rest_keys` are the other columns, where they are to be kept. For JSON
+    lines the keys matter: there a row is read as its texts, its label and the rest, in this order.
     """
 
     texts: tuple[int, ...]
@@ -29,6 +29,13 @@ class Columns(NamedTuple):
     number: int | None
     text_keys: tuple[str, ...] = ()
     label_key: str | None = None
+    rest: tuple[int, ...] = ()
+    rest_keys: tuple[str, ...] = ()
+
+    def with_rest(self, names: Sequence[str]) -> Columns:
+        """The same with all other columns of `names` to be kept."""
+        rest = tuple(at for at in range(len(names)) if at not in self.texts and at != self.label)
+        return self._replace(rest=rest, rest_keys=tuple(names[at].strip() for at in rest))
 
 
 def position(column: str) -> int | None:

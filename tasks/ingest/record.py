@@ -13,7 +13,8 @@ class Record(NamedTuple):
     """One document as found.
 
     `data` are its raw bytes (kept for quarantine), `text` is set by sources that decode on their own, and `reason` by sources
-    that already know that the record is bad, with a `detail` for the message. `offset` is a byte in `source`.
+    that already know that the record is bad, with a `detail` for the message. `offset` is a byte in `source`; `rest` are the
+    other cells of a row of a table, where they are to be kept.
     """
 
     id: str
@@ -25,6 +26,7 @@ class Record(NamedTuple):
     split: str | None = None
     reason: str | None = None
     detail: str = ""
+    rest: tuple[str, ...] = ()
 
 
 class Names:

@@ -62,8 +62,11 @@ def row_limit(max_chars: int) -> int:
     return 4 * max_chars + ROW_SLACK_BYTES
 
 
-def open_table(path: Path, config: IngestConfig, *, labelled: bool = True) -> Table:
-    """Find out how to read a table, Parquet apart; RequestError names what is wrong with the file or the columns asked for."""
+def open_table(path: Path, config: IngestConfig, *, labelled: bool = True, keep: bool = False) -> Table:
+    """Find out how to read a table, Parquet apart; with `keep` records hold the other columns too.
+
+    RequestError names what is wrong with the file or the columns asked for.
+    """
     suffix, limit = plain_suffix(path), row_limit(config.max_chars)
     missing = Missing(config.missing)
     with whole(path), _open(path) as file:
@@ -73,9 +76,9 @@ def open_table(path: Path, config: IngestConfig, *, labelled: bool = True) -> Ta
     if not first_lines:
         raise RequestError(f"{path}: the file is empty")
     if suffix in JSON_LINES:
-        columns = choose_columns(path, config, _json_names(path, first_lines, config), header=True, labelled=labelled)
-        columns = columns._replace(label=len(columns.texts) if labelled else None, number=None)  # as _json_rows gives them
-        columns = columns._replace(texts=tuple(range(len(columns.texts))))
+        keys = _json_names(path, first_lines, config)
+        columns = choose_columns(path, config, keys, header=True, labelled=labelled)
+        columns = _as_json_rows(columns.with_rest(keys) if keep else columns)
         return Table(path, encoding, start, False, "", "json", columns, missing)
     if _is_fasttext(suffix, config, first_lines):
         return Table(path, encoding, start, False, "", "fasttext", Columns((0,), 1 if labelled else None, None), missing)
@@ -93,6 +96,7 @@ def open_table(path: Path, config: IngestConfig, *, labelled: bool = True) -> Ta
         columns = choose_columns(path, config, names, header=header, labelled=labelled)
     except RequestError as error:
         raise _explained(path, config, error, first_lines, names, delimiter, header=header) from None
+    columns = columns.with_rest(names if header else [str(at) for at in range(len(names))]) if keep else columns
     if form == "plain" and not header and (*columns.texts, columns.label) in ((0, 1), (1, 0)):
         columns = columns._replace(number=2)  # the text may hold the delimiter, in the first row too
     return Table(path, encoding, start, header, delimiter, form, columns, missing, tuple(name.strip() for name in names))
@@ -162,7 +166,8 @@ def _record(row: Row, table: Table, name: str, split: str | None) -> Record:
         text = "" if table.missing.cell(text) else text
     else:
         text = joined([fields[at] for at in columns.texts if not table.missing.cell(fields[at])])
-    return Record(identity, name, row.offset, row.data, text, label, split)
+    rest = tuple(fields[at] for at in columns.rest)
+    return Record(identity, name, row.offset, row.data, text, label, split, rest=rest)
 
 
 def _width(fields: list[str], number: int, *, header: bool) -> str:
@@ -198,7 +203,22 @@ def _json_rows(lines: Lines, columns: Columns, missing: Missing) -> Iterator[Row
             if label is None:
                 detail = detail or f"{columns.label_key!r} holds {_kind(item)}, not a label"
             fields.append(label or "")
+        fields += [_cell(_item(value, key)) for key in columns.rest_keys]
         yield Row(line.number, line.offset, line.data, None if detail else fields, "malformed_row", detail)
+
+
+def _as_json_rows(columns: Columns) -> Columns:
+    """The positions in which `_json_rows` gives the fields."""
+    num_texts, labelled = len(columns.texts), columns.label is not None
+    rest = tuple(range(num_texts + labelled, num_texts + labelled + len(columns.rest_keys)))
+    return columns._replace(texts=tuple(range(num_texts)), label=num_texts if labelled else None, number=None, rest=rest)
+
+
+def _cell(value: Any) -> str:
+    """A JSON value as a cell of a table: text as it is, null and what is not there as nothing, all else as JSON."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _kind(value: Any) -> str:

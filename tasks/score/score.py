@@ -5,12 +5,9 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-import os
-import tempfile
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.documents.encoding import propose
+from tasks.durable import num_cores, replaced
 from tasks.errors import RequestError
 from tasks.progress import SILENT
 from tasks.score.answers import NO_TOKENS, answers
-from tasks.score.texts import check_texts, read_texts
+from tasks.score.rest import rest_of
+from tasks.score.texts import check_texts, named_for_score, read_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from tasks.config import IngestConfig
     from tasks.progress import Progress
@@ -91,22 +91,27 @@ def score_file(
     says in which column and encoding. A row of the output: id, text, label, confidence, probabilities (a struct with one field
     a label), reason, model. Where no label is given, `reason` says why: `uncertain` below `min_confidence` and `no_known_word`
     where the model knows no word of the text (both with confidence and probabilities), `empty_after_cleaning`, or what is wrong
-    with the record. Nothing is lost: found = scored + quarantined.
+    with the record. The input's other columns follow, in their order. Nothing is lost: found = scored + quarantined.
     `warnings` of the report are lines about what a user should look at.
 
     RequestError for input or output that cannot be used.
     """
     check_request(source, output, reading)
     source, output = source.absolute(), output.absolute()
-    labels = loaded.model.labels
+    schema = _schema(loaded.model.labels)
+    with named_for_score():
+        rest = rest_of(source, reading, schema.names)
+    whole = pa.schema([*schema, *rest.fields])
     counts, reasons = Counter[str](), Counter[str]()
     warnings: list[str] = []
-    with _written_whole(output) as path, _rare_garbage_collections():
-        with pq.ParquetWriter(path, _schema(labels), compression="zstd", write_page_checksum=True) as writer:
-            for table in _labelled_in_order(read_texts(source, reading, warnings.append), loaded, min_confidence):
-                writer.write_batch(table)
-                counts.update(label for label in table.column("label").to_pylist() if label is not None)
-                reasons.update(reason for reason in table.column("reason").to_pylist() if reason is not None)
+    with replaced(output, flushed=True) as path, _rare_garbage_collections():
+        with pq.ParquetWriter(path, whole, compression="zstd", write_page_checksum=True) as writer:
+            texts = read_texts(source, reading, warnings.append)
+            for batch, scored in _labelled_in_order(texts, loaded, min_confidence):
+                with named_for_score():
+                    writer.write_batch(pa.record_batch([*scored.columns, *rest.take(batch)], schema=whole))
+                counts.update(label for label in scored.column("label").to_pylist() if label is not None)
+                reasons.update(reason for reason in scored.column("reason").to_pylist() if reason is not None)
                 progress.advance(counts.total() + reasons.total(), None, "documents")
         num_found = counts.total() + reasons.total()
         if not num_found:
@@ -125,25 +130,29 @@ def score_file(
     }
 
 
-def _labelled_in_order(texts: Iterator[Text], loaded: LoadedModel, min_confidence: float | None) -> Iterator[pa.RecordBatch]:
-    """Batches of the output in the order of `texts`, with as many under way as there are cores.
+def _labelled_in_order(
+    texts: Iterator[Text], loaded: LoadedModel, min_confidence: float | None
+) -> Iterator[tuple[list[Text], pa.RecordBatch]]:
+    """Batches of `texts` and their part of the output, in their order, with as many under way as there are cores.
 
     Threads, not processes: while one cuts its texts into tokens, the others look up n-grams and multiply, which needs no lock.
     """
-    num_threads = len(os.sched_getaffinity(0))
-    waiting: deque[Future[pa.RecordBatch]] = deque()
+    num_threads = num_cores()
+    waiting: deque[tuple[list[Text], Future[pa.RecordBatch]]] = deque()
     with ThreadPoolExecutor(num_threads) as pool:
         while batch := list(islice(texts, BATCH)):
-            waiting.append(pool.submit(_labelled, batch, loaded, min_confidence))
+            waiting.append((batch, pool.submit(_labelled, batch, loaded, min_confidence)))
             if len(waiting) > num_threads:
-                yield waiting.popleft().result()
+                done, scored = waiting.popleft()
+                yield done, scored.result()
         while waiting:
-            yield waiting.popleft().result()
+            done, scored = waiting.popleft()
+            yield done, scored.result()
 
 
 def _labelled(batch: list[Text], loaded: LoadedModel, min_confidence: float | None) -> pa.RecordBatch:
     """One batch of the output. Shapes: B rows, T of them with something to read, C labels."""
-    ids, texts, reasons = (list(column) for column in zip(*batch, strict=True))
+    ids, texts, reasons, _ = (list(column) for column in zip(*batch, strict=True))
     rows = [row for row, text in enumerate(texts) if text is not None]
     probabilities, nothing_read = answers(loaded.model, [texts[row] for row in rows])
     for row, reason in zip(rows, nothing_read, strict=True):
@@ -214,23 +223,3 @@ def _rare_garbage_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*usual)
-
-
-@contextlib.contextmanager
-def _written_whole(output: Path) -> Iterator[Path]:
-    """A temporary file beside `output` that takes its place when it is complete."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.parent)
-    try:
-        yield Path(name)
-        os.fsync(descriptor)
-        os.fchmod(descriptor, 0o666 & ~_umask())
-        os.replace(name, output)
-    finally:
-        os.close(descriptor)
-        Path(name).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -30,6 +30,7 @@ class Text(NamedTuple):
     id: str
     text: str | None
     reason: str | None
+    rest: tuple[str, ...] = ()
 
 
 def read_texts(source: Path, reading: IngestConfig, say: Callable[[str], None] | None = None) -> Iterator[Text]:
@@ -81,7 +82,7 @@ def _records(source: Path, reading: IngestConfig, say: Callable[[str], None] | N
     if suffix in PARQUET:
         return parquet_records(source, parquet_columns(source, reading, labelled=False), None)
     if suffix in TABLES:
-        return table_records(open_table(source, reading, labelled=False), reading.max_chars, None, say=say)
+        return table_records(open_table(source, reading, labelled=False, keep=True), reading.max_chars, None, say=say)
     if archive_kind(source) is not None:
         return text_archive(source, limit, "")
     return text_lines(source, reading, "")
@@ -97,4 +98,4 @@ def _judged(record: Record, tally: Tally, max_chars: int) -> Text:
     if reason is None and text is not None:
         reason = what_is_wrong(text, max_chars)
     tally.count(record.source, record.offset, record.data, None if reason else text, bad)
-    return Text(record.id, None if reason else text, reason)
+    return Text(record.id, None if reason else text, reason, record.rest)
