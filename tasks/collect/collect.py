@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from tasks.collect.feed import feed_sources, is_feed
-from tasks.collect.files import file_sources, is_glob
+from tasks.collect.files import check_file, file_sources, is_glob
 from tasks.collect.found import COLLECTED_SCHEMA, Found
 from tasks.collect.order import DEFAULT, ORDERS, WORDS, Evidence, Verdict, needs_order
 from tasks.collect.query import query_sources
@@ -58,6 +58,8 @@ def check_source(config: CollectConfig) -> None:
         and not Path(config.source).exists()
     ):
         raise RequestError(f"--collect.source {config.source}: no such file or folder; correct the path")
+    if config.source is not None and _kind(config) == "table" and Path(config.source).is_file():
+        check_file(Path(config.source), config)
 
 
 def open_sources(config: CollectConfig, newest: Callable[[str], int | None]) -> Iterator[Source]:

@@ -148,6 +148,12 @@ def _fetched(source: str) -> Iterator[_File]:
         raise UnavailableError(f"{without_secrets(source)} cannot be read ({reason}); try again later") from None
 
 
+def check_file(path: Path, config: CollectConfig) -> None:
+    """Raise RequestError for what the first record of a file shows to be wrong with it or with the options."""
+    if plain_suffix(path) in KNOWN:
+        next(_records(_File(path, _shown(path.name)), config), None)
+
+
 def _guarded(file: _File, config: CollectConfig, *, alone: bool) -> Iterator[Found]:
     """The records of a file; if it turns out to be damaged on the way, the last one says so."""
     try:

@@ -68,6 +68,8 @@ def train_command(corpus: Path, data_root: Path) -> list[str]:
         (["score", "news.csv", "out.parquet", "--text", "body"], ["news.csv", "'body'", "'headline'"]),
         (["score", "news.csv", "out.parquet", "--text", "headline", "--encoding", "utf9"], ["--encoding 'utf9'", "utf-8"]),
         (["score", "news.csv", "absent/out.parquet", "--text", "headline"], ["absent", "no such folder"]),
+        (["refresh", "--collect.source", "news.csv"], ["--collect.text", "'headline', 'day'"]),
+        (["refresh", "--collect.source", "news.csv", "--collect.text", "headline"], ["--collect.time", "'headline', 'day'"]),
         (["models", "promote", "one"], ["version", "integer"]),
         (["vectors", "report", "absent.vec"], ["no file of vectors absent.vec", "NAME@ALIAS"]),
         (["vectors", "projector", "absent.npy", "out"], ["no file of vectors absent.npy"]),
