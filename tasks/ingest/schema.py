@@ -28,7 +28,7 @@ QUARANTINE_BYTES = 4096
 
 REASONS = {
     "undecodable": "bytes that are not text in the declared encoding",
-    "empty": "nothing but white space",
+    "empty": "nothing but white space, or a missing value",
     "nul": "a NUL character in the text or label",
     "surrogate": "half a surrogate pair, which no encoding can write",
     "too_long": "more characters than ingest.max_chars, or more bytes than such a record can have",

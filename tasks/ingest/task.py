@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
+
+from tasks.durable import replaced
+from tasks.errors import RequestError
 from tasks.ingest.corpus import write_corpus
+from tasks.ingest.schema import QUARANTINE
 from tasks.step import Run, step
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tasks.artifact import Build
     from tasks.config import IngestConfig
+
+REFUSED = "refused.parquet"  # the quarantine of the last corpus that could not be used at all
 
 
 @step(libraries=("pyarrow",))
 def ingest(build: Build, config: IngestConfig, run: Run) -> dict[str, Any]:
     """Read the corpus."""
     raw = run.store.data_root / "raw"
-    return write_corpus(config, build.folder, raw=raw, progress=run.progress_for("ingest"))
+    try:
+        return write_corpus(config, build.folder, raw=raw, progress=run.progress_for("ingest"))
+    except RequestError as error:
+        kept = keep_refused(build.folder / QUARANTINE, run.store.data_root / "runs" / REFUSED)
+        if kept is None:
+            raise
+        raise RequestError(f"{error}; all that was refused is in {kept}") from error
+
+
+def keep_refused(quarantine: Path, target: Path) -> Path | None:
+    """Copy a failed corpus' quarantine to a place that stays; None where nothing was refused."""
+    if not quarantine.is_file() or not pq.read_metadata(quarantine).num_rows:
+        return None
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replaced(target) as path:
+        shutil.copyfile(quarantine, path)
+    return target

@@ -1,3 +1,4 @@
+import gzip
 import json
 import os
 import time
@@ -9,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.collect.collect import check_source
+from tasks.config import CollectConfig
 from tasks.errors import RequestError, UnavailableError
 
 Collect = Callable
@@ -245,3 +248,52 @@ def test_a_library_that_fails_tells_no_address(collect: Collect, monkeypatch: py
     with pytest.raises(UnavailableError, match=r"https://example\.org/x\.csv cannot be read") as told:
         collect("https://example.org/x.csv?token=secret")
     assert "secret" not in str(told.value)
+
+
+def test_a_wrong_encoding_names_the_right_one(collect: Collect, tmp_path: Path) -> None:
+    text = "time,text\n2020-07-18,公司利润大幅增长\n2020-07-19,股价下跌\n2020-07-20,银行亏损\n"
+    (tmp_path / "a.csv").write_bytes(text.encode("gb18030"))
+    with pytest.raises(RequestError, match=r"a\.csv is not utf-8.*use --collect\.encoding gb18030"):
+        collect(tmp_path / "a.csv")
+    assert len(collect(tmp_path / "a.csv", encoding="gb18030").texts) == 3
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for number in range(3):
+        (inbox / f"{number}.txt").write_bytes(f"公司利润大幅增长，第{number}条新闻".encode("gb18030"))
+    found = collect(inbox, now=time.time())
+    assert found.report["reasons"] == {"undecodable": 3}
+    assert any("use --collect.encoding gb18030" in line for line in found.report["warnings"])
+
+
+def test_several_columns_missing_words_and_lone_quotes(collect: Collect, tmp_path: Path) -> None:
+    news = write(tmp_path / "news.tsv", 'time\ttitle\tbody\n2020-07-18\tUp\t"It rose\n2020-07-18\tNA\tIt fell"\nNA\tx\ty\n')
+    found = collect(news, text="title,body", missing=("NA",))
+    assert found.texts == ['Up\n"It rose', 'It fell"']
+    assert found.report["reasons"] == {"missing_time": 1}
+    table = pa.table({"time": ["2020-07-18", "\\N"], "title": ["Down", "x"], "body": [None, "y"]})
+    pq.write_table(table, tmp_path / "news.parquet")
+    found = collect(tmp_path / "news.parquet", text="title,body")
+    assert (found.texts, found.report["reasons"]) == (["Down"], {"missing_time": 1})
+
+
+def test_compressed_files_of_an_inbox_are_read(collect: Collect, tmp_path: Path) -> None:
+    import fsspec
+
+    data = gzip.compress(b"time,text\n2020-07-18,packed\n")
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox/a.csv.gz").write_bytes(data)
+    assert collect(tmp_path / "inbox").texts == ["packed"]
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/packed/x.csv.gz", gzip.compress(b"time,text\n2020-07-18,from far\n"))
+    assert collect("memory://packed").texts == ["from far"]
+    memory.rm("/packed", recursive=True)
+
+
+def test_the_only_file_is_looked_at_before_anything_starts(tmp_path: Path) -> None:
+    news = write(tmp_path / "news.csv", "when;what\n2020-07-18;Up\n")
+    with pytest.raises(RequestError, match=r"no column 'text' for the text.*--collect\.text"):
+        check_source(CollectConfig(source=str(news), delimiter=";"))
+    with pytest.raises(RequestError, match=r"use --collect\.delimiter ';'"):
+        check_source(CollectConfig(source=str(news), text="what", time="when"))
+    check_source(CollectConfig(source=str(news), text="what", time="when", delimiter=";"))
+    check_source(CollectConfig(source=str(write(tmp_path / "one.txt", "A whole article"))))

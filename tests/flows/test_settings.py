@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from flows.settings import PRESETS, knobs, preset_names, preset_path, resolve, resolve_refresh
+from flows.settings import PRESETS, check_train, knobs, preset_names, preset_path, resolve, resolve_refresh
 from tasks.config import CHECKOUT, AlignConfig, FinetuneConfig, PipelineConfig, PretrainConfig, RefreshConfig
 from tasks.errors import RequestError
 
@@ -342,3 +342,12 @@ def test_bins_of_labels_can_be_in_a_file_and_in_the_environment(tmp_path: Path, 
     assert resolve([], file=file).ingest.label_bin_names == ("down", "flat", "up")
     monkeypatch.setenv("TEXTMILL_INGEST__LABEL_BINS", "[1.5]")
     assert resolve(["--ingest.path", str(tmp_path)]).ingest.label_bins == (1.5,)
+
+
+@pytest.mark.parametrize("flag", ["--prepare.stop-words", "--ingest.label-names"])
+def test_a_file_of_words_that_is_not_utf_8_is_named_before_anything_starts(tmp_path: Path, flag: str) -> None:
+    (tmp_path / "words.txt").write_bytes("公司\n利润\n增长\n".encode("gb18030"))
+    (tmp_path / "a.csv").write_text("text,label\na,0\nb,1\n")
+    config = resolve(["--ingest.path", str(tmp_path / "a.csv"), flag, str(tmp_path / "words.txt")])
+    with pytest.raises(RequestError, match=rf"{flag}.*words\.txt: byte 0 is not (UTF|utf)-8; it reads as gb18030 \('公司'\)"):
+        check_train(config)

@@ -5,11 +5,13 @@ import subprocess
 import sys
 import tracemalloc
 
+import pyarrow.parquet as pq
 import pytest
 
 from tasks.config import IngestConfig
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request, write_corpus
+from tasks.ingest.task import keep_refused
 
 
 @pytest.mark.parametrize(
@@ -89,3 +91,16 @@ def test_the_report_is_json(tmp_path):
             "warnings": [],
         }
     )
+
+
+def test_what_was_refused_of_a_corpus_that_failed_is_kept(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "".join(f"text {n},maybe\n" for n in range(5)))
+    with pytest.raises(RequestError, match="none of 5 records"):
+        write_corpus(IngestConfig(path=path, labels=("yes", "no")), tmp_path)
+    kept = keep_refused(tmp_path / "quarantine.parquet", tmp_path / "runs" / "refused.parquet")
+    assert pq.read_table(kept).column("reason").to_pylist() == ["unknown_label"] * 5
+    path.write_text("text,label\na,x\nb,x\n")
+    with pytest.raises(RequestError, match="one class only"):
+        write_corpus(IngestConfig(path=path), tmp_path)
+    assert keep_refused(tmp_path / "quarantine.parquet", tmp_path / "other.parquet") is None

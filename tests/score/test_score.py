@@ -10,7 +10,7 @@ import pytest
 from tasks.config import IngestConfig
 from tasks.errors import RequestError
 from tasks.register.models import LoadedModel
-from tasks.score.score import predict_texts, score_file
+from tasks.score.score import check_unicode, predict_texts, score_file
 
 GOOD, BAD = "profit rose, strong growth", "loss fell, weak slump"
 
@@ -193,3 +193,54 @@ def test_paths_that_cannot_be_used_are_refused(loaded: LoadedModel, tmp_path: Pa
         with pytest.raises(RequestError, match=message):
             score_file(source, output, reading=IngestConfig(), loaded=loaded)
     assert (tmp_path / "news.txt").read_text() == GOOD
+
+
+def test_a_wrong_encoding_is_refused_with_the_right_one(loaded: LoadedModel, tmp_path: Path) -> None:
+    for name, head in (("news.csv", "text,day\n"), ("news.txt", ""), ("news.jsonl", "")):
+        lines = ['{"text": "公司利润大幅增长"}' if name == "news.jsonl" else "公司利润大幅增长" + ",1" * bool(head)] * 5
+        (tmp_path / name).write_bytes((head + "\n".join(lines)).encode("gb18030"))
+        with pytest.raises(RequestError, match=r"is not utf-8.*公司利润大幅增长.*use --encoding gb18030"):
+            score(tmp_path / name, loaded)
+    (tmp_path / "late.txt").write_bytes(b"fine\n" * 200 + "公司利润大幅增长\n".encode("gb18030") * 50)
+    with pytest.raises(RequestError, match=r"nor are 50 of 250 records.*use --encoding gb18030"):
+        score(tmp_path / "late.txt", loaded)
+    assert not (tmp_path / "scored.parquet").exists()
+
+
+def test_doubtful_texts_are_scored_and_told(loaded: LoadedModel, tmp_path: Path) -> None:
+    (tmp_path / "news.txt").write_text("crÃ¨me brÃ»lÃ©e\nprofit rose\n", encoding="utf-8")
+    report, scored = score(tmp_path / "news.txt", loaded)
+    assert len(scored) == 2
+    assert "look like utf-8 that was once read as cp1252" in report["warnings"][0]
+
+
+def test_several_columns_words_for_missing_and_quotes(loaded: LoadedModel, tmp_path: Path) -> None:
+    (tmp_path / "news.csv").write_text("title,body\nprofit rose,strong growth\nNA,loss fell\n,\n")
+    output = tmp_path / "o.parquet"
+    score_file(tmp_path / "news.csv", output, reading=IngestConfig(text="title,body", missing=("NA",)), loaded=loaded)
+    assert [(row["text"], row["reason"]) for row in rows(output)] == [
+        ("profit rose\nstrong growth", None),
+        ("loss fell", None),
+        (None, "empty"),
+    ]
+    (tmp_path / "news.tsv").write_text('text\tday\n"profit rose\t1\nloss fell\t2\ngrowth"\t3\n')
+    for quoting, texts in (
+        ("auto", ['"profit rose', "loss fell", 'growth"']),
+        ("standard", ["profit rose\t1\nloss fell\t2\ngrowth"]),
+    ):
+        report = score_file(tmp_path / "news.tsv", output, reading=IngestConfig(quoting=quoting), loaded=loaded)
+        assert [row["text"] for row in rows(output)] == texts
+        assert [line for line in report["warnings"] if "use --quoting none" in line] == report["warnings"]
+        assert len(report["warnings"]) == (quoting == "standard")
+
+
+def test_labels_of_fasttexts_lines_are_no_text(loaded: LoadedModel, tmp_path: Path) -> None:
+    (tmp_path / "news.txt").write_text("__label__x profit rose\n__label__y __label__z loss fell\n")
+    assert [row["text"] for row in score(tmp_path / "news.txt", loaded)[1]] == ["profit rose", "loss fell"]
+
+
+def test_texts_that_are_not_utf_8_say_what_they_are() -> None:
+    given = "公司利润增长\n好".encode("gb18030").decode("utf-8", "surrogateescape").split("\n")
+    with pytest.raises(RequestError, match=r"standard input: text 2 is not UTF-8; it reads as gb18030.*iconv -f gb18030"):
+        check_unicode(["fine", *given], "standard input")
+    check_unicode(["fine", "好", "\ud83d half of a pair"], "standard input")
