@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import importlib
 import importlib.metadata
 import io
 import logging
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -25,6 +27,7 @@ import typer
 from flows import streams
 from tasks.errors import RequestError, UnavailableError
 from tasks.shown import in_line, json_text, shortened
+from tasks.writable import check_data_root, make_data_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +55,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON objec
 Model = Annotated[str | None, typer.Option("--model", help="NAME@ALIAS or NAME/VERSION; default: the last promoted champion.")]
 DataRoot = Annotated[Path | None, typer.Option("--runtime.data-root", help="Folder of the store and the runs.")]
 STARTED = time.time()
+NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 INTERRUPTED = 130  # as a shell says it: 128 + SIGINT
 _servers: list[Server] = []  # those of this process' runs
 VECTOR_SUFFIXES = {".vec", ".bin", ".txt", ".npy", ".npz", ".safetensors", ".gz", ".zst", ".bz2", ".zip"}
@@ -91,6 +95,9 @@ def main() -> NoReturn:
             _leave(2)
         if os.environ.get("TEXTMILL_DEBUG"):
             raise
+        if isinstance(error, OSError) and error.errno in NOT_ALLOWED and error.filename:
+            _complain(f"{error.filename}: {error.strerror}; run as its owner, or change its permissions or the path")
+            _leave(2)
         _complain(f"failed: {type(error).__name__}: {error}".splitlines()[0] + " (set TEXTMILL_DEBUG=1 to see where)")
         _leave(1)
     _leave(code)
@@ -184,12 +191,7 @@ def run_flow(name: str, config: PipelineConfig | RefreshConfig) -> dict[str, Any
     """Run a flow on a Prefect server and return its result; a failed run raises what failed it."""
     from flows.server import Server
 
-    try:
-        config.runtime.data_root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RequestError(
-            f"--runtime.data-root {config.runtime.data_root} cannot be made ({error.strerror}); choose another"
-        ) from None
+    make_data_root(config.runtime.data_root)
     print("starting the Prefect server ...", file=sys.stderr)  # noqa: T201
     with contextlib.ExitStack() as stack:
 
@@ -354,7 +356,7 @@ def models_promote(
     """Make a version the champion, whatever the gate said."""
     from tasks.register.models import promote
 
-    registry = _registry(data_root)
+    registry = _registry(data_root, to_write=True)
     _show(dataclasses.asdict(promote(registry, _one_name(registry, name), version)), as_json=as_json)
 
 
@@ -367,7 +369,7 @@ def models_rollback(
     """Make the previous champion the champion again."""
     from tasks.register.models import rollback
 
-    registry = _registry(data_root)
+    registry = _registry(data_root, to_write=True)
     _show(dataclasses.asdict(rollback(registry, _one_name(registry, name))), as_json=as_json)
 
 
@@ -487,7 +489,9 @@ def gc(
     """Remove artifacts that no recent run used, and what killed builds left."""
     from tasks.sweep import sweep
 
-    _show(sweep(_runtime(data_root).data_root, keep_runs=keep_runs, dry_run=dry_run), as_json=as_json)
+    root = _runtime(data_root).data_root
+    check_data_root(root)
+    _show(sweep(root, keep_runs=keep_runs, dry_run=dry_run), as_json=as_json)
 
 
 @app.command()
@@ -565,11 +569,13 @@ def _runtime(data_root: Path | None) -> Any:
     return resolve(["--runtime.data-root", str(data_root)] if data_root else [], preset="sample").runtime
 
 
-def _registry(data_root: Path | None) -> Any:
+def _registry(data_root: Path | None, *, to_write: bool = False) -> Any:
     from tasks.config import CHECKOUT
     from tasks.tracking.tracker import Tracker
 
     runtime = _runtime(data_root)
+    if to_write:
+        check_data_root(runtime.data_root)
     return Tracker.open(runtime.tracking_uri, runtime.data_root, CHECKOUT, None)
 
 
@@ -788,7 +794,7 @@ def _print_result(result: Mapping[str, Any], config: PipelineConfig) -> None:
     root = (
         ""
         if config.runtime.data_root == type(config.runtime)().data_root
-        else f" --runtime.data-root {config.runtime.data_root}"
+        else f" --runtime.data-root {shlex.quote(str(config.runtime.data_root))}"
     )
     alias = f"@{model['alias']}" if model["alias"] else f"/{model['version']}"
     here = Path(sys.executable).parent

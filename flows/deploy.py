@@ -18,6 +18,7 @@ from flows.schedule import Cron, checked, next_times, shown_times
 from flows.server import Server
 from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig, Runtime
 from tasks.errors import RequestError
+from tasks.writable import check_data_root
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -90,6 +91,7 @@ def check_and_deploy(
         timezone=timezone,
     )
     runtime = plans[0].runtime
+    check_data_root(runtime.data_root)
     scheduling_endpoint(runtime.data_root)
     with Server(runtime.data_root, timeout=runtime.server_timeout):
         return deploy_and_compare(plans)
@@ -305,10 +307,11 @@ def deploy_one(plan: Plan, *, paused: bool = False) -> None:
     """Make or replace one deployment; its work pool must be there."""
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.flows import Flow
+    from prefect.runner.storage import LocalStorage
 
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # Prefect's advice on images and sources of remote pools
-        flow = Flow.from_source(source=str(CHECKOUT), entrypoint=plan.entrypoint)
+        flow = Flow.from_source(source=LocalStorage(str(CHECKOUT)), entrypoint=plan.entrypoint)
         assert isinstance(flow, Flow)  # a coroutine only inside an event loop
         flow.deploy(
             name=plan.name,

@@ -16,6 +16,7 @@ from flows.processes import runs
 from tasks.artifact import DamagedArtifact, Store
 from tasks.config import CHECKOUT
 from tasks.errors import RequestError, UnavailableError
+from tasks.writable import check_data_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +42,9 @@ def diagnose(runtime: Runtime) -> list[dict[str, Any]]:
         "deployments": lambda: deployments(runtime.data_root),
         "monitors": lambda: monitors(runtime.data_root),
         "mlflow store": lambda: mlflow_store(runtime),
+        "champions": lambda: champions(runtime),
         "artifact store": lambda: artifact_store(runtime.data_root),
+        "data root": lambda: data_root_of(runtime),
         "disk": lambda: disk(runtime.data_root),
         "last success": lambda: last_success(runtime.data_root),
     }
@@ -204,13 +207,42 @@ def _set_aside(unsent: Sequence[Mapping[str, Any]], mark: str) -> str:
 def mlflow_store(runtime: Runtime) -> str:
     """The tracking store can be opened."""
     from tasks.tracking.home import tracking_home
+    from tasks.tracking.places import local_path
     from tasks.tracking.tracker import Tracker
 
     home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
     if home.database and not home.database.exists():
         return f"{home.uri} is made by the first run"
-    names = Tracker.open(runtime.tracking_uri, runtime.data_root, CHECKOUT, None).registry.names()
-    return f"{home.uri} opens, {len(names)} registered models"
+    tracker = Tracker.open(runtime.tracking_uri, runtime.data_root, CHECKOUT, None)
+    moved = [str(local_path(former).parent) for former in tracker.places.former]
+    later = "; it was in {} before, which MLflow's own programs still look into: the next training or textmill up changes that"
+    words = f"{home.database or home.uri} opens, {len(tracker.registry.names())} registered models"
+    return words + (later.format(" and ".join(moved)) if moved else "")
+
+
+def champions(runtime: Runtime) -> str:
+    """Every champion loads and labels a text: its files are there, whole, and in the place that is looked at."""
+    from tasks.register.models import load_champions
+    from tasks.tracking.home import tracking_home
+    from tasks.tracking.tracker import Tracker
+
+    home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
+    if home.database and not home.database.exists():
+        return "none yet"
+    found = load_champions(Tracker.open(runtime.tracking_uri, runtime.data_root, CHECKOUT, None))
+    bad = [problem for problem in found.values() if problem]
+    if bad:
+        raise UnavailableError(f"{len(bad)} of {len(found)} cannot be loaded, so predict and score fail: {'; '.join(bad)}")
+    return f"{', '.join(found)} load" if found else "none yet"
+
+
+def data_root_of(runtime: Runtime) -> str:
+    """It can be written, as every run must."""
+    root = runtime.data_root
+    if not root.exists():
+        return f"{root} is made by the first run"
+    check_data_root(root)
+    return f"{root} can be written"
 
 
 def artifact_store(data_root: Path) -> str:

@@ -27,6 +27,7 @@ from tasks.detect.drift import renumbered
 from tasks.detect.task import detect
 from tasks.detect.unjudged import UNJUDGED, find_unjudged
 from tasks.detect.unjudged import in_words as unjudged_in_words
+from tasks.digests import sha256_text
 from tasks.monitor.sources import keep_source
 from tasks.monitor.state import MonitorState, monitor_folder
 from tasks.monitor.watched import begin_watching, not_found, num_watched
@@ -208,13 +209,19 @@ def result_of(run: Refresh, report: Path, retrained: Sequence[str], told: Report
     }
 
 
+def artifact_key(name: str) -> str:
+    """The key under which Prefect files what it shows of a monitor: it takes `a` to `z`, digits and dashes alone."""
+    key = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+    return key if name.isascii() else f"{key.strip('-')}-{sha256_text(name)[:8]}".strip("-")
+
+
 def show_in_prefect(result: dict[str, Any]) -> None:
     """Put the figures and the alerts where somebody looks who opens the run in Prefect's UI.
 
     Prefect reads a table's cells as Markdown, too: a topic's label could be a link or a picture there, so names are made inert.
     What is counted and sent by now stays so: a server that does not take them is a warning.
     """
-    key = "".join(c if c.isascii() and c.isalnum() else "-" for c in result["name"].lower())
+    key = artifact_key(result["name"])
     equation = "found {found:,} = scored {scored:,} + duplicates {duplicates:,} + quarantined {quarantined:,}".format(**result)
     drifted = ", ".join(drift["feature"] for drift in result["drift"] if drift["drifted"]) or "nothing"
     report = " ".join(visible(result["report"]).split()).replace("`", "\u02cb")  # nothing else ends inline code

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
+from urllib.parse import quote
 
 from flows.guard import serve_guarded
 from flows.processes import Patience, runs, start_time
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DATABASE_VARIABLE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 POLL_SECONDS = 0.1
 USER = "textmill"
 MIN_PASSWORD_CHARS = 12
@@ -275,6 +277,8 @@ def launch(home: Path, *, port: int | None = None, stay: bool = False) -> Starte
         }
     )
     environment.pop("PREFECT_API_URL", None)
+    if "?" in str(home):  # Prefect puts the path into a URL as it is, where a `?` ends it
+        environment.setdefault(DATABASE_VARIABLE, f"sqlite+aiosqlite:///file:{quote(str(home))}/prefect.db?uri=true")
     log_file, since = home / "server.log", time.monotonic()
     with private(log_file) as output:
         process = subprocess.Popen(

@@ -28,6 +28,7 @@ from flows.settings import DEFAULT_PRESET, preset_config
 from tasks.config import CHECKOUT
 from tasks.errors import RequestError, UnavailableError
 from tasks.tracking.home import tracking_home
+from tasks.writable import make_data_root
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -48,9 +49,9 @@ def start_all(runtime: Runtime, *, prefect_port: int | None = None, mlflow_port:
     that is not the one of a server which runs. What this call has started is stopped again if it fails or is interrupted.
     """
     home = Server(runtime.data_root).home
+    make_data_root(runtime.data_root)
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        runtime.data_root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RequestError(
             f"--runtime.data-root {runtime.data_root} cannot be used ({error.strerror}); choose another"
@@ -266,10 +267,12 @@ def _start_prefect(runtime: Runtime, home: Path, port: int, record: Record) -> E
 
 def _start_mlflow(runtime: Runtime, port: int, record: Record) -> None:
     from tasks.tracking.client import open_client
+    from tasks.tracking.places import bring_home, find_places
     from tasks.tracking.server import server_environment
 
     home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
-    open_client(home)  # makes the database, under a lock, if it is not there yet
+    client = open_client(home)  # makes the database, under a lock, if it is not there yet
+    bring_home(home, find_places(home, client))
     word, url = Server(runtime.data_root).home / "password", f"http://{ADDRESS}:{port}"
     entry = Endpoint(url, login(word))
     command = _python("flows.mlflow_server", str(port), str(word))

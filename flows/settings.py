@@ -28,7 +28,8 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from tasks.config import CHECKOUT, NAME, PipelineConfig, RefreshConfig
+from flows.named import default_monitor, default_name, warn_of_earlier_monitor, warn_of_other_corpus
+from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig
 from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
 from tasks.shown import shortened
@@ -77,6 +78,8 @@ def resolve(arguments: list[str], *, preset: str | None = None, file: Path | Non
     settings, config = _resolved(PipelineConfig, arguments, preset, file)
     if "name" not in settings.model_fields_set:
         config = config.model_copy(update={"name": preset or default_name(config)})
+        if not preset:
+            warn_of_other_corpus(config)
     return config
 
 
@@ -87,8 +90,10 @@ def resolve_refresh(arguments: list[str], *, preset: str | None = None, file: Pa
         source = _placed(config.collect.source, Path.cwd())
         config = config.model_copy(update={"collect": config.collect.model_copy(update={"source": source})})
     if "name" not in settings.collect.model_fields_set:
-        name = preset or plain(_stem(config.collect.source or "")) or config.collect.name
+        name = preset or default_monitor(config.collect.source or "") or config.collect.name
         config = config.model_copy(update={"collect": config.collect.model_copy(update={"name": name})})
+        if not preset and config.collect.source:
+            warn_of_earlier_monitor(config)
     from tasks.monitor.sources import refuse_other_source
     from tasks.monitor.state import watch_name  # Arrow, which `train` needs later
 
@@ -217,18 +222,6 @@ def preset_config(name: str) -> PipelineConfig:
     return PipelineConfig.model_validate(_absolute(PipelineConfig, load_preset(name), CHECKOUT))
 
 
-def default_name(config: PipelineConfig) -> str:
-    """A model name from the corpus' path: its stem, with what a name cannot hold replaced by dashes."""
-    corpus = config.ingest.path or config.ingest.archive
-    return plain(corpus.name.split(".")[0] if corpus else "imdb") or "textmill"
-
-
-def plain(name: str) -> str | None:
-    """The name with what a model or monitor cannot be called replaced by dashes; None if nothing is left."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:100]
-    return name if NAME.fullmatch(name) else None
-
-
 def _placed(source: str, base: Path) -> str:
     """A source that is a path, made absolute; a URL, and no source, as it is."""
     return str(_expanded(source, base)) if source and "://" not in source else source
@@ -244,12 +237,6 @@ def _expanded(path: str | Path, base: Path) -> Path:
     except UnicodeEncodeError:
         raise RequestError(f"{str(path)[:MAX_SHOWN]!r} is no UTF-8, so it cannot be stored with the run; rename it") from None
     return Path(place)
-
-
-def _stem(source: str) -> str:
-    """The last part of a path or URL that is no glob, without its suffix; without what may hold a password or a token."""
-    parts = [part for part in re.split(r"[?#]", source)[0].rstrip("/").split("/") if not set(part) & set("*[@")]
-    return parts[-1].split(".")[0] if parts else ""
 
 
 def knobs(model: type[BaseModel] = PipelineConfig, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:

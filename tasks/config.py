@@ -8,7 +8,6 @@ nothing that could change a byte of any output may live there.
 from __future__ import annotations
 
 import math
-import re
 import warnings
 from datetime import date  # noqa: TC003 pydantic reads it
 from itertools import pairwise
@@ -18,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from tasks.names import checked_name
 from tasks.shown import safe_link
 from tasks.urls import holds_login, holds_password
 
@@ -55,7 +55,6 @@ TORCHTEXT_PACKAGES = {"spacy": "spaCy", "moses": "sacremoses", "toktok": "NLTK",
 VIEWS = ("mean", "cnn", "bilstm", "fasttext", "bag", "tfidf", "ca")
 NEEDS_VECTORS = frozenset({"mean", "cnn", "bilstm"})
 AUTO = "auto"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def known_encoding(value: str) -> str:
@@ -65,13 +64,6 @@ def known_encoding(value: str) -> str:
     except LookupError:
         usual = "utf-8, cp1252 (Western), cp932 (Japanese) or gb18030 (Chinese)"
         raise ValueError(f"unknown encoding {value!r}; try {usual}") from None
-    return value
-
-
-def plain_name(value: str) -> str:
-    """Check a name that becomes a folder, an experiment or a registered model; ValueError says what it may hold."""
-    if not NAME.fullmatch(value):
-        raise ValueError(f"{value!r} is no name of a model or monitor; use letters, digits, '.', '_' and '-', at most 100")
     return value
 
 
@@ -583,7 +575,7 @@ with warnings.catch_warnings():
         @field_validator("name")
         @classmethod
         def _plain_name(cls, value: str) -> str:
-            return plain_name(value)
+            return checked_name(value)
 
         @model_validator(mode="after")
         def _vectors_for_the_model(self) -> Self:
@@ -669,7 +661,7 @@ class CollectConfig(Section):
     @field_validator("name")
     @classmethod
     def _plain_name(cls, value: str) -> str:
-        return plain_name(value)
+        return checked_name(value)
 
     @field_validator("timezone")
     @classmethod

@@ -55,8 +55,8 @@ class _File(NamedTuple):
 
 
 def is_glob(source: str) -> bool:
-    """Whether a source is a pattern of names; a `?` alone may begin a URL's query."""
-    return bool(set(source) & set("*["))
+    """Whether a source is a pattern of names; a `?` alone may begin a URL's query, and a path that is there is that path."""
+    return bool(set(source) & set("*[")) and (is_url(source) or not Path(source).exists())
 
 
 def hidden(text: str, source: str) -> str:
@@ -99,13 +99,21 @@ def _local(source: str) -> list[_File]:
     if path.exists():
         return [_File(path, _shown(path.name))]
     if is_glob(source):
-        found = [Path(name) for name in sorted(glob.glob(source, recursive=True))]  # noqa: PTH207 sorted by its whole name
+        found = [Path(name) for name in sorted(glob.glob(_pattern(source), recursive=True))]  # noqa: PTH207 sorted by its whole name
         return [
             _judged(each, _shown(each.name), kind_of(os.fsencode(each)))
             for each in found
             if not each.is_dir() and not each.name.endswith(BEING_WRITTEN)
         ]
     raise RequestError(f"--collect.source {source}: no such file or folder; correct the path")
+
+
+def _pattern(source: str) -> str:
+    """The pattern, with the folders at its beginning that are there taken by their letters: `/my [old] news/*.csv`."""
+    parts, known = Path(source).parts, Path()
+    while parts and (known / parts[0]).exists():
+        known, parts = known / parts[0], parts[1:]
+    return os.path.join(glob.escape(str(known)), *parts)
 
 
 def _judged(path: Path, name: str, kind: str) -> _File:

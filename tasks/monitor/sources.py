@@ -8,16 +8,15 @@ never refused and is not remembered.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import RequestError
 from tasks.monitor.state import MonitorState, monitor_folder
 from tasks.shown import in_line, shortened
-from tasks.urls import without_secrets
+from tasks.urls import is_url, without_secrets
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tasks.config import CollectConfig
 
 SOURCES = "sources"  # the setting of the monitor's state that holds them
@@ -31,11 +30,16 @@ def refuse_other_source(collect: CollectConfig, data_root: Path) -> None:
         return
     with MonitorState.read(data_root, collect.name) as state:
         known = _known(state)
-    if known and source not in known:
+    if known and source not in known and not any(_moved(old, source) for old in known):
         raise RequestError(
             f"monitor {collect.name} has read {_shown(known)} so far, and {_shown([source])} would be counted with it; give "
             f"--collect.name OTHER for a monitor of its own, or --collect.name {collect.name} to count both as one stream"
         )
+
+
+def _moved(old: str, new: str) -> bool:
+    """Whether a source may be one that was moved, as with its data root: the old path is gone, and it was called the same."""
+    return not is_url(old) and Path(old).name == Path(new).name and not Path(old).exists()
 
 
 def keep_source(state: MonitorState, collect: CollectConfig) -> str:

@@ -15,10 +15,12 @@ import contextlib
 import fcntl
 import logging
 import os
-import re
+import shutil
 import sqlite3
+import tempfile
 import time
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import pyarrow as pa
@@ -31,10 +33,11 @@ from tasks.monitor.alert import Alert
 from tasks.monitor.parts import Part, read_part, sweep_parts
 from tasks.monitor.schema import ALL, COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
 from tasks.monitor.transaction import Transaction
+from tasks.names import MAX_CHARS, RULE, alike, is_name
+from tasks.writable import writable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
-    from pathlib import Path
 
     from tasks.monitor.alert import Kind, Severity
 
@@ -42,9 +45,7 @@ log = logging.getLogger(__name__)
 
 FORMAT = 1  # in SQLite's user_version
 CACHE_KIB = 64 * 1024
-MAX_NAME = 100
 WATCH_SUFFIX = ".watch"
-_PLAIN_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}")  # it becomes a folder
 
 _TABLES = """
 CREATE TABLE documents (id BLOB PRIMARY KEY, day TEXT NOT NULL) WITHOUT ROWID;
@@ -113,6 +114,7 @@ class MonitorState:
         RequestError: no name for a folder, or a state that this program cannot read.
         """
         folder = monitor_folder(data_root, name)
+        _refuse_alike(folder)
         for place in (folder.parent, folder, folder / "documents"):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)  # `parents` are made without the mode
         with _locked(folder / "lock"), _connected(folder, read_only=False) as db:
@@ -372,19 +374,30 @@ def watch_name(monitor: str) -> str:
     RequestError: the monitor's name is that of another one's watchdog, or leaves no room for its own.
     """
     name = f"{monitor}{WATCH_SUFFIX}"
-    if monitor.endswith(WATCH_SUFFIX) or not _PLAIN_NAME.fullmatch(name):
+    if monitor.endswith(WATCH_SUFFIX) or not is_name(name):
         raise RequestError(
             f"--collect.name {monitor}: its watchdog is called {name}; "
-            f"give at most {MAX_NAME - len(WATCH_SUFFIX)} characters that do not end in {WATCH_SUFFIX}"
+            f"give at most {MAX_CHARS - len(WATCH_SUFFIX)} characters that do not end in {WATCH_SUFFIX}"
         )
     return name
 
 
 def monitor_folder(data_root: Path, name: str) -> Path:
     """Where a monitor's state stands; RequestError if the name cannot be a folder's."""
-    if not _PLAIN_NAME.fullmatch(name):
-        raise RequestError(f"{name!r} is no name of a monitor; use letters, digits, '.', '_' and '-', at most 100")
+    if not is_name(name):
+        raise RequestError(f"{name!r} is not a valid name for a monitor; {RULE}")
     return data_root / "monitor" / name
+
+
+def _refuse_alike(folder: Path) -> None:
+    """RequestError where a monitor that is yet to be made would share a folder with another, on disks that know no capitals."""
+    others = [] if folder.exists() or not folder.parent.is_dir() else sorted(path.name for path in folder.parent.iterdir())
+    for other in others:
+        if alike(other, folder.name):
+            raise RequestError(
+                f"monitor {folder.name}: there is {other}, which differs from it only in capitals; give --collect.name {other} "
+                "to go on with that one, or another name"
+            )
 
 
 def _table(rows: sqlite3.Cursor, schema: pa.Schema) -> pa.Table:
@@ -413,9 +426,11 @@ def _connected(folder: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]
         if not read_only:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite would make it readable by all
         mode = "ro" if read_only else "rw"
-        with contextlib.closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30)
-        ) as db:
+        with contextlib.ExitStack() as stack:
+            address = f"{path.absolute().as_uri()}?mode={mode}"
+            if read_only and not writable(folder):
+                address = stack.enter_context(_still(path))
+            db = stack.enter_context(contextlib.closing(sqlite3.connect(address, uri=True, isolation_level=None, timeout=30)))
             db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             db.execute("PRAGMA foreign_keys = ON")
             _check_format(path, db, read_only=read_only)
@@ -426,6 +441,19 @@ def _connected(folder: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]
         raise UnavailableError(
             f"{path}: {error}; if it is damaged, restore it from a backup, or move {folder} away and refresh from the sources"
         ) from error
+
+
+@contextlib.contextmanager
+def _still(path: Path) -> Iterator[str]:
+    """The URI of a database in a folder that cannot be written, where SQLite could not make the files it reads with."""
+    log_file = path.with_name(f"{path.name}-wal")
+    if not (log_file.exists() and log_file.stat().st_size):
+        yield f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        return
+    with tempfile.TemporaryDirectory(prefix="textmill-") as folder:  # what is in the log alone must be read too
+        for file in (path, log_file):
+            shutil.copyfile(file, Path(folder) / file.name)
+        yield f"{(Path(folder) / path.name).as_uri()}?mode=rw"
 
 
 def _check_format(path: Path, db: sqlite3.Connection, *, read_only: bool) -> None:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.crash import crash_point
 from tasks.errors import RequestError, UnavailableError
+from tasks.names import normal
 from tasks.register.ledger import Entry, Ledger, champions
 from tasks.register.load import DamagedPackage, open_package
-from tasks.tracking.registry import RegistryOutage, TamperedModel
+from tasks.tracking.registry import EXAMPLE, RegistryOutage, TamperedModel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,6 +142,25 @@ def verify_models(tracker: Tracker, name: str | None = None, version: int | str 
     return found
 
 
+def load_champions(tracker: Tracker) -> dict[str, str | None]:
+    """Load every champion and label one text with it; by NAME/VERSION what is wrong with it, None if nothing is."""
+    found: dict[str, str | None] = {}
+    for name in tracker.registry.names():
+        number = tracker.registry.aliases(name).get(CHAMPION)
+        if number is None:
+            continue
+        found[f"{name}/{number}"] = None
+        try:
+            load_version(tracker, tracker.registry.version(name, number)).model.predict([EXAMPLE])
+        except RegistryOutage:
+            raise
+        except (RequestError, UnavailableError) as error:
+            found[f"{name}/{number}"] = str(error)
+        except Exception as error:  # noqa: BLE001 a model's own code may raise whatever it likes
+            found[f"{name}/{number}"] = f"{name} version {number}: {type(error).__name__}: {error}"
+    return found
+
+
 def _problem(tracker: Tracker, version: Version) -> str | None:
     try:
         tracker.registry.verify_at_source(version)
@@ -257,7 +277,7 @@ def _set_previous(tracker: Tracker, name: str, version: int | None) -> None:
 
 
 def _parsed(tracker: Tracker, wanted: str | None) -> tuple[str, str]:
-    name, at, alias = (wanted or "").partition("@")
+    name, at, alias = normal(wanted or "").partition("@")
     if at:
         return name, alias
     name, slash, version = name.partition("/")

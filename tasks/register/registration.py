@@ -32,7 +32,7 @@ from tasks.register.recipe import Recipe, read_recipe
 from tasks.register.rivals import read_test_rows, rival_on
 from tasks.register.shortfall import NO_SHORTFALL, Shortfall
 from tasks.tracking.client import single_tries
-from tasks.tracking.registry import RegistryOutage
+from tasks.tracking.registry import RegistryOutage, TamperedModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -158,7 +158,7 @@ def _register(
     ledger = Ledger(tracker.home.ledger)
     with tracker.home.locked(f"model-{name}"):
         champion = notice_champion(tracker, name)
-        version = _registered(tracker, name, candidate)
+        version, lost = _registered(tracker, name, candidate)
         basis = _basis(config, candidate, champion)
         if version is not None:
             known = _known(version, champion, ledger.entries(name), basis)
@@ -173,10 +173,14 @@ def _register(
             crash_point("register.added")
         tracker.registry.set_alias(name, CHALLENGER, version.version)
         crash_point("register.challenged")
-        rule = Rule(config.gate, config.margin, config.evidence if folds is not None else "test")
-        line = champions(ledger.entries(name))
-        rivals = _Rivals(tracker, name, candidate, folds, progress)
-        decision = _decide(rivals, rule, version.version, champion, line)
+        if champion in lost:
+            reason = f"the same model as version {champion}, the champion, whose files are missing or damaged"
+            decision = Decision("promoted", reason)
+        else:
+            rule = Rule(config.gate, config.margin, config.evidence if folds is not None else "test")
+            line = champions(ledger.entries(name))
+            rivals = _Rivals(tracker, name, candidate, folds, progress)
+            decision = _decide(rivals, rule, version.version, champion, line)
         crash_point("register.decided")
         won = decision.verdict != "refused"
         to = version.version if won else champion
@@ -211,7 +215,9 @@ def _ask(
     champion = registry.aliases(name).get(CHAMPION)
     if champion is None:
         return []
-    version, entries = _registered(tracker, name, candidate), ledger.entries(name)
+    (version, lost), entries = _registered(tracker, name, candidate), ledger.entries(name)
+    if champion in lost:
+        return []
     if version is not None and _known(version, champion, entries, _basis(config, candidate, champion)) is not None:
         return []
     rule, number = Rule(config.gate, config.margin, config.evidence), version.version if version else 0
@@ -231,10 +237,21 @@ def _ask(
     return found
 
 
-def _registered(tracker: Tracker, name: str, candidate: Candidate) -> Version | None:
-    digest = package_digest(candidate.package)
-    same = [version for version in tracker.registry.versions(name) if version.package_digest == digest]
-    return same[-1] if same else None
+def _registered(tracker: Tracker, name: str, candidate: Candidate) -> tuple[Version | None, list[int]]:
+    """The newest version of the same package whose files are whole, and the versions of it whose files are not."""
+    digest, lost = package_digest(candidate.package), list[int]()
+    for version in reversed(tracker.registry.versions(name)):
+        if version.package_digest != digest:
+            continue
+        try:
+            if not tracker.home.is_server:  # a server keeps its files itself, and they would be loaded from it anew
+                tracker.registry.verify(version)
+        except (TamperedModel, UnavailableError) as error:
+            log.warning("%s version %d is this model, but cannot be used: %s", name, version.version, error)
+            lost.append(version.version)
+        else:
+            return version, lost
+    return None, lost
 
 
 def _add(tracker: Tracker, name: str, candidate: Candidate) -> Version:

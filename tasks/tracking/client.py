@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import shlex
 import warnings
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ ENVIRONMENT = {
 
 TRANSIENT = frozenset({"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED"})
 
+MISTAKEN = "sqlite:///file:"  # which MLflow takes for a relative path
 SERVER_FILE = "server.json"  # where the server that `textmill up` started answers, and its login
 LOGIN_VARIABLES = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_AUTH")
 _logged_in: dict[str, str] = {}  # what `log_in` has put into this process' environment
@@ -50,11 +52,14 @@ def import_mlflow() -> None:
         logging.getLogger(name).setLevel(level)
 
 
-def open_client(home: TrackingHome) -> MlflowClient:
+def open_client(home: TrackingHome, *, to_read: bool = False) -> MlflowClient:
     """A client of the store; a SQLite store is created under a lock if need be. RequestError if it cannot be used.
 
-    UnavailableError if it is on a database server that does not answer.
+    With `to_read` it may be a store that nobody can write to. UnavailableError if it is on a database server that does not
+    answer.
     """
+    if home.database is not None and home.database.exists():
+        _refuse_locked_out(home.database, to_read=to_read)
     import_mlflow()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
@@ -64,18 +69,19 @@ def open_client(home: TrackingHome) -> MlflowClient:
         log_in(home)
         return MlflowClient(tracking_uri=home.uri, registry_uri=home.uri)
     # MLflow migrates a fresh database when it is first opened, and of two processes that do so at once both fail.
-    with home.locked("mlflow"), own_warnings_ignored():
+    with home.locked("mlflow", to_read=to_read), own_warnings_ignored():
         try:
             if home.database is not None and not (home.database.exists() and home.database.stat().st_size):
                 _make_database(home.database)
             client = MlflowClient(tracking_uri=home.uri, registry_uri=home.uri)
             client.search_experiments(max_results=1)
             client.search_registered_models(max_results=1)
+            _remove_mistaken_folders(home.uri)
         except (MlflowException, SQLAlchemyError, OSError) as error:
             reason = " ".join(str(error).split("[SQL: ")[0].split())  # what follows is the statement, and a link
             kind: type[Exception]
             if "out-of-date" in reason:
-                kind, remedy = RequestError, f"upgrade it with: mlflow db upgrade {home.uri}"
+                kind, remedy = RequestError, f"upgrade it with: mlflow db upgrade {shlex.quote(home.uri)}"
             elif home.database is not None and is_held(error):
                 kind, remedy = UnavailableError, f"it is in use by another program: {WAIT}"
             elif home.database is not None and is_forbidden(error):
@@ -86,6 +92,23 @@ def open_client(home: TrackingHome) -> MlflowClient:
                 kind, remedy = RequestError, "repair it, or move it away"
             raise kind(f"MLflow store {home.uri} cannot be opened ({reason[:200]}); {remedy}") from error
     return client
+
+
+def _refuse_locked_out(database: Path, *, to_read: bool) -> None:
+    """RequestError where this user may not read, or may not write, the database."""
+    if not os.access(database, os.R_OK if to_read else os.R_OK | os.W_OK):
+        what = "read" if to_read else "written"
+        raise RequestError(
+            f"MLflow store {database} cannot be {what} by this user; run as its owner, change its owner or permissions, "
+            "or choose another --runtime.data-root"
+        )
+
+
+def _remove_mistaken_folders(uri: str) -> None:
+    """Remove the empty folders `file:/...` that MLflow makes in the current folder for a SQLite URI with a path in URI form."""
+    if uri.startswith(MISTAKEN):
+        with contextlib.suppress(OSError):
+            os.removedirs(os.path.dirname(uri.removeprefix("sqlite:///").partition("?")[0]))  # noqa: PTH120 a name, relative
 
 
 def _make_database(database: Path) -> None:

@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote, urlparse
 
 from tasks.errors import RequestError
 from tasks.urls import REFERENCE, holds_password
+from tasks.writable import writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,8 +60,14 @@ class TrackingHome:
         return self.folder / LEDGER
 
     @contextlib.contextmanager
-    def locked(self, name: str) -> Iterator[None]:
-        """Hold `<name>.lock` of this folder; it ends with the process, however that ends."""
+    def locked(self, name: str, *, to_read: bool = False) -> Iterator[None]:
+        """Hold `<name>.lock` of this folder; it ends with the process, however that ends.
+
+        Who only reads goes without it where nobody could write: on a disk or in a folder that is read-only.
+        """
+        if to_read and not writable(self.folder / f"{name}.lock"):
+            yield
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -91,7 +98,7 @@ def tracking_home(tracking_uri: str | None, data_root: Path, checkout: Path) -> 
             + TRACKING_REMEDY
         )
     if scheme == "sqlite":
-        return _sqlite_home(_database_path(uri))
+        return _sqlite_home(database_path(uri))
     if scheme in ("http", "https"):
         return TrackingHome(uri.rstrip("/"), data_root / "mlflow", None)
     if scheme.partition("+")[0] in ("postgresql", "mysql", "mssql"):
@@ -104,12 +111,20 @@ def _sqlite_home(database: Path) -> TrackingHome:
 
 
 def sqlite_uri(database: Path) -> str:
-    """The URI of a SQLite file, given its absolute path."""
-    return f"sqlite:///{quote(str(database))}"
+    """The URI of a SQLite file, given its absolute path.
+
+    SQLAlchemy 2.0 takes the path as it is, whatever letters it has, up to a `?`. One with a `?` goes to SQLite in URI form.
+    """
+    path = str(database)
+    return f"sqlite:///file:{quote(path)}?uri=true" if "?" in path else f"sqlite:///{path}"
 
 
-def _database_path(uri: str) -> Path:
-    path = unquote(uri.removeprefix("sqlite:///").partition("?")[0])
-    if not uri.startswith("sqlite:///") or path in ("", ":memory:"):
+def database_path(uri: str) -> Path:
+    """The file of a SQLite URI; RequestError if it names none. A `%20` counts as a blank where only that file is there."""
+    path, _, _ = uri.removeprefix("sqlite:///").partition("?")
+    if not uri.startswith("sqlite:///") or path in ("", ":memory:", "file::memory:"):
         raise RequestError(f"tracking URI {uri!r} names no file; give sqlite:///PATH/mlflow.db")
-    return Path(path).absolute()
+    if path.startswith("file:"):
+        return Path(unquote(path.removeprefix("file:"))).absolute()
+    literal, decoded = Path(path).absolute(), Path(unquote(path)).absolute()
+    return decoded if not literal.parent.exists() and decoded.parent.exists() else literal

@@ -6,6 +6,7 @@ nothing of a version is used before every file was compared with them.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import logging
@@ -20,8 +21,11 @@ from typing import TYPE_CHECKING, Any
 from tasks.artifact import sha256_file
 from tasks.crash import crash_point
 from tasks.errors import RequestError, UnavailableError
+from tasks.names import normal
 from tasks.tracking.client import transient
 from tasks.tracking.home import URI_VARIABLE
+from tasks.tracking.places import is_local, local_path
+from tasks.writable import writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from tasks.tracking.home import TrackingHome
+    from tasks.tracking.places import Places
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +87,9 @@ class Registry:
     Every method may raise UnavailableError if the store fails, and RegistryOutage if it is a server that does not answer.
     """
 
-    def __init__(self, home: TrackingHome, client: MlflowClient, experiment_id: str) -> None:
+    def __init__(self, home: TrackingHome, client: MlflowClient, experiment_id: str, places: Places) -> None:
         self.home = home
+        self.places = places
         self._client = client
         self._experiment_id = experiment_id
 
@@ -100,7 +106,7 @@ class Registry:
 
     def must_have(self, name: str) -> list[Version]:
         """Every version of a model; RequestError, with the names there are, if it has none."""
-        versions = self.versions(name)
+        versions = self.versions(normal(name))
         if not versions:
             known = ", ".join(self.names()) or "none yet; run textmill train first"
             raise RequestError(f"no registered model is named {name!r}; known: {known}")
@@ -152,7 +158,7 @@ class Registry:
             folder = Path(temporary) / "model"
             _save(folder, package, digest, requirements, logged, run_id)
             digests = _digests(folder)
-            self._call("log_model_artifacts", logged.model_id, str(folder))
+            self._send_files(logged, folder)
         crash_point("register.logged")
         self._call("finalize_logged_model", logged.model_id, "READY")
         if run_id:
@@ -177,6 +183,16 @@ class Registry:
         self._call("delete_logged_model_tag", logged.model_id, REGISTERING_TAG)
         log.info("registered %s version %s", name, made.version)
         return _version(made, {})
+
+    def _send_files(self, logged: Any, folder: Path) -> None:
+        if not self.places.former:
+            self._call("log_model_artifacts", logged.model_id, str(folder))
+            return
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        place = self.places.here(logged.artifact_location, to_write=True)
+        with self._asking():
+            get_artifact_repository(place, tracking_uri=self.home.uri).log_artifacts(str(folder))
 
     def sweep(self, name: str, *, min_age_seconds: float = 0.0) -> None:
         """Remove the logged models, files included, that registrations of `name` left behind when they were cut short.
@@ -211,8 +227,7 @@ class Registry:
         """Compare the files that the store hands out now, whatever was downloaded before, as `verify` does."""
         uri = self._uri(version)
         with tempfile.TemporaryDirectory(prefix="textmill-") as temporary:
-            to = None if self._is_local(uri) else temporary
-            self._compare(version, Path(self._download(uri, to)))
+            self._compare(version, self._local(version, uri) if self._is_local(uri) else Path(self._download(uri, temporary)))
 
     def _compare(self, version: Version, folder: Path) -> Path:
         expected = _tagged_digests(version)
@@ -220,6 +235,8 @@ class Registry:
         shutil.rmtree(folder / "__pycache__", ignore_errors=True)
         present = _digests(folder) if folder.is_dir() else {}
         present.pop(NOTE, None)
+        if not writable(folder):  # and it could not be removed; it is of no use to us, since nothing here imports that file
+            present = {name: digest for name, digest in present.items() if not name.startswith("__pycache__/")}
         for name in sorted(expected.keys() | present.keys()):
             if present.get(name) != expected.get(name):
                 kind = "is missing" if name not in present else "was changed" if name in expected else "was not registered"
@@ -233,10 +250,12 @@ class Registry:
         """Where the version's files are on this machine."""
         uri = self._uri(version)
         if self._is_local(uri):
-            return Path(self._download(uri))
+            return self._local(version, uri)
         kept = self._downloads / version.name / f"{version.version}-{(version.package_digest or 'x')[:12]}"
         if kept.is_dir():
             return kept
+        if not writable(kept):
+            return Path(self._download(uri, to=_folder_of_this_process()))
         with self.home.locked(f"download-{version.name}"):
             if not kept.is_dir():  # still: another process may have been at it
                 kept.parent.mkdir(parents=True, exist_ok=True)
@@ -257,13 +276,23 @@ class Registry:
         return uri
 
     def _is_local(self, uri: str) -> bool:
-        return not self.home.is_server and ("://" not in uri or uri.startswith("file:"))
+        return not self.home.is_server and is_local(uri)
+
+    def _local(self, version: Version, uri: str) -> Path:
+        """The folder of a version's files; TamperedModel names the one that is missing."""
+        folder = local_path(self.places.here(uri))
+        if not folder.is_dir():
+            recorded = "" if folder == local_path(uri) else f" (registered in {local_path(uri)}, which is not there either)"
+            remedy = "restore it from a backup, or promote another version"
+            title = f"{version.name} version {version.version}"
+            raise TamperedModel(f"{title}: its files are missing: there is no folder {folder}{recorded}; {remedy}")
+        return folder
 
     def _remove(self, logged: Any) -> None:
         from mlflow.exceptions import MlflowException
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        folder = logged.artifact_location.rstrip("/").removesuffix("/artifacts")
+        folder = self.places.here(logged.artifact_location, to_write=True).rstrip("/").removesuffix("/artifacts")
         try:
             if folder.endswith(f"/{logged.model_id}"):
                 get_artifact_repository(folder, tracking_uri=self.home.uri).delete_artifacts()
@@ -272,7 +301,7 @@ class Registry:
         except (MlflowException, OSError, NotImplementedError) as error:
             log.warning("%s, left by a registration that was cut short, stays: %s", folder, " ".join(str(error).split())[:300])
 
-    def _download(self, uri: str, to: str | None = None) -> str:
+    def _download(self, uri: str, to: str) -> str:
         import mlflow.artifacts
 
         with self._asking():
@@ -302,6 +331,13 @@ class Registry:
             if self.home.is_server and transient(error):
                 raise RegistryOutage(message, since) from error
             raise UnavailableError(message) from error
+
+
+def _folder_of_this_process() -> str:
+    """A new folder that goes when this process ends: for what is downloaded where nothing can be kept."""
+    folder = tempfile.mkdtemp(prefix="textmill-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _save(folder: Path, package: Path, digest: str, requirements: list[str], logged: Any, run_id: str | None) -> None:

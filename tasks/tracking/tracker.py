@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import math
+import shlex
 import socket
 import time
 import uuid
@@ -17,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from tasks.errors import RequestError, UnavailableError
+from tasks.names import alike
 from tasks.tracking.client import import_mlflow, log_in, open_client, transient
 from tasks.tracking.home import TrackingHome, tracking_home
+from tasks.tracking.places import EXPERIMENT_TAGS, Places, bring_home, find_places
 from tasks.tracking.registry import Registry
 from tasks.tracking.spool import Spool, Unreachable
 
@@ -41,17 +44,17 @@ UI_URI = "http://127.0.0.1:5000"
 LOCAL = "local-"  # starts the id of a run that could not be created yet
 LOCAL_TAG = "textmill.local_run_id"
 PARENT_TAG = "mlflow.parentRunId"
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # so that the UI opens on runs, not on traces
 
 
 class Tracker:
     """One experiment of one MLflow store. Made by `Tracker.open`."""
 
-    def __init__(self, home: TrackingHome, data_root: Path, client: MlflowClient, experiment_id: str) -> None:
+    def __init__(self, home: TrackingHome, data_root: Path, client: MlflowClient, experiment_id: str, places: Places) -> None:
         self.home = home
+        self.places = places
         self.data_root = data_root
         self.experiment_id = experiment_id
-        self.registry = Registry(home, client, experiment_id)
+        self.registry = Registry(home, client, experiment_id, places)
         self._client = client
         self._spool = Spool(data_root, home.uri)
         self._quiet_until = 0.0
@@ -73,9 +76,12 @@ class Tracker:
             _probe(home.uri, OPEN_SECONDS)
         elif home.database and experiment is None and not home.database.exists():
             raise RequestError(f"no model is registered yet: {home.database} is missing; run textmill train first")
-        client = open_client(home)
-        experiment_id = "" if experiment is None else _experiment_id(home, client, experiment)
-        tracker = cls(home, data_root, client, experiment_id)
+        client = open_client(home, to_read=experiment is None)
+        places = find_places(home, client)
+        if experiment is None:  # who only reads writes nothing, not even what waits
+            return cls(home, data_root, client, "", places)
+        places = bring_home(home, places)
+        tracker = cls(home, data_root, client, _experiment_id(home, client, experiment), places)
         try:
             tracker._spool.send_left_behind(tracker._send)
         except Unreachable as error:
@@ -254,8 +260,15 @@ class Tracker:
         path = Path(call["path"])
         if not path.exists():
             raise FileNotFoundError(errno.ENOENT, "No such file", str(path))
-        send = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
-        send(self._sent(call), str(path), call["to"])
+        if not self.places.former:
+            send = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
+            send(self._sent(call), str(path), call["to"])
+            return
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        place = self.places.here(self._client.get_run(self._sent(call)).info.artifact_uri, to_write=True)
+        files = get_artifact_repository(place, tracking_uri=self.home.uri)
+        (files.log_artifacts if path.is_dir() else files.log_artifact)(str(path), call["to"])
 
     def _send_dataset(self, call: dict[str, Any]) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -304,6 +317,7 @@ def _experiment_id(home: TrackingHome, client: MlflowClient, name: str) -> str:
         try:
             experiment = client.get_experiment_by_name(name)
             if experiment is None:
+                _refuse_alike(client, name)
                 location = None if home.artifacts is None else (home.artifacts / name).absolute().as_uri()
                 return client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS)
         except MlflowException as error:
@@ -312,9 +326,26 @@ def _experiment_id(home: TrackingHome, client: MlflowClient, name: str) -> str:
     if experiment.lifecycle_stage != "active":
         raise RequestError(
             f"experiment {name!r} was deleted in MLflow; choose another --name, or bring it back with: "
-            f"MLFLOW_TRACKING_URI={home.uri} mlflow experiments restore --experiment-id {experiment.experiment_id}"
+            f"MLFLOW_TRACKING_URI={shlex.quote(home.uri)} mlflow experiments restore --experiment-id {experiment.experiment_id}"
         )
     return experiment.experiment_id
+
+
+def _refuse_alike(client: MlflowClient, name: str) -> None:
+    """RequestError where the files of a new model would share a folder with another's, on disks that know no capitals."""
+    from mlflow.entities import ViewType
+
+    token = None
+    while True:
+        page = client.search_experiments(ViewType.ALL, page_token=token)
+        for other in (experiment.name for experiment in page):
+            if alike(other, name):
+                raise RequestError(
+                    f"model {name}: there is {other}, which differs from it only in capitals; give --name {other} to go on "
+                    "with that one, or another name"
+                )
+        if not (token := page.token):
+            return
 
 
 def _probe(uri: str, seconds: float) -> None:

@@ -143,6 +143,16 @@ def test_globs_here_and_where_fsspec_reaches(collect: Collect, tmp_path: Path) -
     memory.rm("/bucket", recursive=True)
 
 
+@pytest.mark.parametrize("name", ["[old] news #1", "数据 a+b", "100%20 *", "{a,b}", "zip::x", "what?"])
+def test_a_folder_of_any_name_is_taken_by_its_letters(collect: Collect, tmp_path: Path, name: str) -> None:
+    write(tmp_path / name / "一.csv", "time,text\n2020-07-18,here\n")
+    write(tmp_path / name / "二[2].csv", "time,text\n2020-07-19,too\n")
+    write(tmp_path / "old" / "other.csv", "time,text\n2020-07-19,elsewhere\n")
+    assert collect(tmp_path / name / "二[2].csv").texts == ["too"]
+    assert collect(tmp_path / name / "*.csv").texts == ["here"]
+    assert collect(tmp_path / name).figures["duplicates"] == 2
+
+
 def test_lines_of_time_and_text_when_a_delimiter_is_given(collect: Collect, tmp_path: Path) -> None:
     lines = write(tmp_path / "lines.txt", "2020-07-18|Sales rose\n2020-07-19|Sales fell | again\n")
     found = collect(lines, delimiter="|", time="0", text="1", header=False)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 @pytest.fixture(scope="module")
 def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("root")
+    return tmp_path_factory.mktemp("my root 数据 #1")
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +31,25 @@ def result(data_root: Path) -> dict[str, Any]:
     from flows.train import train
 
     arguments = ["--ingest.path", str(SAMPLE), "--runtime.data-root", str(data_root), "--runtime.workers", "1"]
-    arguments += ["--pretrain.threads", "1", "--finetune.threads", "1", "--pretrain.dim", "24", "--evaluate.bootstrap", "100"]
+    arguments += [
+        "--pretrain.threads",
+        "1",
+        "--finetune.threads",
+        "1",
+        "--pretrain.dim",
+        "24",
+        "--evaluate.bootstrap",
+        "100",
+        "--name",
+        "新闻",
+    ]
     return train(resolve(arguments, preset="chinese"))
 
 
 def test_the_preset_learns_from_the_example(result: dict[str, Any], data_root: Path) -> None:
     assert result["accuracy"] > 0.5  # four classes of equal size
     assert result["decision"] == "first"
+    assert result["model"]["name"] == "新闻"
     store = Store(data_root)
     prepared = store.root / "prepare" / result["stages"]["prepare"]["key"]
     rows = pq.read_table(prepared / "dataset" / "dataset.parquet").to_pylist()
@@ -58,7 +70,12 @@ def test_texts_are_labelled_in_another_process(data_root: Path, tmp_path: Path) 
     environment = {**os.environ, "TEXTMILL_RUNTIME__DATA_ROOT": str(data_root)}
     base = [sys.executable, "-m", "flows.cli"]
     done = subprocess.run(
-        [*base, "predict", "--json", *PROBES], capture_output=True, text=True, env=environment, cwd=CHECKOUT, check=False
+        [*base, "predict", "--json", "--model", "新闻@champion", *PROBES],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=CHECKOUT,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     answers = json.loads(done.stdout)["predictions"]

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ NEVER = f"0 0 {LATER.day} {LATER.month} *"  # not in this test, but soon enough 
 
 @pytest.fixture(scope="module")
 def runtime(tmp_path_factory):
-    return Runtime(data_root=tmp_path_factory.mktemp("root"), workers=1, server_timeout=HANGS_SECONDS)
+    return Runtime(data_root=tmp_path_factory.mktemp("my root 数据 #1"), workers=1, server_timeout=HANGS_SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -141,11 +142,11 @@ def test_a_schedule_fires(client, runtime, bad):
 
 def test_the_cron_line_of_the_readme_says_nothing_while_all_is_well(client, runtime):
     (written,) = [line for line in (CHECKOUT / "README.md").read_text().splitlines() if line.startswith("0 * * * *")]
-    doctor = f"{sys.executable} -m flows.cli doctor --runtime.data-root {runtime.data_root}"
+    doctor = shlex.join([sys.executable, "-m", "flows.cli", "doctor", "--runtime.data-root", str(runtime.data_root)])
 
     def cron(**more):
         command = written.removeprefix("0 * * * *")
-        for name, value in {"CHECKOUT": str(CHECKOUT), ".venv/bin/textmill doctor": doctor}.items():
+        for name, value in {"CHECKOUT": shlex.quote(str(CHECKOUT)), ".venv/bin/textmill doctor": doctor}.items():
             assert name in command
             command = command.replace(name, value)
         environment = {"HOME": str(runtime.data_root), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}  # as cron has it

@@ -31,7 +31,7 @@ def data_root(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root whose registry has a champion `news`."""
     from flows.train import train
 
-    root = tmp_path_factory.mktemp("root")
+    root = tmp_path_factory.mktemp("my root 数据 #1")
     sections = {
         "ingest": {"path": corpus},
         "pretrain": {"enabled": False},

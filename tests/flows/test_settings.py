@@ -89,7 +89,7 @@ def test_words_and_paths_share_the_stop_word_option(tmp_path: Path, monkeypatch:
         ([*RANK_8, "--pretrain.enabled", "false", "--align.dim", "5"], ["not below the 5 dimensions"]),
         ([*RANK_8, "--pretrain.dim", "6", "--align.second", "a.vec", "--align.join", "fill"], ["not below the 6 dimensions"]),
         (["--ingest.encoding", "utf-9"], ["unknown encoding 'utf-9'", "cp1252"]),
-        (["--name", "a/b"], ["no name of a model"]),
+        (["--name", "a/b"], ["not a valid name for a model"]),
         (["surplus"], ["surplus"]),
     ],
 )
@@ -273,7 +273,7 @@ def test_a_monitor_is_named_for_its_source(source: str, name: str) -> None:
     [
         (["--collect.surce", "x"], ["unknown option --collect.surce", "--collect.source", "textmill refresh --help"]),
         (["--collect.timezone", "Mars"], ["--collect.timezone 'Mars'", "Europe/London"]),
-        (["--collect.name", "a/b"], ["no name of a model or monitor"]),
+        (["--collect.name", "a/b"], ["not a valid name for a model or monitor"]),
         (["--collect.source", "https://me:word@x.org/feed"], ["--collect: the source must hold no user or password"]),
         (["--collect.source", "x", "--collect.query", "y"], ["choose one"]),
         (["--collect.query", "SELECT 1"], ["database_variable or database_file"]),

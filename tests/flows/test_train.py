@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 @pytest.fixture(scope="module")
 def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("root")
+    return tmp_path_factory.mktemp("my root 数据 #1")
 
 
 def config(corpus: Path, data_root: Path, **sections: dict[str, Any]) -> PipelineConfig:

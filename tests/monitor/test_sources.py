@@ -85,3 +85,13 @@ def test_only_a_name_that_nobody_has_chosen_is_refused(tmp_path: Path) -> None:
     chosen = resolve_refresh([*source, *root, "--collect.name", "headlines"], preset="headlines")
     assert chosen.name == "headlines"
     assert resolve_refresh([*source, *root, "--collect.since", "2019-01-01"], preset="headlines").name == "headlines"
+
+
+def test_a_source_that_was_moved_with_its_data_root_is_the_same(tmp_path: Path) -> None:
+    (tmp_path / "before" / "inbox").mkdir(parents=True)
+    with MonitorState.open(tmp_path, "inbox") as state, state.refresh():
+        keep_source(state, collect(str(tmp_path / "before" / "inbox"), name="inbox"))
+    with pytest.raises(RequestError):  # both are there, so they are two
+        refuse_other_source(collect(str(tmp_path / "after" / "inbox"), name="inbox"), tmp_path)
+    (tmp_path / "before").rename(tmp_path / "after")
+    refuse_other_source(collect(str(tmp_path / "after" / "inbox"), name="inbox"), tmp_path)

@@ -224,7 +224,7 @@ def test_only_the_owner_can_read_the_state(state: MonitorState, make_batch: Make
 
 @pytest.mark.parametrize("name", ["../x", "", "a/b", "."])
 def test_a_name_that_is_no_folder_name_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(RequestError, match="no name of a monitor"), MonitorState.open(tmp_path, name):
+    with pytest.raises(RequestError, match="not a valid name for a monitor"), MonitorState.open(tmp_path, name):
         pass
 
 

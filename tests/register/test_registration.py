@@ -12,7 +12,7 @@ import pytest
 from tasks.errors import RequestError, UnavailableError
 from tasks.register import models, registration
 from tasks.register.ledger import Ledger
-from tasks.register.models import list_models, load_model, promote, rollback, verify_models
+from tasks.register.models import list_models, load_champions, load_model, promote, rollback, verify_models
 from tasks.register.package import package_digest
 from tasks.tracking import registry
 from tasks.tracking.registry import RegistryOutage, TamperedModel
@@ -210,6 +210,29 @@ def test_a_changed_file_stops_loading_promoting_and_comparing(
     with pytest.raises(TamperedModel):
         promote(tracker, "films", 1)
     assert aliases(tracker)["champion"] == 2
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed"])
+def test_the_same_model_takes_the_place_of_a_champion_whose_files_are_gone(
+    tracker: Tracker, enrol: Enrol, trained: Any, damage: str
+) -> None:
+    enrol(trained)
+    assert load_champions(tracker) == {"films/1": None}
+    folder = tracker.registry.verify(tracker.registry.version("films", 1))
+    if damage == "gone":
+        shutil.rmtree(folder)
+    else:
+        (folder / "MLmodel").write_text("")
+    (problem,) = load_champions(tracker).values()
+    assert problem is not None
+    assert "films version 1" in problem
+    assert str(folder) in problem
+    again = enrol(trained)
+    assert (again.version, again.alias, again.decision) == (2, "champion", "promoted")
+    assert "the same model as version 1" in again.reason
+    assert load_model(tracker, "films").version == 2
+    assert load_champions(tracker) == {"films/2": None}
+    assert enrol(trained).decision == "unchanged"
 
 
 @pytest.mark.parametrize("name", ["pyfunc_model.py", "MLmodel", "artifacts/package/model/weights.safetensors"])
@@ -410,7 +433,7 @@ def test_every_version_is_verified_and_the_whole_ones_beside_a_broken_one_too(
     first, second, third = verify_models(tracker)
     assert (first.version, first.whole, "MLmodel is missing" in str(first.problem)) == (1, False, True)
     assert not second.whole
-    assert re.fullmatch("films version 2: .* failed: .*", str(second.problem))
+    assert re.fullmatch("films version 2: its files are missing: .*", str(second.problem))
     assert (third.aliases, third.whole, third.problem) == (("champion",), True, None)
     assert verify_models(tracker, "films") == [first, second, third]
     assert verify_models(tracker, "films", "champion") == verify_models(tracker, "films", 3) == [third]

@@ -39,15 +39,15 @@ UNKNOWN = "profits risen"  # neither word was in the training text; parts of bot
 @pytest.fixture(scope="module")
 def store(migrated: Path, train_tiny: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """A store whose champion is a bag of n-grams plus averaged embeddings with subwords; and that model."""
-    root = tmp_path_factory.mktemp("served")
+    root = tmp_path_factory.mktemp("my root 数据 #1")
     model = train_tiny(root / "work", model="bag+mean")
     (root / "mlflow").mkdir()
     shutil.copyfile(migrated, root / "mlflow" / "mlflow.db")
-    tracker = Tracker.open(None, root, root / "checkout", "news")
+    tracker = Tracker.open(None, root, root / "checkout", "新闻")
     predictions = root / "predictions.parquet"
     write_predictions(model.corpus / "corpus.parquet", predictions)
     candidate = Candidate(model.package, predictions, model.corpus / "corpus.parquet", "h", ("negative", "positive"))
-    assert register_model(tracker, RegisterConfig(), "news", candidate).decision == "first"
+    assert register_model(tracker, RegisterConfig(), "新闻", candidate).decision == "first"
     return root, model
 
 
@@ -66,7 +66,7 @@ def url(store: tuple[Path, Any], tmp_path_factory: pytest.TempPathFactory) -> It
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     port = free_port()
-    command = ["mlflow", "models", "serve", "-m", "models:/news@champion", "--env-manager", "local", "-h", "127.0.0.1"]
+    command = ["mlflow", "models", "serve", "-m", "models:/新闻@champion", "--env-manager", "local", "-h", "127.0.0.1"]
     command = [str(Path(sys.executable).parent / command[0]), *command[1:], "-p", str(port)]
     with (home / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log, start_new_session=True)
@@ -189,7 +189,7 @@ def test_a_bad_request_is_the_clients_error_and_shows_nothing_of_the_inside(url:
 def test_serving_leaves_the_registered_files_as_they_are(url: str, store: tuple[Path, Any]) -> None:
     assert post(url, '{"inputs": ["a"]}')[0] == 200
     tracker = Tracker.open(None, store[0], store[0] / "checkout", None)
-    assert load_model(tracker, "news@champion").version == 1
+    assert load_model(tracker, "新闻@champion").version == 1
 
 
 def post(url: str, body: str, kind: str = "application/json") -> tuple[int, Any]:

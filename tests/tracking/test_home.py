@@ -1,9 +1,24 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from tasks.errors import RequestError
 from tasks.tracking.home import tracking_home
+
+ODD_NAMES = [
+    "my root 数据 #1",
+    "a+b%20c",
+    "q?x=1&y#z",
+    "semi;'\"$=[*]",
+    "per%cent%",
+    "me:word@host",
+    "back\\slash",
+    "zip::x",
+    "{b}$(x)`y`",
+    "~",
+    "e\u0301",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +32,23 @@ def test_the_checkouts_own_data_root_uses_the_folder_mlflow_of_the_checkout(tmp_
     assert home.uri == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
     assert home.ledger == tmp_path / "mlflow" / "ledger.jsonl"
     assert home.artifacts == tmp_path / "mlflow" / "artifacts"
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_the_uri_of_a_database_names_the_same_file_again(name: str, tmp_path: Path) -> None:
+    home = tracking_home(None, tmp_path / name, tmp_path)
+    assert home.database == tmp_path / name / "mlflow" / "mlflow.db"
+    again = tracking_home(home.uri, tmp_path, tmp_path)
+    assert again == home
+    assert Path(create_engine(home.uri).url.database or "").name == "mlflow.db"
+
+
+def test_a_blank_that_was_given_as_20_is_understood_where_only_that_folder_is_there(tmp_path: Path) -> None:
+    (tmp_path / "my root").mkdir()
+    uri = f"sqlite:///{tmp_path}/my%20root/mlflow.db"
+    assert tracking_home(uri, tmp_path, tmp_path).database == tmp_path / "my root" / "mlflow.db"
+    (tmp_path / "my%20root").mkdir()
+    assert tracking_home(uri, tmp_path, tmp_path).database == tmp_path / "my%20root" / "mlflow.db"
 
 
 def test_another_data_root_keeps_its_own_store(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -59,8 +60,38 @@ def test_what_is_recorded_can_be_read_back_and_nothing_lands_in_the_current_fold
     assert not (data_root / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    "name", ["my root 数据 #1", "a+b%20c", "q?x=1&y#z", "semi;'\"$=[*]", "me:w@host", "back\\slash", "zip::x", "~"]
+)
+def test_a_store_works_in_a_folder_of_any_name(
+    name: str,
+    data_root: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root, here = tmp_path / name, tmp_path_factory.mktemp("here")
+    (root / "mlflow").mkdir(parents=True)
+    shutil.copyfile(data_root / "mlflow" / "mlflow.db", root / "mlflow" / "mlflow.db")
+    monkeypatch.chdir(here)
+    (root / "report.html").write_text("<p>report</p>")
+    tracker = Tracker.open(None, root, root / "checkout", "新闻")
+    run = tracker.start_run("whole")
+    tracker.log_artifacts(run, root / "report.html")
+    tracker.finish(run)
+    assert (root / "mlflow" / "artifacts" / "新闻" / run / "artifacts" / "report.html").is_file()
+    assert Tracker.open(None, root, root / "checkout", "新闻")._client.get_run(run).info.status == "FINISHED"
+    assert list(here.iterdir()) == []
+
+
 def test_a_second_opening_finds_the_same_experiment(open_tracker: Opener) -> None:
     assert open_tracker("films").experiment_id == open_tracker("films").experiment_id != open_tracker("books").experiment_id
+
+
+def test_a_model_that_differs_from_another_in_capitals_alone_is_refused(open_tracker: Opener) -> None:
+    open_tracker("films")
+    with pytest.raises(RequestError, match=r"there is films, .* --name films"):
+        open_tracker("Films")
 
 
 def test_reading_models_does_not_create_a_store(tmp_path: Path) -> None:
