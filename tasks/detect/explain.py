@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.stats import hypergeom
 
 from tasks.log_odds import log_odds
 from tasks.monitor.schema import ALL, NAME, SCORED_SCHEMA, TOPIC
@@ -176,6 +175,8 @@ def _stands_out(now_V: np.ndarray, before_V: np.ndarray, num_now: int, num_befor
     """Which words of both samples more of the `num_now` documents have than chance explains: bool [V]."""
     if not len(now_V):
         return np.zeros(0, bool)
+    from scipy.stats import hypergeom  # most of a second, only where there is a surge
+
     all_V = now_V + before_V
     total = num_now + num_before
     chance_V = hypergeom.sf(now_V - 1, total, all_V, num_now)
