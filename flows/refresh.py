@@ -18,6 +18,7 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from flows.console import Display
 from flows.retrain import request_retraining, start_requested
 from flows.running import running
+from tasks.collect.silent import UNSCORED, unscored
 from tasks.collect.spool import spool_in
 from tasks.collect.task import collect
 from tasks.config import CHECKOUT, RefreshConfig
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from tasks.detect.drift import Drift
     from tasks.detect.unjudged import Unjudged
     from tasks.monitor.alert import Alert
+    from tasks.monitor.transaction import Transaction
     from tasks.notify.channels import Channel
     from tasks.notify.deliver import Report
     from tasks.register.profile import Profile
@@ -129,6 +131,7 @@ def count_what_is_new(run: Refresh) -> None:
         run.finished("collect", "{new:,} new, {duplicates:,} duplicates, {quarantined:,} quarantined".format(**figures))
         score(scorer, spool, transaction, run.display.progress("score"))
         run.collected["reasons"] = dict(sorted((transaction.refused + Counter(run.collected["reasons"])).items()))
+        note_if_unscored(run, transaction)
         crash_point("refresh.scored")
         run.finished("score", f"{transaction.scored:,} documents by {sentiment.title}")
         run.alerts, run.drift = detect(state, config.detect, reference(scorer, state), sentiment.title, run.started, channels)
@@ -141,6 +144,17 @@ def count_what_is_new(run: Refresh) -> None:
         watched = scorer.watch_list.entries if scorer.watch_list else ()
         begin_watching(state, watched, datetime.fromtimestamp(run.started, UTC).date().isoformat())
         run.figures = transaction.figures()
+
+
+def note_if_unscored(run: Refresh, transaction: Transaction) -> None:
+    """Tell, and keep for the watchdog, that nothing of all that is new could be scored: until something is."""
+    if transaction.scored:
+        transaction.keep(UNSCORED, "")
+    elif run.collected["new"]:
+        warning = unscored(dict(transaction.refused))
+        transaction.keep(UNSCORED, warning)
+        run.collected["warnings"].append(warning)
+        log.warning("%s", warning)
 
 
 def look_for_unjudged(state: MonitorState, config: RefreshConfig) -> tuple[list[Unjudged], str]:

@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import StateType
 from flows.deployed import REFRESH, WATCH, find_deployment, latest_runs
 from flows.running import crash_dead, running
 from flows.schedule import patience_hours
-from tasks.collect.silent import SILENT_SOURCES, Silent
+from tasks.collect.silent import SILENT_SOURCES, UNSCORED, Silent
 from tasks.config import RefreshConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.alert import Alert
@@ -71,16 +71,17 @@ def look(client: SyncPrefectClient, config: RefreshConfig, now: float) -> list[A
 
 
 def silent_sources(config: RefreshConfig, now: float) -> list[Alert]:
-    """An alert if sources gave the last refresh nothing but records that are refused: it ended well and counted nothing."""
+    """An alert if the last refresh ended well and counted nothing of a source, or of all that was new."""
     try:
         with MonitorState.read(config.runtime.data_root, config.name) as state:
-            held = json.loads(state.setting(SILENT_SOURCES) or "[]")
+            lines = [Silent(**silent).told() for silent in json.loads(state.setting(SILENT_SOURCES) or "[]")]
+            lines += filter(None, [state.setting(UNSCORED)])
     except (RequestError, UnavailableError):  # no refresh yet, or a state that the refresh itself tells of
         return []
-    if not held:
+    if not lines:
         return []
-    told = "; ".join(Silent(**silent).told() for silent in held)
-    return [_warning(config, "watchdog", f"sources of {config.name}", "high", f"the last refresh: {in_line(told)}", now)]
+    message = f"the last refresh: {in_line('; '.join(lines))}"
+    return [_warning(config, "watchdog", f"sources of {config.name}", "high", message, now)]
 
 
 def overdue(client: SyncPrefectClient, name: str, deployment: DeploymentResponse, *, hours: float, now: float) -> str:

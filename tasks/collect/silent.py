@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 MAX_TOLD = 5  # sources that are told of one by one
 SILENT_SOURCES = "refused_sources"  # where the monitor keeps them, for the watchdog
+UNSCORED = "unscored"  # and a line, if nothing of what was new at last could be scored
 KIND_OF_FILE = frozenset({"unknown_format", "link", "special"})  # a stray file in an inbox is no source that fell silent
 REMEDIES = {
     "missing_time": "is --collect.time the column of times?",
@@ -39,3 +40,9 @@ class Silent(NamedTuple):
             (REMEDIES[reason] for reason in self.reasons if reason in REMEDIES), "the quarantine of the monitor holds them"
         )
         return f"{self.source}: nothing counts of its {self.records:,} records ({reasons}{such}); {remedy}"
+
+
+def unscored(reasons: dict[str, int]) -> str:
+    """A line about documents none of which the model could score, and why."""
+    told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
+    return f"nothing counts of {sum(reasons.values()):,} new documents ({told}); does --score.model know their language?"

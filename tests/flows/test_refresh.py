@@ -382,3 +382,24 @@ def test_a_promotion_in_mid_stream_marks_its_day_and_gives_drift_a_new_baseline(
         assert model_marks(state.models()) == (ModelMark(str(FIRST), "news/1"), ModelMark(takes_over, "news/2"))
         assert state.days_of("news/2")[0] == takes_over
     assert f'"models":[{{"day":"{takes_over}","title":"news/2"}}]' in Path(after["report"]).read_text()
+
+
+def test_new_documents_that_the_model_cannot_read_are_told_of_until_some_are_scored(
+    data_root: Path, corpus: Path, tmp_path: Path
+) -> None:
+    from flows.watch import silent_sources
+
+    news = tmp_path / "news.csv"
+    news.write_text("when,headline\n2020-07-18,股市大跌\n2020-07-18,公司盈利增长\n", encoding="utf-8")
+    asked = config(data_root, news, "mute")
+    result = refresh(asked)
+    assert (result["scored"], result["quarantined"]) == (0, 2)
+    assert "nothing counts of 2 new documents" in result["warnings"][0]
+    assert refresh(asked)["duplicates"] == 2
+    assert ["nothing counts of 2 new documents" in alert.evidence["message"] for alert in silent_sources(asked, 1.6e9)] == [
+        True
+    ]
+    known = sorted((corpus / "negative").iterdir())[0].read_text().strip().replace(",", "")
+    news.write_text(f"when,headline\n2020-07-18,{known}\n", encoding="utf-8")
+    assert refresh(asked)["scored"] == 1
+    assert silent_sources(asked, 1.6e9) == []
