@@ -232,7 +232,8 @@ class Collector:
             else:
                 former = times.read(record.former).microseconds if record.former else moment.former
                 before = None if former in (None, moment.microseconds) else identity(former or 0, text)
-                rows.append(_Row(identity(moment.microseconds, text), moment.microseconds, moment.day, text, before))
+                row = _Row(identity(moment.microseconds, text), moment.microseconds, moment.day, text, before, record.fields)
+                rows.append(row)
         return rows, bad
 
     def _fresh(self, rows: list[_Row], source: str) -> pa.RecordBatch | None:
@@ -245,8 +246,8 @@ class Collector:
         fresh = [row for row, seen in zip(rows, seen_N, strict=True) if not seen]
         if not fresh:
             return None
-        ids, times, days, texts, _ = zip(*fresh, strict=True)
-        columns = [ids, times, days, texts, [source] * len(fresh)]
+        ids, times, days, texts, _, fields = zip(*fresh, strict=True)
+        columns = [ids, times, days, texts, [source] * len(fresh), [each or None for each in fields]]
         batch = pa.record_batch(
             [pa.array(column, field.type) for column, field in zip(columns, COLLECTED_SCHEMA, strict=True)], COLLECTED_SCHEMA
         )
@@ -260,6 +261,7 @@ class _Row(NamedTuple):
     day: int
     text: str
     former: bytes | None  # the identity that the version before this one gave it, if that was another
+    fields: tuple[tuple[str, str], ...]
 
 
 def identity(microseconds: int, text: str) -> bytes:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from tasks.collect.charset import decode_feed
 from tasks.collect.files import KNOWN, is_glob
-from tasks.collect.found import Found, Source
+from tasks.collect.found import Found, Source, kept_fields
 from tasks.errors import RequestError, UnavailableError
 from tasks.urls import is_url, resolved, without_secrets
 
@@ -30,6 +30,7 @@ SUFFIXES = frozenset({".rss", ".atom", ".xml"})
 MAX_BYTES = 32 << 20
 TIMEOUT_SECONDS = 30.0
 AGENT = "textmill (feed reader)"
+_KEPT = ("id", "link", "author", "title")
 _AS_UTF_8 = {"content-type": "application/xml; charset=utf-8"}
 _MONTHS = frozenset(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])
 _DAYS = frozenset(["mon", "tue", "wed", "thu", "fri", "sat", "sun"])
@@ -92,7 +93,8 @@ def _found(row: int, entry: Any, text: str, when: str) -> Found:
     found = None if value is None else str(value)
     reason = "malformed_row" if found is None else None
     written, former = _time(entry, when)
-    return Found(row, data.encode("utf-8", "replace"), found, written, reason, former)
+    fields = kept_fields((key, entry.get(key)) for key in _KEPT if key not in (text, when))
+    return Found(row, data.encode("utf-8", "replace"), found, written, reason, former, fields)
 
 
 def _time(entry: Any, when: str) -> tuple[str | None, str | None]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from tasks.documents.times import written
 
-# What score is handed: the first columns of tasks.monitor.schema.SCORED_SCHEMA.
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+# What score is handed: columns of tasks.monitor.schema.SCORED_SCHEMA.
 COLLECTED_SCHEMA = pa.schema(
     [
         ("id", pa.binary(32)),
@@ -17,14 +19,17 @@ COLLECTED_SCHEMA = pa.schema(
         ("day", pa.date32()),
         ("text", pa.string()),
         ("source", pa.string()),
+        ("fields", pa.map_(pa.string(), pa.string())),
     ]
 )
+MAX_FIELDS, MAX_FIELD_CHARS = 20, 2000  # more columns than these, and longer values, are the source's to keep
 
 
 class Found(NamedTuple):
     """One record. `text` is None where `data` are bytes to decode; `time` is None where there is none.
 
-    `former` is how the version before this one read the time, where it did not read it as a table's.
+    `fields` are the names and values of its other columns that are kept. `former` is how the version before this one read the
+    time, where it did not read it as a table's.
     """
 
     offset: int
@@ -33,6 +38,18 @@ class Found(NamedTuple):
     time: str | None = None
     reason: str | None = None
     former: str | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+def kept_fields(fields: Iterable[tuple[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """What is kept of the columns that are neither text nor time: the short values that there are, whole, as text."""
+    texts = ((str(name), written(value)) for name, value in fields if not isinstance(value, dict | list | bytes))
+    short = [(name, text) for name, text in texts if text and len(text) <= MAX_FIELD_CHARS]
+    return tuple((_storable(name), _storable(text)) for name, text in short[:MAX_FIELDS])
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 class Source(NamedTuple):

@@ -41,7 +41,8 @@ MIN_NEGATIVE = 20  # documents of the baseline that the label calls negative; of
 CHANCE = 0.05  # that any word at all is shown of a surge without a cause of its own
 EVEN = 0.5
 MAX_CHARS = 500  # of a headline that is shown
-COLUMNS = ["id", "time", "text", "negative", "topics", "names"]
+COLUMNS = ["id", "time", "text", "negative", "topics", "names", "fields"]
+LINKS = ("link", "url", "href", "uri", "permalink")  # what sources call the address of a document
 MOST_NEGATIVE = [("negative", "descending"), ("time", "descending"), ("id", "ascending")]
 # Words that the lists for classifiers keep, since they carry a sentiment, and that name no cause.
 _NO_CAUSE = """
@@ -56,9 +57,9 @@ _WORD, _UNSPACED = re.compile(r"[^\W\d_][\w'\u2019-]*[^\W_]"), re.compile(f"[{UN
 def evidence(state: MonitorState, surge: Surge, config: DetectConfig) -> dict[str, Any]:
     """The headlines and words of a surge, as `Alert.evidence` holds them (JSON values).
 
-    headlines: id (hex), time (ISO), text, probability; the most negative first, each text once. words: word, deviate, the
-    documents of the window that have it, the negative ones among these, and those of the baseline; none where no word stands
-    out. Reads the window's documents and a sample of the baseline's days.
+    headlines: id (hex), time (ISO), text, probability, and a link if there is one; the most negative first, each text once.
+    words: word, deviate, the documents of the window that have it, the negative ones among these, and those of the baseline;
+    none where no word stands out. Reads the window's documents and a sample of the baseline's days.
     """
     window = gather(state, _days(surge, 0, config.window_days), surge.series, 10 * config.num_headlines)
     before = gather(state, _baseline_days(state, surge, config), surge.series, 0)
@@ -128,9 +129,17 @@ def _headlines(window: pa.Table, number: int) -> list[dict[str, Any]]:
                 "time": row["time"].isoformat(),
                 "text": text,
                 "probability": round(float(row["negative"]), 4),
+                **_link(row["fields"]),
             },
         )
     return list(shown.values())[:number]
+
+
+def _link(fields: list[tuple[str, str]] | None) -> dict[str, str]:
+    """The address of a document, if its source gave one."""
+    found = {name.strip().casefold(): value for name, value in fields or ()}
+    link = next((found[name] for name in LINKS if name in found), None)
+    return {} if link is None else {"link": link}
 
 
 def telling_words(window: pa.Table, before: pa.Table, number: int) -> list[dict[str, Any]]:

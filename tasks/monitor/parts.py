@@ -61,7 +61,14 @@ def read_part(folder: Path, part: Part, columns: Sequence[str] | None) -> pa.Tab
         raise UnavailableError(f"{path} cannot be read ({error.strerror}); {told}") from error
     if hashlib.sha256(data).hexdigest() != part.sha256:
         raise UnavailableError(f"{path} has other bytes than were written; restore it from a backup")
-    return pq.read_table(pa.BufferReader(data), columns=None if columns is None else list(columns), partitioning=None)
+    file = pq.ParquetFile(pa.BufferReader(data))
+    wanted, held = list(columns or SCORED_SCHEMA.names), set(file.schema_arrow.names)
+    table = file.read([name for name in wanted if name in held])
+    for place, name in enumerate(wanted):
+        if name not in held:  # a column that is younger than the file
+            field = SCORED_SCHEMA.field(name)
+            table = table.add_column(place, field, pa.nulls(part.rows, field.type))
+    return table
 
 
 def small_parts(folder: Path, parts: Iterable[Part]) -> list[Part]:

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 # One scored document. id: SHA-256 of its time and text; day: the calendar day of `time` in the collector's time zone;
-# model: NAME/VERSION; negative: probability of the negative label; topics: model name -> label; names: watch-list entries.
+# model: NAME/VERSION; negative: probability of the negative label; topics: model name -> label; names: watch-list entries;
+# fields: what else its record held, such as its id and link; null where nothing was kept, as before version 0.2.
 SCORED_SCHEMA = pa.schema(
     [
         ("id", pa.binary(32)),
@@ -25,6 +26,7 @@ SCORED_SCHEMA = pa.schema(
         ("unseen", pa.int32()),
         ("topics", pa.map_(pa.string(), pa.string())),
         ("names", pa.list_(pa.string())),
+        ("fields", pa.map_(pa.string(), pa.string())),
     ]
 )
 

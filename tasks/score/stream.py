@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from tasks.collect.found import COLLECTED_SCHEMA
 from tasks.errors import RequestError
 from tasks.ingest.schema import QUARANTINE_BYTES
 from tasks.monitor.schema import SCORED_SCHEMA
@@ -76,7 +77,7 @@ class Scorer:
         batch = batch.take(pa.array(rows_N, pa.int64()))
         texts, probabilities_NC = batch.column("text").to_pylist(), reading.probabilities[rows_N]
         labels = self.sentiment.model.labels
-        columns = {name: batch.column(name) for name in ("id", "time", "day", "text", "source")}
+        columns = {name: batch.column(name) for name in COLLECTED_SCHEMA.names}
         columns |= {
             "model": repeated(self.sentiment.title, len(texts)),
             "label": pa.array(labels, pa.string()).take(pa.array(probabilities_NC.argmax(axis=1))),

@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import os
 import signal
 import sqlite3
@@ -7,15 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.alert import Alert
-from tasks.monitor.parts import Part, read_part
+from tasks.monitor.parts import Part, merge_parts, read_part, write_parts
 from tasks.monitor.schema import COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
 from tasks.monitor.transaction import MAX_SMALL_PARTS, Refused
@@ -395,3 +398,22 @@ def test_days_without_a_negative_document_are_not_read_for_the_latest(
     monkeypatch.setattr("tasks.monitor.state.read_part", lambda *given: read.append(given[1].day) or read_part(*given))
     assert state.latest(5, label="negative")["text"].to_pylist() == ["5", "2"]
     assert read == ["2020-03-05", "2020-03-02"]
+
+
+def test_documents_of_a_version_without_the_column_are_read_and_merged(tmp_path: Path) -> None:
+    rows = [
+        {"id": bytes([n]) * 32, "time": datetime(2020, 7, 18, tzinfo=UTC), "day": date(2020, 7, 18), "text": f"text {n}"}
+        for n in range(2)
+    ]
+    new = pa.RecordBatch.from_pylist([rows[0] | {"fields": [("link", "https://example.org/1")]}], SCORED_SCHEMA)
+    (part,) = write_parts(tmp_path, [new])
+    old = pa.Table.from_pylist(rows[1:], SCORED_SCHEMA).drop_columns("fields")
+    path = tmp_path / "day=2020-07-18" / "old.parquet"
+    pq.write_table(old, path)
+    before = Part("day=2020-07-18/old.parquet", "2020-07-18", 1, hashlib.sha256(path.read_bytes()).hexdigest())
+    assert read_part(tmp_path, before, None).schema == SCORED_SCHEMA
+    assert read_part(tmp_path, before, ["text", "fields"]).to_pylist() == [{"text": "text 1", "fields": None}]
+    ((_, merged),) = merge_parts(tmp_path, [part, before], 1 << 20)
+    held = read_part(tmp_path, merged, None)
+    assert held.schema == SCORED_SCHEMA
+    assert held.column("fields").to_pylist() == [[("link", "https://example.org/1")], None]
