@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import glob
+import itertools
 import logging
 import os
 import tempfile
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.collect.found import Found, Source
+from tasks.collect.found import MAX_FIELDS, Found, Source, kept_fields
 from tasks.digests import canonical, sha256_text
 from tasks.documents.compressed import SUFFIXES, plain_suffix
 from tasks.documents.times import written
@@ -183,8 +184,10 @@ def _records(file: _File, config: CollectConfig) -> Iterator[Found]:
         elif suffix in TEXT and config.delimiter is None:
             yield _document(file.path, config.max_chars)
         else:
-            for record in table_records(open_table(file.path, reading), config.max_chars, None, say=_say):
-                yield Found(record.offset, record.data, record.text, record.label, record.reason)
+            table = open_table(file.path, reading, keep=True)
+            for record in table_records(table, config.max_chars, None, say=_say):
+                fields = kept_fields(zip(table.columns.rest_keys, record.rest, strict=False))
+                yield Found(record.offset, record.data, record.text, record.label, record.reason, fields=fields)
 
 
 def _document(path: Path, max_chars: int) -> Found:
@@ -203,12 +206,31 @@ def _parquet(path: Path, columns: ParquetColumns) -> Iterator[Found]:
     assert when is not None
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 16)
-        for batch in file.iter_batches(BATCH_ROWS, columns=[*columns.texts, when]):
-            for data, time_ in zip(texts_of(batch, columns), _times(batch.column(when), columns.missing), strict=True):
-                yield Found(row, data, None, time_)
+        read = [*columns.texts, when]
+        others = [each.name for each in file.schema_arrow if each.name not in read and _is_short(each.type)][:MAX_FIELDS]
+        for batch in file.iter_batches(BATCH_ROWS, columns=[*read, *others]):
+            times, texts = _times(batch.column(when), columns.missing), texts_of(batch, columns)
+            values = [_in_words(batch.column(name)) for name in others]
+            rests = zip(*values, strict=True) if others else itertools.repeat(())
+            for (data, time_), rest in zip(zip(texts, times, strict=True), rests, strict=False):
+                yield Found(row, data, None, time_, fields=kept_fields(zip(others, rest, strict=True)))
                 row += 1
     except (pa.ArrowException, OSError) as error:
         raise RequestError(unreadable(path, error, after=f"row {row:,}")) from error
+
+
+def _is_short(kind: pa.DataType) -> bool:
+    """Whether values of a type are kept with a document: text, numbers and times."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_boolean(kind)
+    return text or number or pa.types.is_timestamp(kind) or pa.types.is_date(kind)
+
+
+def _in_words(column: pa.Array) -> list[str | None]:
+    """Values as text; one that is no UTF-8 must not cost its batch."""
+    found = _decoded(column).cast(pa.string()).cast(pa.large_binary()).to_pylist()
+    return [None if data is None else data.decode("utf-8", "replace") for data in found]
 
 
 def _times(column: pa.Array, missing: Missing) -> list[str | None]:

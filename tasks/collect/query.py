@@ -17,7 +17,7 @@ import stat
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tasks.collect.found import Found, Source
+from tasks.collect.found import Found, Source, kept_fields
 from tasks.digests import canonical, sha256_text
 from tasks.documents.missing import Missing
 from tasks.documents.times import written
@@ -116,10 +116,12 @@ def _rows(config: CollectConfig, url: URL, since: str) -> Iterator[Found]:
             names = list(result.keys())
             at_texts, at_time = _positions(names, config.text), _position(names, config.time, "time")
             missing = Missing(config.missing)
+            others = [at for at in range(len(names)) if at not in (*at_texts, at_time)]
             for row, values in enumerate(result):
                 texts = [value for at in at_texts if not missing.value(value := values[at])]
                 whole = texts[0] if len(texts) == 1 else joined(list(map(str, texts))) if texts else None
-                yield _found(row, whole, None if missing.value(values[at_time]) else values[at_time])
+                found = _found(row, whole, None if missing.value(values[at_time]) else values[at_time])
+                yield found._replace(fields=kept_fields((names[at], values[at]) for at in others))
     except SQLAlchemyError as error:
         reason = (str(getattr(error, "orig", None) or error).strip().splitlines() or ["no reason is given"])[0][:300]
         if url.password:

@@ -127,3 +127,23 @@ def test_words_of_chinese_headlines_are_no_whole_clauses() -> None:
     words = _distinct(pa.table({"text": texts}))
     assert {"银行", "亏损", "股价", "下跌"} < set(words.to_pylist())
     assert {"profit", "taking"} < set(words.to_pylist())
+
+
+def test_a_headline_links_to_its_document_where_the_source_gave_an_address() -> None:
+    from tasks.detect.explain import COLUMNS, _headlines
+
+    row = {
+        "id": b"1" * 32,
+        "time": datetime.datetime(2020, 7, 18, tzinfo=datetime.UTC),
+        "negative": 0.9,
+        "topics": [],
+        "names": [],
+    }
+    rows = [
+        row | {"text": "Sales fell", "fields": [("id", "7"), ("URL", "https://example.org/7")]},
+        row | {"text": "Costs rose", "fields": [("id", "8")]},
+        row | {"text": "Stored before", "fields": None},
+    ]
+    schema = pa.schema([SCORED_SCHEMA.field(name) for name in COLUMNS])
+    found = _headlines(pa.Table.from_pylist(rows, schema), 9)
+    assert [headline.get("link") for headline in found] == ["https://example.org/7", None, None]
