@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import logging
 import os
 import re
 import tomllib
@@ -32,6 +33,7 @@ from flows.named import default_monitor, default_name, warn_of_earlier_monitor, 
 from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig
 from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
+from tasks.in_use import WAIT, find_writer
 from tasks.shown import shortened
 from tasks.tracking.home import TRACKING_REMEDY
 from tasks.unread import refuse_unread, unread
@@ -39,6 +41,8 @@ from tasks.urls import holds_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+log = logging.getLogger(__name__)
 
 Config = TypeVar("Config", bound=BaseModel)
 Section = TypeVar("Section", bound=BaseModel)
@@ -197,6 +201,8 @@ def check_paths(config: BaseModel, prefix: str = "--") -> None:
         elif isinstance(value, Path) and name in UTF8_FILES and value.is_file():
             with contextlib.suppress(OSError):  # its reader says what is wrong with it
                 read_utf8(value, what=flag)
+        if isinstance(value, Path) and value.is_file() and (writer := find_writer(value)):
+            log.warning("%s %s: %s has it open for writing; if it is not whole yet, %s", flag, value, writer, WAIT)
 
 
 def preset_names(model: type[BaseModel] = PipelineConfig) -> list[str]:

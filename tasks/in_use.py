@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WAIT = "wait until that is done, and run it again"
 FRESH_SECONDS = 60.0  # what was changed so lately may still be written, by a program on another machine even
+DAY_SECONDS = 86_400.0
 HELD_ERRNO = {errno.EAGAIN, errno.EBUSY, errno.ETXTBSY, errno.EDEADLK, errno.ENOLCK}
 HELD_WINDOWS = {32, 33}  # sharing and lock violations
 HELD_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
@@ -94,6 +95,23 @@ def find_writer(path: Path) -> str:
         if int(pid) != os.getpid() and _writes(folder, (wanted.st_dev, wanted.st_ino)):
             return f"process {pid} ({_name(folder.parent)})"
     return ""
+
+
+def writer_of_half_a_line(path: Path) -> str:
+    """Another process that has begun a line of a text file and not ended it, in words; empty if there is none.
+
+    Only files of the last day are looked at: finding out who has a file open takes as long as reading a small one.
+    """
+    seconds = _seconds_since_change(path)
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            if seconds is None or seconds > DAY_SECONDS or not file.tell():
+                return ""
+            file.seek(-1, os.SEEK_END)
+            return "" if file.read(1) == b"\n" else find_writer(path)
+    except OSError:  # its reader says so
+        return ""
 
 
 def _writes(folder: Path, wanted: tuple[int, int]) -> bool:

@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from flows.settings import check_paths
 from tasks.artifact import Fingerprints
-from tasks.config import IngestConfig
+from tasks.collect.files import file_sources
+from tasks.config import CollectConfig, IngestConfig, PipelineConfig
 from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import find_writer, is_forbidden, is_held, unreadable
 from tasks.ingest.parquet import parquet_columns
@@ -153,3 +155,32 @@ def test_the_memory_of_fingerprints_that_is_locked_is_kept(tmp_path: Path) -> No
         assert fingerprints.of(tmp_path / "corpus.csv") == digest
     with closing(sqlite3.connect(tmp_path / "memory.db")) as memory:
         memory.execute("SELECT * FROM seen")  # it is still there
+
+
+def test_a_line_that_somebody_is_still_writing_is_left_for_the_next_refresh(tmp_path: Path) -> None:
+    inbox = tmp_path / "news.csv"
+    inbox.write_text("time,text\n2020-01-01,Sales rose\n2020-01-02,Sales fe")
+
+    def found() -> tuple[list[str | None], str | None, bool]:
+        (source,) = file_sources(CollectConfig(source=str(inbox)))
+        return [record.text for record in source.records], source.warning, source.watermark is None
+
+    arguments = [sys.executable, "-c", HOLDS, inbox, "ll"]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"held\n"
+        texts, warning, again = found()
+        assert (texts, again) == (["Sales rose"], True)
+        assert warning
+        assert f"process {process.pid}" in warning
+        assert "is still writing its last line, which is left for the next refresh" in warning
+    assert found()[:2] == (["Sales rose", "Sales fell"], None)  # it has ended, without a line end
+
+
+def test_a_corpus_that_a_program_has_open_for_writing_is_read_with_a_warning(
+    half: Path, writer: subprocess.Popen[bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    check_paths(PipelineConfig.model_validate({"name": "x", "ingest": {"path": half}}))
+    (said,) = caplog.messages
+    assert said.startswith(f"--ingest.path {half}: process {writer.pid}")
+    assert said.endswith("has it open for writing; if it is not whole yet, wait until that is done, and run it again")

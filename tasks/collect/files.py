@@ -23,7 +23,7 @@ from tasks.digests import canonical, sha256_text
 from tasks.documents.compressed import SUFFIXES, plain_suffix
 from tasks.documents.times import written
 from tasks.errors import RequestError, UnavailableError
-from tasks.in_use import unreadable
+from tasks.in_use import unreadable, writer_of_half_a_line
 from tasks.ingest.parquet import ParquetColumns, parquet_columns, texts_of
 from tasks.ingest.table import PARQUET, TABLES, open_table, table_records
 from tasks.ingest.walk import kind_of, read_head, walk
@@ -80,9 +80,11 @@ def file_sources(config: CollectConfig) -> Iterator[Source]:
             yield Source(file.name, iter([Found(0, os.fsencode(file.name), reason=file.reason)]))
             continue
         try:
-            again = functools.partial(_guarded, file, config, alone=alone)
-            mark = _watermark(file, config)
-            yield Source(file.name, again(), _encoding(file, config), watermark=mark, again=again, alone=alone)
+            writer = _writer_of_half_a_line(file, config)
+            again = functools.partial(_guarded, file, config, alone=alone, half=bool(writer))
+            mark = None if writer else _watermark(file, config)
+            warning = f"{writer} is still writing its last line, which is left for the next refresh" if writer else None
+            yield Source(file.name, again(), _encoding(file, config), watermark=mark, again=again, alone=alone, warning=warning)
         except RequestError as error:
             if alone:
                 raise
@@ -163,10 +165,22 @@ def check_file(path: Path, config: CollectConfig) -> None:
         next(_records(_File(path, _shown(path.name)), config), None)
 
 
-def _guarded(file: _File, config: CollectConfig, *, alone: bool) -> Iterator[Found]:
-    """The records of a file; if it turns out to be damaged on the way, the last one says so."""
+def _writer_of_half_a_line(file: _File, config: CollectConfig) -> str:
+    """Who has begun the last record of a file of lines and not ended it; empty if nobody."""
+    suffix = file.path.suffix.lower()
+    lines = suffix in TABLES - PARQUET or (suffix in TEXT and config.delimiter is not None)
+    return writer_of_half_a_line(file.path) if lines else ""
+
+
+def _guarded(file: _File, config: CollectConfig, *, alone: bool, half: bool = False) -> Iterator[Found]:
+    """The records of a file, without the last if it is only half there; if it is damaged on the way, the last one says so."""
+    records = _records(file, config)
     try:
-        yield from _records(file, config)
+        if not half:
+            yield from records
+            return
+        for record, _ in itertools.pairwise(records):
+            yield record
     except (RequestError, OSError) as error:
         if not isinstance(error, RequestError):
             error = RequestError(unreadable(file.path, error, what="cannot be read to its end"))
