@@ -95,6 +95,7 @@ def train(corpus: Path, data_root: Path, **prepare: Any) -> tuple[dict[str, Any]
         "prepare": prepare,
         "finetune": {"model": "tfidf"},
         "evaluate": {"yardstick": False, "bootstrap": 100},
+        "register": {"evidence": "test"},
         "runtime": {"data_root": data_root, "workers": 1},
     }
     result = flow(PipelineConfig.model_validate(config))
@@ -123,6 +124,13 @@ def test_a_champion_of_before_keeps_the_side_of_every_row(growing: Path, tmp_pat
     assert night["split"] == before["split"]
     assert len(grown) == len(sides) + 40
     assert {row: grown[row] for row in sides} == sides
+    assert not any("rows change sides" in line for line in night["warnings"])
+    moved, other = train(growing, tmp_path / "root", split_rule=2)
+    assert moved["split"]["rule"] == 2
+    assert other != grown
+    said = f"was split by rule 1 and this run is split by rule 2 with salt {moved['split']['salt']}"
+    assert any(said in line for line in moved["warnings"])
+    assert "left out that it trained on" in moved["reason"]
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -142,6 +150,7 @@ def test_a_new_name_keeps_its_salt_as_the_corpus_grows(growing: Path, tmp_path: 
     run = tracker._client.get_run(first["mlflow_run_id"])
     assert run.data.params["prepare.salt"] == str(first["split"]["salt"])
     assert run.data.params["prepare.split_rule"] == "2"
+    assert run.data.metrics["prepare/contradictions/texts"] == 0
     assert f"--prepare.salt {first['split']['salt']}" in Path(first["report"]).read_text()
     record = json.loads((tmp_path / "root" / "runs" / f"{first['flow_run_id']}.json").read_text())
     assert record["config"]["prepare"]["salt"] == first["split"]["salt"]
