@@ -85,7 +85,7 @@ def losers(numbers: np.ndarray, label: np.ndarray, contradicting: np.ndarray, co
 def write_contradictions(
     corpus: Path, folder: Path, found: Contradictions, first: np.ndarray, group: np.ndarray, fate: np.ndarray
 ) -> list[dict[str, Any]]:
-    """Write contradictions.parquet into `folder` if there are any, in the corpus' order; examples of exact ones.
+    """Write contradictions.parquet into `folder` if there are any, in the corpus' order; examples of exact ones, test's last.
 
     `corpus` is ingest's corpus.parquet; `first` and `group` int32 [N] number texts and near texts; `fate` uint8 [N] is what
     became of the rows, a position in SPLITS for those that stay. An example is a text's start and its rows by label.
@@ -94,7 +94,8 @@ def write_contradictions(
     if not listed.any():
         return []
     number: dict[int, int] = {}
-    examples: dict[int, dict[str, Any]] = {}
+    decided: dict[int, dict[str, Any]] = {}
+    of_test: dict[int, dict[str, Any]] = {}
     done = 0
     with open_reader(corpus) as file, RowGroups(folder / CONTRADICTIONS, SCHEMA) as writer:
         for batch in file.iter_batches(_READ_ROWS, columns=["id", "source", "label", "text"], use_threads=False):
@@ -102,6 +103,7 @@ def write_contradictions(
             rows = batch.take(pa.array(at)).to_pylist()
             for row, place in zip(rows, (at + done).tolist(), strict=True):
                 exact, text = bool(found.exact[place]), int(first[place])
+                examples = decided if found.decided[place] else of_test
                 if exact and (text in examples or len(examples) < NUM_EXAMPLES):
                     labels = examples.setdefault(text, {"text": row["text"][:EXAMPLE_CHARS], "labels": {}})["labels"]
                     labels[row["label"]] = labels.get(row["label"], 0) + 1
@@ -112,7 +114,7 @@ def write_contradictions(
             if rows:
                 writer.add(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
             done += len(batch)
-    return list(examples.values())
+    return [*decided.values(), *of_test.values()][:NUM_EXAMPLES]
 
 
 def refuse(counts: Mapping[str, Any]) -> RequestError:
