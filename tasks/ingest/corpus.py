@@ -145,8 +145,8 @@ def _of_labels(found: Input, config: IngestConfig, writer: Writer, first: tuple[
 def _doubts(writer: Writer) -> list[str]:
     """Labels that look like missing values."""
     return [
-        f"label {label!r} ({count:,} rows) looks like a missing value and is read as a class; if it is none, use "
-        f"--ingest.missing {label}"
+        f"label {label!r} ({count:,} row{'s' * (count != 1)}) looks like a missing value and is read as a class; if it means "
+        f"that there is no label, use --ingest.missing {label}"
         for label, count in sorted(writer.labels.items())
         if looks_missing(label)
     ]

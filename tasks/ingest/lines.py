@@ -208,7 +208,8 @@ def _quoted_row(lines: Lines, first: Line, text: str, bad: int | None, delimiter
         first_bad = bad if bad is not None and bad < first.offset + len(first.data) else None
         lines.give_back(taken[1:])
         reason = "malformed_row" if first_bad is None else "undecodable"
-        detail = "its quotes do not close" if not closed else "a quoted field ends before its column does"
+        detail = "a quoted field ends before its column does" if closed else "its quotes do not close"
+        detail += "; if quotes are characters of the text here, use --ingest.quoting none"
         row = Row(first.number, first.offset if first_bad is None else first_bad, first.data, None, reason, detail)
         return row, [first], closed and len(taken) <= LOOK_AHEAD
     data = b"\n".join(line.data for line in taken)

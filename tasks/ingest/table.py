@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -35,6 +37,8 @@ QUOTED = {".csv": ",", ".tsv": "\t"}  # delimiters unless declared
 TABLES = PARQUET | JSON_LINES | QUOTED.keys()
 ROW_SLACK_BYTES = 1 << 20  # of a row beside its text
 _DELIMITERS = (";", "\t", "|", ",")
+_USUAL = ("||", "|", "@", ";", "::", ",")  # what else often stands between text and label, the surest first
+_EXCEL = re.compile(r'"?sep=(.)"?')  # a first line with which Excel is told the delimiter
 _SNIFFED_LINES = 100
 
 Form = Literal["json", "quoted", "lenient", "plain", "fasttext"]
@@ -261,6 +265,10 @@ def _check_one_a_line(path: Path, first_lines: list[str], values: list[Any], con
     rows = isinstance(value, list) and any(isinstance(item, dict | list) for item in value)
     if rows or (first.startswith("[") and value is None):
         raise RequestError(f"{path}: a JSON array; {remedy.format('.[]')}")
+    if len(values) == 1 and isinstance(value, dict) and isinstance(value.get(config.text), dict | list):
+        raise RequestError(
+            f"{path}: one JSON object of whole columns; write a row a line, in pandas orient='records', lines=True"
+        )
     if not first.startswith("{") or (isinstance(value, dict) and config.text in value):
         return
     if isinstance(value, dict):
@@ -350,6 +358,8 @@ def _explained(
 
 def _other_delimiter(config: IngestConfig, first_lines: list[str], delimiter: str, *, alone: bool) -> str | None:
     """Say which other delimiter the first lines show: one that gives the columns asked for, or, for an `alone` one, any."""
+    if told := _EXCEL.fullmatch(first_lines[0].strip()):
+        return f"its first line, {told[0]}, is for Excel; remove it and use --ingest.delimiter '{told[1]}'"
     for other in _DELIMITERS:
         parts = [part.strip().strip('"') for part in first_lines[0].split(other)]
         alike = alone and len(parts) > 1 and all(line.count(other) >= len(parts) - 1 for line in first_lines)
@@ -370,8 +380,11 @@ def _delimiter(path: Path, config: IngestConfig, first_lines: list[str], *, need
         return declared
     if 2 * sum("\t" in line for line in first_lines) > len(first_lines) or not needed:
         return "\t"
+    seen = next((mark for mark in _USUAL if all(mark in line for line in first_lines)), None)
+    told = f"{seen!r} is in each line: --ingest.delimiter {shlex.quote(seen)}" if seen else "such as --ingest.delimiter @"
     raise RequestError(
-        f"{path}: say what stands between text and label, such as --ingest.delimiter @, and check --ingest.encoding"
+        f"{path}: say what stands between text and label ({told}), and check --ingest.encoding; text without labels goes to "
+        "--ingest.unlabelled"
     )
 
 

@@ -125,7 +125,7 @@ def test_missing_labels_leave_a_row_without_and_missing_texts_are_empty(tmp_path
         assert list(out.labels.values()) == ["1", "0", None, None, None, "NA"], name
         assert out.report["reasons"] == {"empty": 3}
         (said,) = out.report["warnings"]
-        assert "label 'NA' (1 rows) looks like a missing value" in said
+        assert "label 'NA' (1 row) looks like a missing value" in said
         assert "--ingest.missing NA" in said
         out = ingest(path=tmp_path / name, missing=("NA",))
         assert list(out.labels.values()) == ["1", "0", None, None, None, None], name
