@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow
@@ -32,8 +31,6 @@ from tasks.unread import unread
 if TYPE_CHECKING:
     from tasks.artifact import Artifact
 
-log = logging.getLogger(__name__)
-
 
 @flow(name="train", flow_run_name="{config.name}", persist_result=False, validate_parameters=True)
 def train(config: PipelineConfig) -> dict[str, Any]:
@@ -47,13 +44,14 @@ def train(config: PipelineConfig) -> dict[str, Any]:
     tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, config.name)
     with store.reading(), Display(interval_seconds=config.runtime.log_interval) as display:
         display.say(command(config))
-        for setting in unread(config):  # `textmill train` refuses it; a deployment of an earlier version may hold some
-            log.warning("%s", setting)
         mark_killed(store.data_root / "runs", tracker)
         try:
+            beside = unread(config)  # `textmill train` refuses it; a deployment of an earlier version may hold some
             config = settle_by_champion(config, read_champion(tracker, config.name), display.say)
             record = Record(config, store, tracker, display)
             try:
+                for setting in beside:
+                    record.warn(str(setting))
                 run_steps(record)
                 return record.finished()
             except BaseException as error:

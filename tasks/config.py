@@ -339,7 +339,8 @@ class FinetuneConfig(Section):
         1, description="mean, cnn and bilstm: models trained with different random numbers; the mean of their logits counts."
     )
     epochs: Positive | Literal["auto"] = Field(
-        "auto", description="Most passes over the train rows, for every model; auto: by the model and the corpus' size."
+        "auto",
+        description="Most passes over the train rows, for all but tfidf and ca; auto: by the model and the corpus' size.",
     )
     batch_size: Positive = Field(64, description="Documents a step, for the models that read embeddings.")
     optimizer: Literal["sgd", "adam", "adamw", "adagrad"] = Field(

@@ -85,10 +85,10 @@ def refuse_unread(config: PipelineConfig) -> None:
 
 
 def unread(config: PipelineConfig) -> list[Unread]:
-    """Every setting of pretrain, align and finetune that was given and that this run would not read."""
-    sections: tuple[BaseModel, ...] = (config.finetune, config.pretrain, config.align)
+    """Every setting of prepare, pretrain, align and finetune that was given and that this run would not read."""
+    sections: tuple[BaseModel, ...] = (config.finetune, config.pretrain, config.align, config.prepare)
     found = []
-    for section, values in zip(("finetune", "pretrain", "align"), sections, strict=True):
+    for section, values in zip(("finetune", "pretrain", "align", "prepare"), sections, strict=True):
         reasons = dict(_reasons(section, config))
         for name, field in type(values).model_fields.items():
             value = getattr(values, name)
@@ -111,8 +111,10 @@ def _reasons(section: str, config: PipelineConfig) -> Iterator[tuple[str, str]]:
                 yield name, _of_other_models(section, name, readers, config.finetune)
     elif section == "pretrain":
         yield from _of_pretrain(config)
-    else:
+    elif section == "align":
         yield from _of_align(config)
+    else:
+        yield from _of_prepare(config)
 
 
 def _fine_under_auto(finetune: FinetuneConfig, name: str) -> bool:
@@ -146,6 +148,13 @@ def _conditions(finetune: FinetuneConfig) -> Iterator[tuple[str, str]]:
         yield "embedding_rank", "is for embedding low_rank; set that too, or leave it out"
     if finetune.adversarial == "none":
         yield "adversarial_norm", "is for adversarial fgm or virtual; set one of them too, or leave it out"
+
+
+def _of_prepare(config: PipelineConfig) -> Iterator[tuple[str, str]]:
+    if not config.prepare.near_duplicates:
+        yield "near_duplicate_similarity", "is for near_duplicates true; set that too, or leave it out"
+    if config.ingest.test_path is not None:
+        yield "test_share", "is not read where ingest.test_path gives the test rows; leave one of them out"
 
 
 def _of_pretrain(config: PipelineConfig) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks.config import VIEWS, AlignConfig, FinetuneConfig, PipelineConfig, PretrainConfig
+from tasks.config import VIEWS, AlignConfig, FinetuneConfig, IngestConfig, PipelineConfig, PrepareConfig, PretrainConfig
 from tasks.errors import RequestError
 from tasks.finetune.train import write_model
 from tasks.unread import ALWAYS, READERS, refuse_unread, unread
@@ -123,6 +123,14 @@ def test_the_vocabulary_of_words_is_refused_for_models_of_ngrams() -> None:
             "adversarial_norm 3.0 is for adversarial fgm or virtual",
         ),
         ({"finetune": FinetuneConfig(model="bag", epochs=3, bag_epochs=2)}, "finetune.epochs 3 is not read beside bag_epochs"),
+        (
+            {"prepare": PrepareConfig(near_duplicates=False, near_duplicate_similarity=0.9)},
+            "prepare.near_duplicate_similarity 0.9 is for near_duplicates true",
+        ),
+        (
+            {"prepare": PrepareConfig(test_share=0.3), "ingest": IngestConfig(test_path=Path("test.csv"))},
+            "prepare.test_share 0.3 is not read where ingest.test_path gives the test rows",
+        ),
         ({"finetune": FinetuneConfig(model="bag", lr=0.1)}, "finetune.lr 0.1 is for .* not bag; bag reads finetune.bag_lr"),
         (
             {"finetune": FinetuneConfig(bag_lr=0.1)},
