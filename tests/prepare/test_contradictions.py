@@ -95,7 +95,7 @@ def test_rows_of_an_official_test_split_are_counted_alone(make_text, write_corpu
     assert report["contradictions"]["texts_of_test"] == 2
     assert cautions(report)[0].startswith("2 texts of the test split have other labels too, such as 'w")
     both = write_corpus([*test, ("one", "a b c", "pos", None), ("two", "a b c", "neg", None), *rows], name="both")
-    said = cautions(prepare(both, tmp_path / "both"))[0]
+    said = cautions(prepare(both, tmp_path / "second"))[0]
     assert said.startswith("1 text has several labels (2 rows), such as 'a b c'")
     assert "2 texts of the test split have other labels too" in said
 
