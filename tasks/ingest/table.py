@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import shlex
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tasks.documents.compressed import DAMAGE, open_plain, plain_suffix
 from tasks.documents.encoding import advice, settle
@@ -18,11 +17,11 @@ from tasks.documents.kinds import HEAD_BYTES, kind_of_file
 from tasks.documents.missing import Missing
 from tasks.errors import RequestError
 from tasks.in_use import remedy
-from tasks.ingest.columns import Columns, choose_columns, joined, position, positions
+from tasks.ingest.columns import Columns, choose_columns, joined, positions
 from tasks.ingest.fasttext_lines import PREFIX, fasttext_rows
+from tasks.ingest.json_lines import in_json_rows, json_names, json_rows
 from tasks.ingest.lines import Lines, Row, UnclosedQuotesError, decode_line, plain_rows, quoted_rows, quotes_a_field
 from tasks.ingest.record import Record
-from tasks.ingest.spelling import scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,9 +79,9 @@ def open_table(path: Path, config: IngestConfig, *, labelled: bool = True, keep:
     if not first_lines:
         raise RequestError(f"{path}: the file is empty")
     if suffix in JSON_LINES:
-        keys = _json_names(path, first_lines, config)
+        keys = json_names(path, first_lines, config)
         columns = choose_columns(path, config, keys, header=True, labelled=labelled)
-        columns = _as_json_rows(columns.with_rest(keys) if keep else columns)
+        columns = in_json_rows(columns.with_rest(keys) if keep else columns)
         return Table(path, encoding, start, False, "", "json", columns, missing)
     if _is_fasttext(suffix, config, first_lines):
         return Table(path, encoding, start, False, "", "fasttext", Columns((0,), 1 if labelled else None, None), missing)
@@ -142,7 +141,7 @@ def _rows(table: Table, lines: Lines) -> Iterator[Row]:
     columns = table.columns
     match table.form:
         case "json":
-            return _json_rows(lines, columns, table.missing)
+            return json_rows(lines, columns, table.missing)
         case "fasttext":
             return fasttext_rows(lines)
         case "quoted" | "lenient":
@@ -180,105 +179,6 @@ def _width(fields: list[str], number: int, *, header: bool) -> str:
     if any(field.startswith((' "', '\t"')) for field in fields):
         said += "; a quote after a blank quotes nothing, so leave no blank between the delimiter and the quote"
     return said
-
-
-def _json_rows(lines: Lines, columns: Columns, missing: Missing) -> Iterator[Row]:
-    """Read one JSON object (or array) a line; the row's fields are its texts and, if there is a column of labels, its label."""
-    while (line := lines.take()) is not None:
-        text, bad = decode_line(line, lines.encoding)
-        if line.long or bad is not None:
-            yield Row(
-                line.number, line.offset if bad is None else bad, line.data, None, "too_long" if line.long else "undecodable"
-            )
-            continue
-        if not text.strip():
-            continue
-        value = _json(text)
-        fields: list[str] = []
-        detail = "" if isinstance(value, dict | list) else "no JSON object on one line"
-        for key in columns.text_keys:
-            item = _item(value, key)
-            if not isinstance(item, str) and not missing.value(item):
-                detail = detail or f"{key!r} holds {_kind(item)}, not text"
-            fields.append("" if missing.value(item) else item)
-        if columns.label_key is not None:
-            item = _item(value, columns.label_key)
-            label = "" if missing.value(item) else scalar(item)
-            if label is None:
-                detail = detail or f"{columns.label_key!r} holds {_kind(item)}, not a label"
-            fields.append(label or "")
-        fields += [_cell(_item(value, key)) for key in columns.rest_keys]
-        yield Row(line.number, line.offset, line.data, None if detail else fields, "malformed_row", detail)
-
-
-def _as_json_rows(columns: Columns) -> Columns:
-    """The positions in which `_json_rows` gives the fields."""
-    num_texts, labelled = len(columns.texts), columns.label is not None
-    rest = tuple(range(num_texts + labelled, num_texts + labelled + len(columns.rest_keys)))
-    return columns._replace(texts=tuple(range(num_texts)), label=num_texts if labelled else None, number=None, rest=rest)
-
-
-def _cell(value: Any) -> str:
-    """A JSON value as a cell of a table: text as it is, null and what is not there as nothing, all else as JSON."""
-    if value is None or isinstance(value, str):
-        return value or ""
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _kind(value: Any) -> str:
-    """A JSON value's type in words."""
-    names = {list: "a list", dict: "an object", bool: "true or false", int: "a number", float: "a number"}
-    return names.get(type(value), "text")
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _item(value: Any, key: str) -> Any:
-    if isinstance(value, dict):
-        return value.get(key)
-    at = position(key)
-    return value[at] if isinstance(value, list) and at is not None and at < len(value) else None
-
-
-def _json_names(path: Path, first_lines: list[str], config: IngestConfig) -> list[str]:
-    values = [_json(line) for line in first_lines]
-    _check_one_a_line(path, first_lines, values, config)
-    names: dict[str, None] = {}
-    for value in values:
-        names |= dict.fromkeys(
-            map(str, range(len(value))) if isinstance(value, list) else value if isinstance(value, dict) else ()
-        )
-    if not names:
-        raise RequestError(f"{path}: the first lines hold no JSON objects; write one object a line")
-    return list(names)
-
-
-def _check_one_a_line(path: Path, first_lines: list[str], values: list[Any], config: IngestConfig) -> None:
-    """Raise RequestError for a file that is one JSON value, on one line or on many."""
-    first, value = first_lines[0].strip(), values[0]
-    remedy = "write one object a line, as jq -c '{}' FILE > FILE.jsonl does"
-    rows = isinstance(value, list) and any(isinstance(item, dict | list) for item in value)
-    if rows or (first.startswith("[") and value is None):
-        raise RequestError(f"{path}: a JSON array; {remedy.format('.[]')}")
-    if len(values) == 1 and isinstance(value, dict) and isinstance(value.get(config.text), dict | list):
-        raise RequestError(
-            f"{path}: one JSON object of whole columns; write a row a line, in pandas orient='records', lines=True"
-        )
-    if not first.startswith("{") or (isinstance(value, dict) and config.text in value):
-        return
-    if isinstance(value, dict):
-        held = [key for key, item in value.items() if isinstance(item, list) and item and isinstance(item[0], dict | list)]
-    else:
-        held = [line.split('"')[1] for line in first_lines if line.count('"') == 2 and line.rstrip().endswith("[")][:1]
-    if held:
-        raise RequestError(f"{path}: one JSON object that holds the rows under {held[0]!r}; {remedy.format(f'.{held[0]}[]')}")
-    if value is None and not any(isinstance(other, dict) for other in values):
-        raise RequestError(f"{path}: JSON objects over several lines; {remedy.format('.')}")
 
 
 def _is_fasttext(suffix: str, config: IngestConfig, first_lines: list[str]) -> bool:
