@@ -133,6 +133,11 @@ class NumberedWords:
         }
         return cls(pa.array(list(numbers), pa.string()), rows, scratch)
 
+    @property
+    def characters(self) -> bool:
+        """Whether every word is a single character, as the tokenizer `char` cuts them."""
+        return (pc.max(pc.utf8_length(self.words)).as_py() or 0) == 1
+
     def ngrams(
         self, splits: Sequence[str], *, longest: int, min_documents: int, word_min_documents: int | None = None
     ) -> NgramVocabulary:

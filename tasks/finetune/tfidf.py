@@ -76,16 +76,16 @@ class Limits:
     word_min_documents: int
 
     @classmethod
-    def of(cls, config: FinetuneConfig, num_rows: int, num_classes: int) -> Limits:
+    def of(cls, config: FinetuneConfig, num_rows: int, num_classes: int, *, characters: bool) -> Limits:
         """The limits as asked for; what is left to us follows from the rows and classes that are fitted.
 
         A word that names a class of a few rows may be in one of them alone, and of so few the longer n-grams that come twice
-        are mostly chance.
+        are mostly chance. Where words are single `characters` it takes two of them to name anything.
         """
         few = num_rows < FEW_ROWS_A_CLASS * num_classes
         longest, least = longest_ngram(config), least_documents(config)
         if config.ngrams == "auto" and few and num_classes >= MANY_CLASSES:
-            longest = 1
+            longest = 2 if characters else 1
         tiny = config.ngram_min_documents == "auto" and (few or num_rows < FEW_ROWS)
         return cls(longest, least, 1 if tiny else least)
 
@@ -96,7 +96,7 @@ class _Fit:
     def __init__(self, job: Job, words: NumberedWords, splits: Sequence[str]) -> None:
         config = job.config
         num_rows = sum(len(words.splits[split]) for split in splits)
-        self.limits = Limits.of(config, num_rows, len(job.labels))
+        self.limits = Limits.of(config, num_rows, len(job.labels), characters=words.characters)
         self.vocabulary = words.ngrams(
             splits,
             longest=self.limits.longest,
