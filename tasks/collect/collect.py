@@ -149,7 +149,7 @@ class Collector:
         batches = _batches(source.records)
         verdict, first = None, True
         while (found := next(batches, None)) is not None:
-            if verdict is None and any(needs_order(self._orders(record.time)) for record in found):
+            if verdict is None and any(needs_order(record.time, self._reader(None)) for record in found):
                 following = next(batches, None)
                 whole = [found] if first and following is None else _batches((source.again or found.__iter__)())
                 verdict = self._verdict(source, whole)

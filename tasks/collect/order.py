@@ -21,8 +21,11 @@ WORDS = {"DMY": "day first", "MDY": "month first", "YMD": "year first", "Y-D-M":
 _LONG = frozenset({"Y-M-D", "Y-D-M"})
 
 
-def needs_order(orders: frozenset[str] | None) -> bool:
-    """Whether a date, by `TimeReader.orders`, is one whose source has to be looked at as a whole."""
+def needs_order(written: str | None, reader: TimeReader) -> bool:
+    """Whether a time is a date in numbers whose source has to be looked at as a whole."""
+    if not written or (written[4:5] == written[7:8] == "-" and written[5:7] <= "12"):  # told fast: 2020-07-18
+        return False
+    orders = reader.orders(written)
     return orders is not None and "Y-M-D" not in orders
 
 

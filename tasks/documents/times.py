@@ -12,6 +12,7 @@ import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -26,7 +27,12 @@ DAY_SECONDS = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_ORDINAL = date(1970, 1, 1).toordinal()
 _MISSING = frozenset({"", "\\n", "nan", "nat"})
-_ISO = re.compile(r"(?!.*[+-]\d\d:?[6-9]\d$)\d{4}-?\d{2}-?\d{2}([T ].+)?")  # an offset of 60 minutes or more is none
+_ISO = re.compile(r"\d{4}-?\d{2}-?\d{2}([T ].+)?")
+_MAIL = re.compile(  # what most feeds write, read fast
+    r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}(?::\d{2})? (?:GMT|[+-](?:0\d|1[0-4])[0-5]\d)"
+)
+_PLAIN_NUMBERS = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?: (\d{1,2}):(\d{2})(?::(\d{2}))?)?")
+_MAY_BE_NUMBERS = re.compile(r"\d\s?[/._-]\s?\d{1,2}\s?[/._-]\s?\d|\d{4}\s?:|\d \d{1,2} \d")
 _DIGITS = re.compile(r"(\d{4,20})(?:\.(\d+))?(?:[eE]\+?(\d{1,2}))?(Z|[+-]\d{4})?")
 _POWER = re.compile(r"(\d\.\d+)[eE]\+?(\d{1,2})")
 _DOT_NET = re.compile(r"\\?/Date\((\d{9,14})(?:[+-]\d{4})?\)\\?/")
@@ -147,24 +153,24 @@ class TimeReader:
             return None
         if match := _DASHED.match(text):  # what most sources write, told fast
             return _year_first(*match.groups())
+        if text.isascii() and not _MAY_BE_NUMBERS.search(text):
+            return None
+        if match := _PLAIN_NUMBERS.fullmatch(text):
+            return _orders_of(match[1], match[3], match[4])
         text = WEEKDAY.sub(" ", _plain(text))
         if isinstance(find_month(text), tuple):
             return None
         if match := _YEAR_FIRST.search(text):
             return _year_first(match[1], match[3], match[4])
-        match = _NUMBERS.search(text)
-        parts = (match[1], match[3], match[4]) if match else None
-        if parts is None and (match := _SPACED.search(text)) and match[4]:
-            parts = (match[4], match[5], match[6])
-        return None if parts is None else frozenset(order for order in ("DMY", "MDY", "YMD") if _in_order(order, *parts))
+        if match := _NUMBERS.search(text):
+            return _orders_of(match[1], match[3], match[4])
+        match = _SPACED.search(text)
+        return _orders_of(match[4], match[5], match[6]) if match and match[4] else None
 
     def _parsed(self, written: str) -> _Local | str:
         text = written.strip()
-        if len(text) <= MAX_CHARS and _ISO.fullmatch(text) and text.isascii():
-            try:
-                return _Local(datetime.fromisoformat(text))
-            except ValueError:  # a clock or a zone that is written otherwise
-                pass
+        if len(text) <= MAX_CHARS and text.isascii() and (fast := self._fast(text)) is not None:
+            return fast
         if text.casefold() in _MISSING:
             return "missing_time"
         if len(text) > MAX_CHARS:
@@ -177,6 +183,24 @@ class TimeReader:
         if match := _DIGITS.fullmatch(text):
             return self._digits(*match.group(1, 2, 4)) if not match[3] else "unreadable_time"
         return self._written(WEEKDAY.sub(" ", text).strip())
+
+    def _fast(self, text: str) -> _Local | str | None:
+        """What the most common ways to write a time mean; None for the others, and for what is odd in these."""
+        try:
+            if _ISO.fullmatch(text):
+                found = datetime.fromisoformat(text)
+                if found.tzinfo is None or text[-1] in "Zz" or text[-2] < "6":  # else an offset of 60 minutes and more
+                    return _Local(found)
+            elif _MAIL.fullmatch(text):
+                return _Local(parsedate_to_datetime(text))
+            elif match := _PLAIN_NUMBERS.fullmatch(text):
+                first, _, second, third, hour, minute, seconds = match.groups()
+                day = self._ordered(first, second, third, "")
+                time_of_day = clock(int(hour or 0), int(minute or 0), int(seconds or 0))
+                return day if isinstance(day, str) else _Local(datetime.combine(day[0], time_of_day))
+        except ValueError:  # a clock or a zone that is written otherwise
+            pass
+        return None
 
     def _digits(self, digits: str, fraction: str | None, zone: str | None) -> _Local | str:
         """A number: a date without separators, or seconds to nanoseconds since 1970; never days of a spreadsheet."""
@@ -319,6 +343,10 @@ _DASHES = {ord(c): "-" for c in "\u2010\u2011\u2012\u2013\u2014\u2212"} | {ord("
 def _year_first(year: str, second: str, third: str) -> frozenset[str]:
     found = {"Y-M-D": _in_order("YMD", year, second, third), "Y-D-M": _in_order("YDM", year, second, third)}
     return frozenset(order for order, day in found.items() if day)
+
+
+def _orders_of(first: str, second: str, third: str) -> frozenset[str]:
+    return frozenset(order for order in ("DMY", "MDY", "YMD") if _in_order(order, first, second, third))
 
 
 def _whole(match: re.Match[str]) -> str:
