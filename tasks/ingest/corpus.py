@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +131,7 @@ def _of_labels(found: Input, config: IngestConfig, writer: Writer, first: tuple[
     if found.layout == "folder" and found.path is not None:
         kept = writer.labels.keys()
         empty = [name for name in folder_labels(found.path) if spelled(name) not in kept and config.label_names is None]
-        if empty := [name for name in empty if not config.labels or name in config.labels]:
+        if empty := [name for name in empty if not writer.accepted or spelled(name) in writer.accepted]:
             said.append(f"{found.path}: no document of {', '.join(empty[:_SHOWN])}: empty, or all in it was refused")
     rows, alike = sum(writer.labels.values()), 0 if first is None else writer.labels.get(spelled(first[1]), 0)
     if first is not None and 0 < alike <= _HEADERS and alike * _FEW <= rows:
@@ -143,8 +144,17 @@ def _of_labels(found: Input, config: IngestConfig, writer: Writer, first: tuple[
 
 
 def _doubts(writer: Writer) -> list[str]:
-    """Labels that look like missing values."""
-    return [
+    """Labels that look like missing values, and labels that differ in case or width alone."""
+    alike: dict[str, list[str]] = {}
+    for label in sorted(writer.labels):
+        alike.setdefault(unicodedata.normalize("NFKC", label).casefold(), []).append(label)
+    said = [
+        f"labels {' and '.join(map(repr, labels[:_SHOWN]))} differ only in how they are written and are {len(labels)} classes; "
+        "if they mean the same, write them alike"
+        for labels in alike.values()
+        if len(labels) > 1
+    ]
+    return said + [
         f"label {label!r} ({count:,} row{'s' * (count != 1)}) looks like a missing value and is read as a class; if it means "
         f"that there is no label, use --ingest.missing {label}"
         for label, count in sorted(writer.labels.items())

@@ -16,6 +16,7 @@ from tasks.ingest.folder import folder_labels, folder_records, holds_parquet, no
 from tasks.ingest.imdb import imdb_archive, imdb_folder, imdb_root, is_imdb_folder
 from tasks.ingest.parquet import parquet_columns, parquet_records
 from tasks.ingest.schema import REASONS
+from tasks.ingest.spelling import spelled
 from tasks.ingest.table import PARQUET, TABLES, Table, open_table, table_records
 from tasks.ingest.torchtext_sets import check_data_set, data_set_records
 from tasks.ingest.unlabelled import check_lines, is_archive, text_archive, text_folder, text_lines
@@ -118,7 +119,8 @@ def check_input(found: Input, config: IngestConfig) -> None:
 
 
 def _check_folder(found: Input, path: Path, config: IngestConfig) -> None:
-    labels = [label for label in folder_labels(path) if not config.labels or label in config.labels]
+    accepted = set(map(spelled, config.labels))
+    labels = [label for label in folder_labels(path) if not accepted or spelled(label) in accepted]
     if not labels:
         raise RequestError(f"{path}: no folder of a label in it; {no_label_folders(path)}")
     if (part := holds_parquet(path)) is not None:

@@ -81,6 +81,8 @@ class Writer:
 
     def spellings(self) -> dict[str, list[str]]:
         """Labels that this input spells in more ways than one, with these ways in the order they came."""
+        if self.bins is not None:
+            return {}
         ways: dict[str, list[str]] = {}
         for written, label in self._spellings.items():
             ways.setdefault(label, []).append(written)

@@ -31,7 +31,7 @@ def test_financial_phrasebank(data, ingest, name, kept, quarantined):
     assert (out.report["kept"], out.report["quarantined"]) == (kept, quarantined)
     assert set(out.report["labels"]) == {"positive", "neutral", "negative"}
     assert [(row["bytes"], row["reason"]) for row in out.quarantine] == [(b"1", "malformed_row")] * quarantined
-    with pytest.raises(RequestError, match=r"byte \d+ of Sentences_\w+\.txt is not utf-8.*latin-1"):
+    with pytest.raises(RequestError, match=r"byte \d+ of Sentences_\w+\.txt is not utf-8.*cp1252"):
         ingest(path=path, delimiter="@")
 
 

@@ -131,3 +131,20 @@ def test_missing_labels_leave_a_row_without_and_missing_texts_are_empty(tmp_path
         assert list(out.labels.values()) == ["1", "0", None, None, None, None], name
         assert out.report["warnings"] == []
     assert list(ingest(path=tmp_path / "b.parquet").labels.values()) == ["1", "0", None, None]
+
+
+def test_labels_that_differ_only_in_case_are_two_classes_and_told(tmp_path, ingest):
+    (tmp_path / "a.csv").write_text("text,label\na,Good\nb,good\nc,bad\nd,ＢＡＤ\n", encoding="utf-8")
+    out = ingest(path=tmp_path / "a.csv")
+    assert len(out.report["labels"]) == 4
+    assert [line.split(" differ")[0] for line in out.report["warnings"]] == [
+        "labels 'Good' and 'good'",
+        "labels 'bad' and 'ＢＡＤ'",
+    ]
+
+
+def test_numbers_that_become_bins_are_not_spelled_in_two_ways(tmp_path, ingest):
+    (tmp_path / "a.csv").write_text("text,label\na,1\nb,1.0\nc,-2\nd,-2.0\n")
+    out = ingest(path=tmp_path / "a.csv", label_bins=(0.0,))
+    assert out.report["labels"] == {"negative": 2, "positive": 2}
+    assert out.report["warnings"] == []
