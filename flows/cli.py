@@ -56,6 +56,7 @@ Model = Annotated[str | None, typer.Option("--model", help="NAME@ALIAS or NAME/V
 DataRoot = Annotated[Path | None, typer.Option("--runtime.data-root", help="Folder of the store and the runs.")]
 STARTED = time.time()
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+MAX_SHOWN = 200  # characters of a text beside its label; --json needs none of it
 INTERRUPTED = 130  # as a shell says it: 128 + SIGINT
 _servers: list[Server] = []  # those of this process' runs
 VECTOR_SUFFIXES = {".vec", ".bin", ".txt", ".npy", ".npz", ".safetensors", ".gz", ".zst", ".bz2", ".zip"}
@@ -262,7 +263,7 @@ def predict(
         label = in_line(prediction["label"] or "-")
         confidence = "-" if prediction["confidence"] is None else f"{prediction['confidence']:.3f}"
         why = f"\t({prediction['reason']})" if prediction["reason"] else ""
-        print(f"{label}\t{confidence}\t{in_line(text)[:200]}{why}")  # noqa: T201
+        print(f"{label}\t{confidence}\t{shortened(in_line(text), MAX_SHOWN)}{why}")  # noqa: T201
 
 
 @app.command()
