@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tasks.documents.compressed import plain_suffix
@@ -33,6 +32,7 @@ Layout = Literal[
 ]
 _UNLABELLED = "unlabelled:"
 _FIRST_ROWS = 100  # that are looked at before the corpus is read
+_FIRST_BYTES = 4 << 20
 _WORDS_OF_A_NAME, _CHARS_OF_A_NAME = 3, 40  # a column's name has no more
 _TAR_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2")
 
@@ -130,21 +130,31 @@ def _check_folder(found: Input, path: Path, config: IngestConfig) -> None:
 
 
 def _check_rows(path: Path, rows: Iterator[Record]) -> None:
-    """Raise RequestError if none of the first rows has the table's form."""
-    first = list(islice(rows, _FIRST_ROWS))
-    refused = [record for record in first if record.reason is not None]
-    reasons = Counter(record.reason for record in refused)
-    if reasons["several_labels"] * 2 > len(first):
-        many = f"{reasons['several_labels']:,} of the first {len(first):,} lines"
+    """Raise RequestError if none of the first rows has the table's form, or if most have several labels."""
+    reasons: Counter[str] = Counter()
+    first: dict[str, Record] = {}
+    number = size = 0
+    for record in rows:
+        number, size = number + 1, size + len(record.data)
+        if record.reason is not None:
+            reasons[record.reason] += 1
+            first.setdefault(record.reason, record)
+        if size > _FIRST_BYTES:
+            return  # too few were seen to judge
+        if number == _FIRST_ROWS:
+            break
+    if reasons["several_labels"] * 2 > number:
+        record = first["several_labels"]
         raise RequestError(
-            f"{path}: {many} have several labels, and a document here has one; the first, {refused[0].id}: "
-            f"{refused[0].detail}; keep one label a line"
+            f"{path}: {reasons['several_labels']:,} of the first {number:,} lines have several labels, and a document here has "
+            f"one; the first, {record.id}: {record.detail}; keep one label a line"
         )
-    if first and len(refused) == len(first):
+    if number and reasons.total() == number:
         told = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
-        detail = refused[0].detail or REASONS[str(refused[0].reason)]
-        which = f"the first {len(first):,}" if len(first) == _FIRST_ROWS else f"{len(first):,}"
-        raise RequestError(f"{path}: none of {which} records can be used ({told}); the first, {refused[0].id}: {detail}")
+        record = next(iter(first.values()))
+        detail = record.detail or REASONS[str(record.reason)]
+        which = f"the first {number:,}" if number == _FIRST_ROWS else f"{number:,}"
+        raise RequestError(f"{path}: none of {which} records can be used ({told}); the first, {record.id}: {detail}")
 
 
 def first_row(found: Input, config: IngestConfig) -> tuple[str, str] | None:

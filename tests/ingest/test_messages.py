@@ -182,3 +182,9 @@ def test_what_no_author_wrote_is_passed_over_and_counted(tmp_path, ingest):
     assert sorted(out.texts) == ["neg/1.txt", "pos/1.txt"]
     assert out.report["reasons"] == {"binary": 21}
     assert out.report["passed_over"] == {".DS_Store": 1, "Thumbs.db": 1, "desktop.ini": 1, "hidden files": 2, "~$...": 1}
+
+
+def test_a_huge_bad_row_in_front_is_one_bad_row(tmp_path, ingest):
+    (tmp_path / "a.csv").write_text("text,label\n" + "x," * 2_300_000 + "\na,p\nb,n\n")
+    out = ingest(path=tmp_path / "a.csv")
+    assert (out.report["kept"], out.report["reasons"]) == (2, {"malformed_row": 1})
