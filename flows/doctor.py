@@ -85,7 +85,7 @@ def services(data_root: Path) -> str:
     from flows.services import Record, login_file, where_up
 
     record, root = Record(data_root / "services.json"), f"--runtime.data-root {shlex.quote(str(data_root))}"
-    if not login_file(data_root).exists():  # `textmill down` removes it, also that of the version before
+    if not (record.names() and login_file(data_root).exists()):  # which `down` of version 0.1 has removed, and nothing else
         return "not started, so none should run"
     if missing := record.missing():
         raise UnavailableError(

@@ -15,6 +15,23 @@ def start_time(pid: int) -> str | None:
     return None if not found or found[0] in "ZX" else found[19]
 
 
+def folder_identity(folder: Path) -> list[int]:
+    """What a folder keeps when it is renamed, and what a copy of it does not have."""
+    status = folder.stat()
+    return [status.st_dev, status.st_ino]
+
+
+def is_of(folder: Path, identity: object) -> bool:
+    """Whether what was written down with this identity was written in the folder itself, and did not come with a copy.
+
+    Version 0.1 wrote none.
+    """
+    try:
+        return identity is None or identity == folder_identity(folder)
+    except OSError:
+        return False
+
+
 def runs(pid: int, started: str | None) -> bool:
     """Whether the process that was started then still runs."""
     return started is not None and start_time(pid) == started

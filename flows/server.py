@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, TextIO
 from urllib.parse import quote
 
 from flows.guard import serve_guarded
-from flows.processes import Patience, runs, start_time
+from flows.processes import Patience, folder_identity, is_of, runs, start_time
 from tasks.errors import RequestError, UnavailableError
 
 if TYPE_CHECKING:
@@ -161,11 +161,12 @@ def configured_endpoint() -> Endpoint | None:
 
 
 def read_endpoint(home: Path) -> Endpoint | None:
-    """The endpoint that a running server has written down, if any."""
+    """The endpoint that a running server has written down, if any; not that of the home which this one is a copy of."""
     try:
         written = json.loads((home / "server.json").read_text())
         pid, started = written["process"]
-        return Endpoint(written["url"], written["auth"]) if isinstance(pid, int) and isinstance(started, str) else None
+        ours = isinstance(pid, int) and isinstance(started, str) and is_of(home, written.get("folder"))
+        return Endpoint(written["url"], written["auth"]) if ours else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -293,7 +294,8 @@ def launch(home: Path, *, port: int | None = None, stay: bool = False) -> Starte
     identity = [process.pid, start_time(process.pid)]
     try:
         with private(home / "server.json") as file:
-            json.dump({"url": endpoint.url, "auth": endpoint.auth, "process": identity, "stays": stay}, file)
+            folder = folder_identity(home)
+            json.dump({"url": endpoint.url, "auth": endpoint.auth, "process": identity, "stays": stay, "folder": folder}, file)
     except BaseException:  # nobody would find it, and on a full disk it could do nothing
         process.kill()
         process.wait()

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from flows.deploy import WATCH_POOL, WORK_POOL, deploy_one, make_pools, read_plans
 from flows.deployed import TRAIN, find_deployment
 from flows.guard import ADDRESS
-from flows.processes import Patience, runs, start_time
+from flows.processes import Patience, folder_identity, is_of, runs, start_time
 from flows.server import USER, Endpoint, Server, answers, configured_endpoint, launch, living, locked, login, private
 from flows.settings import DEFAULT_PRESET, preset_config
 from tasks.config import CHECKOUT
@@ -170,20 +170,30 @@ def _refuse_before_start(runtime: Runtime, ports: Mapping[str, int], before: Col
 
 
 class Record:
-    """The processes that were started, by id and start time, so that a reused id is never taken for one of ours."""
+    """The processes that were started, by id and start time, so that a reused id is never taken for one of ours.
+
+    What a copy of a data root has brought along is not its own: `down` there must not stop the servers of the original.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def add(self, name: str, pid: int, url: str = "") -> None:
         """Remember a process, and where it answers."""
-        self._write(self._read() | {name: {"pid": pid, "started": start_time(pid), "url": url}})
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        entry = {"pid": pid, "started": start_time(pid), "url": url, "folder": folder_identity(self.path.parent)}
+        self._write(self._read() | {name: entry})
 
     def adopt_prefect(self, home: Path) -> None:
         """Remember the Prefect server that stays, if one runs that an interrupted start could not write down here."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             written = json.loads((home / "server.json").read_text())
-            if written["stays"] and runs(*written["process"]) and not (self.running("prefect") and self.url("prefect")):
+            if (
+                written["stays"]
+                and is_of(home, written.get("folder"))
+                and runs(*written["process"])
+                and not (self.running("prefect") and self.url("prefect"))
+            ):
                 self.add("prefect", written["process"][0], url=written["url"])
 
     def forget(self, name: str) -> None:
@@ -192,6 +202,10 @@ class Record:
         if name in written and not self.running(name):
             del written[name]
             self._write(written)
+
+    def names(self) -> list[str]:
+        """What was started and not stopped since."""
+        return list(self._read())
 
     def missing(self) -> list[str]:
         """What was started, was not stopped since, and does not run: it was killed, or the machine started anew."""
@@ -222,15 +236,15 @@ class Record:
         return True
 
     def _write(self, written: Mapping[str, Any]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_suffix(".tmp")
         partial.write_text(json.dumps(written))
         os.replace(partial, self.path)
 
     def _read(self) -> dict[str, Any]:
         try:
-            return dict(json.loads(self.path.read_text()))
-        except (FileNotFoundError, ValueError):
+            written = dict(json.loads(self.path.read_text()))
+            return {name: entry for name, entry in written.items() if is_of(self.path.parent, entry.get("folder"))}
+        except (FileNotFoundError, ValueError, AttributeError):
             return {}
 
 

@@ -4,6 +4,7 @@ import base64
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,8 +16,9 @@ import pytest
 
 from flows import services
 from flows.cli import _where_to_look
+from flows.deployed import lasting_endpoint
 from flows.doctor import services as services_check
-from flows.processes import runs, start_time
+from flows.processes import folder_identity, runs, start_time
 from flows.server import free_port, login
 from flows.services import WORKERS, Record, start_all, stop_all
 from tasks.config import Runtime
@@ -255,6 +257,24 @@ def test_a_killed_server_starts_again_on_the_port_that_it_had_and_a_stopped_one_
     assert services._ports(record, {"prefect": None, "mlflow": 5312}) == {"prefect": 4311, "mlflow": 5312}
     stop_all(Runtime(data_root=tmp_path))
     assert services._ports(record, {"prefect": None, "mlflow": None}) == {"prefect": 4200, "mlflow": 5000}
+
+
+def test_a_copy_of_a_data_root_does_not_take_the_servers_of_the_original_for_its_own(
+    runtime: Runtime, server: http.server.ThreadingHTTPServer, tmp_path: Path
+) -> None:
+    server.word = login(runtime.data_root / "prefect" / "password")
+    start_all(runtime)
+    written = runtime.data_root / "prefect" / "server.json"
+    written.write_text(json.dumps(json.loads(written.read_text()) | {"folder": folder_identity(written.parent)}))
+    copied, moved = tmp_path / "copied", tmp_path / "moved"
+    shutil.copytree(runtime.data_root, copied)
+    assert set(stop_all(Runtime(data_root=copied)).values()) == {"was not running"}
+    assert services_check(copied) == "not started, so none should run"
+    assert lasting_endpoint(copied / "prefect") is None
+    assert "4200" in _where_to_look(copied, "textmill up")
+    runtime.data_root.rename(moved)
+    assert Record(moved / "services.json").running("mlflow") == os.getpid()
+    assert lasting_endpoint(moved / "prefect")
 
 
 def test_doctor_knows_what_should_run_until_it_is_taken_down(runtime: Runtime, server: http.server.ThreadingHTTPServer) -> None:
