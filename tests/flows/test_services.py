@@ -225,7 +225,7 @@ def test_a_start_that_could_not_come_to_its_end_is_refused_before_it_begins(
         start_all(runtime, prefect_port=free_port(), mlflow_port=free_port())
     assert not (tmp_path / "root" / "prefect" / "server.json").exists()
     (tmp_path / "file").touch()
-    with pytest.raises(RequestError, match=r"--runtime\.data-root .* cannot be used"):
+    with pytest.raises(RequestError, match=r"--runtime\.data-root .* cannot be made"):
         start_all(Runtime(data_root=tmp_path / "file" / "root"))
 
 
