@@ -22,6 +22,7 @@ _MEANT = {
     **dict.fromkeys(("utf8", "utf8mb4", "unicode-1-1-utf-8", "x-unicode20utf8"), "utf-8"),
 }
 _UNMARKED = {b"<\0?\0": "utf-16-le", b"\0<\0?": "utf-16-be"}  # a declaration in UTF-16 without a byte order mark
+_WIDE = ("utf-16", "utf-32")
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]{0,200}?\sencoding\s*=\s*[\"']([A-Za-z0-9._:-]{1,40})[\"']")
 _EVERY_BYTE_IS_A_LETTER = re.compile(r"cp(?:125\d|874|866|437|850)|iso8859-\d+|koi8-[ru]|mac-\w+")
 
@@ -44,6 +45,8 @@ def decode_feed(data: bytes, asked: str | None = None, served: str | None = None
     match = _DECLARED.match(head.removeprefix(codecs.BOM_UTF8))
     declared = match[1].decode("ascii") if match else None
     marked = next((name for bom, name in BOMS if head.startswith(bom)), _UNMARKED.get(head[:4]))
+    if not marked and b"\0" not in head:  # some say UTF-16 in letters of one byte each
+        served, declared = (None if name and (_codec(name) or "").startswith(_WIDE) else name for name in (served, declared))
     known = [codec for name in (asked, marked, served, declared, "utf-8") if name and (codec := _codec(name))]
     said = _codec(declared) if declared and not asked and not marked else None
     if said and (said == "utf-8" or _codec(served or "") == "cp1252"):

@@ -38,7 +38,7 @@ _DAYS = (
 )
 _DAY_WORDS = "|".join(sorted({re.escape(word) for words in _DAYS for word in words.split()}, key=len, reverse=True))
 WEEKDAY = re.compile(
-    rf"(?<![^\W_])(?:{_DAY_WORDS}|(?:mo|di|mi|do|fr|sa|so|ma|wo|vr|za|zo)(?=[.,]))(?![^\W_])[.,]*"
+    rf"(?<![^\W_])(?:{_DAY_WORDS}|(?:mo|di|mi|do|fr|sa|so|ma|wo|vr|za|zo)(?=[.,]|\s\d))(?![^\W_])[.,]*"
     r"|\(?(?:星期|礼拜|禮拜|周|週)[一二三四五六日天]\)?|\(?[月火水木金土日]曜日?\)?|\([月火水木金土日]\)"
     r"|\(?[월화수목금토일]요일\)?|\([월화수목금토일]\)",
     re.IGNORECASE,

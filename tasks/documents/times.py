@@ -77,7 +77,8 @@ _CLOCK = re.compile(
 )
 _HOUR = re.compile(r"(?<![\d:.+-])(?P<hour>\d{1,2})\s?(?P<noon>[ap])\.?\s?m\b\.?", re.IGNORECASE)
 _FILLERS = re.compile(  # not in capitals, which are a zone's: AT is the Atlantic's
-    r"(?<![^\W\d])(?:[Aa]t|um|à|às|as|a las|a la|alle ore|alle|ore|kl|[Uu]hr|hrs|hs|o'clock|[Oo]n|[Tt]he|of|de|del|le|г|года|в)"
+    r"(?<![^\W\d])(?:[Aa]t|um|à|às|as|a las|a la|alle ore|alle|ore|kl|[Uu]hr|hrs|hs|h|o'clock|[Oo]n|[Tt]he|of|de|del|[Ll]e"
+    r"|[Ee]l|г|года|в)"
     r"(?![^\W\d])\.?|[,;@|]|(?<!\S)-(?!\S)"
 )
 _PARTIAL = re.compile(

@@ -64,7 +64,7 @@ def read_zone(written: str, local: datetime, own: ZoneInfo) -> Zone:
         written = written[1:-1].strip()
         if match := _OFFSET.fullmatch(written):
             return _offset(match)
-    written = re.sub(r"(?<=\w) \([^()]*\)$", "", written)
+    written = re.sub(r"(?<=\w)\s?(?:\([^()]*\)|\[[^\[\]]*\])$", "", written)
     if re.fullmatch(r"[A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+", written):
         name = _places().get(written.lower())
         return Zone(ZoneInfo(name)) if name else Zone(reason="unknown_zone")
