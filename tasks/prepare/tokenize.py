@@ -36,14 +36,17 @@ _UNSPACED, _BLANKS_WITHIN = re.compile(f"[{UNSPACED}]"), re.compile(rf"(?<=[{UNS
 # character comes first in the pattern, so that a text without any is searched fast.
 _MINUS, _PLUS, _PERCENT = "\\-\u2012-\u2015\u2212\ufe63\uff0d", "+\ufe62\uff0b", "%\ufe6a\uff05"
 _MARK = f"[{_MINUS}{_PLUS}\u00b1]"
+_ARROWS = "\u2191\u2193\u25b2\u25b3\u25bc\u25bd"  # which way a figure went, before it or after it
 _SIGN = (
-    rf"{_MARK}(?<![^\W{UNSPACED}]{_MARK})(?<![{_PERCENT})\]{_MINUS}{_PLUS}\u00b1]{_MARK})"
-    rf"(?<!\d[{UNSPACED}]{_MARK})(?<!\d[{UNSPACED}][{UNSPACED}]{_MARK})(?=[^\w\s{_MINUS}{_PLUS}]?\d|\.\d)"
+    rf"[{_MINUS}{_PLUS}\u00b1{_ARROWS}](?:"
+    rf"(?=[^\w\s{_MINUS}{_PLUS}]?\d|\.\d)(?<={_MARK})(?<![^\W{UNSPACED}].)(?<![{_PERCENT})\]{_MINUS}{_PLUS}\u00b1].)"
+    rf"(?<!\d[{UNSPACED}].)(?<!\d[{UNSPACED}][{UNSPACED}].)"
+    rf"|(?<=[{_ARROWS}])(?:(?=\s?[^\w\s]?\d)|(?<=[\d{_PERCENT}].)|(?<=[\d{_PERCENT}]\s.)))"
 )
 _SIGNS, _PERCENTS = re.compile(_SIGN), re.compile(rf"(?<=\d)\s?[{_PERCENT}]")
 _NO_WORD = re.compile(rf"(?:(?!{_SIGN})(?!(?<=\d)%)[\W_])+")
 # What signs are among words until they are tokens: control characters, of which a clean text has none.
-_SET_APART = {"-": "\x01", "+": "\x02", "\u00b1": "\x03"}
+_SET_APART = dict(zip(f"-+\u00b1{_ARROWS}", "\x01\x02\x03\x04\x05\x06\x07\x08\x0e", strict=True))
 _SIGN_TOKENS = {mark: sign for sign, mark in _SET_APART.items()}
 
 # A percentage, a number with decimals and its unit, or a word with inner apostrophes; hyphens part words.
@@ -106,11 +109,13 @@ def _with_plain_signs(text: str, *, apart: bool = True) -> str:
 
     def plain(match: re.Match[str]) -> str:
         mark = match.group()
-        sign = mark if mark == "\u00b1" else "+" if mark in _PLUS else "-"
+        sign = mark if mark in _SET_APART else "+" if mark in _PLUS else "-"
         return f" {_SET_APART[sign]} " if apart else sign
 
-    text = _SIGNS.sub(plain, text)
-    return text if text.isascii() and "%" not in text else _PERCENTS.sub("%", text)
+    wide = not text.isascii()  # else a look for the few characters that there may be is faster than a search
+    if wide or "-" in text or "+" in text:
+        text = _SIGNS.sub(plain, text)
+    return _PERCENTS.sub("%", text) if wide or "%" in text else text
 
 
 def _word_tokenizer(settings: Mapping[str, Any], *, find_signs: bool = True) -> Cut:

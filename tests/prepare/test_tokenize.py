@@ -11,7 +11,16 @@ from tasks.config import PrepareConfig
 from tasks.errors import RequestError
 from tasks.prepare.clean import clean
 from tasks.prepare.segment import FOLDED
-from tasks.prepare.tokenize import _APART, RESERVED, TOKENIZERS, TextToTokens, _marks, _word_pattern
+from tasks.prepare.tokenize import (
+    _APART,
+    _SIGN_TOKENS,
+    RESERVED,
+    TOKENIZERS,
+    TextToTokens,
+    _marks,
+    _with_plain_signs,
+    _word_pattern,
+)
 from tasks.prepare.word_lists import load_stop_words
 
 
@@ -339,8 +348,10 @@ def test_the_short_cut_finds_what_the_pattern_finds(text):
         "user_dictionary": [],
     }
     cleaned = clean(text, html=False, lowercase=False).replace("\u2019", "'")
-    pattern = _word_pattern("" if cleaned.isascii() else _marks(), False)
-    assert TextToTokens(settings).tokens(text) == pattern.findall(cleaned.translate(_APART))
+    words = _word_pattern("" if cleaned.isascii() else _marks(), False)
+    pattern = re.compile(rf"{words.pattern}|[{''.join(_SIGN_TOKENS)}]")
+    found = pattern.findall(_with_plain_signs(cleaned).translate(_APART))
+    assert TextToTokens(settings).tokens(text) == [_SIGN_TOKENS.get(token, token) for token in found]
 
 
 @pytest.mark.parametrize(
@@ -356,6 +367,11 @@ def test_the_short_cut_finds_what_the_pattern_finds(text):
             "\u4e0b\u8dcc - 5.5% \u4e0a\u6da8 + 3% 1\u6708 6\u6708",
         ),
         ("a \x01 b \ue000 c", "a b c"),
+        (
+            "Tesco \u25bc3.2%, BP 1%\u2191 and 2% \u2193 \u2192 buy \u2191\u2191",
+            "tesco \u25bc 3.2% bp 1% \u2191 and 2% \u2193 buy",
+        ),
+        ("Tesco \u25bc3.2%, BP 1%\u2191 \u2192 buy", "tesco \u25bc 3.2% bp 1% \u2191 buy"),
     ],
 )
 def test_dropped_punctuation_leaves_a_numbers_sign_and_percent(text, expected):
