@@ -68,6 +68,12 @@ class Tally:
     def warnings(self, where: Path | str) -> list[str]:
         """What makes one doubt that the texts are as their author wrote them: a line each."""
         said = []
+        if self.first is not None and (found := propose(bytes(self._undecodable))):
+            many = f"{self.undecodable:,} record{'s' * (self.undecodable != 1)}"
+            said.append(
+                f"{where}: {many} of {self.found:,} could not be read as {self.encoding}, the first in {self.first[0]} at byte "
+                f"{self.first[1]}; as {found[0].encoding} it reads {found[0].shown!r}"
+            )
         if (doubt := self._misread()) is not None:
             said.append(f"{where}: {doubt}")
         number = lost(self._texts)

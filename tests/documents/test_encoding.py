@@ -153,6 +153,15 @@ def test_a_file_in_two_encodings_is_not_sent_to_one_of_them() -> None:
         tally.check("a.csv")
 
 
+def test_a_few_records_in_another_encoding_are_told() -> None:
+    tally = tally_of("utf-8", *["schön".encode()] * 100, "déjà vu".encode("cp1252"))
+    tally.check("a.csv")
+    (said,) = tally.warnings("a.csv")
+    assert (
+        said == "a.csv: 1 record of 101 could not be read as utf-8, the first in a.csv at byte 1; as cp1252 it reads 'déjà vu'"
+    )
+
+
 def test_a_declared_encoding_that_garbles_is_doubted() -> None:
     (said,) = tally_of("latin-1", *[text.encode("gb18030") for text in CHINESE]).warnings("a.csv")
     assert "as gb18030 it reads" in said
