@@ -144,7 +144,7 @@ def tell(state: MonitorState, config: RefreshConfig, alerts: list[Alert], now: f
     """Store the alerts that are new and send what the outbox holds; returns the new ones."""
     channels = open_channels(config.notify)
     stored = state.store_alerts(alerts, cooldown_days=config.watch.remind_days, channels=[channel.name for channel in channels])
-    deliver(state, channels, now, seconds=config.notify.seconds)
+    deliver(state, channels, now, seconds=config.notify.seconds, link=config.notify.link or "")
     return stored
 
 

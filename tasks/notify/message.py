@@ -59,7 +59,7 @@ def body(alert: Alert) -> str:
     if words:
         lines.append(f"words: {', '.join(words[:NUM_WORDS])}")
     elif alert.kind == "surge":
-        lines.append("no word stands out: there is more negative news, and it is about what it always was about")
+        lines.append("no word stands out: there is more negative news, on the usual subjects")
     for headline in alert.evidence.get("headlines", ())[:NUM_HEADLINES]:
         lines += [f"- {inert(headline['text'])}", *([f"  {link}"] if (link := safe_link(headline.get("link"))) else [])]
     past = alert.evidence.get("alerts", ())

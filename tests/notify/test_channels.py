@@ -233,3 +233,40 @@ def test_a_file_of_alerts_shows_chinese_as_it_is_and_stays_utf_8_after_a_crash(t
         lines = path.read_text(encoding="utf-8").splitlines()
         assert len(lines) == 3
         assert [json.loads(lines[number])["series"] for number in (0, 2)] == ["name:贵州茅台", "name:腾讯"]
+
+
+def test_a_message_names_its_monitor_and_series_in_words_and_links_where_there_is_a_link(make_alert: MakeAlert) -> None:
+    alert = make_alert(series="topic:sections/股市", headline="茅台股价大跌").linked("https://desk.example/news.html")
+    (headline,) = alert.evidence["headlines"]
+    headline["link"] = "https://news.example/股价?id=7"
+    assert (
+        title(alert) == "[high] desk: more negative news than usual in topic 股市 of model sections, 2020-04-25 to 2020-05-01"
+    )
+    lines = body(alert).splitlines()
+    assert lines[2:5] == [
+        "- 茅台股价大跌",
+        "  https://news.example/%E8%82%A1%E4%BB%B7?id=7",
+        "more: https://desk.example/news.html",
+    ]
+    headline["link"] = "javascript:alert(1)"
+    assert "javascript" not in body(alert)
+    assert title(make_alert(series="name:AT&T")).startswith("[high] desk: more negative news than usual about AT＆T, ")
+    watchdog = Alert.make(
+        "desk.watch",
+        kind="watchdog",
+        series="refresh/desk",
+        severity="high",
+        window_start="2020-05-01",
+        window_end="2020-05-01",
+        count=0,
+        negative_share=0.0,
+        baseline=0.0,
+        created=0.0,
+    )
+    assert title(watchdog) == "[high] desk: watchdog: refresh/desk"
+
+
+def test_a_surge_without_a_word_of_its_own_says_so(make_alert: MakeAlert) -> None:
+    alert = make_alert()
+    alert.evidence["words"].clear()
+    assert "no word stands out: there is more negative news, on the usual subjects" in body(alert).splitlines()
