@@ -46,6 +46,7 @@ USER = "textmill"
 MIN_PASSWORD_CHARS = 12
 LEAVE_SECONDS = 0.5  # how often the server looks whether anybody is left
 GONE_SECONDS = 10.0  # how long the end of a run waits for a server that takes connections and says nothing
+LOOK_SECONDS = 5.0  # of one look whether a starting server answers yet
 BUSY_SECONDS = 30.0  # a busy server may take that long to answer; one that is gone refuses at once
 
 QUIET = {
@@ -183,7 +184,7 @@ def living(home: Path, *, timeout: float) -> Endpoint | None:
     process = json.loads((home / "server.json").read_text())["process"]
     patience = Patience(process[0], timeout)
     while runs(*process):
-        if answers(endpoint, timeout=1.0):
+        if answers(endpoint, timeout=LOOK_SECONDS):
             return endpoint
         if patience.is_over():
             raise UnavailableError(
@@ -235,7 +236,7 @@ class Started:
         """Wait until it answers; the seconds since its launch. UnavailableError if it ends or does not answer in time."""
         process, patience = self.process, Patience(self.process.pid, timeout)
         try:
-            while not answers(self.endpoint, timeout=1.0):
+            while not answers(self.endpoint, timeout=LOOK_SECONDS):
                 if process.poll() is not None or patience.is_over():
                     ended = process.returncode is not None
                     what = f"exited with {process.returncode}" if ended else "did not answer"

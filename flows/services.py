@@ -23,7 +23,19 @@ from flows.deploy import WATCH_POOL, WORK_POOL, deploy_one, make_pools, read_pla
 from flows.deployed import TRAIN, find_deployment
 from flows.guard import ADDRESS
 from flows.processes import Patience, folder_identity, is_of, runs, start_time
-from flows.server import USER, Endpoint, Server, answers, configured_endpoint, launch, living, locked, login, private
+from flows.server import (
+    LOOK_SECONDS,
+    USER,
+    Endpoint,
+    Server,
+    answers,
+    configured_endpoint,
+    launch,
+    living,
+    locked,
+    login,
+    private,
+)
 from flows.settings import DEFAULT_PRESET, preset_config
 from tasks.config import CHECKOUT
 from tasks.errors import RequestError, UnavailableError
@@ -293,7 +305,7 @@ def _start_mlflow(runtime: Runtime, port: int, record: Record) -> None:
     _write_login(runtime, entry)
     pid = _spawn(runtime.data_root, record, "mlflow", command, more=server_environment(home), url=url)
     patience = Patience(pid, runtime.server_timeout)
-    while not answers(entry, path="health", timeout=1.0):
+    while not answers(entry, path="health", timeout=LOOK_SECONDS):
         if start_time(pid) is None or patience.is_over():
             record.stop("mlflow")
             login_file(runtime.data_root).unlink(missing_ok=True)

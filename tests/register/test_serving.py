@@ -203,7 +203,7 @@ def post(url: str, body: str, kind: str = "application/json") -> tuple[int, Any]
 
 
 def is_up(ping: str) -> bool:
-    with contextlib.suppress(OSError), urllib.request.urlopen(ping, timeout=1) as answer:
+    with contextlib.suppress(OSError), urllib.request.urlopen(ping, timeout=60) as answer:
         return bool(answer.status == 200)
     return False
 
