@@ -784,7 +784,7 @@ def _print_result(result: Mapping[str, Any], config: PipelineConfig) -> None:
         column.justify = "right"
     intervals = result["intervals"]
     shown = ["{:.4f} [{:.4f}, {:.4f}]".format(result[name], *intervals[name]) for name in ("accuracy", "macro_f1")]
-    table.add_row(*cells(config.finetune.model, *shown))
+    table.add_row(*cells(result["kind"], *shown))
     if result["yardstick"]:
         table.add_row(
             "TF-IDF + logistic regression", *(f"{result['yardstick'][name]:.4f}" for name in ("accuracy", "macro_f1"))

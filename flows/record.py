@@ -164,6 +164,7 @@ class Record:
             "interval_methods": test["interval_methods"],
             "yardstick": baseline and {"accuracy": baseline["accuracy"], "macro_f1": baseline["macro_f1"]},
             "model": {"name": self.registration.name, "version": self.registration.version, "alias": self.registration.alias},
+            "kind": self.config.finetune.model,
             "decision": self.registration.decision,
             "reason": self.registration.reason,
             "flow_run_id": self.id,

@@ -35,6 +35,7 @@ from tasks.monitor.watched import begin_watching, not_found, num_watched
 from tasks.notify.task import notify, open_channels
 from tasks.register.models import load_model
 from tasks.register.profile import read_profile
+from tasks.score.answers import NO_KNOWN_WORD
 from tasks.score.stream import Scorer
 from tasks.score.task import score
 from tasks.score.watch import WatchList
@@ -147,11 +148,11 @@ def count_what_is_new(run: Refresh) -> None:
 
 
 def note_if_unscored(run: Refresh, transaction: Transaction) -> None:
-    """Tell, and keep for the watchdog, that nothing of all that is new could be scored: until something is."""
-    if transaction.scored:
+    """Tell, and keep for the watchdog, that the model knows no word of all that is new: until it knows one."""
+    if transaction.scored > transaction.unknown:
         transaction.keep(UNSCORED, "")
     elif run.collected["new"]:
-        warning = unscored(dict(transaction.refused))
+        warning = unscored(transaction.refused + Counter({NO_KNOWN_WORD: transaction.unknown}))
         transaction.keep(UNSCORED, warning)
         run.collected["warnings"].append(warning)
         log.warning("%s", warning)

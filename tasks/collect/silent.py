@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_TOLD = 5  # sources that are told of one by one
 SILENT_SOURCES = "refused_sources"  # where the monitor keeps them, for the watchdog
@@ -42,7 +45,9 @@ class Silent(NamedTuple):
         return f"{self.source}: nothing counts of its {self.records:,} records ({reasons}{such}); {remedy}"
 
 
-def unscored(reasons: dict[str, int]) -> str:
-    """A line about documents none of which the model could score, and why."""
+def unscored(reasons: Mapping[str, int]) -> str:
+    """A line about documents of which the model knows no word, by reason."""
     told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
-    return f"nothing counts of {sum(reasons.values()):,} new documents ({told}); does --score.model know their language?"
+    return (
+        f"the model knows no word of {sum(reasons.values()):,} new documents ({told}); does --score.model fit their language?"
+    )

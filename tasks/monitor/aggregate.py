@@ -57,29 +57,16 @@ def count_histograms(batch: pa.RecordBatch, label_bins: Mapping[str, int]) -> li
     tokens_N, unseen_N = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("tokens", "unseen"))
     labels = pc.index_in(batch.column("label"), value_set=pa.array(list(label_bins), pa.string()))
     numbers_N = np.array(list(label_bins.values()), np.int64)[labels.to_numpy(zero_copy_only=False)]
-    one_N = np.ones(batch.num_rows, np.int64)
+    one_N, zero_N = np.ones(batch.num_rows, np.int64), np.zeros(batch.num_rows, np.int64)
     features = {
         LABEL: (numbers_N, one_N),
         CONFIDENCE: (confidence_bins(batch.column("confidence").to_numpy(zero_copy_only=False)), one_N),
-    }
-    return _histograms(batch.column("day"), features) + count_words(batch.column("day"), tokens_N, unseen_N)
-
-
-def count_words(day: pa.Array, tokens_N: np.ndarray, unseen_N: np.ndarray) -> list[tuple[str, str, int, int]]:
-    """The rows of `count_histograms` that tell how long documents are and how many of their words the model has not seen."""
-    one_N, zero_N = np.ones(len(day), np.int64), np.zeros(len(day), np.int64)
-    features = {
         LENGTH: (length_bins(tokens_N), one_N),
         UNSEEN: (unseen_bins(tokens_N, unseen_N), one_N),
         TOKENS: (zero_N, tokens_N.astype(np.int64)),
         UNSEEN_TOKENS: (zero_N, unseen_N.astype(np.int64)),
     }
-    return _histograms(day, features)
-
-
-def _histograms(day: pa.Array, features: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> list[tuple[str, str, int, int]]:
-    """Sums of amounts (int64 [N]) by feature, day and bin (int64 [N])."""
-    day, rows = day.cast(pa.string()), []
+    day, rows = batch.column("day").cast(pa.string()), []
     for feature, (bins_N, amounts_N) in features.items():
         table = pa.table({"day": day, "bin": bins_N, "documents": amounts_N})
         sums = table.group_by(["day", "bin"]).aggregate([("documents", "sum")])

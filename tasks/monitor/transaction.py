@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.crash import crash_point
 from tasks.errors import UnavailableError
-from tasks.monitor.aggregate import count_histograms, count_models, count_series, count_words
+from tasks.monitor.aggregate import count_histograms, count_models, count_series
 from tasks.monitor.parts import Part, merge_parts, small_parts, write_parts
 from tasks.monitor.schema import SCORED_SCHEMA
 
@@ -37,15 +38,6 @@ class Refused(NamedTuple):
     data: bytes
 
 
-class Unread(NamedTuple):
-    """Documents in which a model finds nothing to read: their records, days (date32) and numbers of tokens, int64 [N] each."""
-
-    records: list[Refused]
-    day: pa.Array
-    tokens: np.ndarray
-    unseen: np.ndarray
-
-
 class Transaction:
     """What one refresh adds; made by `MonitorState.refresh`, and part of its SQLite transaction.
 
@@ -57,6 +49,7 @@ class Transaction:
         self.id = refresh_id
         self.negative = negative
         self.scored = self.duplicates = self.num_quarantined = 0
+        self.unknown = 0  # scored documents of which the model knows no word
         self.num_waiting = 0  # documents that are claimed and not scored yet
         self.refused: Counter[str] = Counter()  # documents that were claimed and could not be scored, by reason
         self._documents = folder / "documents"
@@ -96,6 +89,7 @@ class Transaction:
         self._count(batch)
         self.num_waiting -= batch.num_rows
         self.scored += batch.num_rows
+        self.unknown += int(pc.sum(pc.equal(batch.column("tokens"), batch.column("unseen"))).as_py())
         self._held.append(batch)
         self._held_bytes += batch.nbytes
         crash_point("monitor.counted")
@@ -111,15 +105,11 @@ class Transaction:
         self.db.executemany("INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?, ?, ?, ?)", rows)
         self.num_quarantined += len(rows)
 
-    def refuse(self, unread: Unread) -> None:
-        """Put documents that this refresh claimed, and that cannot be scored, into quarantine; they stay claimed.
-
-        Their words are counted all the same: a stream in words that no model knows is what drift looks for.
-        """
-        self.quarantine(unread.records)
-        self.refused.update(record.reason for record in unread.records)
-        self.num_waiting -= len(unread.records)
-        self._add_to_histograms(count_words(unread.day, unread.tokens, unread.unseen))
+    def refuse(self, records: Sequence[Refused]) -> None:
+        """Put documents that this refresh claimed, and that cannot be scored, into quarantine; they stay claimed."""
+        self.quarantine(records)
+        self.refused.update(record.reason for record in records)
+        self.num_waiting -= len(records)
 
     def number_labels(self, labels: Iterable[str]) -> dict[str, int]:
         """The bins of the feature `label`; a label that is new gets the next one."""
@@ -209,16 +199,13 @@ class Transaction:
             count_series(batch, self.negative),
         )
         labels = self.number_labels(sorted(set(batch.column("label").to_pylist())))
-        self._add_to_histograms(count_histograms(batch, labels))
+        self.db.executemany(
+            "INSERT INTO histograms VALUES (?, ?, ?, ?) ON CONFLICT (feature, day, bin) DO UPDATE SET "
+            "documents = documents + excluded.documents",
+            count_histograms(batch, labels),
+        )
         self.db.executemany(
             "INSERT INTO models VALUES (?, ?, ?) ON CONFLICT (model, day) DO UPDATE SET "
             "documents = documents + excluded.documents",
             count_models(batch),
-        )
-
-    def _add_to_histograms(self, rows: Sequence[tuple[str, str, int, int]]) -> None:
-        self.db.executemany(
-            "INSERT INTO histograms VALUES (?, ?, ?, ?) ON CONFLICT (feature, day, bin) DO UPDATE SET "
-            "documents = documents + excluded.documents",
-            rows,
         )

@@ -15,9 +15,9 @@ from tasks.collect.found import COLLECTED_SCHEMA
 from tasks.errors import RequestError
 from tasks.ingest.schema import QUARANTINE_BYTES
 from tasks.monitor.schema import SCORED_SCHEMA
-from tasks.monitor.transaction import Refused, Unread
+from tasks.monitor.transaction import Refused
 from tasks.progress import SILENT
-from tasks.score.answers import answers, reasons
+from tasks.score.answers import NO_TOKENS, answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -55,25 +55,22 @@ class Scorer:
 
     def score(
         self, batches: Iterable[pa.RecordBatch], progress: Progress = SILENT, *, total: int | None = None
-    ) -> Iterator[tuple[pa.RecordBatch, Unread]]:
-        """Scored documents (SCORED_SCHEMA) for collected ones (COLLECTED_SCHEMA), in their order, and those it cannot read."""
+    ) -> Iterator[tuple[pa.RecordBatch, list[Refused]]]:
+        """Scored documents (SCORED_SCHEMA) for collected ones (COLLECTED_SCHEMA), in their order, and those without a token.
+
+        A document of unknown words alone is scored: its names and topics count, and drift is told by such words.
+        """
         done = 0
         for batch in batches:
             yield self._score(batch)
             done += batch.num_rows
             progress.advance(done, total, "documents")
 
-    def _score(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Unread]:
+    def _score(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[Refused]]:
         sources, texts = batch.column("source").to_pylist(), batch.column("text").to_pylist()
         reading = self.sentiment.model.read(texts)
-        whys = reasons(reading.tokens, reading)
-        refused = [
-            Refused(source, 0, why, text.encode()[:QUARANTINE_BYTES])
-            for source, why, text in zip(sources, whys, texts, strict=True)
-            if why is not None
-        ]
-        (rows_N,), (bad_N,) = np.nonzero([why is None for why in whys]), np.nonzero([why is not None for why in whys])
-        unread = Unread(refused, batch.column("day").take(pa.array(bad_N)), reading.tokens[bad_N], reading.unseen[bad_N])
+        (rows_N,), (empty,) = np.nonzero(reading.tokens), np.nonzero(reading.tokens == 0)
+        refused = [Refused(sources[row], 0, NO_TOKENS, texts[row].encode()[:QUARANTINE_BYTES]) for row in empty]
         batch = batch.take(pa.array(rows_N, pa.int64()))
         texts, probabilities_NC = batch.column("text").to_pylist(), reading.probabilities[rows_N]
         labels = self.sentiment.model.labels
@@ -88,7 +85,7 @@ class Scorer:
             "topics": self._topics(texts),
             "names": self._names(texts),
         }
-        return pa.record_batch([columns[field.name] for field in SCORED_SCHEMA], schema=SCORED_SCHEMA), unread
+        return pa.record_batch([columns[field.name] for field in SCORED_SCHEMA], schema=SCORED_SCHEMA), refused
 
     def _topics(self, texts: Sequence[str]) -> pa.Array:
         """For each text the label that each topic model gives it; none of a model that finds nothing to read in it."""

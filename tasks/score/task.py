@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @task(name="score", task_run_name="score", cache_policy=NO_CACHE, persist_result=False)
 def score(scorer: Scorer, spool: Path, transaction: Transaction, progress: Progress) -> int:
     """Score what was collected and add it to the monitor's state, or to its quarantine; return how many were scored."""
-    for batch, unread in scorer.score(read_spool(spool), progress, total=transaction.num_waiting):
+    for batch, refused in scorer.score(read_spool(spool), progress, total=transaction.num_waiting):
         transaction.add(batch, claimed=True)
-        transaction.refuse(unread)
+        transaction.refuse(refused)
     return transaction.scored

@@ -28,8 +28,8 @@ def collected(texts: list[str]) -> pa.RecordBatch:
 
 
 def test_a_batch_is_scored_as_predict_scores_each_text(loaded: LoadedModel) -> None:
-    ((scored, unread),) = Scorer(loaded, "negative").score([collected(TEXTS)])
-    assert unread.records == []
+    ((scored, refused),) = Scorer(loaded, "negative").score([collected(TEXTS)])
+    assert refused == []
     assert scored.schema == SCORED_SCHEMA
     assert scored.select(COLLECTED_SCHEMA.names).to_pylist() == collected(TEXTS).to_pylist()
     for row, expected in zip(scored.to_pylist(), loaded.model.predict(TEXTS), strict=True):
@@ -43,18 +43,19 @@ def test_a_batch_is_scored_as_predict_scores_each_text(loaded: LoadedModel) -> N
 
 def test_a_text_of_which_nothing_is_left_is_refused_and_not_scored(loaded: LoadedModel) -> None:
     texts = [NOTHING[0], TEXTS[0], *NOTHING[1:]]
-    ((scored, unread),) = Scorer(loaded, "negative", (LoadedModel("topic", 7, loaded.model),)).score([collected(texts)])
+    ((scored, refused),) = Scorer(loaded, "negative", (LoadedModel("topic", 7, loaded.model),)).score([collected(texts)])
     assert scored.column("text").to_pylist() == [TEXTS[0]]
-    found = [(record.reason, record.data.decode()) for record in unread.records]
+    found = [(record.reason, record.data.decode()) for record in refused]
     assert found == [("empty_after_cleaning", text) for text in NOTHING]
 
 
-def test_a_text_of_unknown_words_is_not_scored_but_its_words_are_counted(loaded: LoadedModel) -> None:
-    ((scored, unread),) = Scorer(loaded, "negative").score([collected(["zyxwv 腾讯", TEXTS[0]])])
-    assert scored.num_rows == 1
-    assert [record.reason for record in unread.records] == ["no_known_word"]
-    assert (unread.tokens.tolist(), unread.unseen.tolist()) == ([2], [2])
-    assert unread.day.to_pylist() == scored.column("day").to_pylist()
+def test_a_text_of_unknown_words_alone_counts_with_its_names_but_has_no_topic(loaded: LoadedModel) -> None:
+    scorer = Scorer(loaded, "negative", (LoadedModel("topic", 7, loaded.model),), WatchList({"腾讯": ["腾讯"]}, {}))
+    ((scored, refused),) = scorer.score([collected(["腾讯股价大跌", TEXTS[0]])])
+    assert refused == []
+    assert scored.column("names").to_pylist() == [["腾讯"], []]
+    assert [len(topics) for topics in scored.column("topics").to_pylist()] == [0, 1]
+    assert scored.column("tokens").to_pylist()[0] == scored.column("unseen").to_pylist()[0] > 0
 
 
 def test_topics_and_names_stand_beside_the_sentiment(loaded: LoadedModel) -> None:
