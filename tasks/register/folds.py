@@ -43,7 +43,7 @@ from tasks.register.recipe import Recipe  # noqa: TC001 pydantic reads it
 from tasks.register.serving import HASHES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tasks.progress import Progress
 
@@ -192,8 +192,6 @@ def _splits(rows: Rows, number: int) -> Iterator[np.ndarray]:
 
 def _measure(recipes: dict[str, Recipe], rows: Rows, test: np.ndarray, folder: Path, reasons: dict[str, str]) -> dict[str, Any]:
     """Train every recipe beside a split and score it there; a rival whose recipe fails goes to `reasons`."""
-    from sklearn.metrics import f1_score
-
     outcome: dict[str, Any] = {}
     for role, recipe in recipes.items():
         if role in reasons:
@@ -217,11 +215,20 @@ def _measure(recipes: dict[str, Recipe], rows: Rows, test: np.ndarray, folder: P
         right = sum(label == guess for label, guess in zip(truth, predicted, strict=True))
         outcome[role] = {
             "accuracy": right / len(truth),
-            "macro_f1": float(f1_score(truth, predicted, average="macro", zero_division=0.0)),
+            "macro_f1": macro_f1(truth, predicted),
             "train_rows": report["splits"]["train"] + report["splits"]["valid"],
             "test_rows": len(truth),
         }
     return outcome
+
+
+def macro_f1(truth: Sequence[str], predicted: Sequence[str]) -> float:
+    """The mean F1 of the labels that occur or are predicted."""
+    names = sorted({*truth, *predicted})
+    true_N, predicted_N = (np.searchsorted(names, values) for values in (truth, predicted))
+    right_C = np.bincount(true_N[true_N == predicted_N], minlength=len(names))
+    either_C = np.bincount(true_N, minlength=len(names)) + np.bincount(predicted_N, minlength=len(names))
+    return float((2 * right_C / either_C).mean())
 
 
 def _write_corpus(rows: Rows, test: np.ndarray, known: np.ndarray, folder: Path) -> None:
@@ -263,13 +270,19 @@ def _report(config: FoldsConfig, measured: list[dict[str, Any]], rows: Rows, rea
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the steps' own warnings to themselves: the run has said of the whole corpus what they would say of each split."""
+    """Keep the steps' own warnings to themselves: the run has said of the whole corpus what they would say of each split.
+
+    And one BLAS thread: the matrices are small, and on a busy machine two wait for one another.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     loggers = [logging.getLogger(f"tasks.{room}") for room in ("prepare", "pretrain", "align", "finetune")]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        yield
+        with threadpool_limits(1, user_api="blas"):
+            yield
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)

@@ -105,6 +105,13 @@ def test_splits_that_were_trained_before_a_kill_are_not_trained_again(
     assert len(calls) == 10
 
 
+def test_macro_f1_is_scikit_learns() -> None:
+    from sklearn.metrics import f1_score
+
+    truth, predicted = ["a", "b", "b", "c", "a", "a"], ["a", "b", "c", "d", "b", "a"]
+    assert folds.macro_f1(truth, predicted) == pytest.approx(f1_score(truth, predicted, average="macro", zero_division=0.0))
+
+
 def test_the_number_of_splits_follows_from_the_rows() -> None:
     assert [num_splits(rows) for rows in (100, 3_333, 5_000, 10_000)] == [30, 30, 20, 10]
     with pytest.raises(RequestError, match="10,001 rows are too many"):
