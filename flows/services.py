@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from flows.deploy import WATCH_POOL, WORK_POOL, deploy_one, make_pools, read_plans
 from flows.deployed import TRAIN, find_deployment
 from flows.guard import ADDRESS
+from flows.moved import bring_deployments
 from flows.processes import Patience, folder_identity, is_of, runs, start_time
 from flows.server import (
     LOOK_SECONDS,
@@ -117,6 +118,7 @@ def _start_missing(runtime: Runtime, home: Path, ports: Mapping[str, int], recor
     if not all(map(record.running, WORKERS)):
         with Server(runtime.data_root, timeout=runtime.server_timeout, own=True):
             _deploy_train(runtime)
+            _bring_deployments(runtime, home)
             for name, pool in WORKERS.items():
                 if not record.running(name):
                     command = _python("prefect", "worker", "start", "--pool", pool, "--type", "process")
@@ -326,6 +328,15 @@ def _deploy_train(runtime: Runtime) -> None:
     sample = preset_config(DEFAULT_PRESET).model_copy(update={"runtime": runtime})
     parameters = {"config": sample.model_dump(mode="json", exclude_unset=True)}
     deploy_one(replace(plan, schedules=(), parameters=parameters))
+
+
+def _bring_deployments(runtime: Runtime, home: Path) -> None:
+    """Have the schedules of a copied or moved data root work in it, unless several roots share its Prefect server."""
+    from prefect.client.orchestration import get_client
+
+    if home == runtime.data_root / "prefect":
+        with get_client(sync_client=True) as client:
+            bring_deployments(client, tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT))
 
 
 def login_file(data_root: Path) -> Path:

@@ -9,6 +9,7 @@ somebody has put elsewhere on purpose, and those that a server keeps, are left a
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import shutil
 import sqlite3
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+from tasks.durable import replaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # so that the UI opens on runs, not on traces
+FORMER = "former.json"  # the folders that the store was in before, for what else names them
 ARTIFACTS = "artifacts"  # the folder of all files beside the database, one folder an experiment in it
 COLUMNS = (
     ("experiments", "artifact_location"),
@@ -109,11 +113,27 @@ def bring_home(home: TrackingHome, places: Places) -> Places:
                         f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",  # noqa: S608
                         (now_at, len(former) + 1, len(former) + 1, f"{former}/"),
                     )
+        _remember(home, places)
     also = f"; {copied} folders of files that were only there were copied" if copied else ""
     log.warning(
         "the store in %s was in %s before; its runs and models are found here now%s", *(home.folder, _shown(places), also)
     )
     return Places(places.artifacts)
+
+
+def former_folders(home: TrackingHome) -> list[Path]:
+    """The folders in which this store was before, as far as it was brought home from them."""
+    try:
+        return [Path(line) for line in json.loads((home.folder / FORMER).read_text(encoding="utf-8"))]
+    except (OSError, ValueError):
+        return []
+
+
+def _remember(home: TrackingHome, places: Places) -> None:
+    known = [str(folder) for folder in former_folders(home)]
+    found = [str(local_path(former).parent) for former in places.former]
+    with replaced(home.folder / FORMER) as partial:
+        partial.write_text(json.dumps([*known, *(each for each in found if each not in known)], ensure_ascii=False), "utf-8")
 
 
 def is_local(place: str) -> bool:
