@@ -100,7 +100,7 @@ _KANJI = (
     "日本人年大国会中一出上生分時行自社事者月後前同方手見長東京新地間今何入学高円小子本下金三二十的業発対政場市内部株価気合力書明体文名全性表主言話来思良悪"
     "品速報決算減増益上昇落売買経済当期使度予想私"
 )
-_WESTERN = ("éèàäöüßñçóíáúêâôîûåøæëïã", "ìòùõ", "œ")
+_WESTERN = ("éèàäöüßñçóíáúêâôîûåøæëïã", "ìòùõð", "œ")
 _CYRILLIC = ("оеаинтсрвл", "кмдпуяыьгзбіїє", "чйхжшюцщэфъёґў", "а-яА-ЯЀ-џҐґ")
 _FAMILIES = (
     _Family(("cp1252",), *_WESTERN, latin=True),
@@ -253,7 +253,7 @@ def _letter(text: str, at: int, family: _Family, weight: float) -> float:
     if alone:
         return 0.5 if lower in "àéèóíîú" else -0.5
     if before > "\x7f" and before.isalpha():
-        return -0.7 if at > 1 and text[at - 2] > "\x7f" and text[at - 2].isalpha() else 0.2
+        return -0.7 if at > 1 and text[at - 2] > "\x7f" and text[at - 2].isalpha() else min(weight, 0.2)
     return weight
 
 
