@@ -181,7 +181,7 @@ def test_a_worker_runs_the_refresh_whose_drift_starts_one_training_run_and_the_b
     from flows.retrain import start_requested
 
     inbox = Path(monitor.collect.source)
-    write_news(inbox / "news.csv", ["zxq wvu tsr", "qqq", "unheard of words and no others at all"])
+    write_news(inbox / "news.csv", ["the zxq wvu tsr", "the qqq", "the unheard of words and no others at all"])
     plans = make_plans(good, monitor, train_cron=NEVER, refresh_cron=NEVER)
     deploy([plan for plan in plans if plan.flow != "watch"])
     for _ in range(2):  # the second finds nothing new and asks for nothing more
