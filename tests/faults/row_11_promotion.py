@@ -20,7 +20,7 @@ from tasks.register.models import CHAMPION, PREVIOUS, promote, rollback
 from tasks.tracking.tracker import Tracker
 from tests.faults.forks import KILLED, Child
 from tests.faults.row_03_shared import together
-from tests.faults.steps import configured, run, warm
+from tests.faults.steps import BAG, configured, run, warm
 from tests.faults.trained import make_corpus
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ MOVED = ["begun", "previous_set", "champion_set", "promoted", "recorded"]
 POINTS = ["copied", "logged", "versioned", "added", "challenged", "decided", *MOVED]
 PROMOTED = 2  # the version that is promoted by hand, over the last
 
-CHEAP = ("--finetune.model", "bag", "--evaluate.yardstick", "false")
 REGISTERED = ("--register.margin", "0.99")  # so that a second model is promoted, whatever it is worth
 
 
@@ -63,7 +62,7 @@ def prepare(folder: Path) -> Iterator[None]:
 def register_all(root: Path, corpus: Path) -> None:
     """Train and register; what the registry was after the first is kept aside."""
     for number in range(1, VERSIONS + 1):
-        made = run(configured(root, corpus, *REGISTERED, "--finetune.seed", str(number), *CHEAP))
+        made = run(configured(root, corpus, *REGISTERED, "--finetune.seed", str(number), base=BAG))
         if made["version"] != number or made["decision"] not in MOVES:
             raise AssertionError(f"version {number} was not promoted: {made}")
         shutil.copytree(root / "mlflow", root / f"after-{number}", ignore=shutil.ignore_patterns("artifacts"))
@@ -119,7 +118,7 @@ def killed(point: str, random: Random, folder: Path) -> str | None:
     """Kill a registration that would be promoted, and repeat it; wrong is a version too many, or another end."""
     number = random.randint(2, VERSIONS)
     root, before = copy_registry(folder, number - 1), copies(folder)
-    config = configured(root, folder.parent / "news", *REGISTERED, "--finetune.seed", str(number), *CHEAP)
+    config = configured(root, folder.parent / "news", *REGISTERED, "--finetune.seed", str(number), base=BAG)
     with Child(run, config, crash_at=f"register.{point}") as child:
         if child.wait() != KILLED:
             return f"it was not reached: exit code {child.wait()} {child.said}"

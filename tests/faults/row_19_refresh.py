@@ -24,7 +24,7 @@ from tasks.documents.times import TimeReader
 from tasks.tracking.home import tracking_home
 from tests.faults.command import held_locks
 from tests.faults.forks import KILLED, Child
-from tests.faults.steps import configured, run, warm
+from tests.faults.steps import BAG, configured, run, warm
 from tests.faults.trained import make_corpus
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def prepare(folder: Path) -> Iterator[None]:
 
 def train(root: Path, corpus: Path) -> None:
     """Register the first version of a model that tells good news from bad."""
-    run(configured(root, corpus, "--finetune.model", "bag", "--finetune.bag-epochs", "8", "--pretrain.enabled", "false"))
+    run(configured(root, corpus, "--finetune.bag-epochs", "8", base=BAG))
 
 
 def refresh(root: Path) -> None:

@@ -26,7 +26,7 @@ from tasks.tracking.client import import_mlflow
 from tasks.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tasks.config import PipelineConfig
@@ -37,6 +37,10 @@ KNOBS = [
     *("--finetune.threads", "1", "--pretrain.dim", "8", "--pretrain.epoch", "1", "--pretrain.min-count", "1"),
     *("--pretrain.threads", "1", "--pretrain.minn", "3", "--pretrain.maxn", "3", "--pretrain.bucket", "200"),
     *("--align.min-count", "1", "--evaluate.bootstrap", "100", "--runtime.workers", "1"),
+]
+BAG = [
+    *("--finetune.model", "bag", "--finetune.bag-epochs", "2", "--finetune.threads", "1"),
+    *("--evaluate.bootstrap", "100", "--evaluate.yardstick", "false", "--runtime.workers", "1"),
 ]
 
 
@@ -73,9 +77,9 @@ def warm() -> Iterator[None]:
         yield
 
 
-def configured(root: Path, corpus: Path, *knobs: str) -> PipelineConfig:
-    """The configuration of a small run: every step, two models, one thread."""
-    return resolve(["--name", "news", "--ingest.path", str(corpus), "--runtime.data-root", str(root), *KNOBS, *knobs])
+def configured(root: Path, corpus: Path, *knobs: str, base: Sequence[str] = KNOBS) -> PipelineConfig:
+    """The configuration of a small run: every step, two models, one thread; or with BAG as the base no more than one needs."""
+    return resolve(["--name", "news", "--ingest.path", str(corpus), "--runtime.data-root", str(root), *base, *knobs])
 
 
 def run(config: PipelineConfig, *, started: Callable[[str], None] = lambda step: None) -> dict[str, Any]:
@@ -96,6 +100,9 @@ def run(config: PipelineConfig, *, started: Callable[[str], None] = lambda step:
         config=config,
         run=Run(store, started=started),
         note=note,
+        settle=lambda settled: settled,
+        warn=lambda line: None,
+        display=SimpleNamespace(say=lambda line: None),
         skipped=lambda step, reason: None,
         tracker=tracker,
         tracking=None,
