@@ -341,6 +341,7 @@ def test_a_second_deployment_says_what_it_replaces_and_leaves_and_what_is_undepl
     def rows(result):
         return {row["name"]: (row["state"], row["paused"], row["changed"]) for row in result["deployments"]}
 
+    deploy_again(good, monitor, train_cron=NEVER, refresh_cron=NEVER)
     other = monitor.model_copy(update={"collect": monitor.collect.model_copy(update={"name": "新闻"})})
     first = deploy_again(good, other, train_cron=NEVER)
     assert rows(first)["refresh/新闻"] == rows(first)["watch/新闻"] == ("made", False, {})
