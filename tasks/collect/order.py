@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from tasks.documents.times import SHORT_YEAR
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -76,26 +78,27 @@ class Evidence:
             told = self._told("Y-D-M", "no setting reads that; write them as 2020-12-31")
             return Verdict(None, trouble=told, contradicted=True, long=True, most=self._is_most(long))
         short = {orders: count for orders, count in self._counts.items() if not orders & _LONG}
-        rivals = {"DMY", "MDY"} - {order}
+        rivals = {"DMY", "MDY"} - {order} | ({SHORT_YEAR} if order != "YMD" else set())
         contradicted, proofs = _contradicted(order, rivals, short)
         if contradicted:
-            told = self._contradiction(order, short, mixed=proofs > 0)
+            told = self._contradiction(order, short)
             return Verdict(None, trouble=told, contradicted=True, most=self._is_most(short))
         unclear = {orders: count for orders, count in short.items() if rivals & orders}
         if proofs or declared or known or not unclear:
             return Verdict(order, proofs > 0)
-        example = self._examples[next(iter(unclear))]
-        told = f"dates such as {example} may be day first or month first; say which: --collect.date-order DMY, or MDY"
+        orders = next(iter(unclear))
+        words = [(order, WORDS[order]) for order in ORDERS if order in orders and (order != "YMD" or SHORT_YEAR in orders)]
+        may_be, say = (" or ".join(each) for each in zip(*((word, order) for order, word in words), strict=True))
+        told = f"dates such as {self._examples[orders]} may be {may_be}; say which: --collect.date-order {say}"
         return Verdict(None, trouble=told, most=self._is_most(unclear))
 
     def _is_most(self, some: dict[frozenset[str], int]) -> bool:
         return 2 * sum(some.values()) >= self._num_times
 
-    def _contradiction(self, order: str, short: dict[frozenset[str], int], *, mixed: bool) -> str:
-        if not mixed:
-            for other in ORDERS:
-                if all(other in orders for orders in short):
-                    return self._told(other, f"use --collect.date-order {other}")
+    def _contradiction(self, order: str, short: dict[frozenset[str], int]) -> str:
+        for other in ORDERS:
+            if all(other in orders for orders in short):
+                return self._told(other, f"use --collect.date-order {other}")
         example = next(self._examples[orders] for orders in short if order not in orders)
         return f"some dates are {WORDS[order]} and others, such as {example}, are not; give each order a source of its own"
 

@@ -15,7 +15,7 @@ REMEDIES = {
     "missing_time": "is --collect.time the column of times?",
     "unreadable_time": "is --collect.time the column of times? docs/TIMES.md lists what can be read",
     "incomplete_date": "a time needs its day, month and year; is --collect.time the right column?",
-    "ambiguous_date": "say what comes first: --collect.date-order DMY, or MDY",
+    "ambiguous_date": "say what comes first: --collect.date-order DMY, MDY or YMD",
     "other_date_order": "say what comes first: --collect.date-order DMY, MDY or YMD",
     "ambiguous_time": "write it as 2020-12-31 23:59:59",
     "ambiguous_zone": "--collect.timezone settles what such a zone means",

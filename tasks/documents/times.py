@@ -23,6 +23,7 @@ from tasks.documents.zones import read_zone
 DateOrder = Literal["DMY", "MDY", "YMD"]
 MAX_CHARS = 100  # a longer one is no date, and must not cost the time of looking for one
 FIRST_YEAR = 1900
+SHORT_YEAR = "YY-"  # 20-03-15: with dashes the year may well be in front; 20/03/15 and 20.03.15 are the day by custom
 DAY_SECONDS = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_ORDINAL = date(1970, 1, 1).toordinal()
@@ -37,6 +38,8 @@ _DIGITS = re.compile(r"(\d{4,20})(?:\.(\d+))?(?:[eE]\+?(\d{1,2}))?(Z|[+-]\d{4})?
 _POWER = re.compile(r"(\d\.\d+)[eE]\+?(\d{1,2})")
 _DOT_NET = re.compile(r"\\?/Date\((\d{9,14})(?:[+-]\d{4})?\)\\?/")
 _UNITS = {9: 1, 10: 1, 12: 10**3, 13: 10**3, 15: 10**6, 16: 10**6, 18: 10**9, 19: 10**9}  # digits -> parts of a second
+# Names of files and the protocol FIX: 20200315_100000, 20200315-10:00:00, 2020-03-15_10-00-00.
+_STAMP = re.compile(r"^(\d{4})([-_]?)(\d{2})\2(\d{2})[ Tt_-](\d{2})([-:_]?)(\d{2})\6(\d{2})(?!\d)")
 _COMPACT = {10: 4, 12: 5, 14: 6, 17: 7, 20: 7}  # digits -> parts of YYYY MM DD HH MM SS and a fraction
 # What else 18 digits may be: 100 ns since the year 1 (.NET) or since 1601 (Windows).
 _TICKS = tuple(
@@ -55,7 +58,7 @@ _WEEK = re.compile(r"(?<!\d)(\d{4})-?W(\d{2})(?:-?([1-7]))?(?!\d)", re.IGNORECAS
 _ORDINAL = re.compile(r"^(\d{4})-(\d{3})(?!\d)")
 _BETWEEN = r"(?:\s|[-/.,']|\b(?:de|del|of|di)\b)"
 _DAY = r"(?<![\d:.])(\d{1,2})(?:st|nd|rd|th|er|[º°ªo])?(?![\d:])"
-_YEAR = r"(\d{4}(?!\d)|\d{2}(?![\d:h]))"
+_YEAR = r"(\d{4}(?!\d)|\d{2}(?:(?![\d:h])|(?=(?::\d{2}){3})))"
 # The month's word is a \1 here; the day is always before the year unless the year has four digits or the order says YMD.
 _WORDED = (
     (re.compile(rf"{_DAY}{_BETWEEN}*\x01{_BETWEEN}*{_YEAR}"), "DY"),
@@ -79,7 +82,7 @@ _HOUR = re.compile(r"(?<![\d:.+-])(?P<hour>\d{1,2})\s?(?P<noon>[ap])\.?\s?m\b\.?
 _FILLERS = re.compile(  # not in capitals, which are a zone's: AT is the Atlantic's
     r"(?<![^\W\d])(?:[Aa]t|um|à|às|as|a las|a la|alle ore|alle|ore|kl|[Uu]hr|hrs|hs|h|o'clock|[Oo]n|[Tt]he|of|de|del|[Ll]e"
     r"|[Ee]l|г|года|в)"
-    r"(?![^\W\d])\.?|[,;@|]|(?<!\S)-(?!\S)"
+    r"(?![^\W\d])\.?|[,;@|\u00b7\u2022]|(?<!\S)-(?!\S)"
 )
 _PARTIAL = re.compile(
     r"(?:19|20)\d\d|\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{4}|\d{1,2}[-/.]\d{1,2}\.?|\d{4}\s?[年년](?:\s?\d{1,2}\s?[月월])?"
@@ -147,7 +150,9 @@ class TimeReader:
     def _orders(self, written: str) -> frozenset[str] | None:
         """The orders in which a date in numbers is a date, of DMY, MDY and YMD; None for a text that is no such date.
 
-        Of one with the year in front they are Y-M-D and Y-D-M: nobody may declare the second, and it is no moment.
+        Of two digits for the year, in front or behind, the one of which the day has yet to come is left out. Beside YMD is
+        SHORT_YEAR if the writer may well have meant that. Of a date with four digits in front they are Y-M-D and Y-D-M: nobody
+        may declare the second, and it is no moment.
         """
         text = written.strip()
         if len(text) > MAX_CHARS:
@@ -157,16 +162,27 @@ class TimeReader:
         if text.isascii() and not _MAY_BE_NUMBERS.search(text):
             return None
         if match := _PLAIN_NUMBERS.fullmatch(text):
-            return _orders_of(match[1], match[3], match[4])
+            return self._orders_of(match[1], match[3], match[4], match[2])
         text = WEEKDAY.sub(" ", _plain(text))
         if isinstance(find_month(text), tuple):
             return None
         if match := _YEAR_FIRST.search(text):
             return _year_first(match[1], match[3], match[4])
         if match := _NUMBERS.search(text):
-            return _orders_of(match[1], match[3], match[4])
+            return self._orders_of(match[1], match[3], match[4], match[2])
         match = _SPACED.search(text)
-        return _orders_of(match[4], match[5], match[6]) if match and match[4] else None
+        return self._orders_of(match[4], match[5], match[6], " ") if match and match[4] else None
+
+    def _orders_of(self, first: str, second: str, third: str, sign: str) -> frozenset[str]:
+        days = {order: day for order in ("DMY", "MDY", "YMD") if (day := _in_order(order, first, second, third))}
+        for some in ({"YMD"}, {"DMY", "MDY"}):
+            if days.keys() - some and all(self._is_ahead(days[order]) for order in days.keys() & some):
+                days = {order: day for order, day in days.items() if order not in some}
+        found = frozenset(days)
+        return found | {SHORT_YEAR} if sign.strip() == "-" and "YMD" in found else found
+
+    def _is_ahead(self, day: date) -> bool:
+        return self._latest is not None and (day.toordinal() - _FIRST_ORDINAL) * DAY_SECONDS * 1e6 > self._latest
 
     def _parsed(self, written: str) -> _Local | str:
         text = written.strip()
@@ -176,14 +192,15 @@ class TimeReader:
             return "missing_time"
         if len(text) > MAX_CHARS:
             return "unreadable_time"
-        text = _plain(text)
+        text = _bare(_plain(text))
         if match := _DOT_NET.fullmatch(text):
             return _Local(_EPOCH + timedelta(milliseconds=int(match[1])))
         if match := _POWER.fullmatch(text):
             text = _whole(match)
         if match := _DIGITS.fullmatch(text):
             return self._digits(*match.group(1, 2, 4)) if not match[3] else "unreadable_time"
-        return self._written(WEEKDAY.sub(" ", text).strip())
+        text = _STAMP.sub(r"\1-\3-\4 \5:\7:\8", WEEKDAY.sub(" ", text).strip())
+        return self._written(text)
 
     def _fast(self, text: str) -> _Local | str | None:
         """What the most common ways to write a time mean; None for the others, and for what is odd in these."""
@@ -195,8 +212,8 @@ class TimeReader:
             elif _MAIL.fullmatch(text):
                 return _Local(parsedate_to_datetime(text))
             elif match := _PLAIN_NUMBERS.fullmatch(text):
-                first, _, second, third, hour, minute, seconds = match.groups()
-                day = self._ordered(first, second, third, "")
+                first, sign, second, third, hour, minute, seconds = match.groups()
+                day = self._ordered(first, second, third, sign, "")
                 time_of_day = clock(int(hour or 0), int(minute or 0), int(seconds or 0))
                 return day if isinstance(day, str) else _Local(datetime.combine(day[0], time_of_day))
         except ValueError:  # a clock or a zone that is written otherwise
@@ -261,19 +278,22 @@ class TimeReader:
         if match := _YEAR_FIRST.search(text):
             return date(int(match[1]), int(match[3]), int(match[4])), _around(text, match)
         if match := _NUMBERS.search(text):
-            first, _, second, third = match.groups()
-            return self._ordered(first, second, third, _around(text, match))
+            first, sign, second, third = match.groups()
+            return self._ordered(first, second, third, sign, _around(text, match))
         if match := _SPACED.search(text):
             if match[1]:
                 return date(int(match[1]), int(match[2]), int(match[3])), _around(text, match)
-            return self._ordered(match[4], match[5], match[6], _around(text, match))
+            return self._ordered(match[4], match[5], match[6], " ", _around(text, match))
         return None
 
-    def _ordered(self, first: str, second: str, third: str, rest: str) -> tuple[date, str] | str:
+    def _ordered(self, first: str, second: str, third: str, sign: str, rest: str) -> tuple[date, str] | str:
         if self.date_order is not None:
             day = _in_order(self.date_order, first, second, third)
             return "unreadable_time" if day is None else (day, rest)
-        days = {day for order in ("DMY", "MDY") if (day := _in_order(order, first, second, third))}
+        orders = self._orders_of(first, second, third, sign)
+        if SHORT_YEAR not in orders:
+            orders -= {"YMD"}
+        days = {day for order in orders - {SHORT_YEAR} if (day := _in_order(order, first, second, third))}
         if len(days) > 1:
             return "ambiguous_date"
         return (days.pop(), rest) if days else "unreadable_time"
@@ -283,7 +303,7 @@ class TimeReader:
         rest = rest.strip()
         if re.fullmatch(r"-\d{1,2}:\d{2}", rest):
             return "ambiguous_time"  # ten o'clock, or ten hours behind UTC
-        rest = re.sub(r"^[-:_](?=\d{1,2}:\d{2})", "", rest)
+        rest = re.sub(r"^[-:_](?=\d{1,2}(?::\d{2}|\.\d{2}\.\d{2}))", "", rest)
         when, zone = datetime.combine(day, clock()), rest
         if match := _CLOCK.search(rest) or _HOUR.search(rest):
             when, zone = when + _clock(match.groupdict()), f"{rest[: match.start()]} {rest[match.end() :]}"
@@ -338,16 +358,19 @@ def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
+def _bare(text: str) -> str:
+    """The text without what holds it together: quotes of a program, brackets of a log, the apostrophe of a spreadsheet."""
+    if len(text) > 2 and text[0] + text[-1] in ('""', "''", "[]", "()"):
+        return text[1:-1].strip()
+    return text.removeprefix("'")
+
+
 _DASHES = {ord(c): "-" for c in "\u2010\u2011\u2012\u2013\u2014\u2212"} | {ord("、"): ",", ord("。"): "."}
 
 
 def _year_first(year: str, second: str, third: str) -> frozenset[str]:
     found = {"Y-M-D": _in_order("YMD", year, second, third), "Y-D-M": _in_order("YDM", year, second, third)}
     return frozenset(order for order, day in found.items() if day)
-
-
-def _orders_of(first: str, second: str, third: str) -> frozenset[str]:
-    return frozenset(order for order in ("DMY", "MDY", "YMD") if _in_order(order, first, second, third))
 
 
 def _whole(match: re.Match[str]) -> str:

@@ -33,6 +33,33 @@ _OF_A_PLACE = {
     "日本時間": "Asia/Tokyo",
     "한국시간": "Asia/Seoul",
 }
+_LONG = {
+    "UNIVERSAL TIME": 0,
+    "UNIVERSAL TIME COORDINATED": 0,
+    "COORDINATED UNIVERSAL TIME": 0,
+    "GREENWICH MEAN TIME": 0,
+    "BRITISH SUMMER TIME": 60,
+    "CENTRAL EUROPEAN TIME": 60,
+    "CENTRAL EUROPEAN STANDARD TIME": 60,
+    "CENTRAL EUROPEAN SUMMER TIME": 120,
+    "EASTERN EUROPEAN TIME": 120,
+    "EASTERN EUROPEAN STANDARD TIME": 120,
+    "EASTERN EUROPEAN SUMMER TIME": 180,
+    "MOSCOW STANDARD TIME": 180,
+    "INDIA STANDARD TIME": 330,
+    "INDIAN STANDARD TIME": 330,
+    "CHINA STANDARD TIME": 480,
+    "BEIJING TIME": 480,
+    "HONG KONG STANDARD TIME": 480,
+    "SINGAPORE STANDARD TIME": 480,
+    "TAIPEI STANDARD TIME": 480,
+    "JAPAN STANDARD TIME": 540,
+    "KOREA STANDARD TIME": 540,
+    "KOREAN STANDARD TIME": 540,
+    "AUSTRALIAN EASTERN STANDARD TIME": 600,
+    "AUSTRALIAN EASTERN DAYLIGHT TIME": 660,
+}
+_AMERICAN = re.compile(r"(EASTERN|CENTRAL|MOUNTAIN|PACIFIC)(?: (STANDARD|DAYLIGHT))? TIME")
 _AMBIGUOUS = frozenset({"IST", "AST", "AMT", "GST", "SST", "ECT", "WST", "BDT", "PYT", "CCT", "BOT", "UYT", "ADST", "LMT"})
 # How the version before this one read an abbreviation, where that is not what the tables above say.
 _FORMER = {**_RFC_822, **_COMMON, "IST": 120, "AST": -240, "AMT": 240, "GST": 240, "SST": -660, "ECT": -300, "WST": 480}
@@ -93,9 +120,25 @@ def _abbreviated(written: str, local: datetime, own: ZoneInfo) -> Zone:
         return Zone(ZoneInfo(_OF_A_PLACE[name]))
     if name in _AMBIGUOUS:
         return Zone(reason="ambiguous_zone")
+    if zone := _in_words(" ".join(name.split())):
+        return Zone(zone)
     return Zone(
         reason="unknown_zone" if re.fullmatch(r"[A-Z]{1,5}(?:\d[A-Z]{3})?", name) and written.isupper() else "unreadable_time"
     )
+
+
+def _in_words(name: str) -> tzinfo | None:
+    """`name` in capitals: the zone's full name, or a city's time as news give it."""
+    if name in _LONG:
+        return _minutes(_LONG[name])
+    if match := _AMERICAN.fullmatch(name):
+        kind = (match[2] or "")[:1]
+        return _minutes(_RFC_822[f"{name[0]}{kind}T"]) if kind else ZoneInfo(_OF_A_PLACE[f"{name[0]}T"])
+    if name.endswith(" TIME"):
+        city = name.removesuffix(" TIME").replace(" ", "_").lower()
+        there = [place for lower, place in _places().items() if lower.rpartition("/")[2] == city]
+        return ZoneInfo(there[0]) if len(there) == 1 else None
+    return None
 
 
 @lru_cache(maxsize=256)

@@ -41,7 +41,7 @@ def test_days_above_twelve_prove_the_default(collect: Collect, tmp_path: Path) -
 
 def test_dates_that_prove_nothing_are_not_taken_for_the_default(collect: Collect, tmp_path: Path) -> None:
     source = write(tmp_path / "news.csv", MARCH[:12], "%d/%m/%Y")
-    with pytest.raises(RequestError, match=r"such as 01/03/2020 may be day first or month first.*--collect\.date-order DMY"):
+    with pytest.raises(RequestError, match=r"such as 01/03/2020 may be day first or month first; say which: .*DMY or MDY"):
         collect(source)
     assert days_of(collect(source, date_order="DMY")) == MARCH[:12]
 
@@ -147,3 +147,25 @@ def test_a_query_is_asked_again_for_its_proof(collect: Collect, tmp_path: Path, 
     assert days_of(collect(query="SELECT * FROM news", database_variable="NEWS")) == MARCH
     with pytest.raises(RequestError, match="month first"):
         collect(query="SELECT * FROM american", database_variable="NEWS")
+
+
+@pytest.mark.parametrize("form", ["%y-%m-%d", "%y/%m/%d", "%y.%m.%d"])
+def test_years_of_two_digits_in_front_are_not_taken_for_days(collect: Collect, tmp_path: Path, form: str) -> None:
+    source = write(tmp_path / "news.csv", MARCH, form)
+    with pytest.raises(RequestError, match=r"these dates are year first, such as 20.03.2\d; use --collect\.date-order YMD"):
+        collect(source)
+    assert days_of(collect(source, date_order="YMD")) == MARCH
+
+
+def test_a_few_dates_with_dashes_and_two_digits_of_a_year_prove_nothing(collect: Collect, tmp_path: Path) -> None:
+    source = write(tmp_path / "news.csv", MARCH[12:20], "%y-%m-%d")
+    with pytest.raises(RequestError, match=r"such as 20-03-13 may be day first or year first; say which: .*DMY or YMD"):
+        collect(source)
+    assert days_of(collect(source, date_order="YMD")) == MARCH[12:20]
+
+
+@pytest.mark.parametrize("form", ["%d-%m-%y", "%d/%m/%y", "%d.%m.%y"])
+def test_days_in_front_of_years_of_two_digits_are_proved_by_what_would_be_in_the_future(
+    collect: Collect, tmp_path: Path, form: str
+) -> None:
+    assert days_of(collect(write(tmp_path / "news.csv", MARCH, form))) == MARCH
