@@ -31,6 +31,7 @@ class Columns(NamedTuple):
     label_key: str | None = None
     rest: tuple[int, ...] = ()
     rest_keys: tuple[str, ...] = ()
+    label_in_text: bool = False  # the same column is asked for as both
 
     def with_rest(self, names: Sequence[str]) -> Columns:
         """The same with all other columns of `names` to be kept."""
@@ -62,7 +63,7 @@ def choose_columns(path: Path, config: IngestConfig, names: Sequence[str], *, he
     texts = _texts(path, asked[0], stripped, header=header)
     label = _find(path, "label", asked[1], stripped, header=header) if labelled else None
     keys = tuple(stripped[text] for text in texts)
-    return Columns(texts, label, len(stripped), keys, None if label is None else stripped[label])
+    return Columns(texts, label, len(stripped), keys, None if label is None else stripped[label], label_in_text=label in texts)
 
 
 def joined(texts: Sequence[str]) -> str:

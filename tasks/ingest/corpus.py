@@ -57,7 +57,8 @@ def write_corpus(config: IngestConfig, folder: Path, *, raw: Path | None = None,
     passed_over: Counter[bytes] = Counter()
     with Writer(config, label_names(config), folder) as writer:
         for found in plan(config):
-            _read(_present(found, raw, progress), config, writer, progress, passed_over, warnings)
+            with found.named():
+                _read(_present(found, raw, progress), config, writer, progress, passed_over, warnings)
     _check(config, writer)
     warnings += _doubts(writer)
     report: dict[str, Any] = {
@@ -144,10 +145,10 @@ def _of_labels(found: Input, config: IngestConfig, writer: Writer, first: tuple[
 
 
 def _doubts(writer: Writer) -> list[str]:
-    """Labels that look like missing values, and labels that differ in case or width alone."""
+    """Labels that look like missing values, and labels that differ in case, width or blanks alone."""
     alike: dict[str, list[str]] = {}
     for label in sorted(writer.labels):
-        alike.setdefault(unicodedata.normalize("NFKC", label).casefold(), []).append(label)
+        alike.setdefault(" ".join(unicodedata.normalize("NFKC", label).casefold().split()), []).append(label)
     said = [
         f"labels {' and '.join(map(repr, labels[:_SHOWN]))} differ only in how they are written and are {len(labels)} classes; "
         "if they mean the same, write them alike"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 Layout = Literal[
     "imdb archive", "imdb folder", "folder", "table", "parquet", "torchtext", "text folder", "text archive", "text lines"
 ]
-_UNLABELLED = "unlabelled:"
+_UNLABELLED, _TEST = "unlabelled:", "test:"
+_SHARED = re.compile(r"--ingest\.(?:encoding|text|label|header|delimiter|quoting)(?![\w-])")
 _FIRST_ROWS = 100  # that are looked at before the corpus is read
 _FIRST_BYTES = 4 << 20
 _WORDS_OF_A_NAME, _CHARS_OF_A_NAME = 3, 40  # a column's name has no more
@@ -57,10 +59,12 @@ class Input(NamedTuple):
 
     @contextlib.contextmanager
     def named(self) -> Iterator[None]:
-        """Readers name the options of the corpus; the unlabelled text has its own."""
+        """Readers name the options of the corpus; the unlabelled text has its own, and the test split has none."""
         try:
             yield
         except RequestError as error:
+            if self.prefix == _TEST and (named := _SHARED.search(str(error))):
+                raise RequestError(f"{error}; but {named[0]} holds for --ingest.path too, so write both files alike") from error
             if self.labelled:
                 raise
             message = str(error).replace("--ingest.encoding", "--ingest.unlabelled-encoding")
@@ -91,7 +95,7 @@ def plan(config: IngestConfig) -> list[Input]:
             )
         if corpus.layout == "folder" and corpus.path is not None and split_folders(corpus.path):
             raise RequestError(f"{corpus.path} has train/ or test/ below; leave out --ingest.test-path")
-        inputs = [corpus._replace(split="train"), Input(config.test_path, layout, "test", "test:")]
+        inputs = [corpus._replace(split="train"), Input(config.test_path, layout, "test", _TEST)]
     if config.unlabelled is not None:
         inputs.append(Input(config.unlabelled, _unlabelled_layout(config.unlabelled), "unlabelled", _UNLABELLED))
     return inputs
@@ -109,13 +113,24 @@ def check_input(found: Input, config: IngestConfig) -> None:
             case "torchtext":
                 check_data_set(str(config.dataset), path)
             case "table":
-                _check_rows(path, table_records(_table(found, path, config), config.max_chars, None))
+                table = _table(found, path, config)
+                _check_answer(path, config, label_in_text=table.columns.label_in_text)
+                _check_rows(path, table_records(table, config.max_chars, None))
             case "parquet":
-                parquet_columns(path, config, labelled=found.labelled)
+                columns = parquet_columns(path, config, labelled=found.labelled)
+                _check_answer(path, config, label_in_text=columns.label in columns.texts)
             case "text lines":
                 check_lines(path, config)
             case "text folder" if next(text_folder(path, 0, ""), None) is None:
                 raise RequestError(f"{path}: no .txt file below this folder")
+
+
+def _check_answer(path: Path, config: IngestConfig, *, label_in_text: bool) -> None:
+    if label_in_text:
+        raise RequestError(
+            f"{path}: column {config.label!r} is the label, and also in --ingest.text, so that a model would read the answer; "
+            "name other columns"
+        )
 
 
 def _check_folder(found: Input, path: Path, config: IngestConfig) -> None:

@@ -109,9 +109,12 @@ def _find(held: bytearray, newline: bytes, begin: int) -> int:
 
 
 def decode_line(line: Line, encoding: str) -> tuple[str, int | None]:
-    """Decode a line; with bytes that do not decode, a replacement and the offset of the first bad one."""
+    """Decode a line; with bytes that do not decode, a replacement and the offset of the first bad one.
+
+    A byte order mark at its beginning, which is there where files were joined, is no part of it.
+    """
     try:
-        return line.data.decode(encoding), None
+        return line.data.decode(encoding).removeprefix("\ufeff"), None
     except UnicodeError as error:
         bad = line.offset + getattr(error, "start", 0)  # idna and punycode do not always say where
         try:

@@ -4,6 +4,8 @@
   column has a gap
 - `True`, `TRUE` and `true` are `true`, and likewise for false
 - fastText's prefix `__label__` is no part of a label
+- a letter and its accent are one character (NFC; folders of a Mac part them), and what nobody can see, such as a zero-width
+  space, is left out
 
 Other text is as it is found, without white space around it. Where one input spells a label in two ways, a warning says so.
 """
@@ -11,15 +13,20 @@ Other text is as it is found, without white space around it. Where one input spe
 from __future__ import annotations
 
 import re
+import unicodedata
 from decimal import Decimal
 from typing import Any
 
 _WHOLE = re.compile(r"([+-]?)0*([0-9]+)\.0+")
 _PREFIX = "__label__"
+# Zero-width and word-joining spaces, byte order and direction marks, soft hyphens; joiners shape letters and emoji, and stay.
+_INVISIBLE = dict.fromkeys([0xAD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF])
 
 
 def spelled(label: str) -> str:
     """The label in the spelling that all of its spellings have; nothing if only the prefix is there."""
+    if not label.isascii():
+        label = unicodedata.normalize("NFC", label.translate(_INVISIBLE))
     label = label.strip()
     if label.startswith(_PREFIX):
         label = label[len(_PREFIX) :].strip()

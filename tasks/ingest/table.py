@@ -159,7 +159,7 @@ def _record(row: Row, table: Table, name: str, split: str | None) -> Record:
     if columns.number is not None and len(fields) != columns.number:
         detail = _width(fields, columns.number, header=table.header)
         return Record(identity, name, row.offset, row.data, reason="malformed_row", detail=detail)
-    if table.header and fields[0].strip() == table.first[0] and tuple(field.strip() for field in fields) == table.first:
+    if table.header and _repeats_header(fields, table.first):
         return Record(identity, name, row.offset, row.data, reason="header")
     label = None
     if columns.label is not None and not table.missing.cell(fields[columns.label]):
@@ -171,6 +171,14 @@ def _record(row: Row, table: Table, name: str, split: str | None) -> Record:
         text = joined([fields[at] for at in columns.texts if not table.missing.cell(fields[at])])
     rest = tuple(fields[at] for at in columns.rest)
     return Record(identity, name, row.offset, row.data, text, label, split, rest=rest)
+
+
+def _repeats_header(fields: list[str], header: tuple[str, ...]) -> bool:
+    """Whether a row's fields are the names of the columns, in any case."""
+    first = fields[0].strip()
+    if len(first) > 2 * len(header[0]) or first.casefold() != header[0].casefold():
+        return False
+    return [field.strip().casefold() for field in fields] == [name.casefold() for name in header]
 
 
 def _width(fields: list[str], number: int, *, header: bool) -> str:

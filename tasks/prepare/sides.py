@@ -148,7 +148,8 @@ def due(count: int, test: int, valid: int, rule: Rule) -> tuple[int, int]:
 def _fill_valid(classes: _Classes, side: np.ndarray, draw: np.ndarray, rule: Rule) -> None:
     """Where valid has less than half of its share, take one train group of each class, of those with most groups first.
 
-    Training is stopped by valid, so a corpus of nothing but tiny classes must not be without it.
+    Where no class can give one it is a test group, of all but the last. Training is stopped by valid, so a corpus of nothing
+    but tiny classes must not be without it.
     """
     groups = np.unique(classes.groups)
     wanted = max(1, round(rule.valid_share * len(groups)))
@@ -161,3 +162,7 @@ def _fill_valid(classes: _Classes, side: np.ndarray, draw: np.ndarray, rule: Rul
         if missing and len(train) > 1:
             side[train[0]] = VALID
             missing -= 1
+    if missing == wanted:
+        test = groups[side[groups] == TEST]
+        test = test[np.argsort(draw[test], kind="stable")]
+        side[test[: min(missing, len(test) - 1)]] = VALID

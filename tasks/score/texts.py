@@ -57,7 +57,9 @@ def check_texts(source: Path, reading: IngestConfig) -> None:
 
 
 def for_score(message: str) -> str:
-    """Name score's options, which are ingest's without `ingest.`."""
+    """Name score's options, which are ingest's without `ingest.`; its header is a switch, and it knows no labels."""
+    message = message.replace("--ingest.header false", "--no-header").replace("--ingest.header true", "--header")
+    message = message.replace("; text without labels goes to --ingest.unlabelled", "")
     return message.replace("--ingest.", "--")
 
 

@@ -47,6 +47,38 @@ def test_a_row_that_repeats_the_header_goes_to_quarantine(tmp_path, ingest):
     assert out.quarantine[0]["bytes"] == b"text , label"
 
 
+@pytest.mark.parametrize("again", ["\ufefftext,label", "Text,LABEL", '\ufeff"text","label"'])
+def test_the_header_of_a_joined_file_is_known_with_a_byte_order_mark_and_in_capitals(tmp_path, ingest, again):
+    out = ingest(path=put(tmp_path / "a.csv", f"\ufefftext,label\r\n{BODY}{again}\r\n{BODY}"))
+    assert (out.report["reasons"], out.report["labels"]) == ({"header": 1}, {"neg": 30, "pos": 30})
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("a.jsonl", [json.dumps({"text": text, "label": label}) for text, label in ROWS]),
+        ("a.txt", [f"__label__{label} {text}" for text, label in ROWS]),
+        ("b.txt", [f"{text}\t{label}" for text, label in ROWS]),
+    ],
+)
+def test_a_byte_order_mark_where_files_were_joined_costs_no_row(tmp_path, ingest, name, lines):
+    part = "\ufeff" + "".join(f"{line}\n" for line in lines)
+    out = ingest(path=put(tmp_path / name, part + part))
+    assert (out.report["labels"], out.report["found"]) == ({"neg": 30, "pos": 30}, 60)
+    assert list(out.texts.values()) == [text for text, _ in ROWS] * 2
+
+
+@pytest.mark.parametrize("text", ["label", "text,label"])
+def test_a_model_is_not_given_its_label_to_read(tmp_path, ingest, text):
+    with pytest.raises(RequestError, match=r"column 'label' is the label, and also in --ingest\.text"):
+        ingest(path=put(tmp_path / "a.csv", f"text,label\n{BODY}"), text=text)
+    pq.write_table(
+        pa.table({"text": [text for text, _ in ROWS], "label": [label for _, label in ROWS]}), tmp_path / "a.parquet"
+    )
+    with pytest.raises(RequestError, match="column 'label' is the label"):
+        ingest(path=tmp_path / "a.parquet", text=text)
+
+
 @pytest.mark.parametrize(("body", "said"), [(BODY, "no other row has"), (f"{BODY}text,label\n{BODY}", "only 2 rows have")])
 def test_a_header_that_is_read_as_a_row_is_told(tmp_path, ingest, body, said):
     out = ingest(path=put(tmp_path / "a.csv", "text,label\n" + body), text="0", label="1")

@@ -33,6 +33,10 @@ from tasks.ingest.spelling import spelled
         ("__label__", ""),
         (" pos ", "pos"),
         ("POS", "POS"),
+        ("e\u0301conomie", "économie"),
+        ("good\u200b", "good"),
+        ("\ufeffgood\u00ad", "good"),
+        ("\u200e利好\u200f", "利好"),
     ],
 )
 def test_a_label_has_one_spelling(written, label):
@@ -89,6 +93,23 @@ def test_two_spellings_in_one_file_are_one_label_and_told(tmp_path, ingest):
     said = "\n".join(out.report["warnings"])
     assert "labels 'TRUE' and 'true' are read as one label, 'true'" in said
     assert "labels '1' and '1.0' are read as one label, '1'" in said
+
+
+def test_folders_of_a_mac_and_a_table_mean_the_same_label(tmp_path, ingest):
+    for number, label in enumerate(["e\u0301conomie", "sport"] * 2):
+        folder = tmp_path / "corpus" / label
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.txt").write_text(f"text {number}")
+    (tmp_path / "t.csv").write_text("text,label\na,\u00e9conomie\nb,sport\n")
+    out = ingest(path=tmp_path / "corpus", test_path=tmp_path / "t.csv")
+    assert out.report["labels"] == {"sport": 3, "\u00e9conomie": 3}
+    assert out.report["warnings"] == []
+
+
+def test_labels_that_look_alike_but_for_blanks_are_named(tmp_path, ingest):
+    (tmp_path / "a.csv").write_text("text,label\na,very good\nb,very\u00a0good\nc,very  good\n")
+    (said,) = ingest(path=tmp_path / "a.csv").report["warnings"]
+    assert said.endswith("differ only in how they are written and are 3 classes; if they mean the same, write them alike")
 
 
 def test_accepted_labels_and_names_of_numbers_are_spelled_so_too(tmp_path, ingest):

@@ -199,6 +199,25 @@ def test_an_official_test_split(tmp_path, ingest):
     assert ingest(path=path, test_path=path).report["splits"] == {"train": 2, "test": 2}
 
 
+@pytest.mark.parametrize(
+    ("test", "told"),
+    [
+        ("text,label\n利好消息,pos\n利空消息,neg\n".encode("gbk"), "--ingest.encoding"),
+        (("text,label\n" + "news,pos\n" * 150 + "利好消息,pos\n" * 20).encode("gbk"), "--ingest.encoding"),
+        ("text,label\nnew,pos\n".encode("utf-16"), "--ingest.encoding"),
+        (b"sentence,class\nnew,pos\n", "--ingest.text"),
+        (b"text;label\nnew;pos\n", "--ingest.delimiter"),
+    ],
+)
+def test_what_the_test_split_lacks_is_not_asked_of_the_corpus_too(tmp_path, ingest, test, told):
+    path = put(tmp_path / "a.csv", GOOD)
+    with pytest.raises(RequestError, match=rf"t\.csv: .*{told}.*; but {told} holds for --ingest.path too, so write both files"):
+        ingest(path=path, test_path=put(tmp_path / "t.csv", test))
+    with pytest.raises(RequestError) as error:
+        ingest(path=tmp_path / "t.csv")
+    assert "holds for" not in str(error.value)
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig", "gb18030", "cp037"])
 def test_encodings(tmp_path, ingest, encoding):
     text = "text,label\n好消息 ā,pos\nbad,neg\n" if encoding != "cp037" else "text,label\né,pos\nbad,neg\n"

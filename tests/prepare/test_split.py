@@ -240,6 +240,14 @@ def test_a_corpus_of_nothing_but_tiny_classes_has_rows_for_validation():
     assert by_class.count((1, 1, 1)) == 168  # 8% of all rows
 
 
+@pytest.mark.parametrize(("classes", "valid"), [(20, 3), (2, 1)])
+def test_a_corpus_of_two_rows_a_class_gives_validation_test_rows(classes, valid):
+    corpus = rows([LABELLED] * 2 * classes, [i % classes for i in range(2 * classes)])
+    fate = decide(corpus, [f"c{number:03}" for number in range(classes)], CONFIG).fate
+    assert np.bincount(fate).tolist() == [classes, valid, classes - valid]
+    assert len(set(corpus.label[fate == TRAIN])) == classes
+
+
 def test_the_order_of_the_corpus_moves_no_row_of_a_rare_class():
     corpus = rows([LABELLED] * 260, [0] * 7 + [1] * 13 + [2 + i % 2 for i in range(240)])
     turned = Rows(corpus.kind[::-1], corpus.label[::-1], corpus.sha256[::-1], corpus.first, corpus.group)

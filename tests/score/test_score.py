@@ -170,6 +170,10 @@ def test_the_column_is_chosen_and_a_missing_one_named(loaded: LoadedModel, tmp_p
     with pytest.raises(RequestError, match=r"no column 'body'.*'headline'.*--text") as caught:
         score(path, loaded, text="body")
     assert "ingest" not in str(caught.value)
+    (tmp_path / "one.csv").write_text(f'"{GOOD}"\n')
+    for name, said in (("news.csv", "if it is no header: --no-header, with positions"), ("one.csv", "It has one column only$")):
+        with pytest.raises(RequestError, match=said):
+            score(tmp_path / name, loaded, text="body")
 
 
 def test_a_failure_leaves_the_old_output_and_no_other_file(loaded: LoadedModel, tmp_path: Path) -> None:
