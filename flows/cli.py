@@ -181,11 +181,22 @@ def refresh(
 
     check_paths(resolved)
     check_source(resolved.collect)
+    _check_lists(resolved)
     result = run_flow("refresh", resolved)
     if as_json:
         _print_json(result)
     else:
         _print_refresh(result)
+
+
+def _check_lists(config: RefreshConfig) -> None:
+    """RequestError for a watch-list or a file of channels that cannot be read; a channel that is down holds up nobody."""
+    from tasks.notify.channels import read_channels
+    from tasks.score.watch import WatchList
+
+    read_channels(config.notify)
+    if config.score.watch_list:
+        WatchList.load(config.score.watch_list)
 
 
 def run_flow(name: str, config: PipelineConfig | RefreshConfig) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
 from tasks.in_use import WAIT, find_writer
 from tasks.shown import shortened
+from tasks.toml_names import remedy_of
 from tasks.tracking.home import TRACKING_REMEDY
 from tasks.unread import refuse_unread, unread
 from tasks.urls import holds_password
@@ -398,14 +399,15 @@ def _refuse_unknown_environment() -> None:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    text = ""
     try:
-        return tomllib.loads(read_utf8(path))
+        return tomllib.loads(text := read_utf8(path))
     except FileNotFoundError:
         raise RequestError(f"no configuration file {path}; give one that exists, or --preset NAME") from None
     except OSError as error:
         raise RequestError(f"{path} cannot be read ({error.strerror}); give a readable TOML file") from None
     except (ValueError, RecursionError) as error:  # also numbers that are too long, and lists in lists
-        raise RequestError(f"{path} is not TOML ({error}); correct it") from None
+        raise RequestError(f"{path} is not TOML ({error}); {remedy_of(text)}") from None
 
 
 def _absolute(model: type[BaseModel], values: Mapping[str, Any], base: Path) -> dict[str, Any]:

@@ -24,6 +24,8 @@ _MEANT = {
 _UNMARKED = {b"<\0?\0": "utf-16-le", b"\0<\0?": "utf-16-be"}  # a declaration in UTF-16 without a byte order mark
 _WIDE = ("utf-16", "utf-32")
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]{0,200}?\sencoding\s*=\s*[\"']([A-Za-z0-9._:-]{1,40})[\"']")
+_TWO_BYTES_A_LETTER = re.compile(r"gb18030|big5hkscs|big5|cp9\d\d|euc_\w+|shift_jis\w*")
+_NO_CHANCE = 8  # letters beyond ASCII that are UTF-8 by chance in none of a million feeds of these encodings
 _EVERY_BYTE_IS_A_LETTER = re.compile(r"cp(?:125\d|874|866|437|850)|iso8859-\d+|koi8-[ru]|mac-\w+")
 
 
@@ -38,8 +40,8 @@ class Decoded(NamedTuple):
 def decode_feed(data: bytes, asked: str | None = None, served: str | None = None) -> Decoded:
     """Decode a feed as it was asked for, else as it says; `served` is the charset of its HTTP header.
 
-    A header or a declaration that names an encoding in which any bytes are letters is not believed where the bytes are UTF-8,
-    nor Latin-1 where the bytes are another script or the declaration says otherwise: servers name it by habit.
+    A header or a declaration that names an encoding in which any bytes are letters, or most, is not believed where the bytes
+    are UTF-8, nor Latin-1 where the bytes are another script or the declaration says otherwise: servers name it by habit.
     """
     head = data[:1024]
     match = _DECLARED.match(head.removeprefix(codecs.BOM_UTF8))
@@ -52,7 +54,7 @@ def decode_feed(data: bytes, asked: str | None = None, served: str | None = None
     if said and (said == "utf-8" or _codec(served or "") == "cp1252"):
         known.insert(0, said)
     for codec in known:
-        if asked is None and _EVERY_BYTE_IS_A_LETTER.fullmatch(codec) and (text := _decoded(data, "utf-8")) is not None:
+        if asked is None and (text := _as_utf_8_after_all(data, codec)) is not None:
             return Decoded(text, "utf-8")
         if (text := _decoded(data, codec)) is not None:
             if codec == "cp1252" and not asked and _is_no_latin(data):
@@ -61,6 +63,15 @@ def decode_feed(data: bytes, asked: str | None = None, served: str | None = None
         if asked and codec == known[0] != "utf-8":
             break  # an encoding that was chosen is not given up for one that only fits
     return Decoded(data.decode(known[0], "replace").removeprefix("\ufeff"), known[0], lost=True)
+
+
+def _as_utf_8_after_all(data: bytes, codec: str) -> str | None:
+    """The text if the bytes are UTF-8 although they should be `codec`, which would take any bytes or most for letters."""
+    many = bool(_TWO_BYTES_A_LETTER.fullmatch(codec))
+    if not many and not _EVERY_BYTE_IS_A_LETTER.fullmatch(codec):
+        return None
+    text = _decoded(data, "utf-8")
+    return None if text is None or (many and sum(letter > "\x7f" for letter in text) < _NO_CHANCE) else text
 
 
 def _is_no_latin(data: bytes) -> bool:

@@ -19,6 +19,7 @@ from tasks.collect.charset import decode_feed
 from tasks.collect.files import KNOWN, is_glob
 from tasks.collect.found import Found, Source, kept_fields
 from tasks.errors import RequestError, UnavailableError
+from tasks.ingest.columns import joined
 from tasks.urls import is_url, resolved, without_secrets
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def is_feed(source: str) -> bool:
 def feed_sources(config: CollectConfig) -> Iterator[Source]:
     """The entries of one feed. RequestError if it is none, UnavailableError if its server does not give it.
 
-    `collect.text` names the field of an entry, by default its title; `collect.time` that of its time, by default published or
-    else updated. Offsets are entries from 0.
+    `collect.text` names the field of an entry, by default its title (`title,summary` joins two); `collect.time` that of its
+    time, by default published or else updated. Offsets are entries from 0.
     """
     assert config.source is not None
     import feedparser
@@ -88,12 +89,13 @@ def _without_lost_letters(entries: list[Found], encoding: str) -> tuple[list[Fou
 
 
 def _found(row: int, entry: Any, text: str, when: str) -> Found:
-    value = entry.get(text)
-    data = json.dumps({key: str(entry.get(key, "")) for key in ("id", "link", text)}, ensure_ascii=False)
-    found = None if value is None else str(value)
+    asked = [text] if "," not in text else [part.strip() for part in text.split(",")]
+    data = json.dumps({key: str(entry.get(key, "")) for key in ("id", "link", *asked)}, ensure_ascii=False)
+    values = [str(value) for key in asked if (value := entry.get(key)) is not None]
+    found = (joined(values) if len(asked) > 1 else values[0]) if values else None
     reason = "malformed_row" if found is None else None
     written, former = _time(entry, when)
-    fields = kept_fields((key, entry.get(key)) for key in _KEPT if key not in (text, when))
+    fields = kept_fields((key, entry.get(key)) for key in _KEPT if key not in (*asked, when))
     return Found(row, data.encode("utf-8", "replace"), found, written, reason, former, fields)
 
 

@@ -41,6 +41,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tasks.durable import append_line
 from tasks.errors import RequestError
 from tasks.notify.message import as_json, body, title
+from tasks.toml_names import CORRECT, remedy_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -207,15 +208,20 @@ def check_channels(config: NotifyConfig, *, emit_event: Callable[[Alert], None] 
 
 def _tables(path: Path) -> tuple[dict[str, Any], str]:
     """The tables by name, and what is wrong if others can read the file; else empty."""
+    text = ""
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             exposed = f"{path} can be read by others (mode {mode:04o}); chmod 600 it" if mode & 0o077 else ""
-            return tomllib.load(file), exposed
+            text = file.read().decode("utf-8-sig")
+            return tomllib.loads(text), exposed
     except OSError as error:
         raise RequestError(f"notify.channels {path} cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError):  # the decoder's message may quote a secret
-        raise RequestError(f"{path} is no TOML; it has a table for each channel, such as [desk]") from None
+        remedy = remedy_of("\n".join(line if line.lstrip().startswith("[") else "" for line in text.split("\n")))
+        if remedy == CORRECT:
+            remedy = "it has a table for each channel, such as [desk]"
+        raise RequestError(f"{path} is no TOML; {remedy}") from None
 
 
 def _channel(path: Path, name: str, table: Any, emit_event: Callable[[Alert], None] | None) -> Channel:

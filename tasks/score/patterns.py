@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from tasks.errors import RequestError
 from tasks.prepare.scripts import UNSPACED
-from tasks.score.spelling import is_spaced, spelled
+from tasks.score.spelling import is_spaced, spelled, spelled_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,6 +39,7 @@ class Patterns:
 
     def __init__(self, patterns: Mapping[str, str], *, origin: str) -> None:
         """RequestError names the entry whose expression cannot be used."""
+        patterns = {entry: spelled_pattern(pattern) for entry, pattern in patterns.items()}
         self._bare = {entry: f"(?:{pattern})" for entry, pattern in patterns.items()}
         self._may_be_glued = {entry for entry, pattern in patterns.items() if not _LETTERS_ALONE.fullmatch(pattern)}
         for entry, bare in self._bare.items():

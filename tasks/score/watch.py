@@ -28,6 +28,7 @@ from tasks.errors import RequestError
 from tasks.prepare.scripts import UNSPACED
 from tasks.score.patterns import Patterns
 from tasks.score.spelling import caseless, spelled, within_word
+from tasks.toml_names import remedy_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,12 +89,13 @@ class WatchList:
     @classmethod
     def load(cls, path: Path) -> WatchList:
         """Read a TOML file; RequestError says in one line what is wrong with it."""
+        text = ""
         try:
-            held = tomllib.loads(read_utf8(path))
+            held = tomllib.loads(text := read_utf8(path))
         except OSError as error:
             raise RequestError(f"{path} cannot be read ({error.strerror}); give a readable TOML file") from None
         except (ValueError, RecursionError) as error:  # also numbers that are too long, and lists in lists
-            raise RequestError(f"{path} is not TOML ({error}); correct it") from None
+            raise RequestError(f"{path} is not TOML ({error}); {remedy_of(text)}") from None
         for section in held.keys() - {"names", "patterns"}:
             raise RequestError(f"{path}: unknown section [{section}]; a watch-list has [names] and [patterns]")
         names = {entry: _words(path, entry, given) for entry, given in _section(path, held, "names").items()}

@@ -145,3 +145,10 @@ def test_utf_8_that_was_a_default_once_does_not_stop_a_feed_in_another_encoding(
 
 def test_latin_bytes_that_windows_does_not_have_are_kept() -> None:
     assert decode_feed(b'<?xml version="1.0" encoding="iso-8859-1"?><a>caf\xe9 \x81</a>').text.endswith("caf\xe9 \x81</a>")
+
+
+@pytest.mark.parametrize("declared", ["gbk", "gb2312", "big5", "shift_jis", "euc-kr", "windows-1251"])
+def test_utf_8_that_calls_itself_another_encoding_is_utf_8(collect: Collect, tmp_path: Path, declared: str) -> None:
+    path = tmp_path / "feed.rss"
+    path.write_bytes(rss([*CHINESE, *RUSSIAN], declared).encode())
+    assert collect(path).texts == [*CHINESE, *RUSSIAN]

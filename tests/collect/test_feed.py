@@ -57,6 +57,13 @@ def test_an_rss_file(collect: Collect, tmp_path: Path) -> None:
     assert collect(path, text="summary").texts == ["More on sales", "No title"]
 
 
+def test_several_fields_of_an_entry_make_one_text(collect: Collect, tmp_path: Path) -> None:
+    path = tmp_path / "news.xml"
+    path.write_text(RSS)
+    found = collect(path, text="title,summary")
+    assert found.texts == ["Profit & loss", "<script>alert(1)</script>Sales fell\nMore on sales", "No title"]
+
+
 def test_an_atom_address_and_no_secret_of_it(collect: Collect, server: str) -> None:
     found = collect(f"http://{server}/feed?token=secret", kind="feed")
     assert found.texts == ["Orders doubled"]

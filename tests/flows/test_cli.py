@@ -70,6 +70,11 @@ def train_command(corpus: Path, data_root: Path) -> list[str]:
         (["score", "news.csv", "absent/out.parquet", "--text", "headline"], ["absent", "no such folder"]),
         (["refresh", "--collect.source", "news.csv"], ["--collect.text", "'headline', 'day'"]),
         (["refresh", "--collect.source", "news.csv", "--collect.text", "headline"], ["--collect.time", "'headline', 'day'"]),
+        (
+            ["refresh", "--collect.source", "good.csv", "--score.watch-list", "watch.toml"],
+            ["watch.toml", 'write the name in line 2 in quotes: "茅台"'],
+        ),
+        (["refresh", "--collect.source", "good.csv", "--notify.channels", "watch.toml"], ["watch.toml", "is no TOML"]),
         (["models", "promote", "one"], ["version", "integer"]),
         (["vectors", "report", "absent.vec"], ["no file of vectors absent.vec", "NAME@ALIAS"]),
         (["vectors", "projector", "absent.npy", "out"], ["no file of vectors absent.npy"]),
@@ -78,6 +83,8 @@ def train_command(corpus: Path, data_root: Path) -> list[str]:
 def test_a_wrong_request_ends_with_2_and_one_line(textmill, tmp_path, monkeypatch, arguments, words) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "news.csv").write_text("headline,day\nprofit rose,2020-03-09\n")
+    (tmp_path / "good.csv").write_text("text,time\nprofit rose,2020-03-09\n")
+    (tmp_path / "watch.toml").write_text("[names]\n茅台 = ['茅台']\n", encoding="utf-8")
     code, out, err = textmill(*arguments)
     assert code == 2
     assert out == ""

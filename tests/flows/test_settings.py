@@ -162,6 +162,7 @@ def test_a_files_own_mistake_is_refused_whatever_is_given_beside_it(tmp_path: Pa
     ("text", "words"),
     [
         ("name = ", "is not TOML"),
+        ("[ingest]\n路径 = 'a'", 'line 2 in quotes: "路径"'),
         ("[finetune]\nepoch = 3\n", "unknown knob finetune.epoch; did you mean finetune.epochs"),
         ("[finetune]\nepochs = 'many'\n", "--finetune.epochs 'many'"),
     ],

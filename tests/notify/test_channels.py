@@ -195,7 +195,8 @@ def test_a_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> No
         ("[x]\nkind = 'webhook'\nurl = 'file:///etc/passwd'", "begins with neither http:// nor https://"),
         ("[x]\nkind = 'webhook'\nurl = 'env:NOT_SET_HERE'", "environment variable NOT_SET_HERE, which is not set"),
         ("[x]\nkind = 'event'", "events can only be sent from a Prefect flow"),
-        ("[x\nurl = 's3cret'", "is no TOML"),
+        ("[x\nurl = 's3cret'", "is no TOML; it has a table for each channel"),
+        ("[值班]\nkind = 'file'\ns3crét = 's3cret'", 'is no TOML; write the name in line 1 in quotes: "值班"$'),
     ],
 )
 def test_what_cannot_be_used_is_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
@@ -270,3 +271,8 @@ def test_a_surge_without_a_word_of_its_own_says_so(make_alert: MakeAlert) -> Non
     alert = make_alert()
     alert.evidence["words"].clear()
     assert "no word stands out: there is more negative news, on the usual subjects" in body(alert).splitlines()
+
+
+def test_a_file_that_an_editor_began_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (channel,) = read_channels(config(tmp_path, "\ufeff[desk]\nkind = 'file'\npath = 'alerts.jsonl'\n"))
+    assert channel.name == "desk"

@@ -74,7 +74,9 @@ def test_a_file_of_names_and_patterns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[names", "is not TOML"),
+        ("[names", "is not TOML.*correct it"),
+        ("[names]\n茅台 = ['茅台']\n", 'is not TOML.*write the name in line 2 in quotes: "茅台"$'),
+        ("[names]\nx = 'y'\nMarks & Spencer = ['M&S']\n", 'line 3 in quotes: "Marks & Spencer"$'),
         ("", "nothing to watch"),
         ("[companies]\nx = 'y'\n", r"unknown section \[companies\]"),
         ("names = 3\n", "names is not a section"),
@@ -91,7 +93,7 @@ def test_a_file_of_names_and_patterns(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_with_a_file_is_told_in_one_line(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "watch.toml"
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     with pytest.raises(RequestError, match=message) as told:
         WatchList.load(path)
     assert "\n" not in str(told.value)
@@ -243,6 +245,12 @@ def test_a_name_is_found_behind_a_place_that_is_none() -> None:
         ("ＴＥＳＣＯ", "ＴＥＳＣＯ", True),
         ("L'Oréal", "L’Ore\u0301al", True),
         ("L’Oréal", "L’Oréal", True),
+        ("L’Oréal", "L'Oréal", True),
+        ("Ｔｅｓｃｏ [０-９]+", "TESCO 12", True),
+        ("job cuts", "job\u00a0cuts", True),
+        ("job cuts", "job&nbsp;cuts", True),
+        ("job\u00a0cuts", "job cuts", True),
+        ("（停牌）", "停牌", False),
         ("टाट", "टाटा", False),
         ("टाटा", "टाटा मोटर्स", True),
     ],
