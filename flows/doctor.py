@@ -166,7 +166,7 @@ def monitors(data_root: Path) -> str:
     What a channel refused, and what was given up because its channel is gone, is told and no fault.
     """
     from tasks.detect.unjudged import UNJUDGED
-    from tasks.monitor.state import MonitorState
+    from tasks.monitor.state import WATCH_SUFFIX, MonitorState
     from tasks.notify.deliver import GIVEN_UP, REFUSED
 
     words, late = [], []
@@ -180,9 +180,12 @@ def monitors(data_root: Path) -> str:
         except (RequestError, UnavailableError) as error:
             late.append(str(error))
             continue
-        refreshed = f"{name} refreshed {_utc(last)}" if last else f"{name} never refreshed"  # a watchdog's never is
         waiting = [row for row in unsent if not (row["error"] or "").startswith((REFUSED, GIVEN_UP))]
-        words.append(f"{refreshed}, {len(waiting)} alerts waiting{_set_aside(unsent, REFUSED)}{_set_aside(unsent, GIVEN_UP)}")
+        told = f"{len(waiting)} alerts waiting{_set_aside(unsent, REFUSED)}{_set_aside(unsent, GIVEN_UP)}"
+        if not name.endswith(WATCH_SUFFIX):
+            words.append(f"{name} {f'refreshed {_utc(last)}' if last else 'never refreshed'}, {told}")
+        elif unsent:
+            words.append(f"watchdog of {name.removesuffix(WATCH_SUFFIX)} {told}")
         if unjudged:
             words.append(f"{name}: {unjudged}")
         if waiting and time.time() - waiting[0]["created"] > LATE_ALERT_SECONDS:

@@ -334,8 +334,10 @@ def _bring_deployments(runtime: Runtime, home: Path) -> None:
     """Have the schedules of a copied or moved data root work in it, unless several roots share its Prefect server."""
     from prefect.client.orchestration import get_client
 
+    from flows.console import quiet_prefect
+
     if home == runtime.data_root / "prefect":
-        with get_client(sync_client=True) as client:
+        with quiet_prefect(), get_client(sync_client=True) as client:
             bring_deployments(client, tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT))
 
 
