@@ -47,6 +47,16 @@ def json_rows(lines: Lines, columns: Columns, missing: Missing) -> Iterator[Row]
         yield Row(line.number, line.offset, line.data, None if detail else fields, "malformed_row", detail)
 
 
+def keys_of(lines: Lines) -> dict[str, None]:
+    """Every key of the objects, in the order in which they first occur."""
+    keys: dict[str, None] = {}
+    while (line := lines.take()) is not None:
+        value = None if line.long else _json(decode_line(line, lines.encoding)[0])
+        if isinstance(value, dict) and not value.keys() <= keys.keys():
+            keys |= dict.fromkeys(value)
+    return keys
+
+
 def in_json_rows(columns: Columns) -> Columns:
     """The positions in which `json_rows` gives the fields."""
     num_texts, labelled = len(columns.texts), columns.label is not None

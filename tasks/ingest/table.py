@@ -19,12 +19,12 @@ from tasks.errors import RequestError
 from tasks.in_use import remedy
 from tasks.ingest.columns import Columns, choose_columns, joined, positions
 from tasks.ingest.fasttext_lines import PREFIX, fasttext_rows
-from tasks.ingest.json_lines import in_json_rows, json_names, json_rows
+from tasks.ingest.json_lines import in_json_rows, json_names, json_rows, keys_of
 from tasks.ingest.lines import Lines, Row, UnclosedQuotesError, decode_line, plain_rows, quoted_rows, quotes_a_field
 from tasks.ingest.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from typing import BinaryIO
 
@@ -65,8 +65,10 @@ def row_limit(max_chars: int) -> int:
     return 4 * max_chars + ROW_SLACK_BYTES
 
 
-def open_table(path: Path, config: IngestConfig, *, labelled: bool = True, keep: bool = False) -> Table:
+def open_table(path: Path, config: IngestConfig, *, labelled: bool = True, keep: bool | Sequence[str] = False) -> Table:
     """Find out how to read a table, Parquet apart; with `keep` records hold the other columns too.
+
+    Of JSON lines these are the keys of the first lines, and those that `keep` names.
 
     RequestError names what is wrong with the file or the columns asked for.
     """
@@ -81,7 +83,8 @@ def open_table(path: Path, config: IngestConfig, *, labelled: bool = True, keep:
     if suffix in JSON_LINES:
         keys = json_names(path, first_lines, config)
         columns = choose_columns(path, config, keys, header=True, labelled=labelled)
-        columns = in_json_rows(columns.with_rest(keys) if keep else columns)
+        named = () if isinstance(keep, bool) else keep
+        columns = in_json_rows(columns.with_rest(list(dict.fromkeys([*keys, *named]))) if keep else columns)
         return Table(path, encoding, start, False, "", "json", columns, missing)
     if _is_fasttext(suffix, config, first_lines):
         return Table(path, encoding, start, False, "", "fasttext", Columns((0,), 1 if labelled else None, None), missing)
@@ -103,6 +106,16 @@ def open_table(path: Path, config: IngestConfig, *, labelled: bool = True, keep:
     if form == "plain" and not header and (*columns.texts, columns.label) in ((0, 1), (1, 0)):
         columns = columns._replace(number=2)  # the text may hold the delimiter, in the first row too
     return Table(path, encoding, start, header, delimiter, form, columns, missing, tuple(name.strip() for name in names))
+
+
+def every_key(table: Table, max_chars: int) -> list[str]:
+    """The other columns of a table; of JSON lines, which are read to their end for it, every key that occurs."""
+    columns = table.columns
+    if table.form != "json":
+        return list(columns.rest_keys)
+    with whole(table.path), _open(table.path) as file:
+        found = keys_of(Lines(file, table.encoding, start=_seek(file, table.start), limit=row_limit(max_chars)))
+    return [key for key in dict.fromkeys([*columns.rest_keys, *found]) if key not in columns.text_keys]
 
 
 def table_records(

@@ -15,7 +15,7 @@ from tasks.documents.compressed import plain_suffix
 from tasks.errors import RequestError
 from tasks.in_use import unreadable
 from tasks.ingest.parquet import parquet_columns
-from tasks.ingest.table import PARQUET, TABLES, open_table
+from tasks.ingest.table import PARQUET, TABLES, every_key, open_table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -28,8 +28,9 @@ _BATCH_ROWS = 1024
 
 
 class Rest(Protocol):
-    """The other columns of an input: their fields, and their values for one batch of its rows after another."""
+    """The other columns of an input: their names, their fields, and their values for one batch of its rows after another."""
 
+    names: list[str]
     fields: list[pa.Field]
 
     def take(self, batch: Sequence[Text]) -> list[pa.Array]:
@@ -42,7 +43,7 @@ def rest_of(source: Path, reading: IngestConfig, own: Collection[str]) -> Rest:
     if source.is_file() and suffix in PARQUET:
         return ParquetRest(source, reading, own)
     if source.is_file() and suffix in TABLES:
-        return TableRest(open_table(source, reading, labelled=False, keep=True).columns.rest_keys, own)
+        return TableRest(every_key(open_table(source, reading, labelled=False, keep=True), reading.max_chars), own)
     return TableRest((), own)
 
 
@@ -50,6 +51,7 @@ class TableRest:
     """Cells that came with the rows, as texts; null in a row that could not be cut into its columns."""
 
     def __init__(self, names: Sequence[str], own: Collection[str]) -> None:
+        self.names = list(names)
         self.fields = [pa.field(name, pa.string()) for name in free_names(names, own)]
 
     def take(self, batch: Sequence[Text]) -> list[pa.Array]:
@@ -66,8 +68,9 @@ class ParquetRest:
         schema = pq.read_schema(path)
         self._path = path
         self._places = [at for at, name in enumerate(schema.names) if name not in texts]
-        names = free_names([schema.names[at] for at in self._places], own)
-        self.fields = [schema.field(at).with_name(name) for at, name in zip(self._places, names, strict=True)]
+        self.names = [schema.names[at] for at in self._places]
+        free = free_names(self.names, own)
+        self.fields = [schema.field(at).with_name(name) for at, name in zip(self._places, free, strict=True)]
         self._batches = self._read()
         self._held = pa.schema(self.fields).empty_table()
 

@@ -106,7 +106,7 @@ def score_file(
     warnings: list[str] = []
     with replaced(output, flushed=True) as path, _rare_garbage_collections():
         with pq.ParquetWriter(path, whole, compression="zstd", write_page_checksum=True) as writer:
-            texts = read_texts(source, reading, warnings.append)
+            texts = read_texts(source, reading, warnings.append, rest.names)
             for batch, scored in _labelled_in_order(texts, loaded, min_confidence):
                 with named_for_score():
                     writer.write_batch(pa.record_batch([*scored.columns, *rest.take(batch)], schema=whole))

@@ -17,7 +17,7 @@ from tasks.ingest.text import what_is_wrong
 from tasks.ingest.unlabelled import text_archive, text_folder, text_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tasks.config import IngestConfig
@@ -33,16 +33,18 @@ class Text(NamedTuple):
     rest: tuple[str, ...] = ()
 
 
-def read_texts(source: Path, reading: IngestConfig, say: Callable[[str], None] | None = None) -> Iterator[Text]:
+def read_texts(
+    source: Path, reading: IngestConfig, say: Callable[[str], None] | None = None, keep: Sequence[str] = ()
+) -> Iterator[Text]:
     """Yield every document of a text file (one a line), table, archive or folder of .txt files, in its order.
 
     RequestError if it cannot be read at all, or if most of it is not in the declared encoding; a bad record is yielded with its
-    reason. `say` is told in a line what a user should look at.
+    reason. `say` is told in a line what a user should look at; `keep` names the other columns of JSON lines.
     """
     parquet = source.suffix.lower() in PARQUET
     tally = Tally("utf-8" if parquet else reading.encoding, "" if parquet else "--encoding")
     with named_for_score():
-        for record in _records(source, reading, None if say is None else lambda line: say(for_score(line))):
+        for record in _records(source, reading, None if say is None else lambda line: say(for_score(line)), keep):
             yield _judged(record, tally, reading.max_chars)
         tally.check(source)
     if say is not None:
@@ -72,7 +74,9 @@ def named_for_score() -> Iterator[None]:
         raise RequestError(for_score(str(error))) from error
 
 
-def _records(source: Path, reading: IngestConfig, say: Callable[[str], None] | None) -> Iterator[Record]:
+def _records(
+    source: Path, reading: IngestConfig, say: Callable[[str], None] | None, keep: Sequence[str] = ()
+) -> Iterator[Record]:
     limit = 4 * reading.max_chars + 4  # no encoding of note takes more bytes; and a byte order mark
     if not source.exists():
         raise RequestError(f"{source}: no such file or folder; check the path")
@@ -84,7 +88,7 @@ def _records(source: Path, reading: IngestConfig, say: Callable[[str], None] | N
     if suffix in PARQUET:
         return parquet_records(source, parquet_columns(source, reading, labelled=False), None)
     if suffix in TABLES:
-        return table_records(open_table(source, reading, labelled=False, keep=True), reading.max_chars, None, say=say)
+        return table_records(open_table(source, reading, labelled=False, keep=keep or True), reading.max_chars, None, say=say)
     if archive_kind(source) is not None:
         return text_archive(source, limit, "")
     return text_lines(source, reading, "")

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.gate import MARGIN, World, draw_folds, draw_night, draw_rows, paired_table
 from tasks.register.evidence import Folds, corrected_interval
-from tasks.register.gate import SHARED_LEVEL
+from tasks.register.gate import SHARED_LEVEL, Rival, Rule, decide
 
 
 def promoted(world: World, lead: float, correlation: float, evidence: str, nights: int) -> int:
@@ -31,6 +31,22 @@ def test_folds_promote_better_models_that_the_test_rows_alone_refuse() -> None:
     world = World(1_000, 0.004, 0.01)
     alone, both = (promoted(world, 0.02, 0.9, evidence, 60) for evidence in ("test", "auto"))
     assert both > alone + 10
+
+
+@pytest.mark.parametrize("rows", [60, 200, 500])
+def test_one_that_loses_a_row_in_a_hundred_and_wins_none_is_seldom_promoted(rows: int) -> None:
+    random, world = np.random.default_rng(7), World(rows, 0.0, 0.0)
+    promotions = 0
+    for _ in range(100):
+        loses = random.random(rows) < 0.01
+        test, fold = loses[: world.test_rows], loses[world.test_rows :]
+        differences = np.array([-part.mean() for part in np.array_split(fold.astype(float), 10)])
+        folds = Folds(differences, np.zeros(10), world.fold_rows * 0.9, world.fold_rows * 0.1, world.fold_rows)
+        rival = Rival("champion", ("a", "b"), np.ones(len(test), bool), np.zeros(len(test), bool), folds)
+        promotions += (
+            decide(~test, rival.labels, rival, None, Rule("not_worse", 0.01, "auto"), promote="").verdict == "promoted"
+        )
+    assert promotions <= 8  # 2.5% of 100; one time in two thousand it is more than 8
 
 
 def test_a_large_test_needs_no_folds() -> None:

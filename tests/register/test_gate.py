@@ -47,6 +47,16 @@ def folds(accuracy: float, macro_f1: float, *, spread: float = 0.02, splits: int
     return Folds(accuracy + around, macro_f1 + around, 1350, 150, 1500)
 
 
+@pytest.mark.parametrize(("rows_of_folds", "verdict"), [(60, "refused"), (160, "refused"), (305, "refused"), (800, "promoted")])
+def test_recipes_that_agree_on_every_row_are_shown_alike_by_many_rows_only(rows_of_folds: int, verdict: str) -> None:
+    challenger, champion = pair(40, 0, 0)
+    alike = Folds(np.zeros(30), np.zeros(30), rows_of_folds * 0.9, rows_of_folds * 0.1, rows_of_folds)
+    decision = judged(challenger, rival(champion, folds=alike), evidence="auto")
+    assert decision.verdict == verdict
+    assert decision.figures["champion_folds_lower"] < 0
+    assert f"lower bound {100 * decision.figures['champion_folds_lower']:+.1f}, allowed -1.0" in decision.reason
+
+
 def test_the_first_version_becomes_champion() -> None:
     assert judged(rows(6, 4), None).verdict == "first"
 

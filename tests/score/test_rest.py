@@ -55,6 +55,17 @@ def test_values_of_json_lines_are_kept_as_text(loaded: LoadedModel, tmp_path: Pa
     assert table.column("by").to_pylist() == ["", "茅台 \\ud83d"]
 
 
+def test_a_key_that_few_json_lines_have_is_kept_wherever_it_begins(loaded: LoadedModel, tmp_path: Path) -> None:
+    path = tmp_path / "news.jsonl"
+    rows: list[dict[str, Any]] = [{"text": GOOD, "id": number} for number in range(150)]
+    rows[120] |= {"author": "Li", "text": BAD}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + "no JSON\n")
+    table = scored(path, loaded)
+    assert table.column_names == [*OWN, "input_id", "author"]
+    assert table.column("author").to_pylist() == [*[""] * 120, "Li", *[""] * 29, None]
+    assert table.column("label").to_pylist()[119:122] == ["positive", "negative", "positive"]
+
+
 @pytest.mark.parametrize("row_group", [3, 1000, 5000])
 def test_parquet_keeps_its_types_over_every_batch(loaded: LoadedModel, tmp_path: Path, row_group: int) -> None:
     number = 2500
