@@ -28,7 +28,7 @@ DAY_SECONDS = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_ORDINAL = date(1970, 1, 1).toordinal()
 _MISSING = frozenset({"", "\\n", "nan", "nat"})
-_ISO = re.compile(r"\d{4}-?\d{2}-?\d{2}([T ].+)?")
+_ISO = re.compile(r"\d{4}-?\d{2}-?\d{2}([T ](?!\d\d[.,]).+)?")  # 10.30 is no part of an hour
 _MAIL = re.compile(  # what most feeds write, read fast
     r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}(?::\d{2})? (?:GMT|[+-](?:0\d|1[0-4])[0-5]\d)"
 )
@@ -36,6 +36,7 @@ _PLAIN_NUMBERS = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?: (\d{1,
 _MAY_BE_NUMBERS = re.compile(r"\d\s?[/._-]\s?\d{1,2}\s?[/._-]\s?\d|\d{4}\s?:|\d \d{1,2} \d")
 _DIGITS = re.compile(r"(\d{4,20})(?:\.(\d+))?(?:[eE]\+?(\d{1,2}))?(Z|[+-]\d{4})?")
 _POWER = re.compile(r"(\d\.\d+)[eE]\+?(\d{1,2})")
+_EMPTY = re.compile(r"\(\s*\)|\[\s*\]")  # what is left of (Sun)
 _DOT_NET = re.compile(r"\\?/Date\((\d{9,14})(?:[+-]\d{4})?\)\\?/")
 _UNITS = {9: 1, 10: 1, 12: 10**3, 13: 10**3, 15: 10**6, 16: 10**6, 18: 10**9, 19: 10**9}  # digits -> parts of a second
 # Names of files and the protocol FIX: 20200315_100000, 20200315-10:00:00, 2020-03-15_10-00-00.
@@ -50,9 +51,9 @@ _DASHED = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?=$|[T ])")
 _SPACED = re.compile(r"(?<!\S)(?:(\d{4}) (\d{1,2}) (\d{1,2})|(\d{1,2}) (\d{1,2}) (\d{4}))(?!\S)")
 _NUMBERS = re.compile(r"(?<![\d./:+-])(\d{1,2})(\s?[/.-]\s?)(\d{1,2})\2(\d{4}|\d{2})(?![\d/])")
 _CHINESE = re.compile(r"(?<!\w)(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})(?!\d)\s?[日號号일]?")
-_CHINESE_MONTH = re.compile(  # what Java prints in a Chinese locale
+_CHINESE_MONTH = re.compile(  # what Java and Oracle (15-3月 -20) print in a Chinese locale
     r"(?<!\d)(?:(?P<day>\d{1,2})[ -](?P<month>\d{1,2}|十[一二]?|[一二三四五六七八九])月[ ,-]+"
-    r"|(?P<month_first>十[一二]?|[一二三四五六七八九])月 (?P<second>\d{1,2}),? )(?P<year>\d{4})(?!\d)"
+    r"|(?P<month_first>十[一二]?|[一二三四五六七八九])月 (?P<second>\d{1,2}),? )(?P<year>\d{4}|(?<=-)\d{2})(?!\d)"
 )
 _WEEK = re.compile(r"(?<!\d)(\d{4})-?W(\d{2})(?:-?([1-7]))?(?!\d)", re.IGNORECASE)
 _ORDINAL = re.compile(r"^(\d{4})-(\d{3})(?!\d)")
@@ -73,9 +74,9 @@ _HALVES = "|".join((*_BEFORE_NOON, *_AFTER_NOON, *_NOON))
 _CLOCK = re.compile(
     rf"(?<![\d:.+-])(?:[Tt](?=\d))?(?P<half>{_HALVES})?\s?(?P<hour>\d{{1,2}})"
     r"(?:(?P<mark>[:.])(?P<minute>\d{2})(?:(?P=mark)(?P<second>\d{2})(?:[.,:](?P<fraction>\d{1,12}))?)?"
-    r"|\s?h\s?(?P<minutes>\d{2})?(?:\s?min)?(?![^\W\d_])"
+    r"|\s?(?:h|Uhr)\s?(?P<minutes>\d{2})?(?:\s?min)?(?![^\W\d_])"
     r"|\s?[時时点點시]\s?(?:(?P<minutes_cjk>\d{1,2})\s?[分분]?\s?(?:(?P<seconds_cjk>\d{1,2})\s?[秒초])?|(?P<thirty>半))?)"
-    r"(?:\s?(?P<noon>[ap])\.?\s?m\b\.?)?(?!\d)",
+    rf"(?:\s?(?P<noon>[ap])\.?\s?m\b\.?|\s?(?P<half_behind>{_HALVES}))?(?!\d)",
     re.IGNORECASE,
 )
 _HOUR = re.compile(r"(?<![\d:.+-])(?P<hour>\d{1,2})\s?(?P<noon>[ap])\.?\s?m\b\.?", re.IGNORECASE)
@@ -199,7 +200,7 @@ class TimeReader:
             text = _whole(match)
         if match := _DIGITS.fullmatch(text):
             return self._digits(*match.group(1, 2, 4)) if not match[3] else "unreadable_time"
-        text = _STAMP.sub(r"\1-\3-\4 \5:\7:\8", WEEKDAY.sub(" ", text).strip())
+        text = _STAMP.sub(r"\1-\3-\4 \5:\7:\8", _EMPTY.sub(" ", WEEKDAY.sub(" ", text)).strip())
         return self._written(text)
 
     def _fast(self, text: str) -> _Local | str | None:
@@ -271,7 +272,8 @@ class TimeReader:
         if match := _CHINESE_MONTH.search(text):
             month = match["month"] or match["month_first"]
             number = int(month if month.isdecimal() else _han_number(month))
-            return date(int(match["year"]), number, int(match["day"] or match["second"])), _around(text, match)
+            year = int(match["year"]) if len(match["year"]) == 4 else _century(int(match["year"]))
+            return date(year, number, int(match["day"] or match["second"])), _around(text, match)
         text = _HAN_NUMBER.sub(lambda found: _han_number(found[0]), text)
         if match := _CHINESE.search(text):
             return date(*map(int, match.groups())), _around(text, match)
@@ -458,7 +460,7 @@ def _clock(parts: dict[str, str | None]) -> timedelta:
     hour = int(parts["hour"] or 0)
     minute = int(parts.get("minute") or parts.get("minutes") or parts.get("minutes_cjk") or (parts.get("thirty") and 30) or 0)
     second = int(parts.get("second") or parts.get("seconds_cjk") or 0)
-    hour = _of_24(hour, parts.get("noon"), parts.get("half"))
+    hour = _of_24(hour, parts.get("noon"), parts.get("half") or parts.get("half_behind"))
     if second == 60 and minute == 59:
         second = 59
     ends = hour == 24 and not (minute or second)
