@@ -25,7 +25,7 @@ from tasks.documents.times import written
 from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import unreadable, writer_of_half_a_line
 from tasks.ingest.parquet import ParquetColumns, parquet_columns, texts_of
-from tasks.ingest.table import PARQUET, TABLES, open_table, table_records
+from tasks.ingest.table import ONE_COLUMN, PARQUET, TABLES, open_table, table_records
 from tasks.ingest.walk import kind_of, read_head, walk
 from tasks.shown import file_name, in_line
 from tasks.urls import is_url, resolved, unresolved, without_secrets
@@ -269,7 +269,7 @@ def _named_for_collect() -> Iterator[None]:
 def _for_collect(message: str) -> str:
     """Name the options of collect, which reads a time where ingest reads a label."""
     message = message.replace("--ingest.label", "--collect.time").replace("for the label", "for the time")
-    message = message.replace(". It has one column only; text without labels goes to --ingest.unlabelled", "")
+    message = message.replace(ONE_COLUMN, "")
     return message.replace("--ingest.", "--collect.").replace("text and label", "text and time")
 
 

@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY = 1024
 _SHOWN = 20
-_FEW = 10  # labelled rows; fewer are no sign of anything
+_FEW = 10  # rows; fewer are no sign of anything
+_MANY_REFUSED = 10  # a tenth of the records
 _HEADERS = 3  # rows of a class that may be a header which was joined in
 
 
@@ -60,7 +61,7 @@ def write_corpus(config: IngestConfig, folder: Path, *, raw: Path | None = None,
             with found.named():
                 _read(_present(found, raw, progress), config, writer, progress, passed_over, warnings)
     _check(config, writer)
-    warnings += _doubts(writer)
+    warnings += _refused(config, writer) + _doubts(writer)
     report: dict[str, Any] = {
         "found": writer.found,
         "kept": writer.kept,
@@ -142,6 +143,17 @@ def _of_labels(found: Input, config: IngestConfig, writer: Writer, first: tuple[
             "if it names the columns, use --ingest.header true"
         )
     return said
+
+
+def _refused(config: IngestConfig, writer: Writer) -> list[str]:
+    """That many records are refused, apart from labels that are not asked for."""
+    reasons = {reason: count for reason, count in writer.reasons.items() if reason != "unknown_label" or not config.labels}
+    number = sum(reasons.values())
+    if not number or writer.found < _FEW or _MANY_REFUSED * number < writer.found:
+        return []
+    told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
+    where = config.path or config.archive or URL
+    return [f"{where}: {number:,} of {writer.found:,} records are refused ({told}); the first, {writer.first_refused}"]
 
 
 def _doubts(writer: Writer) -> list[str]:

@@ -17,7 +17,7 @@ from tasks.ingest.imdb import imdb_archive, imdb_folder, imdb_root, is_imdb_fold
 from tasks.ingest.parquet import parquet_columns, parquet_records
 from tasks.ingest.schema import REASONS
 from tasks.ingest.spelling import spelled
-from tasks.ingest.table import PARQUET, TABLES, Table, open_table, table_records
+from tasks.ingest.table import ONE_COLUMN, PARQUET, TABLES, Table, open_table, table_records
 from tasks.ingest.torchtext_sets import check_data_set, data_set_records
 from tasks.ingest.unlabelled import check_lines, is_archive, text_archive, text_folder, text_lines
 
@@ -67,7 +67,7 @@ class Input(NamedTuple):
                 raise RequestError(f"{error}; but {named[0]} holds for --ingest.path too, so write both files alike") from error
             if self.labelled:
                 raise
-            message = str(error).replace("--ingest.encoding", "--ingest.unlabelled-encoding")
+            message = str(error).replace(ONE_COLUMN, "").replace("--ingest.encoding", "--ingest.unlabelled-encoding")
             raise RequestError(message.replace("--ingest.text", "--ingest.unlabelled-text")) from error
 
     def settings(self, config: IngestConfig) -> IngestConfig:

@@ -39,6 +39,7 @@ _DELIMITERS = (";", "\t", "|", ",")
 _USUAL = ("||", "|", "@", ";", "::", ",")  # what else often stands between text and label, the surest first
 _EXCEL = re.compile(r'"?sep=(.)"?')  # a first line with which Excel is told the delimiter
 _SNIFFED_LINES = 100
+ONE_COLUMN = ". It has one column only; text without labels goes to --ingest.unlabelled"
 
 Form = Literal["json", "quoted", "lenient", "plain", "fasttext"]
 
@@ -271,7 +272,7 @@ def _explained(
     if not header or config.header:
         return error
     if len(names) == 1:
-        return RequestError(f"{error}. It has one column only; text without labels goes to --ingest.unlabelled")
+        return RequestError(f"{error}{ONE_COLUMN}")
     return RequestError(
         f"{error}; these are the first row, and if it is no header: --ingest.header false, with positions from 0"
     )

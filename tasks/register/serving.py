@@ -146,6 +146,8 @@ def request_texts(request: Any) -> list[str]:
         if COLUMN not in columns:
             raise RequestError(f"column {COLUMN!r} is missing; send texts as {{'inputs': ['…']}} or in a column {COLUMN!r}")
         request = request[COLUMN]
+        if getattr(request, "ndim", 1) != 1:
+            raise RequestError(f"column {COLUMN!r} is there {request.shape[1]} times; send it once")
     values = list(request)
     if len(values) == 1 and isinstance(values[0], list | tuple | np.ndarray):
         values = list(values[0])

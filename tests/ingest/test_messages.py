@@ -115,6 +115,29 @@ def test_a_refused_corpus_names_its_first_refused_record(tmp_path, ingest):
         ingest(path=tmp_path / "a.csv", labels=("yes", "no"))
 
 
+@pytest.mark.parametrize(("commas", "warned"), [(9, 1), (4, 0)])
+def test_rows_that_are_refused_in_number_are_a_warning(tmp_path, ingest, commas, warned):
+    rows = [f"a text {n}{', too' * (n < commas)},{'pn'[n % 2]}\n" for n in range(80)]
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(rows))
+    said = ingest(path=tmp_path / "a.csv").report["warnings"]
+    assert len(said) == warned
+    for line in said:
+        assert "9 of 80 records are refused (9 malformed_row); the first, a.csv:2: 3 columns, where the header has 2" in line
+
+
+def test_labels_that_are_not_asked_for_are_no_warning(tmp_path, ingest):
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"text {n},{'pnx'[n % 3]}\n" for n in range(30)))
+    out = ingest(path=tmp_path / "a.csv", labels=("p", "n"))
+    assert (out.report["reasons"], out.report["warnings"]) == ({"unknown_label": 10}, [])
+
+
+def test_unlabelled_text_is_not_sent_where_it_is(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\n" + ROWS)
+    (tmp_path / "u.csv").write_text("body\nsome text\n")
+    with pytest.raises(RequestError, match=r"u\.csv: no column 'text'.* Choose one with --ingest\.unlabelled-text$"):
+        check_request(IngestConfig(path=tmp_path / "a.csv", unlabelled=tmp_path / "u.csv"))
+
+
 def test_columns_of_parquet_that_hold_no_text_or_label(tmp_path):
     path = tmp_path / "a.parquet"
     for table, message in (

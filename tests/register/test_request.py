@@ -55,6 +55,11 @@ def test_a_missing_column_is_named() -> None:
         request_texts(pd.DataFrame({"body": ["a"]}))
 
 
+def test_two_columns_of_texts_are_no_names_of_columns() -> None:
+    with pytest.raises(RequestError, match="column 'text' is there 2 times; send it once"):
+        request_texts(pd.DataFrame([["a", "b"]], columns=["text", "text"]))
+
+
 def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "MAX_ROWS", 2)
     monkeypatch.setattr(serving, "MAX_CHARS", 3)
