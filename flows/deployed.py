@@ -64,11 +64,11 @@ def lasting_endpoint(home: Path) -> Endpoint | None:
 
 def read_deployments(client: SyncPrefectClient) -> dict[str, DeploymentResponse]:
     """Every deployment on the server by its full name, FLOW/NAME."""
-    flows = {flow.id: flow.name for flow in _pages(client.read_flows)}
-    return {f"{flows.get(each.flow_id, '?')}/{each.name}": each for each in _pages(client.read_deployments)}
+    flows = {flow.id: flow.name for flow in read_pages(client.read_flows)}
+    return {f"{flows.get(each.flow_id, '?')}/{each.name}": each for each in read_pages(client.read_deployments)}
 
 
-def _pages(read: Any) -> list[Any]:
+def read_pages(read: Any) -> list[Any]:
     """All that a method of the client lists, which the server hands out two hundred at a time."""
     found: list[Any] = []
     while page := read(offset=len(found)):

@@ -6,10 +6,11 @@ original.
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import TYPE_CHECKING, Any
 
-from flows.deployed import read_deployments
+from flows.deployed import read_deployments, read_pages
 from tasks.tracking.places import former_folders
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ log = logging.getLogger(__name__)
 
 
 def bring_deployments(client: SyncPrefectClient, home: TrackingHome) -> list[str]:
-    """Change the paths of the data root's own deployments to today's; returns the names of those that were changed.
+    """Change the paths of the data root's own deployments to today's, and of the runs that are planned or overdue.
+
+    Returns the names of the deployments that were changed.
 
     The folder that moved is the one that holds the store: the data root, or the checkout with its folder `data`.
     """
@@ -38,9 +41,22 @@ def bring_deployments(client: SyncPrefectClient, home: TrackingHome) -> list[str
         if after != before:
             client.update_deployment(deployment.id, DeploymentUpdate(**after))
             changed.append(name)
+    if moves:
+        _bring_planned_runs(client, moves)
     if changed:
         log.warning("%s work in %s now, and no longer in %s", *(", ".join(changed), now, " or ".join(sorted(moves))))
     return changed
+
+
+def _bring_planned_runs(client: SyncPrefectClient, moves: Mapping[str, str]) -> None:
+    """A run keeps the parameters that its deployment had when it was planned, and Prefect plans only future ones anew."""
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+    from prefect.client.schemas.objects import StateType
+
+    waiting = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING]))
+    for run in read_pages(functools.partial(client.read_flow_runs, flow_run_filter=FlowRunFilter(state=waiting))):
+        if (after := moved_paths(run.parameters, moves)) != run.parameters:
+            client.update_flow_run(run.id, parameters=after)
 
 
 def moved_paths(value: Any, moves: Mapping[str, str]) -> Any:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,7 @@ def test_paths_change_where_they_are_in_the_folder_that_moved() -> None:
 @pytest.mark.usefixtures("prefect_server")
 def test_the_schedules_of_a_copy_work_in_the_copy(tmp_path: Path) -> None:
     from prefect.client.orchestration import get_client
+    from prefect.states import Completed, Scheduled
 
     root, copy = tmp_path / "root", tmp_path / "the copy #2"
     Tracker.open(None, root, tmp_path / "checkout", "films")
@@ -71,11 +73,18 @@ def test_the_schedules_of_a_copy_work_in_the_copy(tmp_path: Path) -> None:
         for name, data_root in (("films", root), ("elsewhere", tmp_path / "another root")):
             own = {"config": {**config, "runtime": {"data_root": str(data_root)}}}
             client.create_deployment(flow, name, parameters=own, enforce_parameter_schema=False)
+        overdue = [
+            client.create_flow_run_from_deployment(client.read_deployment_by_name(f"train/{name}").id, state=state)
+            for name in ("films", "elsewhere")
+            for state in (Scheduled(scheduled_time=datetime(2020, 3, 15, tzinfo=UTC)), Completed())
+        ]
         home = tracking_home(None, copy, tmp_path / "checkout")
         assert bring_deployments(client, home) == ["train/films"]
         assert bring_deployments(client, home) == []
         changed = client.read_deployment_by_name("train/films").parameters["config"]
         assert changed == config | {"runtime": {"data_root": str(copy)}}
+        roots = [client.read_flow_run(run.id).parameters["config"]["runtime"]["data_root"] for run in overdue]
+        assert roots == [str(copy), str(root), *[str(tmp_path / "another root")] * 2]  # what has ended is history
         left = client.read_deployment_by_name("train/elsewhere").parameters["config"]
         assert left["runtime"]["data_root"] == str(tmp_path / "another root")
         assert bring_deployments(client, tracking_home(None, root, tmp_path / "checkout")) == []  # the original never moved
