@@ -83,7 +83,11 @@ def open_table(path: Path, config: IngestConfig, *, labelled: bool = True, keep:
         raise RequestError(f"{path}: the file is empty")
     if suffix in JSON_LINES:
         keys = json_names(path, first_lines, config)
-        columns = choose_columns(path, config, keys, header=True, labelled=labelled)
+        try:
+            columns = choose_columns(path, config, keys, header=True, labelled=labelled)
+        except RequestError:  # a key may begin after the first lines
+            keys = list(dict.fromkeys([*keys, *_json_keys(path, encoding, start, limit)]))
+            columns = choose_columns(path, config, keys, header=True, labelled=labelled)
         named = () if isinstance(keep, bool) else keep
         columns = in_json_rows(columns.with_rest(list(dict.fromkeys([*keys, *named]))) if keep else columns)
         return Table(path, encoding, start, False, "", "json", columns, missing)
@@ -114,9 +118,13 @@ def every_key(table: Table, max_chars: int) -> list[str]:
     columns = table.columns
     if table.form != "json":
         return list(columns.rest_keys)
-    with whole(table.path), _open(table.path) as file:
-        found = keys_of(Lines(file, table.encoding, start=_seek(file, table.start), limit=row_limit(max_chars)))
+    found = _json_keys(table.path, table.encoding, table.start, row_limit(max_chars))
     return [key for key in dict.fromkeys([*columns.rest_keys, *found]) if key not in columns.text_keys]
+
+
+def _json_keys(path: Path, encoding: str, start: int, limit: int) -> dict[str, None]:
+    with whole(path), _open(path) as file:
+        return keys_of(Lines(file, encoding, start=_seek(file, start), limit=limit))
 
 
 def table_records(

@@ -81,7 +81,7 @@ def _few(report: Mapping[str, Any]) -> list[str]:
         lines.append(f"{classes_have} fewer than {FEW_ROWS} rows, too few to learn much from: {classes}")
     test = report["splits"]["test"]
     if test < FEW_TEST_ROWS:
-        lines.append(f"only {test} test rows: all figures of the test are rough")
+        lines.append(f"only {_number(test, 'test row', 'test rows')}: all figures of the test are rough")
     return lines
 
 

@@ -68,6 +68,14 @@ def test_a_byte_order_mark_where_files_were_joined_costs_no_row(tmp_path, ingest
     assert list(out.texts.values()) == [text for text, _ in ROWS] * 2
 
 
+def test_a_key_that_json_lines_have_late_is_a_column(tmp_path, ingest):
+    rows = [{"text": f"unlabelled {n}"} for n in range(150)] + [{"text": text, "label": label} for text, label in ROWS]
+    out = ingest(path=put(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows)))
+    assert (out.report["labels"], out.report["unlabelled"]) == ({"neg": 15, "pos": 15}, 150)
+    with pytest.raises(RequestError, match=r"no column 'klass' for the label; there are: 'text', 'label'\."):
+        ingest(path=tmp_path / "a.jsonl", label="klass")
+
+
 @pytest.mark.parametrize("text", ["label", "text,label"])
 def test_a_model_is_not_given_its_label_to_read(tmp_path, ingest, text):
     with pytest.raises(RequestError, match=r"column 'label' is the label, and also in --ingest\.text"):
