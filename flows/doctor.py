@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.notes import write_note
-from flows.processes import runs
 from tasks.artifact import DamagedArtifact, Store
 from tasks.config import CHECKOUT
 from tasks.errors import RequestError, UnavailableError
+from tasks.processes import runs
 from tasks.writable import check_data_root
 
 if TYPE_CHECKING:

@@ -23,9 +23,10 @@ from prefect.exceptions import ObjectNotFound
 from prefect.flow_engine import run_flow
 from prefect.states import Completed, Crashed, Failed, Pending
 
-from flows.notes import sweep_notes, write_note
+from flows.notes import write_note
 from flows.running import crash_dead, note_run
 from tasks.crash import crash_point
+from tasks.durable import sweep_partials
 from tasks.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def tell_late(data_root: Path, server: str) -> None:
     """Tell the server how runs ended that it did not hear of; what it cannot be told now waits on."""
     crash_dead(data_root / RUNS)
     folder = data_root / RUNS / FOLDER
-    sweep_notes(folder)
+    sweep_partials(folder)
     for path in sorted(folder.glob("*.json")):
         try:
             kept = json.loads(path.read_bytes())

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from httpx import HTTPError
 from prefect.runtime import flow_run
 
-from flows.notes import sweep_notes, write_note
-from flows.processes import runs, start_time
+from flows.notes import write_note
 from flows.running import crash_in_prefect
 from flows.settled import SETTLED, settled_values
 from tasks.config import PipelineConfig
 from tasks.crash import crash_point
+from tasks.durable import num_cores, sweep_partials
 from tasks.errors import RequestError
 from tasks.evaluate.evaluation import read_history
 from tasks.evaluate.report import render_report, rows_by_label
@@ -26,6 +26,7 @@ from tasks.prepare.cautions import cautions
 from tasks.prepare.contradictions import CONTRADICTIONS
 from tasks.pretrain.report import FILE as VECTORS_REPORT
 from tasks.pretrain.vectors import CURVE_FILE
+from tasks.processes import runs, start_time
 from tasks.shown import shortened
 from tasks.step import Run
 from tasks.tracking.spool import Unreachable
@@ -80,7 +81,7 @@ class Record:
         workers = self.config.runtime.workers
         self.run = Run(
             self.store,
-            workers=len(os.sched_getaffinity(0)) if workers == "auto" else workers,
+            workers=num_cores() if workers == "auto" else workers,
             progress_for=lambda step: self.display.progress(step, lambda metrics, at: self._log_child(step, metrics, at)),
             started=self._start_child,
         )
@@ -322,7 +323,7 @@ def mark_killed(runs_folder: Path, tracker: Tracker) -> list[str]:
 
     A killed process cannot say so itself, and both servers would show it as running for ever.
     """
-    sweep_notes(runs_folder)
+    sweep_partials(runs_folder)
     marked = []
     for path in sorted(runs_folder.glob("*.json")):
         try:

@@ -21,7 +21,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 from prefect.states import Crashed
 
-from flows.processes import runs, start_time
+from tasks.processes import runs, start_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

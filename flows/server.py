@@ -10,7 +10,6 @@ This module is imported before Prefect, since Prefect reads its environment at i
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.metadata
 import json
 import logging
@@ -32,11 +31,12 @@ from typing import TYPE_CHECKING, TextIO
 from urllib.parse import quote
 
 from flows.guard import serve_guarded
-from flows.processes import Patience, folder_identity, is_of, runs, start_time
+from tasks.durable import PRIVATE, locked, replaced, take
 from tasks.errors import RequestError, UnavailableError
+from tasks.processes import Patience, folder_identity, is_of, runs, start_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ class Server:
             return configured
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._users = os.open(self.home / "users.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._users, fcntl.LOCK_SH)
+        take(self._users, shared=True)
         os.environ.setdefault("PREFECT_HOME", str(self.home))
         with locked(self.home / "start.lock"):
             endpoint = living(self.home, timeout=self.timeout)
@@ -314,13 +314,8 @@ def login(path: Path) -> str:
         mode, word = path.stat().st_mode, path.read_text().strip()
     except FileNotFoundError:
         word = secrets.token_urlsafe(24)
-        partial = path.with_name(f".{path.name}.{os.getpid()}")  # a full disk must not leave an empty password
-        try:
-            with private(partial) as file:
-                file.write(word)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with replaced(path, mode=PRIVATE) as partial:  # a full disk must not leave an empty password
+            partial.write_text(word)
         return f"{USER}:{word}"
     except (OSError, UnicodeDecodeError) as error:
         raise RequestError(f"the servers' password cannot be read ({type(error).__name__}); {remedy}") from None
@@ -367,17 +362,6 @@ def _drain(endpoint: Endpoint) -> bool:
     return True
 
 
-@contextlib.contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold a file's lock; BlockingIOError if it is taken and we shall not wait."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def private(path: Path, *, append: bool = False) -> TextIO:
     """Open a text file for writing that only its owner may read, whoever could read it before."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC), 0o600)
@@ -412,17 +396,16 @@ def make_database(home: Path, template: Path) -> None:
 
 def _copy_database(source: Path, target: Path) -> None:
     """Copy what a SQLite file and its write-ahead log hold, whole or not at all; sqlite3.Error if that is damaged."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(partial)) as new:
-            old.backup(new)
-            # A copy with a write-ahead log could not be read in a folder that is not ours to write to.
-            new.execute("PRAGMA journal_mode = DELETE")
-            if new.execute("PRAGMA quick_check").fetchone() != ("ok",):
-                raise sqlite3.DatabaseError(f"{source} is damaged")
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        replaced(target) as partial,
+        contextlib.closing(sqlite3.connect(source)) as old,
+        contextlib.closing(sqlite3.connect(partial)) as new,
+    ):
+        old.backup(new)
+        # A copy with a write-ahead log could not be read in a folder that is not ours to write to.
+        new.execute("PRAGMA journal_mode = DELETE")
+        if new.execute("PRAGMA quick_check").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError(f"{source} is damaged")
 
 
 def serve(home: Path, port: int, *, stay: bool) -> None:
@@ -439,7 +422,7 @@ def serve(home: Path, port: int, *, stay: bool) -> None:
         while True:
             time.sleep(LEAVE_SECONDS)
             with contextlib.suppress(BlockingIOError):
-                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                take(users, wait=False)
                 break
         # The lock is kept until this process is gone: a new run waits for it, then starts a server of its own.
         server.should_exit = True

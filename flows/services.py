@@ -23,7 +23,6 @@ from flows.deploy import WATCH_POOL, WORK_POOL, deploy_one, make_pools, read_pla
 from flows.deployed import TRAIN, find_deployment
 from flows.guard import ADDRESS
 from flows.moved import bring_deployments
-from flows.processes import Patience, folder_identity, is_of, runs, start_time
 from flows.server import (
     LOOK_SECONDS,
     USER,
@@ -33,13 +32,14 @@ from flows.server import (
     configured_endpoint,
     launch,
     living,
-    locked,
     login,
     private,
 )
 from flows.settings import DEFAULT_PRESET, preset_config
 from tasks.config import CHECKOUT
+from tasks.durable import locked, replaced
 from tasks.errors import RequestError, UnavailableError
+from tasks.processes import Patience, folder_identity, is_of, runs, start_time
 from tasks.tracking.home import tracking_home
 from tasks.writable import make_data_root
 
@@ -250,9 +250,8 @@ class Record:
         return True
 
     def _write(self, written: Mapping[str, Any]) -> None:
-        partial = self.path.with_suffix(".tmp")
-        partial.write_text(json.dumps(written))
-        os.replace(partial, self.path)
+        with replaced(self.path) as partial:
+            partial.write_text(json.dumps(written))
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import logging
 import os
@@ -31,6 +30,7 @@ from pydantic import BaseModel
 
 from tasks.crash import crash_point
 from tasks.digests import canonical, sha256_file, sha256_text
+from tasks.durable import flush, flush_tree, locked
 from tasks.errors import RequestError
 from tasks.in_use import is_held
 from tasks.writable import writable
@@ -218,19 +218,19 @@ class Store:
             yield
             return
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        with contextlib.ExitStack() as stack:
             try:
-                fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+                stack.enter_context(
+                    locked(
+                        folder / f"{name}.lock",
+                        shared=shared,
+                        wait=wait,
+                        waiting=lambda: log.info("waiting for another run that holds %s", name),
+                    )
+                )
             except BlockingIOError:
-                if not wait:
-                    raise RequestError(f"a run is using {self.root}; try again when it has ended") from None
-                log.info("waiting for another run that holds %s", name)
-                fcntl.flock(descriptor, kind)
+                raise RequestError(f"a run is using {self.root}; try again when it has ended") from None
             yield
-        finally:
-            os.close(descriptor)
 
     def find(self, step: str, key: str) -> Artifact | None:
         """The verified artifact of a key, or None. A damaged folder is logged and set aside, so the step is rebuilt."""
@@ -312,7 +312,7 @@ class Store:
         manifest["checksum"] = sha256_text(canonical(manifest))
         (build.folder / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=True))
         crash_point(f"{step}.manifest_written")
-        _flush(build.folder)
+        flush_tree(build.folder)
         crash_point(f"{step}.flushed")
         folder = self.root / step / key
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -320,7 +320,7 @@ class Store:
             self._set_aside(folder, step, key)
         os.replace(build.folder, folder)
         crash_point(f"{step}.renamed")
-        flush_folder(folder.parent)
+        flush(folder.parent)
         shutil.rmtree(build.scratch, ignore_errors=True)
         crash_point(f"{step}.committed")
         return _artifact(manifest, folder.relative_to(self.data_root))
@@ -373,23 +373,3 @@ def _files_below(folder: Path) -> set[str]:
         for root, folders, files in os.walk(folder)
         for name in [*files, *(f for f in folders if os.path.islink(os.path.join(root, f)))]
     }
-
-
-def _flush(folder: Path) -> None:
-    for root, _, files in os.walk(folder):
-        for name in files:
-            descriptor = os.open(os.path.join(root, name), os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        flush_folder(Path(root))
-
-
-def flush_folder(folder: Path) -> None:
-    """See the names in a folder safely on disk: what was renamed into it stays so after a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

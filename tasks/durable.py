@@ -6,13 +6,17 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tasks.processes import runs, start_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PARTIAL = ".part"
+_PARTIAL_NAME = re.compile(rf"\.(\d+)-(\d+){re.escape(PARTIAL)}(?:-journal|-wal|-shm)?$")
 PRIVATE = 0o600
 
 
@@ -27,18 +31,23 @@ def locked(
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
     try:
-        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            take(descriptor, shared=shared, wait=False)
         except BlockingIOError:
             if not wait:
                 raise
             if waiting is not None:
                 waiting()
-            fcntl.flock(descriptor, kind)
+            take(descriptor, shared=shared)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def take(descriptor: int, *, shared: bool = False, wait: bool = True) -> None:
+    """Take the lock of an open file, until it is closed; BlockingIOError if it is taken and `wait` is false."""
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
 
 
 @contextlib.contextmanager
@@ -46,12 +55,12 @@ def replaced(target: Path, *, mode: int = 0o666, flushed: bool = False) -> Itera
     """Give a new file beside `target` that takes its place when the block ends; if it raises, `target` stays as it was.
 
     `mode` is that of the new file, less the umask; with `flushed` its bytes and its name are on the disk afterwards. Several
-    processes may replace one file: the last one wins. What a killed process left beside it is removed by the next one.
+    processes may replace one file: the last one wins. What a killed process left beside it is removed by the next one, what
+    SQLite had put beside that too.
     """
-    for left in target.parent.glob(f".{_escaped(target.name)}.*{PARTIAL}"):
-        if not _lives(left.name.removesuffix(PARTIAL).rpartition(".")[2]):
-            left.unlink(missing_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}{PARTIAL}")
+    sweep_partials(target.parent, target.name)
+    own = os.getpid()
+    partial = target.with_name(f".{target.name}.{own}-{start_time(own)}{PARTIAL}")
     os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode))
     try:
         yield partial
@@ -59,9 +68,18 @@ def replaced(target: Path, *, mode: int = 0o666, flushed: bool = False) -> Itera
             flush(partial)
         os.replace(partial, target)
     finally:
-        partial.unlink(missing_ok=True)
+        for left in _beginning_with(target.parent, partial.name):
+            left.unlink(missing_ok=True)
     if flushed:
         flush(target.parent)
+
+
+def sweep_partials(folder: Path, name: str = "") -> None:
+    """Remove what killed processes began to write in a folder: for one file of it, or for any."""
+    for left in _beginning_with(folder, f".{name}"):
+        begun = _PARTIAL_NAME.search(left.name)
+        if begun is not None and not runs(int(begun[1]), begun[2]):
+            left.unlink(missing_ok=True)
 
 
 def append_line(path: Path, line: bytes) -> None:
@@ -72,7 +90,7 @@ def append_line(path: Path, line: bytes) -> None:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        take(descriptor)
         size = os.fstat(descriptor).st_size
         torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
         if torn:
@@ -115,18 +133,9 @@ def _cut_bytes(tail: bytes) -> int:
     return 0
 
 
-def _lives(pid: str) -> bool:
-    """Whether there is a process of this number; what is no number is somebody else's file, and stays."""
-    if not pid.isdigit():
-        return True
+def _beginning_with(folder: Path, name: str) -> list[Path]:
     try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
+        with os.scandir(folder) as entries:
+            return [folder / entry.name for entry in entries if entry.name.startswith(name)]
+    except FileNotFoundError:
+        return []

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.durable import append_line, flush_tree, locked, num_cores, replaced
+from tasks.durable import append_line, flush_tree, locked, num_cores, replaced, sweep_partials
+from tasks.processes import start_time
 
 HOLDER = """
 import sys
@@ -95,16 +96,18 @@ def test_a_private_file_is_private_from_its_first_byte(tmp_path: Path) -> None:
     assert (tmp_path / "password").stat().st_mode & 0o077 == 0
 
 
-def test_the_next_writer_removes_what_a_killed_one_left_and_nothing_else(tmp_path: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    (tmp_path / f".note.json.{ended.pid}.part").write_text("left")
-    living, others = f".note.json.{os.getppid()}.part", ".note.json.draft.part"
-    (tmp_path / living).write_text("at work")
-    (tmp_path / others).write_text("somebody's")
+def test_the_next_writer_removes_what_killed_ones_left_and_nothing_else(tmp_path: Path) -> None:
+    mine, parent = os.getpid(), os.getppid()
+    dead = [f".note.json.{mine}-0.part", f".note.json.{mine}-0.part-journal", ".note.json.99999999-5.part"]
+    others = [f".note.json.{parent}-{start_time(parent)}.part", ".note.json.draft.part", ".other.json.99999999-5.part"]
+    for name in (*dead, *others):
+        (tmp_path / name).write_text("begun")
     with replaced(tmp_path / "note.json") as partial:
         partial.write_text("new")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living, others, "note.json"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "note.json"])
+    sweep_partials(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others[:2], "note.json"])
+    sweep_partials(tmp_path / "is not there")
 
 
 def test_a_tree_is_flushed_to_its_last_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow.compute as pc
 
+from tasks.durable import num_cores
 from tasks.evaluate.compare import compare
 from tasks.evaluate.metrics import macro_f1_difference, measure
 from tasks.evaluate.predictions import PREDICTIONS, read_predicted, read_test, write_predictions
-from tasks.evaluate.report import METRICS, REPORT, SIDE, render_report
+from tasks.evaluate.report import METRICS, REPORT, SIDE, Context, render_report
 from tasks.prepare.read import iter_batches
 from tasks.progress import SILENT
 from tasks.shown import json_text, shortened
@@ -59,7 +59,6 @@ def write_evaluation(
     yardstick: Path | None,
     folder: Path,
     *,
-    context: Mapping[str, Any] | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Load the classifier in `model` and evaluate it; see `evaluate_classifier`."""
@@ -73,7 +72,6 @@ def write_evaluation(
         dataset,
         yardstick,
         folder,
-        context=context,
         progress=progress,
     )
 
@@ -87,13 +85,12 @@ def evaluate_classifier(
     yardstick: Path | None,
     folder: Path,
     *,
-    context: Mapping[str, Any] | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Score the test rows; write metrics.json, predictions.parquet, and under side/ the figures and a report.
 
-    `yardstick` is the folder that `write_yardstick` filled from the same holdout. `context` is what `report.Context` holds;
-    the whole of it is known only when the run ends, and `report.render_report` then writes the page again.
+    `yardstick` is the folder that `write_yardstick` filled from the same holdout. What the page says of the run is known only
+    when that ends; `report.render_report` then writes the page again.
     """
     test = read_test(holdout)
     probabilities_NC = predict(classifier, test.tokens, progress=progress)
@@ -110,7 +107,7 @@ def evaluate_classifier(
         )
     (folder / METRICS).write_text(json_text(metrics, indent=1, sort_keys=True, allow_nan=False), encoding="utf-8")
     write_figures(folder / SIDE, metrics, history)
-    render_report(folder, context or {}, folder / REPORT)
+    render_report(folder, Context(), folder / REPORT)
     return {name: metrics[name] for name in REPORTED} | {"report": REPORT}
 
 
@@ -122,7 +119,7 @@ def predict(classifier: Predictor, tokens: pa.Array, *, progress: Progress = SIL
         return np.asarray(classifier.probabilities(tokens[start : start + BATCH_ROWS]), dtype=np.float32)
 
     # Threads, not processes: nearly all the work is NumPy's and torch's, which do it without Python's lock.
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(num_cores()) as pool:
         for batch in pool.map(answers, range(0, len(tokens), BATCH_ROWS)):
             batches.append(batch)
             progress.advance(min(len(batches) * BATCH_ROWS, len(tokens)), len(tokens), "documents")

@@ -213,9 +213,7 @@ def _plain(axes: Axes) -> None:
 
 
 def _line(axes: Axes, epochs: Sequence[Mapping[str, float]], name: str, **style: Any) -> None:
-    points = [
-        (entry.get("epoch", number), entry[name]) for number, entry in enumerate(epochs, 1) if entry.get(name) is not None
-    ]
+    points = [(number, entry[name]) for number, entry in enumerate(epochs, 1) if entry.get(name) is not None]
     if points:
         axes.plot(*zip(*points, strict=True), **style)
 

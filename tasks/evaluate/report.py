@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks.durable import replaced
 from tasks.evaluate.figures import DPI, MAX_NAMED
 from tasks.shown import shortened, visible
 
@@ -135,9 +135,9 @@ class Context(_Part):
     """What the report says beside the evaluation itself; a part left empty is left out of the page.
 
     `command` reproduces the run. `warnings` are lines for a person. `skipped` maps a step that did not run to the reason,
-    `splits` a split to its rows, `labels` a split to its rows by label, `dropped` a reason to the rows it cost, `versions` a
-    library to its version. `coverage` has any of tokens and types (shares 0..1), vocabulary and missing (numbers of types).
-    `config` is the resolved configuration, nested as it is.
+    `splits` a split to its rows, `labels` a split to its rows by label, `dropped` a reason to the rows it cost. `coverage` has
+    any of tokens and types (shares 0..1), vocabulary and missing (numbers of types). `config` is the resolved configuration,
+    nested as it is.
     """
 
     name: str = ""
@@ -158,7 +158,6 @@ class Context(_Part):
     vectors: Vectors = Vectors()
     model: ModelVersion | None = None
     config: dict[str, Any] = {}
-    versions: dict[str, str] = {}
 
 
 def render_report(folder: Path, context: Context | Mapping[str, Any], out_file: Path) -> Path:
@@ -171,9 +170,8 @@ def render_report(folder: Path, context: Context | Mapping[str, Any], out_file: 
     figures = {name: file.read_bytes() for name, file in files.items() if file.is_file()}
     page = report_page(metrics, figures, Context.model_validate(context))
     out_file.parent.mkdir(parents=True, exist_ok=True)
-    part = out_file.with_name(f".{out_file.name}.{os.getpid()}")
-    part.write_text(page, encoding="utf-8")
-    os.replace(part, out_file)
+    with replaced(out_file) as partial:
+        partial.write_text(page, encoding="utf-8")
     return out_file
 
 

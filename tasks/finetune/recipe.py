@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 
+from tasks.durable import num_cores
 from tasks.errors import RequestError
 from tasks.finetune.bag import Bag, batch_size, naive_bayes, start_from
 from tasks.finetune.encode import slices
@@ -36,7 +36,7 @@ RATES = {"mean": 5e-3, "cnn": 1e-3, "bilstm": 1e-3}
 
 def resolved_threads(config: FinetuneConfig) -> int:
     """The number of threads; auto: the cores this process may use."""
-    return len(os.sched_getaffinity(0)) if config.threads == "auto" else config.threads
+    return num_cores() if config.threads == "auto" else config.threads
 
 
 def resolved_device() -> torch.device:

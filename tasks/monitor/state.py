@@ -12,7 +12,7 @@ moment leaves either all of itself or nothing, and its repetition gives the same
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import functools
 import logging
 import os
 import shutil
@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.crash import crash_point
+from tasks.durable import locked
 from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import is_forbidden, is_held, remedy
 from tasks.monitor.alert import Alert
@@ -117,7 +118,8 @@ class MonitorState:
         _refuse_alike(folder)
         for place in (folder.parent, folder, folder / "documents"):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)  # `parents` are made without the mode
-        with _locked(folder / "lock"), _connected(folder, read_only=False) as db:
+        waits = functools.partial(log.warning, "waiting for another refresh of %s", folder.name)
+        with locked(folder / "lock", waiting=waits), _connected(folder, read_only=False) as db:
             yield cls(folder, db)
 
     @classmethod
@@ -403,20 +405,6 @@ def _refuse_alike(folder: Path) -> None:
 def _table(rows: sqlite3.Cursor, schema: pa.Schema) -> pa.Table:
     columns = list(zip(*rows, strict=True)) or [()] * len(schema)
     return pa.Table.from_arrays([pa.array(c, field.type) for c, field in zip(columns, schema, strict=True)], schema=schema)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.warning("waiting for another refresh of %s", path.parent.name)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import tempfile
 import time
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.crash import crash_point
+from tasks.durable import num_cores
 from tasks.errors import RequestError
 from tasks.isolation import run_isolated
 from tasks.pretrain.model_file import ModelFile, all_finite, read_model_file
@@ -143,14 +143,9 @@ def fasttext_options(config: PretrainConfig, bucket: int) -> dict[str, Any]:
         "bucket": bucket,
         "lr": config.lr,
         "t": config.t,
-        "thread": count_cores() if config.threads == "auto" else config.threads,
+        "thread": num_cores() if config.threads == "auto" else config.threads,
         "seed": config.seed,
     }
-
-
-def count_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def fit_model(options: dict[str, Any], text: str, model: str) -> float:

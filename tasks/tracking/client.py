@@ -10,6 +10,7 @@ import shlex
 import warnings
 from typing import TYPE_CHECKING
 
+from tasks.durable import PRIVATE, replaced
 from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import WAIT, is_forbidden, is_held
 from tasks.tracking.home import sqlite_uri
@@ -119,16 +120,12 @@ def _make_database(database: Path) -> None:
     """
     from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
 
-    partial = database.with_name(f"{database.name}.new")
-    for path in (partial, partial.with_name(f"{partial.name}-journal")):
-        path.unlink(missing_ok=True)
-    os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    engine = create_sqlalchemy_engine(sqlite_uri(partial))
-    try:
-        _initialize_tables(engine)
-    finally:
-        engine.dispose()
-    os.replace(partial, database)
+    with replaced(database, mode=PRIVATE) as partial:
+        engine = create_sqlalchemy_engine(sqlite_uri(partial))
+        try:
+            _initialize_tables(engine)
+        finally:
+            engine.dispose()
 
 
 def log_in(home: TrackingHome) -> None:

@@ -11,13 +11,13 @@ Without a server everything stands in one folder:
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlparse
 
+from tasks.durable import locked
 from tasks.errors import RequestError
 from tasks.urls import REFERENCE, holds_password
 from tasks.writable import writable
@@ -69,12 +69,8 @@ class TrackingHome:
             yield
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with locked(self.folder / f"{name}.lock"):
             yield
-        finally:
-            os.close(descriptor)
 
 
 def tracking_home(tracking_uri: str | None, data_root: Path, checkout: Path) -> TrackingHome:

@@ -140,10 +140,6 @@ class Registry:
         """Remove an alias."""
         self._call("delete_registered_model_alias", name, alias)
 
-    def set_tag(self, version: Version, key: str, value: str) -> None:
-        """Set a tag of a version."""
-        self._call("set_model_version_tag", version.name, str(version.version), key, value)
-
     def add_version(
         self, name: str, package: Path, digest: str, requirements: list[str], tags: Mapping[str, str], run_id: str | None
     ) -> Version:

@@ -7,12 +7,13 @@ no two processes send the same lines. A kill in the middle of sending sends some
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
+
+from tasks.durable import take
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ class Spool:
             except FileNotFoundError:
                 continue
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                take(descriptor, wait=False)
                 if not _is_at(descriptor, path):
                     continue  # sent by another, and perhaps begun anew by its owner
                 if all(line.get("uri") == self.uri for line in read_calls(path)):
@@ -85,7 +86,7 @@ def _open_locked(path: Path) -> int:
     """Open a file to append to it, and lock it; what another process deleted before we had the lock is made anew."""
     while True:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        take(descriptor)
         if _is_at(descriptor, path):
             return descriptor
         os.close(descriptor)

@@ -24,7 +24,6 @@ CONTEXT = {
     "coverage": {"tokens": 0.983, "types": 0.913, "vocabulary": 60000, "missing": 5200},
     "model": {"name": "reviews", "version": "3", "alias": "champion", "decision": "promoted", "reason": "not worse"},
     "config": {"finetune": {"epochs": 3, "model": "bag"}, "ingest": {"labels": [], "path": None}},
-    "versions": {"torch": "2.13.0"},
 }
 
 
@@ -69,7 +68,6 @@ def test_everything_known_at_the_end_of_a_run_is_on_the_page(folder, tmp_path):
         "textmill train --preset reviews",
         "finetune.epochs 3",
         "ingest.path null",
-        "torch 2.13.0",
     ):
         assert said in text
     assert list(out.parent.iterdir()) == [out]
@@ -141,7 +139,7 @@ def test_the_page_stands_alone(folder, tmp_path):
 def test_text_from_outside_is_text(folder, tmp_path):
     evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}\x1b\u202e"
     context = Context.model_validate(CONTEXT).model_copy(
-        update={"name": evil, "command": evil, "skipped": {evil: evil}, "config": {evil: evil}, "versions": {evil: evil}}
+        update={"name": evil, "command": evil, "skipped": {evil: evil}, "config": {evil: evil}}
     )
     raw = render_report(folder, context, tmp_path / "report.html").read_text()
     page = Page(raw)

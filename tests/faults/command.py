@@ -123,7 +123,7 @@ def compare(root: Path, whole: dict[str, str]) -> str | None:
     found = digests(root)
     other = [step for step in whole if found.get(step) != whole[step]]
     left = [each.name for area in (".building", ".scratch", ".damaged") for each in (root / "store" / area).glob("*")]
-    left += [each.name for each in (root / "runs").glob("*.tmp")]
+    left += [each.name for each in (root / "runs").glob(".*.part")]
     if other:
         return f"{other} are other than those of the run that was left alone"
     return f"left over: {left}" if left else None

@@ -11,9 +11,9 @@ import functools
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from flows.server import locked as server_locked
 from tasks.artifact import Build, Store
 from tasks.config import AlignConfig
+from tasks.durable import locked
 from tasks.isolation import run_isolated
 from tasks.monitor.state import MonitorState
 from tasks.step import Run, step
@@ -107,7 +107,7 @@ def in_tracking(name: str, root: Path, work: Work) -> None:
 
 
 def start_server(root: Path, work: Work) -> None:
-    with server_locked(root / "start.lock"):
+    with locked(root / "start.lock"):
         work()
 
 

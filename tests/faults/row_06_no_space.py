@@ -25,13 +25,14 @@ import pyarrow as pa
 import torch
 
 from flows import train
-from flows.notes import sweep_notes, write_note
+from flows.notes import write_note
 from flows.server import login
 from tasks.artifact import Build, Store
 from tasks.collect.found import COLLECTED_SCHEMA
 from tasks.collect.spool import read_spool, spool_in, write_spool
 from tasks.config import AlignConfig, IngestConfig, PrepareConfig, RefreshConfig
 from tasks.dashboard.page import plotly, write_dashboard
+from tasks.durable import sweep_partials
 from tasks.finetune.checkpoint import load_checkpoint, save_checkpoint
 from tasks.finetune.loop import Epoch, Training
 from tasks.finetune.view import View
@@ -235,7 +236,7 @@ def read_checkpoint(root: Path) -> dict[str, str]:
 
 
 def write_record(root: Path, number: int) -> None:
-    sweep_notes(root / "runs")
+    sweep_partials(root / "runs")
     write_note(root / "runs" / f"{number}.json", {"text": text(number)})
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from flows.doctor import deployments, dismiss, last_success, monitors, workers
-from flows.processes import start_time
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState
 from tasks.notify.channels import UnusableChannel
 from tasks.notify.deliver import deliver
+from tasks.processes import start_time
 
 
 def alert(created: float) -> Alert:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from flows.moved import bring_deployments, moved_paths
-from flows.processes import start_time
 from flows.server import launch, read_endpoint
 from flows.services import Record
+from tasks.processes import start_time
 from tasks.tracking.home import tracking_home
 from tasks.tracking.tracker import Tracker
 

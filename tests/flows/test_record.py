@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from flows.processes import runs
 from flows.record import Record
 from tasks.artifact import Store
 from tasks.config import PipelineConfig, Runtime
+from tasks.processes import runs
 
 
 class Tracking:

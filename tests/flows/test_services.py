@@ -18,11 +18,11 @@ from flows import services
 from flows.cli import _where_to_look
 from flows.deployed import lasting_endpoint
 from flows.doctor import services as services_check
-from flows.processes import folder_identity, runs, start_time
 from flows.server import free_port, login
 from flows.services import WORKERS, Record, start_all, stop_all
 from tasks.config import Runtime
 from tasks.errors import RequestError, UnavailableError
+from tasks.processes import folder_identity, runs, start_time
 
 DEAD = 2**22 + 1  # no process has such an id
 

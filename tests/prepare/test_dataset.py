@@ -7,13 +7,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from flows.processes import start_time
 from tasks.config import PrepareConfig
 from tasks.errors import RequestError
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.minhash import SHINGLE
 from tasks.prepare.pool import map_ordered
 from tasks.prepare.schema import SCHEMA
+from tasks.processes import start_time
 from tests.patience import until
 
 CHECKOUT = Path(__file__).resolve().parents[2]

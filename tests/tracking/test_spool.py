@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tasks.tracking import spool as spool_module
 from tasks.tracking.spool import Spool, Unreachable, read_calls
 
 URI = "http://tracking"
@@ -18,11 +17,11 @@ def before_the_lock(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) 
     flock = fcntl.flock
 
     def late(descriptor: int, operation: int) -> None:
-        monkeypatch.setattr(spool_module.fcntl, "flock", flock)
+        monkeypatch.setattr(fcntl, "flock", flock)
         act()
         flock(descriptor, operation)
 
-    monkeypatch.setattr(spool_module.fcntl, "flock", late)
+    monkeypatch.setattr(fcntl, "flock", late)
 
 
 def test_a_file_that_is_sent_before_its_owner_has_locked_it_is_made_anew(

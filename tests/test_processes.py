@@ -7,8 +7,8 @@ import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from flows import processes
-from flows.processes import MOST_TIMES, Patience, start_time
+from tasks import processes
+from tasks.processes import MOST_TIMES, Patience, start_time
 from tests.patience import until
 
 if TYPE_CHECKING:
