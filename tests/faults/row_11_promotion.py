@@ -69,7 +69,7 @@ def register_all(root: Path, corpus: Path) -> None:
 
 
 def copy_registry(folder: Path, number: int) -> Path:
-    """A data root with the registry as it was after so many versions; the versions' files stay where they are."""
+    """A data root with the registry as it was after so many versions; their files are still where it was copied from."""
     made = folder.parent / "made"
     shutil.copytree(made / f"after-{number}", folder / "root" / "mlflow")
     (folder / "root" / "store").symlink_to(made / "store")
@@ -117,7 +117,8 @@ def aliases(root: Path) -> dict[str, int]:
 def killed(point: str, random: Random, folder: Path) -> str | None:
     """Kill a registration that would be promoted, and repeat it; wrong is a version too many, or another end."""
     number = random.randint(2, VERSIONS)
-    root, before = copy_registry(folder, number - 1), copies(folder)
+    root, made = copy_registry(folder, number - 1), folder.parent / "made"
+    before = copies(made)
     config = configured(root, folder.parent / "news", *REGISTERED, "--finetune.seed", str(number), base=BAG)
     with Child(run, config, crash_at=f"register.{point}") as child:
         if child.wait() != KILLED:
@@ -131,14 +132,16 @@ def killed(point: str, random: Random, folder: Path) -> str | None:
         found = child.result
     if (version, found) != (number, {"versions": number, CHAMPION: number, PREVIOUS: number - 1}):
         return f"version {version}, aliases {found}; {number} were registered"
-    if (more := copies(folder) - before) != 1:
-        return f"{more} copies of the package"
+    if (own := copies(root)) != number:  # those of before, which a copied root brings home, and one of the new version
+        return f"{own} packages of {number} versions"
+    if (others := copies(made) - before) != 0:
+        return f"{others} packages more where the registry was copied from"
     return None if moves(root) == registered(number) else f"the ledger says {moves(root)}"
 
 
-def copies(folder: Path) -> int:
-    """How many packages lie among the versions' files, of all trials so far."""
-    return len(list((folder.parent / "made" / "mlflow" / "artifacts").rglob("package.json")))
+def copies(root: Path) -> int:
+    """How many packages lie among the versions' files of a data root."""
+    return len(list((root / "mlflow" / "artifacts").rglob("package.json")))
 
 
 def moves(root: Path) -> list[tuple[int | None, int | None]]:
