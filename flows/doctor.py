@@ -302,8 +302,8 @@ def dismiss(data_root: Path, names: Sequence[str]) -> dict[str, str]:
     failed = _latest_runs(data_root, failed=True)
     unknown = [name for name in names if name not in failed]
     if unknown:
-        there = ", ".join(sorted(failed)) or "there is none"
-        raise RequestError(f"no run of {', '.join(unknown)} has failed; models with a failed run: {there}")
+        there = f"models with a failed run: {', '.join(sorted(failed))}" if failed else "no model has a failed run"
+        raise RequestError(f"no training run of {', '.join(unknown)} has failed; {there}")
     given = {name: failed[name] for name in names}
     write_note(data_root / "runs" / DISMISSED, _dismissed(data_root) | given)
     return given

@@ -126,7 +126,7 @@ def test_a_failed_run_is_told_until_it_is_dismissed_and_the_next_one_again(tmp_p
     write_run(tmp_path, 2, "experiment", "running")  # its process is gone
     with pytest.raises(UnavailableError, match=r"killed: experiment at 2026-01-02T00:00:00Z \(textmill doctor --dismiss NAME"):
         last_success(tmp_path)
-    with pytest.raises(RequestError, match="no run of nwes has failed; models with a failed run: experiment"):
+    with pytest.raises(RequestError, match="no training run of nwes has failed; models with a failed run: experiment"):
         dismiss(tmp_path, ["nwes"])
     dismiss(tmp_path, ["experiment"])
     said = last_success(tmp_path)
