@@ -34,7 +34,7 @@ _UNSPACED, _BLANKS_WITHIN = re.compile(f"[{UNSPACED}]"), re.compile(rf"(?<=[{UNS
 # What no tokenizer drops, since without it -5.5% reads as 5.5%: a number's sign, and a percent sign after one. A hyphen is no
 # sign: before it is a letter or a digit (Q2-2008, COVID-19, 10-20%), or a number with its Chinese unit (1\u6708-6\u6708). The
 # character comes first in the pattern, so that a text without any is searched fast.
-_MINUS, _PLUS, _PERCENT = "\\-\u2012-\u2015\u2212\ufe63\uff0d", "+\ufe62\uff0b", "%\ufe6a\uff05"
+_MINUS, _PLUS, _PERCENT = "\\-\u2010-\u2015\u2212\ufe63\uff0d", "+\ufe62\uff0b", "%\ufe6a\uff05"
 _MARK = f"[{_MINUS}{_PLUS}\u00b1]"
 _ARROWS = "\u2191\u2193\u25b2\u25b3\u25bc\u25bd"  # which way a figure went, before it or after it
 _SIGN = (

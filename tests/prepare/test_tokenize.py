@@ -359,6 +359,7 @@ def test_the_short_cut_finds_what_the_pattern_finds(text):
     [
         ("Shares -5.5% (\u22123%), EUR -0.5 mn", "shares - 5.5% - 3% eur - 0.5 mn"),
         ("+2.1% and \u2013 4 or \u20134 and \u00b13", "+ 2.1% and 4 or - 4 and \u00b1 3"),
+        ("fell \u20104%, \u20115.5% in non\u2011core, 5\u201010", "fell - 4% - 5.5% in non core 5 10"),
         ("up 5 %, 7\uff05 or 8 % of", "up 5% 7% or 8% of"),
         ("-$5 $-5 -.5", "- 5 - 5 - 5"),
         ("Q2-2008 COVID-19 10-20% 5%-6% (4)-5 well-made -- - 2007-08", "q2 2008 covid 19 10 20% 5% 6% 4 5 well made 2007 08"),
