@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.config import AUTO
 from tasks.prepare.read import iter_batches
 
 if TYPE_CHECKING:
@@ -56,4 +55,4 @@ def choose(num_rows: int, num_tokens: int, num_classes: int) -> Choice:
 
 def with_model(config: FinetuneConfig, dataset: Path) -> FinetuneConfig:
     """The section with a model in place of `auto`."""
-    return config.model_copy(update={"model": choose_model(dataset).model}) if config.model == AUTO else config
+    return config.model_copy(update={"model": choose_model(dataset).model}) if config.model == "auto" else config
