@@ -52,7 +52,7 @@ class Writer:
         self.reasons: Counter[str] = Counter()
         self.found = self.kept = self.unlabelled = 0
         self.first_refused = ""
-        self.texts: set[bytes] = set()  # of labelled train rows, until they are as many as labels can be
+        self.texts: set[bytes] = set()  # of labelled train rows, until they are more than half of what labels can be
         self._spellings: dict[str, str] = {}
         self._rows: list[tuple[str, str, str | None, str | None, str, str]] = []
         self._chars = 0
@@ -176,7 +176,7 @@ class Writer:
         self.labels[label] += 1
         if split != "test":
             self.train_labels.add(label)
-            if len(self.texts) <= MAX_LABELS:
+            if len(self.texts) <= MAX_LABELS // 2:
                 self.texts.add(digest[:8])
         if len(self.labels) > MAX_LABELS:
             raise RequestError(
