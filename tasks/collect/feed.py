@@ -33,8 +33,6 @@ TIMEOUT_SECONDS = 30.0
 AGENT = "textmill (feed reader)"
 _KEPT = ("id", "link", "author", "title")
 _AS_UTF_8 = {"content-type": "application/xml; charset=utf-8"}
-_MONTHS = frozenset(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])
-_DAYS = frozenset(["mon", "tue", "wed", "thu", "fri", "sat", "sun"])
 _DEFAULTS = ("text", "time")  # the columns of a table; a feed's own are title and published
 
 
