@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.peers.peer import scores
-from flows.settings import check_paths, resolve
+from flows.commands.settings import check_paths, resolve
 from tasks.errors import RequestError
 from tasks.evaluate.compare import compare
 from tasks.evaluate.evaluation import predict
@@ -36,13 +36,13 @@ from tasks.evaluate.predictions import read_test
 from tasks.evaluate.yardstick import fit_predict
 from tasks.ingest.corpus import write_corpus
 from tasks.ingest.schema import CORPUS_SCHEMA
+from tasks.model.text.scripts import choose_tokenizer
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.documents import tokenize_documents
 from tasks.prepare.duplicates import exact_firsts, near_groups
 from tasks.prepare.read import Split, read_split
 from tasks.prepare.schema import open_writer
-from tasks.prepare.scripts import choose_tokenizer
-from tasks.prepare.tokenize import TextToTokens
+from tasks.prepare.word_lists import text_to_tokens
 from tasks.register.folds import train_recipe
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def assign_folds(config: PrepareConfig, corpus: Path, num_folds: int, seed: int)
     with tempfile.TemporaryDirectory() as scratch:
         (batch,) = rows.select(["id", "text", "split"]).to_batches()
         chosen = choose_tokenizer(batch.column("text").to_pylist()) if config.tokenizer == "auto" else None
-        settings = TextToTokens.from_config(config, chosen and chosen.tokenizer).to_dict()
+        settings = text_to_tokens(config, chosen and chosen.tokenizer).to_dict()
         documents = tokenize_documents(batch, str(Path(scratch) / "tokens.arrow"), settings, config.min_tokens, True)
     considered = documents.num_tokens > 0
     firsts = exact_firsts(documents.fingerprints, considered)

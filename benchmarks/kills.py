@@ -153,7 +153,7 @@ class Campaign:
 
 def run(arguments: list[str], *, crash_at: str = "none", limit_seconds: float | None = None) -> int:
     """Run textmill to its end, or kill it after a time; its exit code. What fails by itself says so on stderr."""
-    command = [sys.executable, "-m", "flows.cli", *arguments]
+    command = [sys.executable, "-m", "flows.commands", *arguments]
     process = subprocess.Popen(
         command,
         cwd=CHECKOUT,
@@ -180,7 +180,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     source = random.Random(arguments.seed)
-    from flows.server import Server
+    from flows.servers.server import Server
 
     with tempfile.TemporaryDirectory(prefix="textmill-kills-") as folder, contextlib.ExitStack() as stack:
         stack.enter_context(Server(Path(folder)))  # one for all runs: its start would be most of the time

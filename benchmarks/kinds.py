@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.folds import CORPUS, QUARANTINE, assign_folds, write_fold_corpus
 from benchmarks.peers.peer import scores
-from flows.settings import check_paths, resolve
+from flows.commands.settings import check_paths, resolve
 from tasks.errors import RequestError
 from tasks.evaluate.evaluation import predict
 from tasks.evaluate.predictions import read_test

@@ -35,7 +35,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_headlines(folder / "headlines.csv")
     (folder / "watch.toml").write_text(WATCH_LIST)
-    textmill = [sys.executable, "-m", "flows.cli"]
+    textmill = [sys.executable, "-m", "flows.commands"]
     root = ["--runtime.data-root", str(folder)]
     subprocess.run([*textmill, "train", "--preset", "sample", *root], cwd=CHECKOUT, check=True)
     source = ["--collect.source", str(folder / "headlines.csv"), "--collect.name", "sample", "--score.model", "sample@champion"]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from httpx import HTTPError
 from prefect.runtime import flow_run
 
-from flows.notes import write_note
-from flows.running import crash_in_prefect
+from flows.servers.notes import write_note
+from flows.servers.running import crash_in_prefect
 from flows.settled import SETTLED, settled_values
 from tasks.config import PipelineConfig
 from tasks.crash import crash_point
@@ -28,7 +28,7 @@ from tasks.pretrain.report import FILE as VECTORS_REPORT
 from tasks.pretrain.vectors import CURVE_FILE
 from tasks.processes import runs, start_time
 from tasks.shown import shortened
-from tasks.step import Run
+from tasks.store.step import Run
 from tasks.tracking.spool import Unreachable
 from tasks.tracking.tensorboard import finetune_points, pretrain_points, write_events
 from tasks.tracking.tracker import flatten
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
     from prefect.states import State
 
-    from flows.console import Display
-    from tasks.artifact import Artifact, Store
+    from flows.commands.console import Display
     from tasks.register.registration import Registration
+    from tasks.store.artifact import Artifact, Store
     from tasks.tracking.tracker import Tracker
 
 log = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from flows.console import Display
+from flows.commands.console import Display
 from flows.retrain import request_retraining, start_requested
-from flows.running import running
+from flows.servers.running import running
 from tasks.collect.silent import UNSCORED, unscored
 from tasks.collect.spool import spool_in
 from tasks.collect.task import collect
@@ -28,7 +28,6 @@ from tasks.detect.drift import renumbered
 from tasks.detect.task import detect
 from tasks.detect.unjudged import UNJUDGED, find_unjudged
 from tasks.detect.unjudged import in_words as unjudged_in_words
-from tasks.digests import sha256_text
 from tasks.monitor.sources import keep_source
 from tasks.monitor.state import MonitorState, monitor_folder
 from tasks.monitor.watched import begin_watching, not_found, num_watched
@@ -40,6 +39,7 @@ from tasks.score.stream import Scorer
 from tasks.score.task import score
 from tasks.score.watch import WatchList
 from tasks.shown import inert, visible
+from tasks.store.digests import sha256_text
 from tasks.tracking.tracker import Tracker
 
 if TYPE_CHECKING:

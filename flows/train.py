@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow
 from prefect.states import Completed, State
 
-from flows.console import Display
+from flows.commands.console import Display
 from flows.record import RUN_TAG, Record, command, mark_killed
 from flows.settled import settle_by_champion, settle_by_corpus
 from flows.split import change_of_split, recorded_split, settle_split, split_tags
 from tasks.align.fetch import local_copies
 from tasks.align.task import align
-from tasks.artifact import Store
 from tasks.config import CHECKOUT, PackageConfig, PipelineConfig
 from tasks.evaluate.task import evaluate, yardstick
 from tasks.finetune.task import finetune
@@ -24,12 +23,13 @@ from tasks.register.champion import read_champion
 from tasks.register.models import MODEL_TAG
 from tasks.register.recipe import Recipe
 from tasks.register.task import folds, package, question_folds, register
+from tasks.store.artifact import Store
 from tasks.tracking.tensorboard import check_installed
 from tasks.tracking.tracker import Tracker
 from tasks.unread import unread
 
 if TYPE_CHECKING:
-    from tasks.artifact import Artifact
+    from tasks.store.artifact import Artifact
 
 
 @flow(name="train", flow_run_name="{config.name}", persist_result=False, validate_parameters=True)

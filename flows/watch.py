@@ -16,9 +16,9 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 
-from flows.deployed import REFRESH, WATCH, find_deployment, latest_runs
-from flows.running import crash_dead, running
-from flows.schedule import patience_hours
+from flows.servers.deployed import REFRESH, WATCH, find_deployment, latest_runs
+from flows.servers.running import crash_dead, running
+from flows.servers.schedule import patience_hours
 from tasks.collect.silent import SILENT_SOURCES, UNSCORED, Silent
 from tasks.config import RefreshConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.errors import RequestError, UnavailableError

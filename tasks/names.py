@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from tasks.digests import sha256_text
+from tasks.store.digests import sha256_text
 
 MAX_CHARS = 100
 MAX_BYTES = 200  # in UTF-8: a file's name has 255, and some of ours have a prefix and an ending beside the name

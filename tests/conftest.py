@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from tests.chromium import CHROMIUM, CHROMIUM_FLAGS
 from tests.patience import HANGS_SECONDS
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; see flows/cli.py
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; see flows/commands/main.py
 CHECKOUT = Path(__file__).parents[1]
 
 SCHEMA = pa.schema([("id", pa.string()), ("split", pa.string()), ("label", pa.string()), ("tokens", pa.list_(pa.string()))])
@@ -39,7 +39,7 @@ settings.load_profile("patient")
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real server on a home of its own, shared by the tests of one process."""
-    from flows.server import Server
+    from flows.servers.server import Server
 
     saved = dict(os.environ)
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.server import free_port
+from flows.servers.server import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.artifact import MANIFEST, Artifact, DamagedArtifact, Fingerprints, Store, section_values
 from tasks.config import AlignConfig, IngestConfig
 from tasks.errors import RequestError
-from tasks.sweep import sweep
+from tasks.store.artifact import MANIFEST, Artifact, DamagedArtifact, Fingerprints, Store, section_values
+from tasks.store.sweep import sweep
 
 CHECKOUT = Path(__file__).parents[1]
 KEY = "k" * 64
@@ -125,7 +125,7 @@ def test_an_edited_report_is_damage(store: Store) -> None:
 KILLED_BUILD = """
 import os, signal, sys
 from pathlib import Path
-from tasks.artifact import Store
+from tasks.store.artifact import Store
 store = Store(Path(sys.argv[1]))
 with store.locked("demo", "k"), store.building("demo", "k") as build:
     (build.folder / "half").write_bytes(b"1")
@@ -151,7 +151,7 @@ def test_a_killed_build_leaves_its_checkpoint_and_no_lock(store: Store) -> None:
 WAITING_BUILD = """
 import sys, time
 from pathlib import Path
-from tasks.artifact import Store
+from tasks.store.artifact import Store
 store = Store(Path(sys.argv[1]))
 with store.locked("demo", "k"):
     if store.find("demo", "k"):

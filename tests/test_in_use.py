@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flows.settings import check_paths
-from tasks.artifact import Fingerprints
+from flows.commands.settings import check_paths
 from tasks.collect.files import file_sources
 from tasks.config import CollectConfig, IngestConfig, PipelineConfig
+from tasks.documents.parquet import parquet_columns
 from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import find_writer, is_forbidden, is_held, unreadable
-from tasks.ingest.parquet import parquet_columns
 from tasks.monitor.state import MonitorState
+from tasks.store.artifact import Fingerprints
 from tasks.tracking.client import open_client
 from tasks.tracking.home import tracking_home
 

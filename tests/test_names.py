@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.named import _ascii_name
+from flows.commands.named import _ascii_name
 from tasks.names import MAX_BYTES, MAX_CHARS, alike, checked_name, is_name, name_of
 
 

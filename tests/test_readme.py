@@ -2,20 +2,20 @@
 
 import re
 
-from flows.readme import README, fill
-from flows.settings import preset_names
+from flows.commands.readme import README, fill
+from flows.commands.settings import preset_names
 from tasks.config import RefreshConfig
 
 
 def test_generated_tables_are_current() -> None:
     text = README.read_text(encoding="utf-8")
-    assert fill(text) == text, "run: python -m flows.readme"
+    assert fill(text) == text, "run: python -m flows.commands.readme"
 
 
 def test_every_verb_and_preset_it_names_exists() -> None:
     from typer.main import get_command
 
-    from flows.cli import app
+    from flows.commands.main import app
 
     text = README.read_text(encoding="utf-8")
     verbs = set(re.findall(r"(?m)(?:^|`)textmill ([a-z]+)", text))

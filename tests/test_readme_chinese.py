@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from flows.readme import CHINESE, README, fill
+from flows.commands.readme import CHINESE, README, fill
 
 GENERATED = re.compile(r"<!-- (\w+) -->\n(.*?)<!-- /\1 -->\n", re.DOTALL)
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
@@ -52,7 +52,7 @@ def test_it_has_the_same_commands_in_the_same_order() -> None:
 
 
 def test_its_generated_tables_are_current_and_translated() -> None:
-    assert fill(PAIR[1], translated=True) == PAIR[1], "run: python -m flows.readme, then translate the rows it adds"
+    assert fill(PAIR[1], translated=True) == PAIR[1], "run: python -m flows.commands.readme, then translate the rows it adds"
     rows = [row for _, table in GENERATED.findall(PAIR[1]) for row in table.splitlines()[2:]]
     english = [row.split("|")[1].strip() for row in rows if not re.search(r"[\u4e00-\u9fff]", row.rsplit("|", 2)[1])]
     assert not english, f"translate the last cell of {english}"

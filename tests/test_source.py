@@ -10,8 +10,8 @@ from types import FunctionType, ModuleType
 
 import pytest
 
-from tasks.source import code_digest, code_files
-from tasks.sweep import sweep
+from tasks.store.source import code_digest, code_files
+from tasks.store.sweep import sweep
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -141,6 +141,6 @@ def test_a_comment_never_rebuilds_a_step_and_its_logic_does(tmp_path: Path, room
 
 
 def test_the_digest_is_the_same_in_another_process() -> None:
-    code = "from tasks.source import code_digest; from tasks.sweep import sweep; print(code_digest(sweep))"
+    code = "from tasks.store.source import code_digest; from tasks.store.sweep import sweep; print(code_digest(sweep))"
     said = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
     assert said.stdout.strip() == code_digest(sweep)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from prefect import flow
 
-from tasks.artifact import Artifact, Build, Store
 from tasks.config import AlignConfig
-from tasks.step import Run, library_versions, step, step_key
+from tasks.store.artifact import Artifact, Build, Store
+from tasks.store.step import Run, library_versions, step, step_key
 
 BUILT: list[str] = []
 

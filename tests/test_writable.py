@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.artifact import Store
 from tasks.errors import RequestError
 from tasks.monitor.state import MonitorState
+from tasks.store.artifact import Store
 from tasks.tracking.tracker import Tracker
 from tasks.writable import check_data_root, make_data_root, writable
 
@@ -55,7 +55,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def command(*arguments: str, data_root: Path) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "flows.cli", *arguments, "--runtime.data-root", str(data_root)]
+    words = [sys.executable, "-m", "flows.commands", *arguments, "--runtime.data-root", str(data_root)]
     return subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True, check=False)
 
 
@@ -131,7 +131,7 @@ def test_another_user_reads_what_was_made_readable_and_is_told_what_was_not(root
     for place in (root, *root.parents):
         if place != Path("/"):
             place.chmod(place.stat().st_mode | 0o005)
-    words = [sys.executable, "-m", "flows.cli", "models", "list", "--runtime.data-root", str(root)]
+    words = [sys.executable, "-m", "flows.commands", "models", "list", "--runtime.data-root", str(root)]
     nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *words]
     environment = {**os.environ, "HOME": "/nonexistent"}
     done = subprocess.run(nobody, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)

@@ -116,8 +116,8 @@ def write_words(dataset: Path, target: Path, num_words: int) -> Path:
 def train(arguments: argparse.Namespace) -> dict[str, Any]:
     """Fit what the arguments describe and score the test part."""
     from tasks.align.matrix import write_matrix
-    from tasks.finetune.classifier import Classifier
     from tasks.finetune.train import write_model
+    from tasks.model.classifier import Classifier
     from tasks.prepare.read import read_split
 
     start = time.monotonic()

@@ -94,8 +94,8 @@ def finetune(folder: Path, times: int) -> dict[str, Any]:
 def score(folder: Path, times: int) -> dict[str, Any]:
     """Every text of the corpus to a label, with the model as a package serves it."""
     from tasks.config import IngestConfig
+    from tasks.model.serving import TEXT, TextClassifier
     from tasks.register.models import LoadedModel
-    from tasks.register.serving import TEXT, TextClassifier
     from tasks.score.score import score_file
 
     package = folder / "package"

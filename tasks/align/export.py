@@ -12,9 +12,9 @@ import numpy as np
 from safetensors import safe_open
 
 from tasks.align.readers import Listed
-from tasks.align.vocabulary import RESERVED, Vocabulary
 from tasks.durable import replaced
 from tasks.errors import RequestError
+from tasks.model.vocabulary import RESERVED, Vocabulary
 from tasks.pretrain.vectors import write_word2vec_text
 
 if TYPE_CHECKING:

@@ -16,18 +16,18 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
-from tasks.digests import canonical, sha256_file, sha256_text
 from tasks.durable import flush, locked
 from tasks.errors import RequestError, UnavailableError
 from tasks.progress import SILENT, Progress
+from tasks.store.digests import canonical, sha256_file, sha256_text
 from tasks.urls import resolved, unresolved, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tasks.artifact import Fingerprints
     from tasks.config import AlignConfig
+    from tasks.store.artifact import Fingerprints
 
 log = logging.getLogger(__name__)
 

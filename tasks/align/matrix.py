@@ -17,15 +17,15 @@ import numpy as np
 from tasks.align.join import Rows, concatenate, fill
 from tasks.align.readers import VectorFile, read_vectors
 from tasks.align.spellings import CASE, NFKC, Spellings
-from tasks.align.vocabulary import PAD_ID, RESERVED, Vocabulary
 from tasks.errors import RequestError
+from tasks.model.vocabulary import PAD_ID, RESERVED, Vocabulary
 from tasks.prepare.read import iter_batches
 from tasks.progress import SILENT, Progress
 from tasks.token_counts import count_tokens
 
 if TYPE_CHECKING:
-    from tasks.align.subword import Subwords
     from tasks.config import AlignConfig
+    from tasks.model.subwords import Subwords
 
 
 MATRIX, HAS_VECTOR, COVERAGE = "matrix.npy", "has_vector.npy", "coverage.json"

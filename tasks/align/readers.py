@@ -17,10 +17,10 @@ import numpy as np
 from tasks.align.arrays import read_npy, read_npz, read_safetensors
 from tasks.align.found import Collector, FirstWords, WordVectors
 from tasks.align.streams import BLOCK_BYTES, Contents, inspect, opened
-from tasks.align.subword import Subwords
 from tasks.align.text import read_text
 from tasks.align.word2vec import read_word2vec
 from tasks.errors import RequestError
+from tasks.model.subwords import Subwords
 from tasks.pretrain.model_file import ModelFile, all_finite, read_model_file
 from tasks.progress import SILENT, Progress
 

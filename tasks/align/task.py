@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.align.matrix import write_matrix
-from tasks.step import Run, step
+from tasks.store.step import Run, step
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.artifact import Build
     from tasks.config import AlignConfig
+    from tasks.store.artifact import Build
 
 
 @step(libraries=("pyarrow", "numpy"))

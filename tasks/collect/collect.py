@@ -18,16 +18,16 @@ from tasks.collect.found import COLLECTED_SCHEMA, Found
 from tasks.collect.order import DEFAULT, ORDERS, WORDS, Evidence, Verdict, needs_order
 from tasks.collect.query import query_sources
 from tasks.collect.silent import KIND_OF_FILE, MAX_TOLD, SILENT_SOURCES, Silent
-from tasks.digests import canonical, sha256_text
 from tasks.documents.encoding import decode
+from tasks.documents.reasons import QUARANTINE_BYTES
 from tasks.documents.tally import Tally
+from tasks.documents.text import what_is_wrong
 from tasks.documents.times import Moment, TimeReader
 from tasks.errors import RequestError
-from tasks.ingest.schema import QUARANTINE_BYTES
-from tasks.ingest.text import what_is_wrong
 from tasks.monitor.transaction import Refused
 from tasks.progress import SILENT
 from tasks.shown import in_line, json_text
+from tasks.store.digests import canonical, sha256_text
 from tasks.urls import is_url
 
 if TYPE_CHECKING:

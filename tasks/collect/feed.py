@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 from tasks.collect.charset import decode_feed
 from tasks.collect.files import KNOWN, is_glob
 from tasks.collect.found import Found, Source, kept_fields
+from tasks.documents.columns import joined
 from tasks.errors import RequestError, UnavailableError
-from tasks.ingest.columns import joined
 from tasks.urls import is_url, resolved, without_secrets
 
 if TYPE_CHECKING:

@@ -19,15 +19,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.collect.found import MAX_FIELDS, Found, Source, kept_fields
-from tasks.digests import canonical, sha256_text
 from tasks.documents.compressed import SUFFIXES, plain_suffix
+from tasks.documents.parquet import ParquetColumns, parquet_columns, texts_of
+from tasks.documents.table import ONE_COLUMN, PARQUET, TABLES, open_table, table_records
 from tasks.documents.times import written
+from tasks.documents.walk import kind_of, read_head, walk
 from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import unreadable, writer_of_half_a_line
-from tasks.ingest.parquet import ParquetColumns, parquet_columns, texts_of
-from tasks.ingest.table import ONE_COLUMN, PARQUET, TABLES, open_table, table_records
-from tasks.ingest.walk import kind_of, read_head, walk
 from tasks.shown import file_name, in_line
+from tasks.store.digests import canonical, sha256_text
 from tasks.urls import is_url, resolved, unresolved, without_secrets
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tasks.collect.found import Found, Source, kept_fields
-from tasks.digests import canonical, sha256_text
+from tasks.documents.columns import joined
 from tasks.documents.missing import Missing
 from tasks.documents.times import written
 from tasks.errors import RequestError, UnavailableError
-from tasks.ingest.columns import joined
+from tasks.store.digests import canonical, sha256_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

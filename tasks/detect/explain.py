@@ -24,9 +24,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.log_odds import log_odds
+from tasks.model.text.scripts import UNSPACED
+from tasks.model.text.tokenize import TextToTokens
 from tasks.monitor.schema import ALL, NAME, SCORED_SCHEMA, TOPIC
-from tasks.prepare.scripts import UNSPACED
-from tasks.prepare.tokenize import TextToTokens
 from tasks.prepare.word_lists import LISTS, listed_stop_words
 
 if TYPE_CHECKING:

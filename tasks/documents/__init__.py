@@ -1,1 +1,1 @@
-"""What documents are read from: the pieces that ingest, score and collect share."""
+"""Reading documents: the one record, the readers of every kind of file, and the layouts a corpus may have."""

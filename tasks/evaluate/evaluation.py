@@ -62,7 +62,7 @@ def write_evaluation(
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Load the classifier in `model` and evaluate it; see `evaluate_classifier`."""
-    from tasks.finetune.classifier import Classifier
+    from tasks.model.classifier import Classifier
 
     return evaluate_classifier(
         config,

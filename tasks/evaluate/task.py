@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.evaluate.evaluation import write_evaluation
 from tasks.evaluate.yardstick import write_yardstick
-from tasks.step import step
+from tasks.store.step import step
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.artifact import Build
     from tasks.config import EvaluateConfig
-    from tasks.step import Run
+    from tasks.store.artifact import Build
+    from tasks.store.step import Run
 
 
 @step(libraries=("pyarrow", "numpy", "scipy", "scikit-learn"))

@@ -22,11 +22,11 @@ from scipy.sparse import csr_matrix
 from torch.nn import functional
 
 from tasks.finetune.encode import document_frequency, slices
-from tasks.finetune.ngrams import chunks
+from tasks.model.ngrams import chunks
 from tasks.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from tasks.finetune.batches import Documents
+    from tasks.model.batches import Documents
 
 BLOCK = 16_384  # documents whitened at a time
 SMALLEST = 1e-6  # variance of an axis, by the largest one's, below which it is rounding and not scaled up

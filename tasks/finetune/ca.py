@@ -15,18 +15,18 @@ import torch
 from torch.nn import functional
 
 from tasks.finetune.averaging import reciprocal_averages
-from tasks.finetune.bag import Bag
 from tasks.finetune.encode import FITTED, REFITTED, UNLABELLED, NumberedWords
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.loop import class_weights
 from tasks.finetune.start import check_rows, longest_ngram
-from tasks.finetune.view import View
+from tasks.model.bag import Bag
+from tasks.model.view import View
 
 if TYPE_CHECKING:
     import numpy as np
 
     from tasks.finetune.averaging import Averages
-    from tasks.finetune.batches import Documents
+    from tasks.model.batches import Documents
 
 VIEW = "ca"
 STEPS = 100  # of L-BFGS at most; it stops by itself where the loss is flat

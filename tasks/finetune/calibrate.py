@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .scores import add, log_softmax
+from tasks.model.scores import add, log_softmax
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,10 +16,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tasks.crash import crash_point
-from tasks.digests import sha256_file
 from tasks.durable import flush, replaced
-
-from .loop import Epoch, Training
+from tasks.finetune.loop import Epoch, Training
+from tasks.store.digests import sha256_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,17 +14,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.finetune.batches import Documents
-from tasks.finetune.ngrams import NgramVocabulary, build_ngrams, chunks, first_of_runs, flatten, index_of
-from tasks.finetune.words import WordEncoder
+from tasks.model.batches import Documents
+from tasks.model.ngrams import NgramVocabulary, build_ngrams, chunks, first_of_runs, flatten, index_of
+from tasks.model.words import WordEncoder
 from tasks.prepare.read import iter_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from tasks.align.subword import Subwords
-    from tasks.align.vocabulary import Vocabulary
+    from tasks.model.subwords import Subwords
+    from tasks.model.vocabulary import Vocabulary
 
 NAMES = pa.schema([("name", pa.string())])
 FITTED = ("train",)

@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from tasks.errors import RequestError
 from tasks.finetune.encode import FITTED, REFITTED
-from tasks.finetune.fasttext_view import FASTTEXT_FILE, LABEL, FasttextView, lines, train_fasttext
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.start import longest_ngram
 from tasks.isolation import run_isolated
+from tasks.model.fasttext_view import FASTTEXT_FILE, LABEL, FasttextView, lines, train_fasttext
 from tasks.prepare.read import iter_batches, read_split
 
 if TYPE_CHECKING:

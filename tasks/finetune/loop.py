@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from tasks.finetune.calibrate import temperature
+from tasks.finetune.objective import Adversary, Batch, add_gradients
+from tasks.model.scores import accuracy, log_loss, macro_f1
 from tasks.progress import SILENT, Progress
-
-from .calibrate import temperature
-from .objective import Adversary, Batch, add_gradients
-from .scores import accuracy, log_loss, macro_f1
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .batches import Documents
-    from .optimizer import Optimizer
-    from .view import View
+    from tasks.finetune.optimizer import Optimizer
+    from tasks.model.batches import Documents
+    from tasks.model.view import View
 
 SHOWN_NAMES = 8
 

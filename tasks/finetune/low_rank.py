@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from tasks.errors import RequestError
-from tasks.finetune.models import PAD
+from tasks.model.models import PAD
 
 if TYPE_CHECKING:
     from tasks.finetune.loop import Training

@@ -9,18 +9,18 @@ import torch
 
 from tasks.durable import num_cores
 from tasks.errors import RequestError
-from tasks.finetune.bag import Bag, batch_size, naive_bayes, start_from
 from tasks.finetune.encode import slices
 from tasks.finetune.loop import Recipe, Training, reproducible
 from tasks.finetune.low_rank import LowRankEmbedding
-from tasks.finetune.models import build_model
 from tasks.finetune.objective import Adversary
 from tasks.finetune.optimizer import Optimizer
-from tasks.finetune.view import NGRAM_VIEWS, View
+from tasks.model.bag import Bag, batch_size, naive_bayes, start_from
+from tasks.model.models import build_model
+from tasks.model.view import NGRAM_VIEWS, View
 
 if TYPE_CHECKING:
     from tasks.config import FinetuneConfig
-    from tasks.finetune.batches import Documents
+    from tasks.model.batches import Documents
 
 # Epochs where they are left to us: for the bag about so many documents read, for the others so many steps; within bounds,
 # which give way where an epoch has so few steps that those of all epochs would hardly train anything.

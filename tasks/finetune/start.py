@@ -10,10 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.align.subword import FILES as SUBWORD_FILES
-from tasks.align.subword import Subwords
-from tasks.align.vocabulary import FILE as VOCABULARY_FILE
-from tasks.align.vocabulary import Vocabulary
 from tasks.errors import RequestError
 from tasks.finetune.encode import (
     FITTED,
@@ -27,16 +23,20 @@ from tasks.finetune.encode import (
 )
 from tasks.finetune.recipe import bag_training, words_training
 from tasks.finetune.trained_rows import trained_rows
-from tasks.finetune.words import same_length
+from tasks.model.subwords import FILES as SUBWORD_FILES
+from tasks.model.subwords import Subwords
+from tasks.model.vocabulary import FILE as VOCABULARY_FILE
+from tasks.model.vocabulary import Vocabulary
+from tasks.model.words import same_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tasks.config import FinetuneConfig
-    from tasks.finetune.batches import Documents
     from tasks.finetune.job import Job
     from tasks.finetune.loop import Training
+    from tasks.model.batches import Documents
 
 
 LONGEST_NGRAM, LEAST_DOCUMENTS = 3, 2  # in words, and documents that it is in, where that is left to us

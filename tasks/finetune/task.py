@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.step import Run, step
+from tasks.store.step import Run, step
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.artifact import Build
     from tasks.config import FinetuneConfig
+    from tasks.store.artifact import Build
 
 
 @step(libraries=("torch", "numpy", "pyarrow", "safetensors", "scipy", "fasttext-community"))

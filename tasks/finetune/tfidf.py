@@ -17,19 +17,19 @@ import torch
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
-from tasks.finetune.bag import Bag
 from tasks.finetune.encode import FITTED, REFITTED, NumberedWords
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.loop import class_weights
-from tasks.finetune.scores import log_softmax
 from tasks.finetune.start import check_rows, least_documents, longest_ngram
-from tasks.finetune.view import View
+from tasks.model.bag import Bag
+from tasks.model.scores import log_softmax
+from tasks.model.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tasks.config import FinetuneConfig
-    from tasks.finetune.batches import Documents
+    from tasks.model.batches import Documents
     from tasks.progress import Progress
 
 VIEW = "tfidf"

@@ -30,17 +30,17 @@ from tasks.finetune.ca import train_ca_view
 from tasks.finetune.calibrate import choose_weights, deviation, temperature
 from tasks.finetune.checkpoint import load_checkpoint, save_checkpoint
 from tasks.finetune.choose import with_model
-from tasks.finetune.classifier import FORMAT, MODEL_FILE, WEIGHTS_FILE
 from tasks.finetune.encode import content_digest
 from tasks.finetune.fasttext_train import train_fasttext_view
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.loop import Recipe, num_threads, train_epochs
 from tasks.finetune.low_rank import merge_low_rank
 from tasks.finetune.recipe import recipe_for, resolved_device, resolved_threads, trains_in_bfloat16
-from tasks.finetune.scores import accuracy, add, log_loss, macro_f1
 from tasks.finetune.start import BagStart, WordsStart
 from tasks.finetune.tfidf import train_tfidf_view
-from tasks.finetune.view import member_name
+from tasks.model.classifier import FORMAT, MODEL_FILE, WEIGHTS_FILE
+from tasks.model.scores import accuracy, add, log_loss, macro_f1
+from tasks.model.view import member_name
 from tasks.prepare.read import read_labels
 from tasks.progress import SILENT, Progress
 
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.config import FinetuneConfig
-    from tasks.finetune.batches import Documents
     from tasks.finetune.loop import Training
+    from tasks.model.batches import Documents
 
 log = logging.getLogger(__name__)
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.align.vocabulary import PAD_ID, RESERVED
 from tasks.errors import RequestError
+from tasks.model.vocabulary import PAD_ID, RESERVED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.align.vocabulary import Vocabulary
     from tasks.config import FinetuneConfig
+    from tasks.model.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
 

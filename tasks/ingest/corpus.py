@@ -7,15 +7,15 @@ import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from tasks.documents.layouts.folder import folder_labels
+from tasks.documents.layouts.imdb import FILE, MD5, URL
 from tasks.documents.missing import looks_missing
+from tasks.documents.spelling import spelled
 from tasks.documents.tally import Tally
 from tasks.errors import RequestError
 from tasks.ingest.download import download
-from tasks.ingest.folder import folder_labels
-from tasks.ingest.imdb import FILE, MD5, URL
 from tasks.ingest.inputs import Input, check_input, first_row, label_names, nothing_in, plan, records
 from tasks.ingest.labels import check_labels
-from tasks.ingest.spelling import spelled
 from tasks.ingest.writer import Writer
 from tasks.progress import SILENT, Progress
 from tasks.shown import file_name
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.config import IngestConfig
-    from tasks.ingest.record import Record
+    from tasks.documents.record import Record
 
 log = logging.getLogger(__name__)
 

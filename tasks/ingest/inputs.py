@@ -7,26 +7,26 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from tasks.documents.archive import archive_kind
 from tasks.documents.compressed import plain_suffix
 from tasks.documents.encoding import advice, decode
+from tasks.documents.files import without_binaries
+from tasks.documents.layouts.folder import folder_labels, folder_records, holds_parquet, no_label_folders, split_folders
+from tasks.documents.layouts.imdb import imdb_archive, imdb_folder, imdb_root, is_imdb_folder
+from tasks.documents.layouts.torchtext_sets import check_data_set, data_set_records
+from tasks.documents.parquet import parquet_columns, parquet_records
+from tasks.documents.reasons import REASONS
+from tasks.documents.spelling import spelled
+from tasks.documents.table import ONE_COLUMN, PARQUET, TABLES, Table, open_table, table_records
+from tasks.documents.unlabelled import check_lines, is_archive, text_archive, text_folder, text_lines
 from tasks.errors import RequestError
-from tasks.ingest.archive import archive_kind
-from tasks.ingest.files import without_binaries
-from tasks.ingest.folder import folder_labels, folder_records, holds_parquet, no_label_folders, split_folders
-from tasks.ingest.imdb import imdb_archive, imdb_folder, imdb_root, is_imdb_folder
-from tasks.ingest.parquet import parquet_columns, parquet_records
-from tasks.ingest.schema import REASONS
-from tasks.ingest.spelling import spelled
-from tasks.ingest.table import ONE_COLUMN, PARQUET, TABLES, Table, open_table, table_records
-from tasks.ingest.torchtext_sets import check_data_set, data_set_records
-from tasks.ingest.unlabelled import check_lines, is_archive, text_archive, text_folder, text_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tasks.config import IngestConfig
-    from tasks.ingest.record import Record
+    from tasks.documents.record import Record
 
 Layout = Literal[
     "imdb archive", "imdb folder", "folder", "table", "parquet", "torchtext", "text folder", "text archive", "text lines"

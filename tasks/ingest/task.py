@@ -11,13 +11,13 @@ from tasks.durable import replaced
 from tasks.errors import RequestError
 from tasks.ingest.corpus import write_corpus
 from tasks.ingest.schema import QUARANTINE
-from tasks.step import Run, step
+from tasks.store.step import Run, step
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.artifact import Build
     from tasks.config import IngestConfig
+    from tasks.store.artifact import Build
 
 REFUSED = "refused.parquet"  # the quarantine of the last corpus that could not be used at all
 

@@ -10,18 +10,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.documents.encoding import decode
+from tasks.documents.reasons import QUARANTINE_BYTES, REASONS
+from tasks.documents.spelling import spelled
 from tasks.errors import RequestError
 from tasks.ingest.labels import LabelBins
-from tasks.ingest.schema import CORPUS, CORPUS_SCHEMA, QUARANTINE, QUARANTINE_BYTES, QUARANTINE_SCHEMA, REASONS
-from tasks.ingest.spelling import spelled
+from tasks.ingest.schema import CORPUS, CORPUS_SCHEMA, QUARANTINE, QUARANTINE_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from tasks.config import IngestConfig
+    from tasks.documents.record import Record
     from tasks.documents.tally import Tally
-    from tasks.ingest.record import Record
 
 BATCH_ROWS = 4096
 BATCH_CHARS = 16 << 20

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.digests import canonical, sha256_text
+from tasks.store.digests import canonical, sha256_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

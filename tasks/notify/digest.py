@@ -6,11 +6,11 @@ from collections import Counter
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks.digests import canonical, sha256_text
 from tasks.monitor.alert import Alert
 from tasks.monitor.schema import ALL
 from tasks.notify.message import title
 from tasks.shown import inert
+from tasks.store.digests import canonical, sha256_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,13 +22,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.errors import RequestError
+from tasks.model.text.scripts import choose_tokenizer
 from tasks.prepare.contradictions import refuse, write_contradictions
 from tasks.prepare.documents import Documents, tokenize_documents
 from tasks.prepare.minhash import NUM_HASHES
 from tasks.prepare.pool import map_ordered
 from tasks.prepare.read import DATASET, HOLDOUT, LABELS, SPLIT, TEXT
 from tasks.prepare.schema import QUARANTINE, SCHEMA, SPLITS, TEST, TRAIN, RowGroups, open_reader
-from tasks.prepare.scripts import choose_tokenizer
 from tasks.prepare.sides import Rule, digest_words
 from tasks.prepare.split import (
     LABELLED,
@@ -42,13 +42,14 @@ from tasks.prepare.split import (
     decide,
     reason,
 )
-from tasks.prepare.tokenize import TextToTokens
+from tasks.prepare.word_lists import text_to_tokens
 from tasks.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tasks.config import PrepareConfig
+    from tasks.model.text.tokenize import TextToTokens
     from tasks.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def write_dataset(
     """
     start = time.monotonic()
     chosen = choose_tokenizer(_sample(corpus / "corpus.parquet")) if config.tokenizer == "auto" else None
-    text = TextToTokens.from_config(config, chosen and chosen.tokenizer)
+    text = text_to_tokens(config, chosen and chosen.tokenizer)
     num_rows = pq.read_metadata(corpus / "corpus.parquet").num_rows
     with tempfile.TemporaryDirectory(prefix=".tokens-", dir=folder) as name:
         scratch = Path(name)

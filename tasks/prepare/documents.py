@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from tasks.model.text.tokenize import TextToTokens
 from tasks.prepare.minhash import signatures, token_hashes
 from tasks.prepare.schema import QUARANTINE
-from tasks.prepare.tokenize import TextToTokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.prepare.dataset import write_dataset
-from tasks.step import step
+from tasks.store.step import step
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.artifact import Build
     from tasks.config import PrepareConfig
-    from tasks.step import Run
+    from tasks.store.artifact import Build
+    from tasks.store.step import Run
 
 
 @step(libraries=("numpy", "pyarrow", "scipy", "rjieba", "opencc"))

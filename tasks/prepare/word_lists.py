@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import RequestError
-from tasks.prepare.clean import clean
-from tasks.prepare.tokenize import RESERVED
+from tasks.model.text.clean import clean
+from tasks.model.text.tokenize import RESERVED, SETTINGS, TextToTokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,16 @@ MAX_FREQUENCY = 1_000_000_000  # beyond any word of jieba's dictionary, and well
 
 # A word, a frequency and a part of speech, as jieba's own dictionaries have them; the last is not used.
 _ENTRY = re.compile(r"(?P<word>\S+)(?:\s+(?P<frequency>[0-9]+))?(?:\s+[A-Za-z]+)?")
+
+
+def text_to_tokens(config: PrepareConfig, tokenizer: str | None = None) -> TextToTokens:
+    """What a prepare section asks for, its files read; RequestError if one cannot be read.
+
+    `tokenizer` is what `choose_tokenizer` chose where the section says auto.
+    """
+    settings = {key: getattr(config, key) for key in SETTINGS}
+    settings |= {"stop_words": load_stop_words(config), "user_dictionary": load_user_dictionary(config)}
+    return TextToTokens(settings | {"tokenizer": tokenizer or config.tokenizer})
 
 
 def load_stop_words(config: PrepareConfig) -> list[str]:

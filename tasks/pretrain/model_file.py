@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.pretrain.character_ngrams import END_OF_SENTENCE, sum_ngram_rows
+from tasks.model.character_ngrams import END_OF_SENTENCE, sum_ngram_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.pretrain.vectors import train_vectors
-from tasks.step import Run, step
+from tasks.store.step import Run, step
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.artifact import Build
     from tasks.config import PretrainConfig
+    from tasks.store.artifact import Build
 
 
 @step(libraries=("fasttext-community", "pyarrow", "numpy"))

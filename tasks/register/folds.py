@@ -30,9 +30,10 @@ from tasks.crash import crash_point
 from tasks.errors import RequestError
 from tasks.evaluate.evaluation import predict
 from tasks.evaluate.predictions import read_test
-from tasks.finetune.classifier import Classifier
 from tasks.finetune.train import write_model
 from tasks.ingest.schema import CORPUS_SCHEMA, QUARANTINE_SCHEMA
+from tasks.model.classifier import Classifier
+from tasks.model.serving import HASHES
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.read import iter_batches
 from tasks.prepare.schema import open_writer
@@ -40,7 +41,6 @@ from tasks.pretrain.vectors import train_vectors
 from tasks.progress import SILENT
 from tasks.register.load import open_package
 from tasks.register.recipe import Recipe  # noqa: TC001 pydantic reads it
-from tasks.register.serving import HASHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -29,7 +29,7 @@ class DamagedPackage(Exception):  # noqa: N818
 
 
 def open_package(folder: Path, digest: str | None = None) -> ModuleType:
-    """Import the serving module of a package, `textmill_model_<digest>.register.serving`.
+    """Import the serving module of a package, `textmill_model_<digest>.model.serving`.
 
     `digest` is the SHA-256 of its list of files, in hex; without one the list itself is believed. DamagedPackage names the
     first file that is missing, changed or unknown.

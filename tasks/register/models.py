@@ -20,7 +20,7 @@ from tasks.tracking.registry import EXAMPLE, RegistryOutage, TamperedModel
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.register.serving import TextClassifier
+    from tasks.model.serving import TextClassifier
     from tasks.tracking.registry import Version
     from tasks.tracking.tracker import Tracker
 

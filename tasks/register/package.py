@@ -7,16 +7,14 @@ text.json, labels.json  how text becomes tokens, and the names of the classes
 split.json              how the rows were split: rule, salt, seed
 training_hashes.npy     sorted uint64, one for each row the model was trained or selected on
 profile.json            what the validation rows look like to the model, for drift
-code/textmill_model_*/  the modules that `serving` reaches by imports, relative ones unchanged
+code/textmill_model_*/  a copy of the folder `tasks/model`
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.metadata
 import json
-import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,19 +23,19 @@ import numpy as np
 import pyarrow.compute as pc
 
 from tasks.crash import crash_point
-from tasks.digests import canonical, sha256_file
 from tasks.prepare.read import LABELS, SPLIT, TEXT, iter_batches, read_text_settings
 from tasks.progress import SILENT
 from tasks.register import load
 from tasks.register.profile import write_profile
-from tasks.source import CHECKOUT, package_data, reachable
+from tasks.store.digests import canonical, sha256_file
+from tasks.store.source import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tasks.progress import Progress
 
-ENTRY = "register.serving"
+ENTRY = "model.serving"
 LIBRARIES = ("torch", "numpy", "pyarrow", "safetensors", "pandas")
 FASTTEXT = "fasttext-community"
 TEXT_LIBRARIES = (
@@ -53,8 +51,8 @@ def write_package(model: Path, dataset: Path, folder: Path, *, progress: Progres
     `dataset` is the folder with the rows it was trained on. Equal inputs give equal bytes. The report holds the package's
     digest, module name and labels, and how many training rows it remembers.
     """
-    from tasks.finetune.classifier import Classifier
-    from tasks.register import serving  # torch: registration, which reads packages, can do without it
+    from tasks.model import serving  # torch: registration, which reads packages, can do without it
+    from tasks.model.classifier import Classifier
 
     ignored = shutil.ignore_patterns("side", "manifest.json")
     shutil.copytree(model, folder / serving.MODEL, ignore=ignored, copy_function=shutil.copyfile)
@@ -98,7 +96,7 @@ def copy_package(folder: Path, target: Path) -> None:
 
 
 def _training_hashes(dataset: Path, progress: Progress) -> np.ndarray:
-    from tasks.register.serving import SEPARATOR, text_hashes
+    from tasks.model.serving import SEPARATOR, text_hashes
 
     parts, done = [], 0
     for batch in iter_batches(dataset, ("train", "valid"), ["tokens"]):
@@ -109,8 +107,8 @@ def _training_hashes(dataset: Path, progress: Progress) -> np.ndarray:
 
 
 def _write_code(folder: Path) -> str:
-    """Copy the modules that serving reaches into a package named by their digest; return that name."""
-    sources = vendored_sources()
+    """Copy what is served into a package named by its digest; return that name."""
+    sources = served_code()
     digest = hashlib.sha256()
     for name, content in sources.items():
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -122,31 +120,11 @@ def _write_code(folder: Path) -> str:
     return module
 
 
-def vendored_sources() -> dict[str, bytes]:
-    """Every file a served model needs of `tasks`, by its path below it, in sorted order; no import names `tasks` any more."""
+def served_code() -> dict[str, bytes]:
+    """The folder `tasks/model` and the errors that it raises, by path below `tasks`, sorted. All imports in it are relative."""
     home = CHECKOUT / "tasks"
-    content = {}
-    for module in reachable({Path(load.__file__).resolve().with_name("serving.py")}):
-        content[module.relative_to(home).as_posix()] = _relative_imports(module, home).encode()
-        content |= {path.relative_to(home).as_posix(): path.read_bytes() for path in package_data(module)}
-    for name in list(content):
-        for parent in Path(name).parents:
-            content.setdefault((parent / "__init__.py").as_posix(), b"")
-    return dict(sorted(content.items()))
-
-
-def _relative_imports(path: Path, home: Path) -> str:
-    """The source of a module with `from tasks.x import y` written relatively: under another name it is no `tasks`."""
-    source = path.read_text(encoding="utf-8")
-    dots = "." * len(path.relative_to(home).parts)
-    lines = source.splitlines(keepends=True)
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == "tasks" for alias in node.names):
-            raise ValueError(f"{path}:{node.lineno}: write `from tasks.x import y`; models carry a copy of this module")
-        if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").partition(".")[0] == "tasks":
-            line = lines[node.lineno - 1]
-            lines[node.lineno - 1] = re.sub(r"\bfrom tasks(\.|(?= ))", f"from {dots}", line, count=1)
-    return "".join(lines)
+    files = {path.relative_to(home).as_posix(): path.read_bytes() for path in (home / "model").rglob("*.py")}
+    return dict(sorted(({"__init__.py": b"", "errors.py": (home / "errors.py").read_bytes()} | files).items()))
 
 
 def _requirements(model: Path, text: Mapping[str, Any]) -> list[str]:

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.digests import canonical
 from tasks.monitor.schema import CONFIDENCE, LABEL, LENGTH, UNSEEN, confidence_bins, length_bins, unseen_bins
 from tasks.prepare.read import iter_batches
+from tasks.store.digests import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tasks.finetune.classifier import Classifier
+    from tasks.model.classifier import Classifier
 
 FILE = "profile.json"
 

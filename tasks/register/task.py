@@ -14,17 +14,17 @@ from tasks.errors import RequestError, UnavailableError
 from tasks.register.evidence import Folds
 from tasks.register.registration import Candidate, ask_for_folds, evaluation_tags, register_model
 from tasks.register.shortfall import find_shortfall
-from tasks.step import step
+from tasks.store.step import step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tasks.artifact import Artifact, Build
     from tasks.config import PackageConfig, RegisterConfig
     from tasks.register.folds import FoldsConfig
     from tasks.register.recipe import Recipe
-    from tasks.step import Run
+    from tasks.store.artifact import Artifact, Build
+    from tasks.store.step import Run
     from tasks.tracking.tracker import Tracker
 
 

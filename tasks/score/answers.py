@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.register.serving import TextClassifier
+    from tasks.model.serving import TextClassifier
 
 NO_TOKENS, NO_KNOWN_WORD = "empty_after_cleaning", "no_known_word"
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.errors import RequestError
-from tasks.prepare.scripts import UNSPACED
+from tasks.model.text.scripts import UNSPACED
 from tasks.score.spelling import is_spaced, spelled, spelled_pattern
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.documents.compressed import plain_suffix
+from tasks.documents.parquet import parquet_columns
+from tasks.documents.table import PARQUET, TABLES, every_key, open_table
 from tasks.errors import RequestError
 from tasks.in_use import unreadable
-from tasks.ingest.parquet import parquet_columns
-from tasks.ingest.table import PARQUET, TABLES, every_key, open_table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

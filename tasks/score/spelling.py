@@ -7,7 +7,7 @@ import unicodedata
 from functools import lru_cache
 from html import unescape
 
-from tasks.prepare.scripts import UNSPACED
+from tasks.model.text.scripts import UNSPACED
 
 # With their semicolon, and of the others only those that are often left open: `this&not that` is not a negation sign.
 _ENTITY = re.compile(

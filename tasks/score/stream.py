@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.collect.found import COLLECTED_SCHEMA
+from tasks.documents.reasons import QUARANTINE_BYTES
 from tasks.errors import RequestError
-from tasks.ingest.schema import QUARANTINE_BYTES
 from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.transaction import Refused
 from tasks.progress import SILENT

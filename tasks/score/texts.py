@@ -5,23 +5,23 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from tasks.documents.archive import archive_kind
 from tasks.documents.compressed import plain_suffix
 from tasks.documents.encoding import decode
+from tasks.documents.files import without_binaries
+from tasks.documents.parquet import parquet_columns, parquet_records
+from tasks.documents.table import PARQUET, TABLES, open_table, table_records
 from tasks.documents.tally import Tally
+from tasks.documents.text import what_is_wrong
+from tasks.documents.unlabelled import text_archive, text_folder, text_lines
 from tasks.errors import RequestError
-from tasks.ingest.archive import archive_kind
-from tasks.ingest.files import without_binaries
-from tasks.ingest.parquet import parquet_columns, parquet_records
-from tasks.ingest.table import PARQUET, TABLES, open_table, table_records
-from tasks.ingest.text import what_is_wrong
-from tasks.ingest.unlabelled import text_archive, text_folder, text_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tasks.config import IngestConfig
-    from tasks.ingest.record import Record
+    from tasks.documents.record import Record
 
 
 class Text(NamedTuple):

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
-from tasks.prepare.scripts import UNSPACED
+from tasks.model.text.scripts import UNSPACED
 from tasks.score.patterns import Patterns
 from tasks.score.spelling import caseless, spelled, within_word
 from tasks.toml_names import remedy_of

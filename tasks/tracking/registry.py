@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.artifact import sha256_file
 from tasks.crash import crash_point
 from tasks.errors import RequestError, UnavailableError
 from tasks.names import normal
+from tasks.store.artifact import sha256_file
 from tasks.tracking.client import transient
 from tasks.tracking.home import URI_VARIABLE
 from tasks.tracking.places import is_local, local_path

@@ -12,8 +12,8 @@ from safetensors.numpy import save_file
 
 from tasks.align.export import export_vectors
 from tasks.align.readers import VectorFile, read_vectors
-from tasks.align.vocabulary import Vocabulary
 from tasks.errors import RequestError
+from tasks.model.vocabulary import Vocabulary
 
 TOKENS = ("<pad>", "<unk>", "film", "电影", "naïve", "good", "'s", "🙂")
 MATRIX = np.random.default_rng(3).standard_normal((len(TOKENS), 6)).astype(np.float32)
@@ -132,7 +132,7 @@ def test_the_command_exports_the_model_that_is_named(
 ) -> None:
     from types import SimpleNamespace
 
-    from flows import cli
+    from flows.commands import main as cli
 
     (tmp_path / "package").mkdir()
     model.rename(tmp_path / "package" / "model")

@@ -15,9 +15,9 @@ import pytest
 
 from tasks.align import fetch
 from tasks.align.fetch import local_copies
-from tasks.artifact import Fingerprints, section_values
 from tasks.config import AlignConfig
 from tasks.errors import RequestError, UnavailableError
+from tasks.store.artifact import Fingerprints, section_values
 
 TEXT = b"good 1 2\nfilm 3 4\n"
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tasks.align.matrix import write_matrix
-from tasks.artifact import Store
 from tasks.config import AlignConfig
 from tasks.errors import RequestError
+from tasks.store.artifact import Store
 
 CHECKOUT = Path(__file__).parents[2]
 ROWS, DIM = 6000, 100
@@ -21,7 +21,7 @@ ALIGN = """
 import os, signal, sys
 from pathlib import Path
 from tasks.align.matrix import write_matrix
-from tasks.artifact import Store
+from tasks.store.artifact import Store
 from tasks.config import AlignConfig
 
 root, dataset, vectors, kill_at = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])

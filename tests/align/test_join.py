@@ -7,10 +7,10 @@ import pytest
 from tasks.align.join import Rows, concatenate, fill, procrustes
 from tasks.align.matrix import write_matrix
 from tasks.align.readers import VectorFile, read_vectors
-from tasks.align.subword import Subwords
-from tasks.align.vocabulary import Vocabulary
 from tasks.config import AlignConfig, PretrainConfig
 from tasks.errors import RequestError
+from tasks.model.subwords import Subwords
+from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.model_file import read_model_file
 from tasks.pretrain.vectors import train_vectors, write_word2vec_text
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from tasks.align.matrix import write_matrix
-from tasks.align.subword import Subwords
-from tasks.align.vocabulary import Vocabulary
 from tasks.config import AlignConfig, PretrainConfig
 from tasks.errors import RequestError
+from tasks.model.subwords import Subwords
+from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.model_file import read_model_file
 from tasks.pretrain.vectors import train_vectors
 

@@ -11,8 +11,8 @@ import pytest
 from tasks.align.export import list_embedding
 from tasks.align.projector import write_projector
 from tasks.align.readers import Listed
-from tasks.align.vocabulary import Vocabulary
 from tasks.errors import RequestError
+from tasks.model.vocabulary import Vocabulary
 from tasks.shown import in_cell
 
 if TYPE_CHECKING:

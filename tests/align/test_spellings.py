@@ -6,8 +6,8 @@ import pytest
 
 from tasks.align.matrix import write_matrix
 from tasks.align.spellings import CASE, NFKC, Spellings, other_spellings
-from tasks.align.vocabulary import Vocabulary
 from tasks.config import AlignConfig
+from tasks.model.vocabulary import Vocabulary
 
 
 def wide(word: str) -> str:

@@ -5,7 +5,7 @@ import fasttext
 import numpy as np
 import pytest
 
-from tasks.align.subword import Subwords
+from tasks.model.subwords import Subwords
 
 UNKNOWN = ["filmic", "x", "ß", "电", "电影院很好", "naïveté", "🙂", "</s>x", "q" * 60, "e\u0301"]
 

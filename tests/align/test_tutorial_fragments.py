@@ -17,9 +17,9 @@ from torch import nn
 
 from tasks.align.export import export_vectors
 from tasks.align.matrix import write_matrix
-from tasks.align.vocabulary import Vocabulary
 from tasks.config import AlignConfig, FinetuneConfig
 from tasks.finetune.train import write_model
+from tasks.model.vocabulary import Vocabulary
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.align.vocabulary import Vocabulary
+from tasks.model.vocabulary import Vocabulary
 from tasks.token_counts import count_tokens
 
 LISTS = [pa.list_(pa.string()), pa.large_list(pa.large_string()), pa.list_(pa.dictionary(pa.int32(), pa.string()))]

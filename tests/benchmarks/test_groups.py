@@ -10,7 +10,7 @@ from benchmarks import rows, targets
 from benchmarks.__main__ import GROUPS
 from benchmarks.groups import corpus
 from benchmarks.results import FAILED, MEASURED, NOT_MEASURED, Result, Results
-from flows.settings import resolve
+from flows.commands.settings import resolve
 
 
 def groups(quick):

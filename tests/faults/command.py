@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from tasks.artifact import Store
 from tasks.config import CHECKOUT
+from tasks.store.artifact import Store
 from tests.faults.row_02_store import artifacts
 from tests.patience import HANGS_SECONDS
 
@@ -41,7 +41,7 @@ class Command:
         given = ["--name", name, "--ingest.path", str(corpus), "--runtime.data-root", str(root), *knobs, "--json"]
         self.lines: list[tuple[float, str]] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", "train", *given],
+            [sys.executable, "-m", "flows.commands", "train", *given],
             cwd=CHECKOUT,
             env=own | variables,
             stdin=subprocess.DEVNULL,

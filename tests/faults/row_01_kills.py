@@ -15,8 +15,8 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
-from tasks.artifact import Store
 from tasks.config import CHECKOUT
+from tasks.store.artifact import Store
 from tasks.tracking.tracker import Tracker
 from tests.faults.forks import KILLED, Child
 from tests.faults.row_02_store import artifacts

@@ -12,7 +12,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from tasks.artifact import MANIFEST, Artifact, DamagedArtifact, Store
+from tasks.store.artifact import MANIFEST, Artifact, DamagedArtifact, Store
 from tests.faults.trained import make_corpus, train, trained
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def artifacts(store: Path) -> list[Path]:
 
 def find_and_build(store: Store, known: Artifact, pristine: Path) -> str | None:
     """What the step layer does, with a build that gives the same bytes."""
-    logging.getLogger("tasks.artifact").setLevel(logging.ERROR)  # a warning for every trial
+    logging.getLogger("tasks.store.artifact").setLevel(logging.ERROR)  # a warning for every trial
     step, key = known.step, known.key
     with store.locked(step, key):
         if store.find(step, key) is not None:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from flows import train
-from tasks.artifact import Store
 from tasks.config import IngestConfig, PrepareConfig
-from tasks.step import Run
+from tasks.store.artifact import Store
+from tasks.store.step import Run
 from tests.faults.command import Command, processes
 from tests.faults.forks import Child
 from tests.faults.steps import warm
@@ -138,7 +138,7 @@ def _recorded(root: Path, mlflow_runs: list[str]) -> str | None:
 def prefect_servers(root: Path) -> set[int]:
     """The processes that are Prefect's server of this data root."""
     lines = ((each.pid, each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"]))
-    return {pid for pid, line in lines if "flows.server" in line and str(root / "prefect") in line}
+    return {pid for pid, line in lines if "flows.servers.server" in line and str(root / "prefect") in line}
 
 
 def together(folder: Path, function: Callable[..., Any], calls: list[tuple[Any, ...]]) -> tuple[int, list[Any], str]:

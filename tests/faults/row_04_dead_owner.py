@@ -11,13 +11,13 @@ import functools
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks.artifact import Build, Store
 from tasks.config import AlignConfig
 from tasks.durable import locked
 from tasks.isolation import run_isolated
 from tasks.monitor.state import MonitorState
-from tasks.step import Run, step
-from tasks.sweep import sweep
+from tasks.store.artifact import Build, Store
+from tasks.store.step import Run, step
+from tasks.store.sweep import sweep
 from tasks.tracking.home import tracking_home
 from tasks.tracking.spool import Spool
 from tests.faults.forks import KILLED, Child

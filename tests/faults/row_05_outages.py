@@ -19,7 +19,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from flows.record import RUN_TAG
-from flows.server import Endpoint, answers, free_port, launch, login
+from flows.servers.server import Endpoint, answers, free_port, launch, login
 from tasks.config import CHECKOUT
 from tasks.register.ledger import Ledger
 from tasks.tracking.client import LOGIN_VARIABLES
@@ -92,7 +92,7 @@ class Servers:
             self._running[name] = launch(self.home, port=self.ports[name], stay=True).process
         else:
             self._running[name] = subprocess.Popen(
-                [sys.executable, "-m", "flows.mlflow_server", str(self.ports[name]), str(self.home / "password")],
+                [sys.executable, "-m", "flows.servers.mlflow_server", str(self.ports[name]), str(self.home / "password")],
                 cwd=CHECKOUT,
                 env=os.environ | server_environment(self._store),
                 stdin=subprocess.DEVNULL,

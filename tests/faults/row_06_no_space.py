@@ -25,9 +25,8 @@ import pyarrow as pa
 import torch
 
 from flows import train
-from flows.notes import write_note
-from flows.server import login
-from tasks.artifact import Build, Store
+from flows.servers.notes import write_note
+from flows.servers.server import login
 from tasks.collect.found import COLLECTED_SCHEMA
 from tasks.collect.spool import read_spool, spool_in, write_spool
 from tasks.config import AlignConfig, IngestConfig, PrepareConfig, RefreshConfig
@@ -35,13 +34,14 @@ from tasks.dashboard.page import plotly, write_dashboard
 from tasks.durable import sweep_partials
 from tasks.finetune.checkpoint import load_checkpoint, save_checkpoint
 from tasks.finetune.loop import Epoch, Training
-from tasks.finetune.view import View
+from tasks.model.view import View
 from tasks.monitor.alert import Alert
 from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
 from tasks.notify.channels import FileChannel
 from tasks.register.ledger import Entry, Ledger
-from tasks.step import Run, step
+from tasks.store.artifact import Build, Store
+from tasks.store.step import Run, step
 from tasks.tracking.spool import Spool, read_calls
 from tests.faults.forks import Child
 from tests.faults.steps import warm

@@ -25,11 +25,11 @@ import numpy as np
 import torch
 
 from tasks.align.readers import VectorFile, read_vectors
-from tasks.artifact import MANIFEST, DamagedArtifact, Store
 from tasks.config import CHECKOUT
 from tasks.errors import RequestError
 from tasks.register.load import DamagedPackage, open_package
 from tasks.register.models import load_model
+from tasks.store.artifact import MANIFEST, DamagedArtifact, Store
 from tasks.tracking.tracker import Tracker
 from tests.faults.trained import KNOBS, make_corpus, textmill, trained
 
@@ -66,7 +66,7 @@ del sys.argv[:4]
 sys.argv.insert(0, "textmill")
 """
 MAIN = """
-from flows.cli import main
+from flows.commands.main import main
 main()
 """
 PLANTED = {

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.finetune.fasttext_train import _write_lines
-from tasks.finetune.fasttext_view import LABEL
+from tasks.model.fasttext_view import LABEL
 from tasks.prepare.schema import SCHEMA
 from tasks.pretrain.text import write_text
 

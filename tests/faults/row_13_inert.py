@@ -34,10 +34,10 @@ import pyarrow.parquet as pq
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from flows.cli import _complain
-from flows.console import Display
+from flows.commands.console import Display
+from flows.commands.main import _complain
 from flows.refresh import show_in_prefect
-from flows.server import Endpoint, answers, free_port
+from flows.servers.server import Endpoint, answers, free_port
 from tasks.config import EvaluateConfig, IngestConfig, PrepareConfig, RefreshConfig
 from tasks.dashboard.content import DriftedFeature, DriftHistory, gather
 from tasks.dashboard.page import render_page

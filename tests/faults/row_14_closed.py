@@ -22,8 +22,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from flows.server import free_port, launch, login
-from flows.services import Record, start_all, stop_all
+from flows.servers.server import free_port, launch, login
+from flows.servers.services import Record, start_all, stop_all
 from tasks.config import CHECKOUT, Runtime
 from tasks.errors import RequestError
 from tasks.tracking.tracker import Tracker

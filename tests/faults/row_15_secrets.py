@@ -30,8 +30,8 @@ import pyarrow.parquet as pq
 from sqlalchemy import create_engine, text
 
 from benchmarks.kills import write_stream
-from flows.server import Endpoint, answers, free_port, login
-from flows.settings import resolve, resolve_refresh
+from flows.commands.settings import resolve, resolve_refresh
+from flows.servers.server import Endpoint, answers, free_port, login
 from tasks.config import CHECKOUT
 from tasks.errors import RequestError
 from tasks.tracking.home import tracking_home
@@ -154,7 +154,7 @@ def mlflow_server(folder: Path) -> Iterator[str]:
     entry = Endpoint(f"http://127.0.0.1:{port}", login(word))
     Front.upstream = (str(entry.auth), port)
     environment = os.environ | server_environment(home)
-    command = [sys.executable, "-m", "flows.mlflow_server", str(port), str(word)]
+    command = [sys.executable, "-m", "flows.servers.mlflow_server", str(port), str(word)]
     with (
         (folder / "server.log").open("wb") as log,
         subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
@@ -263,7 +263,7 @@ def set_password(address: str, word: str) -> None:
 
 def refresh(root: Path, options: list[str], variables: dict[str, str], *, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run `textmill refresh`, which ends with this exit code."""
-    command = [sys.executable, "-m", "flows.cli", "refresh", "--score.model", "news@champion", "--json"]
+    command = [sys.executable, "-m", "flows.commands", "refresh", "--score.model", "news@champion", "--json"]
     return textmill(root, [*command, "--runtime.data-root", str(root), *options], variables, code=code)
 
 

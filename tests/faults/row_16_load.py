@@ -254,7 +254,7 @@ def start(arguments: list[str], root: Path, said: Path, group: Path | None) -> s
     environment = {name: os.environ[name] for name in os.environ if not name.startswith(("PREFECT_", "MLFLOW_", "TEXTMILL_"))}
     environment |= {"HOME": str(root.parent), "OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "1"}
     enter = f"echo $$ > {group}/cgroup.procs; " if group else ""
-    command = ["sh", "-c", f'{enter}exec "$@"', "sh", sys.executable, "-m", "flows.cli", *arguments]
+    command = ["sh", "-c", f'{enter}exec "$@"', "sh", sys.executable, "-m", "flows.commands", *arguments]
     with said.with_suffix(".out").open("wb") as out, said.with_suffix(".err").open("wb") as err:
         return subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=out, stderr=err, start_new_session=True)
 

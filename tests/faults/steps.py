@@ -15,13 +15,13 @@ from unittest import mock
 
 from prefect.states import State
 
-import tasks.step
+import tasks.store.step
 from flows import train
-from flows.settings import resolve
-from tasks.artifact import Store
+from flows.commands.settings import resolve
 from tasks.config import CHECKOUT
-from tasks.source import code_digest
-from tasks.step import Run
+from tasks.store.artifact import Store
+from tasks.store.source import code_digest
+from tasks.store.step import Run
 from tasks.tracking.client import import_mlflow
 from tasks.tracking.tracker import Tracker
 
@@ -59,7 +59,7 @@ def warm() -> Iterator[None]:
         "tasks.evaluate.evaluation",
         "tasks.evaluate.yardstick",
         "tasks.register.package",
-        "tasks.register.serving",
+        "tasks.model.serving",
         "tasks.register.registration",
         "matplotlib.backends.backend_agg",
         "sqlalchemy.dialects.sqlite",
@@ -71,9 +71,9 @@ def warm() -> Iterator[None]:
         "matplotlib.figure",
     ):
         importlib.import_module(name)
-    with mock.patch.object(tasks.step, "code_digest", functools.cache(code_digest)):
+    with mock.patch.object(tasks.store.step, "code_digest", functools.cache(code_digest)):
         for name in STEPS:
-            tasks.step.code_digest(inspect.getclosurevars(getattr(train, name).fn).nonlocals["function"])
+            tasks.store.step.code_digest(inspect.getclosurevars(getattr(train, name).fn).nonlocals["function"])
         yield
 
 

@@ -43,7 +43,16 @@ def make_corpus(folder: Path, size: int = 60) -> Path:
 
 def train(root: Path, corpus: Path, *knobs: str, variables: dict[str, str] | None = None) -> dict[str, Any]:
     """Run `textmill train` in a process of its own and return what it prints; RuntimeError with its last words if it fails."""
-    command = [sys.executable, "-m", "flows.cli", "train", "--ingest.path", str(corpus), "--runtime.data-root", str(root)]
+    command = [
+        sys.executable,
+        "-m",
+        "flows.commands",
+        "train",
+        "--ingest.path",
+        str(corpus),
+        "--runtime.data-root",
+        str(root),
+    ]
     done = textmill(root, [*command, "--runtime.workers", "1", *KNOBS, *knobs], variables)
     return json.loads(done.stdout)
 

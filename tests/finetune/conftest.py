@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.align.subword import Subwords
-from tasks.align.vocabulary import Vocabulary
 from tasks.config import FinetuneConfig
+from tasks.model.subwords import Subwords
+from tasks.model.vocabulary import Vocabulary
 from tasks.prepare.schema import SCHEMA, open_writer
 from tasks.token_counts import count_tokens
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tasks.finetune.averaging import reciprocal_averages
-from tasks.finetune.batches import Documents
+from tasks.model.batches import Documents
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from sklearn.linear_model import LogisticRegression
 
 from tasks.config import FinetuneConfig
 from tasks.finetune.ca import logistic_regression
-from tasks.finetune.classifier import Classifier
 from tasks.finetune.train import write_model
+from tasks.model.classifier import Classifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.finetune.calibrate import choose_weights, deviation, temperature
-from tasks.finetune.scores import accuracy, add, log_loss, log_softmax, macro_f1
+from tasks.model.scores import accuracy, add, log_loss, log_softmax, macro_f1
 
 
 @pytest.fixture

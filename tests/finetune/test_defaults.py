@@ -13,9 +13,9 @@ from tasks.config import FinetuneConfig, IngestConfig, PrepareConfig
 from tasks.evaluate.evaluation import predict
 from tasks.evaluate.predictions import read_test
 from tasks.evaluate.yardstick import fit_predict
-from tasks.finetune.classifier import Classifier
 from tasks.finetune.train import write_model
 from tasks.ingest.corpus import write_corpus
+from tasks.model.classifier import Classifier
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.read import read_split
 

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from tasks.errors import RequestError
-from tasks.finetune.batches import Documents, bucketed
 from tasks.finetune.loop import (
     Epoch,
     NonFiniteLossError,
@@ -25,6 +24,7 @@ from tasks.finetune.loop import (
 )
 from tasks.finetune.objective import Adversary, Batch, add_gradients
 from tasks.finetune.recipe import recipe_for, words_training
+from tasks.model.batches import Documents, bucketed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

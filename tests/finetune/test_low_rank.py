@@ -6,7 +6,7 @@ from torch import nn
 
 from tasks.errors import RequestError
 from tasks.finetune.low_rank import LowRankEmbedding
-from tasks.finetune.models import build_model
+from tasks.model.models import build_model
 
 TOKENS = torch.tensor([[2, 3, 4, 5, 2, 3], [6, 0, 0, 0, 0, 0]])
 

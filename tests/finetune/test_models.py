@@ -6,9 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tasks.finetune.bag import Bag, naive_bayes
-from tasks.finetune.models import Reader, TextCNN, build_model
-from tasks.finetune.view import View
+from tasks.model.bag import Bag, naive_bayes
+from tasks.model.models import Reader, TextCNN, build_model
+from tasks.model.view import View
 
 KINDS = ["mean", "cnn", "bilstm"]
 DOCUMENTS = [[2, 3, 4, 5, 6, 7, 2, 3], [4], [], [9, 8, 7]]

@@ -10,8 +10,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.finetune import ngrams
-from tasks.finetune.ngrams import KeyTable, NgramVocabulary, build_ngrams, chunks
+from tasks.model import ngrams
+from tasks.model.ngrams import KeyTable, NgramVocabulary, build_ngrams, chunks
 
 if TYPE_CHECKING:
     import pytest

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tasks.finetune.models import Reader, TextCNN, build_model
 from tasks.finetune.objective import Adversary, Batch, add_gradients
+from tasks.model.models import Reader, TextCNN, build_model
 
 KINDS = ["mean", "cnn", "bilstm"]
 TOKENS = torch.tensor([[2, 3, 4, 5, 6, 7, 2, 3], [4, 0, 0, 0, 0, 0, 0, 0], [0] * 8, [9, 8, 7, 0, 0, 0, 0, 0]])

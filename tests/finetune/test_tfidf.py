@@ -8,8 +8,8 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
-from tasks.finetune.batches import Documents
 from tasks.finetune.tfidf import INVERSE_REGULARISATION, fitted_bag, sparse_logistic_regression
+from tasks.model.batches import Documents
 from tasks.progress import SILENT
 
 NUM_NGRAMS = 12

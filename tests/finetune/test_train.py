@@ -15,13 +15,13 @@ import torch
 from safetensors.torch import load_file
 
 from tasks.align.export import export_vectors
-from tasks.align.vocabulary import Vocabulary
 from tasks.errors import RequestError
 from tasks.finetune import recipe
-from tasks.finetune.classifier import Classifier
 from tasks.finetune.train import write_model
 from tasks.finetune.trained_rows import trained_rows
-from tasks.finetune.words import same_length
+from tasks.model.classifier import Classifier
+from tasks.model.vocabulary import Vocabulary
+from tasks.model.words import same_length
 from tasks.prepare.read import read_split
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ import sys
 from pathlib import Path
 from tasks.config import FinetuneConfig
 from tasks.finetune.train import write_model
-from tasks.finetune.words import same_length
+from tasks.model.words import same_length
 config = FinetuneConfig.model_validate_json(sys.argv[1])
 write_model(config, *map(Path, sys.argv[2:6]))
 """

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tasks.align.vocabulary import Vocabulary
-from tasks.artifact import Fingerprints, section_values
 from tasks.config import FinetuneConfig
 from tasks.errors import RequestError
 from tasks.finetune.trained_rows import trained_rows
+from tasks.model.vocabulary import Vocabulary
+from tasks.store.artifact import Fingerprints, section_values
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from flows.settings import resolve
-from tasks.artifact import Store
+from flows.commands.settings import resolve
+from tasks.store.artifact import Store
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SAMPLE = CHECKOUT / "data" / "sample-zh"
@@ -68,7 +68,7 @@ def test_texts_are_labelled_in_another_process(data_root: Path, tmp_path: Path) 
     """`textmill predict` and `score`, as a user would."""
     (tmp_path / "new.csv").write_text("text\n" + "\n".join(f'"{text}"' for text in PROBES), encoding="utf-8")
     environment = {**os.environ, "TEXTMILL_RUNTIME__DATA_ROOT": str(data_root)}
-    base = [sys.executable, "-m", "flows.cli"]
+    base = [sys.executable, "-m", "flows.commands"]
     done = subprocess.run(
         [*base, "predict", "--json", "--model", "新闻@champion", *PROBES],
         capture_output=True,

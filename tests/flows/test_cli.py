@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli
-from flows.cli import main
+from flows.commands import main as cli
+from flows.commands.main import main
 from tasks.register import models
 from tests.patience import until
 
@@ -41,7 +41,16 @@ def folder(root: Path, **labels: int) -> Path:
 
 
 def train_command(corpus: Path, data_root: Path) -> list[str]:
-    return [sys.executable, "-m", "flows.cli", "train", "--ingest.path", str(corpus), "--runtime.data-root", str(data_root)]
+    return [
+        sys.executable,
+        "-m",
+        "flows.commands",
+        "train",
+        "--ingest.path",
+        str(corpus),
+        "--runtime.data-root",
+        str(data_root),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +112,7 @@ def test_an_empty_folder_is_refused_before_anything_starts(textmill, tmp_path: P
 
 
 def test_what_a_refresh_could_not_do_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    from flows.cli import _print_refresh
+    from flows.commands.main import _print_refresh
 
     counts = {"found": 3, "scored": 3, "duplicates": 0, "quarantined": 0, "reasons": {}, "alerts": [], "drift": []}
     ends = {"model": {"name": "news", "version": 1}, "seconds": 1.0, "startup_seconds": 2.0, "report": "page.html"}
@@ -161,7 +170,8 @@ def test_help_lists_every_verb_and_every_knob(textmill) -> None:  # type: ignore
 
 
 def test_help_imports_nothing_heavy() -> None:
-    code = "import sys, flows.cli; print([m for m in ('prefect', 'mlflow', 'torch', 'pandas', 'pydantic') if m in sys.modules])"
+    heavy = ("prefect", "mlflow", "torch", "pandas", "pydantic")
+    code = f"import sys, flows.commands.main; print([m for m in {heavy} if m in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
 
@@ -189,7 +199,7 @@ def test_train_predict_models_and_gc_speak_json(tmp_path: Path) -> None:
     corpus, root = folder(tmp_path / "corpus", good=30, bad=30), ["--runtime.data-root", str(tmp_path / "root")]
 
     def run(*arguments: str) -> object:
-        command = [sys.executable, "-m", "flows.cli", *arguments, *root, "--json"]
+        command = [sys.executable, "-m", "flows.commands", *arguments, *root, "--json"]
         said = subprocess.run(command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False)
         assert said.returncode == 0, said.stderr
         assert len(said.stdout.strip().splitlines()) == 1
@@ -199,7 +209,7 @@ def test_train_predict_models_and_gc_speak_json(tmp_path: Path) -> None:
     assert isinstance(trained, dict)
     assert trained["model"]["name"] == "corpus"
     assert trained["decision"] == "first"
-    command = [sys.executable, "-m", "flows.cli", "predict", *root]
+    command = [sys.executable, "-m", "flows.commands", "predict", *root]
     broken = subprocess.run(command, cwd=CHECKOUT, env=os.environ, input=b"good\ncaf\xe9\n", capture_output=True)
     assert (broken.returncode, broken.stdout) == (2, b"")
     assert b": text 2 is not UTF-8; it reads as " in broken.stderr.splitlines()[-1]
@@ -214,7 +224,7 @@ def test_train_predict_models_and_gc_speak_json(tmp_path: Path) -> None:
     (packed,) = (tmp_path / "root" / "mlflow" / "artifacts").rglob("text.json")
     written = packed.read_text()
     packed.write_text(f"{written} ")
-    command = [sys.executable, "-m", "flows.cli", "models", "verify", *root]
+    command = [sys.executable, "-m", "flows.commands", "models", "verify", *root]
     tampered = subprocess.run(command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False)
     assert tampered.returncode == 1
     assert tampered.stdout == f"FAIL  corpus version 1: {packed} was changed; it will not be loaded\n"
@@ -224,7 +234,11 @@ def test_train_predict_models_and_gc_speak_json(tmp_path: Path) -> None:
     assert healthy["healthy"], healthy
     (tmp_path / "root" / "store" / "prepare" / trained["stages"]["prepare"]["key"] / "manifest.json").write_text("{}")
     sick = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "doctor", *root], cwd=CHECKOUT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "flows.commands", "doctor", *root],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert sick.returncode == 1
     assert "FAIL  artifact store" in sick.stdout

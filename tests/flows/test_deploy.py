@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 from prefect.client.schemas.schedules import CronSchedule
 
-from flows.cli import main
-from flows.deploy import make_plans, read_plans, schedules_of, split_arguments
-from flows.deployed import lasting_endpoint
-from flows.schedule import longest_gap_hours, patience_hours
-from flows.server import Endpoint
+from flows.commands.main import main
+from flows.servers.deploy import make_plans, read_plans, schedules_of, split_arguments
+from flows.servers.deployed import lasting_endpoint
+from flows.servers.schedule import longest_gap_hours, patience_hours
+from flows.servers.server import Endpoint
 from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 

@@ -16,8 +16,8 @@ from uuid import UUID
 
 import pytest
 
-from flows.server import Server, free_port
-from flows.services import Record, start_all, stop_all
+from flows.servers.server import Server, free_port
+from flows.servers.services import Record, start_all, stop_all
 from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig, Runtime
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.state import MonitorState
@@ -88,7 +88,7 @@ def monitor(runtime):
 
 
 def deploy_train(config, cron=NEVER):
-    from flows.deploy import deploy, make_plans
+    from flows.servers.deploy import deploy, make_plans
 
     deploy(make_plans(config, None, train_cron=cron))
 
@@ -124,7 +124,7 @@ def champion(runtime):
 def test_a_schedule_fires(client, runtime, bad):
     from prefect.client.schemas.objects import StateType
 
-    from flows.deployed import latest_runs, look_at_deployments
+    from flows.servers.deployed import latest_runs, look_at_deployments
 
     deploy_train(bad, cron="* * * * *")
     deployment = client.read_deployment_by_name("train/news")
@@ -142,7 +142,7 @@ def test_a_schedule_fires(client, runtime, bad):
 
 def test_the_cron_line_of_the_readme_says_nothing_while_all_is_well(client, runtime):
     (written,) = [line for line in (CHECKOUT / "README.md").read_text().splitlines() if line.startswith("0 * * * *")]
-    doctor = shlex.join([sys.executable, "-m", "flows.cli", "doctor", "--runtime.data-root", str(runtime.data_root)])
+    doctor = shlex.join([sys.executable, "-m", "flows.commands", "doctor", "--runtime.data-root", str(runtime.data_root)])
 
     def cron(**more):
         command = written.removeprefix("0 * * * *")
@@ -168,7 +168,7 @@ def asked_for(client, deployment):
     """The runs of a deployment, but for those that its schedule plans."""
     from prefect.client.schemas.objects import StateType
 
-    from flows.deployed import latest_runs
+    from flows.servers.deployed import latest_runs
 
     runs = latest_runs(client, client.read_deployment_by_name(deployment).id, list(StateType), 100)
     return [run for run in runs if not run.auto_scheduled]
@@ -177,8 +177,8 @@ def asked_for(client, deployment):
 def test_a_worker_runs_the_refresh_whose_drift_starts_one_training_run_and_the_better_model_is_promoted(
     client, runtime, good, monitor
 ):
-    from flows.deploy import deploy, make_plans
     from flows.retrain import start_requested
+    from flows.servers.deploy import deploy, make_plans
 
     inbox = Path(monitor.collect.source)
     write_news(inbox / "news.csv", ["the zxq wvu tsr", "the qqq", "the unheard of words and no others at all"])
@@ -281,7 +281,7 @@ def let_leases_run_out(folder: Path):
 
 def complaint_when_paused(client, name, data_root):
     """What doctor's check says once the deployment is paused and nothing is planned of it any more."""
-    from flows.doctor import deployments
+    from flows.commands.doctor import deployments
 
     def complaint():
         # Pausing takes the planned runs away, but a scheduler that was at work may put one back after it.
@@ -296,8 +296,8 @@ def complaint_when_paused(client, name, data_root):
 
 
 def test_the_watchdog_warns_of_what_has_not_succeeded_for_long(client, runtime, good, monitor, monkeypatch):
-    from flows.deploy import deploy, make_plans
-    from flows.doctor import deployments, workers
+    from flows.commands.doctor import deployments, workers
+    from flows.servers.deploy import deploy, make_plans
     from flows.watch import ended_badly, look, watched_since
 
     def ended_badly_since(client, config, since):
@@ -324,7 +324,7 @@ def test_the_watchdog_warns_of_what_has_not_succeeded_for_long(client, runtime, 
     with pytest.raises(UnavailableError, match="nobody works for textmill-watch; textmill up starts a worker again"):
         workers(runtime.data_root)
 
-    monkeypatch.setattr("flows.deployed.PLANNING_SECONDS", 0.0)
+    monkeypatch.setattr("flows.servers.deployed.PLANNING_SECONDS", 0.0)
     assert "no run is planned of refresh/desk" in complaint_when_paused(client, "refresh/desk", runtime.data_root)
     assert re.match(
         r"no run of refresh/desk succeeded for 4\.\d hours \(the last did", later["refresh/desk"].evidence["message"]
@@ -332,8 +332,8 @@ def test_the_watchdog_warns_of_what_has_not_succeeded_for_long(client, runtime, 
 
 
 def test_a_second_deployment_says_what_it_replaces_and_leaves_and_what_is_undeployed_is_gone(client, runtime, good, monitor):
-    from flows.deploy import deploy_and_compare, make_plans
-    from flows.deployed import undeploy
+    from flows.servers.deploy import deploy_and_compare, make_plans
+    from flows.servers.deployed import undeploy
 
     def deploy_again(train, refresh=None, **options):
         return deploy_and_compare(make_plans(train, refresh, **options))

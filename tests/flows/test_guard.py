@@ -5,7 +5,7 @@ import base64
 
 import pytest
 
-from flows.guard import Guard
+from flows.servers.guard import Guard
 
 GOOD = [(b"host", b"127.0.0.1:4200")]
 LOGIN = (b"authorization", b"Basic " + base64.b64encode(b"me:word"))

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from tasks.artifact import Store
+from tasks.store.artifact import Store
 
 CHECKOUT = Path(__file__).parents[2]
 KNOBS = [
@@ -21,7 +21,16 @@ KNOBS = [
 
 
 def train(corpus: Path, data_root: Path, **environment: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "flows.cli", "train", "--ingest.path", str(corpus), "--runtime.data-root", str(data_root)]
+    command = [
+        sys.executable,
+        "-m",
+        "flows.commands",
+        "train",
+        "--ingest.path",
+        str(corpus),
+        "--runtime.data-root",
+        str(data_root),
+    ]
     said = subprocess.run(
         [*command, *KNOBS, "--json"],
         cwd=CHECKOUT,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.moved import bring_deployments, moved_paths
-from flows.server import launch, read_endpoint
-from flows.services import Record
+from flows.servers.moved import bring_deployments, moved_paths
+from flows.servers.server import launch, read_endpoint
+from flows.servers.services import Record
 from tasks.processes import start_time
 from tasks.tracking.home import tracking_home
 from tasks.tracking.tracker import Tracker

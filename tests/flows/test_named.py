@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.settings import resolve, resolve_refresh
+from flows.commands.settings import resolve, resolve_refresh
 from tasks.errors import RequestError
 from tasks.monitor.state import MonitorState
 

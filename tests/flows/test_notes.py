@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.notes import write_note
+from flows.servers.notes import write_note
 
 
 def test_a_full_disk_leaves_the_old_note_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

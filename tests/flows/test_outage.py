@@ -18,9 +18,10 @@ from prefect.exceptions import ParameterTypeError
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed, Pending, Running
 
-from flows import outage, record
-from flows.outage import run_through, tell_late
-from flows.running import note_run
+from flows import record
+from flows.servers import outage
+from flows.servers.outage import run_through, tell_late
+from flows.servers.running import note_run
 from tasks.config import PipelineConfig, Runtime
 from tasks.errors import RequestError, UnavailableError
 from tasks.tracking.spool import Unreachable
@@ -154,14 +155,14 @@ def test_what_is_no_note_of_a_run_is_left_alone(engine: Engine, tmp_path: Path, 
         "c": '{"server": "http://prefect", "state": "Paused", "message": ""}',
     }.items():
         (folder / f"{name}.json").write_text(text)
-    with caplog.at_level(logging.WARNING, "flows.outage"):
+    with caplog.at_level(logging.WARNING, "flows.servers.outage"):
         tell_late(tmp_path, "http://prefect")
     assert len(caplog.messages) == len(list(folder.iterdir())) == 3
     assert engine.states == []
 
 
 def test_prefect_says_nothing_of_each_event_that_is_lost() -> None:
-    from flows.console import quiet_prefect
+    from flows.commands.console import quiet_prefect
 
     internal, terminal, raising = logging.getLogger("prefect._internal"), io.StringIO(), logging.raiseExceptions
     handler = logging.StreamHandler(terminal)

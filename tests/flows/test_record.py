@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from flows.record import Record
-from tasks.artifact import Store
 from tasks.config import PipelineConfig, Runtime
 from tasks.processes import runs
+from tasks.store.artifact import Store
 
 
 class Tracking:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from benchmarks.kills import A_DAY, DAYS, FIRST, SURGE_DAYS, write_stream
-from flows.doctor import monitors
+from flows.commands.doctor import monitors
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 from tasks.monitor.state import MonitorState
@@ -241,7 +241,7 @@ def refresh_command(data_root: Path, stream: Path, name: str) -> subprocess.Pope
     source = ["--collect.source", str(stream), "--collect.name", name, "--collect.text", "headline", "--collect.time", "when"]
     arguments = [*source, "--score.model", "news@champion", "--runtime.data-root", str(data_root), "--json"]
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "refresh", *arguments],
+        [sys.executable, "-m", "flows.commands", "refresh", *arguments],
         cwd=CHECKOUT,
         env={name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
         stdout=subprocess.PIPE,
@@ -289,7 +289,7 @@ def test_a_refresh_outlives_its_prefect_server_and_the_next_one_tells_of_it(
     ],
 )
 def test_the_command_says_in_one_line_what_is_wrong(arguments: list[str], message: str) -> None:
-    command = [sys.executable, "-m", "flows.cli", "refresh", *arguments]
+    command = [sys.executable, "-m", "flows.commands", "refresh", *arguments]
     said = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
     assert (said.returncode, said.stdout, said.stderr.count("\n")) == (2, "", 1)
     assert message in said.stderr

@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from flows.schedule import Cron, checked, longest_gap_hours, next_times, shown_times
+from flows.servers.schedule import Cron, checked, longest_gap_hours, next_times, shown_times
 from tasks.errors import RequestError
 
 FROM = datetime.datetime(2026, 3, 27, 12, tzinfo=datetime.UTC)  # a Friday; the clocks of Europe change on Sunday

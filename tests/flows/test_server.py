@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from flows.server import Endpoint, Server, free_port
+from flows.servers.server import Endpoint, Server, free_port
 from tasks.errors import UnavailableError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MAKE = """
 import sys
 from pathlib import Path
-from flows.server import make_database
+from flows.servers.server import make_database
 make_database(Path(sys.argv[1]), Path(sys.argv[2]))
 print("prefect.server.database" in sys.modules)
 """
@@ -77,8 +77,8 @@ def test_prefect_that_was_imported_before_learns_of_the_server_and_forgets_it(
 
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     prefect.context.refresh_global_settings_context()
-    monkeypatch.setattr("flows.server.living", lambda home, timeout: Endpoint("http://127.0.0.1:9/api"))
-    monkeypatch.setattr("flows.server._drain", lambda endpoint: True)
+    monkeypatch.setattr("flows.servers.server.living", lambda home, timeout: Endpoint("http://127.0.0.1:9/api"))
+    monkeypatch.setattr("flows.servers.server._drain", lambda endpoint: True)
     with Server(tmp_path, own=True):
         assert known() == "http://127.0.0.1:9/api"
     assert known() is None

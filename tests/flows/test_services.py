@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from flows import services
-from flows.cli import _where_to_look
-from flows.deployed import lasting_endpoint
-from flows.doctor import services as services_check
-from flows.server import free_port, login
-from flows.services import WORKERS, Record, start_all, stop_all
+from flows.commands.doctor import services as services_check
+from flows.commands.main import _where_to_look
+from flows.servers import services
+from flows.servers.deployed import lasting_endpoint
+from flows.servers.server import free_port, login
+from flows.servers.services import WORKERS, Record, start_all, stop_all
 from tasks.config import Runtime
 from tasks.errors import RequestError, UnavailableError
 from tasks.processes import folder_identity, runs, start_time
@@ -110,7 +110,7 @@ def silent_prefect(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         made.append(popen([sys.executable, "-c", "import time; time.sleep(600)"], **options))
         return made[-1]
 
-    monkeypatch.setattr("flows.server.subprocess.Popen", sleeps)
+    monkeypatch.setattr("flows.servers.server.subprocess.Popen", sleeps)
     for name in ("PREFECT_HOME", "PREFECT_API_URL"):
         monkeypatch.delenv(name, raising=False)
     yield
@@ -136,7 +136,7 @@ def test_a_start_that_is_interrupted_or_fails_leaves_nothing(tmp_path: Path, mon
     with pytest.raises(UnavailableError, match="did not answer, and did nothing for 1 s"):
         start_all(runtime, prefect_port=free_port(), mlflow_port=free_port())
     assert not runs(*started_prefect(runtime))
-    monkeypatch.setattr("flows.server.Started.wait", interrupted)
+    monkeypatch.setattr("flows.servers.server.Started.wait", interrupted)
     begin(runtime)
     assert not runs(*started_prefect(runtime))
     assert Record(runtime.data_root / "services.json").missing() == []
@@ -153,8 +153,8 @@ def test_a_server_that_the_machine_could_not_start_beside_the_others_takes_them_
         raise UnavailableError("the MLflow server did not start")
 
     runtime = Runtime(data_root=tmp_path / "root")
-    monkeypatch.setattr("flows.server.Started.wait", lambda started, timeout: 0.0)
-    monkeypatch.setattr("flows.services._start_mlflow", fails)
+    monkeypatch.setattr("flows.servers.server.Started.wait", lambda started, timeout: 0.0)
+    monkeypatch.setattr("flows.servers.services._start_mlflow", fails)
     with pytest.raises(UnavailableError, match="MLflow server did not start"):
         start_all(runtime, prefect_port=free_port(), mlflow_port=free_port())
     assert not runs(*started_prefect(runtime))
@@ -167,14 +167,14 @@ def started_prefect(runtime: Runtime) -> tuple[int, str]:
 
 
 @pytest.mark.usefixtures("silent_prefect")
-@pytest.mark.parametrize("where", ["flows.server.Started.wait", "flows.services.Record.add"])
+@pytest.mark.parametrize("where", ["flows.servers.server.Started.wait", "flows.servers.services.Record.add"])
 def test_a_start_that_is_killed_leaves_nothing_that_cannot_be_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     runtime = Runtime(data_root=tmp_path / "root")
     with monkeypatch.context() as patch:
         patch.setattr(where, interrupted)
-        patch.setattr("flows.services._stop", lambda *_: {})  # who is killed stops nothing
+        patch.setattr("flows.servers.services._stop", lambda *_: {})  # who is killed stops nothing
         begin(runtime)
     process = started_prefect(runtime)
     assert runs(*process)
@@ -188,8 +188,8 @@ def test_a_second_start_waits_for_the_server_that_a_killed_one_has_begun(
 ) -> None:
     runtime = Runtime(data_root=tmp_path / "root", server_timeout=1.0)
     with monkeypatch.context() as patch:
-        patch.setattr("flows.server.Started.wait", interrupted)
-        patch.setattr("flows.services._stop", lambda *_: {})
+        patch.setattr("flows.servers.server.Started.wait", interrupted)
+        patch.setattr("flows.servers.services._stop", lambda *_: {})
         begin(runtime)
     before = (runtime.data_root / "prefect" / "server.json").read_text()
     with pytest.raises(UnavailableError, match="does not answer; end it first"):
@@ -303,8 +303,8 @@ def test_doctor_knows_what_should_run_until_it_is_taken_down(runtime: Runtime, s
 @pytest.mark.usefixtures("silent_prefect")
 def test_a_server_that_cannot_be_written_down_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     process = []
-    monkeypatch.setattr("flows.server.start_time", lambda pid: process.append((pid, start_time(pid))))
-    monkeypatch.setattr("flows.server.json.dump", interrupted)
+    monkeypatch.setattr("flows.servers.server.start_time", lambda pid: process.append((pid, start_time(pid))))
+    monkeypatch.setattr("flows.servers.server.json.dump", interrupted)
     begin(Runtime(data_root=tmp_path / "root"))
     assert not runs(*process[0])
 

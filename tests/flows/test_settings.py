@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from flows.settings import PRESETS, check_train, knobs, preset_names, preset_path, resolve, resolve_refresh
+from flows.commands.settings import PRESETS, check_train, knobs, preset_names, preset_path, resolve, resolve_refresh
 from tasks.config import CHECKOUT, AlignConfig, FinetuneConfig, PipelineConfig, PretrainConfig, RefreshConfig
 from tasks.errors import RequestError
 

@@ -14,7 +14,7 @@ from tasks.config import CHECKOUT
 if TYPE_CHECKING:
     from pathlib import Path
 
-TEXTMILL = f"{sys.executable} -m flows.cli"
+TEXTMILL = f"{sys.executable} -m flows.commands"
 BARE = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
 
 
@@ -49,7 +49,8 @@ def test_closed_streams_take_nothing_along_and_give_their_numbers_to_no_file(tmp
     assert (said.returncode, said.stderr) == (2, b'textmill: no text given; try textmill predict "Sales rose sharply"\n')
     said = sh("textmill train --ingest.path absent.csv 2>&-")
     assert (said.returncode, said.stdout) == (2, b"")
-    opened = "import os, sys; from flows.streams import prepare; prepare(); open(sys.argv[1], 'w').write(str(os.open('/', 0)))"
+    opened = "import os, sys; from flows.commands import streams; streams.prepare(); "
+    opened += "open(sys.argv[1], 'w').write(str(os.open('/', 0)))"
     sh(f'{sys.executable} -c "{opened}" {tmp_path / "number"} <&- >&- 2>&-')
     assert int((tmp_path / "number").read_text()) > 2
 
@@ -66,7 +67,7 @@ def test_closed_streams_take_nothing_along_and_give_their_numbers_to_no_file(tmp
 )
 def test_names_in_chinese_are_understood_in_any_locale(tmp_path: Path, environment: dict[str, str]) -> None:
     said = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "train", "--ingest.path", str(tmp_path / "没有.csv")],
+        [sys.executable, "-m", "flows.commands", "train", "--ingest.path", str(tmp_path / "没有.csv")],
         cwd=CHECKOUT,
         env=BARE | environment,  # no HOME either
         capture_output=True,
@@ -91,7 +92,7 @@ def test_a_user_without_a_home_is_served(tmp_path: Path) -> None:
         [
             sys.executable,
             "-m",
-            "flows.cli",
+            "flows.commands",
             "deploy",
             "--train-preset",
             "sample",

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tasks.artifact import Store
 from tasks.config import PipelineConfig
+from tasks.store.artifact import Store
 from tests.event_files import scalars
 from tests.patience import HANGS_SECONDS
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.settings import resolve_refresh
-from flows.try_channel import try_channel
+from flows.commands.settings import resolve_refresh
+from flows.commands.try_channel import try_channel
 from tasks.errors import RequestError, UnavailableError
 
 if TYPE_CHECKING:

@@ -20,13 +20,22 @@ def servers(data_root: Path) -> list[str]:
             line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if "flows.server" in line and str(data_root) in line:
+        if "flows.servers.server" in line and str(data_root) in line:
             found.append(line)
     return found
 
 
 def test_both_succeed_share_the_work_and_leave_nothing_behind(corpus: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "flows.cli", "train", "--ingest.path", str(corpus), "--runtime.data-root", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "flows.commands",
+        "train",
+        "--ingest.path",
+        str(corpus),
+        "--runtime.data-root",
+        str(tmp_path),
+    ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     # A home without a profile, so that a server the developer uses is left alone.
     environment["HOME"] = str(tmp_path)

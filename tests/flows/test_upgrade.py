@@ -68,7 +68,7 @@ def ids(path: Path) -> list[str]:
 
 def textmill(home: Path, *arguments: str) -> Any:
     """Run the command and read its JSON."""
-    command = [sys.executable, "-m", "flows.cli", *arguments, "--json", "--runtime.data-root", str(home / "data")]
+    command = [sys.executable, "-m", "flows.commands", *arguments, "--json", "--runtime.data-root", str(home / "data")]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

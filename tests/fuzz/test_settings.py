@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flows.settings import PREFIX, knobs, resolve, resolve_refresh
+from flows.commands.settings import PREFIX, knobs, resolve, resolve_refresh
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 from tasks.notify.channels import read_channels

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tasks.config import IngestConfig
 from tasks.documents.missing import ALWAYS as MISSING
+from tasks.documents.record import Record
+from tasks.documents.table import open_table, table_records
 from tasks.errors import RequestError
-from tasks.ingest.record import Record
-from tasks.ingest.table import open_table, table_records
 from tests.fuzz.bounded import bounded, pieces, refused
 
 SUFFIXES = st.sampled_from([".csv", ".tsv", ".txt", ".jsonl"])

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.config import IngestConfig
+from tasks.documents.layouts.folder import folder_records
+from tasks.documents.record import Names
+from tasks.documents.walk import read_head
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request, write_corpus
-from tasks.ingest.folder import folder_records
-from tasks.ingest.record import Names
-from tasks.ingest.walk import read_head
 from tasks.shown import file_name
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks.ingest.lines import MAX_UNCLOSED, Line, Lines, UnclosedQuotesError, plain_rows, quoted_rows
+from tasks.documents.lines import MAX_UNCLOSED, Line, Lines, UnclosedQuotesError, plain_rows, quoted_rows
 
 
 def lines_of(data: bytes, encoding: str = "utf-8", limit: int = 1000) -> Lines:
@@ -32,7 +32,7 @@ def test_lines_are_those_of_split_in_any_chunks(data, limit, chunk):
     expected = data.split(b"\n")
     expected = expected[:-1] if not expected[-1] else expected
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tasks.ingest.lines._CHUNK", chunk)
+        patch.setattr("tasks.documents.lines._CHUNK", chunk)
         found = list(iter(lines_of(data, limit=limit).take, None))
     assert [line.number for line in found] == list(range(1, len(expected) + 1))
     for line, whole in zip(found, expected, strict=True):

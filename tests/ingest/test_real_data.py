@@ -4,9 +4,9 @@ import gzip
 
 import pytest
 
+from tasks.documents.layouts.imdb import place
+from tasks.documents.tar import read_tar
 from tasks.errors import RequestError
-from tasks.ingest.imdb import place
-from tasks.ingest.tar import read_tar
 
 
 def test_the_first_reviews_of_the_imdb_archive(tmp_path, data, write_tar, ingest):

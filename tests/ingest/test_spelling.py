@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.ingest.spelling import spelled
+from tasks.documents.spelling import spelled
 
 
 @pytest.mark.parametrize(

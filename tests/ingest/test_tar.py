@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.documents.archive import MAX_MEMBERS, archive_kind, archive_records
+from tasks.documents.tar import MAX_HEADER_BYTES, TarError, read_tar
+from tasks.documents.unlabelled import place_text
 from tasks.errors import RequestError
-from tasks.ingest.archive import MAX_MEMBERS, archive_kind, archive_records
-from tasks.ingest.tar import MAX_HEADER_BYTES, TarError, read_tar
-from tasks.ingest.unlabelled import place_text
 
 LIMIT = 1000
 
@@ -174,7 +174,7 @@ def test_a_wrong_checksum_at_the_end_is_an_error(tmp_path, write_tar):
 
 def test_too_many_members(tmp_path, write_tar, monkeypatch):
     assert MAX_MEMBERS == 5_000_000
-    monkeypatch.setattr("tasks.ingest.archive.MAX_MEMBERS", 3)
+    monkeypatch.setattr("tasks.documents.archive.MAX_MEMBERS", 3)
     path = write_tar(tmp_path / "a.tar.gz", {f"{n}.txt": b"x" for n in range(4)})
     with pytest.raises(RequestError, match="more than 3 members"):
         list(archive_records(path, LIMIT, place_text))

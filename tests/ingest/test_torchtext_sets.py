@@ -16,10 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.artifact import Fingerprints, section_values
 from tasks.config import IngestConfig, TorchtextSet
+from tasks.documents.layouts.torchtext_sets import DATA_SETS
 from tasks.errors import RequestError
-from tasks.ingest.torchtext_sets import DATA_SETS
+from tasks.store.artifact import Fingerprints, section_values
 
 NAMES = sorted(DATA_SETS)
 TEXTS = (

@@ -91,7 +91,7 @@ def test_a_zip_whose_directory_is_too_large_to_hold(tmp_path, ingest, corpus, mo
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(10):
             archive.writestr(f"{number}.txt", b"x")
-    monkeypatch.setattr("tasks.ingest.archive.MAX_ZIP_DIRECTORY_BYTES", 100)
+    monkeypatch.setattr("tasks.documents.archive.MAX_ZIP_DIRECTORY_BYTES", 100)
     with pytest.raises(RequestError, match=r"pack them as \.tar\.gz"):
         ingest(**corpus, unlabelled=path)
 

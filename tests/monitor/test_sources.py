@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.settings import resolve_refresh
+from flows.commands.settings import resolve_refresh
 from tasks.config import CollectConfig
 from tasks.errors import RequestError
 from tasks.monitor.sources import keep_source, refuse_other_source, source_of

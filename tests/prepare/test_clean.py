@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.prepare.clean import clean, strip_tags
+from tasks.model.text.clean import clean, strip_tags
 from tests.fuzz.bounded import within_processor_seconds
 
 CASES = [

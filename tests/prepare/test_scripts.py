@@ -3,9 +3,9 @@ import logging
 import pytest
 
 from tasks.config import PrepareConfig
+from tasks.model.text.scripts import choose_tokenizer
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.read import read_split, read_text_settings
-from tasks.prepare.scripts import choose_tokenizer
 
 ENGLISH = ["Operating profit rose to EUR 13.1m from EUR 8.7m", "The café was naïve, привет"]
 CHINESE = ["营业利润同比增长三成", "新款iPhone 15下周开售，售价5,999元"]

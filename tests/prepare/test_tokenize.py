@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.settings import resolve
+from flows.commands.settings import resolve
 from tasks.config import PrepareConfig
 from tasks.errors import RequestError
-from tasks.prepare.clean import clean
-from tasks.prepare.segment import FOLDED
-from tasks.prepare.tokenize import (
+from tasks.model.text.clean import clean
+from tasks.model.text.segment import FOLDED
+from tasks.model.text.tokenize import (
     _APART,
     _SIGN_TOKENS,
     RESERVED,
@@ -21,11 +21,11 @@ from tasks.prepare.tokenize import (
     _with_plain_signs,
     _word_pattern,
 )
-from tasks.prepare.word_lists import load_stop_words
+from tasks.prepare.word_lists import load_stop_words, text_to_tokens
 
 
 def tokens(text, tokenizer="word", **options):
-    return TextToTokens.from_config(PrepareConfig(tokenizer=tokenizer, **options)).tokens(text)
+    return text_to_tokens(PrepareConfig(tokenizer=tokenizer, **options)).tokens(text)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_the_options_that_stand_for_split_give_what_it_gives():
     arguments = row.split("|")[2].strip(" `").split()
     config = resolve(["--ingest.path", "a.csv", *arguments]).prepare
     text = "It's <b>Good</b>,\tAT&amp;T  said (2.5%)\n-- 好 电影 <br /> a<b"
-    assert TextToTokens.from_config(config).tokens(text) == text.split()
+    assert text_to_tokens(config).tokens(text) == text.split()
 
 
 @pytest.fixture(scope="session")
@@ -204,7 +204,7 @@ def test_user_dictionary(tmp_path):
     file.write_text("\ufeff雲磨坊\n\nC++ 5 n\n布了 99999999\n", encoding="utf-8")
     options = {"user_dictionary": file, "han": "simplified"}
     assert tokens("云磨坊发布了c++教程", "jieba", **options) == ["云磨坊", "发", "布了", "c++", "教程"]
-    text = TextToTokens.from_config(PrepareConfig(tokenizer="jieba", **options))
+    text = text_to_tokens(PrepareConfig(tokenizer="jieba", **options))
     file.unlink()
     again = TextToTokens(json.loads(json.dumps(text.to_dict())))
     assert again.tokens("雲磨坊C++") == ["云磨坊", "c++"]
@@ -239,7 +239,7 @@ def test_a_user_dictionary_needs_the_tokenizer_that_reads_it(tmp_path):
 def test_user_words_that_could_not_be_tokens_are_passed_over(tmp_path):
     file = tmp_path / "words.txt"
     file.write_text("<pad>\n\u200b\n好的呀\n", encoding="utf-8")
-    text = TextToTokens.from_config(PrepareConfig(tokenizer="jieba", user_dictionary=file))
+    text = text_to_tokens(PrepareConfig(tokenizer="jieba", user_dictionary=file))
     assert text.to_dict()["user_dictionary"] == ["好的呀"]
     assert text.tokens("好的呀<pad>") == ["好的呀", "pad"]
 
@@ -280,7 +280,7 @@ def test_unusable_stop_word_file(tmp_path):
 
 
 def test_settings_survive_json():
-    first = TextToTokens.from_config(PrepareConfig(tokenizer="word", stop_words="english", numbers="zero"))
+    first = text_to_tokens(PrepareConfig(tokenizer="word", stop_words="english", numbers="zero"))
     second = TextToTokens(json.loads(json.dumps(first.to_dict())))
     text = "The 25 films weren't <i>bad</i>"
     assert first.batch([text]) == second.batch([text]) == [["00", "films", "weren't", "bad"]]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.pretrain.character_ngrams import hash_ngrams, sum_ngram_rows
+from tasks.model.character_ngrams import hash_ngrams, sum_ngram_rows
 
 BUCKET = 997
 UNKNOWN = ["x", "ß", "电", "🙂", "", "</s>", "</s>x", "<a>", "filmic", "naïveté", "电影院很好", "ñandú", "e\u0301", "q" * 60]
@@ -47,7 +47,7 @@ def test_sums_do_not_depend_on_how_words_are_chunked(monkeypatch: pytest.MonkeyP
     table = np.random.default_rng(0).standard_normal((BUCKET, 5)).astype(np.float32)
     words = [*UNKNOWN, "a", "bb", "ccc"]
     whole, counts = sum_ngram_rows(words, table, 3, 6)
-    monkeypatch.setattr("tasks.pretrain.character_ngrams.CHUNK", 2)
+    monkeypatch.setattr("tasks.model.character_ngrams.CHUNK", 2)
     chunked, chunked_counts = sum_ngram_rows(words, table, 3, 6)
     assert np.array_equal(whole, chunked)
     assert np.array_equal(counts, chunked_counts)

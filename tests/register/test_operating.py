@@ -30,7 +30,7 @@ def typed(lines: list[str], here: Path, places: dict[str, Path]) -> str:
     script = "\n".join(lines)
     for name, place in places.items():
         script = re.sub(rf"\b{name}\b", lambda _, place=place: shlex.quote(str(place)), script)
-    script = re.sub(r"^textmill", f"{shlex.quote(sys.executable)} -m flows.cli", script, flags=re.MULTILINE)
+    script = re.sub(r"^textmill", f"{shlex.quote(sys.executable)} -m flows.commands", script, flags=re.MULTILINE)
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     shell = ["/bin/sh", "-e", "-c", script]
     done = subprocess.run(shell, cwd=here, env=environment, capture_output=True, text=True, check=False)

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.config import PrepareConfig
+from tasks.model.serving import TextClassifier, training_hashes
 from tasks.prepare.read import iter_batches
 from tasks.register import load
 from tasks.register.load import DamagedPackage, open_package
 from tasks.register.package import package_digest, read_manifest, vendored_sources, write_package
-from tasks.register.serving import TextClassifier, training_hashes
 
 TEXTS = ["profit rose and growth was strong", "loss fell, weak sales missed", "", "Qwertyx zzyzx"]
 

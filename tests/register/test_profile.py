@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tasks.model.serving import TextClassifier
 from tasks.monitor.schema import confidence_bins, length_bins, unseen_bins
 from tasks.prepare.read import read_split
 from tasks.register.load import DamagedPackage, open_package
 from tasks.register.package import write_package
 from tasks.register.profile import make_profile, read_profile
-from tasks.register.serving import TextClassifier
 
 
 def test_the_profile_counts_each_validation_row_once_in_each_feature(trained: Any) -> None:

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from tasks.errors import RequestError
-from tasks.register import serving
-from tasks.register.serving import request_texts
+from tasks.model import serving
+from tasks.model.serving import request_texts
 
 
 @pytest.mark.parametrize(

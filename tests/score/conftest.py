@@ -7,10 +7,10 @@ import pytest
 from tasks.config import FinetuneConfig, PrepareConfig
 from tasks.finetune.train import write_model
 from tasks.ingest.schema import CORPUS_SCHEMA, QUARANTINE_SCHEMA
+from tasks.model.serving import TextClassifier
 from tasks.prepare.dataset import write_dataset
 from tasks.register.models import LoadedModel
 from tasks.register.package import write_package
-from tasks.register.serving import TextClassifier
 
 WORDS = {"negative": ["loss", "fell", "weak", "slump"], "positive": ["profit", "rose", "strong", "growth"]}
 FILLER = ["the", "company", "sales", "said", "market", "year", "group"]

@@ -1,0 +1,468 @@
+"""The one place that reads arguments, environment and TOML, and turns them into a configuration.
+
+Precedence: command line > environment (`TEXTMILL_SECTION__FIELD`) > preset or file > defaults. Paths of the command line and
+the environment are relative to the current folder, paths of a file to the folder that the file stands in, paths of a preset
+to the checkout; all of them are absolute from here on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import logging
+import os
+import re
+import tomllib
+import types
+import typing
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from pydantic import BaseModel, ValidationError, create_model
+from pydantic_settings import (
+    BaseSettings,
+    CliApp,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from flows.commands.named import default_monitor, default_name, warn_of_earlier_monitor, warn_of_other_corpus
+from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig
+from tasks.documents.encoding import read_utf8
+from tasks.errors import RequestError
+from tasks.in_use import WAIT, find_writer
+from tasks.shown import shortened
+from tasks.toml_names import remedy_of
+from tasks.tracking.home import TRACKING_REMEDY
+from tasks.unread import refuse_unread, unread
+from tasks.urls import holds_password
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+log = logging.getLogger(__name__)
+
+Config = TypeVar("Config", bound=BaseModel)
+Section = TypeVar("Section", bound=BaseModel)
+
+PRESETS = Path(__file__).resolve().parents[1] / "presets"
+PREFIX = "TEXTMILL_"
+NOT_KNOBS = frozenset({"TEXTMILL_CRASH_AT", "TEXTMILL_DEBUG"})  # a seam of the fault tests; traces for developers
+DEFAULT_PRESET = "sample"
+NEGATIVE = re.compile(r"-\.?\d")
+UTF8_FILES = frozenset({"stop_words", "user_dictionary", "partial_words", "watch_list"})
+MAX_SHOWN = 100  # characters of a value in an error
+MOST_MEANT = 3  # knobs that an unknown word is answered with
+# What fastText's own commands call their options, and which knobs those are: of its vectors, then of its classifier.
+FASTTEXT = {
+    "input": ("ingest.path",),
+    "output": ("name",),
+    "label": ("ingest.label",),
+    "min-count": ("pretrain.min-count", "finetune.ngram-min-documents"),
+    "min-count-label": ("ingest.labels",),
+    "word-ngrams": ("finetune.ngrams",),
+    "dim": ("pretrain.dim", "finetune.fasttext-dim"),
+    "epoch": ("pretrain.epoch", "finetune.fasttext-epoch"),
+    "lr": ("pretrain.lr", "finetune.lr", "finetune.fasttext-lr"),
+    "learning-rate": ("finetune.lr", "pretrain.lr", "finetune.fasttext-lr"),
+    "thread": ("pretrain.threads", "finetune.threads"),
+    "seed": ("pretrain.seed", "finetune.seed"),
+    "model": ("finetune.model", "pretrain.model"),
+    "pretrained-vectors": ("align.vectors",),
+    **{name: (f"pretrain.{name}",) for name in ("ws", "neg", "loss", "minn", "maxn", "bucket", "t")},
+}
+
+
+def resolve(arguments: list[str], *, preset: str | None = None, file: Path | None = None) -> PipelineConfig:
+    """Make the one configuration of a training run; RequestError says in one line what is wrong with it."""
+    if not preset and not file and not _names_a_corpus(arguments):
+        preset = DEFAULT_PRESET
+    settings, config = _resolved(PipelineConfig, arguments, preset, file)
+    if "name" not in settings.model_fields_set:
+        config = config.model_copy(update={"name": preset or default_name(config)})
+        if not preset:
+            warn_of_other_corpus(config)
+    return config
+
+
+def resolve_refresh(arguments: list[str], *, preset: str | None = None, file: Path | None = None) -> RefreshConfig:
+    """Make the one configuration of a refresh, as `resolve` does for a training run."""
+    settings, config = _resolved(RefreshConfig, arguments, preset, file)
+    if config.collect.source is not None:  # a worker runs in another folder
+        source = _placed(config.collect.source, Path.cwd())
+        config = config.model_copy(update={"collect": config.collect.model_copy(update={"source": source})})
+    if "name" not in settings.collect.model_fields_set:
+        name = preset or default_monitor(config.collect.source or "") or config.collect.name
+        config = config.model_copy(update={"collect": config.collect.model_copy(update={"name": name})})
+        if not preset and config.collect.source:
+            warn_of_earlier_monitor(config)
+    from tasks.monitor.sources import refuse_other_source
+    from tasks.monitor.state import watch_name  # Arrow, which `train` needs later
+
+    watch_name(config.name)
+    if "name" not in settings.collect.model_fields_set:
+        refuse_other_source(config.collect, config.runtime.data_root)
+    return config
+
+
+def _resolved(model: type[Config], arguments: list[str], preset: str | None, file: Path | None) -> tuple[Any, Config]:
+    """The settings as they were given, and the configuration that they make."""
+    if preset and file:
+        raise RequestError(f"--preset {preset} and --config {file} were both given; choose one")
+    _refuse_unknown_environment()
+    if preset:
+        written, base = load_preset(preset, model), CHECKOUT
+    elif file:
+        written, base = _read_toml(file), file.resolve().parent
+    else:
+        written, base = {}, CHECKOUT
+    collect = written.get("collect")  # its source is a text, since it may be a URL too
+    if isinstance(collect, dict) and isinstance(collect.get("source"), str):
+        written = {**written, "collect": {**collect, "source": _placed(collect["source"], base)}}
+    written = _absolute(model, written, base)
+    settings = _settings(model, written, arguments)
+    if issubclass(model, PipelineConfig):
+        settings = _settings(model, _still_read(model, written, arguments, settings), arguments)
+    config = model.model_validate(settings.model_dump(include=set(model.model_fields)))
+    if isinstance(config, PipelineConfig):
+        refuse_unread(config)
+    _refuse_passwords(config)
+    return settings, model.model_validate(_absolute(model, config.model_dump(), Path.cwd()))
+
+
+def _still_read(
+    model: type[PipelineConfig], written: Mapping[str, Any], arguments: list[str], settings: BaseModel
+) -> Mapping[str, Any]:
+    """What a preset or a file says, without what was for a model, or for vectors, that another door has replaced.
+
+    `--preset imdb --finetune.model tfidf` is a wish for another model, so the preset's settings of its own are no mistake. What
+    the file alone would not read stays, and is refused; so is what the command line or the environment asks for.
+    """
+    unread_now = _unread(model, settings)
+    if not written or not unread_now:
+        return written
+    try:
+        mistakes = _unread(model, _settings(model, written, [], environment=False))
+    except RequestError:  # the file is whole only together with what is given beside it
+        return written
+    kept = {name: dict(values) if isinstance(values, dict) else values for name, values in written.items()}
+    for section, name in unread_now - mistakes:
+        if name in kept.get(section, {}) and not _asked(section, name, arguments):
+            del kept[section][name]
+    return kept
+
+
+def _asked(section: str, name: str, arguments: list[str]) -> bool:
+    """Whether the command line or the environment gives a setting, or its section as a whole."""
+    flags = {f"--{section}", f"--{section}.{name.replace('_', '-')}"}
+    variables = {f"{PREFIX}{section}".upper(), f"{PREFIX}{section}__{name}".upper()}
+    given = any(argument.split("=")[0] in flags for argument in arguments)
+    return given or any(variable.upper() in variables for variable in os.environ)
+
+
+def _unread(model: type[PipelineConfig], settings: BaseModel) -> set[tuple[str, str]]:
+    config = model.model_validate(settings.model_dump(include=set(model.model_fields)))
+    return {(each.section, each.name) for each in unread(config)}
+
+
+def _refuse_passwords(config: BaseModel, prefix: str = "--") -> None:
+    """Raise RequestError for a URL with a password in it: Prefect and MLflow store every knob in clear."""
+    for name in type(config).model_fields:
+        value, flag = getattr(config, name), f"{prefix}{name.replace('_', '-')}"
+        if isinstance(value, BaseModel):
+            _refuse_passwords(value, f"{flag}.")
+        elif isinstance(value, str | Path) and holds_password(str(value)):
+            remedy = TRACKING_REMEDY if name == "tracking_uri" else "leave it out of the URL"
+            raise RequestError(f"{flag} holds a password, which would be stored with every run; {remedy}")
+
+
+def check_train(config: PipelineConfig) -> None:
+    """Raise RequestError for whatever is known to be wrong with a training run before it starts."""
+    from tasks.ingest.corpus import check_request
+
+    check_request(config.ingest)
+    check_paths(config)
+    if config.runtime.tensorboard:
+        from tasks.tracking.tensorboard import check_installed
+
+        check_installed()
+
+
+def check_paths(config: BaseModel, prefix: str = "--") -> None:
+    """Raise RequestError for the first file or folder that a knob names and that is not there."""
+    for name in type(config).model_fields:
+        value, flag = getattr(config, name), f"{prefix}{name.replace('_', '-')}"
+        if isinstance(value, BaseModel):
+            check_paths(value, f"{flag}.")
+        elif isinstance(value, Path) and name != "data_root" and not value.exists():
+            raise RequestError(f"{flag} {value}: no such file or folder; correct the path")
+        elif isinstance(value, Path) and name in UTF8_FILES and value.is_file():
+            with contextlib.suppress(OSError):  # its reader says what is wrong with it
+                read_utf8(value, what=flag)
+        if isinstance(value, Path) and value.is_file() and (writer := find_writer(value)):
+            log.warning("%s %s: %s has it open for writing; if it is not whole yet, %s", flag, value, writer, WAIT)
+
+
+def preset_names(model: type[BaseModel] = PipelineConfig) -> list[str]:
+    """The presets of a flow that ship with textmill."""
+    return sorted(path.stem for path in _presets(model).glob("*.toml"))
+
+
+def preset_path(name: str, model: type[BaseModel] = PipelineConfig) -> Path:
+    """The file of a preset; RequestError if there is none of that name."""
+    names = preset_names(model)
+    if name not in names:
+        raise RequestError(f"unknown preset {name!r}; choose from {', '.join(names)}{_did_you_mean(name, names)}")
+    return _presets(model) / f"{name}.toml"
+
+
+def load_preset(name: str, model: type[BaseModel] = PipelineConfig) -> dict[str, Any]:
+    """Read a preset by name."""
+    return _read_toml(preset_path(name, model))
+
+
+def preset_config(name: str) -> PipelineConfig:
+    """A preset as it is written, whatever arguments and environment say."""
+    return PipelineConfig.model_validate(_absolute(PipelineConfig, load_preset(name), CHECKOUT))
+
+
+def _placed(source: str, base: Path) -> str:
+    """A source that is a path, made absolute; a URL, and no source, as it is."""
+    return str(_expanded(source, base)) if source and "://" not in source else source
+
+
+def _expanded(path: str | Path, base: Path) -> Path:
+    """A path made absolute; RequestError for one that Prefect and MLflow could not store, or of an unknown user's home."""
+    try:
+        place = os.path.normpath(base.absolute() / Path(path).expanduser())
+        place.encode()
+    except RuntimeError:
+        raise RequestError(f"{str(path)[:MAX_SHOWN]!r} names no home folder that there is; write the path out") from None
+    except UnicodeEncodeError:
+        raise RequestError(f"{str(path)[:MAX_SHOWN]!r} is no UTF-8, so it cannot be stored with the run; rename it") from None
+    return Path(place)
+
+
+def knobs(model: type[BaseModel] = PipelineConfig, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """Every knob as (flag, type, default, description), in the order of the sections."""
+    for name, field in model.model_fields.items():
+        flag = f"{prefix}{name.replace('_', '-')}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from knobs(field.annotation, f"{flag}.")
+        else:
+            yield f"--{flag}", _type_name(field.annotation), _shown(field.default), field.description or ""
+
+
+def _settings(
+    model: type[BaseModel], written: Mapping[str, Any], arguments: list[str], *, environment: bool = True
+) -> BaseSettings:
+    class Doors(BaseSettings):
+        """Command line, environment and file."""
+
+        model_config = SettingsConfigDict(
+            env_prefix=PREFIX,
+            env_nested_delimiter="__",
+            cli_kebab_case=True,
+            cli_avoid_json=True,
+            cli_exit_on_error=False,
+            extra="forbid",
+            frozen=True,
+        )
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            file_settings = InitSettingsSource(settings_cls, dict(written))
+            return (init_settings, env_settings, file_settings) if environment else (init_settings, file_settings)
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message='Field name "register"', category=UserWarning)  # as in tasks/config.py
+        # The fields are named anew: ABCMeta.register would hide the section of that name.
+        fields: dict[str, Any] = {name: (field.annotation, field) for name, field in model.model_fields.items()}
+        settings: Any = create_model("Settings", __base__=cast(Any, (Doors, model)), **fields)
+    try:
+        run: Any = CliApp.run(settings, cli_args=_joined(arguments))
+        return run
+    except SettingsError as error:
+        raise RequestError(_explain_arguments(model, str(error))) from None
+    except ValidationError as error:
+        raise RequestError(_explain_values(model, error)) from None
+
+
+def section(kind: type[Section], **options: Any) -> Section:
+    """Make one section of a configuration from the options of a verb; RequestError names the option that is wrong."""
+    try:
+        return kind(**options)
+    except ValidationError as error:
+        raise RequestError(_explain_values(kind, error)) from None
+
+
+def _joined(arguments: list[str]) -> list[str]:
+    """The arguments with each flag and a value that begins like a negative number as one: argparse would take it for a flag."""
+    joined: list[str] = []
+    for argument in arguments:
+        if NEGATIVE.match(argument) and joined and joined[-1].startswith("--") and "=" not in joined[-1]:
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _explain_arguments(model: type[BaseModel], message: str) -> str:
+    every = f"{_command(model)} --help lists"
+    message = " ".join(message.removeprefix("error parsing CLI: ").split())
+    unknown = re.search(r"unrecognized arguments: (\S+)", message)
+    if unknown:
+        word = unknown[1].split("=")[0]
+        return f"unknown option {word}{_did_you_mean_knob(word, model)}; {every} them all"
+    return f"{message}; {every} every option"
+
+
+def _explain_values(model: type[BaseModel], error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"] if isinstance(part, str) and part.isidentifier())
+    flag = "--" + place.replace("_", "-")
+    if first["type"] == "extra_forbidden":
+        near = _did_you_mean_knob(place, model, dashes=False)
+        return f"unknown knob {place}{near}; {_command(model)} --help lists them all"
+    reason = first["msg"].removeprefix("Value error, ")
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    value = "" if isinstance(first["input"], dict) else f" {shortened(repr(first['input']), MAX_SHOWN)}"
+    told = f"{flag}{value}: {reason}{more}" if place else f"{reason}{more}"  # a root's concerns several sections
+    return " ".join(told.split())
+
+
+def _command(model: type[BaseModel]) -> str:
+    return "textmill refresh" if issubclass(model, RefreshConfig) else "textmill train"
+
+
+def _presets(model: type[BaseModel]) -> Path:
+    return PRESETS / "refresh" if issubclass(model, RefreshConfig) else PRESETS
+
+
+def _did_you_mean(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _did_you_mean_knob(word: str, model: type[BaseModel], *, dashes: bool = True) -> str:
+    """The knobs that a word may mean: as fastText calls them, of another section or of none, or spelt nearly so."""
+    flags = [flag for flag, *_ in knobs(model)]
+    spelt = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", word.lstrip("-")).replace("_", "-").lower()
+    meant = _meant(spelt, [flag.removeprefix("--") for flag in flags])[:MOST_MEANT]
+    shown = [f"--{knob}" if dashes else knob.replace("-", "_") for knob in meant]
+    return f"; did you mean {' or '.join(shown)}?" if shown else ""
+
+
+def _meant(spelt: str, known: list[str]) -> list[str]:
+    section, _, last = spelt.rpartition(".")
+    own = [knob for knob in known if knob.replace(".", "-") == spelt.replace(".", "-")]
+    if own:
+        return own
+    if section and (near := difflib.get_close_matches(spelt, known, n=1, cutoff=0.95)):
+        return near
+    foreign = [knob for knob in FASTTEXT.get(last, ()) if knob in known]
+    if foreign:
+        return [knob for knob in foreign if knob.startswith(f"{section}.")] or foreign
+    if section:
+        return difflib.get_close_matches(spelt, known, n=1, cutoff=0.5)
+    names = [knob.rpartition(".")[2] for knob in known]
+    near = difflib.get_close_matches(last, names, n=1, cutoff=0.6)
+    return [knob for knob, name in zip(known, names, strict=True) if name in near]
+
+
+def _names_a_corpus(arguments: list[str]) -> bool:
+    given = any(argument.startswith("--ingest.") for argument in arguments)
+    return given or any(name.upper().startswith(f"{PREFIX}INGEST__") for name in os.environ)
+
+
+def _refuse_unknown_environment() -> None:
+    """Variables of one flow may stand beside those of another."""
+    flags = [flag for model in (PipelineConfig, RefreshConfig) for flag, *_ in knobs(model)]
+    known = {f"{PREFIX}{flag[2:].replace('-', '_').replace('.', '__')}".upper() for flag in flags}
+    sections = {f"{PREFIX}{name}".upper() for model in (PipelineConfig, RefreshConfig) for name in model.model_fields}
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper() not in known | sections | NOT_KNOBS:
+            shown = name if name.isprintable() else repr(name)
+            raise RequestError(
+                f"unknown environment variable {shown}{_did_you_mean(name.upper(), sorted(known))}; unset or correct it"
+            )
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    text = ""
+    try:
+        return tomllib.loads(text := read_utf8(path))
+    except FileNotFoundError:
+        raise RequestError(f"no configuration file {path}; give one that exists, or --preset NAME") from None
+    except OSError as error:
+        raise RequestError(f"{path} cannot be read ({error.strerror}); give a readable TOML file") from None
+    except (ValueError, RecursionError) as error:  # also numbers that are too long, and lists in lists
+        raise RequestError(f"{path} is not TOML ({error}); {remedy_of(text)}") from None
+
+
+def _absolute(model: type[BaseModel], values: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """The same values with every path made absolute; words that a field also takes (`english`) stay words."""
+    out = dict(values)
+    for name, field in model.model_fields.items():
+        value = out.get(name)
+        if isinstance(value, dict) and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            out[name] = _absolute(field.annotation, value, base)
+        elif isinstance(value, str) and "://" in value:  # a URL, where a field takes one
+            continue
+        elif isinstance(value, str | Path) and _takes(field.annotation, Path) and value not in _literals(field.annotation):
+            out[name] = _expanded(value, base)
+    return out
+
+
+def _parts(annotation: Any) -> list[Any]:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return [part for inner in typing.get_args(annotation) for part in _parts(inner)]
+    return [annotation]
+
+
+def _takes(annotation: Any, kind: type) -> bool:
+    return kind in _parts(annotation)
+
+
+def _literals(annotation: Any) -> set[Any]:
+    return {word for part in _parts(annotation) if typing.get_origin(part) is typing.Literal for word in typing.get_args(part)}
+
+
+def _type_name(annotation: Any) -> str:
+    names: list[str] = []
+    for part in _parts(annotation):
+        if typing.get_origin(part) is typing.Annotated:
+            part = typing.get_args(part)[0]
+        if typing.get_origin(part) is typing.Literal:
+            names.extend(str(word) for word in typing.get_args(part))
+        elif typing.get_origin(part) is tuple:
+            names.append("list")
+        elif part is not types.NoneType:
+            names.append(
+                {"Path": "path", "str": "text", "int": "integer", "float": "number", "bool": "true|false"}.get(
+                    part.__name__, part.__name__
+                )
+            )
+    return "|".join(names)
+
+
+def _shown(default: Any) -> str:
+    if default is None:
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, tuple):
+        return ",".join(str(item) for item in default)
+    if isinstance(default, Path):
+        return str(default.relative_to(CHECKOUT)) if default.is_relative_to(CHECKOUT) else str(default)
+    return str(default)

@@ -1,0 +1,1 @@
+"""Starting servers, watching over them, and keeping schedules alive."""

@@ -1,0 +1,349 @@
+"""`textmill deploy`: put training, refresh and their watchdog on schedules, as `prefect.yaml` has them.
+
+Everything is checked before anything is changed: the configurations by the models that the flows validate them with, the
+schedules by Prefect's own. A deployment is called for what it works on, so that several models and monitors stand side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import warnings
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from flows.servers.deployed import (
+    REFRESH,
+    TRAIN,
+    WATCH,
+    differences,
+    is_paused,
+    left_alone,
+    read_deployments,
+    scheduling_endpoint,
+)
+from flows.servers.schedule import Cron, checked, next_times, shown_times
+from flows.servers.server import Server
+from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig, Runtime
+from tasks.errors import RequestError
+from tasks.writable import check_data_root
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from prefect.schedules import Schedule
+
+FILE = CHECKOUT / "prefect.yaml"
+WORK_POOL, WATCH_POOL = "textmill", "textmill-watch"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One deployment as it will be made; `flow` is the flow's name, `name` the deployment's."""
+
+    flow: str
+    name: str
+    entrypoint: str
+    description: str
+    work_pool: str
+    limit: int
+    collision_strategy: str
+    schedules: tuple[Cron, ...]
+    parameters: Mapping[str, Any]
+
+    @property
+    def full_name(self) -> str:
+        """What Prefect calls it."""
+        return f"{self.flow}/{self.name}"
+
+    @property
+    def shown_schedules(self) -> str:
+        """When it runs, in the words of `deployed.shown_schedules`."""
+        ordered = sorted(self.schedules, key=lambda each: each.slug)
+        return ", ".join(f"{each.cron} {each.timezone}" for each in ordered) or "no schedule"
+
+    @property
+    def runtime(self) -> Runtime:
+        """Where its runs work."""
+        return Runtime.model_validate(self.parameters["config"]["runtime"])
+
+
+def check_and_deploy(
+    arguments: Sequence[str],
+    *,
+    train: tuple[str | None, Path | None],
+    refresh: tuple[str | None, Path | None],
+    train_cron: str | None,
+    refresh_cron: str | None,
+    timezone: str | None,
+) -> dict[str, Any]:
+    """Resolve what is given as (preset, file) and by options, check it all, deploy it.
+
+    Returns `deployments`, one row a schedule: its name, cron, time zone, its `next` times, and whether it was made, replaced
+    (with `changed`: knob -> [old, new]) or is `unchanged`; and `left`, what else is deployed there: name -> its schedules.
+    """
+    for_train, for_refresh = split_arguments(arguments)
+    with_train = any(train) or has_section(for_train, "ingest")
+    with_refresh = any(refresh) or has_section(for_refresh, "collect")
+    if with_train or with_refresh:
+        refuse_unused(for_train, TRAIN, deployed=with_train)
+        refuse_unused(for_refresh, REFRESH, deployed=with_refresh)
+        _refuse_unused_cron(train_cron, TRAIN, deployed=with_train)
+        _refuse_unused_cron(refresh_cron, REFRESH, deployed=with_refresh)
+    plans = make_plans(
+        resolve_train(for_train, *train) if with_train else None,
+        resolve_monitor(for_refresh, *refresh) if with_refresh else None,
+        train_cron=train_cron,
+        refresh_cron=refresh_cron,
+        timezone=timezone,
+    )
+    runtime = plans[0].runtime
+    check_data_root(runtime.data_root)
+    scheduling_endpoint(runtime.data_root)
+    with Server(runtime.data_root, timeout=runtime.server_timeout):
+        return deploy_and_compare(plans)
+
+
+def deploy_and_compare(plans: Sequence[Plan]) -> dict[str, Any]:
+    """Deploy, and say what was there before; see `check_and_deploy`."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        before = read_deployments(client)
+    resting = {name for name, deployment in before.items() if is_paused(deployment)}
+    deploy(plans, paused=resting)
+    rows = []
+    for plan in plans:
+        old = before.get(plan.full_name)
+        changed = differences(old, parameters=plan.parameters, schedules=plan.shown_schedules) if old else {}
+        state = "made" if old is None else "replaced" if changed else "unchanged"
+        said = {"state": state, "changed": changed, "paused": plan.full_name in resting}
+        rows += [{"name": plan.full_name, **_shown(each), **said} for each in plan.schedules or (None,)]
+    return {"deployments": rows, "left": left_alone(before, {plan.full_name for plan in plans})}
+
+
+def _shown(schedule: Cron | None) -> dict[str, Any]:
+    """A schedule and its next times, for people and programs; a deployment without one runs when somebody starts it."""
+    if schedule is None:
+        return {"cron": None, "timezone": None, "next": [], "next_shown": "only when it is started by hand"}
+    nexts = next_times(schedule.cron, schedule.timezone)
+    return {
+        "cron": schedule.cron,
+        "timezone": schedule.timezone,
+        "next": [time.isoformat() for time in nexts],
+        "next_shown": shown_times(nexts),
+    }
+
+
+def _refuse_unused_cron(cron: str | None, flow: str, *, deployed: bool) -> None:
+    """RequestError for the schedule of a flow that is not deployed: it would be dropped without a word."""
+    if cron is not None and not deployed:
+        raise RequestError(
+            f"--{flow}-cron {cron!r} is for a {flow} that is not deployed; give --{flow}-preset or --{flow}-config too"
+        )
+
+
+def resolve_train(arguments: list[str], preset: str | None, file: Path | None) -> PipelineConfig:
+    """The configuration of training, checked as `textmill train` checks it."""
+    from flows.commands.settings import check_train, resolve
+
+    config = resolve(arguments, preset=preset, file=file)
+    check_train(config)
+    return config
+
+
+def resolve_monitor(arguments: list[str], preset: str | None, file: Path | None) -> RefreshConfig:
+    """The configuration of a refresh, checked as far as it can be without a model."""
+    from flows.commands.settings import check_paths, resolve_refresh
+    from tasks.collect.collect import check_source
+    from tasks.notify.task import check_flow_channels
+    from tasks.score.watch import WatchList
+
+    config = resolve_refresh(arguments, preset=preset, file=file)
+    check_paths(config)
+    check_source(config.collect)
+    check_flow_channels(config.notify)
+    if config.score.watch_list:
+        WatchList.load(config.score.watch_list)
+    return config
+
+
+def has_section(arguments: Sequence[str], section: str) -> bool:
+    """Whether an option of this section is among the arguments."""
+    return any(argument.startswith(f"--{section}.") for argument in arguments)
+
+
+def refuse_unused(arguments: Sequence[str], flow: str, *, deployed: bool) -> None:
+    """RequestError for an option of a flow that is not deployed: it would be dropped without a word."""
+    own = [word for word in arguments if word.startswith("--") and not word.startswith("--runtime.")]
+    if own and not deployed:
+        raise RequestError(
+            f"{own[0].split('=')[0]} is not an option of what is deployed; "
+            f"correct it, or give --{flow}-preset or --{flow}-config too"
+        )
+
+
+def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part the options of the two flows: (train's, refresh's); those of `runtime`, which both have, go to both."""
+    train, refresh = set(PipelineConfig.model_fields), set(RefreshConfig.model_fields)
+    parts: tuple[list[str], list[str]] = ([], [])
+    here: list[list[str]] = [parts[0]]
+    for argument in arguments:
+        if argument.startswith("--"):
+            section = argument.removeprefix("--").split("=")[0].split(".")[0].replace("-", "_")
+            here = [part for part, known in zip(parts, (train, refresh), strict=True) if section in known] or [parts[0]]
+        for part in here:
+            part.append(argument)
+    return parts
+
+
+def make_plans(
+    train: PipelineConfig | None,
+    refresh: RefreshConfig | None,
+    *,
+    train_cron: str | None = None,
+    refresh_cron: str | None = None,
+    timezone: str | None = None,
+    file: Path = FILE,
+) -> list[Plan]:
+    """What is to be deployed for these configurations; RequestError if there is nothing, or a schedule would not run.
+
+    A monitor's drift starts the training that is deployed with it, unless `retrain.deployment` names another.
+    """
+    if train is None and refresh is None:
+        raise RequestError("nothing to deploy; give --train-preset or --train-config, or --refresh-preset or --refresh-config")
+    written = read_plans(file)
+    plans = []
+    if train is not None:
+        plans.append(_filled(written[TRAIN], train.name, train, train_cron, timezone, file))
+    if refresh is not None:
+        if train is not None and refresh.retrain.deployment is None:
+            retrain = refresh.retrain.model_copy(update={"deployment": f"{TRAIN}/{train.name}"})
+            refresh = refresh.model_copy(update={"retrain": retrain})
+        plans.append(_filled(written[REFRESH], refresh.name, refresh, refresh_cron, timezone, file))
+        plans.append(_filled(written[WATCH], refresh.name, refresh, None, timezone, file))
+    return plans
+
+
+def read_plans(file: Path = FILE) -> dict[str, Plan]:
+    """The deployments of `prefect.yaml` by flow, without names and parameters of their own yet."""
+    import yaml
+
+    try:
+        entries = yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
+        plans = {entry["name"]: _read(entry) for entry in entries}
+    except OSError as error:
+        raise RequestError(f"{file} cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError, IndexError) as error:
+        what = " ".join(str(error).split())
+        raise RequestError(f"{file} has no deployments as textmill deploys them ({what}); restore it") from None
+    except ValueError as error:
+        raise RequestError(f"{file}: {error}") from None
+    if missing := {TRAIN, REFRESH, WATCH} - set(plans):
+        raise RequestError(f"{file} has no deployments as textmill deploys them (no {', '.join(sorted(missing))}); restore it")
+    return plans
+
+
+def _read(entry: Mapping[str, Any]) -> Plan:
+    limit = entry["concurrency_limit"]
+    return Plan(
+        flow=entry["entrypoint"].split(":")[1],
+        name=entry["name"],
+        entrypoint=entry["entrypoint"],
+        description=entry["description"],
+        work_pool=entry["work_pool"]["name"],
+        limit=limit["limit"],
+        collision_strategy=limit["collision_strategy"],
+        schedules=tuple(_read_schedule(item, entry["name"]) for item in entry["schedules"] or ()),
+        parameters={},
+    )
+
+
+def _read_schedule(item: Mapping[str, Any], name: str) -> Cron:
+    """One schedule of the file; ValueError for one that says more, or other things, than is read."""
+    fields = ("slug", "cron", "timezone")
+    if set(item) != set(fields) or not all(isinstance(item[field], str) for field in fields):
+        given = ", ".join(f"{key}: {value}" for key, value in item.items())
+        raise ValueError(
+            f"a schedule of {name} needs slug, cron and timezone, each as text, and takes nothing else; it has {given}"
+        )
+    return Cron(item["slug"], item["cron"], item["timezone"])
+
+
+def _filled(
+    plan: Plan, name: str, config: PipelineConfig | RefreshConfig, cron: str | None, timezone: str | None, file: Path
+) -> Plan:
+    """The plan for one configuration, which is stored as it was resolved: a later change of a default is not taken over."""
+    cron_from, zone_from = f"--{plan.flow}-cron" if cron is not None else f"{file}: cron", "--timezone"
+    if timezone is None:
+        zone_from = f"{file}: timezone"
+    schedules = tuple(
+        checked(
+            replace(
+                schedule,
+                cron=schedule.cron if cron is None else cron,
+                timezone=schedule.timezone if timezone is None else timezone,
+            ),
+            cron_from=cron_from,
+            zone_from=zone_from,
+        )
+        for schedule in plan.schedules or ((Cron(plan.flow, "", "UTC"),) if cron is not None else ())
+    )
+    return replace(plan, name=name, schedules=schedules, parameters={"config": config.model_dump(mode="json")})
+
+
+def schedules_of(plan: Plan) -> list[Schedule]:
+    """The plan's schedules as Prefect has them."""
+    from prefect.schedules import Schedule
+
+    return [Schedule(cron=each.cron, timezone=each.timezone, slug=each.slug) for each in plan.schedules]
+
+
+def deploy(plans: Sequence[Plan], *, paused: Collection[str] = ()) -> list[str]:
+    """Make or replace the deployments on the server that the environment names; returns their names.
+
+    Those that are `paused` stay so: Prefect itself would resume whatever is deployed again.
+    """
+    asyncio.run(make_pools({plan.work_pool for plan in plans}))
+    for plan in plans:
+        deploy_one(plan, paused=plan.full_name in paused)
+    return [plan.full_name for plan in plans]
+
+
+def deploy_one(plan: Plan, *, paused: bool = False) -> None:
+    """Make or replace one deployment; its work pool must be there."""
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+    from prefect.flows import Flow
+    from prefect.runner.storage import LocalStorage
+
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")  # Prefect's advice on images and sources of remote pools
+        flow = Flow.from_source(source=LocalStorage(str(CHECKOUT)), entrypoint=plan.entrypoint)
+        assert isinstance(flow, Flow)  # a coroutine only inside an event loop
+        flow.deploy(
+            name=plan.name,
+            work_pool_name=plan.work_pool,
+            schedules=schedules_of(plan) or None,
+            paused=paused,
+            concurrency_limit=ConcurrencyLimitConfig(
+                limit=plan.limit, collision_strategy=ConcurrencyLimitStrategy(plan.collision_strategy)
+            ),
+            parameters=dict(plan.parameters),
+            description=plan.description,
+            print_next_steps=False,
+            ignore_warnings=True,
+        )
+
+
+async def make_pools(names: set[str]) -> None:
+    """Make the work pools that are not there yet."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists
+
+    async with get_client() as client:
+        for name in sorted(names):
+            with contextlib.suppress(ObjectAlreadyExists):
+                await client.create_work_pool(WorkPoolCreate(name=name, type="process"))

@@ -1,0 +1,1 @@
+"""The layouts that a corpus may have."""

@@ -1,0 +1,1 @@
+"""All that is served of a model, and nothing else: every model carries a copy of this folder."""

@@ -1,0 +1,105 @@
+"""The one decorator that makes a room's function a cached Prefect task.
+
+    @step(libraries=("pyarrow",))
+    def prepare(build: Build, config: PrepareConfig, run: Run, corpus: Path) -> dict: ...
+
+declares how an artifact is built. The flow calls `prepare(run, config.prepare, corpus=state)`: the wrapper computes the key,
+returns the stored artifact as `Completed(name="Cached")`, or builds it under the key's lock and returns it as `Completed`.
+Upstream artifacts reach the function as the verified folders they stand in.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import platform
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed, State
+
+from tasks.crash import crash_point
+from tasks.errors import RequestError
+from tasks.in_use import WAIT
+from tasks.progress import SILENT, Progress
+from tasks.store.artifact import Artifact, Store, section_values
+from tasks.store.digests import canonical, sha256_text
+from tasks.store.source import code_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import BaseModel
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every step of one pipeline run shares. None of it can change an artifact's bytes."""
+
+    store: Store
+    workers: int = 1
+    progress_for: Callable[[str], Progress] = field(default=lambda step: SILENT)
+    started: Callable[[str], None] = field(default=lambda step: None)
+
+
+def step_key(
+    step: str, section: Mapping[str, Any], upstream: Mapping[str, str], code: str, libraries: Mapping[str, str]
+) -> tuple[str, dict[str, Any]]:
+    """The SHA-256 that an artifact is stored under, and what went into it.
+
+    `upstream` maps a parameter's name to the content digest of the artifact given for it.
+    """
+    inputs = {"step": step, "config": section, "upstream": upstream, "code": code, "libraries": libraries}
+    return sha256_text(canonical(inputs)), inputs
+
+
+def library_versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Installed versions of what shapes the output, Python's own included."""
+    versions = {name: importlib.metadata.version(name) for name in names}
+    return versions | {"python": ".".join(platform.python_version_tuple()[:2])}
+
+
+def step(*, libraries: tuple[str, ...] = ()) -> Callable[[Callable[..., dict[str, Any]]], Callable[..., State]]:
+    """Make `function(build, config, run, **folders) -> report` a cached Prefect task of the same name."""
+
+    def decorate(function: Callable[..., dict[str, Any]]) -> Callable[..., State]:
+        name = function.__name__
+
+        def cached(run: Run, config: BaseModel, **upstream: Artifact | None) -> State:
+            store = run.store
+            digests = {parameter: artifact.digest for parameter, artifact in upstream.items() if artifact is not None}
+            section = section_values(config, store.fingerprints)
+            key, inputs = step_key(name, section, digests, code_digest(function), library_versions(libraries))
+            with store.locked(name, key):
+                artifact = store.find(name, key)
+                if artifact is not None:
+                    log.info("%s: cached (%s)", name, key[:10])
+                    return Completed(name="Cached", message=f"{name}/{key[:10]} from the store", data=artifact)
+                run.started(name)
+                start = time.monotonic()
+                folders = {p: None if a is None else store.folder(a) for p, a in upstream.items()}
+                with store.building(name, key) as build:
+                    report = function(build, config, run, **folders)
+                    crash_point(f"{name}.built")
+                    if section_values(config, store.fingerprints) != section:
+                        raise RequestError(
+                            f"{name}: an input file changed while it was read, so it is still being written; {WAIT}"
+                        )
+                    artifact = store.commit(build, name, key, report=report, seconds=time.monotonic() - start, inputs=inputs)
+            log.info("%s: built in %.1f s (%s)", name, artifact.seconds, key[:10])
+            return Completed(message=f"{name}/{key[:10]} built in {artifact.seconds:.1f} s", data=artifact)
+
+        # Not functools.wraps: Prefect reads the signature, and the flow calls with the wrapper's.
+        for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
+            setattr(cached, attribute, getattr(function, attribute))
+        made: Callable[..., State] = task(
+            name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False, retries=0
+        )(cached)
+        return made
+
+    return decorate

@@ -1,0 +1,85 @@
+"""Garbage collection of the store: what no recent run used, and what killed builds left behind. Pure."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import RequestError
+from tasks.store.artifact import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHECKPOINT_DAYS = 7.0  # an interrupted run can be resumed for this long
+
+
+def sweep(data_root: Path, *, keep_runs: int, dry_run: bool = False) -> dict[str, Any]:
+    """Remove artifacts outside the last `keep_runs` finished runs of each model; say how many and how many MB.
+
+    RequestError while a run is in progress: it may be about to read what looks unused.
+    """
+    store = Store(data_root)
+    if not store.root.is_dir():
+        return {"removed": 0, "kept": 0, "leftovers": 0, "freed_mb": 0.0, "dry_run": dry_run}
+    with store.exclusive():
+        roots = used_keys(data_root / "runs", keep_runs)
+        steps = [folder for folder in sorted(store.root.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
+        artifacts = [folder for step in steps for folder in sorted(step.iterdir())]
+        unused = [folder for folder in artifacts if (folder.parent.name, folder.name) not in roots]
+        leftovers = _leftovers(store.root, time.time() - CHECKPOINT_DAYS * 86400)
+        freed = sum(_size(path) for path in [*unused, *leftovers])
+        if not dry_run:
+            for path in [*unused, *leftovers]:
+                _remove(path)
+    return {
+        "removed": len(unused),
+        "kept": len(artifacts) - len(unused),
+        "leftovers": len(leftovers),
+        "freed_mb": round(freed / 1e6, 1),
+        "dry_run": dry_run,
+    }
+
+
+def used_keys(runs: Path, keep_runs: int) -> set[tuple[str, str]]:
+    """(step, key) of all that the last finished runs of each model used, and that an interrupted run may go on from."""
+    finished: dict[str, list[tuple[str, dict[str, str]]]] = {}
+    resumable = []
+    oldest = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - CHECKPOINT_DAYS * 86400))
+    for path in runs.glob("*.json"):
+        try:
+            record = json.loads(path.read_bytes())
+            if record["status"] == "finished":
+                finished.setdefault(record["name"], []).append((record["started"], record["keys"]))
+            elif record["started"] > oldest:
+                resumable.append(record["keys"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RequestError(
+                f"{path} is no record of a run ({type(error).__name__}); repair or remove it, then gc again"
+            ) from error
+    recent = [
+        keys for records in finished.values() for _, keys in sorted(records, key=lambda r: r[0], reverse=True)[:keep_runs]
+    ]
+    return {(step, key) for keys in [*recent, *resumable] for step, key in keys.items()}
+
+
+def _leftovers(root: Path, oldest: float) -> list[Path]:
+    # No build is under way, since every run holds the store's shared lock and we hold the exclusive one.
+    found = [path for area in (".building", ".damaged") for path in (root / area).glob("*")]
+    return found + [path for path in (root / ".scratch").glob("*") if path.lstat().st_mtime < oldest]
+
+
+def _size(path: Path) -> int:
+    if not path.is_dir() or path.is_symlink():
+        return path.lstat().st_size
+    return sum(os.lstat(os.path.join(root, name)).st_size for root, _, files in os.walk(path) for name in files)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
