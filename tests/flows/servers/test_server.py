@@ -12,7 +12,7 @@ import pytest
 from flows.servers.server import Endpoint, Server, free_port
 from tasks.errors import UnavailableError
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 MAKE = """
 import sys
 from pathlib import Path

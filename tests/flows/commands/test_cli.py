@@ -15,7 +15,7 @@ from flows.commands.main import main
 from tasks.register import models
 from tests.patience import until
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[3]
 
 
 @pytest.fixture
