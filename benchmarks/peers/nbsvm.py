@@ -16,6 +16,7 @@ from benchmarks.peers.words import words
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from typing import Any
 
     from benchmarks.peers.corpus import Corpus
 
@@ -45,7 +46,7 @@ def classify(corpus: Corpus, stages: Stages, arguments: argparse.Namespace) -> S
     return names[scores_MC.argmax(1)].tolist()
 
 
-def log_count_ratio(presence_NV, member_N: np.ndarray) -> np.ndarray:
+def log_count_ratio(presence_NV: Any, member_N: np.ndarray) -> np.ndarray:
     """log((p + 1) / |p + 1|) - log((q + 1) / |q + 1|) of the n-grams' counts in a label and outside it: float64 [V]."""
     inside_V = np.asarray(presence_NV[member_N].sum(0)).ravel() + 1.0
     outside_V = np.asarray(presence_NV[~member_N].sum(0)).ravel() + 1.0

@@ -84,7 +84,9 @@ def test_a_url_becomes_a_copy_and_a_path_stays(tmp_path: Path) -> None:
     assert keys[0] == keys[1]
 
 
-def test_an_unchanged_file_is_loaded_once_and_a_changed_one_again(tmp_path: Path, server) -> None:
+def test_an_unchanged_file_is_loaded_once_and_a_changed_one_again(
+    tmp_path: Path, server: http.server.ThreadingHTTPServer
+) -> None:
     url = f"http://127.0.0.1:{server.server_port}/a.vec"
     first = bring(tmp_path, url).vectors
     loaded = len(server.asked)
@@ -103,7 +105,9 @@ def test_a_damaged_copy_is_loaded_again(tmp_path: Path, caplog: pytest.LogCaptur
     assert "is not what was loaded" in caplog.text
 
 
-def test_a_killed_load_goes_on_where_it_was(tmp_path: Path, server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_load_goes_on_where_it_was(
+    tmp_path: Path, server: http.server.ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = bytes(range(256)) * 40_000
     (tmp_path / "served" / "a.vec").write_bytes(data)
     url = f"http://127.0.0.1:{server.server_port}/a.vec"
@@ -138,7 +142,7 @@ def test_what_came_of_another_file_is_not_continued(tmp_path: Path) -> None:
 
 
 def test_a_place_that_does_not_answer_costs_a_warning_where_there_is_a_copy(
-    tmp_path: Path, server, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, server: http.server.ThreadingHTTPServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = f"http://127.0.0.1:{server.server_port}/a.vec"
     copy = bring(tmp_path, url).vectors
@@ -175,7 +179,7 @@ def test_what_is_wrong_is_told_without_secrets(tmp_path: Path, url: str, message
     assert "secret" not in str(raised.value)
 
 
-def test_secrets_are_not_stored(tmp_path: Path, server) -> None:
+def test_secrets_are_not_stored(tmp_path: Path, server: http.server.ThreadingHTTPServer) -> None:
     url = f"http://127.0.0.1:{server.server_port}/a.vec?token=secret"
     copy = bring(tmp_path, url).vectors
     source = json.loads((copy.parent / "source.json").read_text())
@@ -184,7 +188,7 @@ def test_secrets_are_not_stored(tmp_path: Path, server) -> None:
 
 
 def test_a_token_may_come_from_the_environment_and_is_told_by_its_name(
-    tmp_path: Path, server, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: http.server.ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"http://127.0.0.1:{server.server_port}/${{VECTORS_TOKEN}}.vec"
     with pytest.raises(RequestError, match=r"--align\.vectors reads the environment variable VECTORS_TOKEN, which is not set"):

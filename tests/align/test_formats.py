@@ -8,6 +8,7 @@ import random
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import fasttext
 import numpy as np
@@ -101,7 +102,7 @@ def read(path: Path, *, words: Path | None = None, member: str | None = None, wa
     return read_vectors(VectorFile(path, words, member), wanted, path.parent)
 
 
-def check(found, wanted: list[str] = WANTED) -> None:
+def check(found: Any, wanted: list[str] = WANTED) -> None:
     named = {wanted[position]: vector for position, vector in zip(found.positions, found.vectors, strict=True)}
     assert named.keys() == set(wanted) & set(WORDS)
     for word, vector in named.items():
@@ -278,7 +279,7 @@ def test_words_of_an_npz_may_be_bytes(tmp_path: Path) -> None:
 class Trap:
     """A pickle that would leave a trace."""
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return (Path.touch, (Path("trapped"),))
 
 
@@ -287,7 +288,7 @@ def binary(*vectors: tuple[bytes, list[float]], header: bytes | None = None) -> 
     return (header or b"%d %d\n" % (len(vectors), len(vectors[0][1]))) + rows
 
 
-def npy(array: np.ndarray, **options) -> bytes:
+def npy(array: np.ndarray, **options: Any) -> bytes:
     target = pa.BufferOutputStream()
     np.save(target, array, **options)
     return target.getvalue().to_pybytes()

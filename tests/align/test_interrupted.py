@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def align(root: Path, dataset: Path, vectors: Path, kill_at: float = 1e9) -> int
 
 
 @pytest.fixture
-def dataset(make_dataset) -> Path:
+def dataset(make_dataset: Callable[..., Path]) -> Path:
     return make_dataset({"train": [[f"word{number}" for number in range(0, ROWS, 3)]]})
 
 

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def test_too_few_shared_words_are_refused() -> None:
 
 
 @pytest.fixture
-def dataset(make_dataset, documents) -> Path:
+def dataset(make_dataset: Callable[..., Path], documents: list[list[str]]) -> Path:
     return make_dataset({"train": [*documents, ["unseen"], ["only"], ["only"]]})
 
 

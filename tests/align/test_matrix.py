@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ RARE = ["unseen", "电视"]
 
 
 @pytest.fixture
-def dataset(make_dataset, documents) -> Path:
+def dataset(make_dataset: Callable[..., Path], documents: list[list[str]]) -> Path:
     # Words of RARE stand in train too seldom for pretrain's min_count of 3, and `heldout` in no train document.
     return make_dataset({"train": [*documents, RARE, RARE], "valid": [["heldout"] * 5], "unlabelled": [["elsewhere"] * 5]})
 

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def align(fallbacks: str, dataset: Path, vectors: Path, folder: Path) -> tuple[d
     ],
 )
 def test_words_are_found_under_other_spellings_and_counted(
-    make_dataset, tmp_path: Path, fallbacks: str, more: dict[str, list[float]], counts: tuple[int, ...]
+    make_dataset: Callable[..., Path], tmp_path: Path, fallbacks: str, more: dict[str, list[float]], counts: tuple[int, ...]
 ) -> None:
     dataset = make_dataset({"train": [["paris", "paris", "good", "nasa", "nasa", "nasa", "ﬁlm", wide("paris"), "absent"]]})
     vectors = tmp_path / "own.vec"

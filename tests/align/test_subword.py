@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import fasttext
 import numpy as np
@@ -26,7 +27,7 @@ def mean_of_rows(model: "fasttext.FastText._FastText", word: str) -> np.ndarray:
     return np.stack([model.get_input_vector(row) for row in model.get_subwords(word)[1]]).mean(axis=0)
 
 
-def test_unknown_words_get_the_vectors_of_fasttext(model, table: np.ndarray) -> None:
+def test_unknown_words_get_the_vectors_of_fasttext(model: Any, table: np.ndarray) -> None:
     vectors = Subwords(table, 2, 5).vectors(UNKNOWN)
     assert vectors.dtype == np.float32
     for word, vector in zip(UNKNOWN, vectors, strict=True):
@@ -36,7 +37,7 @@ def test_unknown_words_get_the_vectors_of_fasttext(model, table: np.ndarray) -> 
         np.testing.assert_allclose(vector / np.linalg.norm(vector), direction / np.linalg.norm(direction), atol=1e-5)
 
 
-def test_half_precision_on_disk_costs_a_thousandth(model, table: np.ndarray, tmp_path: Path) -> None:
+def test_half_precision_on_disk_costs_a_thousandth(model: Any, table: np.ndarray, tmp_path: Path) -> None:
     Subwords(table, 2, 5).save(tmp_path)
     loaded = Subwords.load(tmp_path)
     assert loaded is not None

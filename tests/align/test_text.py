@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from tasks.errors import RequestError
 WANTED = ["film", "电影", "absent", "good"]
 
 
-def read(tmp_path: Path, data: str | bytes, wanted: list[str] = WANTED):
+def read(tmp_path: Path, data: str | bytes, wanted: list[str] = WANTED) -> Any:
     path = tmp_path / "vectors.txt"
     path.write_bytes(data.encode() if isinstance(data, str) else data)
     return read_vectors(VectorFile(path), wanted, tmp_path).found

@@ -23,7 +23,7 @@ from tasks.model.vocabulary import Vocabulary
 
 
 @pytest.fixture
-def aligned(make_dataset, documents, tmp_path: Path) -> Path:
+def aligned(make_dataset: Callable[..., Path], documents: list[list[str]], tmp_path: Path) -> Path:
     dataset = make_dataset({"train": documents})
     (tmp_path / "own.vec").write_text("3 3\ngood 1 2 3\nfilm 3 4 5\n电影 0 -1 -3\n")
     folder = tmp_path / "aligned"
@@ -64,7 +64,7 @@ def test_a_matrix_filled_word_by_word_is_the_same(aligned: Path, tmp_path: Path)
     assert np.load(aligned / "has_vector.npy").sum() == len(vectors)
 
 
-def test_gensim_asks_a_trained_model_for_neighbours(make_dataset, tmp_path: Path) -> None:
+def test_gensim_asks_a_trained_model_for_neighbours(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
     source = np.random.default_rng(1)
     rows = [list(source.choice(["good", "fine", "film", "plot"], 8)) for _ in range(40)]
     (tmp_path / "own.vec").write_text("good 1 2 3\nfine 1 2 4\nfilm 3 4 5\nplot 0 -1 -3\n")

@@ -1,6 +1,7 @@
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ LISTS = [pa.list_(pa.string()), pa.large_list(pa.large_string()), pa.list_(pa.di
 token_lists = st.lists(st.lists(st.sampled_from(["a", "b", "电影", "<pad>", "<unk>", "", "zz"]), max_size=6), max_size=8)
 
 
-def fit(documents: list[list[str]], **options) -> Vocabulary:
+def fit(documents: list[list[str]], **options: Any) -> Vocabulary:
     return Vocabulary.from_counts(count_tokens([pa.array(documents, LISTS[0])]), **options)
 
 

@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -29,10 +31,10 @@ Campaign(results, Path(sys.argv[2])).run([Group("g", "Title", "About.", rows)], 
 
 
 @pytest.fixture
-def campaign(tmp_path):
+def campaign(tmp_path: Path) -> Callable[..., Any]:
     """Measure rows given as source; return the written rows by name."""
 
-    def run(*rows, options="", check=True):
+    def run(*rows: Any, options: str = "", check: bool = True) -> Any:
         source = RUNNER.format(rows=", ".join(rows) + ",", options=options)
         path = tmp_path / "results.json"
         done = subprocess.run(
@@ -46,12 +48,12 @@ def campaign(tmp_path):
     return run
 
 
-def row(name, script, figures="()", setup="()"):
+def row(name: str, script: str, figures: str = "()", setup: str = "()") -> str:
     command = f"python -c {json.dumps(script)}"
     return f"Row({name!r}, {command!r}, {figures}, {setup})"
 
 
-def test_figures_of_the_last_line(campaign):
+def test_figures_of_the_last_line(campaign: Callable[..., Any]) -> None:
     # Memory is sampled every 50 ms: what is shorter may have none.
     script = 'import time; time.sleep(0.5); print(\'noise\'); print(\'{\\"a\\": {\\"b\\": 2}, \\"c\\": 1}\')'
     found = campaign(row("r", script, "('a.b', 'absent')"))["r"]
@@ -61,7 +63,7 @@ def test_figures_of_the_last_line(campaign):
     assert found.peak_mb > 1
 
 
-def test_failures_are_told_and_the_campaign_goes_on(campaign):
+def test_failures_are_told_and_the_campaign_goes_on(campaign: Callable[..., Any]) -> None:
     rows = campaign(
         row("fails", "raise SystemExit('no such thing')"),
         row("mute", "pass"),
@@ -77,7 +79,7 @@ def test_failures_are_told_and_the_campaign_goes_on(campaign):
     assert "ended with 3" in rows["setup fails"].why
 
 
-def test_a_name_that_is_nobodys_ends_the_campaign_before_it_starts(campaign):
+def test_a_name_that_is_nobodys_ends_the_campaign_before_it_starts(campaign: Callable[..., Any]) -> None:
     campaign(row("r", "print('{}')"))
     done = campaign(row("r", "print('{}')"), options="only=['g', 'g/absent']", check=False)
     assert done.returncode
@@ -85,8 +87,8 @@ def test_a_name_that_is_nobodys_ends_the_campaign_before_it_starts(campaign):
     assert "..." not in done.stderr
 
 
-def test_the_commit_that_was_measured(tmp_path):
-    def git(*words):
+def test_the_commit_that_was_measured(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
         subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e@e", *words], cwd=tmp_path, check=True)
 
     assert commit(tmp_path) == ""
@@ -104,13 +106,13 @@ def test_the_commit_that_was_measured(tmp_path):
     assert commit(tmp_path) == clean + "+"
 
 
-def test_missing_data_is_not_measured(campaign):
+def test_missing_data_is_not_measured(campaign: Callable[..., Any]) -> None:
     found = campaign("Row('r', 'python -c pass $DATA/absent.csv')")["r"]
     assert found.status == NOT_MEASURED
     assert "$DATA/absent.csv" in found.why
 
 
-def test_own_folder_is_empty_and_setup_runs_once(campaign):
+def test_own_folder_is_empty_and_setup_runs_once(campaign: Callable[..., Any]) -> None:
     setup = "('python -m benchmarks.subset lines pyproject.toml $GROUP/made --each 3',)"
     script = (
         "import os, sys; own, made = len(os.listdir(sys.argv[1])), os.stat(sys.argv[2]).st_ino; "
@@ -122,7 +124,7 @@ def test_own_folder_is_empty_and_setup_runs_once(campaign):
     assert rows["a"].figures["own"] == 0
 
 
-def test_interrupted_campaign_resumes(campaign, tmp_path):
+def test_interrupted_campaign_resumes(campaign: Callable[..., Any], tmp_path: Path) -> None:
     once = "import sys; f = open(sys.argv[1], 'a'); f.write('x'); print('{}')"
     command = f"python -c {json.dumps(once)} {tmp_path / 'count'}"
     kept, stops = f"Row('kept', {command!r})", "Row('stops', None)"  # what no campaign survives
@@ -134,14 +136,14 @@ def test_interrupted_campaign_resumes(campaign, tmp_path):
     assert campaign(kept, options="resume=True", check=False).returncode == 1  # nothing to resume any more
 
 
-def test_only_keeps_the_other_rows(campaign):
+def test_only_keeps_the_other_rows(campaign: Callable[..., Any]) -> None:
     campaign(row("a", "print('{\\\"n\\\": 1}')", "('n',)"), row("b", "print('{\\\"n\\\": 1}')", "('n',)"))
     again = (row("a", "print('{\\\"n\\\": 2}')", "('n',)"), row("b", "print('{\\\"n\\\": 2}')", "('n',)"))
     rows = campaign(*again, options="only=['g/b']")
     assert (rows["a"].figures["n"], rows["b"].figures["n"]) == (1, 2)
 
 
-def test_a_few_rows_do_not_finish_an_interrupted_campaign(campaign, tmp_path):
+def test_a_few_rows_do_not_finish_an_interrupted_campaign(campaign: Callable[..., Any], tmp_path: Path) -> None:
     works = row("works", "print('{}')")
     assert campaign(works, "Row('stops', None)", check=False).returncode
     campaign(works, options="only=['g/works']")
@@ -150,7 +152,7 @@ def test_a_few_rows_do_not_finish_an_interrupted_campaign(campaign, tmp_path):
     assert Results.read(tmp_path / "results.json", quick=False).finished
 
 
-def test_rows_of_two_machines_do_not_share_a_page(campaign, tmp_path):
+def test_rows_of_two_machines_do_not_share_a_page(campaign: Callable[..., Any], tmp_path: Path) -> None:
     works = row("works", "print('{}')")
     campaign(works)
     results = Results.read(tmp_path / "results.json", quick=False)
@@ -162,23 +164,23 @@ def test_rows_of_two_machines_do_not_share_a_page(campaign, tmp_path):
     assert campaign(works)["works"].status == MEASURED
 
 
-def test_variables_stand_at_the_beginning_of_a_word(tmp_path):
+def test_variables_stand_at_the_beginning_of_a_word(tmp_path: Path) -> None:
     places = {"DATA": tmp_path, "OWN": tmp_path / "own", "GROUP": tmp_path / "group"}
     words = command_words("run '$DATA/a b' $OWN x$OWN $OWNED --text 'a $DATA'", places)
     assert words == ["run", f"{tmp_path}/a b", f"{tmp_path}/own", "x$OWN", "$OWNED", "--text", "a $DATA"]
 
 
-def test_missing_preset_is_named(tmp_path):
+def test_missing_preset_is_named(tmp_path: Path) -> None:
     assert missing(Row("r", "textmill train --preset imdb"), tmp_path) is None
     assert "nonesuch" in missing(Row("r", "textmill train --preset nonesuch"), tmp_path)
 
 
-def test_figure_of_nested_objects():
+def test_figure_of_nested_objects() -> None:
     assert figure({"a": {"b": 1}}, "a.b") == 1
     assert figure({"a": 1}, "a.b") is None
 
 
-def test_page_has_ratios_commands_and_reasons(tmp_path):
+def test_page_has_ratios_commands_and_reasons(tmp_path: Path) -> None:
     results = Results(
         tmp_path / "results.json",
         False,
@@ -202,7 +204,7 @@ def test_page_has_ratios_commands_and_reasons(tmp_path):
     assert page.endswith("## Notes\n")
 
 
-def test_an_ended_campaign_takes_its_command_along(tmp_path):
+def test_an_ended_campaign_takes_its_command_along(tmp_path: Path) -> None:
     words = ["--only", "optimizer/250,000 words", "--results", tmp_path / "results.json"]
     campaign = subprocess.Popen([sys.executable, "-m", "benchmarks", *words], cwd=CHECKOUT, stderr=subprocess.DEVNULL)
     tree: list[int] = []

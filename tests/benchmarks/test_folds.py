@@ -26,7 +26,7 @@ TINY += ["--pretrain.threads", "1", "--pretrain.dim", "4", "--pretrain.epoch", "
 
 
 @pytest.fixture(scope="module")
-def lines(tmp_path_factory) -> Path:
+def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """90 sentences `text@label`, a third of them positive; the first one stands there in COPIES near-copies more."""
     source, made = random.Random(3), []
     for number in range(90):
@@ -40,7 +40,7 @@ def lines(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def corpus(lines, tmp_path_factory) -> Path:
+def corpus(lines: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, ingested, with two unlabelled lines after it."""
     folder = tmp_path_factory.mktemp("ingested")
     unlabelled = lines.with_name("unlabelled.txt")
@@ -49,7 +49,7 @@ def corpus(lines, tmp_path_factory) -> Path:
     return folder
 
 
-def test_every_labelled_row_has_one_fold_and_near_duplicates_share_it(corpus):
+def test_every_labelled_row_has_one_fold_and_near_duplicates_share_it(corpus: Path) -> None:
     found = folds.assign_folds(PrepareConfig(), corpus, 5, seed=1)
     rows = pq.read_table(corpus / "corpus.parquet").to_pylist()
     assert [row["label"] is None for row in rows] == (found == -1).tolist()
@@ -59,7 +59,7 @@ def test_every_labelled_row_has_one_fold_and_near_duplicates_share_it(corpus):
     assert len(set(near)) == 1
 
 
-def test_folds_are_stratified_and_follow_the_seed(corpus):
+def test_folds_are_stratified_and_follow_the_seed(corpus: Path) -> None:
     labels = np.array([str(label) for label in pq.read_table(corpus / "corpus.parquet").column("label").to_pylist()])
     found = folds.assign_folds(PrepareConfig(), corpus, 5, seed=1)
     positive = Counter(found[labels == "positive"].tolist())
@@ -68,7 +68,7 @@ def test_folds_are_stratified_and_follow_the_seed(corpus):
     assert (found != folds.assign_folds(PrepareConfig(), corpus, 5, seed=2)).any()
 
 
-def test_a_fold_is_its_corpus_official_test_split(corpus, tmp_path):
+def test_a_fold_is_its_corpus_official_test_split(corpus: Path, tmp_path: Path) -> None:
     found = folds.assign_folds(PrepareConfig(), corpus, 5, seed=1)
     folds.write_fold_corpus(corpus, found, 2, tmp_path)
     before, after = (pq.read_table(folder / "corpus.parquet") for folder in (corpus, tmp_path))
@@ -77,7 +77,7 @@ def test_a_fold_is_its_corpus_official_test_split(corpus, tmp_path):
     assert after.column("split").to_pylist() == expected
 
 
-def test_the_command_prints_one_object_with_both_classifiers(lines, capsys):
+def test_the_command_prints_one_object_with_both_classifiers(lines: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = folds.main(
         ["--folds", "3", "--only", "0", "2", "--ingest.path", str(lines), "--ingest.delimiter", "@", *TINY],
     )
@@ -93,7 +93,7 @@ def test_the_command_prints_one_object_with_both_classifiers(lines, capsys):
     assert "McNemar" in printed.err
 
 
-def test_errors_of_means_are_those_of_the_literature():
+def test_errors_of_means_are_those_of_the_literature() -> None:
     def fold(number: int, ours: float, theirs: float) -> folds.Fold:
         correct = [np.arange(10) < 10 * accuracy for accuracy in (ours, theirs)]
         return folds.Fold(number, folds.Scores(ours, ours, 1.0, correct[0]), folds.Scores(theirs, theirs, 1.0, correct[1]))
@@ -116,7 +116,7 @@ def test_errors_of_means_are_those_of_the_literature():
         (["--folds", "3", "--ingest.path", "nowhere.txt"], "nowhere.txt"),
     ],
 )
-def test_a_wrong_request_is_one_line(arguments, told, capsys):
+def test_a_wrong_request_is_one_line(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert folds.main(arguments) == 2
     printed = capsys.readouterr()
     assert printed.out == ""

@@ -2,24 +2,28 @@
 
 import importlib
 import shlex
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
 from benchmarks import rows, targets
 from benchmarks.__main__ import GROUPS
 from benchmarks.groups import corpus
 from benchmarks.results import FAILED, MEASURED, NOT_MEASURED, Result, Results
+from benchmarks.rows import Group
 from flows.commands.settings import resolve
 
 
-def groups(quick):
+def groups(quick: bool) -> list[Group]:
     found = [importlib.import_module(f"benchmarks.groups.{name}").group(quick) for name in GROUPS]
     return [*found, corpus.group(Path("/a/my corpus.csv"), "the text", "label", None)]
 
 
 @pytest.mark.parametrize("quick", [False, True])
-def test_names_are_unique_and_bases_exist(quick):
+def test_names_are_unique_and_bases_exist(quick: bool) -> None:
     for group in groups(quick):
         names = [row.name for row in group.rows]
         assert len(names) == len(set(names))
@@ -28,7 +32,7 @@ def test_names_are_unique_and_bases_exist(quick):
 
 
 @pytest.mark.parametrize("quick", [False, True])
-def test_programs_exist_and_train_takes_its_options(quick, tmp_path):
+def test_programs_exist_and_train_takes_its_options(quick: bool, tmp_path: Path) -> None:
     places = {"DATA": tmp_path, "OWN": tmp_path, "GROUP": tmp_path}
     for group in groups(quick):
         for command in {each for row in group.rows for each in (*row.setup, row.command)}:
@@ -46,17 +50,17 @@ def test_programs_exist_and_train_takes_its_options(quick, tmp_path):
                 assert words[-1] == "--json"
 
 
-def test_corpus_paths_are_quoted():
+def test_corpus_paths_are_quoted() -> None:
     (setup,) = {row.setup for row in groups(False)[-1].rows}
     assert "/a/my corpus.csv" in shlex.split(setup[0])
     assert "the text" in shlex.split(setup[0])
 
 
 @pytest.fixture
-def measured():
+def measured() -> Callable[..., Results]:
     """Every row of every group measured, with one figure for all names."""
 
-    def make(figure, seconds=10.0, sixteen=1.0):
+    def make(figure: Figure, seconds: float = 10.0, sixteen: float = 1.0) -> Results:
         results = Results(Path("unused"), False, {})
         for group in groups(False):
             for row in group.rows:
@@ -72,15 +76,15 @@ def measured():
     return make
 
 
-def verdicts(results):
+def verdicts(results: Any) -> dict[str, Any]:
     return {target: met for target, _, met in targets.judge(results)}
 
 
-def test_targets_read_rows_that_exist(measured):
+def test_targets_read_rows_that_exist(measured: Callable[..., Results]) -> None:
     assert targets.UNKNOWN not in verdicts(measured(0.95)).values()
 
 
-def test_targets_can_say_no(measured):
+def test_targets_can_say_no(measured: Callable[..., Results]) -> None:
     low = verdicts(measured(0.5, seconds=1000.0, sixteen=1.2))
     assert low["`imdb-fast`: accuracy at least 0.922"] == targets.NO
     assert low["`imdb`: wall at most half the tutorial's"] == targets.NO
@@ -93,7 +97,7 @@ def test_targets_can_say_no(measured):
     assert high["prepare: 16 times the corpus costs at most 20% more than 16 times as much"] == targets.YES
 
 
-def test_what_was_not_measured_is_never_met(measured):
+def test_what_was_not_measured_is_never_met(measured: Callable[..., Results]) -> None:
     results = measured(0.95, seconds=5.0)
     results.rows = [Result(row.group, row.name, row.command, NOT_MEASURED, "no data") for row in results.rows]
     found = targets.judge(results)
@@ -101,13 +105,13 @@ def test_what_was_not_measured_is_never_met(measured):
     assert "no data" in found[0][1]
 
 
-def test_a_row_that_failed_is_no_excuse(measured):
+def test_a_row_that_failed_is_no_excuse(measured: Callable[..., Results]) -> None:
     results = measured(0.95, seconds=5.0)
     results.rows = [Result(row.group, row.name, row.command, FAILED, "ended with 1") for row in results.rows]
     assert {met for _, _, met in targets.judge(results)} == {targets.NO}
 
 
-def test_imports_do_not_hide_a_cost_that_grows(measured):
+def test_imports_do_not_hide_a_cost_that_grows(measured: Callable[..., Results]) -> None:
     results, target = measured(0.95), "finetune: 16 times the corpus costs at most 20% more than 16 times as much"
     assert verdicts(results)[target] == targets.YES
     for row in results.rows:
@@ -118,7 +122,7 @@ def test_imports_do_not_hide_a_cost_that_grows(measured):
     assert verdicts(results)[target] == targets.NO
 
 
-def test_a_peak_that_was_missed_and_too_many_cores_are_not_measured(measured):
+def test_a_peak_that_was_missed_and_too_many_cores_are_not_measured(measured: Callable[..., Results]) -> None:
     results = measured(0.95)
     results.rows = [Result(**{**vars(row), "tree_peak_mb": 0.0}) for row in results.rows]
     results.machine = {"cores": 8}
@@ -127,7 +131,7 @@ def test_a_peak_that_was_missed_and_too_many_cores_are_not_measured(measured):
     assert found["scoring (bag): at least 5,000 IMDB reviews a second, the model loaded"] == targets.UNKNOWN
 
 
-def test_alignment_must_give_the_same_numbers(measured):
+def test_alignment_must_give_the_same_numbers(measured: Callable[..., Results]) -> None:
     results = measured(0.95)
     for number, row in enumerate(results.rows):
         if row.group == "align":

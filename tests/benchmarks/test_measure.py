@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -28,7 +29,7 @@ subprocess.Popen(
 """
 
 
-def measured(script, *args):
+def measured(script: str, *args: Any) -> tuple[int, float, int, int]:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.measure", sys.executable, "-c", script, *map(str, args)],
         cwd=CHECKOUT,
@@ -45,22 +46,22 @@ def measured(script, *args):
     return int(code), float(cpu_seconds), int(largest), int(together)
 
 
-def test_memory_of_a_child_counts():
+def test_memory_of_a_child_counts() -> None:
     code, _, largest, together = measured(IN_A_CHILD)
     assert code == 0
     assert 200 <= largest < 260
     assert largest < together < 320
 
 
-def test_mapped_memory_does_not_count(tmp_path):
+def test_mapped_memory_does_not_count(tmp_path: Path) -> None:
     assert measured(MAPPED, tmp_path / "mapped")[2] < 60
 
 
-def test_exit_code_passes_on():
+def test_exit_code_passes_on() -> None:
     assert measured("import sys; sys.exit(7)")[0] == 7
 
 
-def test_what_outlives_the_command_is_waited_for(tmp_path):
+def test_what_outlives_the_command_is_waited_for(tmp_path: Path) -> None:
     _, cpu_seconds, _, _ = measured(LEAVES_ORPHAN, tmp_path / "ended")
     assert (tmp_path / "ended").exists()
     assert cpu_seconds >= 0.5  # however long that took

@@ -5,6 +5,8 @@ import io
 import json
 import random
 import tarfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +21,7 @@ WORDS = {
 }
 
 
-def documents(count, labels):
+def documents(count: int, labels: Any) -> list[Document]:
     source = random.Random(5)
     every = ["film", "plot", "actor", "scene", "music", "end"]
     return [
@@ -40,7 +42,9 @@ def documents(count, labels):
         (tutorial, {}),
     ],
 )
-def test_every_peer_learns(module, options, labels, monkeypatch):
+def test_every_peer_learns(
+    module: Any, options: dict[str, Any], labels: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tutorial, "LEARNING_RATE", 0.05)  # a few dozen steps, not thousands
     monkeypatch.setitem(tutorial.PRETRAIN, "bucket", 1000)
     monkeypatch.setitem(fasttext_supervised.SETTINGS, "epoch", 50)
@@ -54,12 +58,12 @@ def test_every_peer_learns(module, options, labels, monkeypatch):
     assert "train" in stages.seconds
 
 
-def test_scores_of_a_constant_answer():
+def test_scores_of_a_constant_answer() -> None:
     found = peer.scores(["a", "a", "a", "b"], ["a"] * 4)
     assert found == {"accuracy": 0.75, "macro_f1": pytest.approx(0.42857), "test_rows": 4}
 
 
-def archive(path, names):
+def archive(path: Path, names: list[str]) -> Path:
     with tarfile.open(path, "w:gz") as file:
         for name in names:
             content = f"text of {name}".encode()
@@ -69,7 +73,7 @@ def archive(path, names):
     return path
 
 
-def test_imdb_archive_and_folder_alike(tmp_path):
+def test_imdb_archive_and_folder_alike(tmp_path: Path) -> None:
     names = [f"aclImdb/{part}/{kind}/{n}_7.txt" for part in ("train", "test") for kind in ("neg", "pos") for n in range(2)]
     others = ["aclImdb/train/unsup/0_0.txt", "aclImdb/test/urls_pos.txt", "aclImdb/imdb.vocab", "aclImdb/README"]
     path = archive(tmp_path / "aclImdb_v1.tar.gz", names + others)
@@ -83,7 +87,7 @@ def test_imdb_archive_and_folder_alike(tmp_path):
     assert [document.label for document in packed.test] == ["neg", "neg", "pos", "pos"]
 
 
-def test_lines_of_text_and_label(tmp_path):
+def test_lines_of_text_and_label(tmp_path: Path) -> None:
     path = tmp_path / "sentences.txt"
     path.write_bytes("Mail to a@b.c rose\x85 by 5 @ 6@positive\r\n1\nFell @negative\n".encode("latin-1"))
     corpus = read_corpus(path, path, Columns(encoding="latin-1"))
@@ -100,25 +104,25 @@ def test_lines_of_text_and_label(tmp_path):
         ("a.jsonl", '{"s": 5, "t": "two\\nlines, one field"}\n\n{"s": 1, "t": "dull"}\n', Columns("t", "s")),
     ],
 )
-def test_tables(tmp_path, name, content, columns):
+def test_tables(tmp_path: Path, name: str, content: str, columns: Any) -> None:
     (tmp_path / name).write_text(content)
     corpus = read_corpus(tmp_path / name, tmp_path / name, columns)
     assert corpus.train == corpus.test == [("two\nlines, one field", "5"), ("dull", "1")]
 
 
-def test_a_test_part_is_needed(tmp_path):
+def test_a_test_part_is_needed(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\na,b\n")
     with pytest.raises(SystemExit, match="--test"):
         read_corpus(tmp_path / "a.csv", None, Columns())
 
 
-def test_words_set_punctuation_apart_and_lines_hold_no_label():
+def test_words_set_punctuation_apart_and_lines_hold_no_label() -> None:
     assert words("Don't miss it!<br /><br>Great...") == ["don't", "miss", "it", "!", "great", ".", ".", "."]
     assert "\n" not in line("a\n__label__pos b")
     assert "__label__" not in line("a\n__label__pos b")
 
 
-def test_the_program_prints_one_object(tmp_path, capsys):
+def test_the_program_prints_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for part in ("train", "test"):
         rows = [f"{text}\t{label}" for text, label in documents(20, ("neg", "pos"))]
         (tmp_path / f"{part}.txt").write_text("\n".join(rows))

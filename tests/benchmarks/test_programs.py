@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from tasks.config import IngestConfig, PrepareConfig
 from tasks.prepare.dataset import write_dataset
 
 
-def test_both_readers_give_the_same_matrix(tmp_path):
+def test_both_readers_give_the_same_matrix(tmp_path: Path) -> None:
     path = tmp_path / "vectors.vec"
     vectors.generate(path, 250, 20)
     wanted = vectors.wanted_words(path, 50)
@@ -28,7 +29,7 @@ def test_both_readers_give_the_same_matrix(tmp_path):
     assert (ours > 0).any()
 
 
-def test_sparse_and_dense_steps_learn_the_same():
+def test_sparse_and_dense_steps_learn_the_same() -> None:
     given = optimizer.batches(300, 4)
     pair = [optimizer.Contender(300, sparse=sparse) for sparse in (True, False)]
     for contender in pair:
@@ -38,17 +39,17 @@ def test_sparse_and_dense_steps_learn_the_same():
     np.testing.assert_allclose(*weights, atol=1e-6)
 
 
-def reviews(count):
+def reviews(count: int) -> list[Document]:
     random = np.random.default_rng(1)
     return [Document(" ".join(f"w{n}" for n in random.zipf(1.3, 80) % 5000), ("neg", "pos")[at % 2]) for at in range(count)]
 
 
-def write_lines(path, documents):
+def write_lines(path: Path, documents: list[list[str]]) -> Path:
     path.write_text("".join(f"{text}\t{label}\n" for text, label in documents))
     return path
 
 
-def test_no_copy_duplicates_another(tmp_path, monkeypatch):
+def test_no_copy_duplicates_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaling, "read_corpus", lambda *_: argparse.Namespace(train=reviews(60)))
     rows = scaling.write_corpus(tmp_path / "unused", 4, tmp_path / "corpus", None)
     (tmp_path / "prepared").mkdir()
@@ -56,14 +57,14 @@ def test_no_copy_duplicates_another(tmp_path, monkeypatch):
     assert rows == report["found"] == report["kept"] == 240
 
 
-def test_subset_of_lines_spans_the_file(tmp_path):
+def test_subset_of_lines_spans_the_file(tmp_path: Path) -> None:
     source = write_lines(tmp_path / "a.txt", reviews(100))
     subset.write_lines(source, tmp_path / "b.txt", 20)
     small = read_corpus(tmp_path / "b.txt", source, Columns())
     assert small.train == small.test[::5]
 
 
-def test_tables_part_the_corpus_without_duplicates(tmp_path):
+def test_tables_part_the_corpus_without_duplicates(tmp_path: Path) -> None:
     documents = reviews(120)
     source = tmp_path / "corpus.jsonl"
     rows = [{"body": text, "stars": label} for text, label in [*documents, documents[0]]]
@@ -76,7 +77,7 @@ def test_tables_part_the_corpus_without_duplicates(tmp_path):
 
 
 @pytest.fixture
-def prepared(tmp_path):
+def prepared(tmp_path: Path) -> Path:
     from tasks.ingest.corpus import write_corpus
 
     source = write_lines(tmp_path / "a.tsv", reviews(300))
@@ -87,7 +88,7 @@ def prepared(tmp_path):
     return tmp_path / "prepared" / "dataset"
 
 
-def test_reduced_dataset_is_balanced_and_nested(prepared, tmp_path):
+def test_reduced_dataset_is_balanced_and_nested(prepared: Path, tmp_path: Path) -> None:
     known = {row["id"] for row in pq.read_table(prepared / "dataset.parquet").to_pylist() if row["split"] == "train"}
     chosen = {}
     for count in (20, 60):
@@ -101,7 +102,7 @@ def test_reduced_dataset_is_balanced_and_nested(prepared, tmp_path):
     assert chosen[20] < chosen[60] < known
 
 
-def test_reduced_dataset_keeps_unlabelled_rows_where_asked(prepared, tmp_path):
+def test_reduced_dataset_keeps_unlabelled_rows_where_asked(prepared: Path, tmp_path: Path) -> None:
     table = pq.read_table(prepared / "dataset.parquet")
     rows = table.to_pylist()
     extra = [{"id": f"u{number}", "split": "unlabelled", "label": None, "tokens": ["the", "film"]} for number in range(3)]
@@ -113,7 +114,7 @@ def test_reduced_dataset_keeps_unlabelled_rows_where_asked(prepared, tmp_path):
         assert len(found) == 20 + 3 * unlabelled
 
 
-def test_telling_words_are_those_that_the_labels_differ_in(prepared, tmp_path):
+def test_telling_words_are_those_that_the_labels_differ_in(prepared: Path, tmp_path: Path) -> None:
     table = pq.read_table(prepared / "dataset.parquet")
     marks = {("train", "neg"): "sinking", ("train", "pos"): "rising", ("valid", "neg"): "unread"}
     tokens = [[*row["tokens"], marks.get((row["split"], row["label"]), "of")] for row in table.to_pylist()]
@@ -125,7 +126,7 @@ def test_telling_words_are_those_that_the_labels_differ_in(prepared, tmp_path):
     assert sorted(path.read_text(encoding="utf-8").splitlines()) == ["rising", "sinking"]
 
 
-def test_misspelt_words_hold_the_same_letters():
+def test_misspelt_words_hold_the_same_letters() -> None:
     document = ["interesting", "film", "a", "the"] * 500
     (changed,) = ablation.misspelt([document])
     differing = [(old, new) for old, new in zip(document, changed, strict=True) if old != new]

@@ -1,6 +1,7 @@
 """The curves against plain loops over small random streams."""
 
 import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ from tasks.monitor.schema import COUNTS_SCHEMA
 START = datetime.date(2020, 1, 1)
 
 
-def counts(series):
+def counts(series: dict[str, list[tuple[int, float]]]) -> pa.Table:
     """A table of {name: [(documents, mean probability), ...] by day}; a day without documents has no row."""
     rows = [
         (name, (START + datetime.timedelta(day)).isoformat(), documents, 0, round(documents * share * 1e6))
@@ -29,7 +30,7 @@ days = st.lists(st.tuples(st.integers(0, 5), st.sampled_from([0.0, 0.25, 1.0])),
 
 
 @given(days.filter(lambda held: held[0][0] and held[-1][0]))
-def test_index_is_the_mean_probability_over_the_window(held):
+def test_index_is_the_mean_probability_over_the_window(held: Any) -> None:
     axis, (curve,) = make_curves(counts({"all": held}), window=7, baseline=14, max_days=100, max_series=5)
     assert axis is not None
     assert axis.days()[0] == START.isoformat()
@@ -42,7 +43,7 @@ def test_index_is_the_mean_probability_over_the_window(held):
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=1, max_size=30), st.integers(1, 4), st.integers(2, 9))
-def test_the_band_is_the_quantile_of_the_days_before_the_window(values, window, baseline):
+def test_the_band_is_the_quantile_of_the_days_before_the_window(values: Any, window: Any, baseline: Any) -> None:
     share_T = np.array([np.nan if value is None else value for value in values])
     lower_T, upper_T = past_band(share_T, window=window, baseline=baseline)
     for day in range(len(values)):
@@ -54,7 +55,7 @@ def test_the_band_is_the_quantile_of_the_days_before_the_window(values, window, 
             assert np.isnan([lower_T[day], upper_T[day]]).all()
 
 
-def test_the_band_never_looks_at_its_own_window_or_ahead():
+def test_the_band_never_looks_at_its_own_window_or_ahead() -> None:
     calm = np.full(60, 0.2)
     surge = calm.copy()
     surge[50:] = 0.9
@@ -63,7 +64,7 @@ def test_the_band_never_looks_at_its_own_window_or_ahead():
     assert upper_T[59] > 0.2
 
 
-def test_many_years_are_drawn_in_steps_that_lose_no_document():
+def test_many_years_are_drawn_in_steps_that_lose_no_document() -> None:
     rng = np.random.default_rng(0)
     held = [(int(number), 0.5) for number in rng.integers(1, 9, 5 * MAX_POINTS + 3)]
     axis, (curve,) = make_curves(counts({"all": held}), window=7, baseline=30, max_days=10**6, max_series=5)
@@ -74,7 +75,7 @@ def test_many_years_are_drawn_in_steps_that_lose_no_document():
     np.testing.assert_allclose(curve.mass, curve.documents * 0.5)
 
 
-def test_old_days_are_left_out_but_still_stand_behind_the_first_that_is_drawn():
+def test_old_days_are_left_out_but_still_stand_behind_the_first_that_is_drawn() -> None:
     held = [(4, 0.0)] * 50 + [(4, 1.0)] * 20
     axis, (curve,) = make_curves(counts({"all": held}), window=10, baseline=30, max_days=18, max_series=5)
     assert axis is not None
@@ -83,15 +84,15 @@ def test_old_days_are_left_out_but_still_stand_behind_the_first_that_is_drawn():
     assert np.isfinite(curve.upper[0])
 
 
-def test_the_whole_stream_comes_first_and_small_series_are_left_out():
+def test_the_whole_stream_comes_first_and_small_series_are_left_out() -> None:
     table = counts({"name:small": [(1, 0.5)], "topic:t/big": [(9, 0.5)], "all": [(10, 0.5)]})
     _, curves = make_curves(table, window=7, baseline=30, max_days=10, max_series=2)
     assert [curve.series for curve in curves] == ["all", "topic:t/big"]
 
 
-def test_an_empty_stream_has_no_curve():
+def test_an_empty_stream_has_no_curve() -> None:
     assert make_curves(COUNTS_SCHEMA.empty_table(), window=7, baseline=30, max_days=10, max_series=2) == (None, [])
 
 
-def test_a_window_without_documents_has_no_share():
+def test_a_window_without_documents_has_no_share() -> None:
     assert np.isnan(window_share(np.array([0, 0]), np.array([0, 0]), 2)).all()

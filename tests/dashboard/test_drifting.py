@@ -14,7 +14,7 @@ from tasks.monitor.schema import HISTOGRAMS_SCHEMA
 START = datetime.date(2020, 1, 1)
 
 
-def stream(num_days, changes_on, per_day=100):
+def stream(num_days: int, changes_on: int, per_day: int = 100) -> pa.Table:
     """Confidence that moves from bin 15 to bin 5 on one day; lengths that stay."""
     rng = np.random.default_rng(1)
     rows = []
@@ -28,7 +28,7 @@ def stream(num_days, changes_on, per_day=100):
     )
 
 
-def test_a_change_shows_from_its_week_on_and_only_in_its_feature():
+def test_a_change_shows_from_its_week_on_and_only_in_its_feature() -> None:
     history = make_history(stream(300, changes_on=260), None, DetectConfig())
     assert history is not None
     assert len(history.days) == WEEKS
@@ -42,7 +42,7 @@ def test_a_change_shows_from_its_week_on_and_only_in_its_feature():
 
 
 @pytest.mark.parametrize("num_days", [90, 300, 800])
-def test_the_last_point_is_what_the_detector_says_now(num_days):
+def test_the_last_point_is_what_the_detector_says_now(num_days: int) -> None:
     histograms, config = stream(num_days, changes_on=num_days - 10), DetectConfig()
     history = make_history(histograms, None, config)
     assert history is not None
@@ -50,7 +50,7 @@ def test_the_last_point_is_what_the_detector_says_now(num_days):
     assert {row.title: (row.value, row.threshold, row.drifted) for row in history.features} == now
 
 
-def test_days_of_another_model_version_are_left_out():
+def test_days_of_another_model_version_are_left_out() -> None:
     histograms, config = stream(300, changes_on=260), DetectConfig()
     days = [(START + datetime.timedelta(day)).isoformat() for day in range(260, 300)]
     history = make_history(histograms, None, config, days)
@@ -61,6 +61,6 @@ def test_days_of_another_model_version_are_left_out():
     assert whole == make_history(histograms, None, config)
 
 
-def test_too_few_documents_have_no_history():
+def test_too_few_documents_have_no_history() -> None:
     assert make_history(HISTOGRAMS_SCHEMA.empty_table(), None, DetectConfig()) is None
     assert make_history(stream(20, changes_on=99), None, DetectConfig()) is None

@@ -4,6 +4,8 @@ import datetime
 import hashlib
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -14,6 +16,7 @@ from tasks.dashboard.page import embedded_json, render_page
 from tasks.monitor.alert import Alert
 from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.state import MonitorState, watch_name
+from tests.dashboard.conftest import Browser
 
 SCRIPT = "<script>parent.attacked=1;document.title='attacked'</script>"
 HOSTILE = [
@@ -31,7 +34,7 @@ START = datetime.date(2019, 1, 1)
 NUM_DAYS = 430
 
 
-def document(day, number, **columns):
+def document(day: int, number: int, **columns: Any) -> dict[str, Any]:
     text = columns.get("text", f"Sales of company {number} rose")
     time = datetime.datetime.combine(START + datetime.timedelta(day), datetime.time(9, number % 60), datetime.UTC)
     row = {"id": hashlib.sha256(f"{time} {number} {text}".encode()).digest(), "time": time, "day": time.date(), "text": text}
@@ -39,7 +42,7 @@ def document(day, number, **columns):
     return row | {"tokens": 5, "unseen": 1, "topics": [("sector", "banks" if number % 2 else "energy")], "names": []} | columns
 
 
-def alert(name, series, severity, day, *, kind="surge", **evidence):
+def alert(name: str, series: str, severity: str, day: int, *, kind: str = "surge", **evidence: Any) -> Alert:
     end = (START + datetime.timedelta(day)).isoformat()
     start = (START + datetime.timedelta(day - 6)).isoformat()
     figures = {"count": 28, "negative_share": 0.41, "baseline": 0.2, "created": 0.0}
@@ -49,7 +52,7 @@ def alert(name, series, severity, day, *, kind="surge", **evidence):
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A monitor of 430 days with hostile headlines, topics and names, and its page."""
     root = tmp_path_factory.mktemp("root")
     config = RefreshConfig.model_validate({"collect": {"name": "desk"}, "runtime": {"data_root": root}})
@@ -84,13 +87,13 @@ def page(tmp_path_factory):
     return path
 
 
-def visible_rows(browser, name):
+def visible_rows(browser: Browser, name: str) -> list[str]:
     return browser.evaluate(
         f"[...document.querySelectorAll('#{name} > li')].filter(row => !row.hidden).map(row => row.innerText)"
     )
 
 
-def choose(browser, *, series=None, period=None):
+def choose(browser: Browser, *, series: str | None = None, period: str | None = None) -> None:
     """Use the controls as a hand would: the value changes, then the event comes."""
     if series is not None:
         browser.evaluate(
@@ -103,7 +106,7 @@ def choose(browser, *, series=None, period=None):
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
-def test_hostile_text_is_inert_nothing_is_fetched_and_all_fits(browser, page, width, dark):
+def test_hostile_text_is_inert_nothing_is_fetched_and_all_fits(browser: Browser, page: Path, width: int, dark: bool) -> None:
     browser.open(page, width=width, dark=dark)
     browser.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
     assert browser.complaints == []
@@ -128,7 +131,7 @@ def test_hostile_text_is_inert_nothing_is_fetched_and_all_fits(browser, page, wi
     assert not re.search("[\u202e\u2028\x1b]", page.read_text(encoding="utf-8"))
 
 
-def test_the_filters_work_together(browser, page):
+def test_the_filters_work_together(browser: Browser, page: Path) -> None:
     browser.open(page)
     assert browser.evaluate("document.querySelector('#period input:checked').value") == "365"
     assert len(visible_rows(browser, "alerts")) == 3  # the low one of day 60 is older than a year
@@ -155,7 +158,7 @@ def test_the_filters_work_together(browser, page):
     assert browser.complaints == []
 
 
-def test_the_charts_show_what_was_counted(browser, page):
+def test_the_charts_show_what_was_counted(browser: Browser, page: Path) -> None:
     browser.open(page)
     choose(browser, period="0")
     drawn = browser.evaluate("""(() => { const chart = document.getElementById('index-chart'); return {
@@ -173,7 +176,7 @@ def test_the_charts_show_what_was_counted(browser, page):
     assert browser.evaluate("document.getElementById('drift-chart').data.map(trace => trace.y)") == [[1.0, 3.0], [0.4, 0.5]]
 
 
-def test_a_press_on_a_bar_shows_its_curve(browser, page):
+def test_a_press_on_a_bar_shows_its_curve(browser: Browser, page: Path) -> None:
     browser.open(page)
     number = browser.evaluate("""(() => { const bars = document.querySelector('.by-group');
         const place = bars.data[0].customdata.at(-1);
@@ -181,14 +184,14 @@ def test_a_press_on_a_bar_shows_its_curve(browser, page):
     assert browser.evaluate("Number(document.getElementById('series').value)") == number
 
 
-def test_colours_follow_the_scheme_while_the_page_is_open(browser, page):
+def test_colours_follow_the_scheme_while_the_page_is_open(browser: Browser, page: Path) -> None:
     browser.open(page, dark=False)
     light = browser.evaluate("document.getElementById('index-chart').layout.font.color")
     browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     browser.wait(f"document.getElementById('index-chart').layout.font.color !== {json.dumps(light)}")
 
 
-def test_the_browser_tests_would_see_an_attack_and_a_request(browser, tmp_path):
+def test_the_browser_tests_would_see_an_attack_and_a_request(browser: Browser, tmp_path: Path) -> None:
     attacked = tmp_path / "attacked.html"
     attacked.write_text(f"<html data-drawn=yes><body>{SCRIPT}<img src='http://127.0.0.1:9/x.png'>")
     browser.open(attacked)
@@ -197,11 +200,11 @@ def test_the_browser_tests_would_see_an_attack_and_a_request(browser, tmp_path):
     assert browser.complaints
 
 
-def test_the_page_is_small_enough_to_be_sent(page):
+def test_the_page_is_small_enough_to_be_sent(page: Path) -> None:
     assert page.stat().st_size < 6_000_000
 
 
-def test_a_monitor_without_documents_has_a_page_too(tmp_path):
+def test_a_monitor_without_documents_has_a_page_too(tmp_path: Path) -> None:
     config = RefreshConfig.model_validate({"collect": {"name": "desk"}, "runtime": {"data_root": tmp_path}})
     with MonitorState.open(tmp_path, "desk") as state:
         page = render_page(gather(state, config, None, now=1.6e9))
@@ -210,7 +213,7 @@ def test_a_monitor_without_documents_has_a_page_too(tmp_path):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_no_character_of_embedded_json_means_anything_to_html(text):
+def test_no_character_of_embedded_json_means_anything_to_html(text: str) -> None:
     written = embedded_json({"title": text})
     assert not re.search("[<>&\u2028]", written)
     assert json.loads(written) == {"title": text}

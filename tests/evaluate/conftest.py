@@ -14,7 +14,9 @@ from tasks.evaluate.yardstick import write_yardstick
 from tasks.prepare.schema import SCHEMA
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+    from typing import Any
 
 
 class Corpus:
@@ -48,12 +50,12 @@ class WordClassifier:
 
 
 @pytest.fixture
-def make_corpus(tmp_path):
+def make_corpus(tmp_path: Path) -> Callable[..., Corpus]:
     return lambda rows: Corpus(tmp_path, rows)
 
 
 @pytest.fixture(scope="session")
-def evaluated(reviews, tmp_path_factory):
+def evaluated(reviews: Corpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path, Path]:
     """Report and folder of an evaluation, and the folder of its yardstick; to be read only."""
     yardstick, folder = tmp_path_factory.mktemp("yardstick"), tmp_path_factory.mktemp("evaluate")
     config = EvaluateConfig(bootstrap=200, num_errors=3)
@@ -78,14 +80,14 @@ def review_rows(num: int = 400, seed: int = 0) -> list[tuple[str, str, str, list
 
 
 @pytest.fixture(scope="session")
-def reviews(tmp_path_factory):
+def reviews(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return Corpus(tmp_path_factory.mktemp("reviews"), review_rows())
 
 
 @pytest.fixture
-def classifier():
+def classifier() -> WordClassifier:
     return word_classifier()
 
 
-def word_classifier():
+def word_classifier() -> WordClassifier:
     return WordClassifier({"bad": "bad", "good": "good"})

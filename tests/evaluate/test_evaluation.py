@@ -1,5 +1,8 @@
 import json
 import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -9,12 +12,13 @@ from tasks.config import EvaluateConfig, FinetuneConfig
 from tasks.errors import RequestError
 from tasks.evaluate import evaluation
 from tasks.evaluate.evaluation import evaluate_classifier, read_history, write_evaluation
+from tests.evaluate.conftest import Corpus, WordClassifier
 
 CONFIG = EvaluateConfig(bootstrap=200, num_errors=3)
 HISTORY = {"bag": [{"epoch": 1, "train_loss": 0.5, "valid_loss": 0.4, "valid_accuracy": 0.8}]}
 
 
-def test_files_and_report_agree(evaluated):
+def test_files_and_report_agree(evaluated: tuple[dict[str, Any], Path, Path]) -> None:
     report, folder, _ = evaluated
     metrics = json.loads((folder / "metrics.json").read_text())
     table = pq.read_table(folder / "predictions.parquet", page_checksum_verification=True)
@@ -31,7 +35,7 @@ def test_files_and_report_agree(evaluated):
     assert sorted(file.name for file in (folder / "side").iterdir()) == side
 
 
-def test_errors_are_the_most_confident_ones(evaluated):
+def test_errors_are_the_most_confident_ones(evaluated: tuple[dict[str, Any], Path, Path]) -> None:
     _, folder, _ = evaluated
     errors = json.loads((folder / "metrics.json").read_text())["errors"]
     table = pq.read_table(folder / "predictions.parquet").to_pylist()
@@ -40,7 +44,7 @@ def test_errors_are_the_most_confident_ones(evaluated):
     assert all(error["label"] != error["predicted"] and error["predicted"] in error["text"] for error in errors)
 
 
-def test_comparison_pairs_the_rows_with_the_yardstick(evaluated):
+def test_comparison_pairs_the_rows_with_the_yardstick(evaluated: tuple[dict[str, Any], Path, Path]) -> None:
     report, folder, yardstick = evaluated
     one, other = (pq.read_table(place / "predictions.parquet")["correct"].to_numpy() for place in (folder, yardstick))
     accuracy = report["comparison"]["accuracy"]
@@ -51,7 +55,9 @@ def test_comparison_pairs_the_rows_with_the_yardstick(evaluated):
     assert macro["lower_95"] <= macro["difference"] <= macro["upper_95"]
 
 
-def test_a_yardstick_of_other_rows_is_refused(reviews, classifier, evaluated, tmp_path):
+def test_a_yardstick_of_other_rows_is_refused(
+    reviews: Corpus, classifier: WordClassifier, evaluated: tuple[dict[str, Any], Path, Path], tmp_path: Path
+) -> None:
     other = shutil.copytree(evaluated[2], tmp_path / "other")
     table = pq.read_table(other / "predictions.parquet")
     pq.write_table(table.take(list(reversed(range(table.num_rows)))), other / "predictions.parquet", write_page_checksum=True)
@@ -59,13 +65,13 @@ def test_a_yardstick_of_other_rows_is_refused(reviews, classifier, evaluated, tm
         evaluate_classifier(CONFIG, classifier, {}, reviews.holdout, reviews.dataset, other, tmp_path)
 
 
-def test_without_yardstick_and_history(reviews, classifier, tmp_path):
+def test_without_yardstick_and_history(reviews: Corpus, classifier: WordClassifier, tmp_path: Path) -> None:
     report = evaluate_classifier(CONFIG, classifier, {}, reviews.holdout, reviews.dataset, None, tmp_path)
     assert report["yardstick"] is report["comparison"] is None
     assert sorted(file.name for file in (tmp_path / "side").iterdir()) == ["confusion.png", "reliability.png", "report.html"]
 
 
-def test_equal_input_equal_bytes(reviews, classifier, tmp_path):
+def test_equal_input_equal_bytes(reviews: Corpus, classifier: WordClassifier, tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         evaluate_classifier(CONFIG, classifier, {}, reviews.holdout, reviews.dataset, None, tmp_path / name)
@@ -73,15 +79,17 @@ def test_equal_input_equal_bytes(reviews, classifier, tmp_path):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
-def test_documents_are_asked_for_in_batches_with_progress(reviews, classifier, tmp_path, monkeypatch):
+def test_documents_are_asked_for_in_batches_with_progress(
+    reviews: Corpus, classifier: WordClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Heard:
-        def __init__(self):
+        def __init__(self) -> None:
             self.done = []
 
-        def advance(self, done, total, unit, note=""):
+        def advance(self, done: int, total: int, unit: str, note: str = "") -> None:
             self.done.append((done, total, unit))
 
-        def log(self, metrics, at): ...
+        def log(self, metrics: dict[str, float], at: int) -> None: ...
 
     monkeypatch.setattr(evaluation, "BATCH_ROWS", 32)
     heard = Heard()
@@ -90,7 +98,9 @@ def test_documents_are_asked_for_in_batches_with_progress(reviews, classifier, t
     assert heard.done == [(32, 80, "documents"), (64, 80, "documents"), (80, 80, "documents")]
 
 
-def test_one_test_row_of_an_unknown_label_without_tokens(make_corpus, classifier, tmp_path):
+def test_one_test_row_of_an_unknown_label_without_tokens(
+    make_corpus: Callable[..., Corpus], classifier: WordClassifier, tmp_path: Path
+) -> None:
     corpus = make_corpus([("1", "train", "bad", ["bad"]), ("2", "train", "good", ["good"]), ("3", "test", "odd", [])])
     report = evaluate_classifier(CONFIG, classifier, {}, corpus.holdout, corpus.dataset, None, tmp_path)
     assert report["accuracy"] == 0.0
@@ -98,13 +108,15 @@ def test_one_test_row_of_an_unknown_label_without_tokens(make_corpus, classifier
     assert "not in train" in (tmp_path / "side/report.html").read_text()
 
 
-def test_no_test_rows_is_the_users_to_mend(make_corpus, classifier, tmp_path):
+def test_no_test_rows_is_the_users_to_mend(
+    make_corpus: Callable[..., Corpus], classifier: WordClassifier, tmp_path: Path
+) -> None:
     corpus = make_corpus([("1", "train", "bad", ["bad"]), ("2", "train", "good", ["good"])])
     with pytest.raises(RequestError, match="no test rows"):
         evaluate_classifier(CONFIG, classifier, {}, corpus.holdout, corpus.dataset, None, tmp_path)
 
 
-def test_a_trained_model_is_loaded_from_its_folder(reviews, tmp_path):
+def test_a_trained_model_is_loaded_from_its_folder(reviews: Corpus, tmp_path: Path) -> None:
     from tasks.finetune.train import write_model
 
     model, scratch, folder = (tmp_path / name for name in ("model", "scratch", "evaluate"))
@@ -116,7 +128,7 @@ def test_a_trained_model_is_loaded_from_its_folder(reviews, tmp_path):
     assert (folder / "side" / "history.png").is_file()
 
 
-def test_history_by_view_as_a_list_or_not_at_all(tmp_path):
+def test_history_by_view_as_a_list_or_not_at_all(tmp_path: Path) -> None:
     assert read_history(tmp_path) == {}
     (tmp_path / "history.json").write_text(json.dumps(HISTORY))
     assert read_history(tmp_path) == HISTORY

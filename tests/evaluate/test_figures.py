@@ -1,7 +1,10 @@
 import io
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, findSystemFonts, fontManager
 from matplotlib.ft2font import FT2Font
 from matplotlib.image import imread
@@ -20,18 +23,18 @@ from tasks.evaluate.figures import (
 UNDRAWABLE = "\U0010fffd"  # private use: no font has it but the one of boxes
 
 
-def texts(figure):
+def texts(figure: Figure) -> list[str]:
     """What the figure says, as its artists hold it once drawn."""
     png(figure)
     return [text.get_text() for axes in figure.axes for text in [*axes.get_xticklabels(), *axes.get_yticklabels(), *axes.texts]]
 
 
-def pixels(figure):
+def pixels(figure: Figure) -> np.ndarray:
     return imread(io.BytesIO(png(figure)))
 
 
 @pytest.mark.parametrize("num", [2, 7, 30, 60])
-def test_confusion_of_few_and_many_labels(num):
+def test_confusion_of_few_and_many_labels(num: int) -> None:
     names = [f"label number {number}" for number in range(num)]
     figure = draw_confusion(names, np.arange(num * num).reshape(num, num))
     said = texts(figure)
@@ -46,7 +49,7 @@ def test_confusion_of_few_and_many_labels(num):
 @pytest.mark.parametrize(
     "name", ["$x_1$", "a_b", "$\\frac{", "%d {0}", "<b>", "", " ", "_hidden", "a\nb\tc", "\x00\x1b[31m", "\u202eevil"]
 )
-def test_labels_are_drawn_as_they_are_never_as_mathematics(name):
+def test_labels_are_drawn_as_they_are_never_as_mathematics(name: str) -> None:
     figure = draw_confusion([name, "other"], np.array([[3, 1], [0, 2]]))
     png(figure)
     labels = [label for axes in figure.axes for label in axes.get_yticklabels() if label.get_text() == drawable([name])[0][0]]
@@ -55,18 +58,18 @@ def test_labels_are_drawn_as_they_are_never_as_mathematics(name):
     assert "\u202e" not in drawable([name])[0][0]
 
 
-def test_long_labels_are_shortened():
+def test_long_labels_are_shortened() -> None:
     assert drawable(["w" * 500])[0] == ["w" * 17 + "…"]
 
 
-def test_labels_no_font_can_draw_become_numbers():
+def test_labels_no_font_can_draw_become_numbers() -> None:
     shown, families = drawable(["plain", UNDRAWABLE])
     assert shown == ["1", "2"]
     assert families == ["DejaVu Sans"]
     assert "2" in texts(draw_confusion(["plain", UNDRAWABLE], np.array([[3, 1], [0, 2]])))
 
 
-def test_a_font_installed_after_matplotlib_first_looked_is_found(monkeypatch):
+def test_a_font_installed_after_matplotlib_first_looked_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its list of fonts is made once for all and kept in the home folder."""
     stix = next(font for font in fontManager.ttflist if font.name == "STIXGeneral" and font.style == "normal")
     only_stix = chr(min(set(FT2Font(stix.fname).get_charmap()) - set(FT2Font(findfont("DejaVu Sans")).get_charmap())))
@@ -79,14 +82,14 @@ def test_a_font_installed_after_matplotlib_first_looked_is_found(monkeypatch):
     assert families == ["DejaVu Sans", "STIXGeneral"]
 
 
-def test_labels_become_numbers_with_a_word_in_the_log(caplog):
+def test_labels_become_numbers_with_a_word_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     figures._families.cache_clear()
     drawable([UNDRAWABLE])
     assert "no installed font has all characters" in caplog.text
     assert "fonts-noto-cjk" in caplog.text
 
 
-def has_characters(path, characters):
+def has_characters(path: Path, characters: str) -> bool:
     """Whether a font file can draw them; a font of boxes says of all that it can, and one of emoji is pictures."""
     try:
         font = FT2Font(path)
@@ -95,7 +98,7 @@ def has_characters(path, characters):
     return not {"Resort", "Emoji"} & set(font.family_name.split()) and set(map(ord, characters)) <= set(font.get_charmap())
 
 
-def test_chinese_labels_are_drawn_where_a_font_has_them_and_never_warn():
+def test_chinese_labels_are_drawn_where_a_font_has_them_and_never_warn() -> None:
     labels = ["财经", "体育"]
     figures._families.cache_clear()
     shown, families = drawable(labels)
@@ -109,16 +112,16 @@ def test_chinese_labels_are_drawn_where_a_font_has_them_and_never_warn():
     assert set(shown) <= set(said)
 
 
-def test_labels_without_rows_leave_their_row_blank():
+def test_labels_without_rows_leave_their_row_blank() -> None:
     png(draw_confusion(["a", "b"], np.array([[0, 0], [1, 2]])))
 
 
-def entry(low, high, count, confidence, accuracy):
+def entry(low: float, high: float, count: int, confidence: float, accuracy: float) -> dict[str, Any]:
     return {"low": low, "high": high, "count": count, "confidence": confidence, "accuracy": accuracy}
 
 
 @pytest.mark.parametrize("filled", [1, 2])
-def test_reliability_with_empty_bins(filled):
+def test_reliability_with_empty_bins(filled: int) -> None:
     bins = [entry(0, 0.5, 0, None, None), entry(0.5, 1, 3, 0.9, 0.8)]
     if filled == 2:
         bins[0] = entry(0, 0.5, 1, 0.4, 0.0)
@@ -127,7 +130,7 @@ def test_reliability_with_empty_bins(filled):
     png(figure)
 
 
-def test_history_of_several_views_with_gaps():
+def test_history_of_several_views_with_gaps() -> None:
     history = {
         "bag": [{"epoch": 1, "train_loss": 0.5, "valid_loss": 0.4, "valid_accuracy": 0.8}],
         "cnn": [{"epoch": 1, "train_loss": 0.7}, {"epoch": 2, "train_loss": 0.3, "valid_accuracy": None}],
@@ -140,7 +143,7 @@ def test_history_of_several_views_with_gaps():
     png(figure)
 
 
-def test_history_draws_each_member_in_its_views_colour_and_names_a_view_once():
+def test_history_draws_each_member_in_its_views_colour_and_names_a_view_once() -> None:
     epochs = [{"epoch": 1, "train_loss": 0.5, "valid_loss": 0.4, "valid_accuracy": 0.8}]
     figure = draw_history(dict.fromkeys(("tfidf", "cnn", "cnn#2", "cnn#3", "bag", "mean", "bilstm", "ca"), epochs))
     _, accuracy = figure.axes
@@ -152,7 +155,7 @@ def test_history_draws_each_member_in_its_views_colour_and_names_a_view_once():
     png(figure)
 
 
-def test_comparison_spans_the_intervals():
+def test_comparison_spans_the_intervals() -> None:
     model = {"accuracy": 0.9, "macro_f1": 0.8, "intervals": {"accuracy": [0.85, 0.95], "macro_f1": [0.7, 0.9]}}
     figure = draw_comparison(model, model)
     low, high = figure.axes[0].get_xlim()
@@ -160,7 +163,7 @@ def test_comparison_spans_the_intervals():
     png(figure)
 
 
-def test_drawing_leaves_no_global_state():
+def test_drawing_leaves_no_global_state() -> None:
     import sys
 
     png(draw_confusion(["a", "b"], np.eye(2, dtype=int)))

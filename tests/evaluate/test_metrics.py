@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,7 +20,7 @@ from tasks.evaluate.metrics import (
 SETTINGS = {"bins": 15, "bootstrap": 500, "seed": 13}
 
 
-def drawn(num: int, classes: int, seed: int = 0):
+def drawn(num: int, classes: int, seed: int = 0) -> tuple[list[str], list[str], np.ndarray]:
     generator = np.random.default_rng(seed)
     names = [f"label{number}" for number in range(classes)]
     truth = generator.integers(0, classes, num)
@@ -27,7 +29,7 @@ def drawn(num: int, classes: int, seed: int = 0):
     return [names[t] for t in truth], names, probabilities
 
 
-def test_figures_by_hand():
+def test_figures_by_hand() -> None:
     # true a a a b b c, predicted a a b b c c
     probabilities = np.eye(3, dtype=np.float32)[[0, 0, 1, 1, 2, 2]] * 0.7 + 0.1
     result = measure(outcomes(list("aaabbc"), list("abc"), probabilities), **SETTINGS)
@@ -42,7 +44,7 @@ def test_figures_by_hand():
     assert result["log_loss"] == pytest.approx(-(4 * np.log(0.8) + 2 * np.log(0.1)) / 6, rel=1e-6)
 
 
-def test_a_label_unseen_in_training_is_an_error_never_a_crash():
+def test_a_label_unseen_in_training_is_an_error_never_a_crash() -> None:
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]], dtype=np.float32)
     rows = outcomes(["a", "c", "aa"], ["a", "b"], probabilities)
     result = measure(rows, **SETTINGS)
@@ -55,7 +57,7 @@ def test_a_label_unseen_in_training_is_an_error_never_a_crash():
     assert result["macro_f1"] == pytest.approx(f1_score(["a", "c", "aa"], ["a", "b", "a"], average="macro", zero_division=0.0))
 
 
-def test_agrees_with_scikit_learn():
+def test_agrees_with_scikit_learn() -> None:
     truth, names, probabilities = drawn(500, 7)
     result = measure(outcomes(truth, names, probabilities), **SETTINGS)
     predicted = [names[best] for best in probabilities.argmax(axis=1)]
@@ -65,7 +67,7 @@ def test_agrees_with_scikit_learn():
     assert result["log_loss"] == pytest.approx(sklearn_log_loss(truth, normal, labels=names), rel=1e-5)
 
 
-def test_ece_with_equal_width_bins_by_hand():
+def test_ece_with_equal_width_bins_by_hand() -> None:
     confidence = np.array([0.55, 0.6, 0.95, 0.85])
     right = np.array([True, False, True, False])
     bins = reliability_bins(confidence, right, 10)
@@ -77,7 +79,7 @@ def test_ece_with_equal_width_bins_by_hand():
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=50), st.integers(2, 20))
-def test_bins_hold_every_row_once_and_ece_is_a_share(rows, bins):
+def test_bins_hold_every_row_once_and_ece_is_a_share(rows: Any, bins: int) -> None:
     entries = reliability_bins(np.array([row[0] for row in rows]), np.array([row[1] for row in rows]), bins)
     assert sum(entry["count"] for entry in entries) == len(rows)
     assert 0 <= expected_calibration_error(entries) <= 1 + 1e-12
@@ -86,7 +88,7 @@ def test_bins_hold_every_row_once_and_ece_is_a_share(rows, bins):
             assert entry["low"] - 1e-9 <= entry["confidence"] <= entry["high"] + 1e-9
 
 
-def test_accuracy_interval_is_the_binomial_one():
+def test_accuracy_interval_is_the_binomial_one() -> None:
     truth, names, probabilities = drawn(2000, 3)
     result = measure(outcomes(truth, names, probabilities), bins=15, bootstrap=4000, seed=1)
     low, high = result["intervals"]["accuracy"]
@@ -96,7 +98,7 @@ def test_accuracy_interval_is_the_binomial_one():
     assert result["per_class"]["label0"]["f1_interval"][0] < result["per_class"]["label0"]["f1"]
 
 
-def test_macro_f1_interval_agrees_with_resampling_rows_one_by_one():
+def test_macro_f1_interval_agrees_with_resampling_rows_one_by_one() -> None:
     truth, names, probabilities = drawn(300, 4)
     rows = outcomes(truth, names, probabilities)
     generator = np.random.default_rng(5)
@@ -108,13 +110,13 @@ def test_macro_f1_interval_agrees_with_resampling_rows_one_by_one():
     assert fast == pytest.approx(np.quantile(slow, [0.025, 0.975]).tolist(), abs=0.015)
 
 
-def test_a_label_that_never_occurs_has_no_interval():
+def test_a_label_that_never_occurs_has_no_interval() -> None:
     intervals = bootstrap_intervals(np.array([[3, 1, 0], [1, 2, 0], [0, 0, 0]]), resamples=200, seed=0)
     assert intervals["f1"][2] is None
     assert intervals["f1"][0][0] <= intervals["f1"][0][1]
 
 
-def test_pieces_of_resamples_are_bounded_and_whole():
+def test_pieces_of_resamples_are_bounded_and_whole() -> None:
     counts = np.full(30_000, 2)
     pieces = list(resampled(counts, 200, seed=3))
     assert max(piece.size for piece in pieces) <= 2_000_000
@@ -122,14 +124,14 @@ def test_pieces_of_resamples_are_bounded_and_whole():
     assert {int(total) for piece in pieces for total in piece.sum(axis=1)} == {60_000}
 
 
-def test_equal_seed_equal_figures_and_another_seed_others():
+def test_equal_seed_equal_figures_and_another_seed_others() -> None:
     rows = outcomes(*drawn(400, 3))
     first = measure(rows, **SETTINGS)
     assert first == measure(rows, **SETTINGS)
     assert first["intervals"] != measure(rows, **(SETTINGS | {"seed": 14}))["intervals"]
 
 
-def test_paired_macro_f1_difference():
+def test_paired_macro_f1_difference() -> None:
     truth, names, probabilities = drawn(400, 3)
     better = outcomes(truth, names, probabilities)
     blurred = probabilities + np.random.default_rng(9).random(probabilities.shape).astype(np.float32)
@@ -141,19 +143,19 @@ def test_paired_macro_f1_difference():
     assert macro_f1_difference(better, better, resamples=100, seed=1) == (0.0, [0.0, 0.0])
 
 
-def test_wrong_shapes_and_numbers_that_are_none_are_refused():
+def test_wrong_shapes_and_numbers_that_are_none_are_refused() -> None:
     with pytest.raises(ValueError, match="shape"):
         outcomes(["a"], ["a", "b"], np.zeros((2, 2)))
     with pytest.raises(ValueError, match="1 of 2 rows"):
         outcomes(["a", "b"], ["a", "b"], np.array([[0.5, 0.5], [np.nan, 0.5]]))
 
 
-def certain(truth, predicted):
+def certain(truth: Any, predicted: Any) -> Any:
     names = sorted(set(truth) | set(predicted))
     return outcomes(truth, names, 0.8 * np.eye(len(names), dtype=np.float32)[[names.index(name) for name in predicted]])
 
 
-def test_rows_that_are_all_right_have_an_interval_with_a_width():
+def test_rows_that_are_all_right_have_an_interval_with_a_width() -> None:
     result = measure(certain(list("aab") * 3, list("aab") * 3), **SETTINGS)
     assert result["interval_methods"] == {"accuracy": "wilson", "macro_f1": "wilson"}
     assert result["intervals"]["accuracy"] == [pytest.approx(9 / (9 + 1.96**2), abs=1e-4), 1.0]
@@ -162,14 +164,14 @@ def test_rows_that_are_all_right_have_an_interval_with_a_width():
     assert result["per_class"]["b"]["f1_interval"] == [pytest.approx(3 / (3 + 1.96**2), abs=1e-4), 1.0]
 
 
-def test_rows_that_are_all_wrong_have_one_too():
+def test_rows_that_are_all_wrong_have_one_too() -> None:
     result = measure(certain(list("aabb"), list("bbaa")), **SETTINGS)
     assert result["intervals"]["accuracy"] == [0.0, pytest.approx(1.96**2 / (4 + 1.96**2), abs=1e-4)]
     assert result["intervals"]["macro_f1"][0] == 0.0
     assert result["intervals"]["macro_f1"][1] > 0.3
 
 
-def test_a_few_wrong_rows_are_enough_for_wilson_and_five_for_the_bootstrap():
+def test_a_few_wrong_rows_are_enough_for_wilson_and_five_for_the_bootstrap() -> None:
     truth = list("ab") * 50
     for wrong, method in ((1, "wilson"), (4, "wilson"), (5, "bootstrap"), (95, "bootstrap"), (96, "wilson")):
         predicted = ["c"] * wrong + truth[wrong:]

@@ -1,5 +1,7 @@
 import re
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -30,29 +32,29 @@ CONTEXT = {
 class Page(HTMLParser):
     """Tags, attributes and text of a page."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         super().__init__()
         self.tags, self.attributes, self.words = [], [], []
         self.feed(text)
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: Any, attrs: Any) -> None:
         self.tags.append(tag)
         self.attributes += attrs
 
-    def handle_data(self, data):
+    def handle_data(self, data: Any) -> None:
         self.words.append(data)
 
     @property
-    def text(self):
+    def text(self) -> str:
         return re.sub(r"\s+", " ", " ".join(self.words))
 
 
 @pytest.fixture(scope="session")
-def folder(evaluated):
+def folder(evaluated: tuple[dict[str, Any], Path, Path]) -> Path:
     return evaluated[1]
 
 
-def test_everything_known_at_the_end_of_a_run_is_on_the_page(folder, tmp_path):
+def test_everything_known_at_the_end_of_a_run_is_on_the_page(folder: Path, tmp_path: Path) -> None:
     out = render_report(folder, CONTEXT, tmp_path / "runs" / "7" / "report.html")
     text = Page(out.read_text(encoding="utf-8")).text
     for said in (
@@ -73,7 +75,7 @@ def test_everything_known_at_the_end_of_a_run_is_on_the_page(folder, tmp_path):
     assert list(out.parent.iterdir()) == [out]
 
 
-def test_an_empty_context_leaves_its_parts_out(folder):
+def test_an_empty_context_leaves_its_parts_out(folder: Path) -> None:
     text = Page((folder / "side/report.html").read_text()).text
     assert "Most confident errors" in text
     for part in ("What ran", "Data", "Coverage", "How to reproduce", "Registered as"):
@@ -92,7 +94,7 @@ INTRINSIC = {
 }
 
 
-def test_what_the_vectors_know_is_on_the_page(folder, tmp_path):
+def test_what_the_vectors_know_is_on_the_page(folder: Path, tmp_path: Path) -> None:
     vectors = {"neighbours": {"movie": NEAR}, "class_neighbours": {"po<s>": {"great": NEAR, "superb": []}}}
     page = Page(render_report(folder, {"vectors": vectors | {"intrinsic": INTRINSIC}}, tmp_path / "report.html").read_text())
     for said in (
@@ -108,7 +110,7 @@ def test_what_the_vectors_know_is_on_the_page(folder, tmp_path):
     assert ("rowspan", "2") in page.attributes
 
 
-def test_vectors_that_cover_no_english_have_no_figures(folder, tmp_path):
+def test_vectors_that_cover_no_english_have_no_figures(folder: Path, tmp_path: Path) -> None:
     nothing = {"accuracy": None, "correct": 0, "questions": 0, "of": 19544}
     intrinsic = {name: {"spearman": None, "pairs": 0, "of": INTRINSIC[name]["of"]} for name in ("wordsim353", "simlex999")}
     vectors = {
@@ -121,13 +123,13 @@ def test_vectors_that_cover_no_english_have_no_figures(folder, tmp_path):
     assert "WordSim-353" not in text
 
 
-def test_a_misspelt_context_is_refused(folder, tmp_path):
+def test_a_misspelt_context_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="nmae"):
         render_report(folder, {"nmae": "x"}, tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
 
 
-def test_the_page_stands_alone(folder, tmp_path):
+def test_the_page_stands_alone(folder: Path, tmp_path: Path) -> None:
     page = Page(render_report(folder, CONTEXT, tmp_path / "report.html").read_text())
     assert page.tags.count("img") == 4
     assert not {"script", "link", "iframe", "object", "embed", "form", "a", "base"} & set(page.tags)
@@ -136,7 +138,7 @@ def test_the_page_stands_alone(folder, tmp_path):
     assert ("content", "default-src 'none'; img-src data:; style-src 'unsafe-inline'") in page.attributes
 
 
-def test_text_from_outside_is_text(folder, tmp_path):
+def test_text_from_outside_is_text(folder: Path, tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}\x1b\u202e"
     context = Context.model_validate(CONTEXT).model_copy(
         update={"name": evil, "command": evil, "skipped": {evil: evil}, "config": {evil: evil}}
@@ -149,17 +151,17 @@ def test_text_from_outside_is_text(folder, tmp_path):
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", raw)
 
 
-def test_hidden_characters_become_their_numbers():
+def test_hidden_characters_become_their_numbers() -> None:
     assert visible("a\tb\nc é 财 🙂") == "a\tb\nc é 财 🙂"
     assert visible("\x00\x7f\x85\u202e\u2067\ud800\U000e0041") == "[U+0000][U+007F][U+0085][U+202E][U+2067][U+D800][U+E0041]"
 
 
-def test_flattened_names():
+def test_flattened_names() -> None:
     nested = {"a": {"b": {"c": 1}, "d": {}}, "e": [1]}
     assert dict(flattened(nested)) == {"a.b.c": 1, "a.d": {}, "e": [1]}
 
 
-def test_the_split_what_contradicts_and_what_is_in_doubt_are_on_the_page(folder, tmp_path):
+def test_the_split_what_contradicts_and_what_is_in_doubt_are_on_the_page(folder: Path, tmp_path: Path) -> None:
     doubted = {
         "warnings": ["only 9 test rows: <b>rough</b>"],
         "split": {"rule": 2, "salt": 37, "seed": 13},

@@ -1,12 +1,16 @@
 import html
 import json
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tasks.config import EvaluateConfig
 from tasks.evaluate.evaluation import evaluate_classifier
 from tasks.evaluate.report import render_report
+from tests.evaluate.conftest import Corpus
 
 SCRIPT = "<script>parent.attacked=1;document.title='attacked'</script>"
 HOSTILE = [
@@ -37,7 +41,7 @@ window.onload = () => {
 </script>"""
 
 
-def look(chromium, page, folder):
+def look(chromium: list[str], page: str, folder: Path) -> dict[str, Any]:
     """What a browser sees of a page on a phone."""
     outer = folder / "frame.html"
     outer.write_text(FRAME % html.escape(page, quote=True), encoding="utf-8")
@@ -49,16 +53,18 @@ def look(chromium, page, folder):
 class Mistaken:
     """Sure of the next label, so that every label and text is among the errors."""
 
-    def __init__(self, labels):
+    def __init__(self, labels: Any) -> None:
         self.labels = sorted(labels)
 
-    def probabilities(self, tokens):
+    def probabilities(self, tokens: Any) -> np.ndarray:
         truth = [self.labels.index(document[0]) for document in tokens.to_pylist()]
         wrong = np.eye(len(self.labels), dtype=np.float32)[[(label + 1) % len(self.labels) for label in truth]]
         return wrong * 0.9 + 0.1 / len(self.labels)
 
 
-def test_hostile_labels_and_texts_are_inert_and_fit_a_phone(make_corpus, tmp_path, chromium):
+def test_hostile_labels_and_texts_are_inert_and_fit_a_phone(
+    make_corpus: Callable[..., Corpus], tmp_path: Path, chromium: list[str]
+) -> None:
     rows = [
         (f"{split}{number}", split, text, [text, *HOSTILE])
         for split in ("train", "test")
@@ -88,7 +94,7 @@ def test_hostile_labels_and_texts_are_inert_and_fit_a_phone(make_corpus, tmp_pat
     assert seen["policy"].startswith("default-src 'none'")
 
 
-def test_the_browser_test_would_see_an_attack(tmp_path, chromium):
+def test_the_browser_test_would_see_an_attack(tmp_path: Path, chromium: list[str]) -> None:
     page = f"<meta http-equiv=x content=y><div class=errors style='width:900px'>{SCRIPT}<img src=x onerror=1></div>"
     seen = look(chromium, page, tmp_path)
     assert seen["attacked"]

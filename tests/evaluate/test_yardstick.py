@@ -1,5 +1,8 @@
 import itertools
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,19 +16,20 @@ from tasks.evaluate import yardstick
 from tasks.evaluate.ngrams import Ngrams
 from tasks.evaluate.yardstick import write_yardstick
 from tasks.prepare.read import read_split
+from tests.evaluate.conftest import Corpus
 
 DOCUMENTS = [["a", "b", "a", "b"], ["b", "a"], [], ["c"], ["a", "b", "c", "d d"], ["d d", "a", "a"]]
 CONFIG = EvaluateConfig(bootstrap=200)
 
 
-def by_scikit_learn(train, documents, min_df):
+def by_scikit_learn(train: Any, documents: list[list[str]], min_df: Any) -> np.ndarray:
     vectorizer = CountVectorizer(analyzer=lambda tokens: [*tokens, *map("\n".join, itertools.pairwise(tokens))], min_df=min_df)
     return vectorizer.fit(train).transform(documents).toarray()
 
 
 @pytest.mark.parametrize("min_df", [1, 2])
 @pytest.mark.parametrize("kind", [pa.list_(pa.string()), pa.large_list(pa.large_string())])
-def test_ngrams_are_those_of_scikit_learn(min_df, kind):
+def test_ngrams_are_those_of_scikit_learn(min_df: int, kind: str) -> None:
     unseen = [["e", "a", "b"], ["d d", "a", "e", "b", "a"], []]
     ngrams = Ngrams(pa.array(DOCUMENTS, kind), min_df, max_size=1000)
     for documents in (DOCUMENTS, unseen):
@@ -38,7 +42,7 @@ def test_ngrams_are_those_of_scikit_learn(min_df, kind):
         assert np.array_equal(mine @ mine.T, theirs @ theirs.T)
 
 
-def test_ngrams_of_a_slice_and_the_most_frequent_ones():
+def test_ngrams_of_a_slice_and_the_most_frequent_ones() -> None:
     tokens = pa.array(DOCUMENTS)
     ngrams = Ngrams(tokens, 1, max_size=2)
     assert len(ngrams) == 2
@@ -46,7 +50,7 @@ def test_ngrams_of_a_slice_and_the_most_frequent_ones():
     assert ngrams.counts(tokens[4:]).toarray().tolist() == [[1, 1], [2, 0]]
 
 
-def test_yardstick_learns_and_writes_what_it_says(reviews, tmp_path):
+def test_yardstick_learns_and_writes_what_it_says(reviews: Corpus, tmp_path: Path) -> None:
     report = write_yardstick(CONFIG, reviews.dataset, reviews.holdout, tmp_path)
     test = read_split(reviews.holdout, "test")
     assert 0.75 < report["accuracy"] < 0.97
@@ -61,7 +65,7 @@ def test_yardstick_learns_and_writes_what_it_says(reviews, tmp_path):
     assert table["predicted"].to_pylist() == [("bad", "good")[p[1] > p[0]] for p in table["probabilities"].to_pylist()]
 
 
-def test_equal_input_equal_bytes(reviews, tmp_path):
+def test_equal_input_equal_bytes(reviews: Corpus, tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         write_yardstick(CONFIG, reviews.dataset, reviews.holdout, tmp_path / name)
@@ -69,7 +73,7 @@ def test_equal_input_equal_bytes(reviews, tmp_path):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
-def test_valid_rows_are_not_trained_on(make_corpus, tmp_path):
+def test_valid_rows_are_not_trained_on(make_corpus: Callable[..., Corpus], tmp_path: Path) -> None:
     rows = [(f"t{n}", "train", "xy"[n % 2], ["x" if n % 2 == 0 else "y"]) for n in range(20)]
     rows += [(f"v{n}", "valid", "x", ["y"]) for n in range(500)]
     rows += [("test", "test", "y", ["y"])]
@@ -77,7 +81,7 @@ def test_valid_rows_are_not_trained_on(make_corpus, tmp_path):
     assert write_yardstick(CONFIG, corpus.dataset, corpus.holdout, tmp_path)["accuracy"] == 1.0
 
 
-def test_empty_documents_and_labels_unseen_in_training(make_corpus, tmp_path):
+def test_empty_documents_and_labels_unseen_in_training(make_corpus: Callable[..., Corpus], tmp_path: Path) -> None:
     rows = [(f"t{n}", "train", "abc"[n % 3], ["abc"[n % 3], "w"]) for n in range(30)]
     rows += [("e", "test", "a", []), ("n", "test", "new", ["never", "seen"]), ("a", "test", "a", ["a"])]
     corpus = make_corpus(rows)
@@ -88,7 +92,7 @@ def test_empty_documents_and_labels_unseen_in_training(make_corpus, tmp_path):
     assert metrics["per_class"]["new"] == metrics["per_class"]["new"] | {"trained": False, "recall": 0.0, "support": 1}
 
 
-def test_a_large_corpus_is_thinned_evenly(reviews, tmp_path, monkeypatch):
+def test_a_large_corpus_is_thinned_evenly(reviews: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yardstick, "MAX_TOKENS", 700)  # of 240 train rows with 7 tokens each
     assert write_yardstick(CONFIG, reviews.dataset, reviews.holdout, tmp_path)["train_rows"] == 100
 
@@ -102,7 +106,9 @@ def test_a_large_corpus_is_thinned_evenly(reviews, tmp_path, monkeypatch):
         ([("1", "train", "a", ["x"]), ("2", "train", "b", ["y"]), ("3", "test", None, ["y"])], "no label"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_in_one_line(make_corpus, tmp_path, rows, message):
+def test_what_cannot_be_measured_is_refused_in_one_line(
+    make_corpus: Callable[..., Corpus], tmp_path: Path, rows: list[Any], message: str
+) -> None:
     corpus = make_corpus(rows)
     with pytest.raises(RequestError, match=message) as caught:
         write_yardstick(CONFIG, corpus.dataset, corpus.holdout, tmp_path)

@@ -3,6 +3,9 @@
 import contextlib
 import signal
 import time
+from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
@@ -11,12 +14,12 @@ from tests.faults.results import BEGIN, END, FILE, PAGE, Outcome, read, render, 
 from tests.faults.rows import Row, load_row, load_rows
 
 
-def row(trial, count=6, **more):
+def row(trial: Any, count: int = 6, **more: Any) -> Row:
     return Row(99, "It | holds.", count, "all: 6 of 6", {"": trial}, lambda folder: contextlib.nullcontext(), **more)
 
 
-def test_what_goes_wrong_is_counted_whether_it_is_told_or_raised(tmp_path):
-    def trial(random, folder):
+def test_what_goes_wrong_is_counted_whether_it_is_told_or_raised(tmp_path: Path) -> None:
+    def trial(random: Random, folder: Path) -> Any:
         assert list(folder.parent.iterdir()) == [folder]  # what the trial before left is gone
         (folder / "locked").mkdir(mode=0)
         if folder.name == "2":
@@ -31,7 +34,7 @@ def test_what_goes_wrong_is_counted_whether_it_is_told_or_raised(tmp_path):
     assert saved == [3, 5, 6]
 
 
-def test_what_trials_measure_is_kept_and_shown():
+def test_what_trials_measure_is_kept_and_shown() -> None:
     figures = []
     outcome = Outcome(99, 2)
     measured = row(lambda random, folder: figures.append(f"trial {folder.name} took long"), 2, figures=figures)
@@ -40,8 +43,8 @@ def test_what_trials_measure_is_kept_and_shown():
     assert "- row 99: trial 1 took long" in table([measured], {99: outcome})
 
 
-def test_a_row_may_have_a_limit_of_its_own():
-    def trial(random, folder):
+def test_a_row_may_have_a_limit_of_its_own() -> None:
+    def trial(random: Random, folder: Path) -> None:
         time.sleep(60)
 
     outcome = Outcome(99, 1)
@@ -54,11 +57,11 @@ def test_a_row_may_have_a_limit_of_its_own():
     assert load_row("row_16_load").limit_seconds > load_row("row_09_records").limit_seconds
 
 
-def test_a_campaign_goes_on_where_it_stopped_with_the_same_random_numbers(tmp_path):
-    def drawn(stop):
+def test_a_campaign_goes_on_where_it_stopped_with_the_same_random_numbers(tmp_path: Path) -> None:
+    def drawn(stop: Any) -> tuple[Any, ...]:
         numbers = []
 
-        def trial(random, folder):
+        def trial(random: Random, folder: Path) -> None:
             if len(numbers) == stop:
                 raise KeyboardInterrupt
             numbers.append(random.random())
@@ -77,7 +80,7 @@ def test_a_campaign_goes_on_where_it_stopped_with_the_same_random_numbers(tmp_pa
     assert len(set(whole)) == 6
 
 
-def test_the_table_shows_finished_rows_and_every_figure(tmp_path):
+def test_the_table_shows_finished_rows_and_every_figure(tmp_path: Path) -> None:
     rows = [row(print), Row(98, "Unfinished.", 6, "", {"": print}, lambda folder: contextlib.nullcontext())]
     outcomes = {99: Outcome(99, 6, 6, ["row 99, trial 1: lost"], 12.3, "abc", "2026-01-01"), 98: Outcome(98, 6, 3)}
     write(tmp_path / "found.json", outcomes)
@@ -93,12 +96,12 @@ def test_the_table_shows_finished_rows_and_every_figure(tmp_path):
         render("nothing", shown)
 
 
-def test_an_unknown_row_is_named(monkeypatch, capsys):
+def test_an_unknown_row_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.argv", ["faults", "--row", "77"])
     assert main() == 2
     assert "no row 77" in capsys.readouterr().err
 
 
-def test_the_page_has_the_figures_of_the_file():
+def test_the_page_has_the_figures_of_the_file() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert render(page, table(load_rows(), read(FILE))) == page

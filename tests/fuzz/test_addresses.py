@@ -1,6 +1,8 @@
 """Addresses of any form: no exception, no secret that is told or overlooked; and a database's address, or one line."""
 
 import string
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -22,7 +24,7 @@ REPEATED = st.tuples(st.sampled_from(["@", ":", "::", "a::", "/", "?", "&pwd=", 
 
 
 @given(texts(WORDS) | REPEATED.map(lambda drawn: "x://" + drawn[0] * drawn[1]))
-def test_any_text(address):
+def test_any_text(address: str) -> None:
     with bounded(len(address)):
         shown = without_secrets(address)
         holds_login(address), holds_password(address)
@@ -44,7 +46,7 @@ PATHS = st.sampled_from(["", "/", "/a/b.csv", "/a?page=2", "/db?charset=utf8#x"]
 @given(
     st.sampled_from(["http", "https", "ftp", "s3", "postgresql", "mysql+pymysql"]), USERS, SECRETS, HOSTS, PATHS, st.booleans()
 )
-def test_a_password_is_seen_and_never_told(scheme, user, secret, host, path, chained):
+def test_a_password_is_seen_and_never_told(scheme: str, user: str, secret: str, host: str, path: Path, chained: bool) -> None:
     address = f"{'zip://a.csv::' if chained else ''}{scheme}://{user}:{secret}@{host}{path}"
     assert holds_password(address)
     assert holds_login(address)
@@ -71,7 +73,7 @@ def refusal_of(address: str) -> bool:
 
 @given(texts(WORDS) | st.tuples(SECRETS, HOSTS).map(lambda drawn: f"postgresql://me:{drawn[0]}@{drawn[1]}"))
 @example("postgresql://me:pLaNt@host:port/db")
-def test_any_address_of_a_database(address):
+def test_any_address_of_a_database(address: str) -> None:
     refusal_of(address)
 
 
@@ -82,11 +84,11 @@ OPTIONS = texts(
 
 @given(OPTIONS)
 @example("timeout=abc")
-def test_any_options_of_a_database(options):
+def test_any_options_of_a_database(options: Any) -> None:
     refusal_of(f"sqlite:///:memory:?{options}")
 
 
 @given(st.tuples(SECRETS, HOSTS))
-def test_a_good_address_of_a_database_is_taken_and_its_password_hidden(drawn):
+def test_a_good_address_of_a_database_is_taken_and_its_password_hidden(drawn: Any) -> None:
     secret, host = drawn
     assert not refusal_of(f"postgresql+psycopg://me:{quote(secret, safe='')}@{host}/db")

@@ -19,7 +19,7 @@ REORDER = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
 @given(TEXTS, st.lists(TEXTS, max_size=3), st.lists(TEXTS, max_size=3), st.none() | TEXTS)
-def test_any_text(series, headlines, words, message):
+def test_any_text(series: str, headlines: list[str], words: list[str], message: str) -> None:
     evidence = {"headlines": [{"text": text} for text in headlines], "words": [{"word": word} for word in words]}
     alert = Alert(
         id="0" * 16,

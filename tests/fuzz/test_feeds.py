@@ -2,6 +2,7 @@
 
 import html
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -55,7 +56,7 @@ TEXTS = st.sampled_from(["text", "summary", "links", "published_parsed", "keys",
 @example(RSS.replace(b'encoding="', b'encoding="\x80'), "text", "time")
 @example(RSS, "text", "updated")
 @given(BYTES, TEXTS, st.sampled_from(["time", "updated", "tags"]))
-def test_any_bytes(path, data, text, when):
+def test_any_bytes(path: Path, data: Any, text: str, when: str) -> None:
     with bounded(len(data)):
         found = entries(path, data, text=text, time=when)
     assert [each.offset for each in found or ()] == list(range(len(found or ())))
@@ -77,7 +78,7 @@ TITLES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), 
 
 
 @given(st.lists(st.tuples(TITLES, st.datetimes().filter(lambda when: when.year >= 1970)), min_size=1, max_size=5))
-def test_what_a_feed_says_comes_out(path, said):
+def test_what_a_feed_says_comes_out(path: Path, said: Any) -> None:
     dates = [f"{when:%d} Jul {when:%Y %H:%M:%S} GMT" for _, when in said]
     titles = [html.escape(title) for title, _ in said]
     items = "".join(

@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -47,7 +48,7 @@ def collected(path: Path, query: str) -> list | None:
 
 
 @given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=5))
-def test_any_values(database, rows):
+def test_any_values(database: Path, rows: Any) -> None:
     with contextlib.closing(sqlite3.connect(database)) as connection:
         connection.execute("DELETE FROM news")
         for text, when in rows:
@@ -63,7 +64,7 @@ def test_any_values(database, rows):
 
 
 @given(SQL)
-def test_any_query(database, query):
+def test_any_query(database: Path, query: Any) -> None:
     try:
         CollectConfig(query=query, database_variable=VARIABLE)
     except ValueError:  # empty, or no text

@@ -59,7 +59,7 @@ def read_back(config: Any) -> None:
 
 @FEW
 @given(MODELS, st.data())
-def test_any_options(model, data):
+def test_any_options(model: Any, data: Any) -> None:
     flags = st.sampled_from(FLAGS[model]) | VALUES.map(lambda text: f"--{text}") | VALUES
     pairs = data.draw(st.lists(st.tuples(flags, VALUES) | st.tuples(flags), max_size=4))
     arguments = [word for pair in pairs for word in pair]
@@ -69,7 +69,7 @@ def test_any_options(model, data):
 
 @FEW
 @given(MODELS, st.data())
-def test_any_variables(model, data):
+def test_any_variables(model: Any, data: Any) -> None:
     names = st.sampled_from(FLAGS[model]).map(lambda flag: PREFIX + flag[2:].replace("-", "_").replace(".", "__").upper())
     sections = st.sampled_from([f"{PREFIX}{name}".upper() for name in model.model_fields]) | VALUES.map(
         lambda text: PREFIX + text
@@ -87,7 +87,7 @@ def test_any_variables(model, data):
 @given(MODELS, TOML)
 @example(PipelineConfig, LONG_NUMBER)
 @example(PipelineConfig, DEEP)
-def test_any_toml(folder, model, data):
+def test_any_toml(folder: Path, model: Any, data: Any) -> None:
     path = folder / "any.toml"
     path.write_bytes(data)
     with one_line(), bounded(len(data)):
@@ -97,7 +97,7 @@ def test_any_toml(folder, model, data):
 @example(LONG_NUMBER, "")
 @example(DEEP, "")
 @given(TOML, texts("Shell a b warning ( \0 \ud83d é"))
-def test_any_watch_list(folder, data, text):
+def test_any_watch_list(folder: Path, data: Any, text: str) -> None:
     path = folder / "watch.toml"
     path.write_bytes(data)
     with one_line(), bounded(len(data)):
@@ -109,7 +109,7 @@ def test_any_watch_list(folder, data, text):
 @given(TOML)
 @example(LONG_NUMBER)
 @example(DEEP)
-def test_any_file_of_channels(folder, data):
+def test_any_file_of_channels(folder: Path, data: Any) -> None:
     path = folder / "channels.toml"
     path.touch(mode=0o600)
     path.write_bytes(data)

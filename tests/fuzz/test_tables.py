@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -56,7 +57,7 @@ OPTIONS = st.fixed_dictionaries(
 @example(b"\x80", ".csv", {"encoding": "punycode", "text": "text", "label": "label"})
 @example(b"\x80", ".csv", {"encoding": "idna", "text": "text", "label": "label"})
 @given(BYTES, SUFFIXES, OPTIONS)
-def test_any_bytes(folder, data, suffix, options):
+def test_any_bytes(folder: Path, data: Any, suffix: str, options: Any) -> None:
     with bounded(len(data)):
         records = read(folder / f"a{suffix}", data, max_chars=500, **options)
     assert len({record.id for record in records or ()}) == len(records or ())
@@ -73,7 +74,7 @@ ENDS = st.sampled_from(["\n", "\r\n"])
 
 
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8), ENDS, st.sampled_from([".csv", ".tsv"]))
-def test_what_csv_writes_is_read_back(folder, rows, end, suffix):
+def test_what_csv_writes_is_read_back(folder: Path, rows: Any, end: str, suffix: str) -> None:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator=end, quoting=csv.QUOTE_ALL, delimiter="," if suffix == ".csv" else "\t")
     writer.writerows([("text", "label"), *rows])
@@ -85,7 +86,7 @@ def test_what_csv_writes_is_read_back(folder, rows, end, suffix):
 
 
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8), st.booleans())
-def test_what_json_writes_is_read_back(folder, rows, ascii_):
+def test_what_json_writes_is_read_back(folder: Path, rows: Any, ascii_: bool) -> None:
     lines = [json.dumps({"text": text, "label": label}, ensure_ascii=ascii_) + "\n" for text, label in rows]
     found = read(folder / "b.jsonl", "".join(lines).encode())
     assert [(record.text, record.label) for record in found] == [(text, label.strip()) for text, label in rows]

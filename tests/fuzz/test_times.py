@@ -25,7 +25,7 @@ WRITTEN = texts(
 
 
 @given(WRITTEN, st.sampled_from(list(READERS)))
-def test_any_text(written, reader):
+def test_any_text(written: str, reader: tuple[str, str]) -> None:
     with bounded(len(written)):
         moment = READERS[reader]._read(written)
     if moment.reason is not None:
@@ -40,7 +40,7 @@ ZONES = st.integers(-12 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(mi
 
 
 @given(st.datetimes(datetime(1900, 1, 2), datetime(9999, 12, 30), timezones=ZONES), st.sampled_from(list(READERS)))
-def test_what_is_written_out_is_read_back(when, reader):
+def test_what_is_written_out_is_read_back(when: datetime, reader: tuple[str, str]) -> None:
     expected = (when - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     for written in (when.isoformat(), when.isoformat(" "), when.astimezone(UTC).isoformat().replace("+00:00", "Z")):
         assert READERS[reader].read(written).microseconds == expected
@@ -51,7 +51,7 @@ def test_what_is_written_out_is_read_back(when, reader):
 
 @pytest.mark.parametrize("order", ["DMY", "MDY", "YMD"])
 @given(day=st.dates(date(1969, 1, 1), date(2068, 12, 31)), separator=st.sampled_from("/.-"))
-def test_a_date_in_numbers_is_read_in_the_order_it_was_written_in(order, day, separator):
+def test_a_date_in_numbers_is_read_in_the_order_it_was_written_in(order: str, day: int, separator: str) -> None:
     parts = {"D": f"{day.day:02d}", "M": f"{day.month:02d}", "Y": f"{day.year % 100:02d}"}
     read = READERS["UTC", order].read(separator.join(parts[part] for part in order))
     assert read.day == day.toordinal() - date(1970, 1, 1).toordinal()

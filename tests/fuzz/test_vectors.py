@@ -17,6 +17,7 @@ from tests.fuzz.bounded import bounded, damaged, pieces, refused
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
 WORDS = ["good", "naïve", "电影"]
 MATRIX = np.arange(9, dtype=np.float32).reshape(3, 3)
@@ -54,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(b"999999999999 999999999999\n" + TEXT, ".vec", False)
 @example(WORD2VEC.replace(b"3 3", b"3 999999999999"), ".bin", False)
 @example(numpy_bytes(zipped=False).replace(b"(3, 3)", b"(3, 99999999999)"), ".npy", True)
-def test_any_bytes(folder, data, suffix, beside):
+def test_any_bytes(folder: Path, data: Any, suffix: str, beside: bool) -> None:
     path = folder / f"vectors{suffix}"
     path.write_bytes(data)
     try:

@@ -4,7 +4,7 @@ import io
 import tarfile
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,9 +12,12 @@ import pytest
 from tasks.config import IngestConfig
 from tasks.ingest.corpus import write_corpus
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 @pytest.fixture
-def ingest(tmp_path_factory):
+def ingest(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., SimpleNamespace]:
     """Run write_corpus and read back its rows, its quarantine and its report; the equation is asserted for every corpus."""
 
     def run(**options: Any) -> SimpleNamespace:
@@ -40,7 +43,7 @@ def ingest(tmp_path_factory):
 
 
 @pytest.fixture
-def write_tar():
+def write_tar() -> Callable[..., Path]:
     """Write an archive of regular members, and of any TarInfo given as it is."""
 
     def write(path: Path, members: dict[str, bytes] | list, mode: str = "w:gz", **options: Any) -> Path:
@@ -55,7 +58,7 @@ def write_tar():
 
 
 @pytest.fixture
-def data():
+def data() -> Path:
     """The real data sets; tests that need them skip by name where they are absent."""
     folder = Path(__file__).resolve().parents[3] / "shared" / "data"
     if not folder.is_dir():

@@ -1,6 +1,10 @@
 """Headers that are rows, rows that are headers, and several columns that make one text."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +18,7 @@ ROWS = [(f"good news {n}", "pos") if n % 2 else (f"bad news {n}", "neg") for n i
 BODY = "".join(f"{text},{label}\n" for text, label in ROWS)
 
 
-def put(path, text):
+def put(path: Path, text: str) -> Path:
     path.write_text(text)
     return path
 
@@ -28,19 +32,21 @@ def put(path, text):
         ("", {"header": False}),
     ],
 )
-def test_names_of_columns_are_no_document(tmp_path, ingest, head, options):
+def test_names_of_columns_are_no_document(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], head: str, options: dict[str, Any]
+) -> None:
     out = ingest(path=put(tmp_path / "a.csv", head + BODY), **options)
     assert (out.report["labels"], out.report["found"]) == ({"neg": 15, "pos": 15}, 30)
     assert out.report["warnings"] == []
 
 
-def test_the_index_that_pandas_writes_goes_with_its_header(tmp_path, ingest):
+def test_the_index_that_pandas_writes_goes_with_its_header(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     rows = "".join(f"{n},{text},{label}\n" for n, (text, label) in enumerate(ROWS))
     out = ingest(path=put(tmp_path / "a.csv", ",0,1\n" + rows), text="0", label="1")
     assert list(out.texts.values()) == [text for text, _ in ROWS]
 
 
-def test_a_row_that_repeats_the_header_goes_to_quarantine(tmp_path, ingest):
+def test_a_row_that_repeats_the_header_goes_to_quarantine(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     out = ingest(path=put(tmp_path / "a.csv", f"text,label\n{BODY}text , label\n{BODY}"))
     assert out.report["reasons"] == {"header": 1}
     assert out.report["labels"] == {"neg": 30, "pos": 30}
@@ -48,7 +54,9 @@ def test_a_row_that_repeats_the_header_goes_to_quarantine(tmp_path, ingest):
 
 
 @pytest.mark.parametrize("again", ["\ufefftext,label", "Text,LABEL", '\ufeff"text","label"'])
-def test_the_header_of_a_joined_file_is_known_with_a_byte_order_mark_and_in_capitals(tmp_path, ingest, again):
+def test_the_header_of_a_joined_file_is_known_with_a_byte_order_mark_and_in_capitals(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], again: str
+) -> None:
     out = ingest(path=put(tmp_path / "a.csv", f"\ufefftext,label\r\n{BODY}{again}\r\n{BODY}"))
     assert (out.report["reasons"], out.report["labels"]) == ({"header": 1}, {"neg": 30, "pos": 30})
 
@@ -61,14 +69,16 @@ def test_the_header_of_a_joined_file_is_known_with_a_byte_order_mark_and_in_capi
         ("b.txt", [f"{text}\t{label}" for text, label in ROWS]),
     ],
 )
-def test_a_byte_order_mark_where_files_were_joined_costs_no_row(tmp_path, ingest, name, lines):
+def test_a_byte_order_mark_where_files_were_joined_costs_no_row(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], name: str, lines: Any
+) -> None:
     part = "\ufeff" + "".join(f"{line}\n" for line in lines)
     out = ingest(path=put(tmp_path / name, part + part))
     assert (out.report["labels"], out.report["found"]) == ({"neg": 30, "pos": 30}, 60)
     assert list(out.texts.values()) == [text for text, _ in ROWS] * 2
 
 
-def test_a_key_that_json_lines_have_late_is_a_column(tmp_path, ingest):
+def test_a_key_that_json_lines_have_late_is_a_column(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     rows = [{"text": f"unlabelled {n}"} for n in range(150)] + [{"text": text, "label": label} for text, label in ROWS]
     out = ingest(path=put(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows)))
     assert (out.report["labels"], out.report["unlabelled"]) == ({"neg": 15, "pos": 15}, 150)
@@ -77,7 +87,7 @@ def test_a_key_that_json_lines_have_late_is_a_column(tmp_path, ingest):
 
 
 @pytest.mark.parametrize("text", ["label", "text,label"])
-def test_a_model_is_not_given_its_label_to_read(tmp_path, ingest, text):
+def test_a_model_is_not_given_its_label_to_read(tmp_path: Path, ingest: Callable[..., SimpleNamespace], text: str) -> None:
     with pytest.raises(RequestError, match=r"column 'label' is the label, and also in --ingest\.text"):
         ingest(path=put(tmp_path / "a.csv", f"text,label\n{BODY}"), text=text)
     pq.write_table(
@@ -88,14 +98,16 @@ def test_a_model_is_not_given_its_label_to_read(tmp_path, ingest, text):
 
 
 @pytest.mark.parametrize(("body", "said"), [(BODY, "no other row has"), (f"{BODY}text,label\n{BODY}", "only 2 rows have")])
-def test_a_header_that_is_read_as_a_row_is_told(tmp_path, ingest, body, said):
+def test_a_header_that_is_read_as_a_row_is_told(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], body: Any, said: str
+) -> None:
     out = ingest(path=put(tmp_path / "a.csv", "text,label\n" + body), text="0", label="1")
     (warning,) = out.report["warnings"]
     assert f"the first row is read as a document, 'text' with the label 'label', which {said}" in warning
     assert "--ingest.header true" in warning
 
 
-def test_a_rare_class_in_the_first_row_is_no_header(tmp_path, ingest):
+def test_a_rare_class_in_the_first_row_is_no_header(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     text = "a whole sentence of an only row about something rare"
     assert ingest(path=put(tmp_path / "a.csv", f"{text},rare\n{BODY}"), header=False).report["warnings"] == []
 
@@ -108,7 +120,7 @@ def test_a_rare_class_in_the_first_row_is_no_header(tmp_path, ingest):
         ("text\n", {}, "It has one column only; text without labels goes to --ingest.unlabelled"),
     ],
 )
-def test_columns_that_are_not_there(tmp_path, head, options, message):
+def test_columns_that_are_not_there(tmp_path: Path, head: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(RequestError, match=message):
         check_request(IngestConfig(path=put(tmp_path / "a.csv", head + (BODY if head != "text\n" else "a\nb\n")), **options))
 
@@ -117,7 +129,7 @@ PARTS = [("Up", "It rose"), ("", "It fell"), ("Flat", "")]
 JOINED = ["Up\nIt rose", "It fell", "Flat"]
 
 
-def in_two_columns(folder):
+def in_two_columns(folder: Path) -> list[Path]:
     labels = ["p", "n", "p"]
     rows = [(*pair, label) for pair, label in zip(PARTS, labels, strict=True)]
     (folder / "a.csv").write_text("title,body,label\n" + "".join(",".join(row) + "\n" for row in rows))
@@ -129,7 +141,7 @@ def in_two_columns(folder):
     return [folder / name for name in ("a.csv", "a.tsv", "a.jsonl", "b.jsonl", "a.parquet")]
 
 
-def test_two_columns_are_one_text_with_a_line_end_between(tmp_path, ingest):
+def test_two_columns_are_one_text_with_a_line_end_between(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     for path in in_two_columns(tmp_path):
         assert list(ingest(path=path, text="title,body").texts.values()) == JOINED, path.name
         swapped = ingest(path=path, text="body, title").texts
@@ -137,7 +149,7 @@ def test_two_columns_are_one_text_with_a_line_end_between(tmp_path, ingest):
     assert list(ingest(path=tmp_path / "a.csv", text="0,1", label="2", header=True).texts.values()) == JOINED
 
 
-def test_a_column_whose_name_holds_a_comma_is_still_found(tmp_path, ingest):
+def test_a_column_whose_name_holds_a_comma_is_still_found(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     path = put(tmp_path / "a.csv", '"title, body",more,label\nUp,It rose,p\nDown,It fell,n\n')
     assert list(ingest(path=path, text="title, body").texts.values()) == ["Up", "Down"]
     assert list(ingest(path=path, text="title, body,more").texts.values()) == ["Up\nIt rose", "Down\nIt fell"]
@@ -145,7 +157,7 @@ def test_a_column_whose_name_holds_a_comma_is_still_found(tmp_path, ingest):
         check_request(IngestConfig(path=path, text="more,less"))
 
 
-def test_the_unlabelled_table_has_its_own_columns_too(tmp_path, ingest):
+def test_the_unlabelled_table_has_its_own_columns_too(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     corpus, *_ = in_two_columns(tmp_path)
     put(tmp_path / "u.csv", "a,b\nmore,text\n")
     out = ingest(path=corpus, text="title,body", unlabelled=tmp_path / "u.csv", unlabelled_text="a,b")

@@ -4,11 +4,16 @@ import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tasks.errors import RequestError
 from tasks.ingest.download import download
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 BODY = bytes(range(256)) * 8000
 MD5 = hashlib.md5(BODY).hexdigest()
@@ -54,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server():
+def server() -> Iterator[Server]:
     with Server() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -63,19 +68,19 @@ def server():
         thread.join()
 
 
-def fetch(server, target, **options):
+def fetch(server: Server, target: Any, **options: Any) -> Any:
     return download(server.url, target, **{"md5": MD5, "pause_seconds": 0.0, **options})
 
 
-def test_a_cut_connection_is_resumed_where_it_ended(tmp_path, server):
+def test_a_cut_connection_is_resumed_where_it_ended(tmp_path: Path, server: Server) -> None:
     server.cuts = [500_000, 300_000]
     seen: list[tuple] = []
 
     class Watch:
-        def advance(self, done, total, unit, note=""):
+        def advance(self, done: int, total: int, unit: str, note: str = "") -> None:
             seen.append((done, total, unit))
 
-        def log(self, metrics, at):
+        def log(self, metrics: dict[str, float], at: int) -> None:
             raise AssertionError
 
     target = fetch(server, tmp_path / "raw" / "corpus.tar.gz", progress=Watch())
@@ -86,25 +91,25 @@ def test_a_cut_connection_is_resumed_where_it_ended(tmp_path, server):
     assert not list(tmp_path.glob("raw/*.part"))
 
 
-def test_a_later_run_goes_on_and_one_after_it_asks_nothing(tmp_path, server):
+def test_a_later_run_goes_on_and_one_after_it_asks_nothing(tmp_path: Path, server: Server) -> None:
     (tmp_path / "c.part").write_bytes(BODY[:1_000_000])
     fetch(server, tmp_path / "c")
     fetch(server, tmp_path / "c")
     assert server.asked == ["bytes=1000000-"]
 
 
-def test_a_part_that_is_whole_already(tmp_path, server):
+def test_a_part_that_is_whole_already(tmp_path: Path, server: Server) -> None:
     (tmp_path / "c.part").write_bytes(BODY)
     assert fetch(server, tmp_path / "c").read_bytes() == BODY
 
 
-def test_a_server_without_ranges_starts_over(tmp_path, server):
+def test_a_server_without_ranges_starts_over(tmp_path: Path, server: Server) -> None:
     server.ranges = False
     (tmp_path / "c.part").write_bytes(b"old" * 1000)
     assert fetch(server, tmp_path / "c").read_bytes() == BODY
 
 
-def test_wrong_bytes_are_never_used(tmp_path, server):
+def test_wrong_bytes_are_never_used(tmp_path: Path, server: Server) -> None:
     (tmp_path / "c.part").write_bytes(b"x" * 1000)
     with pytest.raises(RequestError, match=f"expected {MD5}"):
         fetch(server, tmp_path / "c")
@@ -112,31 +117,31 @@ def test_wrong_bytes_are_never_used(tmp_path, server):
     assert fetch(server, tmp_path / "c").read_bytes() == BODY
 
 
-def test_a_damaged_copy_is_replaced(tmp_path, server):
+def test_a_damaged_copy_is_replaced(tmp_path: Path, server: Server) -> None:
     (tmp_path / "c").write_bytes(BODY[:-1])
     assert fetch(server, tmp_path / "c").read_bytes() == BODY
 
 
-def test_an_answer_of_no_leads_to_a_clear_error_at_once(tmp_path, server):
+def test_an_answer_of_no_leads_to_a_clear_error_at_once(tmp_path: Path, server: Server) -> None:
     server.status = 404
     with pytest.raises(RequestError, match=r"404.*--ingest\.archive FILE"):
         fetch(server, tmp_path / "c")
     assert len(server.asked) == 1
 
 
-def test_a_server_in_trouble_is_asked_a_few_times(tmp_path, server):
+def test_a_server_in_trouble_is_asked_a_few_times(tmp_path: Path, server: Server) -> None:
     server.status = 503
     with pytest.raises(RequestError, match="503"):
         fetch(server, tmp_path / "c", attempts=3)
     assert len(server.asked) == 3
 
 
-def test_nobody_there(tmp_path):
+def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="cannot be downloaded"):
         download("http://127.0.0.1:9/x", tmp_path / "c", md5=MD5, attempts=1, pause_seconds=0.0)
 
 
-def test_two_at_once_load_it_once(tmp_path, server):
+def test_two_at_once_load_it_once(tmp_path: Path, server: Server) -> None:
     with ThreadPoolExecutor(2) as pool:
         paths = list(pool.map(lambda _: fetch(server, tmp_path / "c"), range(2)))
     assert paths[0].read_bytes() == BODY

@@ -3,6 +3,10 @@
 import bz2
 import gzip
 import lzma
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,7 +19,7 @@ BY_HAND = {"delimiter": " ", "text": "1", "label": "0"}
 LINES = [f"__label__{'pos' if n % 2 else 'neg'} text number {n} of __label__x kind" for n in range(20)]
 
 
-def put(path, lines):
+def put(path: Path, lines: Any) -> Path:
     path.write_text("\n".join(lines) + "\n")
     return path
 
@@ -33,7 +37,7 @@ def put(path, lines):
         ("__label__类 好", ["类"], "好"),
     ],
 )
-def test_labels_are_the_words_before_the_text(line, labels, text):
+def test_labels_are_the_words_before_the_text(line: str, labels: list[str], text: str) -> None:
     assert labels_and_text(line) == (labels, text)
 
 
@@ -47,30 +51,32 @@ def test_labels_are_the_words_before_the_text(line, labels, text):
         ("a.txt", BY_HAND),
     ],
 )
-def test_lines_with_labels_are_read_as_such(tmp_path, ingest, name, options):
+def test_lines_with_labels_are_read_as_such(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], name: str, options: Any
+) -> None:
     out = ingest(path=put(tmp_path / name, LINES), **options)
     assert out.report["labels"] == {"neg": 10, "pos": 10}
     assert next(iter(out.texts.values())) == "text number 0 of __label__x kind"
 
 
-def test_a_line_with_several_labels_is_refused_and_says_which(tmp_path, ingest):
+def test_a_line_with_several_labels_is_refused_and_says_which(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     out = ingest(path=put(tmp_path / "a.txt", [*LINES, "__label__pos __label__urgent both"]))
     assert out.report["reasons"] == {"several_labels": 1}
     assert out.report["kept"] == 20
 
 
-def test_a_file_in_which_most_lines_have_several_is_refused_before_it_is_read(tmp_path):
+def test_a_file_in_which_most_lines_have_several_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = put(tmp_path / "a.txt", [line.replace("__label__", "__label__all __label__", 1) for line in LINES])
     with pytest.raises(RequestError, match=r"20 of the first 20 lines have several labels.*it has the labels all, neg"):
         check_request(IngestConfig(path=path))
 
 
-def test_lines_without_a_label_are_unlabelled_text(tmp_path, ingest):
+def test_lines_without_a_label_are_unlabelled_text(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     out = ingest(path=put(tmp_path / "a.txt", [*LINES, "no label here"]))
     assert (out.report["unlabelled"], out.texts["a.txt:21"]) == (1, "no label here")
 
 
-def test_it_meets_tables_of_other_kinds(tmp_path, ingest):
+def test_it_meets_tables_of_other_kinds(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     (tmp_path / "t.csv").write_text("text,label\none,__label__pos\ntwo,neg\n")
     out = ingest(path=put(tmp_path / "a.txt", LINES), test_path=tmp_path / "t.csv")
     assert out.report["labels"] == {"neg": 11, "pos": 11}
@@ -80,7 +86,7 @@ def test_it_meets_tables_of_other_kinds(tmp_path, ingest):
 
 
 @pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)])
-def test_compressed_tables_are_read(tmp_path, ingest, suffix, pack):
+def test_compressed_tables_are_read(tmp_path: Path, ingest: Callable[..., SimpleNamespace], suffix: str, pack: Any) -> None:
     plain = ("\n".join(LINES) + "\n").encode()
     (tmp_path / f"a.txt{suffix}").write_bytes(pack(plain))
     (tmp_path / f"a.csv{suffix}").write_bytes(pack(b'text,label\n"two\nlines",p\nbad,n\n'))
@@ -92,6 +98,6 @@ def test_compressed_tables_are_read(tmp_path, ingest, suffix, pack):
         ingest(path=tmp_path / f"cut.txt{suffix}")
 
 
-def test_a_text_with_the_prefix_inside_is_text(tmp_path, ingest):
+def test_a_text_with_the_prefix_inside_is_text(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     rows = ["text\tlabel", "__label__x is what fastText writes\tpos", "bad\tneg"]
     assert list(ingest(path=put(tmp_path / "a.tsv", rows)).texts.values()) == ["__label__x is what fastText writes", "bad"]

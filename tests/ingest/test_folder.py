@@ -15,7 +15,10 @@ from tasks.ingest.corpus import check_request, write_corpus
 from tasks.shown import file_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+    from types import SimpleNamespace
+    from typing import Any
 
 
 def plant(root: Path, files: dict[str, bytes]) -> Path:
@@ -26,7 +29,7 @@ def plant(root: Path, files: dict[str, bytes]) -> Path:
     return root
 
 
-def test_one_folder_per_label(tmp_path, ingest):
+def test_one_folder_per_label(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     files = {
         "pos/b.txt": b"good",
         "pos/a.txt": b"\xef\xbb\xbfbetter\r\n",
@@ -51,7 +54,7 @@ def test_one_folder_per_label(tmp_path, ingest):
 
 
 @pytest.mark.parametrize("unlabelled", ["unlabelled", "unlabeled", "unsup"])
-def test_train_and_test_above(tmp_path, ingest, unlabelled):
+def test_train_and_test_above(tmp_path: Path, ingest: Callable[..., SimpleNamespace], unlabelled: str) -> None:
     files = {f"{split}/{label}/1.txt": b"text" for split in ("train", "test") for label in ("a", "b")}
     files |= {f"train/{unlabelled}/1.txt": b"x", f"{unlabelled}/1.txt": b"y", "train/notes.txt": b"no record"}
     out = ingest(path=plant(tmp_path, files), source="folder")
@@ -65,19 +68,21 @@ def test_train_and_test_above(tmp_path, ingest, unlabelled):
     }
 
 
-def test_a_label_may_be_called_train(tmp_path, ingest):
+def test_a_label_may_be_called_train(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     out = ingest(path=plant(tmp_path, {"train/1.txt": b"Zug", "plane/1.txt": b"Flugzeug"}))
     assert out.report["labels"] == {"plane": 1, "train": 1}
     assert out.report["splits"] == {"unsplit": 2}
 
 
-def test_a_folder_beside_train_is_refused(tmp_path):
+def test_a_folder_beside_train_is_refused(tmp_path: Path) -> None:
     plant(tmp_path, {"train/a/1": b"x", "train/b/1": b"x", "validation/a/1": b"x"})
     with pytest.raises(RequestError, match="validation/ stands beside train/"):
         check_request(IngestConfig(path=tmp_path))
 
 
-def test_what_is_no_readable_file_goes_to_quarantine(tmp_path, ingest, monkeypatch):
+def test_what_is_no_readable_file_goes_to_quarantine(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], monkeypatch: pytest.MonkeyPatch
+) -> None:
     corpus = plant(
         tmp_path / "corpus", {"pos/1.txt": b"good", "neg/1.txt": b"bad", "neg/nul.txt": b"a\0b", "neg/white.txt": b" \n"}
     )
@@ -111,7 +116,7 @@ def test_what_is_no_readable_file_goes_to_quarantine(tmp_path, ingest, monkeypat
     assert len(rows["pos/huge.txt"]["bytes"]) <= 4096
 
 
-def test_files_that_vanish_or_change_after_listing(tmp_path):
+def test_files_that_vanish_or_change_after_listing(tmp_path: Path) -> None:
     plant(tmp_path, {"a/1": b"x", "a/2": b"x", "a/3": b"x", "a/4": b"x", "b/1": b"x"})
     records = folder_records(tmp_path, 100)
     assert next(records).id == "a/1"
@@ -127,7 +132,7 @@ def test_files_that_vanish_or_change_after_listing(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nobody")
-def test_files_without_permission_as_nobody(tmp_path):
+def test_files_without_permission_as_nobody(tmp_path: Path) -> None:
     plant(tmp_path, {"a/1": b"x", "a/secret": b"x", "b/1": b"x", "b/closed/1": b"x"})
     (tmp_path / "a" / "secret").chmod(0)
     (tmp_path / "b" / "closed").chmod(0)
@@ -145,7 +150,7 @@ def test_files_without_permission_as_nobody(tmp_path):
     assert found == [("a/1", None), ("a/secret", "unreadable"), ("b/1", None), ("b/closed", "unreadable")]
 
 
-def test_names_of_any_bytes_survive(tmp_path, ingest):
+def test_names_of_any_bytes_survive(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     plant(tmp_path, {"b/1.txt": b"text"})
     names = [b"\xff.txt", b"\\xff.txt", b"new\nline.txt", "é😀.txt".encode(), b"<b>.txt", b"%41.txt", b"-rf"]
     (tmp_path / "ä").mkdir()
@@ -161,13 +166,13 @@ def test_names_of_any_bytes_survive(tmp_path, ingest):
     assert out.report["labels"] == {"b": 1, "ä": 7}
 
 
-def test_printable_is_one_to_one():
+def test_printable_is_one_to_one() -> None:
     names = [b"\xff", b"\\xff", b"\\\\xff", b"\n", b"\\x0a", "\u2028".encode(), b"\\u2028", b"\xc3\xbf"]
     assert len({file_name(name) for name in names}) == len(names)
     assert all(file_name(name).isprintable() for name in names)
 
 
-def test_rows_do_not_depend_on_the_order_of_creation(tmp_path, ingest):
+def test_rows_do_not_depend_on_the_order_of_creation(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     files = {f"{label}/{n}.txt": f"{label} {n}".encode() for label in "ab" for n in range(30)}
     first = ingest(path=plant(tmp_path / "one", files))
     second = ingest(path=plant(tmp_path / "two", dict(reversed(files.items()))))
@@ -184,12 +189,12 @@ def test_rows_do_not_depend_on_the_order_of_creation(tmp_path, ingest):
         ({"pos/1": b"x"}, r"one class only \(pos\)"),
     ],
 )
-def test_folders_that_cannot_be_a_corpus(tmp_path, files, message):
+def test_folders_that_cannot_be_a_corpus(tmp_path: Path, files: dict[str, Any], message: str) -> None:
     with pytest.raises(RequestError, match=message):
         check_request(IngestConfig(path=plant(tmp_path, files)))
 
 
-def test_folders_of_labels_that_hold_too_little(tmp_path, ingest):
+def test_folders_of_labels_that_hold_too_little(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     (tmp_path / "pos").mkdir()
     (tmp_path / "neg").mkdir()
     with pytest.raises(RequestError, match="no record in it"):
@@ -199,41 +204,41 @@ def test_folders_of_labels_that_hold_too_little(tmp_path, ingest):
         ingest(path=tmp_path)
 
 
-def test_accepted_labels(tmp_path, ingest):
+def test_accepted_labels(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     plant(tmp_path, {"a/1": b"x", "b/1": b"y", "c/1": b"z"})
     out = ingest(path=tmp_path, labels=("a", "b"))
     assert out.reasons == {"c/1": "unknown_label"}
 
 
-def test_a_test_folder(tmp_path, ingest):
+def test_a_test_folder(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     plant(tmp_path / "train", {"a/1": b"x", "b/1": b"y"})
     plant(tmp_path / "held", {"a/1": b"x"})
     out = ingest(path=tmp_path / "train", test_path=tmp_path / "held")
     assert out.splits == {"a/1": "train", "b/1": "train", "test:a/1": "test"}
 
 
-def test_wrong_encoding_of_files(tmp_path, ingest):
+def test_wrong_encoding_of_files(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     plant(tmp_path, {f"{label}/{n:02}": "schön".encode("latin-1") if n > 4 else b"ok" for label in "ab" for n in range(20)})
     with pytest.raises(RequestError, match=r"byte 3 of a/05 is not utf-8.*cp1252"):
         ingest(path=tmp_path)
     assert ingest(path=tmp_path, encoding="latin-1").report["kept"] == 40
 
 
-def test_read_head_refuses_what_is_no_file(tmp_path):
+def test_read_head_refuses_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name in ("pipe", ".", "absent"):
         with pytest.raises(OSError, match=r"no regular file|Is a directory|No such file"):
             read_head(os.fsencode(tmp_path / name), 10)
 
 
-def test_names_remember_across_their_runs():
+def test_names_remember_across_their_runs() -> None:
     names = Names()
     keys = [str(n).encode() for n in range(3 * Names.RUN)]
     assert all(names.add(key) for key in keys)
     assert not any(names.add(key) for key in keys)
 
 
-def test_the_equation_is_logged(tmp_path, caplog):
+def test_the_equation_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     plant(tmp_path / "in", {"a/1": b"x", "b/1": b"y", "b/2": b""})
     (tmp_path / "out").mkdir()
     with caplog.at_level("INFO"):

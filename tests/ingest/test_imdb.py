@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks.config import IngestConfig
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request, write_corpus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import SimpleNamespace
 
 REVIEWS = {
     "aclImdb/README": b"no record",
@@ -31,12 +37,14 @@ KEPT = {
 
 
 @pytest.fixture
-def archive(tmp_path, write_tar):
+def archive(tmp_path: Path, write_tar: Callable[..., Path]) -> Path:
     return write_tar(tmp_path / "aclImdb_v1.tar.gz", REVIEWS)
 
 
 @pytest.mark.parametrize("form", ["archive", "path", "folder", "folder above", "path of the folder", "repacked"])
-def test_every_way_to_the_official_layout(tmp_path, archive, write_tar, ingest, form):
+def test_every_way_to_the_official_layout(
+    tmp_path: Path, archive: Path, write_tar: Callable[..., Path], ingest: Callable[..., SimpleNamespace], form: str
+) -> None:
     folder = tmp_path / "unpacked"
     for name, data in REVIEWS.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +71,9 @@ def test_every_way_to_the_official_layout(tmp_path, archive, write_tar, ingest, 
 
 
 @pytest.mark.parametrize("unpacked", [False, True])
-def test_reviews_without_a_label_can_be_passed_over(tmp_path, archive, ingest, unpacked):
+def test_reviews_without_a_label_can_be_passed_over(
+    tmp_path: Path, archive: Path, ingest: Callable[..., SimpleNamespace], unpacked: bool
+) -> None:
     folder = tmp_path / "unpacked"
     for name, data in REVIEWS.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +84,7 @@ def test_reviews_without_a_label_can_be_passed_over(tmp_path, archive, ingest, u
     assert out.report["found"] == out.report["kept"] + out.report["quarantined"] == 5
 
 
-def test_hostile_members(tmp_path, write_tar, ingest):
+def test_hostile_members(tmp_path: Path, write_tar: Callable[..., Path], ingest: Callable[..., SimpleNamespace]) -> None:
     link = tarfile.TarInfo("aclImdb/train/pos/2_9.txt")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     members = [*REVIEWS.items(), (link, b""), ("aclImdb/../train/pos/3_9.txt", b"x"), ("copy/train/pos/0_9.txt", b"another")]
@@ -83,7 +93,7 @@ def test_hostile_members(tmp_path, write_tar, ingest):
     assert out.report["kept"] == len(KEPT)
 
 
-def test_special_files_in_the_folder(tmp_path, ingest):
+def test_special_files_in_the_folder(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     for name, data in REVIEWS.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(data)
@@ -93,7 +103,7 @@ def test_special_files_in_the_folder(tmp_path, ingest):
     assert out.report["reasons"] == {"link": 2, "undecodable": 1}
 
 
-def test_what_is_no_imdb(tmp_path, write_tar, ingest):
+def test_what_is_no_imdb(tmp_path: Path, write_tar: Callable[..., Path], ingest: Callable[..., SimpleNamespace]) -> None:
     text = tmp_path / "notes.tar.gz"
     text.write_bytes(b"plain text")
     other = write_tar(tmp_path / "other.tar.gz", {"a.txt": b"x"})
@@ -114,14 +124,14 @@ def test_what_is_no_imdb(tmp_path, write_tar, ingest):
         ingest(archive=other)
 
 
-def test_without_an_archive_it_is_downloaded_only_where_told_to(tmp_path):
+def test_without_an_archive_it_is_downloaded_only_where_told_to(tmp_path: Path) -> None:
     config = IngestConfig(source="imdb")
     check_request(config)
     with pytest.raises(RequestError, match=r"--ingest\.archive FILE"):
         write_corpus(config, tmp_path)
 
 
-def test_the_downloaded_archive_is_read(tmp_path, archive, monkeypatch):
+def test_the_downloaded_archive_is_read(tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()
     (raw / "aclImdb_v1.tar.gz").write_bytes(archive.read_bytes())

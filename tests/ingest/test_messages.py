@@ -2,6 +2,9 @@
 
 import json
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +18,7 @@ ROWS = "".join(f"good news {n},pos\nbad news {n},neg\n" for n in range(10))
 RECORDS = [{"text": f"text {n}", "label": "pn"[n % 2]} for n in range(10)]
 
 
-def office(path, *names):
+def office(path: Path, *names: list[str]) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
             archive.writestr(name, "x")
@@ -54,7 +57,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_says_what_is_wrong_with_it(tmp_path, name):
+def test_a_file_says_what_is_wrong_with_it(tmp_path: Path, name: str) -> None:
     text, message = FILES[name]
     path = tmp_path / name
     path.write_text(text, newline="")
@@ -75,7 +78,7 @@ def test_a_file_says_what_is_wrong_with_it(tmp_path, name):
         ("a.zip", ["a.csv"], "compressed \\(zip\\); unpack it first"),
     ],
 )
-def test_a_zip_says_what_is_in_it(tmp_path, name, members, message):
+def test_a_zip_says_what_is_in_it(tmp_path: Path, name: str, members: list[str], message: str) -> None:
     with pytest.raises(RequestError, match=message):
         check_request(IngestConfig(path=office(tmp_path / name, *members)))
 
@@ -90,33 +93,35 @@ def test_a_zip_says_what_is_in_it(tmp_path, name, members, message):
         ("a.csv", b"\x89PNG\r\n\x1a\n" + bytes(50), r"an image \(PNG\)"),
     ],
 )
-def test_what_is_no_text_is_named(tmp_path, name, head, message):
+def test_what_is_no_text_is_named(tmp_path: Path, name: str, head: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(head)
     with pytest.raises(RequestError, match=message):
         check_request(IngestConfig(path=tmp_path / name))
 
 
-def test_a_header_alone_is_named(tmp_path, ingest):
+def test_a_header_alone_is_named(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     (tmp_path / "a.csv").write_text("text,label\n")
     with pytest.raises(RequestError, match="the header is its only line"):
         ingest(path=tmp_path / "a.csv")
 
 
-def test_text_and_label_the_wrong_way_round(tmp_path, ingest):
+def test_text_and_label_the_wrong_way_round(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     (tmp_path / "a.txt").write_text("".join(f"{'pn'[n % 2]}\tsentence number {n}\n" for n in range(20)))
     with pytest.raises(RequestError, match=r"20 rows have 2 different texts and 20 labels; are --ingest\.text and"):
         ingest(path=tmp_path / "a.txt")
     assert ingest(path=tmp_path / "a.txt", text="1", label="0").report["kept"] == 20
 
 
-def test_a_refused_corpus_names_its_first_refused_record(tmp_path, ingest):
+def test_a_refused_corpus_names_its_first_refused_record(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     (tmp_path / "a.csv").write_text("text,label\na,maybe\nb,perhaps\n")
     with pytest.raises(RequestError, match=r"the first, a\.csv:2: label 'maybe' is not among --ingest.labels"):
         ingest(path=tmp_path / "a.csv", labels=("yes", "no"))
 
 
 @pytest.mark.parametrize(("commas", "warned"), [(9, 1), (4, 0)])
-def test_rows_that_are_refused_in_number_are_a_warning(tmp_path, ingest, commas, warned):
+def test_rows_that_are_refused_in_number_are_a_warning(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], commas: int, warned: int
+) -> None:
     rows = [f"a text {n}{', too' * (n < commas)},{'pn'[n % 2]}\n" for n in range(80)]
     (tmp_path / "a.csv").write_text("text,label\n" + "".join(rows))
     said = ingest(path=tmp_path / "a.csv").report["warnings"]
@@ -125,20 +130,20 @@ def test_rows_that_are_refused_in_number_are_a_warning(tmp_path, ingest, commas,
         assert "9 of 80 records are refused (9 malformed_row); the first, a.csv:2: 3 columns, where the header has 2" in line
 
 
-def test_labels_that_are_not_asked_for_are_no_warning(tmp_path, ingest):
+def test_labels_that_are_not_asked_for_are_no_warning(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"text {n},{'pnx'[n % 3]}\n" for n in range(30)))
     out = ingest(path=tmp_path / "a.csv", labels=("p", "n"))
     assert (out.report["reasons"], out.report["warnings"]) == ({"unknown_label": 10}, [])
 
 
-def test_unlabelled_text_is_not_sent_where_it_is(tmp_path):
+def test_unlabelled_text_is_not_sent_where_it_is(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\n" + ROWS)
     (tmp_path / "u.csv").write_text("body\nsome text\n")
     with pytest.raises(RequestError, match=r"u\.csv: no column 'text'.* Choose one with --ingest\.unlabelled-text$"):
         check_request(IngestConfig(path=tmp_path / "a.csv", unlabelled=tmp_path / "u.csv"))
 
 
-def test_columns_of_parquet_that_hold_no_text_or_label(tmp_path):
+def test_columns_of_parquet_that_hold_no_text_or_label(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     for table, message in (
         ({"text": [["a"], ["b"]], "label": ["x", "y"]}, r"column 'text' holds list<.*--ingest.text"),
@@ -150,7 +155,7 @@ def test_columns_of_parquet_that_hold_no_text_or_label(tmp_path):
             check_request(IngestConfig(path=path))
 
 
-def test_folders_that_are_something_else(tmp_path):
+def test_folders_that_are_something_else(tmp_path: Path) -> None:
     real = tmp_path / "real" / "pos"
     real.mkdir(parents=True)
     (real / "1.txt").write_text("x")
@@ -173,7 +178,7 @@ def test_folders_that_are_something_else(tmp_path):
         check_request(IngestConfig(path=tables))
 
 
-def test_an_empty_folder_of_a_label_is_named(tmp_path, ingest):
+def test_an_empty_folder_of_a_label_is_named(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     for name in ("neg/1.txt", "pos/1.txt"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text(name)
@@ -184,7 +189,7 @@ def test_an_empty_folder_of_a_label_is_named(tmp_path, ingest):
     assert "no document of bare, neutral: empty, or all in it was refused" in said
 
 
-def test_what_no_author_wrote_is_passed_over_and_counted(tmp_path, ingest):
+def test_what_no_author_wrote_is_passed_over_and_counted(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     names = [
         "neg/1.txt",
         "pos/1.txt",
@@ -207,7 +212,7 @@ def test_what_no_author_wrote_is_passed_over_and_counted(tmp_path, ingest):
     assert out.report["passed_over"] == {".DS_Store": 1, "Thumbs.db": 1, "desktop.ini": 1, "hidden files": 2, "~$...": 1}
 
 
-def test_a_huge_bad_row_in_front_is_one_bad_row(tmp_path, ingest):
+def test_a_huge_bad_row_in_front_is_one_bad_row(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     (tmp_path / "a.csv").write_text("text,label\n" + "x," * 2_300_000 + "\na,p\nb,n\n")
     out = ingest(path=tmp_path / "a.csv")
     assert (out.report["kept"], out.report["reasons"]) == (2, {"malformed_row": 1})

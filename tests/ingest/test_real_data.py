@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -8,8 +9,15 @@ from tasks.documents.layouts.imdb import place
 from tasks.documents.tar import read_tar
 from tasks.errors import RequestError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import SimpleNamespace
 
-def test_the_first_reviews_of_the_imdb_archive(tmp_path, data, write_tar, ingest):
+
+def test_the_first_reviews_of_the_imdb_archive(
+    tmp_path: Path, data: Path, write_tar: Callable[..., Path], ingest: Callable[..., SimpleNamespace]
+) -> None:
     chosen: dict[str, bytes] = {}
     with gzip.open(data / "imdb" / "aclImdb_v1.tar.gz") as stream:
         for member in read_tar(stream, 1 << 20, lambda name: place(name) is not None):
@@ -25,7 +33,9 @@ def test_the_first_reviews_of_the_imdb_archive(tmp_path, data, write_tar, ingest
 
 
 @pytest.mark.parametrize(("name", "kept", "quarantined"), [("All", 2263, 1), ("75", 3453, 0), ("66", 4217, 0), ("50", 4846, 0)])
-def test_financial_phrasebank(data, ingest, name, kept, quarantined):
+def test_financial_phrasebank(
+    data: Path, ingest: Callable[..., SimpleNamespace], name: str, kept: int, quarantined: int
+) -> None:
     path = data / "financial_phrasebank" / f"Sentences_{name}Agree.txt"
     out = ingest(path=path, delimiter="@", encoding="latin-1")
     assert (out.report["kept"], out.report["quarantined"]) == (kept, quarantined)
@@ -35,14 +45,14 @@ def test_financial_phrasebank(data, ingest, name, kept, quarantined):
         ingest(path=path, delimiter="@")
 
 
-def test_phrasebank_with_transcripts_as_unlabelled_text(data, ingest):
+def test_phrasebank_with_transcripts_as_unlabelled_text(data: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     path = data / "financial_phrasebank" / "Sentences_AllAgree.txt"
     archive = data / "ectsum" / "ectsum_transcripts.tar.gz"
     out = ingest(path=path, delimiter="@", encoding="latin-1", unlabelled=archive)
     assert out.report["splits"] == {"unsplit": 2263, "unlabelled": 2425}
 
 
-def test_thucnews(data, ingest):
+def test_thucnews(data: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     folder = data / "thucnews"
     out = ingest(path=folder / "dev.txt", test_path=folder / "test.txt", label_names=folder / "class.txt")
     assert out.report["splits"] == {"train": 10_000, "test": 10_000}
@@ -52,7 +62,7 @@ def test_thucnews(data, ingest):
         ingest(path=folder / "dev.txt", encoding="latin-1")
 
 
-def test_headlines_have_line_breaks_and_no_label(data, ingest):
+def test_headlines_have_line_breaks_and_no_label(data: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     path = data / "headlines" / "guardian.csv"
     with pytest.raises(RequestError, match="there are: 'Time', 'Headlines'"):
         ingest(path=path, text="Headlines")

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import tracemalloc
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +13,9 @@ from tasks.config import IngestConfig
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request, write_corpus
 from tasks.ingest.task import keep_refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -29,7 +33,9 @@ from tasks.ingest.task import keep_refused
         ({"path": "/dev/null"}, "neither a file nor a folder"),
     ],
 )
-def test_wrong_requests_end_in_one_line(tmp_path, monkeypatch, options, message):
+def test_wrong_requests_end_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], message: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.csv").write_text("text,label\na,b\n")
     for name in ("folder", "split/train/a", "split/train/b"):
@@ -40,7 +46,7 @@ def test_wrong_requests_end_in_one_line(tmp_path, monkeypatch, options, message)
 
 
 @pytest.mark.parametrize("labels", [(), ("p", "q")], ids=["kept", "a third quarantined"])
-def test_memory_grows_by_no_more_than_100_bytes_a_document(tmp_path, labels):
+def test_memory_grows_by_no_more_than_100_bytes_a_document(tmp_path: Path, labels: tuple[Any, ...]) -> None:
     peaks = []
     for number in (8_192, 24_576):
         path = tmp_path / "a.csv"
@@ -54,7 +60,7 @@ def test_memory_grows_by_no_more_than_100_bytes_a_document(tmp_path, labels):
     assert peaks[1] - peaks[0] < 100 * (24_576 - 8_192)
 
 
-def test_equal_inputs_give_equal_bytes_in_another_process(tmp_path):
+def test_equal_inputs_give_equal_bytes_in_another_process(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("text,label\ngood,p\nbad,n\n\0,n\n")
     script = (
@@ -71,7 +77,7 @@ def test_equal_inputs_give_equal_bytes_in_another_process(tmp_path):
     assert outputs[0] == outputs[1]
 
 
-def test_the_report_is_json(tmp_path):
+def test_the_report_is_json(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("text,label\ngood,p\nbad,n\n,n\n")
     report = write_corpus(IngestConfig(path=path), tmp_path)
@@ -93,7 +99,7 @@ def test_the_report_is_json(tmp_path):
     )
 
 
-def test_what_was_refused_of_a_corpus_that_failed_is_kept(tmp_path):
+def test_what_was_refused_of_a_corpus_that_failed_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("text,label\n" + "".join(f"text {n},maybe\n" for n in range(5)))
     with pytest.raises(RequestError, match="none of 5 records"):

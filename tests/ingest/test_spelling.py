@@ -1,7 +1,11 @@
 """One spelling for a label, whatever kind of file it is in; and rows whose label is missing."""
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,12 +43,12 @@ from tasks.documents.spelling import spelled
         ("\u200e利好\u200f", "利好"),
     ],
 )
-def test_a_label_has_one_spelling(written, label):
+def test_a_label_has_one_spelling(written: str, label: str) -> None:
     assert spelled(written) == label
     assert spelled(spelled(written)) == label
 
 
-def tables(folder, values):
+def tables(folder: Path, values: Any) -> list[Path]:
     """The same labels in each kind of table, as programs write them."""
     texts = [f"text {n}" for n in range(len(values))]
     lines = "".join(json.dumps({"text": text, "label": value}) + "\n" for text, value in zip(texts, values, strict=True))
@@ -67,12 +71,16 @@ def tables(folder, values):
         (["up", "down", "NA"], ["up", "down", "NA"]),
     ],
 )
-def test_each_kind_of_table_gives_the_same_labels(tmp_path, ingest, values, labels):
+def test_each_kind_of_table_gives_the_same_labels(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], values: list[Any], labels: list[str]
+) -> None:
     for path in tables(tmp_path, values):
         assert list(ingest(path=path).labels.values()) == labels, path.name
 
 
-def test_labels_of_a_test_file_meet_those_of_train_in_any_spelling(tmp_path, ingest):
+def test_labels_of_a_test_file_meet_those_of_train_in_any_spelling(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace]
+) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     one.mkdir()
     other.mkdir()
@@ -85,7 +93,7 @@ def test_labels_of_a_test_file_meet_those_of_train_in_any_spelling(tmp_path, ing
             assert set(ingest(path=path, test_path=test).report["labels"]) == {"true", "false"}
 
 
-def test_two_spellings_in_one_file_are_one_label_and_told(tmp_path, ingest):
+def test_two_spellings_in_one_file_are_one_label_and_told(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     path = tmp_path / "a.csv"
     path.write_text("text,label\na,TRUE\nb,true\nc,false\nd,1\ne,1.0\n")
     out = ingest(path=path)
@@ -95,7 +103,7 @@ def test_two_spellings_in_one_file_are_one_label_and_told(tmp_path, ingest):
     assert "labels '1' and '1.0' are read as one label, '1'" in said
 
 
-def test_folders_of_a_mac_and_a_table_mean_the_same_label(tmp_path, ingest):
+def test_folders_of_a_mac_and_a_table_mean_the_same_label(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     for number, label in enumerate(["e\u0301conomie", "sport"] * 2):
         folder = tmp_path / "corpus" / label
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,13 +114,15 @@ def test_folders_of_a_mac_and_a_table_mean_the_same_label(tmp_path, ingest):
     assert out.report["warnings"] == []
 
 
-def test_labels_that_look_alike_but_for_blanks_are_named(tmp_path, ingest):
+def test_labels_that_look_alike_but_for_blanks_are_named(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     (tmp_path / "a.csv").write_text("text,label\na,very good\nb,very\u00a0good\nc,very  good\n")
     (said,) = ingest(path=tmp_path / "a.csv").report["warnings"]
     assert said.endswith("differ only in how they are written and are 3 classes; if they mean the same, write them alike")
 
 
-def test_accepted_labels_and_names_of_numbers_are_spelled_so_too(tmp_path, ingest):
+def test_accepted_labels_and_names_of_numbers_are_spelled_so_too(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace]
+) -> None:
     path, names = tmp_path / "a.csv", tmp_path / "names.txt"
     path.write_text("text,label\na,0.0\nb,1.0\nc,2.0\n")
     names.write_text("bad\ngood\n")
@@ -121,7 +131,7 @@ def test_accepted_labels_and_names_of_numbers_are_spelled_so_too(tmp_path, inges
     assert ingest(path=path, labels=("0.0", "1")).report["labels"] == {"0": 1, "1": 1}
 
 
-def test_bytes_and_decimals_of_parquet_are_labels(tmp_path, ingest):
+def test_bytes_and_decimals_of_parquet_are_labels(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     texts = ["good", "bad", "open"]
     for values, labels in (
         ([b"p", b"n", None], ["p", "n", None]),
@@ -132,7 +142,9 @@ def test_bytes_and_decimals_of_parquet_are_labels(tmp_path, ingest):
         assert list(ingest(path=tmp_path / "a.parquet").labels.values()) == labels
 
 
-def test_missing_labels_leave_a_row_without_and_missing_texts_are_empty(tmp_path, ingest):
+def test_missing_labels_leave_a_row_without_and_missing_texts_are_empty(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace]
+) -> None:
     nan = float("nan")
     (tmp_path / "a.csv").write_text("text,label\na,1\nb,0\nc,\nd,\\N\ne,nan\nf,NA\n\\N,1\nNaN,0\n,1\n")
     rows = [["a", 1], ["b", 0], ["c", None], ["d", "\\N"], ["e", nan], ["f", "NA"], [None, 1], [nan, 0], ["", 1]]
@@ -154,7 +166,9 @@ def test_missing_labels_leave_a_row_without_and_missing_texts_are_empty(tmp_path
     assert list(ingest(path=tmp_path / "b.parquet").labels.values()) == ["1", "0", None, None]
 
 
-def test_labels_that_differ_only_in_case_are_two_classes_and_told(tmp_path, ingest):
+def test_labels_that_differ_only_in_case_are_two_classes_and_told(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace]
+) -> None:
     (tmp_path / "a.csv").write_text("text,label\na,Good\nb,good\nc,bad\nd,ＢＡＤ\n", encoding="utf-8")
     out = ingest(path=tmp_path / "a.csv")
     assert len(out.report["labels"]) == 4
@@ -164,7 +178,7 @@ def test_labels_that_differ_only_in_case_are_two_classes_and_told(tmp_path, inge
     ]
 
 
-def test_numbers_that_become_bins_are_not_spelled_in_two_ways(tmp_path, ingest):
+def test_numbers_that_become_bins_are_not_spelled_in_two_ways(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     (tmp_path / "a.csv").write_text("text,label\na,1\nb,1.0\nc,-2\nd,-2.0\n")
     out = ingest(path=tmp_path / "a.csv", label_bins=(0.0,))
     assert out.report["labels"] == {"negative": 2, "positive": 2}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,15 +12,20 @@ from hypothesis import strategies as st
 
 from tasks.errors import RequestError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import SimpleNamespace
+
 GOOD = b"text,label\ngood news,pos\nbad news,neg\n"
 
 
-def put(path, data):
+def put(path: Path, data: Any) -> Path:
     path.write_bytes(data)
     return path
 
 
-def test_csv_with_everything_that_quotes_allow(tmp_path, ingest):
+def test_csv_with_everything_that_quotes_allow(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     rows = [
         b"id,label,text",
         b'1,pos,"two',
@@ -62,14 +68,16 @@ def test_csv_with_everything_that_quotes_allow(tmp_path, ingest):
         ("a.dat", b"good\tpos\nbad\tneg\n", {}),
     ],
 )
-def test_forms_and_columns(tmp_path, ingest, name, data, options):
+def test_forms_and_columns(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], name: str, data: bytes, options: dict[str, Any]
+) -> None:
     out = ingest(path=put(tmp_path / name, data), **options)
     assert list(out.texts.values()) == ["good", "bad"]
     assert list(out.labels.values()) == ["pos", "neg"]
     assert out.report["quarantined"] == 0
 
 
-def test_plain_lines_take_the_label_after_the_last_delimiter(tmp_path, ingest):
+def test_plain_lines_take_the_label_after_the_last_delimiter(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     data = b'"Quotes" @ home@pos\n1\na \x85 b@neg\n@pos\nlast "one@ neg '
     out = ingest(path=put(tmp_path / "S.txt", data), delimiter="@", encoding="latin-1")
     assert out.texts == {"S.txt:1": '"Quotes" @ home', "S.txt:3": "a \x85 b", "S.txt:5": 'last "one'}
@@ -80,7 +88,7 @@ def test_plain_lines_take_the_label_after_the_last_delimiter(tmp_path, ingest):
     ]
 
 
-def test_every_reason_of_a_table(tmp_path, ingest):
+def test_every_reason_of_a_table(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     rows = [
         b"fine,pos",
         b"fine too,neg",
@@ -106,7 +114,7 @@ def test_every_reason_of_a_table(tmp_path, ingest):
     assert out.report["reasons"] == {reason: reasons.count(reason) for reason in sorted(set(reasons))}
 
 
-def test_json_lines_with_bad_records(tmp_path, ingest):
+def test_json_lines_with_bad_records(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     lines = [
         json.dumps({"text": "good\nnews \u2028", "label": 1}),
         json.dumps({"text": "bad", "label": 0.0}),
@@ -129,7 +137,7 @@ def test_json_lines_with_bad_records(tmp_path, ingest):
     ] * 3 + ["nul"]
 
 
-def test_parquet(tmp_path, ingest):
+def test_parquet(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     table = pa.table(
         {
             "text": pa.array(["good", None, "bad", "open"]).dictionary_encode(),
@@ -143,7 +151,7 @@ def test_parquet(tmp_path, ingest):
     assert [(row["offset"], row["reason"]) for row in out.quarantine] == [(1, "empty")]
 
 
-def test_parquet_with_one_text_that_is_no_utf8(tmp_path, ingest):
+def test_parquet_with_one_text_that_is_no_utf8(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     texts = pa.array([b"good \xc3\xa9", b"\xff", b"bad"]).view(pa.string())
     pq.write_table(pa.table({"text": texts, "label": pa.array(["p", "p", "n"], pa.large_string())}), tmp_path / "a.parquet")
     out = ingest(path=tmp_path / "a.parquet")
@@ -151,7 +159,7 @@ def test_parquet_with_one_text_that_is_no_utf8(tmp_path, ingest):
     assert out.report["reasons"] == {"undecodable": 1}
 
 
-def test_parquet_that_is_damaged(tmp_path, ingest):
+def test_parquet_that_is_damaged(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(
         pa.table({"text": ["good news"] * 500, "label": ["p"] * 500}), path, write_page_checksum=True, use_dictionary=False
@@ -166,7 +174,7 @@ def test_parquet_that_is_damaged(tmp_path, ingest):
         ingest(path=path)
 
 
-def test_label_names(tmp_path, ingest):
+def test_label_names(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     names = put(tmp_path / "class.txt", b"finance\nsports")
     table = put(tmp_path / "a.txt", "好消息\t0\n坏消息\t1\n其他\t7\n".encode())
     out = ingest(path=table, label_names=names)
@@ -181,7 +189,9 @@ def test_label_names(tmp_path, ingest):
 @pytest.mark.parametrize(
     "written", [b"\nfinance\nsports", b" \r\nfinance\r\nsports \r\n\r\n", "\ufeff\nfinance\nsports".encode()]
 )
-def test_an_empty_first_line_leaves_number_0_without_a_name(tmp_path, ingest, written):
+def test_an_empty_first_line_leaves_number_0_without_a_name(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], written: bytes
+) -> None:
     """Sets that count from 1 are named so."""
     names = put(tmp_path / "class.txt", written)
     table = put(tmp_path / "a.txt", b"shares fell\t1\nthey won\t2\nnobody\t0\n")
@@ -190,7 +200,7 @@ def test_an_empty_first_line_leaves_number_0_without_a_name(tmp_path, ingest, wr
     assert out.report["reasons"] == {"unknown_label": 1}
 
 
-def test_an_official_test_split(tmp_path, ingest):
+def test_an_official_test_split(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     path = put(tmp_path / "a.csv", GOOD)
     test = put(tmp_path / "b.csv", b"text,label\nnew,pos\nopen,\n")
     out = ingest(path=path, test_path=test)
@@ -209,7 +219,9 @@ def test_an_official_test_split(tmp_path, ingest):
         (b"text;label\nnew;pos\n", "--ingest.delimiter"),
     ],
 )
-def test_what_the_test_split_lacks_is_not_asked_of_the_corpus_too(tmp_path, ingest, test, told):
+def test_what_the_test_split_lacks_is_not_asked_of_the_corpus_too(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], test: bytes, told: str
+) -> None:
     path = put(tmp_path / "a.csv", GOOD)
     with pytest.raises(RequestError, match=rf"t\.csv: .*{told}.*; but {told} holds for --ingest.path too, so write both files"):
         ingest(path=path, test_path=put(tmp_path / "t.csv", test))
@@ -219,13 +231,13 @@ def test_what_the_test_split_lacks_is_not_asked_of_the_corpus_too(tmp_path, inge
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig", "gb18030", "cp037"])
-def test_encodings(tmp_path, ingest, encoding):
+def test_encodings(tmp_path: Path, ingest: Callable[..., SimpleNamespace], encoding: str) -> None:
     text = "text,label\n好消息 ā,pos\nbad,neg\n" if encoding != "cp037" else "text,label\né,pos\nbad,neg\n"
     out = ingest(path=put(tmp_path / "a.csv", text.encode(encoding)), encoding=encoding)
     assert list(out.texts.values()) == [text.split("\n")[1].partition(",")[0], "bad"]
 
 
-def test_a_delimiter_inside_a_character_does_not_part(tmp_path, ingest):
+def test_a_delimiter_inside_a_character_does_not_part(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     text = "丂@pos\n丅坏@neg\n"  # in GB18030 the first has 0x40, which is @, as its second byte
     assert text.encode("gb18030").count(b"@") == 3
     out = ingest(path=put(tmp_path / "a.txt", text.encode("gb18030")), encoding="gb18030", delimiter="@")
@@ -248,14 +260,16 @@ def test_a_delimiter_inside_a_character_does_not_part(tmp_path, ingest):
         ("a,pos\nb,neg\n", {"wrote": "utf-16-le", "encoding": "utf-8", "header": False}, "utf-16"),
     ],
 )
-def test_a_wrong_encoding_is_a_clear_error(tmp_path, ingest, data, options, message):
+def test_a_wrong_encoding_is_a_clear_error(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], data: str, options: dict[str, Any], message: str
+) -> None:
     options = dict(options)
     wrote = options.pop("wrote", "latin-1")
     with pytest.raises(RequestError, match=message):
         ingest(path=put(tmp_path / "a.csv", ("text,label\n" + data).encode(wrote)), **options)
 
 
-def test_few_bad_bytes_are_no_wrong_encoding(tmp_path, ingest):
+def test_few_bad_bytes_are_no_wrong_encoding(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     data = GOOD * 1 + b"x\xe9,pos\n" * 10 + b"y,neg\n" * 20
     assert ingest(path=put(tmp_path / "a.csv", data)).report["reasons"] == {"undecodable": 10}
 
@@ -286,20 +300,24 @@ def test_few_bad_bytes_are_no_wrong_encoding(tmp_path, ingest):
         ("a.csv", b'text,label\n"open,pos\n', {"header": False}, "none of|one class only|no labelled"),
     ],
 )
-def test_requests_that_cannot_be_met(tmp_path, ingest, name, data, options, message):
+def test_requests_that_cannot_be_met(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], name: str, data: Any, options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(RequestError, match=message) as caught:
         ingest(path=put(tmp_path / name, data), **options)
     assert "\n" not in str(caught.value)
 
 
-def test_a_column_of_texts_is_no_label(tmp_path, ingest, monkeypatch):
+def test_a_column_of_texts_is_no_label(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tasks.ingest.writer.MAX_LABELS", 50)
     data = b"text,label\n" + b"".join(b"a,%d\n" % n for n in range(60))
     with pytest.raises(RequestError, match=r"more than 50 different labels.*--ingest\.label"):
         ingest(path=put(tmp_path / "a.csv", data))
 
 
-def test_a_non_text_column_of_parquet(tmp_path, ingest):
+def test_a_non_text_column_of_parquet(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     pq.write_table(pa.table({"text": [1, 2], "label": ["a", "b"]}), tmp_path / "a.parquet")
     with pytest.raises(RequestError, match="holds int64, not text"):
         ingest(path=tmp_path / "a.parquet")
@@ -312,7 +330,9 @@ def test_a_non_text_column_of_parquet(tmp_path, ingest):
     st.sampled_from([".csv", ".tsv", ".txt", ".jsonl"]),
     st.sampled_from(["utf-8", "latin-1", "utf-16", "gb18030"]),
 )
-def test_no_bytes_crash_and_no_record_is_lost(tmp_path, ingest, data, suffix, encoding):
+def test_no_bytes_crash_and_no_record_is_lost(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], data: Any, suffix: str, encoding: str
+) -> None:
     if suffix == ".jsonl":
         data = b'{"text": "a", "label": "x"}\n{"text": "b", "label": "y"}\n' + data
         options = {}

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import io
 import tarfile
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,10 @@ from tasks.documents.archive import MAX_MEMBERS, archive_kind, archive_records
 from tasks.documents.tar import MAX_HEADER_BYTES, TarError, read_tar
 from tasks.documents.unlabelled import place_text
 from tasks.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 LIMIT = 1000
 
@@ -36,14 +41,14 @@ NAMES = st.text(st.characters(blacklist_categories=["Cs", "Cc"], blacklist_chara
 
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(NAMES, st.binary(max_size=1500), max_size=5), st.sampled_from([tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]))
-def test_reads_what_tarfile_wrote(members, form):
+def test_reads_what_tarfile_wrote(members: Any, form: str) -> None:
     found = everything(packed(members, form))
     assert {member.name.decode(): member.data for member in found} == members
     assert {member.kind for member in found} <= {"file"}
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-def test_long_names(form):
+def test_long_names(form: str) -> None:
     name = "a" * 90 + "/" + "b" * 90 + ("" if form == tarfile.USTAR_FORMAT else "/" + "c" * 120) + ".txt"
     assert [(m.name.decode(), m.data) for m in everything(packed({name: b"x", "y": b"z"}, form))] == [
         (name, b"x"),
@@ -51,14 +56,14 @@ def test_long_names(form):
     ]
 
 
-def test_only_the_limit_of_a_member_is_kept_and_the_next_is_found():
+def test_only_the_limit_of_a_member_is_kept_and_the_next_is_found() -> None:
     found = everything(packed({"a": b"x" * 5000, "b": b"y"}, tarfile.GNU_FORMAT), limit=10)
     assert [(m.name, m.data) for m in found] == [(b"a", b"x" * 10), (b"b", b"y")]
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 4 * 512 - 1), st.integers(0, 255))
-def test_a_changed_byte_is_an_error_or_a_member_never_a_crash(at, byte):
+def test_a_changed_byte_is_an_error_or_a_member_never_a_crash(at: int, byte: Any) -> None:
     whole = bytearray(packed({"a.txt": b"one", "b.txt": b"two"}, tarfile.GNU_FORMAT))
     whole[at] = byte
     with contextlib.suppress(TarError):
@@ -66,13 +71,13 @@ def test_a_changed_byte_is_an_error_or_a_member_never_a_crash(at, byte):
 
 
 @pytest.mark.parametrize("keep", [100, 600, 1024, 1100, 2048])
-def test_an_archive_that_is_cut_off_is_an_error_even_between_members(keep):
+def test_an_archive_that_is_cut_off_is_an_error_even_between_members(keep: int) -> None:
     whole = packed({"a.txt": b"one", "b.txt": b"two"}, tarfile.GNU_FORMAT)
     with pytest.raises(TarError):
         everything(whole[:keep])
 
 
-def test_a_damaged_header_is_an_error_and_not_the_end():
+def test_a_damaged_header_is_an_error_and_not_the_end() -> None:
     whole = bytearray(packed({"a.txt": b"one", "b.txt": b"two"}, tarfile.GNU_FORMAT))
     whole[1024 + 3] ^= 1
     with pytest.raises(TarError, match="checksum"):
@@ -86,19 +91,19 @@ def header(name: bytes, size: int, kind: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("kind", [b"L", b"K", b"x", b"g"])
-def test_an_extended_header_cannot_fill_the_memory(kind):
+def test_an_extended_header_cannot_fill_the_memory(kind: bytes) -> None:
     with pytest.raises(TarError, match="extended header"):
         everything(header(b"bomb", MAX_HEADER_BYTES + 1, kind))
 
 
 @pytest.mark.parametrize("pax", [b"9 path=a", b"x path=a\n", b"999999999999 path=a\n", b"10 size=-1\n", b"5 ab\n"])
-def test_malformed_pax_headers(pax):
+def test_malformed_pax_headers(pax: bytes) -> None:
     with pytest.raises(TarError):
         everything(header(b"h", len(pax), b"x") + pax.ljust(512, b"\0") + header(b"a", 0, b"0") + bytes(1024))
 
 
-def test_hostile_members_are_counted_and_nothing_is_written(tmp_path, write_tar):
-    def special(name, kind, target=""):
+def test_hostile_members_are_counted_and_nothing_is_written(tmp_path: Path, write_tar: Callable[..., Path]) -> None:
+    def special(name: str, kind: str, target: str = "") -> tuple[tarfile.TarInfo, bytes]:
         info = tarfile.TarInfo(name)
         info.type, info.linkname = kind, target
         return info, b""
@@ -137,7 +142,7 @@ def test_hostile_members_are_counted_and_nothing_is_written(tmp_path, write_tar)
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_sparse_members_are_special(tmp_path):
+def test_sparse_members_are_special(tmp_path: Path) -> None:
     data = bytearray(header(b"sparse.txt", 0, b"S"))
     data[148:156] = b"%06o\0 " % (256 + sum(data[:148]) + sum(data[156:]))
     path = tmp_path / "sparse.tar"
@@ -149,21 +154,21 @@ def test_sparse_members_are_special(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2"])
-def test_compressions(tmp_path, write_tar, mode):
+def test_compressions(tmp_path: Path, write_tar: Callable[..., Path], mode: str) -> None:
     path = write_tar(tmp_path / "any-name", {"./a.txt": b"one", "b/._a.txt": b"hidden"}, mode)
     assert archive_kind(path) == "tar"
     assert [(record.id, record.data) for record in archive_records(path, LIMIT, place_text)] == [("a.txt", b"one")]
 
 
 @pytest.mark.parametrize("part", [0.3, 0.7, 0.99])
-def test_a_cut_off_download_is_a_clear_error(tmp_path, write_tar, part):
+def test_a_cut_off_download_is_a_clear_error(tmp_path: Path, write_tar: Callable[..., Path], part: float) -> None:
     path = write_tar(tmp_path / "a.tar.gz", {f"{n}.txt": bytes(str(n) * 50, "ascii") for n in range(200)})
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
     with pytest.raises(RequestError, match=r"a\.tar\.gz: the archive is damaged or cut off after"):
         list(archive_records(path, LIMIT, place_text))
 
 
-def test_a_wrong_checksum_at_the_end_is_an_error(tmp_path, write_tar):
+def test_a_wrong_checksum_at_the_end_is_an_error(tmp_path: Path, write_tar: Callable[..., Path]) -> None:
     path = write_tar(tmp_path / "a.tar.gz", {"a.txt": b"one"})
     whole = bytearray(path.read_bytes())
     whole[-6] ^= 0xFF  # of the CRC-32
@@ -172,7 +177,7 @@ def test_a_wrong_checksum_at_the_end_is_an_error(tmp_path, write_tar):
         list(archive_records(path, LIMIT, place_text))
 
 
-def test_too_many_members(tmp_path, write_tar, monkeypatch):
+def test_too_many_members(tmp_path: Path, write_tar: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_MEMBERS == 5_000_000
     monkeypatch.setattr("tasks.documents.archive.MAX_MEMBERS", 3)
     path = write_tar(tmp_path / "a.tar.gz", {f"{n}.txt": b"x" for n in range(4)})
@@ -180,7 +185,7 @@ def test_too_many_members(tmp_path, write_tar, monkeypatch):
         list(archive_records(path, LIMIT, place_text))
 
 
-def test_what_is_no_archive(tmp_path):
+def test_what_is_no_archive(tmp_path: Path) -> None:
     text, packed_text = tmp_path / "a.txt", tmp_path / "a.tar.gz"
     text.write_bytes(b"plain text " * 100)
     packed_text.write_bytes(gzip.compress(b"plain text " * 100))
@@ -189,7 +194,7 @@ def test_what_is_no_archive(tmp_path):
     assert [archive_kind(path) for path in (text, packed_text, cut, tmp_path / "absent", tmp_path)] == [None] * 5
 
 
-def test_sizes_in_base_256_and_members_that_have_none():
+def test_sizes_in_base_256_and_members_that_have_none() -> None:
     data = bytearray(header(b"a", 3, b"0"))
     data[124:136] = b"\x80" + (3).to_bytes(11, "big")
     data[148:156] = b"%06o\0 " % (256 + sum(data[:148]) + sum(data[156:]))
@@ -204,7 +209,7 @@ def test_sizes_in_base_256_and_members_that_have_none():
     ]
 
 
-def test_memory_stays_small_for_a_bomb(tmp_path, write_tar):
+def test_memory_stays_small_for_a_bomb(tmp_path: Path, write_tar: Callable[..., Path]) -> None:
     import tracemalloc
 
     path = write_tar(tmp_path / "bomb.tar.gz", {"a.txt": bytes(100 << 20), "b.txt": b"fine"})

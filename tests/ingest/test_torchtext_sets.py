@@ -11,6 +11,7 @@ import tracemalloc
 import typing
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,6 +21,10 @@ from tasks.config import IngestConfig, TorchtextSet
 from tasks.documents.layouts.torchtext_sets import DATA_SETS
 from tasks.errors import RequestError
 from tasks.store.artifact import Fingerprints, section_values
+
+if typing.TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import SimpleNamespace
 
 NAMES = sorted(DATA_SETS)
 TEXTS = (
@@ -75,7 +80,9 @@ def contents(name: str) -> dict[str, bytes]:
     }
 
 
-def put_set(root: Path, name: str, *, packed: bool, write_tar, replace: dict[str, bytes] | None = None) -> Path:
+def put_set(
+    root: Path, name: str, *, packed: bool, write_tar: Callable[..., Path], replace: dict[str, bytes] | None = None
+) -> Path:
     """Write a set below `root`, in its archive where it has one and `packed` says so; return the set's folder."""
     folder = root / "datasets" / name
     folder.mkdir(parents=True)
@@ -102,7 +109,7 @@ def put_set(root: Path, name: str, *, packed: bool, write_tar, replace: dict[str
 
 
 @pytest.fixture
-def put(tmp_path, write_tar):
+def put(tmp_path: Path, write_tar: Callable[..., Path]) -> Callable[..., Path]:
     def run(name: str, *, packed: bool = False, root: str = "root", replace: dict[str, bytes] | None = None) -> Path:
         put_set(tmp_path / root, name, packed=packed, write_tar=write_tar, replace=replace)
         return tmp_path / root
@@ -110,12 +117,12 @@ def put(tmp_path, write_tar):
     return run
 
 
-def by_split(out, split: str) -> list[tuple[str | None, str]]:
+def by_split(out: Any, split: str) -> list[tuple[str | None, str]]:
     return [(row["label"], row["text"]) for row in out.rows if row["split"] == split]
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["unpacked", "packed"])
-def test_a_table_of_labels_and_texts(put, ingest, packed):
+def test_a_table_of_labels_and_texts(put: Callable[..., Path], ingest: Callable[..., SimpleNamespace], packed: bool) -> None:
     out = ingest(dataset="YahooAnswers", path=put("YahooAnswers", packed=packed))
     assert by_split(out, "test")[:2] == [
         ("1", 'test A "fair", if long, film plain words'),
@@ -129,7 +136,9 @@ def test_a_table_of_labels_and_texts(put, ingest, packed):
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["unpacked", "packed"])
-def test_sst2_is_tested_on_dev_since_its_test_rows_have_no_labels(put, ingest, packed):
+def test_sst2_is_tested_on_dev_since_its_test_rows_have_no_labels(
+    put: Callable[..., Path], ingest: Callable[..., SimpleNamespace], packed: bool
+) -> None:
     root = put("SST2", packed=packed)
     out = ingest(dataset="SST2", path=root)
     texts = ["a stirring , funny film", 'so "called" art', "dull"]
@@ -139,7 +148,9 @@ def test_sst2_is_tested_on_dev_since_its_test_rows_have_no_labels(put, ingest, p
     assert ingest(dataset="SST2", path=root, with_unlabelled=False).report["splits"] == {"train": 3, "test": 3}
 
 
-def test_cola_trains_on_dev_too_and_quotes_mean_nothing(put, ingest):
+def test_cola_trains_on_dev_too_and_quotes_mean_nothing(
+    put: Callable[..., Path], ingest: Callable[..., SimpleNamespace]
+) -> None:
     out = ingest(dataset="CoLA", path=put("CoLA", packed=True))
     rows = [("0", "Who saw what?"), ("1", '"Quoted'), ("0", "The dog's.")]
     assert by_split(out, "train") == rows * 2
@@ -147,7 +158,9 @@ def test_cola_trains_on_dev_too_and_quotes_mean_nothing(put, ingest):
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["unpacked", "packed"])
-def test_imdb_has_the_numbers_of_torchtext(put, ingest, packed):
+def test_imdb_has_the_numbers_of_torchtext(
+    put: Callable[..., Path], ingest: Callable[..., SimpleNamespace], packed: bool
+) -> None:
     out = ingest(dataset="IMDB", path=put("IMDB", packed=packed))
     for split in ("train", "test"):
         expected = [
@@ -160,12 +173,16 @@ def test_imdb_has_the_numbers_of_torchtext(put, ingest, packed):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if DATA_SETS[name].archive and name != "IMDB"])
-def test_packed_and_unpacked_are_the_same_corpus(put, ingest, name):
+def test_packed_and_unpacked_are_the_same_corpus(
+    put: Callable[..., Path], ingest: Callable[..., SimpleNamespace], name: str
+) -> None:
     corpora = [ingest(dataset=name, path=put(name, packed=packed, root=str(packed))).rows for packed in (False, True)]
     assert corpora[0] == corpora[1] != []
 
 
-def test_a_part_beside_its_archive_is_read_once(put, ingest, tmp_path):
+def test_a_part_beside_its_archive_is_read_once(
+    put: Callable[..., Path], ingest: Callable[..., SimpleNamespace], tmp_path: Path
+) -> None:
     out = ingest(dataset="DBpedia", path=put("DBpedia", packed=True))
     folder = tmp_path / "root/datasets/DBpedia/dbpedia_csv"
     folder.mkdir()
@@ -175,7 +192,7 @@ def test_a_part_beside_its_archive_is_read_once(put, ingest, tmp_path):
     assert by_split(both, "test") == by_split(out, "test")
 
 
-def test_bad_rows_go_to_quarantine(put, ingest):
+def test_bad_rows_go_to_quarantine(put: Callable[..., Path], ingest: Callable[..., SimpleNamespace]) -> None:
     rows = [
         b'"1","good","film"',
         b'"2","bad","film"',
@@ -202,14 +219,14 @@ def test_bad_rows_go_to_quarantine(put, ingest):
     assert whole[next(row["offset"] for row in out.quarantine if row["reason"] == "undecodable")] == 0xFF
 
 
-def test_a_long_line_of_imdb_goes_to_quarantine(put, ingest):
+def test_a_long_line_of_imdb_goes_to_quarantine(put: Callable[..., Path], ingest: Callable[..., SimpleNamespace]) -> None:
     data = b"short\n" + b"x" * 1_100_000 + b"\n\xff\n\n"
     out = ingest(dataset="IMDB", path=put("IMDB", replace={"aclImdb_v1/test/neg": data}), max_chars=100)
     assert out.report["reasons"] == {"too_long": 1, "undecodable": 1, "empty": 1}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_missing_file_is_named_with_its_url(tmp_path, ingest, name):
+def test_a_missing_file_is_named_with_its_url(tmp_path: Path, ingest: Callable[..., SimpleNamespace], name: str) -> None:
     data_set = DATA_SETS[name]
     file, url = data_set.archive or data_set.parts[0].file, data_set.url or data_set.parts[0].url
     with pytest.raises(RequestError) as caught:
@@ -220,7 +237,9 @@ def test_a_missing_file_is_named_with_its_url(tmp_path, ingest, name):
     assert "\n" not in message
 
 
-def test_the_second_file_of_two_is_missed_too(put, ingest, tmp_path):
+def test_the_second_file_of_two_is_missed_too(
+    put: Callable[..., Path], ingest: Callable[..., SimpleNamespace], tmp_path: Path
+) -> None:
     root = put("AG_NEWS")
     (root / "datasets/AG_NEWS/test.csv").unlink()
     with pytest.raises(RequestError, match=r"AG_NEWS/test\.csv: no such file; fetch it from https://raw.*/test\.csv"):
@@ -228,7 +247,9 @@ def test_the_second_file_of_two_is_missed_too(put, ingest, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["SST2", "SogouNews", "IMDB"])
-def test_a_damaged_archive_is_a_clear_error(put, ingest, name):
+def test_a_damaged_archive_is_a_clear_error(
+    put: Callable[..., Path], ingest: Callable[..., SimpleNamespace], name: str
+) -> None:
     root = put(name, packed=True)
     archive = root / "datasets" / name / DATA_SETS[name].archive
     whole = archive.read_bytes()
@@ -240,7 +261,7 @@ def test_a_damaged_archive_is_a_clear_error(put, ingest, name):
         ingest(dataset=name, path=root)
 
 
-def test_a_changed_byte_in_a_zip_is_seen(put, ingest):
+def test_a_changed_byte_in_a_zip_is_seen(put: Callable[..., Path], ingest: Callable[..., SimpleNamespace]) -> None:
     root = put("SST2", packed=True)
     archive = root / "datasets/SST2/SST-2.zip"
     damaged = bytearray(archive.read_bytes())
@@ -250,7 +271,9 @@ def test_a_changed_byte_in_a_zip_is_seen(put, ingest):
         ingest(dataset="SST2", path=root)
 
 
-def test_an_archive_that_lacks_a_part(tmp_path, ingest, write_tar):
+def test_an_archive_that_lacks_a_part(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], write_tar: Callable[..., Path]
+) -> None:
     folder = tmp_path / "datasets/DBpedia"
     folder.mkdir(parents=True)
     write_tar(folder / "dbpedia_csv.tar.gz", {"dbpedia_csv/train.csv": table([["1", "a", "b"], ["2", "c", "d"]])})
@@ -258,7 +281,9 @@ def test_an_archive_that_lacks_a_part(tmp_path, ingest, write_tar):
         ingest(dataset="DBpedia", path=tmp_path)
 
 
-def test_a_second_member_of_the_same_name_and_one_that_only_ends_so_are_none(tmp_path, ingest, write_tar):
+def test_a_second_member_of_the_same_name_and_one_that_only_ends_so_are_none(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], write_tar: Callable[..., Path]
+) -> None:
     folder = tmp_path / "datasets/DBpedia"
     folder.mkdir(parents=True)
     train, test = table([["1", "a", "b"], ["2", "c", "d"]]), table([["1", "e", "f"]])
@@ -268,7 +293,9 @@ def test_a_second_member_of_the_same_name_and_one_that_only_ends_so_are_none(tmp
     assert out.texts == {"dbpedia_csv/train.csv:1": "a b", "dbpedia_csv/train.csv:2": "c d", "dbpedia_csv/test.csv:1": "e f"}
 
 
-def test_a_large_member_is_streamed(tmp_path, ingest, write_tar):
+def test_a_large_member_is_streamed(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], write_tar: Callable[..., Path]
+) -> None:
     folder = tmp_path / "datasets/YelpReviewPolarity"
     folder.mkdir(parents=True)
     rows = table([[str(n % 2 + 1), f"{n} " + "x" * 1000] for n in range(24_000)])
@@ -290,7 +317,7 @@ def ingest_only(root: Path, out: Path) -> dict:
     return write_corpus(IngestConfig(dataset="YelpReviewPolarity", path=root), out)
 
 
-def test_the_path_is_narrowed_to_the_set_once(put, tmp_path):
+def test_the_path_is_narrowed_to_the_set_once(put: Callable[..., Path], tmp_path: Path) -> None:
     config = IngestConfig(dataset="SST2", path=tmp_path)
     assert config.path == tmp_path / "datasets/SST2"
     assert IngestConfig(**config.model_dump()) == config
@@ -298,7 +325,7 @@ def test_the_path_is_narrowed_to_the_set_once(put, tmp_path):
     assert IngestConfig(source="torchtext", dataset="SST2", path="data").path == Path("data/datasets/SST2")
 
 
-def test_other_sets_below_the_root_are_no_part_of_the_key(put, tmp_path):
+def test_other_sets_below_the_root_are_no_part_of_the_key(put: Callable[..., Path], tmp_path: Path) -> None:
     config = IngestConfig(dataset="SST2", path=put("SST2"))
     fingerprints = Fingerprints(tmp_path / "memory.sqlite")
     before = section_values(config, fingerprints)
@@ -308,7 +335,7 @@ def test_other_sets_below_the_root_are_no_part_of_the_key(put, tmp_path):
     assert section_values(config, fingerprints) != before
 
 
-def test_names_of_the_knob_are_those_of_the_reader():
+def test_names_of_the_knob_are_those_of_the_reader() -> None:
     assert sorted(typing.get_args(TorchtextSet)) == NAMES
 
 
@@ -322,7 +349,7 @@ def test_names_of_the_knob_are_those_of_the_reader():
         ({"source": "torchtext", "path": "."}, "name one, such as dataset AG_NEWS"),
     ],
 )
-def test_options_that_do_not_fit(options, message):
+def test_options_that_do_not_fit(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         IngestConfig(**options)
 
@@ -336,14 +363,18 @@ def test_options_that_do_not_fit(options, message):
         ({"encoding": "latin-1"}, "--ingest.encoding latin-1: SST2 is read as UTF-8"),
     ],
 )
-def test_requests_that_cannot_be_met(put, ingest, options, message):
+def test_requests_that_cannot_be_met(
+    put: Callable[..., Path], ingest: Callable[..., SimpleNamespace], options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(RequestError, match=message):
         ingest(**({"dataset": "SST2", "path": put("SST2")} | options))
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(1, 4), st.text(), st.text()), min_size=2), st.booleans())
-def test_whatever_csv_writes_comes_back(tmp_path, ingest, rows, quote_all):
+def test_whatever_csv_writes_comes_back(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], rows: Any, quote_all: bool
+) -> None:
     usable = [(label, f"t{title}", text.replace("\r", "\n")) for label, title, text in rows]
     usable = [row for row in usable if "\0" not in "".join(row[1:]) and "".join(row[1:]).isprintable()]
     folder = tmp_path / "datasets/AG_NEWS"
@@ -359,7 +390,14 @@ def test_whatever_csv_writes_comes_back(tmp_path, ingest, rows, quote_all):
 @pytest.mark.filterwarnings("ignore")  # torchtext and torchdata warn of their end
 @pytest.mark.parametrize("packed", [False, True], ids=["unpacked", "packed"])
 @pytest.mark.parametrize("name", NAMES)
-def test_records_are_those_of_torchtext(put, ingest, monkeypatch, tmp_path, name, packed):
+def test_records_are_those_of_torchtext(
+    put: Callable[..., Path],
+    ingest: Callable[..., SimpleNamespace],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    packed: bool,
+) -> None:
     pytest.importorskip("torchtext", reason="torchtext is not installed (make torchtext)")
     import torchtext
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import stat
 import zipfile
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -9,20 +10,25 @@ from tasks.config import IngestConfig
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import SimpleNamespace
+
 
 @pytest.fixture
-def corpus(tmp_path):
+def corpus(tmp_path: Path) -> dict[str, Any]:
     path = tmp_path / "corpus.txt"
     path.write_bytes("schön@pos\nbad@neg\n".encode("latin-1"))
     return {"path": path, "delimiter": "@", "encoding": "latin-1"}
 
 
-def more(out) -> dict[str, str]:
+def more(out: Any) -> dict[str, str]:
     """Texts of the unlabelled rows."""
     return {name.removeprefix("unlabelled:"): text for name, text in out.texts.items() if out.splits[name] == "unlabelled"}
 
 
-def test_a_document_a_line(tmp_path, ingest, corpus):
+def test_a_document_a_line(tmp_path: Path, ingest: Callable[..., SimpleNamespace], corpus: dict[str, Any]) -> None:
     (tmp_path / "u.txt").write_bytes("\ufefföne \u2028 @ x\n\n \ntwo\r\n".encode() + b"\xff bad\nn\0ul\n" + b"x" * 200)
     out = ingest(**corpus, unlabelled=tmp_path / "u.txt", max_chars=150)
     assert more(out) == {"u.txt:1": "öne \u2028 @ x", "u.txt:4": "two"}
@@ -30,7 +36,7 @@ def test_a_document_a_line(tmp_path, ingest, corpus):
     assert out.report["splits"] == {"unsplit": 2, "unlabelled": 2}
 
 
-def test_a_folder(tmp_path, ingest, corpus):
+def test_a_folder(tmp_path: Path, ingest: Callable[..., SimpleNamespace], corpus: dict[str, Any]) -> None:
     (tmp_path / "u" / "deep").mkdir(parents=True)
     for name in ("b.txt", "deep/a.TXT", "notes.md"):
         (tmp_path / "u" / name).write_text(name)
@@ -41,7 +47,9 @@ def test_a_folder(tmp_path, ingest, corpus):
 
 
 @pytest.mark.parametrize("name", ["u.tar.gz", "u.tar", "u.zip", "without-suffix"])
-def test_an_archive(tmp_path, ingest, corpus, write_tar, name):
+def test_an_archive(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], corpus: dict[str, Any], write_tar: Callable[..., Path], name: str
+) -> None:
     members = {"train/a.txt": b"one", "README.md": b"no", "b.txt": "zwö".encode(), "long.txt": b"x" * 5000}
     path = tmp_path / name
     if name == "u.zip":
@@ -55,7 +63,7 @@ def test_an_archive(tmp_path, ingest, corpus, write_tar, name):
     assert out.reasons == {"unlabelled:long.txt": "too_long"}
 
 
-def test_a_hostile_zip(tmp_path, ingest, corpus):
+def test_a_hostile_zip(tmp_path: Path, ingest: Callable[..., SimpleNamespace], corpus: dict[str, Any]) -> None:
     path = tmp_path / "u.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("ok.txt", b"fine")
@@ -86,7 +94,9 @@ def test_a_hostile_zip(tmp_path, ingest, corpus):
         ingest(**corpus, unlabelled=path)
 
 
-def test_a_zip_whose_directory_is_too_large_to_hold(tmp_path, ingest, corpus, monkeypatch):
+def test_a_zip_whose_directory_is_too_large_to_hold(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], corpus: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "u.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(10):
@@ -96,7 +106,9 @@ def test_a_zip_whose_directory_is_too_large_to_hold(tmp_path, ingest, corpus, mo
         ingest(**corpus, unlabelled=path)
 
 
-def test_a_table_has_its_own_column_and_encoding(tmp_path, ingest, corpus):
+def test_a_table_has_its_own_column_and_encoding(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], corpus: dict[str, Any]
+) -> None:
     (tmp_path / "news.csv").write_text('Time,Headlines\n1,"line\nbreak"\n2,Ünï\n')
     out = ingest(**corpus, unlabelled=tmp_path / "news.csv", unlabelled_text="Headlines")
     assert more(out) == {"news.csv:2": "line\nbreak", "news.csv:4": "Ünï"}
@@ -104,7 +116,9 @@ def test_a_table_has_its_own_column_and_encoding(tmp_path, ingest, corpus):
         ingest(**corpus, unlabelled=tmp_path / "news.csv")
 
 
-def test_its_wrong_encoding_names_its_own_option(tmp_path, ingest, corpus):
+def test_its_wrong_encoding_names_its_own_option(
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace], corpus: dict[str, Any]
+) -> None:
     (tmp_path / "u.txt").write_bytes("schön\n".encode("latin-1") * 5)
     with pytest.raises(RequestError, match=r"byte 3 of u.txt is not utf-8.*--ingest.unlabelled-encoding cp1252"):
         ingest(**corpus, unlabelled=tmp_path / "u.txt")
@@ -114,7 +128,7 @@ def test_its_wrong_encoding_names_its_own_option(tmp_path, ingest, corpus):
         ingest(**corpus, unlabelled=tmp_path / "u.txt")
 
 
-def test_what_cannot_be_read(tmp_path, corpus):
+def test_what_cannot_be_read(tmp_path: Path, corpus: dict[str, Any]) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "a.tar.gz").write_bytes(b"no archive")
     for name, message in [("absent", "No such file"), ("empty", r"no \.txt file"), ("a.tar.gz", "not a readable archive")]:

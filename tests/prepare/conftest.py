@@ -1,5 +1,8 @@
 import hashlib
 import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,10 +12,10 @@ COLUMNS = ("id", "text", "label", "split", "source", "sha256")
 
 
 @pytest.fixture
-def write_corpus(tmp_path):
+def write_corpus(tmp_path: Path) -> Callable[..., Path]:
     """Write rows (id, text, label, split) as ingest does; returns the folder."""
 
-    def write(rows, *, name="corpus", quarantined=0, row_group_size=100):
+    def write(rows: Any, *, name: str = "corpus", quarantined: int = 0, row_group_size: int = 100) -> Path:
         folder = tmp_path / name
         folder.mkdir()
         full = [(*row, "source", hashlib.sha256(row[1].encode()).hexdigest()) for row in rows]
@@ -30,7 +33,7 @@ def write_corpus(tmp_path):
 
 
 @pytest.fixture
-def make_text():
+def make_text() -> Callable[..., str]:
     """Texts of random words, no two alike."""
     rng = random.Random(17)
     return lambda count=30: " ".join(f"w{rng.randrange(20_000)}" for _ in range(count))

@@ -1,4 +1,5 @@
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -69,24 +70,24 @@ WIDTHS = [
 
 
 @pytest.mark.parametrize(("text", "expected"), WIDTHS)
-def test_width(text, expected):
+def test_width(text: str, expected: Any) -> None:
     assert clean(text, width="fold") == expected
     assert clean(text, width="keep") == unicodedata.normalize("NFC", text.lower())
 
 
-def test_numbers_of_full_width():
+def test_numbers_of_full_width() -> None:
     assert clean("增长３．５％，２０２１年", numbers="zero") == "增长0．0％，0000年"
     assert clean("增长３．５％，２０２１年", numbers="drop") == "增长 ， 年"
 
 
-def test_han():
+def test_han() -> None:
     assert clean("臺灣的軟體，頭髮與發現，乾淨與皇后", han="simplified") == "台湾的软体，头发与发现，干净与皇后"
     assert clean("臺灣") == "臺灣"
     assert clean("lone \ud800 臺", han="simplified") == "lone   台"
 
 
 @pytest.mark.parametrize(("text", "expected"), CASES)
-def test_clean(text, expected):
+def test_clean(text: str, expected: Any) -> None:
     assert " ".join(clean(text).split()) == expected
 
 
@@ -94,24 +95,24 @@ def test_clean(text, expected):
     ("numbers", "expected"),
     [("keep", "up 5.2% to 1,300 mp3 ٣"), ("zero", "up 0.0% to 0,000 mp0 0"), ("drop", "up to mp")],
 )
-def test_numbers(numbers, expected):
+def test_numbers(numbers: str, expected: str) -> None:
     assert " ".join(clean("up 5.2% to 1,300 MP3 ٣", numbers=numbers).split()) == expected
 
 
-def test_options_off():
+def test_options_off() -> None:
     assert clean("<b>A &amp; B</b>", html=False, lowercase=False) == "<b>A &amp; B</b>"
     assert clean("<b>A &amp; B</b>", lowercase=False).split() == ["A", "&", "B"]
 
 
 @given(st.text(st.sampled_from("aAéE\u0301\u0308\u212bİςΣ\u1e9e\u200d ́가ᄀ0٣½<&;\0\n")))
-def test_result_is_nfc_and_stays(text):
+def test_result_is_nfc_and_stays(text: str) -> None:
     once = clean(text, html=False)
     assert unicodedata.is_normalized("NFC", once)
     assert clean(once, html=False) == once
 
 
 @given(st.text(st.sampled_from("<>/!-ab br='\"&;#xscriptyle")))
-def test_no_tag_with_a_known_name_survives(text):
+def test_no_tag_with_a_known_name_survives(text: str) -> None:
     assert "<br>" not in strip_tags(f"{text} <br> {text}<br>")
 
 
@@ -135,6 +136,6 @@ def test_no_tag_with_a_known_name_survives(text):
     ],
 )
 @pytest.mark.parametrize("end", ["", "--></script>"])
-def test_hostile_text_takes_linear_time(unit, end):
+def test_hostile_text_takes_linear_time(unit: str, end: str) -> None:
     with within_processor_seconds(60.0):  # it takes one; a pattern that scans to the end from every `<` takes many minutes
         clean(unit * (400_000 // len(unit)) + end)

@@ -2,7 +2,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,7 +21,7 @@ from tests.patience import until
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def files_of(folder):
+def files_of(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -27,23 +29,27 @@ def files_of(folder):
     }
 
 
-def prepare(corpus, folder, *, workers=1, pool_from=10**9, progress=None, **options):
+def prepare(
+    corpus: Path, folder: Path, *, workers: int = 1, pool_from: int = 10**9, progress: Any = None, **options: Any
+) -> dict[str, Any]:
     folder.mkdir()
     more = {} if progress is None else {"progress": progress}
     return write_dataset(PrepareConfig(**options), corpus, folder, workers=workers, pool_from=pool_from, **more)
 
 
-def rows_of(folder):
+def rows_of(folder: Path) -> dict[str, Any]:
     tables = [pq.read_table(folder / "dataset" / "dataset.parquet"), pq.read_table(folder / "holdout" / "holdout.parquet")]
     return {row["id"]: row for table in tables for row in table.to_pylist()}
 
 
-def ordinary(make_text, count, split=None, prefix="r"):
+def ordinary(
+    make_text: Callable[..., str], count: int, split: Any = None, prefix: str = "r"
+) -> list[tuple[str, str, str | None, str | None]]:
     return [(f"{prefix}{i:04}", make_text(), ("neg", "pos")[i % 2], split) for i in range(count)]
 
 
 @pytest.fixture
-def mixed(make_text):
+def mixed(make_text: Callable[..., str]) -> list[tuple[str, str, str | None, str | None]]:
     """A corpus with everything at once: an official test split, duplicates of every kind, rejects, unlabelled text."""
     rows = ordinary(make_text, 150, "train", "train") + ordinary(make_text, 60, "test", "test")
     rows += [(f"un{i:04}", make_text(), None, "unlabelled") for i in range(80)]
@@ -67,7 +73,9 @@ def mixed(make_text):
     return rows
 
 
-def test_report_and_files(mixed, write_corpus, tmp_path):
+def test_report_and_files(
+    mixed: list[tuple[str, str, str | None, str | None]], write_corpus: Callable[..., Path], tmp_path: Path
+) -> None:
     report = prepare(write_corpus(mixed, quarantined=3), tmp_path / "out", min_tokens=2)
     assert report["found"] == len(mixed) + 3 == report["kept"] + report["duplicates"] + report["quarantined"]
     assert report["dropped"] == {
@@ -127,7 +135,9 @@ def test_report_and_files(mixed, write_corpus, tmp_path):
     ]
 
 
-def test_rows_keep_order_labels_and_tokens(mixed, write_corpus, tmp_path):
+def test_rows_keep_order_labels_and_tokens(
+    mixed: list[tuple[str, str, str | None, str | None]], write_corpus: Callable[..., Path], tmp_path: Path
+) -> None:
     report = prepare(write_corpus(mixed), tmp_path / "out")
     rows = rows_of(tmp_path / "out")
     given = {row[0]: row for row in mixed}
@@ -142,19 +152,23 @@ def test_rows_keep_order_labels_and_tokens(mixed, write_corpus, tmp_path):
     assert report["tokens"] == sum(len(row["tokens"]) for row in rows.values())
 
 
-def test_every_row_of_an_official_test_split_stays(mixed, write_corpus, tmp_path):
+def test_every_row_of_an_official_test_split_stays(
+    mixed: list[tuple[str, str, str | None, str | None]], write_corpus: Callable[..., Path], tmp_path: Path
+) -> None:
     prepare(write_corpus(mixed), tmp_path / "out", min_tokens=5)
     holdout = pq.read_table(tmp_path / "out" / "holdout" / "holdout.parquet")
     assert holdout["id"].to_pylist() == [row[0] for row in mixed if row[3] == "test"]
 
 
-def jaccard(one, two):
+def jaccard(one: Any, two: Any) -> float:
     first, second = ({tuple(t[i : i + SHINGLE]) for i in range(max(len(t) - SHINGLE + 1, 1))} for t in (one, two))
     return len(first & second) / len(first | second)
 
 
 @pytest.mark.parametrize("official", [True, False])
-def test_no_near_duplicate_stands_on_two_sides(make_text, write_corpus, tmp_path, official):
+def test_no_near_duplicate_stands_on_two_sides(
+    make_text: Callable[..., str], write_corpus: Callable[..., Path], tmp_path: Path, official: bool
+) -> None:
     rows = ordinary(make_text, 120)
     for i in range(0, 120, 2):  # a copy, a near copy by another end, and one without a label
         text, label = rows[i][1], rows[i][2]
@@ -173,7 +187,9 @@ def test_no_near_duplicate_stands_on_two_sides(make_text, write_corpus, tmp_path
     assert len(near) > 10  # they are kept, beside what they resemble
 
 
-def test_near_duplicates_can_be_left_alone(make_text, write_corpus, tmp_path):
+def test_near_duplicates_can_be_left_alone(
+    make_text: Callable[..., str], write_corpus: Callable[..., Path], tmp_path: Path
+) -> None:
     rows = ordinary(make_text, 100, "train") + ordinary(make_text, 20, "test", "t")
     rows += [("near", rows[100][1] + " more", "neg", "train"), ("exact", rows[100][1], "neg", "train")]
     report = prepare(write_corpus(rows), tmp_path / "out", near_duplicates=False)
@@ -181,7 +197,9 @@ def test_near_duplicates_can_be_left_alone(make_text, write_corpus, tmp_path):
     assert "near" in rows_of(tmp_path / "out")
 
 
-def test_split_is_stable_as_the_corpus_grows(make_text, write_corpus, tmp_path):
+def test_split_is_stable_as_the_corpus_grows(
+    make_text: Callable[..., str], write_corpus: Callable[..., Path], tmp_path: Path
+) -> None:
     rows = ordinary(make_text, 400)
     more = ordinary(make_text, 20, prefix="new")
     prepare(write_corpus(rows, name="before"), tmp_path / "one")
@@ -192,7 +210,12 @@ def test_split_is_stable_as_the_corpus_grows(make_text, write_corpus, tmp_path):
     assert {name: row["split"] for name, row in before.items()} == {name: after[name]["split"] for name in before}
 
 
-def test_workers_and_batches_do_not_change_a_byte(mixed, write_corpus, tmp_path, monkeypatch):
+def test_workers_and_batches_do_not_change_a_byte(
+    mixed: list[tuple[str, str, str | None, str | None]],
+    write_corpus: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     corpus = write_corpus(mixed, row_group_size=70)
     report = prepare(corpus, tmp_path / "one")
     expected = files_of(tmp_path / "one")
@@ -204,7 +227,9 @@ def test_workers_and_batches_do_not_change_a_byte(mixed, write_corpus, tmp_path,
     assert files_of(tmp_path / "three") == expected
 
 
-def test_row_groups_are_bounded(make_text, write_corpus, tmp_path, monkeypatch):
+def test_row_groups_are_bounded(
+    make_text: Callable[..., str], write_corpus: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     corpus = write_corpus(ordinary(make_text, 200))
     monkeypatch.setattr("tasks.prepare.schema._GROUP_ROWS", 50)
     prepare(corpus, tmp_path / "out", test_share=0.1)
@@ -214,20 +239,20 @@ def test_row_groups_are_bounded(make_text, write_corpus, tmp_path, monkeypatch):
     assert set(sizes[:-1]) == {50}
 
 
-def test_progress_is_told(make_text, write_corpus, tmp_path):
+def test_progress_is_told(make_text: Callable[..., str], write_corpus: Callable[..., Path], tmp_path: Path) -> None:
     calls = []
 
     class Listener:
-        def advance(self, done, total, unit, note=""):
+        def advance(self, done: int, total: int, unit: str, note: str = "") -> None:
             calls.append((done, total, unit, note))
 
-        def log(self, metrics, at): ...
+        def log(self, metrics: dict[str, float], at: int) -> None: ...
 
     prepare(write_corpus(ordinary(make_text, 100)), tmp_path / "out", progress=Listener())
     assert calls == [(100, 100, "documents", "tokenizing"), (100, 100, "documents", "writing")]
 
 
-def test_long_rejects_are_cut(make_text, write_corpus, tmp_path):
+def test_long_rejects_are_cut(make_text: Callable[..., str], write_corpus: Callable[..., Path], tmp_path: Path) -> None:
     rows = [*ordinary(make_text, 100), ("long", "é" * 10_000, "neg", None)]
     prepare(write_corpus(rows), tmp_path / "out", min_tokens=3)
     assert [len(row["bytes"]) for row in pq.read_table(tmp_path / "out" / "quarantine.parquet").to_pylist()] == [4096]
@@ -241,13 +266,13 @@ def test_long_rejects_are_cut(make_text, write_corpus, tmp_path):
         ([("a", "one", "pos", "train"), ("b", "two", None, "test")], "test row b has no label"),
     ],
 )
-def test_corpora_that_cannot_work(rows, message, write_corpus, tmp_path):
+def test_corpora_that_cannot_work(rows: list[Any], message: str, write_corpus: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=message):
         prepare(write_corpus(rows), tmp_path / "out")
     assert not list((tmp_path / "out").glob(".tokens-*"))
 
 
-def test_damaged_corpus_is_not_read(make_text, write_corpus, tmp_path):
+def test_damaged_corpus_is_not_read(make_text: Callable[..., str], write_corpus: Callable[..., Path], tmp_path: Path) -> None:
     corpus = write_corpus(ordinary(make_text, 100))
     data = bytearray((corpus / "corpus.parquet").read_bytes())
     data[len(data) // 4] ^= 1
@@ -256,7 +281,7 @@ def test_damaged_corpus_is_not_read(make_text, write_corpus, tmp_path):
         prepare(corpus, tmp_path / "out")
 
 
-def test_workers_import_only_what_they_need():
+def test_workers_import_only_what_they_need() -> None:
     code = "import sys, tasks.prepare.documents, tasks.prepare.pool; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True
@@ -264,12 +289,12 @@ def test_workers_import_only_what_they_need():
     assert not {"prefect", "mlflow", "torch", "scipy", "pandas", "pydantic", "sklearn"} & set(loaded)
 
 
-def test_a_worker_that_dies_is_a_clear_error():
+def test_a_worker_that_dies_is_a_clear_error() -> None:
     with pytest.raises(RuntimeError, match=r"worker process of prepare died.*--runtime\.workers 1"):
         list(map_ordered(os._exit, [(9,)], workers=2))
 
 
-def test_workers_end_with_a_killed_parent(tmp_path):
+def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(
         "import os, time\n"

@@ -1,4 +1,6 @@
 import random
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +13,7 @@ SIDES = ["train", "valid", "unlabelled"]
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> tuple[Path, list[dict[str, Any]]]:
     """Nine row groups of ten rows; the last three are unlabelled alone."""
     rows = [
         {
@@ -30,7 +32,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_read_split(folder, side):
+def test_read_split(folder: tuple[Path, list[dict[str, Any]]], side: Any) -> None:
     path, rows = folder
     split = read_split(path, side)
     wanted = [row for row in rows if row["split"] == side]
@@ -41,14 +43,16 @@ def test_read_split(folder, side):
     assert isinstance(split.tokens, pa.ListArray)
 
 
-def test_a_split_without_rows_is_empty(folder):
+def test_a_split_without_rows_is_empty(folder: tuple[Path, list[dict[str, Any]]]) -> None:
     split = read_split(folder[0], "test")
     assert split.num_rows == 0
     assert split.tokens.type == pa.list_(pa.string())
     assert split.labels_ids(["neg"]).tolist() == []
 
 
-def test_more_than_two_gigabytes_come_as_large_lists(folder, monkeypatch):
+def test_more_than_two_gigabytes_come_as_large_lists(
+    folder: tuple[Path, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, rows = folder
     monkeypatch.setattr("tasks.prepare.read._INT32_BYTES", 100)
     split = read_split(path, "unlabelled")
@@ -56,7 +60,7 @@ def test_more_than_two_gigabytes_come_as_large_lists(folder, monkeypatch):
     assert split.tokens.to_pylist() == [row["tokens"] for row in rows[60:]]
 
 
-def test_labels_ids(folder):
+def test_labels_ids(folder: tuple[Path, list[dict[str, Any]]]) -> None:
     path, rows = folder
     ids = read_split(path, "train").labels_ids(["pos", "other", "neg"])
     assert ids.dtype == np.int64
@@ -67,7 +71,7 @@ def test_labels_ids(folder):
 
 @pytest.mark.parametrize("dictionary", [False, True])
 @pytest.mark.parametrize("batch_size", [7, 1000])
-def test_iter_batches(folder, batch_size, dictionary):
+def test_iter_batches(folder: tuple[Path, list[dict[str, Any]]], batch_size: int, dictionary: bool) -> None:
     path, rows = folder
     batches = list(iter_batches(path, ("valid", "unlabelled"), ["tokens", "id"], batch_size, dictionary=dictionary))
     assert all(0 < len(batch) <= batch_size for batch in batches)
@@ -78,7 +82,7 @@ def test_iter_batches(folder, batch_size, dictionary):
     assert pa.types.is_dictionary(batches[0].schema.field("tokens").type.value_type) == dictionary
 
 
-def test_holdout_and_the_settings(folder):
+def test_holdout_and_the_settings(folder: tuple[Path, list[dict[str, Any]]]) -> None:
     path, _ = folder
     assert read_labels(path) == ["neg", "pos"]
     assert read_text_settings(path) == {"html": True}
@@ -89,7 +93,7 @@ def test_holdout_and_the_settings(folder):
         read_split(path, "valid")
 
 
-def test_a_flipped_bit_never_goes_unseen(folder):
+def test_a_flipped_bit_never_goes_unseen(folder: tuple[Path, list[dict[str, Any]]]) -> None:
     path, rows = folder
     good = (path / DATASET).read_bytes()
     rng = random.Random(19)

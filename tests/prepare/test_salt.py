@@ -1,5 +1,9 @@
 """The salt of a new name, and that it makes the shares of small classes even."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,21 +15,23 @@ from tasks.prepare.sides import digest_words
 SIZES = {"negative": 74, "neutral": 120, "positive": 200}
 
 
-def corpus_rows(make_text):
+def corpus_rows(make_text: Callable[..., str]) -> list[tuple[str, str, str, None]]:
     return [(f"{label}{i:03}", make_text(), label, None) for label, count in SIZES.items() for i in range(count)]
 
 
-def prepared(corpus, folder, **options):
+def prepared(corpus: Path, folder: Path, **options: Any) -> dict[str, Any]:
     folder.mkdir()
     return write_dataset(PrepareConfig(**options), corpus, folder)
 
 
-def furthest(report):
+def furthest(report: Any) -> float:
     """How far the test rows of a class are from 20% at most, in rows."""
     return max(abs(report["labels"]["test"].get(label, 0) - 0.2 * count) for label, count in SIZES.items())
 
 
-def test_the_chosen_salt_gives_every_class_its_share(make_text, write_corpus, tmp_path):
+def test_the_chosen_salt_gives_every_class_its_share(
+    make_text: Callable[..., str], write_corpus: Callable[..., Path], tmp_path: Path
+) -> None:
     corpus = write_corpus(corpus_rows(make_text))
     salt = choose_salt(corpus, SIZES, PrepareConfig())
     report = prepared(corpus, tmp_path / "chosen", salt=salt)
@@ -34,7 +40,9 @@ def test_the_chosen_salt_gives_every_class_its_share(make_text, write_corpus, tm
     assert max(furthest(prepared(corpus, tmp_path / f"salt{other}", salt=other)) for other in range(6)) > 4
 
 
-def test_the_choice_depends_on_texts_and_seed_and_not_on_their_order(make_text, write_corpus):
+def test_the_choice_depends_on_texts_and_seed_and_not_on_their_order(
+    make_text: Callable[..., str], write_corpus: Callable[..., Path]
+) -> None:
     rows = corpus_rows(make_text)
     chosen = choose_salt(write_corpus(rows), SIZES, PrepareConfig())
     assert choose_salt(write_corpus(rows[::-1], name="turned"), SIZES, PrepareConfig()) == chosen
@@ -42,7 +50,7 @@ def test_the_choice_depends_on_texts_and_seed_and_not_on_their_order(make_text, 
     assert len(seeds) > 1
 
 
-def test_copies_and_official_test_rows_have_no_say(make_text, write_corpus):
+def test_copies_and_official_test_rows_have_no_say(make_text: Callable[..., str], write_corpus: Callable[..., Path]) -> None:
     rows = corpus_rows(make_text)
     test = [(f"t{i}", make_text(), "neutral", "test") for i in range(50)]
     contradiction = [(f"x{i}", "one and the same text", ("neutral", "positive")[i % 2], None) for i in range(40)]
@@ -53,13 +61,15 @@ def test_copies_and_official_test_rows_have_no_say(make_text, write_corpus):
     assert choose_salt(write_corpus(rows + test, name="fifty"), SIZES, PrepareConfig()) == alone
 
 
-def test_large_classes_and_an_empty_corpus_take_the_first_salt(make_text, write_corpus):
+def test_large_classes_and_an_empty_corpus_take_the_first_salt(
+    make_text: Callable[..., str], write_corpus: Callable[..., Path]
+) -> None:
     large = dict.fromkeys(SIZES, 1000000)
     assert choose_salt(write_corpus(corpus_rows(make_text)), large, PrepareConfig()) == 0
     assert choose_salt(write_corpus([], name="empty"), {}, PrepareConfig()) == 0
 
 
-def test_words_of_a_digest_are_its_first_eight_bytes():
+def test_words_of_a_digest_are_its_first_eight_bytes() -> None:
     import pyarrow as pa
 
     digests = ["00" * 7 + "01" + "ff" * 24, "ff" * 8 + "00" * 24]
@@ -68,7 +78,9 @@ def test_words_of_a_digest_are_its_first_eight_bytes():
 
 
 @pytest.mark.parametrize("rule", [1, 2])
-def test_the_dataset_says_how_it_was_split(rule, make_text, write_corpus, tmp_path):
+def test_the_dataset_says_how_it_was_split(
+    rule: int, make_text: Callable[..., str], write_corpus: Callable[..., Path], tmp_path: Path
+) -> None:
     import json
 
     prepared(write_corpus(corpus_rows(make_text)), tmp_path / "out", split_rule=rule)

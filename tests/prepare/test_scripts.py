@@ -1,4 +1,7 @@
 import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,17 +29,19 @@ CHINESE = ["营业利润同比增长三成", "新款iPhone 15下周开售，售�
         ([], "word"),
     ],
 )
-def test_the_tokenizer_is_chosen_by_script(texts, tokenizer):
+def test_the_tokenizer_is_chosen_by_script(texts: Any, tokenizer: str) -> None:
     assert choose_tokenizer(texts).tokenizer == tokenizer
 
 
-def test_the_share_is_of_letters():
+def test_the_share_is_of_letters() -> None:
     assert choose_tokenizer(["中文ab12, \u3000"]).share == 0.5
     assert choose_tokenizer(["中" * 3000 + "a" * 3000]).share == 1.0  # a text counts by its beginning
 
 
 @pytest.mark.parametrize(("text", "tokenizer", "tokens"), [("很好的第{}部", "char", 5), ("the very good film {}", "word", 5)])
-def test_a_corpus_without_flags_is_cut_by_its_script(write_corpus, tmp_path, caplog, text, tokenizer, tokens):
+def test_a_corpus_without_flags_is_cut_by_its_script(
+    write_corpus: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, tokenizer: str, tokens: int
+) -> None:
     words = "一二三四五六七八九十" if tokenizer == "char" else [f"w{n}" for n in range(10)]
     rows = [(f"{n}-{label}", text.format(word) + label, label, None) for n, word in enumerate(words) for label in "ab"]
     (tmp_path / "out").mkdir()
@@ -49,7 +54,7 @@ def test_a_corpus_without_flags_is_cut_by_its_script(write_corpus, tmp_path, cap
     assert max(map(len, read_split(tmp_path / "out" / "dataset", "train").tokens.to_pylist())) >= tokens
 
 
-def test_a_given_tokenizer_is_not_second_guessed(write_corpus, tmp_path):
+def test_a_given_tokenizer_is_not_second_guessed(write_corpus: Callable[..., Path], tmp_path: Path) -> None:
     rows = [(str(n), f"很好{'一二三四五六七八九十'[n % 10]}{n}", "ab"[n % 2], None) for n in range(40)]
     (tmp_path / "out").mkdir()
     report = write_dataset(PrepareConfig(tokenizer="jieba", near_duplicates=False), write_corpus(rows), tmp_path / "out")
@@ -57,7 +62,7 @@ def test_a_given_tokenizer_is_not_second_guessed(write_corpus, tmp_path):
     assert "unspaced_share" not in report
 
 
-def test_rows_from_all_over_a_large_corpus_are_looked_at(write_corpus, tmp_path):
+def test_rows_from_all_over_a_large_corpus_are_looked_at(write_corpus: Callable[..., Path], tmp_path: Path) -> None:
     """The first row groups are English, the rest is Chinese."""
     rows = [(str(n), f"some words {n} here" if n < 400 else f"第{n}条新闻的标题", "ab"[n % 2], None) for n in range(2000)]
     (tmp_path / "out").mkdir()
@@ -65,7 +70,7 @@ def test_rows_from_all_over_a_large_corpus_are_looked_at(write_corpus, tmp_path)
     assert write_dataset(config, write_corpus(rows, row_group_size=100), tmp_path / "out")["tokenizer"] == "char"
 
 
-def test_workers_cut_as_one_process_does(write_corpus, tmp_path):
+def test_workers_cut_as_one_process_does(write_corpus: Callable[..., Path], tmp_path: Path) -> None:
     dictionary = tmp_path / "words.txt"
     dictionary.write_text("磨坊主\n", encoding="utf-8")
     rows = [(str(n), f"雲上的磨坊主第{n}次開會，iPhone {n}", "ab"[n % 2], None) for n in range(5000)]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ CONFIG = PrepareConfig(test_share=0.2, valid_share=0.1)
 RULE_1 = PrepareConfig(test_share=0.2, valid_share=0.1, split_rule=1)
 
 
-def rows(kind, label, *, first=None, group=None, seed=0):
+def rows(kind: list[int], label: Any, *, first: Any = None, group: Any = None, seed: int = 0) -> Rows:
     n = len(kind)
     own = np.arange(n, dtype=np.int32)
     first = own if first is None else np.array(first, np.int32)
@@ -33,11 +35,11 @@ def rows(kind, label, *, first=None, group=None, seed=0):
     return Rows(np.array(kind, np.uint8), np.array(label, np.int32), digests, first, group)
 
 
-def labelled(n, labels=2, **options):
+def labelled(n: Any, labels: int = 2, **options: Any) -> Rows:
     return rows([LABELLED] * n, [i % labels for i in range(n)], **options)
 
 
-def with_head(kind, label, first, group, n=400):
+def with_head(kind: list[int], label: Any, first: Any, group: Any, n: int = 400) -> Rows:
     """A few chosen rows, then many ordinary ones so that every split has rows."""
     head = len(kind)
     return rows(
@@ -48,34 +50,34 @@ def with_head(kind, label, first, group, n=400):
     )
 
 
-def test_shares_are_met_in_expectation_and_by_label():
+def test_shares_are_met_in_expectation_and_by_label() -> None:
     fate = decide(labelled(20_000), ["a", "b"], CONFIG).fate
     for label in (0, 1):
         share = np.bincount(fate[label::2], minlength=4) / 10_000
         assert share == pytest.approx([0.72, 0.08, 0.2, 0], abs=0.012)
 
 
-def test_an_official_test_split_leaves_train_and_valid():
+def test_an_official_test_split_leaves_train_and_valid() -> None:
     corpus = rows([OFFICIAL_TEST] * 100 + [LABELLED] * 10_000, [i % 2 for i in range(10_100)])
     fate = decide(corpus, ["a", "b"], CONFIG).fate
     assert (fate[:100] == TEST).all()
     assert np.bincount(fate[100:], minlength=4)[:3] / 10_000 == pytest.approx([0.9, 0.1, 0], abs=0.01)
 
 
-def test_seed_changes_the_split_and_nothing_else_does():
+def test_seed_changes_the_split_and_nothing_else_does() -> None:
     one, two = (decide(labelled(500), ["a", "b"], CONFIG).fate for _ in range(2))
     assert (one == two).all()
     other = decide(labelled(500), ["a", "b"], PrepareConfig(test_share=0.2, valid_share=0.1, seed=14)).fate
     assert (one != other).any()
 
 
-def test_growth_keeps_every_side():
+def test_growth_keeps_every_side() -> None:
     small, large = labelled(2000), labelled(2100)
     assert (small.sha256 == large.sha256[:2000]).all()
     assert (decide(small, ["a", "b"], CONFIG).fate == decide(large, ["a", "b"], CONFIG).fate[:2000]).all()
 
 
-def test_a_group_follows_its_smallest_digest():
+def test_a_group_follows_its_smallest_digest() -> None:
     corpus = with_head([LABELLED] * 3, [0, 0, 0], [0, 1, 2], [0, 0, 0])
     alone = with_head([LABELLED] * 3, [0, 0, 0], [0, 1, 2], [0, 1, 2])
     fate = decide(corpus, ["a", "b"], CONFIG).fate[:3]
@@ -84,7 +86,7 @@ def test_a_group_follows_its_smallest_digest():
     assert fate[0] == decide(alone, ["a", "b"], CONFIG).fate[smallest]
 
 
-def test_duplicates_of_an_official_test_row_are_dropped_from_all_else():
+def test_duplicates_of_an_official_test_row_are_dropped_from_all_else() -> None:
     kind = [OFFICIAL_TEST, OFFICIAL_TEST, LABELLED, LABELLED, NO_LABEL, NO_LABEL]
     decision = decide(with_head(kind, [0, 0, 0, 0, -1, -1], [0, 0, 0, 3, 0, 5], [0, 0, 0, 0, 0, 0]), ["a", "b"], CONFIG)
     names = [(*SPLITS, *REASONS)[code] for code in decision.fate[:6]]
@@ -99,7 +101,7 @@ def test_duplicates_of_an_official_test_row_are_dropped_from_all_else():
     assert decision.duplicates_in_test == 1
 
 
-def test_of_exact_duplicates_the_first_labelled_row_stays():
+def test_of_exact_duplicates_the_first_labelled_row_stays() -> None:
     kind = [NO_LABEL, LABELLED, LABELLED, LABELLED, NO_LABEL, NO_LABEL, REJECTED]
     decision = decide(
         with_head(kind, [-1, 0, 0, 0, -1, -1, 0], [0, 0, 0, 0, 4, 4, 6], [0, 0, 0, 0, 4, 4, 6]), ["a", "b"], CONFIG
@@ -110,7 +112,7 @@ def test_of_exact_duplicates_the_first_labelled_row_stays():
     assert decision.fate[4:7].tolist() == [UNLABELLED, reason("unlabelled_duplicate"), QUARANTINED]
 
 
-def test_unlabelled_near_duplicates_stay_only_beside_train():
+def test_unlabelled_near_duplicates_stay_only_beside_train() -> None:
     n = 300
     kind = [LABELLED] * n + [NO_LABEL] * n
     corpus = rows(kind, [i % 2 for i in range(n)] + [-1] * n, group=list(range(n)) * 2)
@@ -125,7 +127,7 @@ def test_unlabelled_near_duplicates_stay_only_beside_train():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_by_rule_1_rare_labels_stand_on_every_side(seed):
+def test_by_rule_1_rare_labels_stand_on_every_side(seed: int) -> None:
     corpus = rows([LABELLED] * 60, [0, 0, 0, 1, 1, 2] + [3] * 54, seed=seed)
     decision = decide(corpus, list("abcd"), RULE_1)
     sides = [set(decision.fate[corpus.label == code].tolist()) for code in range(4)]
@@ -134,7 +136,7 @@ def test_by_rule_1_rare_labels_stand_on_every_side(seed):
     assert sides[2] == {TRAIN}
 
 
-def test_rule_1_moves_whole_groups():
+def test_rule_1_moves_whole_groups() -> None:
     corpus = rows([LABELLED] * 120, [0] * 60 + [1] * 60, group=[0] * 20 + [20] * 20 + [40] * 20 + list(range(60, 120)))
     fate = decide(corpus, ["a", "b"], RULE_1).fate
     assert sorted(len(set(fate[start : start + 20])) for start in (0, 20, 40)) == [1, 1, 1]
@@ -160,7 +162,7 @@ def test_rule_1_moves_whole_groups():
         ),
     ],
 )
-def test_rule_1_gives_every_row_the_side_that_version_0_1_gave_it(official, sides):
+def test_rule_1_gives_every_row_the_side_that_version_0_1_gave_it(official: bool, sides: str) -> None:
     """The sides were taken down from the code of version 0.1, which kept the first row of a contradiction."""
     rng = np.random.default_rng(29)
     label = np.r_[rng.integers(0, 3, 340), np.repeat([3, 4, 5, 6], [3, 4, 5, 8]), rng.integers(0, 3, 40)]
@@ -191,29 +193,29 @@ def test_rule_1_gives_every_row_the_side_that_version_0_1_gave_it(official, side
         (rows([LABELLED] * 2, [0, 1]), ["a", "b"], "valid would have no row: 2 distinct train rows"),
     ],
 )
-def test_what_cannot_be_split_is_refused(corpus, names, message):
+def test_what_cannot_be_split_is_refused(corpus: Any, names: list[str], message: str) -> None:
     with pytest.raises(RequestError, match=message):
         decide(corpus, names, CONFIG)
 
 
-def test_a_test_label_that_train_lacks_is_kept_beside_others():
+def test_a_test_label_that_train_lacks_is_kept_beside_others() -> None:
     corpus = rows([OFFICIAL_TEST] * 2 + [LABELLED] * 200, [2, 0] + [i % 2 for i in range(200)])
     assert (decide(corpus, ["a", "b", "new"], CONFIG).fate[:2] == TEST).all()
 
 
-def test_a_test_split_of_which_train_knows_no_label_is_refused():
+def test_a_test_split_of_which_train_knows_no_label_is_refused() -> None:
     corpus = rows([OFFICIAL_TEST] * 2 + [LABELLED] * 200, [2, 3] + [i % 2 for i in range(200)])
     with pytest.raises(RequestError, match=r"no label of the test rows \('0\.0', '1\.0'\) occurs in train \('0', '1'\)"):
         decide(corpus, ["0", "1", "0.0", "1.0"], CONFIG)
 
 
-def shares(fate, label, code):
+def shares(fate: Any, label: Any, code: int) -> tuple[int, ...]:
     own = fate[label == code]
     return tuple(int((own == side).sum()) for side in (TRAIN, VALID, TEST))
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_rows_of_rare_classes_go_to_train_first_and_to_valid_last(seed):
+def test_rows_of_rare_classes_go_to_train_first_and_to_valid_last(seed: int) -> None:
     sizes = {1: (1, 0, 0), 2: (1, 0, 1), 3: (2, 0, 1)}
     corpus = rows([LABELLED] * 306, [0, 1, 1, 2, 2, 2] + [3 + i % 3 for i in range(300)], seed=seed)
     fate = decide(corpus, list("abcdef"), CONFIG).fate
@@ -221,7 +223,7 @@ def test_rows_of_rare_classes_go_to_train_first_and_to_valid_last(seed):
 
 
 @pytest.mark.parametrize("count", range(3, 20))
-def test_a_rare_class_keeps_its_share_for_train_and_has_a_test_row(count):
+def test_a_rare_class_keeps_its_share_for_train_and_has_a_test_row(count: int) -> None:
     for seed in range(5):
         label = [0] * count + [1 + i % 2 for i in range(200)]
         corpus = rows([LABELLED] * len(label), label, seed=seed)
@@ -231,7 +233,7 @@ def test_a_rare_class_keeps_its_share_for_train_and_has_a_test_row(count):
         assert valid >= (count >= 10)
 
 
-def test_a_corpus_of_nothing_but_tiny_classes_has_rows_for_validation():
+def test_a_corpus_of_nothing_but_tiny_classes_has_rows_for_validation() -> None:
     labels = [f"c{number:03}" for number in range(700)]
     corpus = rows([LABELLED] * 2100, [i % 700 for i in range(2100)])
     fate = decide(corpus, labels, CONFIG).fate
@@ -241,20 +243,20 @@ def test_a_corpus_of_nothing_but_tiny_classes_has_rows_for_validation():
 
 
 @pytest.mark.parametrize(("classes", "valid"), [(20, 3), (2, 1)])
-def test_a_corpus_of_two_rows_a_class_gives_validation_test_rows(classes, valid):
+def test_a_corpus_of_two_rows_a_class_gives_validation_test_rows(classes: int, valid: int) -> None:
     corpus = rows([LABELLED] * 2 * classes, [i % classes for i in range(2 * classes)])
     fate = decide(corpus, [f"c{number:03}" for number in range(classes)], CONFIG).fate
     assert np.bincount(fate).tolist() == [classes, valid, classes - valid]
     assert len(set(corpus.label[fate == TRAIN])) == classes
 
 
-def test_the_order_of_the_corpus_moves_no_row_of_a_rare_class():
+def test_the_order_of_the_corpus_moves_no_row_of_a_rare_class() -> None:
     corpus = rows([LABELLED] * 260, [0] * 7 + [1] * 13 + [2 + i % 2 for i in range(240)])
     turned = Rows(corpus.kind[::-1], corpus.label[::-1], corpus.sha256[::-1], corpus.first, corpus.group)
     assert (decide(corpus, list("abcd"), CONFIG).fate == decide(turned, list("abcd"), CONFIG).fate[::-1]).all()
 
 
-def test_one_more_row_of_a_rare_class_moves_at_most_one_across_each_border():
+def test_one_more_row_of_a_rare_class_moves_at_most_one_across_each_border() -> None:
     large = rows([LABELLED] * 220, [i % 2 for i in range(200)] + [2] * 20)
     for count in range(4, 20):
         part = Rows(*(getattr(large, name)[: 200 + count] for name in ("kind", "label", "sha256", "first", "group")))
@@ -263,7 +265,7 @@ def test_one_more_row_of_a_rare_class_moves_at_most_one_across_each_border():
         assert moved.sum() <= 2
 
 
-def test_a_group_of_two_rare_classes_stays_together_and_train_has_both():
+def test_a_group_of_two_rare_classes_stays_together_and_train_has_both() -> None:
     corpus = with_head([LABELLED] * 6, [2, 3, 2, 3, 3, 3], list(range(6)), [0, 0, 2, 2, 4, 5])
     for seed in range(10):
         config = PrepareConfig(seed=seed)
@@ -274,7 +276,7 @@ def test_a_group_of_two_rare_classes_stays_together_and_train_has_both():
         assert TRAIN in fate[[1, 3, 4, 5]]
 
 
-def test_the_salt_changes_the_split_and_is_part_of_rule_2_alone():
+def test_the_salt_changes_the_split_and_is_part_of_rule_2_alone() -> None:
     one, two = (decide(labelled(500), ["a", "b"], PrepareConfig(split_rule=2, salt=salt)).fate for salt in (1, 2))
     assert (one != two).any()
     assert (decide(labelled(500), ["a", "b"], PrepareConfig(salt=1)).fate == one).all()
@@ -282,7 +284,7 @@ def test_the_salt_changes_the_split_and_is_part_of_rule_2_alone():
         PrepareConfig(split_rule=1, salt=3)
 
 
-def contradicting(rule):
+def contradicting(rule: Any) -> Any:
     # Text 0 is twice a and once b, text 3 once each, text 5 three labels; 7 and 8 are nearly alike.
     label = [0, 0, 1, 1, 0, 0, 1, 2, 0, 1]
     first = [0, 0, 0, 3, 3, 5, 5, 5, 8, 9]
@@ -295,7 +297,7 @@ def contradicting(rule):
     ("rule", "kept"),
     [("drop", [8, 9]), ("majority", [0, 8, 9]), ("first", [0, 3, 5, 8, 9]), ("error", [0, 3, 5, 8, 9])],
 )
-def test_a_text_with_several_labels_is_decided_by_the_rule(rule, kept):
+def test_a_text_with_several_labels_is_decided_by_the_rule(rule: str, kept: list[int]) -> None:
     decision = contradicting(rule)
     assert np.flatnonzero(decision.fate[:10] <= TEST).tolist() == kept
     copies = np.flatnonzero(decision.fate[:10] == reason("labelled_duplicate")).tolist()
@@ -304,7 +306,7 @@ def test_a_text_with_several_labels_is_decided_by_the_rule(rule, kept):
     assert np.flatnonzero(decision.contradictions.near).tolist() == [8, 9]
 
 
-def test_contradictions_of_an_official_test_split_are_only_counted():
+def test_contradictions_of_an_official_test_split_are_only_counted() -> None:
     kind = [OFFICIAL_TEST, OFFICIAL_TEST, OFFICIAL_TEST, LABELLED]
     decision = decide(with_head(kind, [0, 1, 0, 1], [0, 0, 2, 2], [0, 0, 2, 2]), ["a", "b"], CONFIG)
     assert (decision.fate[:3] == TEST).all()
@@ -313,7 +315,7 @@ def test_contradictions_of_an_official_test_split_are_only_counted():
     assert not decision.contradictions.decided.any()
 
 
-def test_what_contradictions_cost_is_in_the_message_where_nothing_is_left():
+def test_what_contradictions_cost_is_in_the_message_where_nothing_is_left() -> None:
     corpus = rows([LABELLED] * 80, [0, 1] * 40, first=[i - i % 2 for i in range(80)])
     with pytest.raises(RequestError, match="80 rows were left out since their texts have several labels"):
         decide(corpus, ["a", "b"], CONFIG)

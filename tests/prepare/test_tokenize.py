@@ -1,6 +1,8 @@
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +26,7 @@ from tasks.model.text.tokenize import (
 from tasks.prepare.word_lists import load_stop_words, text_to_tokens
 
 
-def tokens(text, tokenizer="word", **options):
+def tokens(text: str, tokenizer: str = "word", **options: Any) -> list[str]:
     return text_to_tokens(PrepareConfig(tokenizer=tokenizer, **options)).tokens(text)
 
 
@@ -43,7 +45,7 @@ def tokens(text, tokenizer="word", **options):
         ("", ""),
     ],
 )
-def test_word(text, expected):
+def test_word(text: str, expected: str) -> None:
     assert tokens(text) == expected.split()
 
 
@@ -55,17 +57,17 @@ def test_word(text, expected):
         ("foo_bar — “so”", "foo _ bar — “ so ”"),
     ],
 )
-def test_word_with_punctuation(text, expected):
+def test_word_with_punctuation(text: str, expected: str) -> None:
     assert tokens(text, punctuation="keep") == expected.split()
 
 
-def test_whitespace():
+def test_whitespace() -> None:
     assert tokens("(Well-made), 5.2% -- don't!", tokenizer="whitespace") == ["well-made", "5.2%", "don't"]
     kept = tokens("Well, </s> <pad> <unk>x -- ", tokenizer="whitespace", punctuation="keep", html=False)
     assert kept == ["well,", "/s", "pad", "<unk>x", "--"]
 
 
-def test_char():
+def test_char() -> None:
     assert tokens("中文, a b", tokenizer="char") == ["中", "文", "a", "b"]
     kept = tokens(" 中文,\n a<br>b\u3000", tokenizer="char", punctuation="keep")
     assert kept == ["中", "文", ",", "\u2581", "a", "\u2581", "b"]
@@ -87,11 +89,11 @@ def test_char():
         (" \n", ""),
     ],
 )
-def test_jieba(text, expected):
+def test_jieba(text: str, expected: str) -> None:
     assert tokens(text, "jieba") == expected.split()
 
 
-def test_jieba_with_punctuation():
+def test_jieba_with_punctuation() -> None:
     assert tokens("好！！ 东芝 M600，foo bar", "jieba", punctuation="keep") == [
         "好",
         "！！",
@@ -113,14 +115,14 @@ def basic_english(text: str) -> list[str]:
     return TOKENIZERS["basic_english"]({"punctuation": "keep"})(text.lower())
 
 
-def test_basic_english_gives_the_tokens_that_torchtext_gave():
+def test_basic_english_gives_the_tokens_that_torchtext_gave() -> None:
     assert len(RECORDED) > 100
     for row in RECORDED:
         expected = [token.strip("<>") if token in RESERVED else token for token in row["tokens"]]
         assert basic_english(row["text"]) == expected, row["text"]
 
 
-def test_basic_english_in_the_pipeline():
+def test_basic_english_in_the_pipeline() -> None:
     text = "Don't; it's <i>5.2%</i><br />\"fine\": a-b (so?) <unk>"
     kept = "don ' t it ' s <i>5 . 2%</i> fine a-b ( so ? ) unk"
     assert tokens(text, "basic_english", punctuation="keep", html=False) == kept.split()
@@ -143,12 +145,12 @@ def test_basic_english_in_the_pipeline():
         ({"tokenizer": "words"}, "Input should be 'auto', 'word'"),
     ],
 )
-def test_a_tokenizer_that_is_not_there(options, message):
+def test_a_tokenizer_that_is_not_there(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PrepareConfig(**options)
 
 
-def test_the_options_that_stand_for_split_give_what_it_gives():
+def test_the_options_that_stand_for_split_give_what_it_gives() -> None:
     """As the page on torchtext has them."""
     page = (Path(__file__).parents[2] / "docs" / "TORCHTEXT.md").read_text(encoding="utf-8")
     (row,) = [line for line in page.splitlines() if line.startswith("| `get_tokenizer(None)`")]
@@ -159,7 +161,7 @@ def test_the_options_that_stand_for_split_give_what_it_gives():
 
 
 @pytest.fixture(scope="session")
-def get_tokenizer():
+def get_tokenizer() -> Any:
     """torchtext's own, where it is installed."""
     torchtext = pytest.importorskip("torchtext", reason="torchtext is not installed (make torchtext)")
     torchtext.disable_torchtext_deprecation_warning()
@@ -168,7 +170,7 @@ def get_tokenizer():
     return get_tokenizer
 
 
-def test_the_record_is_what_torchtext_gives(get_tokenizer):
+def test_the_record_is_what_torchtext_gives(get_tokenizer: Callable[..., Any]) -> None:
     cut = get_tokenizer("basic_english")
     assert [row["tokens"] for row in RECORDED] == [cut(row["text"]) for row in RECORDED]
 
@@ -179,7 +181,7 @@ def test_the_record_is_what_torchtext_gives(get_tokenizer):
         st.lists(st.sampled_from([*"'\".,()!?;: aB5\n-<>/é", "<br />", "<br", " />", "\x1c", "\u3000"])).map("".join),
     )
 )
-def test_basic_english_and_split_are_those_of_torchtext(get_tokenizer, text):
+def test_basic_english_and_split_are_those_of_torchtext(get_tokenizer: Callable[..., Any], text: str) -> None:
     for ours, theirs in ((basic_english, get_tokenizer("basic_english")), (split, get_tokenizer(None))):
         expected = [token.strip("<>") if token in RESERVED else token for token in theirs(text)]
         assert ours(text) == expected
@@ -189,7 +191,7 @@ def split(text: str) -> list[str]:
     return TOKENIZERS["whitespace"]({"punctuation": "keep"})(text)
 
 
-def test_every_folded_word_stands_in_the_dictionary_with_capitals():
+def test_every_folded_word_stands_in_the_dictionary_with_capitals() -> None:
     from rjieba import Jieba
 
     plain = Jieba()
@@ -198,7 +200,7 @@ def test_every_folded_word_stands_in_the_dictionary_with_capitals():
     assert [word for word in FOLDED if plain.has_word(word)] == []
 
 
-def test_user_dictionary(tmp_path):
+def test_user_dictionary(tmp_path: Path) -> None:
     assert tokens("云磨坊发布了c++教程", "jieba") == ["云", "磨坊", "发布", "了", "c", "教程"]
     file = tmp_path / "words.txt"
     file.write_text("\ufeff雲磨坊\n\nC++ 5 n\n布了 99999999\n", encoding="utf-8")
@@ -219,7 +221,7 @@ def test_user_dictionary(tmp_path):
         ("好 99999999999999999999", "line 1"),
     ],
 )
-def test_unusable_user_dictionary(tmp_path, content, message):
+def test_unusable_user_dictionary(tmp_path: Path, content: str, message: str) -> None:
     file = tmp_path / "words.txt"
     file.write_text(content, encoding="utf-8")
     with pytest.raises(RequestError, match=message):
@@ -231,12 +233,12 @@ def test_unusable_user_dictionary(tmp_path, content, message):
         tokens("x", "jieba", user_dictionary=tmp_path / "missing")
 
 
-def test_a_user_dictionary_needs_the_tokenizer_that_reads_it(tmp_path):
+def test_a_user_dictionary_needs_the_tokenizer_that_reads_it(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="tokenizer auto reads no user_dictionary; set tokenizer jieba"):
         PrepareConfig(user_dictionary=tmp_path)
 
 
-def test_user_words_that_could_not_be_tokens_are_passed_over(tmp_path):
+def test_user_words_that_could_not_be_tokens_are_passed_over(tmp_path: Path) -> None:
     file = tmp_path / "words.txt"
     file.write_text("<pad>\n\u200b\n好的呀\n", encoding="utf-8")
     text = text_to_tokens(PrepareConfig(tokenizer="jieba", user_dictionary=file))
@@ -244,7 +246,7 @@ def test_user_words_that_could_not_be_tokens_are_passed_over(tmp_path):
     assert text.tokens("好的呀<pad>") == ["好的呀", "pad"]
 
 
-def test_stop_words(tmp_path):
+def test_stop_words(tmp_path: Path) -> None:
     assert tokens("This is NOT the best, it's never no good", stop_words="english") == ["not", "best", "never", "no", "good"]
     assert tokens("The best", stop_words="english", lowercase=False) == ["best"]
     file = tmp_path / "words.txt"
@@ -252,7 +254,7 @@ def test_stop_words(tmp_path):
     assert tokens("good café, bad", stop_words=file) == ["bad"]
 
 
-def test_chinese_stop_words():
+def test_chinese_stop_words() -> None:
     assert tokens("我們的手機和電腦不好", "jieba", stop_words="chinese", han="simplified") == ["手机", "电脑", "不好"]
     assert tokens("手机和电脑", "char", stop_words="chinese") == ["手", "机", "电", "脑"]
     words = load_stop_words(PrepareConfig(stop_words="chinese"))
@@ -260,7 +262,7 @@ def test_chinese_stop_words():
     assert not [word for word in words if set(word) & set("不没無无未别非莫勿但却")]
 
 
-def test_english_stop_words_hold_no_negation():
+def test_english_stop_words_hold_no_negation() -> None:
     words = load_stop_words(PrepareConfig(stop_words="english"))
     assert 100 < len(words) == len(set(words))
     assert not [
@@ -268,7 +270,7 @@ def test_english_stop_words_hold_no_negation():
     ]
 
 
-def test_unusable_stop_word_file(tmp_path):
+def test_unusable_stop_word_file(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"missing\.txt.*No such file"):
         tokens("x", stop_words=tmp_path / "missing.txt")
     latin = tmp_path / "latin.txt"
@@ -279,7 +281,7 @@ def test_unusable_stop_word_file(tmp_path):
         tokens("x", stop_words=tmp_path)
 
 
-def test_settings_survive_json():
+def test_settings_survive_json() -> None:
     first = text_to_tokens(PrepareConfig(tokenizer="word", stop_words="english", numbers="zero"))
     second = TextToTokens(json.loads(json.dumps(first.to_dict())))
     text = "The 25 films weren't <i>bad</i>"
@@ -289,7 +291,7 @@ def test_settings_survive_json():
 
 
 @pytest.mark.parametrize("tokenizer", ["char", "jieba"])
-def test_a_long_line_without_blanks(tokenizer):
+def test_a_long_line_without_blanks(tokenizer: str) -> None:
     text = "云上的磨坊主开会" * 30_000
     cut = tokens(text, tokenizer, punctuation="keep")
     assert "".join(cut) == text
@@ -297,7 +299,7 @@ def test_a_long_line_without_blanks(tokenizer):
 
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
-def test_texts_of_marks_alone_hold_no_token(tokenizer):
+def test_texts_of_marks_alone_hold_no_token(tokenizer: Any) -> None:
     for text in ("", "\u3000\u200b", "，。！……", "\ud83d\udc4d", "<br>&nbsp;"):
         assert tokens(text, tokenizer) == []
 
@@ -324,7 +326,7 @@ options = st.fixed_dictionaries(
 
 
 @given(hostile, options)
-def test_tokens_are_never_empty_blank_or_reserved(text, settings):
+def test_tokens_are_never_empty_blank_or_reserved(text: str, settings: Any) -> None:
     for token in TextToTokens(settings).tokens(text):
         assert token
         assert not any(character.isspace() for character in token)
@@ -335,7 +337,7 @@ def test_tokens_are_never_empty_blank_or_reserved(text, settings):
 
 
 @given(hostile)
-def test_the_short_cut_finds_what_the_pattern_finds(text):
+def test_the_short_cut_finds_what_the_pattern_finds(text: str) -> None:
     settings = {
         "html": False,
         "lowercase": False,
@@ -375,11 +377,11 @@ def test_the_short_cut_finds_what_the_pattern_finds(text):
         ("Tesco \u25bc3.2%, BP 1%\u2191 \u2192 buy", "tesco \u25bc 3.2% bp 1% \u2191 buy"),
     ],
 )
-def test_dropped_punctuation_leaves_a_numbers_sign_and_percent(text, expected):
+def test_dropped_punctuation_leaves_a_numbers_sign_and_percent(text: str, expected: str) -> None:
     assert tokens(text, "word") == expected.split()
 
 
-def test_every_tokenizer_keeps_a_numbers_sign():
+def test_every_tokenizer_keeps_a_numbers_sign() -> None:
     for text in ("fell -5.5%", "fell \u22125.5%"):
         for tokenizer in ("word", "jieba"):
             assert tokens(text, tokenizer) == ["fell", "-", "5.5%"]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import fasttext
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ def fasttext_buckets(model: "fasttext.FastText._FastText", word: str) -> list[in
 
 
 @pytest.mark.parametrize("lengths", RANGES)
-def test_ngrams_are_those_of_fasttext(models, lengths: tuple[int, int]) -> None:
+def test_ngrams_are_those_of_fasttext(models: Any, lengths: tuple[int, int]) -> None:
     words = [*UNKNOWN, "film", "电影"]
     owners, buckets = hash_ngrams(words, *lengths, BUCKET)
     assert (np.diff(owners) >= 0).all()
@@ -37,7 +39,7 @@ word_texts = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\t\v\f
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(word_texts, max_size=6), st.sampled_from(RANGES))
-def test_ngrams_of_any_words_are_those_of_fasttext(models, words: list[str], lengths: tuple[int, int]) -> None:
+def test_ngrams_of_any_words_are_those_of_fasttext(models: Any, words: list[str], lengths: tuple[int, int]) -> None:
     owners, buckets = hash_ngrams(words, *lengths, BUCKET)
     for number, word in enumerate(words):
         assert buckets[owners == number].tolist() == fasttext_buckets(models[lengths], word)

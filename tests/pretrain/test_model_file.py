@@ -6,9 +6,11 @@ import pytest
 
 from tasks.pretrain.model_file import read_model_file
 
+Trained = tuple["fasttext.FastText._FastText", Path]
+
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple["fasttext.FastText._FastText", Path]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("model")
     text = folder / "text"
     text.write_text("film naïve 电影 ab good\nfilm 电影 good\nfilm good\ngood\n" * 20, encoding="utf-8")
@@ -17,7 +19,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple["fasttext.FastTex
     return model, folder / "model.bin"
 
 
-def test_words_counts_and_matrix_are_those_of_fasttext(trained) -> None:
+def test_words_counts_and_matrix_are_those_of_fasttext(trained: Trained) -> None:
     model, path = trained
     read = read_model_file(path)
     words, counts = model.get_words(include_freq=True)
@@ -29,7 +31,7 @@ def test_words_counts_and_matrix_are_those_of_fasttext(trained) -> None:
     assert "</s>" not in read.index
 
 
-def test_a_vector_is_the_mean_of_the_rows_of_word_and_ngrams(trained) -> None:
+def test_a_vector_is_the_mean_of_the_rows_of_word_and_ngrams(trained: Trained) -> None:
     model, path = trained
     words = ["good", "naïve", "电影", "ab"]
     vectors = read_model_file(path).vectors(words)
@@ -41,7 +43,7 @@ def test_a_vector_is_the_mean_of_the_rows_of_word_and_ngrams(trained) -> None:
         np.testing.assert_allclose(vector / np.linalg.norm(vector), direction / np.linalg.norm(direction), atol=1e-5)
 
 
-def test_an_unknown_word_is_a_key_error(trained) -> None:
+def test_an_unknown_word_is_a_key_error(trained: Trained) -> None:
     with pytest.raises(KeyError):
         read_model_file(trained[1]).vectors(["absent"])
 
@@ -55,7 +57,7 @@ def test_a_supervised_model_is_read_too(tmp_path: Path) -> None:
     assert len(read.buckets) == 0
 
 
-def test_every_cut_is_noticed(trained, tmp_path: Path) -> None:
+def test_every_cut_is_noticed(trained: Trained, tmp_path: Path) -> None:
     data = trained[1].read_bytes()
     cut = tmp_path / "cut.bin"
     for size in [*range(0, 400, 7), len(data) // 2, len(data) - 4, len(data) - 1]:
@@ -65,7 +67,7 @@ def test_every_cut_is_noticed(trained, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 4, 8, 40, 64, 68, 72, 84])
-def test_a_damaged_header_is_a_value_error(trained, tmp_path: Path, place: int) -> None:
+def test_a_damaged_header_is_a_value_error(trained: Trained, tmp_path: Path, place: int) -> None:
     data = bytearray(trained[1].read_bytes())
     data[place] ^= 0x55
     (tmp_path / "bad.bin").write_bytes(data)
@@ -73,7 +75,7 @@ def test_a_damaged_header_is_a_value_error(trained, tmp_path: Path, place: int) 
         read_model_file(tmp_path / "bad.bin")
 
 
-def test_of_a_large_model_only_the_wanted_words_are_kept(trained) -> None:
+def test_of_a_large_model_only_the_wanted_words_are_kept(trained: Trained) -> None:
     whole, part = (read_model_file(trained[1], wanted) for wanted in (None, ["电影", "absent", "good"]))
     assert part.index == {word: whole.index[word] for word in ("good", "电影")}
     assert [part.counts[part.words.index(word)] for word in part.index] == [80, 40]

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def read_as_fasttext(data: bytes) -> list[list[bytes]]:
     return [line for line in lines if line]
 
 
-def test_only_the_named_splits_are_written(make_dataset, tmp_path: Path) -> None:
+def test_only_the_named_splits_are_written(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
     folder = make_dataset({"train": [["t", "t"]], "valid": [["v"]], "test": [["e"]], "unlabelled": [["u"], []]})
     text = write_text(folder, ("train", "unlabelled"), tmp_path / "text")
     assert (tmp_path / "text").read_text() == "t t\nu\n"
@@ -32,7 +33,7 @@ def test_only_the_named_splits_are_written(make_dataset, tmp_path: Path) -> None
     assert text.counts.to_pydict() == {"token": ["t", "u"], "count": [2, 1]}
 
 
-def test_no_document_gives_an_empty_file(make_dataset, tmp_path: Path) -> None:
+def test_no_document_gives_an_empty_file(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
     text = write_text(make_dataset({"valid": [["v"]]}), ("train",), tmp_path / "text")
     assert (tmp_path / "text").read_bytes() == b""
     assert (text.num_tokens, text.counts.num_rows) == (0, 0)

@@ -1,5 +1,7 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,16 +23,18 @@ class Heard:
     def advance(self, done: float, total: float | None, unit: str, note: str = "") -> None:
         self.calls.append((done, total, unit, note))
 
-    def log(self, metrics, at: int) -> None:
+    def log(self, metrics: dict[str, float], at: int) -> None:
         self.metrics |= metrics
 
 
-def train(config: PretrainConfig, dataset: Path, folder: Path, **options):
+def train(config: PretrainConfig, dataset: Path, folder: Path, **options: Any) -> dict[str, Any]:
     folder.mkdir()
     return train_vectors(config, dataset, folder, **options)
 
 
-def test_one_thread_is_reproducible_byte_for_byte(make_dataset, documents, tmp_path: Path) -> None:
+def test_one_thread_is_reproducible_byte_for_byte(
+    make_dataset: Callable[..., Path], documents: list[list[str]], tmp_path: Path
+) -> None:
     dataset = make_dataset({"train": documents})
     for name in ("one", "two"):
         train(PretrainConfig(**SMALL), dataset, tmp_path / name)
@@ -41,7 +45,9 @@ def test_one_thread_is_reproducible_byte_for_byte(make_dataset, documents, tmp_p
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["side", "vectors.bin", "vectors.vec"]
 
 
-def test_options_reach_fasttext_and_gensim_reads_its_vectors(make_dataset, documents, tmp_path: Path) -> None:
+def test_options_reach_fasttext_and_gensim_reads_its_vectors(
+    make_dataset: Callable[..., Path], documents: list[list[str]], tmp_path: Path
+) -> None:
     dataset = make_dataset({"train": documents, "unlabelled": [["only", "here"] * 3], "valid": [["hidden"] * 9]})
     options = {"model": "cbow", "ws": 3, "neg": 7, "loss": "hs", "lr": 0.02, "t": 0.001} | SMALL
     heard = Heard()
@@ -64,14 +70,18 @@ def test_options_reach_fasttext_and_gensim_reads_its_vectors(make_dataset, docum
     assert json.dumps(report, allow_nan=False)
 
 
-def test_without_unlabelled_only_train_is_read(make_dataset, documents, tmp_path: Path) -> None:
+def test_without_unlabelled_only_train_is_read(
+    make_dataset: Callable[..., Path], documents: list[list[str]], tmp_path: Path
+) -> None:
     dataset = make_dataset({"train": documents, "unlabelled": [["only", "here"] * 3]})
     report = train(PretrainConfig(**SMALL, unlabelled=False), dataset, tmp_path / "out")
     assert report["tokens"] == sum(map(len, documents))
     assert "only" not in read_model_file(tmp_path / "out" / "vectors.bin").index
 
 
-def test_a_document_cannot_inject_a_label_or_a_line(make_dataset, documents, tmp_path: Path) -> None:
+def test_a_document_cannot_inject_a_label_or_a_line(
+    make_dataset: Callable[..., Path], documents: list[list[str]], tmp_path: Path
+) -> None:
     hostile = ["__label__spam", "</s>", "a\nb", "nul\0nul", "\ufeffbom", "__label__"] * 3
     report = train(PretrainConfig(**SMALL), make_dataset({"train": [*documents, hostile]}), tmp_path / "out")
     model = read_model_file(tmp_path / "out" / "vectors.bin")
@@ -80,14 +90,18 @@ def test_a_document_cannot_inject_a_label_or_a_line(make_dataset, documents, tmp
     assert report["tokens"] == sum(map(len, documents)) + len(hostile)
 
 
-def test_divergence_halves_the_learning_rate_and_is_recorded(make_dataset, documents, tmp_path: Path) -> None:
+def test_divergence_halves_the_learning_rate_and_is_recorded(
+    make_dataset: Callable[..., Path], documents: list[list[str]], tmp_path: Path
+) -> None:
     report = train(PretrainConfig(**SMALL, lr=10.0), make_dataset({"train": documents * 5}), tmp_path / "out")
     assert report["nan_retries"] >= 1
     assert report["parameters"]["lr"] == 10.0 / 2 ** report["nan_retries"]
     assert np.isfinite(read_model_file(tmp_path / "out" / "vectors.bin").matrix).all()
 
 
-def test_a_model_too_large_is_refused_before_training(make_dataset, documents, tmp_path: Path) -> None:
+def test_a_model_too_large_is_refused_before_training(
+    make_dataset: Callable[..., Path], documents: list[list[str]], tmp_path: Path
+) -> None:
     config = PretrainConfig(**(SMALL | {"dim": 1000, "bucket": 1_000_000}), max_model_mb=100)
     with pytest.raises(RequestError, match=r"4,000 MB .*1,000,000 buckets.*max_model_mb 100.*--pretrain\.bucket"):
         train(config, make_dataset({"train": documents}), tmp_path / "out")
@@ -99,13 +113,15 @@ def test_subword_buckets_cannot_be_none() -> None:
         PretrainConfig(bucket=0)
 
 
-def test_a_corpus_below_min_count_names_the_remedy(make_dataset, tmp_path: Path) -> None:
+def test_a_corpus_below_min_count_names_the_remedy(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"0 of 3 distinct tokens occur at least 5 times.*--pretrain\.min-count 1"):
         train(PretrainConfig(), make_dataset({"train": [["a", "b", "c"]]}), tmp_path / "out")
 
 
 @pytest.mark.parametrize("texts", [[], [[]], [["same"] * 40]])
-def test_a_text_of_one_word_is_refused_not_trained_for_ever(make_dataset, tmp_path: Path, texts: list[list[str]]) -> None:
+def test_a_text_of_one_word_is_refused_not_trained_for_ever(
+    make_dataset: Callable[..., Path], tmp_path: Path, texts: list[list[str]]
+) -> None:
     with pytest.raises(RequestError, match=r"distinct tokens.*--pretrain\.enabled false"):
         train(PretrainConfig(**SMALL), make_dataset({"train": texts, "valid": [["x"]]}), tmp_path / "out")
 
@@ -120,7 +136,7 @@ def test_a_text_of_one_word_is_refused_not_trained_for_ever(make_dataset, tmp_pa
         ("auto", 0, 10, 0),
     ],
 )
-def test_buckets_follow_the_vocabulary(bucket, maxn: int, num_words: int, expected: int) -> None:
+def test_buckets_follow_the_vocabulary(bucket: int | str, maxn: int, num_words: int, expected: int) -> None:
     assert choose_bucket(PretrainConfig(bucket=bucket, maxn=maxn, minn=min(3, maxn)), num_words) == expected
 
 

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +33,7 @@ open_client(tracking_home(None, Path(sys.argv[1]), Path(sys.argv[1])))
 
 
 @pytest.mark.parametrize("step", [1, 30])
-def test_a_kill_while_the_database_is_made_leaves_none(step, tmp_path):
+def test_a_kill_while_the_database_is_made_leaves_none(step: int, tmp_path: Path) -> None:
     command = [sys.executable, "-c", KILLED_AT_A_STEP, str(tmp_path), str(step)]
     assert subprocess.run(command, cwd=CHECKOUT, check=False).returncode == -signal.SIGKILL
     home = tracking_home(None, tmp_path, tmp_path)

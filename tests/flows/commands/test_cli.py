@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ CHECKOUT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def textmill(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+def textmill(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Run the command in this process; returns exit code, stdout and stderr."""
 
     def run(*arguments: str) -> tuple[int, str, str]:
@@ -89,7 +90,13 @@ def train_command(corpus: Path, data_root: Path) -> list[str]:
         (["vectors", "projector", "absent.npy", "out"], ["no file of vectors absent.npy"]),
     ],
 )
-def test_a_wrong_request_ends_with_2_and_one_line(textmill, tmp_path, monkeypatch, arguments, words) -> None:  # type: ignore[no-untyped-def]
+def test_a_wrong_request_ends_with_2_and_one_line(
+    textmill: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    words: list[str],
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "news.csv").write_text("headline,day\nprofit rose,2020-03-09\n")
     (tmp_path / "good.csv").write_text("text,time\nprofit rose,2020-03-09\n")
@@ -103,7 +110,9 @@ def test_a_wrong_request_ends_with_2_and_one_line(textmill, tmp_path, monkeypatc
         assert word in err
 
 
-def test_an_empty_folder_is_refused_before_anything_starts(textmill, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_empty_folder_is_refused_before_anything_starts(
+    textmill: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
     (tmp_path / "empty").mkdir()
     code, _, err = textmill("train", "--ingest.path", str(tmp_path / "empty"), "--runtime.data-root", str(tmp_path / "root"))
     assert code == 2
@@ -136,15 +145,15 @@ def test_what_a_refresh_could_not_do_is_printed(capsys: pytest.CaptureFixture[st
     assert "watch    1 of 2 entries found in none of the 3 documents since 2022-03-01: 腾讯\n" in out
 
 
-def test_predict_without_a_model_says_how_to_get_one(textmill, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_predict_without_a_model_says_how_to_get_one(textmill: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     code, _, err = textmill("predict", "a text", "--runtime.data-root", str(tmp_path))
     assert code == 2
     assert "textmill train" in err
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_models_verify_ends_with_1_if_a_version_is_not_whole(  # type: ignore[no-untyped-def]
-    textmill, monkeypatch: pytest.MonkeyPatch, whole: bool
+def test_models_verify_ends_with_1_if_a_version_is_not_whole(
+    textmill: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch, whole: bool
 ) -> None:
     rows = [
         models.VerifiedModel("news", 1, ("champion",), True, None),
@@ -158,7 +167,7 @@ def test_models_verify_ends_with_1_if_a_version_is_not_whole(  # type: ignore[no
     assert (code, json.loads(out)["whole"], json.loads(out)["models"][1]["whole"]) == (not whole, whole, whole)
 
 
-def test_help_lists_every_verb_and_every_knob(textmill) -> None:  # type: ignore[no-untyped-def]
+def test_help_lists_every_verb_and_every_knob(textmill: Callable[..., tuple[int, str, str]]) -> None:
     code, out, _ = textmill("--help")
     assert code == 0
     for verb in ("train", "predict", "score", "models", "doctor", "gc", "up", "down"):
@@ -176,7 +185,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert said.stdout.strip() == "[]"
 
 
-def test_without_arguments_only_the_help_is_shown(textmill) -> None:  # type: ignore[no-untyped-def]
+def test_without_arguments_only_the_help_is_shown(textmill: Callable[..., tuple[int, str, str]]) -> None:
     code, out, err = textmill()
     assert code == 2
     assert "Commands" in out + err
@@ -259,7 +268,7 @@ def vectors(tmp_path: Path) -> Path:
     return path
 
 
-def test_vectors_of_a_file_are_judged(textmill, vectors: Path) -> None:  # type: ignore[no-untyped-def]
+def test_vectors_of_a_file_are_judged(textmill: Callable[..., tuple[int, str, str]], vectors: Path) -> None:
     code, out, _ = textmill("vectors", "report", str(vectors), "--json")
     report = json.loads(out)
     assert code == 0
@@ -273,7 +282,9 @@ def test_vectors_of_a_file_are_judged(textmill, vectors: Path) -> None:  # type:
     assert "no figure: too little is covered" in plain
 
 
-def test_vectors_of_a_file_go_to_the_projector(textmill, vectors: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_vectors_of_a_file_go_to_the_projector(
+    textmill: Callable[..., tuple[int, str, str]], vectors: Path, tmp_path: Path
+) -> None:
     _, out, _ = textmill("vectors", "projector", str(vectors), str(tmp_path / "out"), "--words", "5", "--json")
     assert json.loads(out)["words"] == 5
     assert (tmp_path / "out" / "metadata.tsv").read_text().splitlines()[:2] == ["word\trank", "tiger\t1"]

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from prefect.client.schemas.schedules import CronSchedule
@@ -21,7 +22,7 @@ INBOX = ["--collect.source", "inbox"]
 DESK = RefreshConfig.model_validate({"collect": {"name": "desk", "source": "inbox"}})
 
 
-def test_each_deployment_is_called_for_what_it_works_on_and_queues():
+def test_each_deployment_is_called_for_what_it_works_on_and_queues() -> None:
     plans = {plan.full_name: plan for plan in make_plans(TRAIN, DESK)}
     assert list(plans) == ["train/news", "refresh/desk", "watch/desk"]
     assert {(plan.limit, plan.collision_strategy) for plan in plans.values()} == {(1, "ENQUEUE")}
@@ -32,8 +33,8 @@ def test_each_deployment_is_called_for_what_it_works_on_and_queues():
     assert plans["watch/desk"].parameters == plans["refresh/desk"].parameters
 
 
-def test_drift_starts_the_training_that_is_deployed_with_the_monitor_unless_another_is_named():
-    def started_by(refresh, train=TRAIN):
+def test_drift_starts_the_training_that_is_deployed_with_the_monitor_unless_another_is_named() -> None:
+    def started_by(refresh: Any, train: Any = TRAIN) -> set[str]:
         plans = make_plans(train, refresh)
         return {plan.parameters["config"]["retrain"]["deployment"] for plan in plans if plan.flow != "train"}
 
@@ -43,7 +44,7 @@ def test_drift_starts_the_training_that_is_deployed_with_the_monitor_unless_anot
     assert started_by(other) == {"train/other"}
 
 
-def test_options_take_the_place_of_what_stands_in_the_file():
+def test_options_take_the_place_of_what_stands_in_the_file() -> None:
     plans = make_plans(TRAIN, DESK, train_cron="0 4 * * 1", timezone="Europe/Berlin")
     assert [(cron.slug, cron.cron, cron.timezone) for plan in plans for cron in plan.schedules] == [
         ("nightly", "0 4 * * 1", "Europe/Berlin"),
@@ -62,7 +63,7 @@ def test_options_take_the_place_of_what_stands_in_the_file():
         ({"timezone": "Berlin"}, ["--timezone 'Berlin'", "did you mean Europe/Berlin?"]),
     ],
 )
-def test_a_schedule_that_the_scheduler_would_not_run_is_refused(options, words):
+def test_a_schedule_that_the_scheduler_would_not_run_is_refused(options: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(RequestError) as refused:
         make_plans(TRAIN, DESK, **options)
     assert all(word in str(refused.value) for word in words)
@@ -72,12 +73,12 @@ def test_a_schedule_that_the_scheduler_would_not_run_is_refused(options, words):
     ("cron", "hours"),
     [("*/15 * * * *", 0.25), ("30 2 * * *", 24), ("0 4 * * 1", 7 * 24), ("* 9-17 * * 1-5", 72), ("0 9 1 * *", 31 * 24)],
 )
-def test_the_longest_gap_of_a_schedule(cron, hours):
+def test_the_longest_gap_of_a_schedule(cron: str, hours: float) -> None:
     assert longest_gap_hours(cron, "UTC") == pytest.approx(hours)
 
 
-def test_a_weekly_deployment_is_given_more_than_a_week():
-    def patience(*crons, active=True):
+def test_a_weekly_deployment_is_given_more_than_a_week() -> None:
+    def patience(*crons: Any, active: bool = True) -> float:
         schedules = [SimpleNamespace(schedule=CronSchedule(cron=cron, timezone="UTC"), active=active) for cron in crons]
         return patience_hours(SimpleNamespace(schedules=schedules))
 
@@ -87,7 +88,7 @@ def test_a_weekly_deployment_is_given_more_than_a_week():
     assert patience("0 4 * * 1", active=False) == patience() == 0
 
 
-def test_the_server_of_a_run_is_not_one_for_schedules(tmp_path):
+def test_the_server_of_a_run_is_not_one_for_schedules(tmp_path: Path) -> None:
     written = {"url": "http://127.0.0.1:9/api", "auth": None, "process": [1, "1"], "stays": False}
     (tmp_path / "server.json").write_text(json.dumps(written))
     assert lasting_endpoint(tmp_path) is None
@@ -95,7 +96,7 @@ def test_the_server_of_a_run_is_not_one_for_schedules(tmp_path):
     assert lasting_endpoint(tmp_path) == Endpoint("http://127.0.0.1:9/api")
 
 
-def test_options_go_to_the_flow_that_has_them():
+def test_options_go_to_the_flow_that_has_them() -> None:
     given = ["--ingest.path", "a b.csv", "--collect.source=x", "--runtime.data-root", "d", "--retrain.cooldown-days", "3"]
     train, refresh = split_arguments(given)
     assert train == ["--ingest.path", "a b.csv", "--runtime.data-root", "d"]
@@ -103,7 +104,7 @@ def test_options_go_to_the_flow_that_has_them():
     assert split_arguments(["--ingst.path", "x"]) == (["--ingst.path", "x"], [])  # train says that it has none
 
 
-def test_prefect_itself_reads_the_file():
+def test_prefect_itself_reads_the_file() -> None:
     """`prefect deploy --all` shows the same deployments; its own models check what it takes from them."""
     import yaml
     from prefect.client.schemas.objects import ConcurrencyLimitConfig
@@ -117,7 +118,7 @@ def test_prefect_itself_reads_the_file():
 
 
 @pytest.mark.parametrize("text", ["", "deployments: [{name: train}]", "deployments: {", "deployments: 3"])
-def test_a_broken_file_is_named(tmp_path, text):
+def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "prefect.yaml").write_text(text)
     with pytest.raises(RequestError, match=r"prefect\.yaml"):
         read_plans(tmp_path / "prefect.yaml")
@@ -179,7 +180,7 @@ NIGHTLY = """schedules:
 """
 
 
-def test_a_schedule_that_was_taken_out_of_the_file_can_be_given_as_an_option(tmp_path):
+def test_a_schedule_that_was_taken_out_of_the_file_can_be_given_as_an_option(tmp_path: Path) -> None:
     file = edited(tmp_path, NIGHTLY, "schedules: []\n")
     assert make_plans(TRAIN, None, file=file)[0].schedules == ()
     (schedule,) = make_plans(TRAIN, None, train_cron="@weekly", timezone="Asia/Shanghai", file=file)[0].schedules
@@ -209,7 +210,9 @@ def test_a_schedule_that_was_taken_out_of_the_file_can_be_given_as_an_option(tmp
         ("name: watch", "name: other", ["no watch"]),
     ],
 )
-def test_a_schedule_of_the_file_is_checked_and_named_where_it_stands(tmp_path, old, new, words):
+def test_a_schedule_of_the_file_is_checked_and_named_where_it_stands(
+    tmp_path: Path, old: str, new: str, words: list[str]
+) -> None:
     with pytest.raises(RequestError) as refused:
         make_plans(TRAIN, None, file=edited(tmp_path, old, new))
     assert all(word in str(refused.value) for word in words), refused.value

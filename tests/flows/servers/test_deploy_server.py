@@ -11,10 +11,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 
 from flows.servers.server import Server, free_port
 from flows.servers.services import Record, start_all, stop_all
@@ -28,12 +31,12 @@ NEVER = f"0 0 {LATER.day} {LATER.month} *"  # not in this test, but soon enough 
 
 
 @pytest.fixture(scope="module")
-def runtime(tmp_path_factory):
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Runtime:
     return Runtime(data_root=tmp_path_factory.mktemp("my root 数据 #1"), workers=1, server_timeout=HANGS_SECONDS)
 
 
 @pytest.fixture(scope="module")
-def client(runtime):
+def client(runtime: Runtime) -> Iterator[SyncPrefectClient]:
     """A client of a server with its workers and MLflow, as `textmill up` starts them."""
     saved = dict(os.environ)
     for name in [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_"))]:
@@ -56,7 +59,7 @@ def client(runtime):
 
 
 @pytest.fixture(scope="module")
-def good(corpus, runtime):
+def good(corpus: Path, runtime: Runtime) -> PipelineConfig:
     """What trains a fair model of the sample in a few seconds."""
     finetune = {"model": "bag", "epochs": 3, "threads": 1}
     sections = {"ingest": {"path": corpus}, "finetune": finetune, "evaluate": {"yardstick": False, "bootstrap": 100}}
@@ -64,13 +67,13 @@ def good(corpus, runtime):
 
 
 @pytest.fixture(scope="module")
-def bad(good):
+def bad(good: PipelineConfig) -> PipelineConfig:
     """The same without any word that is rarer than 'the'."""
     return good.model_copy(update={"finetune": good.finetune.model_copy(update={"ngram_min_documents": 60, "epochs": 1})})
 
 
 @pytest.fixture(scope="module")
-def monitor(runtime):
+def monitor(runtime: Runtime) -> RefreshConfig:
     """A monitor whose alerts go to a file."""
     channels = runtime.data_root / "channels.toml"
     channels.write_text(f'[desk]\nkind = "file"\npath = "{runtime.data_root / "alerts.jsonl"}"\n')
@@ -87,31 +90,31 @@ def monitor(runtime):
     return RefreshConfig.model_validate({"runtime": runtime, **sections})
 
 
-def deploy_train(config, cron=NEVER):
+def deploy_train(config: Any, cron: str = NEVER) -> None:
     from flows.servers.deploy import deploy, make_plans
 
     deploy(make_plans(config, None, train_cron=cron))
 
 
-def start(client, deployment="train/news"):
+def start(client: SyncPrefectClient, deployment: str = "train/news") -> UUID:
     return client.create_flow_run_from_deployment(client.read_deployment_by_name(deployment).id).id
 
 
-def ended(client, run_id):
+def ended(client: SyncPrefectClient, run_id: UUID) -> Any:
     """Wait for the end of a run; its last state."""
 
-    def final():
+    def final() -> Any:
         state = client.read_flow_run(run_id).state
         return state if state and state.is_final() else None
 
     return until(final, f"the end of {run_id}")
 
 
-def result(runtime, run_id):
+def result(runtime: Runtime, run_id: UUID) -> dict[str, Any]:
     return json.loads((runtime.data_root / "runs" / f"{run_id}.json").read_bytes())["result"]
 
 
-def champion(runtime):
+def champion(runtime: Runtime) -> Any:
     from tasks.tracking.tracker import Tracker
 
     tracker = Tracker.open(None, runtime.data_root, CHECKOUT, None)
@@ -121,7 +124,7 @@ def champion(runtime):
         tracker.close()
 
 
-def test_a_schedule_fires(client, runtime, bad):
+def test_a_schedule_fires(client: SyncPrefectClient, runtime: Runtime, bad: PipelineConfig) -> None:
     from prefect.client.schemas.objects import StateType
 
     from flows.servers.deployed import latest_runs, look_at_deployments
@@ -140,11 +143,11 @@ def test_a_schedule_fires(client, runtime, bad):
     assert planned
 
 
-def test_the_cron_line_of_the_readme_says_nothing_while_all_is_well(client, runtime):
+def test_the_cron_line_of_the_readme_says_nothing_while_all_is_well(client: SyncPrefectClient, runtime: Runtime) -> None:
     (written,) = [line for line in (CHECKOUT / "README.md").read_text().splitlines() if line.startswith("0 * * * *")]
     doctor = shlex.join([sys.executable, "-m", "flows.commands", "doctor", "--runtime.data-root", str(runtime.data_root)])
 
-    def cron(**more):
+    def cron(**more: Any) -> str:
         command = written.removeprefix("0 * * * *")
         for name, value in {"CHECKOUT": shlex.quote(str(CHECKOUT)), ".venv/bin/textmill doctor": doctor}.items():
             assert name in command
@@ -157,14 +160,14 @@ def test_the_cron_line_of_the_readme_says_nothing_while_all_is_well(client, runt
     assert "http://127.0.0.1:9/api does not answer" in cron(PREFECT_API_URL="http://127.0.0.1:9/api")
 
 
-def write_news(path: Path, texts):
+def write_news(path: Path, texts: Any) -> None:
     """Forty texts for each of the last six days, and one without a date."""
     today = datetime.datetime.now(datetime.UTC).date()
     rows = [f"{today - datetime.timedelta(days=n % 6)},{text} {n}" for n, text in zip(range(240), itertools.cycle(texts))]
     path.write_text("\n".join(["time,text", *rows, "Jul-18,Undated"]) + "\n")
 
 
-def asked_for(client, deployment):
+def asked_for(client: SyncPrefectClient, deployment: str) -> Any:
     """The runs of a deployment, but for those that its schedule plans."""
     from prefect.client.schemas.objects import StateType
 
@@ -175,8 +178,8 @@ def asked_for(client, deployment):
 
 
 def test_a_worker_runs_the_refresh_whose_drift_starts_one_training_run_and_the_better_model_is_promoted(
-    client, runtime, good, monitor
-):
+    client: SyncPrefectClient, runtime: Runtime, good: PipelineConfig, monitor: RefreshConfig
+) -> None:
     from flows.retrain import start_requested
     from flows.servers.deploy import deploy, make_plans
 
@@ -212,7 +215,9 @@ def test_a_worker_runs_the_refresh_whose_drift_starts_one_training_run_and_the_b
         assert state.refreshes()[-1]["model"] == "news/2"  # the next refresh takes the new champion
 
 
-def test_a_worse_challenger_is_refused_and_told_of_and_rollback_restores(client, runtime, bad, monitor):
+def test_a_worse_challenger_is_refused_and_told_of_and_rollback_restores(
+    client: SyncPrefectClient, runtime: Runtime, bad: PipelineConfig, monitor: RefreshConfig
+) -> None:
     from flows.watch import watch
     from tasks.register.models import rollback
     from tasks.tracking.tracker import Tracker
@@ -243,7 +248,9 @@ def test_a_worse_challenger_is_refused_and_told_of_and_rollback_restores(client,
     assert champion(runtime) == 1
 
 
-def test_a_killed_worker_does_not_block_the_next_run_for_ever(client, runtime, good):
+def test_a_killed_worker_does_not_block_the_next_run_for_ever(
+    client: SyncPrefectClient, runtime: Runtime, good: PipelineConfig
+) -> None:
     from prefect.client.schemas.objects import StateType
 
     again = good.model_copy(update={"finetune": good.finetune.model_copy(update={"seed": 7, "epochs": 400, "patience": 400})})
@@ -270,7 +277,7 @@ def test_a_killed_worker_does_not_block_the_next_run_for_ever(client, runtime, g
     assert json.loads(record.read_bytes())["status"] == "killed"
 
 
-def let_leases_run_out(folder: Path):
+def let_leases_run_out(folder: Path) -> None:
     """Make the five minutes pass after which the server takes back the place of a run that no longer says that it lives."""
     (lease,) = [path for path in folder.glob("*.json") if path.name != "expirations.json"]
     past = "2020-01-01T00:00:00+00:00"
@@ -279,11 +286,11 @@ def let_leases_run_out(folder: Path):
     index.write_text(json.dumps(dict.fromkeys(json.loads(index.read_text()), past)))
 
 
-def complaint_when_paused(client, name, data_root):
+def complaint_when_paused(client: SyncPrefectClient, name: str, data_root: Path) -> str:
     """What doctor's check says once the deployment is paused and nothing is planned of it any more."""
     from flows.commands.doctor import deployments
 
-    def complaint():
+    def complaint() -> str:
         # Pausing takes the planned runs away, but a scheduler that was at work may put one back after it.
         client.pause_deployment(client.read_deployment_by_name(name).id)
         try:
@@ -295,12 +302,14 @@ def complaint_when_paused(client, name, data_root):
     return until(complaint, "a complaint", every=1.0)
 
 
-def test_the_watchdog_warns_of_what_has_not_succeeded_for_long(client, runtime, good, monitor, monkeypatch):
+def test_the_watchdog_warns_of_what_has_not_succeeded_for_long(
+    client: SyncPrefectClient, runtime: Runtime, good: PipelineConfig, monitor: RefreshConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from flows.commands.doctor import deployments, workers
     from flows.servers.deploy import deploy, make_plans
     from flows.watch import ended_badly, look, watched_since
 
-    def ended_badly_since(client, config, since):
+    def ended_badly_since(client: SyncPrefectClient, config: Any, since: float) -> Any:
         deployment = client.read_deployment_by_name("train/news")
         return ended_badly(client, config, "train/news", deployment, since=since)
 
@@ -331,14 +340,16 @@ def test_the_watchdog_warns_of_what_has_not_succeeded_for_long(client, runtime, 
     )
 
 
-def test_a_second_deployment_says_what_it_replaces_and_leaves_and_what_is_undeployed_is_gone(client, runtime, good, monitor):
+def test_a_second_deployment_says_what_it_replaces_and_leaves_and_what_is_undeployed_is_gone(
+    client: SyncPrefectClient, runtime: Runtime, good: PipelineConfig, monitor: RefreshConfig
+) -> None:
     from flows.servers.deploy import deploy_and_compare, make_plans
     from flows.servers.deployed import undeploy
 
-    def deploy_again(train, refresh=None, **options):
+    def deploy_again(train: Any, refresh: Any = None, **options: Any) -> Any:
         return deploy_and_compare(make_plans(train, refresh, **options))
 
-    def rows(result):
+    def rows(result: Any) -> Any:
         return {row["name"]: (row["state"], row["paused"], row["changed"]) for row in result["deployments"]}
 
     deploy_again(good, monitor, train_cron=NEVER, refresh_cron=NEVER)

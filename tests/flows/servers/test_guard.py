@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from typing import Any
 
 import pytest
 
@@ -12,19 +13,27 @@ LOGIN = (b"authorization", b"Basic " + base64.b64encode(b"me:word"))
 LINK = [(b"sec-fetch-site", b"cross-site"), (b"sec-fetch-mode", b"navigate"), (b"sec-fetch-dest", b"document")]
 
 
-def answer(headers, *, login="", kind="http", method="GET"):
+def answer(headers: list[tuple[bytes, bytes]], *, login: str = "", kind: str = "http", method: str = "GET") -> list[int]:
     """Statuses and closing codes that are sent; 200 is the app's."""
     sent = messages(headers, login=login, kind=kind, method=method)
     return [code for message in sent if (code := message.get("status") or message.get("code"))]
 
 
-def messages(headers, *, login="", kind="http", method="GET", path=b"/runs", query=b""):
+def messages(
+    headers: list[tuple[bytes, bytes]],
+    *,
+    login: str = "",
+    kind: str = "http",
+    method: str = "GET",
+    path: bytes = b"/runs",
+    query: bytes = b"",
+) -> list[dict[str, Any]]:
     sent = []
 
-    async def app(scope, receive, send):
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200})
 
-    async def send(message):
+    async def send(message: str) -> None:
         sent.append(message)
 
     scope = {"type": kind, "headers": headers, "method": method, "raw_path": path, "query_string": query}
@@ -41,7 +50,7 @@ def messages(headers, *, login="", kind="http", method="GET", path=b"/runs", que
         [*GOOD, *LINK],
     ],
 )
-def test_our_own_pages_programs_and_links_get_in(headers):
+def test_our_own_pages_programs_and_links_get_in(headers: list[tuple[bytes, bytes]]) -> None:
     assert answer(headers) == [200]
 
 
@@ -59,24 +68,24 @@ def test_our_own_pages_programs_and_links_get_in(headers):
         [*GOOD, *LINK[:2], (b"sec-fetch-dest", b"iframe")],
     ],
 )
-def test_what_is_meant_for_another_server_or_comes_from_another_site_is_refused(headers):
+def test_what_is_meant_for_another_server_or_comes_from_another_site_is_refused(headers: list[tuple[bytes, bytes]]) -> None:
     assert answer(headers) == [403]
     assert answer([*headers, LOGIN], login="me:word") == [403]
     assert answer(headers, kind="websocket") == [1008]
 
 
-def test_a_link_changes_nothing():
+def test_a_link_changes_nothing() -> None:
     assert answer([*GOOD, *LINK], method="POST") == [403]
     assert answer([*GOOD, *LINK], kind="websocket") == [1008]
 
 
-def test_the_password_is_wanted_once_and_whole():
+def test_the_password_is_wanted_once_and_whole() -> None:
     assert answer([*GOOD, LOGIN], login="me:word") == [200]
     for wrong in ([], [LOGIN, LOGIN], [(b"authorization", b"Basic bWU6")], [(b"authorization", LOGIN[1][:-1])]):
         assert answer([*GOOD, *wrong], login="me:word") == [401]
 
 
-def test_the_app_starts_and_stops_behind_it():
+def test_the_app_starts_and_stops_behind_it() -> None:
     assert answer([], kind="lifespan", login="me:word") == [200]
 
 
@@ -85,7 +94,9 @@ def test_the_app_starts_and_stops_behind_it():
     ("path", "query", "there"),
     [(b"/runs", b"", b"/runs"), (b"//evil.example/", b"a=%0d&b", b"//evil.example/?a=%0d&b"), (b"@evil.example", b"", b"/")],
 )
-def test_a_page_that_is_opened_as_localhost_is_sent_to_where_its_own_requests_go(wanted, path, query, there):
+def test_a_page_that_is_opened_as_localhost_is_sent_to_where_its_own_requests_go(
+    wanted: Any, path: bytes, query: bytes, there: bytes
+) -> None:
     localhost = [(b"host", b"localhost:4200"), *wanted]
     first, _ = messages(localhost, login="me:word", path=path, query=query)
     assert first["status"] == 307
@@ -93,7 +104,7 @@ def test_a_page_that_is_opened_as_localhost_is_sent_to_where_its_own_requests_go
     assert answer([*GOOD, *wanted]) == [200]
 
 
-def test_only_pages_are_sent_on():
+def test_only_pages_are_sent_on() -> None:
     localhost = [(b"host", b"localhost:4200")]
     page = [*localhost, (b"accept", b"text/html")]
     assert answer([*localhost, (b"accept", b"*/*")]) == [200]

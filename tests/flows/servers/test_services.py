@@ -52,7 +52,7 @@ def server() -> Iterator[http.server.ThreadingHTTPServer]:
 
 
 @pytest.fixture
-def runtime(tmp_path: Path, server, monkeypatch: pytest.MonkeyPatch) -> Runtime:
+def runtime(tmp_path: Path, server: Any, monkeypatch: pytest.MonkeyPatch) -> Runtime:
     """A data root all of whose services run: this process is said to be each of them."""
     for name in ("PREFECT_HOME", "PREFECT_API_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -72,7 +72,7 @@ def test_a_server_that_wants_no_password_is_not_taken_for_a_guarded_one(runtime:
         start_all(runtime)
 
 
-def test_the_login_of_a_server_that_runs_is_written_again(runtime: Runtime, server) -> None:
+def test_the_login_of_a_server_that_runs_is_written_again(runtime: Runtime, server: Any) -> None:
     server.word = login(runtime.data_root / "prefect" / "password")
     told = start_all(runtime)
     written = runtime.data_root / "mlflow" / "server.json"
