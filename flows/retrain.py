@@ -47,11 +47,7 @@ def request_retraining(
         kind="retrain",
         series=deployment,
         severity="low",
-        window_start=today,
-        window_end=today,
-        count=0,
-        negative_share=0.0,
-        baseline=0.0,
+        window=(today, today),
         created=now,
         evidence={"message": f"{', '.join(drifted)} drifted; {deployment} is started"},
     )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
     from prefect.client.schemas.responses import DeploymentResponse
 
-    from tasks.monitor.alert import Kind, Severity
+    from tasks.monitor.alert import Severity
 
 NUM_ENDED = 20  # the latest runs of the training deployment that are looked at; those that were told of are not told again
 ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED]
@@ -148,18 +148,14 @@ def tell(state: MonitorState, config: RefreshConfig, alerts: list[Alert], now: f
     return stored
 
 
-def _warning(config: RefreshConfig, kind: Kind, series: str, severity: Severity, message: str, when: float) -> Alert:
+def _warning(config: RefreshConfig, kind: str, series: str, severity: Severity, message: str, when: float) -> Alert:
     day = datetime.fromtimestamp(when, UTC).date().isoformat()
     return Alert.make(
         watch_name(config.name),
         kind=kind,
         series=series,
         severity=severity,
-        window_start=day,
-        window_end=day,
-        count=0,
-        negative_share=0.0,
-        baseline=0.0,
+        window=(day, day),
         created=when,
         evidence={"message": message},
     )

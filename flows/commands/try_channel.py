@@ -51,11 +51,7 @@ def test_alert(config: RefreshConfig, channel: str) -> Alert:
         kind="test",
         series=channel,
         severity="low",
-        window_start=today,
-        window_end=today,
-        count=0,
-        negative_share=0.0,
-        baseline=0.0,
+        window=(today, today),
         created=now,
         evidence={"message": "This is a test, nothing has happened. 这是一条测试消息。 Alerts of this monitor arrive here."},
     )

@@ -104,8 +104,8 @@ def page_data(content: Content) -> dict[str, Any]:
                 "kind": shown.alert.kind,
                 "severity": shown.alert.severity,
                 "day": shown.alert.window_end,
-                "share": shown.alert.negative_share,
-                "baseline": shown.alert.baseline,
+                "share": shown.alert.figures["negative_share"],
+                "baseline": shown.alert.figures["baseline"],
             }
             for shown in content.alerts
         ],

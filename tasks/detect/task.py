@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.detect.detection import drift_alerts, surge_alerts
+from tasks.detect.detectors import DETECTORS
 from tasks.detect.drift import find_drift
+from tasks.detect.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,11 +25,14 @@ if TYPE_CHECKING:
 def detect(
     state: MonitorState, config: DetectConfig, reference: Profile | None, model: str, now: float, channels: Sequence[str]
 ) -> tuple[list[Alert], list[Drift]]:
-    """Store the alerts that are new, explained, for `channels` to tell; returns them and how far each feature has drifted.
+    """Store the alerts that are new, with their evidence, for `channels`; return them and how far each feature has drifted.
 
-    Drift is told of the days that `model` (NAME/VERSION), which `reference` is the profile of, has scored alone.
+    Drift compares `reference`, the profile of `model` (NAME/VERSION), with the days that this model alone has scored.
     """
     drifts = find_drift(state.histograms(), reference, config, state.days_of(model))
-    stored = state.store_alerts(surge_alerts(state, config, now), cooldown_days=config.cooldown_days, channels=channels)
-    stored += state.store_alerts(drift_alerts(state, drifts, now), cooldown_days=config.drift_days, channels=channels)
+    stream = Stream(state, config, now, drifts)
+    stored: list[Alert] = []
+    for detector in DETECTORS:
+        cooldown_days = detector.cooldown_days(config)
+        stored += state.store_alerts(detector.find(stream), cooldown_days=cooldown_days, channels=channels)
     return stored, drifts

@@ -11,30 +11,32 @@ from tasks.store.digests import canonical, sha256_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal["surge", "drift", "watchdog", "retrain", "digest", "test"]
 Severity = Literal["low", "high"]
+
+# Programs find these keys in every alert, with these values where its kind has no such fact.
+ALWAYS: dict[str, Any] = {"count": 0, "negative_share": 0.0, "baseline": 0.0}
 
 
 @dataclass(frozen=True)
 class Alert:
     """What was noticed about one series; make it with `Alert.make`, which gives it its id.
 
-    `window_start` and `window_end` are days (YYYY-MM-DD), `window_end` the last one counted; `count` documents stand in the
-    window, `negative_share` of them negative, against `baseline` before. `evidence` is JSON: `headlines` (id, time, text,
-    probability) and `words` for a surge. `created` is seconds since 1970. `monitor` is whose it is, and `link` the address at
-    which people read more; where they come from a state's row, the state and the sender fill them in.
+    `kind` is the detector's name (`surge`, `drift`), `watchdog`, `retrain`, `digest` or `test`. `window_start` and `window_end`
+    are days (YYYY-MM-DD), `window_end` the last one counted. `facts` are the figures of its kind (JSON values, not named like
+    a field of this class): of a surge the `count` of documents in the window, their `negative_share`, and the `baseline` before
+    it. `evidence` is JSON: `headlines` (id, time, text, probability) and `words` for a surge, a `message` for other kinds.
+    `created` is seconds since 1970. `monitor` is the name of the monitor, and `link` the address at which people read more;
+    where they come from a state's row, the state and the sender fill them in.
     """
 
     id: str
-    kind: Kind
+    kind: str
     series: str
     severity: Severity
     window_start: str
     window_end: str
-    count: int
-    negative_share: float
-    baseline: float
     created: float
+    facts: Mapping[str, Any] = field(default_factory=dict)
     evidence: Mapping[str, Any] = field(default_factory=dict)
     monitor: str = field(default="", compare=False)
     link: str = field(default="", compare=False)
@@ -44,37 +46,30 @@ class Alert:
         cls,
         monitor: str,
         *,
-        kind: Kind,
+        kind: str,
         series: str,
         severity: Severity,
-        window_start: str,
-        window_end: str,
-        count: int,
-        negative_share: float,
-        baseline: float,
+        window: tuple[str, str],
         created: float,
+        facts: Mapping[str, Any] | None = None,
         evidence: Mapping[str, Any] | None = None,
     ) -> Alert:
-        """Make an alert whose id is a function of what it is about, so that a repeated refresh gives the same one."""
-        identity = sha256_text(canonical([monitor, kind, series, severity, window_end]))[:16]
-        return cls(
-            identity,
-            kind,
-            series,
-            severity,
-            window_start,
-            window_end,
-            count,
-            negative_share,
-            baseline,
-            created,
-            dict(evidence or {}),
-            monitor,
-        )
+        """Make an alert whose id is a function of what it is about, so that a repeated refresh gives the same one.
+
+        `window` is the first and the last day.
+        """
+        start, end = window
+        identity = sha256_text(canonical([monitor, kind, series, severity, end]))[:16]
+        return cls(identity, kind, series, severity, start, end, created, dict(facts or {}), dict(evidence or {}), monitor)
 
     def linked(self, address: str) -> Alert:
         """The same alert with the address at which people read more."""
         return replace(self, link=address)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The facts, and zeros for those that programs find in every alert."""
+        return {**ALWAYS, **self.facts}
 
     def summary(self) -> dict[str, Any]:
         """The figures without the evidence, as `textmill refresh --json` prints them."""
@@ -85,21 +80,18 @@ class Alert:
             "severity": self.severity,
             "window_start": self.window_start,
             "window_end": self.window_end,
-            "count": self.count,
-            "negative_share": self.negative_share,
-            "baseline": self.baseline,
+            **self.figures,
         }
 
     def payload(self) -> str:
-        """What the column `payload` of the state holds: everything that is no column of its own."""
-        figures = {"count": self.count, "negative_share": self.negative_share, "baseline": self.baseline}
-        return canonical({**figures, "evidence": dict(self.evidence)})
+        """The column `payload` of the state's table of alerts: everything that has no column of its own."""
+        return canonical({**self.figures, "evidence": dict(self.evidence)})
 
     @classmethod
     def from_row(
         cls,
         identity: str,
-        kind: Kind,
+        kind: str,
         series: str,
         severity: Severity,
         start: str,
@@ -109,8 +101,8 @@ class Alert:
         *,
         monitor: str = "",
     ) -> Alert:
-        """Read a row of the table of alerts of a monitor's state."""
+        """Read a row of the state's table of alerts."""
         held = json.loads(payload)
-        share, baseline = held["negative_share"], held["baseline"]
-        figures = (held["count"], share, baseline, created, held["evidence"])
-        return cls(identity, kind, series, severity, start, end, *figures, monitor)
+        evidence = held.pop("evidence")
+        facts = {name: value for name, value in held.items() if name not in ALWAYS or value != ALWAYS[name]}
+        return cls(identity, kind, series, severity, start, end, created, facts, evidence, monitor)

@@ -40,7 +40,7 @@ from tasks.writable import writable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from tasks.monitor.alert import Kind, Severity
+    from tasks.monitor.alert import Severity
 
 log = logging.getLogger(__name__)
 
@@ -253,7 +253,7 @@ class MonitorState:
         rows = self.db.execute(f"SELECT {_ALERT_COLUMNS} FROM alerts ORDER BY window_end, kind, series, severity")  # noqa: S608
         return [Alert.from_row(*row, monitor=self.name) for row in rows]
 
-    def is_told(self, kind: Kind, series: str, severity: Severity, window_end: str, *, cooldown_days: int) -> bool:
+    def is_stored(self, kind: str, series: str, severity: Severity, window_end: str, *, cooldown_days: int) -> bool:
         """Whether an alert of the same is stored that ends on the day `window_end`, or less than `cooldown_days` from it."""
         near = self.db.execute(
             "SELECT 1 FROM alerts WHERE kind = ? AND series = ? AND severity = ? "
@@ -265,8 +265,8 @@ class MonitorState:
     def store_alerts(self, alerts: Sequence[Alert], *, cooldown_days: int, channels: Sequence[str] = ()) -> list[Alert]:
         """Store the alerts that are new, and what is to be sent where; returns those that were stored.
 
-        An alert is new unless `is_told` says otherwise: late documents may move a surge by a day. Outside of a refresh this is
-        a transaction of its own.
+        An alert is new unless `is_stored` says otherwise: late documents may move a surge by a day. Outside of a refresh this
+        is a transaction of its own.
         """
         with self._writing():
             stored = [
@@ -333,7 +333,7 @@ class MonitorState:
         return days
 
     def _store(self, alert: Alert, cooldown_days: int, channels: Sequence[str]) -> bool:
-        if self.is_told(alert.kind, alert.series, alert.severity, alert.window_end, cooldown_days=cooldown_days):
+        if self.is_stored(alert.kind, alert.series, alert.severity, alert.window_end, cooldown_days=cooldown_days):
             return False
         row = (alert.id, alert.kind, alert.series, alert.severity, alert.window_start, alert.window_end)
         self.db.execute("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, alert.payload(), alert.created))

@@ -68,9 +68,6 @@ def digest_of(alerts: Sequence[Alert]) -> Alert:
         severity="high" if any(alert.severity == "high" for alert in alerts) else "low",
         window_start=min(alert.window_start for alert in alerts),
         window_end=last,
-        count=0,
-        negative_share=0.0,
-        baseline=0.0,
         created=max(alert.created for alert in alerts),
         evidence={
             "message": f"{len(alerts)} alerts ({counted}) from {first} to {last}, found while older news was read",

@@ -54,7 +54,7 @@ def body(alert: Alert) -> str:
     if message := alert.evidence.get("message"):
         lines.append(inert(message))
     if alert.kind == "surge":
-        lines.append(f"{alert.negative_share:.1%} negative of {alert.count} documents, {alert.baseline:.1%} before")
+        lines.append("{negative_share:.1%} negative of {count} documents, {baseline:.1%} before".format(**alert.figures))
     words = [inert(word["word"]) for word in alert.evidence.get("words", ())]
     if words:
         lines.append(f"words: {', '.join(words[:NUM_WORDS])}")

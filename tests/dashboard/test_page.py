@@ -45,9 +45,16 @@ def document(day: int, number: int, **columns: Any) -> dict[str, Any]:
 def alert(name: str, series: str, severity: str, day: int, *, kind: str = "surge", **evidence: Any) -> Alert:
     end = (START + datetime.timedelta(day)).isoformat()
     start = (START + datetime.timedelta(day - 6)).isoformat()
-    figures = {"count": 28, "negative_share": 0.41, "baseline": 0.2, "created": 0.0}
+    facts = {"count": 28, "negative_share": 0.41, "baseline": 0.2}
     return Alert.make(
-        name, kind=kind, series=series, severity=severity, window_start=start, window_end=end, evidence=evidence, **figures
+        name,
+        kind=kind,
+        series=series,
+        severity=severity,
+        window=(start, end),
+        created=0.0,
+        facts=facts,
+        evidence=evidence,
     )
 
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from tasks.config import DetectConfig
-from tasks.detect.detection import describe
 from tasks.detect.drift import compare, find_drift, renumbered, stability_index
+from tasks.detect.drift_alerts import describe
 from tasks.monitor.schema import HISTOGRAMS_SCHEMA
 from tasks.register.profile import Profile
 

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 from tasks.config import DetectConfig
-from tasks.detect.detection import surge_alerts
 from tasks.detect.explain import _distinct, evidence, gather
+from tasks.detect.stream import Stream
+from tasks.detect.surge_alerts import surge_alerts
 from tasks.detect.surges import Surge
 from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
@@ -73,7 +74,7 @@ def surge_of(series: str) -> Surge:
 
 
 def test_an_alert_shows_each_headline_once_and_the_words_of_the_surge(state: MonitorState) -> None:
-    alerts = surge_alerts(state, CONFIG, now=5.0)
+    alerts = surge_alerts(Stream(state, CONFIG, now=5.0))
     assert alerts
     alert = alerts[0]
     assert (alert.kind, alert.series, alert.created) == ("surge", "all", 5.0)
@@ -89,10 +90,10 @@ def test_an_alert_shows_each_headline_once_and_the_words_of_the_surge(state: Mon
 
 
 def test_an_alert_that_is_stored_is_not_made_again(state: MonitorState) -> None:
-    alerts = surge_alerts(state, CONFIG, now=5.0)
+    alerts = surge_alerts(Stream(state, CONFIG, now=5.0))
     stored = state.store_alerts(alerts, cooldown_days=CONFIG.cooldown_days)
     assert stored
-    assert surge_alerts(state, CONFIG, now=6.0) == []
+    assert surge_alerts(Stream(state, CONFIG, now=6.0)) == []
 
 
 @pytest.mark.parametrize("series", ["topic:topic/weather/sea", "name:Harbour", "name:Port & Co"])

@@ -167,11 +167,8 @@ def alert(number: int) -> Alert:
         kind="surge",
         series="all",
         severity="high",
-        window_start=day,
-        window_end=day,
-        count=1,
-        negative_share=0.5,
-        baseline=0.1,
+        window=(day, day),
+        facts={"count": 1, "negative_share": 0.5, "baseline": 0.1},
         created=float(number),
         evidence={"headlines": [{"id": "ab", "time": day, "text": text(number), "probability": 0.9}], "words": []},
     )

@@ -219,16 +219,15 @@ def alert_of(texts: list[str], series: str) -> Alert:
         "words": [{"word": text} for text in texts],
         "message": texts[0],
     }
-    figures = {"count": 28, "negative_share": 0.41, "baseline": 0.2, "created": 0.0}
     return Alert.make(
         "desk",
         kind="surge",
         series=series,
         severity="high",
-        window_start="2024-01-20",
-        window_end="2024-01-27",
+        window=("2024-01-20", "2024-01-27"),
+        created=0.0,
+        facts={"count": 28, "negative_share": 0.41, "baseline": 0.2},
         evidence=evidence,
-        **figures,
     )
 
 

@@ -28,10 +28,8 @@ def test_any_text(series: str, headlines: list[str], words: list[str], message: 
         severity="high",
         window_start="2020-05-01",
         window_end="2020-05-07",
-        count=100,
-        negative_share=0.25,
-        baseline=0.1,
         created=0.0,
+        facts={"count": 100, "negative_share": 0.25, "baseline": 0.1},
         evidence=evidence | ({"message": message} if message is not None else {}),
     )
     line = as_json(alert)

@@ -38,9 +38,10 @@ def state(tmp_path: Path) -> Iterator[MonitorState]:
         yield opened
 
 
-def alert(**changes: Any) -> Alert:
-    values = {"kind": "surge", "series": "all", "severity": "high", "window_start": "2020-03-04", "window_end": "2020-03-10"}
-    values |= {"count": 120, "negative_share": 0.4, "baseline": 0.2, "created": 1.0, "evidence": {"words": ["fell"]}}
+def alert(*, start: str = "2020-03-04", end: str = "2020-03-10", **changes: Any) -> Alert:
+    values: dict[str, Any] = {"kind": "surge", "series": "all", "severity": "high", "window": (start, end), "created": 1.0}
+    values["facts"] = {"count": 120, "negative_share": 0.4, "baseline": 0.2}
+    values["evidence"] = {"words": ["fell"]}
     return Alert.make("news", **(values | changes))
 
 
@@ -176,11 +177,11 @@ def test_a_surge_that_moves_by_a_day_is_no_second_alert(state: MonitorState) -> 
     def stored(alerts: list[Alert]) -> list[str]:
         return [a.window_end for a in state.store_alerts(alerts, cooldown_days=7)]
 
-    assert stored([alert(window_end="2020-03-12"), alert()]) == ["2020-03-10"]
-    assert stored([alert(), alert(window_end="2020-03-16"), alert(window_end="2020-03-04")]) == []
-    assert stored([alert(window_end="2020-03-17")]) == ["2020-03-17"]
+    assert stored([alert(end="2020-03-12"), alert()]) == ["2020-03-10"]
+    assert stored([alert(), alert(end="2020-03-16"), alert(end="2020-03-04")]) == []
+    assert stored([alert(end="2020-03-17")]) == ["2020-03-17"]
     assert stored([alert(severity="low"), alert(series="name:BP"), alert(kind="drift")]) == ["2020-03-10"] * 3
-    assert [a for a in state.alerts() if a.window_end == "2020-03-17"] == [alert(window_end="2020-03-17")]
+    assert [a for a in state.alerts() if a.window_end == "2020-03-17"] == [alert(end="2020-03-17")]
 
 
 def test_an_alert_is_due_on_its_channels_until_each_has_taken_it(state: MonitorState) -> None:
@@ -194,9 +195,32 @@ def test_an_alert_is_due_on_its_channels_until_each_has_taken_it(state: MonitorS
     assert [row["error"] for row in state.deliveries()] == [None, "connection refused"]
 
 
+def test_an_alert_that_was_stored_before_it_had_facts_reads_as_it_did(state: MonitorState) -> None:
+    drift = alert(kind="drift", facts={"count": 7}, evidence={"message": "longer"})
+    payload = '{"baseline":0.0,"count":7,"evidence":{"message":"longer"},"negative_share":0.0}'
+    row = (drift.id, "drift", "all", "high", "2020-03-04", "2020-03-10", payload, 1.0)
+    state.db.execute("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    assert state.alerts() == [drift]
+    assert drift.payload() == payload  # so that yesterday's program reads what today's stores
+
+
+def test_any_fact_of_a_detector_is_kept_and_shown(state: MonitorState) -> None:
+    late = alert(kind="late", facts={"hours": 30, "count": 0}, evidence={"message": "no news for 30 hours"})
+    state.store_alerts([late], cooldown_days=7)
+    (stored,) = state.alerts()
+    assert stored.facts == {"hours": 30}
+    assert stored.summary() == late.summary()
+    assert {name: stored.summary()[name] for name in ("hours", "count", "negative_share", "baseline")} == {
+        "hours": 30,
+        "count": 0,
+        "negative_share": 0.0,
+        "baseline": 0.0,
+    }
+
+
 def test_ids_say_what_an_alert_is_about() -> None:
-    assert alert().id == alert(window_start="2020-03-01", count=7, created=9.0).id
-    assert len({alert(severity="low").id, alert(series="name:BP").id, alert(window_end="2020-03-11").id, alert().id}) == 4
+    assert alert().id == alert(start="2020-03-01", facts={"count": 7}, created=9.0).id
+    assert len({alert(severity="low").id, alert(series="name:BP").id, alert(end="2020-03-11").id, alert().id}) == 4
 
 
 def test_the_days_of_a_version_are_those_that_it_alone_scored(state: MonitorState, make_batch: MakeBatch) -> None:

@@ -36,11 +36,8 @@ def make_alert() -> Callable[..., Alert]:
             kind="surge" if message is None else "drift",
             series=series,
             severity="high",
-            window_start=str(end - datetime.timedelta(days=6)),
-            window_end=str(end),
-            count=100,
-            negative_share=0.25,
-            baseline=0.1,
+            window=(str(end - datetime.timedelta(days=6)), str(end)),
+            facts={"count": 100, "negative_share": 0.25, "baseline": 0.1},
             created=float(days),
             evidence=evidence if message is None else {"message": message},
         )

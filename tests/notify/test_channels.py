@@ -257,11 +257,7 @@ def test_a_message_names_its_monitor_and_series_in_words_and_links_where_there_i
         kind="watchdog",
         series="refresh/desk",
         severity="high",
-        window_start="2020-05-01",
-        window_end="2020-05-01",
-        count=0,
-        negative_share=0.0,
-        baseline=0.0,
+        window=("2020-05-01", "2020-05-01"),
         created=0.0,
     )
     assert title(watchdog) == "[high] desk: watchdog: refresh/desk"

@@ -20,8 +20,9 @@ from tasks.processes import start_time
 
 
 def alert(created: float) -> Alert:
-    window = {"window_start": "2020-03-04", "window_end": "2020-03-10", "count": 1, "negative_share": 0.4, "baseline": 0.2}
-    return Alert.make("desk", kind="surge", series="all", severity="high", created=created, **window)
+    facts = {"count": 1, "negative_share": 0.4, "baseline": 0.2}
+    window = ("2020-03-04", "2020-03-10")
+    return Alert.make("desk", kind="surge", series="all", severity="high", window=window, created=created, facts=facts)
 
 
 def test_alerts_that_wait_for_long_are_told_with_their_reason_and_age(tmp_path: Path) -> None:

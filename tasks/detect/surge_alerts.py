@@ -1,0 +1,39 @@
+"""The detector `surge`: more negative news than the past of a series explains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.detect.explain import evidence
+from tasks.detect.surges import find_surges
+from tasks.monitor.alert import Alert
+
+if TYPE_CHECKING:
+    from tasks.detect.stream import Stream
+
+
+def surge_alerts(stream: Stream) -> list[Alert]:
+    """Alerts, with their evidence, of the surges of the whole history that are not near a stored alert.
+
+    `MonitorState.store_alerts` would refuse the others; to explain them would read their documents at each refresh.
+    """
+    state, config = stream.state, stream.config
+    cooldown = config.cooldown_days
+    new = [
+        surge
+        for surge in find_surges(state.counts(), config)
+        if not state.is_stored("surge", surge.series, surge.severity, surge.window_end.isoformat(), cooldown_days=cooldown)
+    ]
+    return [
+        Alert.make(
+            state.name,
+            kind="surge",
+            series=surge.series,
+            severity=surge.severity,
+            window=(surge.window_start.isoformat(), surge.window_end.isoformat()),
+            created=stream.now,
+            facts={"count": surge.count, "negative_share": surge.negative_share, "baseline": surge.baseline},
+            evidence=evidence(state, surge, config),
+        )
+        for surge in new
+    ]
