@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from tasks.detect.unjudged import Unjudged
     from tasks.monitor.alert import Alert
     from tasks.monitor.transaction import Transaction
-    from tasks.notify.channels import Channel
+    from tasks.notify.channels.channel import Channel
     from tasks.notify.deliver import Report
     from tasks.register.profile import Profile
 

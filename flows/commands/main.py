@@ -191,7 +191,7 @@ def refresh(
 
 def _check_lists(config: RefreshConfig) -> None:
     """RequestError for a watch-list or a file of channels that cannot be read; a channel that is down holds up nobody."""
-    from tasks.notify.channels import read_channels
+    from tasks.notify.channels_file import read_channels
     from tasks.score.watch import WatchList
 
     read_channels(config.notify)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.alert import Alert
-from tasks.notify.channels import AlertRefused, ChannelDown, EventChannel, UnusableChannel
+from tasks.notify.channels.channel import AlertRefused, ChannelDown, UnusableChannel
 
 if TYPE_CHECKING:
     from tasks.config import RefreshConfig
-    from tasks.notify.channels import Channel
+    from tasks.notify.channels.channel import Channel
 
 
 def try_channel(config: RefreshConfig, name: str) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def try_channel(config: RefreshConfig, name: str) -> dict[str, Any]:
         raise RequestError(f"channel {name} cannot be used: {channel.reason}")
     alert = test_alert(config, name)
     with contextlib.ExitStack() as stack:
-        if isinstance(channel, EventChannel):
+        if getattr(channel, "needs_server", False):
             from flows.servers.server import Server
 
             stack.enter_context(Server(config.runtime.data_root))

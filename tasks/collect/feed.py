@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import functools
-import http.client
 import io
 import json
 import netrc
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -29,7 +25,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset({".rss", ".atom", ".xml"})
 MAX_BYTES = 32 << 20
-TIMEOUT_SECONDS = 30.0
+IDLE_SECONDS = 30.0
+TOTAL_SECONDS = 300.0  # a server that sends a byte now and then must not hold the monitor
 AGENT = "textmill (feed reader)"
 _KEPT = ("id", "link", "author", "title")
 _AS_UTF_8 = {"content-type": "application/xml; charset=utf-8"}
@@ -121,49 +118,55 @@ class _Served(bytes):
 def _bytes(source: str) -> bytes:
     """The feed as it is served or stored, at most MAX_BYTES of it."""
     if not is_url(source):
-        try:
-            with Path(source).open("rb") as file:
-                return _bounded(file.read(MAX_BYTES + 1), source)
-        except OSError as error:
-            raise RequestError(f"--collect.source {source}: cannot be read ({error.strerror}); correct the path") from None
-    name = without_secrets(source)
+        return _stored(source)
     if not source.startswith(("http://", "https://")):
-        raise RequestError(f"--collect.source {name}: a feed is a file or an http(s) address")
-    address = resolved(source, "--collect.source")
-    request = urllib.request.Request(address, headers={"User-Agent": AGENT})  # noqa: S310 checked above
-    for header, value in _login(address).items():
-        request.add_unredirected_header(header, value)  # a password must not travel to another host
+        raise RequestError(f"--collect.source {without_secrets(source)}: a feed is a file or an http(s) address")
+    return _served(without_secrets(source), resolved(source, "--collect.source"))
+
+
+def _stored(path: str) -> bytes:
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
-            served = _Served(_bounded(response.read(MAX_BYTES + 1), name))
-            served.charset = response.headers.get_content_charset()
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise RequestError(f"--collect.source {path}: cannot be read ({error.strerror}); correct the path") from None
+    _check_size(len(data), path)
+    return data
+
+
+def _served(name: str, address: str) -> _Served:
+    from tasks import web  # with its library, only where it is used
+
+    data = bytearray()
+    try:
+        client = web.client(IDLE_SECONDS, redirects=True, agent=AGENT)
+        with client, client.stream("GET", address, auth=_login(address)) as response:
+            if not response.is_success:
+                status = response.status_code
+                raise UnavailableError(f"{name}: the server answers {status}; try again later, or correct --collect.source")
+            for piece in web.pieces(response, seconds=TOTAL_SECONDS):
+                data += piece
+                _check_size(len(data), name)
+            served = _Served(data)
+            served.charset = response.charset_encoding
             return served
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise UnavailableError(
-            f"{name}: the server answers {error.code}; try again later, or correct --collect.source"
-        ) from None
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or type(error).__name__
-        raise UnavailableError(f"{name} cannot be reached ({reason}); try again later") from None
+    except web.FAILURES as error:
+        raise UnavailableError(f"{name} cannot be reached ({web.reason(error)}); try again later") from None
 
 
-def _login(address: str) -> dict[str, str]:
-    """The header that logs in with what ~/.netrc holds for the host, if it does; over https or on this machine only."""
+def _login(address: str) -> tuple[str, str] | None:
+    """What ~/.netrc holds for the host, if it does: user and password; over https or on this machine only."""
     parts = urlsplit(address)
     host = parts.hostname or ""
     if parts.scheme != "https" and host not in ("localhost", "127.0.0.1", "::1"):
-        return {}
+        return None
     try:
         known = netrc.netrc().authenticators(host)
     except (OSError, netrc.NetrcParseError):
-        return {}
-    if known is None:
-        return {}
-    return {"Authorization": f"Basic {base64.b64encode(f'{known[0]}:{known[2]}'.encode()).decode()}"}
+        return None
+    return (known[0], known[2]) if known else None
 
 
-def _bounded(data: bytes, name: str) -> bytes:
-    if len(data) > MAX_BYTES:
-        raise RequestError(f"--collect.source {name}: more than {MAX_BYTES >> 20} MB, which is no feed")
-    return data
+def _check_size(num_bytes: int, name: str) -> None:
+    if num_bytes > MAX_BYTES:
+        raise RequestError(f"--collect.source {name}: more than {MAX_BYTES >> 20} MB, which is too much for a feed")

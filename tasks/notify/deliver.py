@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.crash import crash_point
-from tasks.notify.channels import AlertRefused, ChannelDown, UnusableChannel
+from tasks.notify.channels.channel import AlertRefused, ChannelDown, UnusableChannel
 from tasks.notify.digest import REFUSED, packed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tasks.monitor.state import MonitorState
-    from tasks.notify.channels import Channel
+    from tasks.notify.channels.channel import Channel
     from tasks.notify.digest import Parcel
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,8 @@ class Report:
 
 
 class _Outcome(NamedTuple):
+    """What came of sending a parcel."""
+
     parcel: Parcel
     error: str | None  # None: taken
 
@@ -68,84 +70,125 @@ def deliver(
     which people read more. Nothing a channel does is raised. Waits are counted from `now`. Channels that cannot be used are
     logged and left out.
     """
-    _mark_given_up(state, {channel.name for channel in channels})
-    resting = _resting(state, now)
-    unusable = {channel.name for channel in channels if isinstance(channel, UnusableChannel)}
-    for channel in channels:
-        if isinstance(channel, UnusableChannel):
-            log.warning("channel %s cannot be used: %s", channel.name, channel.reason)
-    names = {channel.name for channel in channels} - resting - unusable
-    due = [delivery._replace(alert=delivery.alert.linked(link)) for delivery in state.outbox(sorted(names), now)]
-    outcomes: queue.SimpleQueue[_Outcome | str] = queue.SimpleQueue()
-    open_channels: dict[str, list[Parcel]] = {}  # what each has yet to send
-    over = threading.Event()
-    for channel in channels:
-        held = [delivery for delivery in due if delivery.channel == channel.name]
-        if own := packed(held, digest_after_days if getattr(channel, "digests", False) else None):
-            open_channels[channel.name] = list(own)
-            # A daemon: a channel that hangs for ever must not keep the process alive. In the caller's context: Prefect keeps
-            # the address of its server there.
-            work = (contextvars.copy_context().run, _send, channel, own, outcomes, over)
-            threading.Thread(target=work[0], args=work[1:], name=f"notify-{channel.name}", daemon=True).start()
-    sent, down = 0, set[str]()
     deadline = time.monotonic() + seconds
-    while open_channels:
+    configured = {channel.name for channel in channels}
+    _mark_given_up(state, configured)
+    left_out = _unusable(channels) | (_resting(state, now) & configured)
+    usable = [channel for channel in channels if channel.name not in left_out]
+    parcels = _parcels(state, usable, now, digest_after_days, link)
+    sending = _Sending(usable, parcels)
+    sent, down = _take_outcomes(state, sending, parcels, now, deadline)
+    waiting = sum(row["delivered"] is None and row["channel"] in configured for row in state.deliveries())
+    return Report(sent, waiting, tuple(sorted(down | left_out)))
+
+
+def _unusable(channels: Sequence[Channel]) -> set[str]:
+    """The names of the channels that cannot be used; each is logged with the reason."""
+    found = [channel for channel in channels if isinstance(channel, UnusableChannel)]
+    for channel in found:
+        log.warning("channel %s cannot be used: %s", channel.name, channel.reason)
+    return {channel.name for channel in found}
+
+
+def _parcels(
+    state: MonitorState, channels: Sequence[Channel], now: float, digest_after_days: int | None, link: str
+) -> dict[str, list[Parcel]]:
+    """Everything that each channel has to send now; a channel with nothing to send is absent."""
+    names = sorted(channel.name for channel in channels)
+    due = [delivery._replace(alert=delivery.alert.linked(link)) for delivery in state.outbox(names, now)]
+    parcels = {}
+    for channel in channels:
+        own = [delivery for delivery in due if delivery.channel == channel.name]
+        if own:
+            parcels[channel.name] = packed(own, digest_after_days if getattr(channel, "digests", False) else None)
+    return parcels
+
+
+class _Sending:
+    """A thread for each channel that has something to send, and the outcomes in the order in which they come."""
+
+    def __init__(self, channels: Sequence[Channel], parcels: Mapping[str, Sequence[Parcel]]) -> None:
+        self._outcomes: queue.SimpleQueue[_Outcome | str] = queue.SimpleQueue()
+        self._over = threading.Event()
+        for channel in channels:
+            if own := parcels.get(channel.name):
+                # A daemon: a channel that hangs for ever must not keep the process alive. In the caller's context: Prefect
+                # keeps the address of its server there.
+                arguments = (self._send, channel, tuple(own))
+                run = contextvars.copy_context().run
+                threading.Thread(target=run, args=arguments, name=f"notify-{channel.name}", daemon=True).start()
+
+    def next_outcome(self, deadline: float) -> _Outcome | str | None:
+        """The next outcome, or the name of a channel that sends no more; None if the time is over before either.
+
+        What is sent from then on is not written down, and would be sent again: nothing more is begun.
+        """
         try:
-            outcome = outcomes.get(timeout=max(0.0, deadline - time.monotonic()))
+            return self._outcomes.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
-            over.set()  # what is sent from here on is not taken down, and would be sent again
-            for name, parcels in open_channels.items():
-                _mark_failed(state, _Outcome(parcels[0], NO_ANSWER), now)
+            self._over.set()
+            return None
+
+    def _send(self, channel: Channel, parcels: Iterable[Parcel]) -> None:
+        """Send one after the other until the channel is down or the time is over; the channel's name is the last outcome."""
+        for parcel in parcels:
+            if self._over.is_set():
+                return
+            crash_point("notify.sending")
+            outcome, goes_on = _try(channel, parcel)
+            self._outcomes.put(outcome)
+            if not goes_on:
+                break
+        self._outcomes.put(channel.name)
+
+
+def _try(channel: Channel, parcel: Parcel) -> tuple[_Outcome, bool]:
+    """Send a parcel; what came of it, and whether the channel can send more."""
+    try:
+        channel.send(parcel.alert)
+    except AlertRefused as error:
+        return _Outcome(parcel, f"{REFUSED}{error}"), True
+    except ChannelDown as error:
+        return _Outcome(parcel, str(error)), False
+    except Exception as error:  # noqa: BLE001 a fault of one channel must not silence the others; its text may hold a secret
+        return _Outcome(parcel, f"failed ({type(error).__name__})"), False
+    return _Outcome(parcel, None), True
+
+
+def _take_outcomes(
+    state: MonitorState, sending: _Sending, parcels: dict[str, list[Parcel]], now: float, deadline: float
+) -> tuple[int, set[str]]:
+    """Write down what came of each parcel, until all channels are done or the time is over: alerts sent, and channels down."""
+    sent, down = 0, set[str]()
+    unsent = dict(parcels)
+    while unsent:
+        outcome = sending.next_outcome(deadline)
+        if outcome is None:
+            for name, rest in unsent.items():
+                _mark_failed(state, _Outcome(rest[0], NO_ANSWER), now)
                 down.add(name)
             break
         if isinstance(outcome, str):
-            del open_channels[outcome]
+            del unsent[outcome]
             continue
-        channel_name = outcome.parcel.channel
-        waiting_parcels = open_channels[channel_name]
-        open_channels[channel_name] = waiting_parcels[1:] or waiting_parcels
+        name = outcome.parcel.channel
+        unsent[name] = unsent[name][1:] or unsent[name]
         if outcome.error is None:
             crash_point("notify.sent")
             for delivery in outcome.parcel.deliveries:
-                state.delivered(delivery.alert.id, channel_name, now)
+                state.delivered(delivery.alert.id, name, now)
             crash_point("notify.marked")
             sent += len(outcome.parcel.deliveries)
-            continue
-        _mark_failed(state, outcome, now)
-        if not outcome.error.startswith(REFUSED):
-            down.add(channel_name)
-    resting &= {channel.name for channel in channels}
-    names |= resting | unusable
-    waiting = sum(row["delivered"] is None and row["channel"] in names for row in state.deliveries())
-    return Report(sent, waiting, tuple(sorted(down | resting | unusable)))
+        else:
+            _mark_failed(state, outcome, now)
+            if not outcome.error.startswith(REFUSED):
+                down.add(name)
+    return sent, down
 
 
 def wait_seconds(attempts: int) -> float:
     """How long a channel is left alone after its `attempts`-th failure in a row."""
     return min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(attempts - 1, 20))
-
-
-def _send(
-    channel: Channel, parcels: Iterable[Parcel], outcomes: queue.SimpleQueue[_Outcome | str], over: threading.Event
-) -> None:
-    """Send one after the other until the channel is down or the time is over; the channel's name is the last outcome."""
-    for parcel in parcels:
-        if over.is_set():
-            return
-        crash_point("notify.sending")
-        try:
-            channel.send(parcel.alert)
-        except AlertRefused as error:
-            outcomes.put(_Outcome(parcel, f"{REFUSED}{error}"))
-            continue
-        except ChannelDown as error:
-            outcomes.put(_Outcome(parcel, str(error)))
-            break
-        except Exception as error:  # noqa: BLE001 a fault of one channel must not silence the others; its text may hold a secret
-            outcomes.put(_Outcome(parcel, f"failed ({type(error).__name__})"))
-            break
-        outcomes.put(_Outcome(parcel, None))
-    outcomes.put(channel.name)
 
 
 def _mark_failed(state: MonitorState, outcome: _Outcome, now: float) -> None:

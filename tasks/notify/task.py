@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.events import Event, Resource
 
-from tasks.notify.channels import check_channels, read_channels
+from tasks.notify.channels_file import check_channels, read_channels
 from tasks.notify.deliver import deliver
 from tasks.notify.message import as_json
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tasks.config import NotifyConfig, RefreshConfig
     from tasks.monitor.alert import Alert
     from tasks.monitor.state import MonitorState
-    from tasks.notify.channels import Channel
+    from tasks.notify.channels.channel import Channel
     from tasks.notify.deliver import Report
 
 EVENT = "textmill.alert"

@@ -19,16 +19,23 @@ RSS = """<?xml version="1.0"?><rss version="2.0"><channel><title>News</title>
 </channel></rss>"""
 ATOM = """<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title>News</title>
 <entry><title>Orders doubled</title><updated>2020-07-18T08:30:00Z</updated><id>urn:1</id></entry></feed>"""
+BODIES: dict[str, bytes] = {}  # of addresses that a test makes up
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        served = self.path.startswith("/feed") or self.headers["Authorization"] == "Basic cmVhZGVyOndvcmQ="
-        status = 200 if served else 503
-        self.send_response(status)
+        served = self.path.startswith(("/feed", "http://")) or self.headers["Authorization"] == "Basic cmVhZGVyOndvcmQ="
+        if self.path.startswith("/moved-to/"):
+            self.send_response(302)
+            self.send_header("Location", self.path.removeprefix("/moved-to/"))
+            self.end_headers()
+            return
+        self.send_response(200 if served or self.path in BODIES else 503)
+        if self.path == "/feed/cut":
+            self.send_header("Content-Length", "100000")
         self.end_headers()
-        if status == 200:
-            self.wfile.write(ATOM.encode())
+        if served or self.path in BODIES:
+            self.wfile.write(BODIES.get(self.path, ATOM.encode()))
 
     def log_message(self, *_: object) -> None:
         pass
@@ -151,12 +158,50 @@ def test_feeds_are_told_by_their_address(source: str, expected: bool) -> None:
 
 
 def test_what_a_server_sends_is_never_the_name_of_a_file_here(
-    collect: Collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    collect: Collect, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "private.rss").write_text(RSS)
-    monkeypatch.setattr("tasks.collect.feed._bytes", lambda _: bytes(tmp_path / "private.rss"))
+    monkeypatch.setitem(BODIES, "/name", bytes(tmp_path / "private.rss"))
     with pytest.raises(RequestError, match="no RSS or Atom feed"):
-        collect("https://example.org/feed")
+        collect(f"http://{server}/name")
+
+
+def test_a_feed_that_has_moved_is_followed_over_http_and_nowhere_else(collect: Collect, server: str, tmp_path: Path) -> None:
+    (tmp_path / "private.rss").write_text(RSS)
+    assert collect(f"http://{server}/moved-to//feed").texts == ["Orders doubled"]
+    for other in (f"file://{tmp_path}/private.rss", "ftp://127.0.0.1/private.rss", "gopher://127.0.0.1"):
+        with pytest.raises(UnavailableError, match=r"cannot be reached \(UnsupportedProtocol\)"):
+            collect(f"http://{server}/moved-to/{other}")
+    with pytest.raises(UnavailableError, match=r"cannot be reached \(TooManyRedirects\)"):
+        collect(f"http://{server}{'/moved-to/' * 12}/feed")
+
+
+def test_the_size_and_the_time_of_an_answer_are_bounded(collect: Collect, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.collect.feed.MAX_BYTES", 1 << 20)
+    monkeypatch.setitem(BODIES, "/feed/long", ATOM.encode() + b" " * (1 << 20))
+    with pytest.raises(RequestError, match="more than 1 MB"):
+        collect(f"http://{server}/feed/long")
+    monkeypatch.setattr("tasks.collect.feed.TOTAL_SECONDS", 0.0)
+    with pytest.raises(UnavailableError, match=r"cannot be reached \(no end after 0 s\)"):
+        collect(f"http://{server}/feed")
+
+
+def test_half_an_answer_is_not_taken_for_a_feed(collect: Collect, server: str) -> None:
+    with pytest.raises(UnavailableError, match=r"cannot be reached \(RemoteProtocolError\)"):
+        collect(f"http://{server}/feed/cut")
+
+
+def test_no_log_holds_an_address(collect: Collect, server: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        collect(f"http://{server}/feed?token=secret")
+    assert "secret" not in caplog.text
+
+
+def test_a_proxy_of_the_environment_is_used(collect: Collect, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://{server}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert collect("http://news.invalid/feed").texts == ["Orders doubled"]
 
 
 def test_a_password_does_not_travel_to_another_host(

@@ -38,7 +38,7 @@ from tasks.model.view import View
 from tasks.monitor.alert import Alert
 from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
-from tasks.notify.channels import FileChannel
+from tasks.notify.channels.file import FileChannel
 from tasks.register.ledger import Entry, Ledger
 from tasks.store.artifact import Build, Store
 from tasks.store.step import Run, step

@@ -15,7 +15,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tasks.monitor.state import MonitorState
-from tasks.notify.channels import FileChannel, WebhookChannel
+from tasks.notify.channels.file import FileChannel
+from tasks.notify.channels.webhook import WebhookChannel
 from tasks.notify.deliver import LONGEST_WAIT_SECONDS, deliver
 from tests.faults.forks import KILLED, Child
 from tests.faults.row_06_no_space import alert

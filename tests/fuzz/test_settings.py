@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flows.commands.settings import PREFIX, knobs, resolve, resolve_refresh
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
-from tasks.notify.channels import read_channels
+from tasks.notify.channels_file import read_channels
 from tasks.score.watch import WatchList
 from tests.fuzz.bounded import bounded, pieces, refused, texts
 

@@ -11,17 +11,12 @@ import pytest
 from tasks.config import NotifyConfig
 from tasks.errors import RequestError
 from tasks.monitor.alert import Alert
-from tasks.notify.channels import (
-    AlertRefused,
-    AppriseChannel,
-    ChannelDown,
-    EventChannel,
-    FileChannel,
-    UnusableChannel,
-    WebhookChannel,
-    check_channels,
-    read_channels,
-)
+from tasks.notify.channels.apprise import AppriseChannel
+from tasks.notify.channels.channel import AlertRefused, ChannelDown, UnusableChannel
+from tasks.notify.channels.event import EventChannel
+from tasks.notify.channels.file import FileChannel
+from tasks.notify.channels.webhook import WebhookChannel
+from tasks.notify.channels_file import check_channels, read_channels
 from tasks.notify.message import as_json, body, title
 
 MakeAlert = Callable[..., Alert]
@@ -185,11 +180,12 @@ def test_a_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> No
     [
         ("[x]\nkind = 'pigeon'", "channel 'x' has no known kind; give one of file, webhook, apprise, event"),
         ("x = 1", "channel 'x' has no known kind"),
+        ("[x]\nkind = ['file']", "channel 'x' has no known kind"),
         ("[x]\nkind = 'file'", r"channel 'x' \(file\) lacks path"),
         ("[x]\nkind = 'file'\npath = 'a'\nurl = 'b'", "unknown settings: url; remove them"),
         ("[x]\nkind = 'file'\npath = 3", "path must be a text"),
         ("[x]\nkind = 'file'\npath = \"a\\u0000b\"", "path must be a text that is not empty, without NUL"),
-        ("[x]\nkind = 'file'\npath = '~nobody-of-that-name/a'", "names no home folder"),
+        ("[x]\nkind = 'file'\npath = '~nobody-of-that-name/a'", "there is no such home folder"),
         (f"[x]\nkind = {'9' * 5000}", "is no TOML"),
         (f"[x]\nkind = {'[' * 5000}", "is no TOML"),
         ("[x]\nkind = 'webhook'\nurl = 'file:///etc/passwd'", "begins with neither http:// nor https://"),

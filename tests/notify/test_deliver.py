@@ -14,7 +14,9 @@ import pytest
 
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState
-from tasks.notify.channels import AlertRefused, ChannelDown, FileChannel, UnusableChannel, WebhookChannel
+from tasks.notify.channels.channel import AlertRefused, ChannelDown, UnusableChannel
+from tasks.notify.channels.file import FileChannel
+from tasks.notify.channels.webhook import WebhookChannel
 from tasks.notify.deliver import LONGEST_WAIT_SECONDS, deliver, wait_seconds
 
 MakeAlert = Callable[..., Alert]
@@ -156,7 +158,8 @@ KILLED = """
 import sys
 from pathlib import Path
 from tasks.monitor.state import MonitorState
-from tasks.notify.channels import FileChannel, WebhookChannel
+from tasks.notify.channels.file import FileChannel
+from tasks.notify.channels.webhook import WebhookChannel
 from tasks.notify.deliver import deliver
 
 with MonitorState.open(Path(sys.argv[1]), "desk") as state:

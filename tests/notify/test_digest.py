@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tasks.monitor.alert import Alert
-from tasks.notify.channels import AlertRefused, ChannelDown, FileChannel, WebhookChannel
+from tasks.notify.channels.channel import AlertRefused, ChannelDown
+from tasks.notify.channels.file import FileChannel
+from tasks.notify.channels.webhook import WebhookChannel
 from tasks.notify.deliver import LONGEST_WAIT_SECONDS, deliver
 from tasks.notify.digest import age_days, digest_of
 from tasks.notify.message import as_json, body, title

@@ -14,7 +14,7 @@ from flows.commands.doctor import deployments, dismiss, last_success, monitors, 
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState
-from tasks.notify.channels import UnusableChannel
+from tasks.notify.channels.channel import UnusableChannel
 from tasks.notify.deliver import deliver
 from tasks.processes import start_time
 
