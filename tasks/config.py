@@ -12,11 +12,12 @@ import warnings
 from datetime import date  # noqa: TC003 pydantic reads it
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from tasks.model.text.tokenizers import TOKENIZERS
 from tasks.names import checked_name
 from tasks.shown import safe_link
 from tasks.urls import holds_login, holds_password
@@ -28,6 +29,14 @@ Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 Threads = Annotated[int, Field(ge=1, le=256)] | Literal["auto"]
 Url = Annotated[str, Field(pattern="://")]  # whatever fsspec knows; anything else in the same place is a path
+
+# The names in the table of tokenizers; mypy takes no Literal that is computed.
+if TYPE_CHECKING:
+    TokenizerName = str
+else:
+    TokenizerName = Literal[("auto", *TOKENIZERS)]
+_READ_DICTIONARIES = " or ".join(name for name, each in TOKENIZERS.items() if "user_dictionary" in each.reads)
+_NOTES = "; ".join(f"{name}: {each.note}" for name, each in TOKENIZERS.items() if each.note)
 
 Quoting = Literal["auto", "standard", "none"]
 _QUOTING = (
@@ -185,13 +194,13 @@ class PrepareConfig(Section):
     stop_words: Literal["none", "english", "chinese"] | Path = Field(
         "none", description="Words to leave out: none, english, chinese, or a file."
     )
-    tokenizer: Literal["auto", "word", "whitespace", "char", "jieba", "basic_english"] = Field(
+    tokenizer: TokenizerName = Field(
         "auto",
         description="What a token is; auto: char for Chinese, Japanese, Thai; jieba for these among more of others; else word; "
-        "basic_english: as torchtext's.",
+        f"{_NOTES}.",
     )
     user_dictionary: Path | None = Field(
-        None, description="jieba: more words, one a line as `word [frequency] [part of speech]`."
+        None, description=f"{_READ_DICTIONARIES}: more words, one a line as `word [frequency] [part of speech]`."
     )
     min_tokens: Positive = Field(1, description="Shortest document in tokens; a shorter one is quarantined.")
     contradictions: Literal["drop", "majority", "first", "error"] = Field(
@@ -242,16 +251,18 @@ class PrepareConfig(Section):
         return value
 
     @model_validator(mode="after")
-    def _case_of_basic_english(self) -> Self:
-        if self.tokenizer == "basic_english" and not self.lowercase:
-            raise ValueError("tokenizer basic_english folds case; set lowercase true, or another tokenizer")
-        return self
-
-    @model_validator(mode="after")
-    def _dictionary_of_jieba(self) -> Self:
-        if self.user_dictionary is not None and self.tokenizer != "jieba":
+    def _settings_of_the_tokenizer(self) -> Self:
+        chosen = TOKENIZERS.get(self.tokenizer)  # None for auto
+        for demand in chosen.demands if chosen else ():
+            if getattr(self, demand.setting) != demand.value:
+                value = str(demand.value).lower()
+                raise ValueError(
+                    f"tokenizer {self.tokenizer} {demand.reason}; set {demand.setting} {value}, or another tokenizer"
+                )
+        if self.user_dictionary is not None and not (chosen and "user_dictionary" in chosen.reads):
             raise ValueError(
-                f"tokenizer {self.tokenizer} reads no user_dictionary; set tokenizer jieba, or leave the other out"
+                f"tokenizer {self.tokenizer} does not read user_dictionary; set tokenizer {_READ_DICTIONARIES}, or leave "
+                "user_dictionary out"
             )
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tasks.model.text.tokenize import TEXT_LIBRARIES
 from tasks.prepare.dataset import write_dataset
 from tasks.store.step import step
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from tasks.store.step import Run
 
 
-@step(libraries=("numpy", "pyarrow", "scipy", "rjieba", "opencc"))
+@step(libraries=("numpy", "pyarrow", "scipy", *TEXT_LIBRARIES))
 def prepare(build: Build, config: PrepareConfig, run: Run, corpus: Path) -> dict[str, Any]:
     """Clean, tokenize, find duplicates, split."""
     return write_dataset(config, corpus, build.folder, workers=run.workers, progress=run.progress_for("prepare"))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import RequestError
 from tasks.model.text.clean import clean
-from tasks.model.text.tokenize import RESERVED, SETTINGS, TextToTokens
+from tasks.model.text.tokenize import SETTINGS, TextToTokens
+from tasks.model.text.tokenizer import RESERVED_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ def load_user_dictionary(config: PrepareConfig) -> list[str]:
         if not found or int(found["frequency"] or 1) not in range(1, MAX_FREQUENCY + 1):
             raise RequestError(f"user dictionary {path}, line {number}: {line.strip()[:60]!r} is not `word [frequency] [tag]`")
         word = _folded(found["word"], config, lowercase=config.lowercase)
-        if word and word not in RESERVED and not any(map(str.isspace, word)):
+        if word and word not in RESERVED_TOKENS and not any(map(str.isspace, word)):
             entries[word] = found["frequency"]
     return [f"{word} {frequency}" if frequency else word for word, frequency in entries.items()]
 

@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from tasks.crash import crash_point
+from tasks.model.text.tokenize import libraries_for
 from tasks.prepare.read import LABELS, SPLIT, TEXT, iter_batches, read_text_settings
 from tasks.progress import SILENT
 from tasks.register import load
@@ -38,10 +39,6 @@ if TYPE_CHECKING:
 ENTRY = "model.serving"
 LIBRARIES = ("torch", "numpy", "pyarrow", "safetensors", "pandas")
 FASTTEXT = "fasttext-community"
-TEXT_LIBRARIES = (
-    ("tokenizer", "jieba", "rjieba"),
-    ("han", "simplified", "opencc"),
-)  # a text setting, its value, what that needs
 SELF_CHECK = "profit rose zyxwv 漢字"  # a word that is in no vocabulary, and what a library may be asked to convert
 
 
@@ -129,7 +126,7 @@ def served_code() -> dict[str, bytes]:
 
 def _requirements(model: Path, text: Mapping[str, Any]) -> list[str]:
     """Pinned libraries, without the build tags (`+cpu`) that package indexes do not know."""
-    names = [*LIBRARIES, *(library for setting, value, library in TEXT_LIBRARIES if text[setting] == value)]
+    names = [*LIBRARIES, *libraries_for(text)]
     if any(path.suffix in (".bin", ".ftz") for path in model.iterdir()):
         names.append(FASTTEXT)
     return [f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in names]

@@ -11,6 +11,7 @@ from prefect.states import Completed, State
 
 from tasks.align.fetch import local_copies
 from tasks.errors import RequestError, UnavailableError
+from tasks.model.text.tokenize import TEXT_LIBRARIES
 from tasks.register.evidence import Folds
 from tasks.register.registration import Candidate, ask_for_folds, evaluation_tags, register_model
 from tasks.register.shortfall import find_shortfall
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tasks.tracking.tracker import Tracker
 
 
-@step(libraries=("torch", "numpy", "pyarrow", "safetensors", "pandas", "fasttext-community", "rjieba", "opencc"))
+@step(libraries=("torch", "numpy", "pyarrow", "safetensors", "pandas", "fasttext-community", *TEXT_LIBRARIES))
 def package(build: Build, config: PackageConfig, run: Run, model: Path, dataset: Path) -> dict[str, Any]:
     """Make the model a folder that needs nothing of this project."""
     from tasks.register.package import write_package  # torch again
@@ -36,7 +37,7 @@ def package(build: Build, config: PackageConfig, run: Run, model: Path, dataset:
     return write_package(model, dataset, build.folder, progress=run.progress_for("package"))
 
 
-@step(libraries=("torch", "numpy", "pyarrow", "safetensors", "scipy", "scikit-learn", "fasttext-community", "rjieba", "opencc"))
+@step(libraries=("torch", "numpy", "pyarrow", "safetensors", "scipy", "scikit-learn", "fasttext-community", *TEXT_LIBRARIES))
 def folds(build: Build, config: FoldsConfig, run: Run, corpus: Path, dataset: Path) -> dict[str, Any]:
     """Train the challenger's recipe and its rivals' anew on folds of the corpus."""
     from tasks.register.folds import write_folds

@@ -1,6 +1,6 @@
-r"""Clean a text before it is cut into tokens. Served models carry a copy.
+r"""Clean a text before it is cut into tokens.
 
-Real text is hostile: tags are unclosed, `<3` and `a < b` are no tags, entities are nested. Only names that HTML has count as
+Real text is hostile: tags are unclosed, `<3` and `a < b` are not tags, entities are nested. Only HTML's own names count as
 tags, so `<grin>` and `x <y and y> z` keep their words. No pattern scans past the next `<`, which keeps the work linear in the
 length of any input.
 """
@@ -24,7 +24,7 @@ _NAMES = (
     "thead|time|title|tr|track|tt|ul|var|video|wbr|[a-z]+:[a-z]+"
 )
 _QUOTED = r"""(?:[^<>"']|"[^"<]*"|'[^'<]*')*+>"""
-# A one-letter name needs an attribute with a value, or none: `x <b and c> d` is no tag.
+# A one-letter name needs an attribute with a value, or none: `x <b and c> d` is not a tag.
 _TAG = re.compile(
     rf"<(?:/?(?:{_NAMES})(?=[\s/>])(?:{_QUOTED}|[^<>]*>)"
     rf"|/?(?:{_ONE_LETTER})(?:\s*/?>|\s[^<>=]*=(?:{_QUOTED}|[^<>]*>))"
@@ -98,7 +98,7 @@ def strip_tags(text: str) -> str:
         return text
     for block, opening, closing in _BLOCKS:
         if opening.search(text):
-            # Behind the last closing mark an opening one is a tag like any other, and its text stays.
+            # After the last closing mark an opening one is a tag like any other, and its text stays.
             end = max((match.end() for match in closing.finditer(text)), default=0)
             text = block.sub(" ", text[:end]) + text[end:]
     return _TAG.sub(" ", text)

@@ -1,4 +1,4 @@
-"""Traditional Chinese characters as simplified ones. Models carry a copy."""
+"""Traditional Chinese characters as simplified ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from opencc import OpenCC
+
+LIBRARIES = ("opencc",)
 
 
 def simplified(text: str) -> str:
@@ -19,6 +21,6 @@ def simplified(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _converter() -> OpenCC:
-    from opencc import OpenCC  # a served model that does not convert can do without it
+    from opencc import OpenCC  # a served model that does not convert does not need it
 
     return OpenCC("t2s")

@@ -1,3 +1,5 @@
+import contextlib
+import importlib.metadata
 import json
 import re
 from collections.abc import Callable
@@ -8,21 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.commands.settings import resolve
+from flows.commands.settings import knobs, resolve
 from tasks.config import PrepareConfig
 from tasks.errors import RequestError
 from tasks.model.text.clean import clean
-from tasks.model.text.segment import FOLDED
-from tasks.model.text.tokenize import (
-    _APART,
-    _SIGN_TOKENS,
-    RESERVED,
-    TOKENIZERS,
-    TextToTokens,
-    _marks,
-    _with_plain_signs,
-    _word_pattern,
-)
+from tasks.model.text.signs import SIGN_TOKENS, with_plain_signs
+from tasks.model.text.tokenize import TEXT_LIBRARIES, TextToTokens, libraries_for
+from tasks.model.text.tokenizer import RESERVED_TOKENS
+from tasks.model.text.tokenizers import TOKENIZERS
+from tasks.model.text.tokenizers.jieba import FOLDED
+from tasks.model.text.tokenizers.word import APART, combining_marks, word_pattern
 from tasks.prepare.word_lists import load_stop_words, text_to_tokens
 
 
@@ -112,13 +109,13 @@ RECORDED = [json.loads(line) for line in Path(__file__).with_name("basic_english
 
 def basic_english(text: str) -> list[str]:
     """The tokens alone: torchtext folds case and does no other cleaning."""
-    return TOKENIZERS["basic_english"]({"punctuation": "keep"})(text.lower())
+    return TOKENIZERS["basic_english"].make({"punctuation": "keep"})(text.lower())
 
 
 def test_basic_english_gives_the_tokens_that_torchtext_gave() -> None:
     assert len(RECORDED) > 100
     for row in RECORDED:
-        expected = [token.strip("<>") if token in RESERVED else token for token in row["tokens"]]
+        expected = [token.strip("<>") if token in RESERVED_TOKENS else token for token in row["tokens"]]
         assert basic_english(row["text"]) == expected, row["text"]
 
 
@@ -183,12 +180,12 @@ def test_the_record_is_what_torchtext_gives(get_tokenizer: Callable[..., Any]) -
 )
 def test_basic_english_and_split_are_those_of_torchtext(get_tokenizer: Callable[..., Any], text: str) -> None:
     for ours, theirs in ((basic_english, get_tokenizer("basic_english")), (split, get_tokenizer(None))):
-        expected = [token.strip("<>") if token in RESERVED else token for token in theirs(text)]
+        expected = [token.strip("<>") if token in RESERVED_TOKENS else token for token in theirs(text)]
         assert ours(text) == expected
 
 
 def split(text: str) -> list[str]:
-    return TOKENIZERS["whitespace"]({"punctuation": "keep"})(text)
+    return TOKENIZERS["whitespace"].make({"punctuation": "keep"})(text)
 
 
 def test_every_folded_word_stands_in_the_dictionary_with_capitals() -> None:
@@ -234,7 +231,7 @@ def test_unusable_user_dictionary(tmp_path: Path, content: str, message: str) ->
 
 
 def test_a_user_dictionary_needs_the_tokenizer_that_reads_it(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="tokenizer auto reads no user_dictionary; set tokenizer jieba"):
+    with pytest.raises(ValueError, match="tokenizer auto does not read user_dictionary; set tokenizer jieba"):
         PrepareConfig(user_dictionary=tmp_path)
 
 
@@ -290,6 +287,32 @@ def test_settings_survive_json() -> None:
         TextToTokens(first.to_dict() | {"tokenizer": "auto"})
 
 
+def test_the_choices_are_those_of_the_table() -> None:
+    (schema,) = [field for name, field in PrepareConfig.model_json_schema()["properties"].items() if name == "tokenizer"]
+    assert schema["enum"] == ["auto", *TOKENIZERS]
+    (shown,) = [kind for flag, kind, *_ in knobs() if flag == "--prepare.tokenizer"]
+    assert shown == "|".join(["auto", *TOKENIZERS])
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_what_a_tokenizer_needs_is_there(name: str) -> None:
+    """Its libraries are installed, its settings exist; those that auto may choose demand nothing of other settings."""
+    tokenizer, fields = TOKENIZERS[name], PrepareConfig.model_fields
+    assert all(importlib.metadata.version(library) for library in tokenizer.libraries)
+    assert {demand.setting for demand in tokenizer.demands} | set(tokenizer.reads) <= set(fields)
+    with pytest.raises(ValueError, match="does not read user_dictionary") if not tokenizer.reads else contextlib.nullcontext():
+        PrepareConfig(tokenizer=name, user_dictionary=Path("words.txt"))
+    if name in ("word", "char", "jieba"):
+        assert not tokenizer.demands
+
+
+def test_the_libraries_of_texts_follow_from_the_settings() -> None:
+    settings = text_to_tokens(PrepareConfig(tokenizer="word")).to_dict()
+    assert TEXT_LIBRARIES == ("opencc", "rjieba")
+    assert libraries_for(settings | {"tokenizer": "word"}) == []
+    assert libraries_for(settings | {"tokenizer": "jieba", "han": "simplified"}) == ["rjieba", "opencc"]
+
+
 @pytest.mark.parametrize("tokenizer", ["char", "jieba"])
 def test_a_long_line_without_blanks(tokenizer: str) -> None:
     text = "云上的磨坊主开会" * 30_000
@@ -330,7 +353,7 @@ def test_tokens_are_never_empty_blank_or_reserved(text: str, settings: Any) -> N
     for token in TextToTokens(settings).tokens(text):
         assert token
         assert not any(character.isspace() for character in token)
-        assert token not in RESERVED
+        assert token not in RESERVED_TOKENS
         token.encode()  # and no surrogates, which Arrow refuses
         if settings["numbers"] == "drop":
             assert not any(character.isdecimal() for character in token)
@@ -350,10 +373,10 @@ def test_the_short_cut_finds_what_the_pattern_finds(text: str) -> None:
         "user_dictionary": [],
     }
     cleaned = clean(text, html=False, lowercase=False).replace("\u2019", "'")
-    words = _word_pattern("" if cleaned.isascii() else _marks(), False)
-    pattern = re.compile(rf"{words.pattern}|[{''.join(_SIGN_TOKENS)}]")
-    found = pattern.findall(_with_plain_signs(cleaned).translate(_APART))
-    assert TextToTokens(settings).tokens(text) == [_SIGN_TOKENS.get(token, token) for token in found]
+    words = word_pattern("" if cleaned.isascii() else combining_marks(), False)
+    pattern = re.compile(rf"{words.pattern}|[{''.join(SIGN_TOKENS)}]")
+    found = pattern.findall(with_plain_signs(cleaned).translate(APART))
+    assert TextToTokens(settings).tokens(text) == [SIGN_TOKENS.get(token, token) for token in found]
 
 
 @pytest.mark.parametrize(
