@@ -15,7 +15,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from flows.commands.console import Display
+from flows.display import Display
 from flows.retrain import request_retraining, start_requested
 from flows.servers.running import running
 from tasks.collect.silent import UNSCORED, unscored

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow
 from prefect.states import Completed, State
 
-from flows.commands.console import Display
+from flows.display import Display
 from flows.record import RUN_TAG, Record, command, mark_killed
 from flows.settled import settle_by_champion, settle_by_corpus
 from flows.split import change_of_split, recorded_split, settle_split, split_tags

@@ -124,11 +124,11 @@ def test_cells_and_file_names_are_one_to_one() -> None:
 
 
 PRINTS = r"""
-from flows import streams
-from flows.commands.main import _print_json
+from flows.commands import streams
+from flows.commands.printing import print_json
 streams.prepare()
 print("\u53d1\u7968")
-_print_json({"\u53d1\u7968": "\u80a1\u4ef7\u202e"})
+print_json({"\u53d1\u7968": "\u80a1\u4ef7\u202e"})
 print("\u53d1\u7968")
 """
 

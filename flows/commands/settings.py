@@ -43,6 +43,8 @@ from tasks.urls import holds_password
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tasks.config import Runtime
+
 log = logging.getLogger(__name__)
 
 Config = TypeVar("Config", bound=BaseModel)
@@ -86,6 +88,11 @@ def resolve(arguments: list[str], *, preset: str | None = None, file: Path | Non
         if not preset:
             warn_of_other_corpus(config)
     return config
+
+
+def runtime_of(data_root: Path | None) -> Runtime:
+    """The runtime section of verbs that train nothing: as everywhere, with this data root if one is given."""
+    return resolve(["--runtime.data-root", str(data_root)] if data_root else [], preset=DEFAULT_PRESET).runtime
 
 
 def resolve_refresh(arguments: list[str], *, preset: str | None = None, file: Path | None = None) -> RefreshConfig:

@@ -1,4 +1,4 @@
-"""`textmill deploy`: put training, refresh and their watchdog on schedules, as `prefect.yaml` has them.
+"""Deploy: put training, refresh and their watchdog on schedules, as `prefect.yaml` has them.
 
 Everything is checked before anything is changed: the configurations by the models that the flows validate them with, the
 schedules by Prefect's own. A deployment is called for what it works on, so that several models and monitors stand side by side.
@@ -70,35 +70,12 @@ class Plan:
         return Runtime.model_validate(self.parameters["config"]["runtime"])
 
 
-def check_and_deploy(
-    arguments: Sequence[str],
-    *,
-    train: tuple[str | None, Path | None],
-    refresh: tuple[str | None, Path | None],
-    train_cron: str | None,
-    refresh_cron: str | None,
-    timezone: str | None,
-) -> dict[str, Any]:
-    """Resolve what is given as (preset, file) and by options, check it all, deploy it.
+def deploy_checked(plans: Sequence[Plan]) -> dict[str, Any]:
+    """Deploy plans that are checked already; RequestError where the data root or the server cannot be used.
 
     Returns `deployments`, one row a schedule: its name, cron, time zone, its `next` times, and whether it was made, replaced
     (with `changed`: knob -> [old, new]) or is `unchanged`; and `left`, what else is deployed there: name -> its schedules.
     """
-    for_train, for_refresh = split_arguments(arguments)
-    with_train = any(train) or has_section(for_train, "ingest")
-    with_refresh = any(refresh) or has_section(for_refresh, "collect")
-    if with_train or with_refresh:
-        refuse_unused(for_train, TRAIN, deployed=with_train)
-        refuse_unused(for_refresh, REFRESH, deployed=with_refresh)
-        _refuse_unused_cron(train_cron, TRAIN, deployed=with_train)
-        _refuse_unused_cron(refresh_cron, REFRESH, deployed=with_refresh)
-    plans = make_plans(
-        resolve_train(for_train, *train) if with_train else None,
-        resolve_monitor(for_refresh, *refresh) if with_refresh else None,
-        train_cron=train_cron,
-        refresh_cron=refresh_cron,
-        timezone=timezone,
-    )
     runtime = plans[0].runtime
     check_data_root(runtime.data_root)
     scheduling_endpoint(runtime.data_root)
@@ -107,7 +84,7 @@ def check_and_deploy(
 
 
 def deploy_and_compare(plans: Sequence[Plan]) -> dict[str, Any]:
-    """Deploy, and say what was there before; see `check_and_deploy`."""
+    """Deploy, and say what was there before; see `deploy_checked`."""
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
@@ -135,68 +112,6 @@ def _shown(schedule: Cron | None) -> dict[str, Any]:
         "next": [time.isoformat() for time in nexts],
         "next_shown": shown_times(nexts),
     }
-
-
-def _refuse_unused_cron(cron: str | None, flow: str, *, deployed: bool) -> None:
-    """RequestError for the schedule of a flow that is not deployed: it would be dropped without a word."""
-    if cron is not None and not deployed:
-        raise RequestError(
-            f"--{flow}-cron {cron!r} is for a {flow} that is not deployed; give --{flow}-preset or --{flow}-config too"
-        )
-
-
-def resolve_train(arguments: list[str], preset: str | None, file: Path | None) -> PipelineConfig:
-    """The configuration of training, checked as `textmill train` checks it."""
-    from flows.commands.settings import check_train, resolve
-
-    config = resolve(arguments, preset=preset, file=file)
-    check_train(config)
-    return config
-
-
-def resolve_monitor(arguments: list[str], preset: str | None, file: Path | None) -> RefreshConfig:
-    """The configuration of a refresh, checked as far as it can be without a model."""
-    from flows.commands.settings import check_paths, resolve_refresh
-    from tasks.collect.collect import check_source
-    from tasks.notify.task import check_flow_channels
-    from tasks.score.watch import WatchList
-
-    config = resolve_refresh(arguments, preset=preset, file=file)
-    check_paths(config)
-    check_source(config.collect)
-    check_flow_channels(config.notify)
-    if config.score.watch_list:
-        WatchList.load(config.score.watch_list)
-    return config
-
-
-def has_section(arguments: Sequence[str], section: str) -> bool:
-    """Whether an option of this section is among the arguments."""
-    return any(argument.startswith(f"--{section}.") for argument in arguments)
-
-
-def refuse_unused(arguments: Sequence[str], flow: str, *, deployed: bool) -> None:
-    """RequestError for an option of a flow that is not deployed: it would be dropped without a word."""
-    own = [word for word in arguments if word.startswith("--") and not word.startswith("--runtime.")]
-    if own and not deployed:
-        raise RequestError(
-            f"{own[0].split('=')[0]} is not an option of what is deployed; "
-            f"correct it, or give --{flow}-preset or --{flow}-config too"
-        )
-
-
-def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Part the options of the two flows: (train's, refresh's); those of `runtime`, which both have, go to both."""
-    train, refresh = set(PipelineConfig.model_fields), set(RefreshConfig.model_fields)
-    parts: tuple[list[str], list[str]] = ([], [])
-    here: list[list[str]] = [parts[0]]
-    for argument in arguments:
-        if argument.startswith("--"):
-            section = argument.removeprefix("--").split("=")[0].split(".")[0].replace("-", "_")
-            here = [part for part, known in zip(parts, (train, refresh), strict=True) if section in known] or [parts[0]]
-        for part in here:
-            part.append(argument)
-    return parts
 
 
 def make_plans(

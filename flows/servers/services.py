@@ -333,7 +333,7 @@ def _bring_deployments(runtime: Runtime, home: Path) -> None:
     """Have the schedules of a copied or moved data root work in it, unless several roots share its Prefect server."""
     from prefect.client.orchestration import get_client
 
-    from flows.commands.console import quiet_prefect
+    from flows.servers.quiet import quiet_prefect
 
     if home == runtime.data_root / "prefect":
         with quiet_prefect(), get_client(sync_client=True) as client:

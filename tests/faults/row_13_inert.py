@@ -34,8 +34,8 @@ import pyarrow.parquet as pq
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from flows.commands.console import Display
-from flows.commands.main import _complain
+from flows.commands.printing import complain
+from flows.display import Display
 from flows.refresh import show_in_prefect
 from flows.servers.server import Endpoint, answers, free_port
 from tasks.config import EvaluateConfig, IngestConfig, PrepareConfig, RefreshConfig
@@ -268,7 +268,7 @@ def terminal(payload: str, random: Random, folder: Path) -> str | None:
         display.say(f"train --name {payload}")
         display.finished("ingest", cached=False, seconds=1.0, summary=payload)
     with contextlib.redirect_stderr(complaint):
-        _complain(f"{payload}: no such file")
+        complain(f"{payload}: no such file")
     for lines, count in ((out.getvalue(), 2), (complaint.getvalue(), 1)):
         if lines.count("\n") != count or CONTROL.search(lines.replace("\n", "")):
             return f"{lines!r} was printed"

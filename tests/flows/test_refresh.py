@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from benchmarks.kills import A_DAY, DAYS, FIRST, SURGE_DAYS, write_stream
-from flows.commands.doctor import monitors
+from flows.commands.health import monitors
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 from tasks.monitor.state import MonitorState

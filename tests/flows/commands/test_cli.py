@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.commands import main as cli
+from flows.commands import registry
 from flows.commands.main import main
 from tasks.register import models
 from tests.patience import until
@@ -121,16 +121,16 @@ def test_an_empty_folder_is_refused_before_anything_starts(
 
 
 def test_what_a_refresh_could_not_do_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    from flows.commands.main import _print_refresh
+    from flows.commands.refresh import print_refresh
 
     counts = {"found": 3, "scored": 3, "duplicates": 0, "quarantined": 0, "reasons": {}, "alerts": [], "drift": []}
     ends = {"model": {"name": "news", "version": 1}, "seconds": 1.0, "startup_seconds": 2.0, "report": "page.html"}
     quiet = {"passed_over": 0, "undelivered": 0, "channels_down": [], "training_runs": []}
     ends |= {"warnings": []}
     quiet |= {"not_judged": {"summary": "", "series": []}, "watch_list": {"entries": 2, "not_found": []}}
-    _print_refresh(counts | ends | quiet)
+    print_refresh(counts | ends | quiet)
     assert len(capsys.readouterr().out.splitlines()) == 5
-    _print_refresh(
+    print_refresh(
         counts
         | ends
         | {"passed_over": 7, "undelivered": 2, "channels_down": ["desk\x1b"], "training_runs": ["run-1"]}
@@ -159,7 +159,7 @@ def test_models_verify_ends_with_1_if_a_version_is_not_whole(
         models.VerifiedModel("news", 1, ("champion",), True, None),
         models.VerifiedModel("news", 2, (), whole, "2 is\x1b[31m"),
     ]
-    monkeypatch.setattr(cli, "_registry", lambda data_root: data_root)
+    monkeypatch.setattr(registry, "open_registry", lambda data_root: data_root)
     monkeypatch.setattr(models, "verify_models", lambda *asked: rows if asked == (None, "news", "champion") else None)
     code, out, _ = textmill("models", "verify", "news", "champion")
     assert (code, out) == (not whole, "ok    news/1\n" + ("ok    news/2\n" if whole else "FAIL  2 is\\x1b[31m\n"))
@@ -201,60 +201,6 @@ def test_one_class_only_ends_with_2_and_one_line(tmp_path: Path) -> None:
     assert "only" in said.stderr.splitlines()[-1]
     assert "Traceback" not in said.stderr
     assert len(said.stderr.splitlines()) <= 3  # that the server starts, the resolved command, and what is wrong
-
-
-@pytest.mark.usefixtures("prefect_server")
-def test_train_predict_models_and_gc_speak_json(tmp_path: Path) -> None:
-    corpus, root = folder(tmp_path / "corpus", good=30, bad=30), ["--runtime.data-root", str(tmp_path / "root")]
-
-    def run(*arguments: str) -> object:
-        command = [sys.executable, "-m", "flows.commands", *arguments, *root, "--json"]
-        said = subprocess.run(command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False)
-        assert said.returncode == 0, said.stderr
-        assert len(said.stdout.strip().splitlines()) == 1
-        return json.loads(said.stdout)
-
-    trained = run("train", "--ingest.path", str(corpus), "--evaluate.yardstick", "false")
-    assert isinstance(trained, dict)
-    assert trained["model"]["name"] == "corpus"
-    assert trained["decision"] == "first"
-    command = [sys.executable, "-m", "flows.commands", "predict", *root]
-    broken = subprocess.run(command, cwd=CHECKOUT, env=os.environ, input=b"good\ncaf\xe9\n", capture_output=True)
-    assert (broken.returncode, broken.stdout) == (2, b"")
-    assert b": text 2 is not UTF-8; it reads as " in broken.stderr.splitlines()[-1]
-    predicted = run("predict", "Sentence 3 of good stands here.", "a, b\x1b[31m")
-    assert isinstance(predicted, dict)
-    known, unknown = predicted["predictions"]
-    assert known["label"] in {"good", "bad"}
-    assert (unknown["label"], unknown["reason"]) == (None, "no_known_word")
-    listed = run("models", "list")
-    assert isinstance(listed, dict)
-    assert [(row["name"], row["version"], row["aliases"]) for row in listed["models"]] == [("corpus", 1, ["champion"])]
-    (packed,) = (tmp_path / "root" / "mlflow" / "artifacts").rglob("text.json")
-    written = packed.read_text()
-    packed.write_text(f"{written} ")
-    command = [sys.executable, "-m", "flows.commands", "models", "verify", *root]
-    tampered = subprocess.run(command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False)
-    assert tampered.returncode == 1
-    assert tampered.stdout == f"FAIL  corpus version 1: {packed} was changed; it will not be loaded\n"
-    packed.write_text(written)
-    healthy = run("doctor")
-    assert isinstance(healthy, dict)
-    assert healthy["healthy"], healthy
-    (tmp_path / "root" / "store" / "prepare" / trained["stages"]["prepare"]["key"] / "manifest.json").write_text("{}")
-    sick = subprocess.run(
-        [sys.executable, "-m", "flows.commands", "doctor", *root],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert sick.returncode == 1
-    assert "FAIL  artifact store" in sick.stdout
-    swept = run("gc", "--keep-runs", "0")
-    assert isinstance(swept, dict)
-    assert swept["removed"] == len(trained["stages"]) - 1
-    assert isinstance(run("predict", "Sentence 3 of good stands here."), dict)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.commands.doctor import deployments, dismiss, last_success, monitors, workers
+from flows.commands.health import deployments, dismiss, last_success, monitors, workers
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from prefect.client.schemas.schedules import CronSchedule
 
+from flows.commands.deploy import split_arguments
 from flows.commands.main import main
-from flows.servers.deploy import make_plans, read_plans, schedules_of, split_arguments
+from flows.servers.deploy import make_plans, read_plans, schedules_of
 from flows.servers.deployed import lasting_endpoint
 from flows.servers.schedule import longest_gap_hours, patience_hours
 from flows.servers.server import Endpoint

@@ -288,7 +288,7 @@ def let_leases_run_out(folder: Path) -> None:
 
 def complaint_when_paused(client: SyncPrefectClient, name: str, data_root: Path) -> str:
     """What doctor's check says once the deployment is paused and nothing is planned of it any more."""
-    from flows.commands.doctor import deployments
+    from flows.commands.health import deployments
 
     def complaint() -> str:
         # Pausing takes the planned runs away, but a scheduler that was at work may put one back after it.
@@ -305,7 +305,7 @@ def complaint_when_paused(client: SyncPrefectClient, name: str, data_root: Path)
 def test_the_watchdog_warns_of_what_has_not_succeeded_for_long(
     client: SyncPrefectClient, runtime: Runtime, good: PipelineConfig, monitor: RefreshConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows.commands.doctor import deployments, workers
+    from flows.commands.health import deployments, workers
     from flows.servers.deploy import deploy, make_plans
     from flows.watch import ended_badly, look, watched_since
 

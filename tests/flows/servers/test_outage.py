@@ -162,7 +162,7 @@ def test_what_is_no_note_of_a_run_is_left_alone(engine: Engine, tmp_path: Path, 
 
 
 def test_prefect_says_nothing_of_each_event_that_is_lost() -> None:
-    from flows.commands.console import quiet_prefect
+    from flows.servers.quiet import quiet_prefect
 
     internal, terminal, raising = logging.getLogger("prefect._internal"), io.StringIO(), logging.raiseExceptions
     handler = logging.StreamHandler(terminal)

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from flows.commands.doctor import services as services_check
-from flows.commands.main import _where_to_look
+from flows.commands.health import services as services_check
+from flows.commands.train import where_to_look
 from flows.servers import services
 from flows.servers.deployed import lasting_endpoint
 from flows.servers.server import free_port, login
@@ -243,11 +243,11 @@ def test_a_second_start_says_what_runs_and_refuses_another_port(
 def test_a_run_says_where_the_pages_are_of_the_servers_that_run(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     record = Record(runtime.data_root / "services.json")
     address = record.url("mlflow")
-    assert _where_to_look(runtime.data_root, "textmill up") == f"Prefect UI on {address}, MLflow UI on {address}"
+    assert where_to_look(runtime.data_root, "textmill up") == f"Prefect UI on {address}, MLflow UI on {address}"
     record.add("prefect", DEAD, url=address)
-    assert _where_to_look(runtime.data_root, "textmill up").startswith("textmill up   (Prefect UI on http://127.0.0.1:4200")
+    assert where_to_look(runtime.data_root, "textmill up").startswith("textmill up   (Prefect UI on http://127.0.0.1:4200")
     monkeypatch.setenv("PREFECT_API_URL", "http://prefect.example/api/")
-    assert _where_to_look(runtime.data_root, "textmill up") == f"Prefect UI on http://prefect.example, MLflow UI on {address}"
+    assert where_to_look(runtime.data_root, "textmill up") == f"Prefect UI on http://prefect.example, MLflow UI on {address}"
 
 
 def test_a_killed_server_starts_again_on_the_port_that_it_had_and_a_stopped_one_does_not(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_a_copy_of_a_data_root_does_not_take_the_servers_of_the_original_for_its
     assert set(stop_all(Runtime(data_root=copied)).values()) == {"was not running"}
     assert services_check(copied) == "not started, so none should run"
     assert lasting_endpoint(copied / "prefect") is None
-    assert "4200" in _where_to_look(copied, "textmill up")
+    assert "4200" in where_to_look(copied, "textmill up")
     runtime.data_root.rename(moved)
     assert Record(moved / "services.json").running("mlflow") == os.getpid()
     assert lasting_endpoint(moved / "prefect")

@@ -6,50 +6,21 @@ seconds, which Prefect shows beside the task and which the console does not.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import time
 from typing import TYPE_CHECKING
 
-from rich.box import HEAVY_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
+from rich.table import Column
 
 from tasks.shown import in_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 log = logging.getLogger(__name__)
-
-
-FAR = 10_000  # columns where no terminal bounds them
-
-
-def results() -> Console:
-    """The console of results, on stdout: in a file or a pipe a row of a table is one line, however long."""
-    console = Console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = FAR
-    return console
-
-
-def result_table(*columns: str, title: str | None = None, boxed: bool = False) -> Table:
-    """A table for `results` whose cells are folded where they are too wide: what is cut might tell two rows apart."""
-    table = Table(
-        title=title and escape(in_line(title)), title_justify="left", pad_edge=boxed, box=HEAVY_HEAD if boxed else None
-    )
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def cells(*values: object) -> list[str]:
-    """Values from outside as a table takes them: no markup, nothing that steers a terminal."""
-    return [escape(in_line(value)) for value in values]
 
 
 class _Console(Console):
@@ -131,33 +102,3 @@ class StepProgress:
             self.display._bars.update(self._bar, note=escape(f"epoch {at}  {text}"))
         if self.log_metrics:
             self.log_metrics(metrics, at)
-
-
-class _Silence(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        return False
-
-
-@contextlib.contextmanager
-def quiet_prefect() -> Iterator[None]:
-    """Keep Prefect's own log lines off the terminal: its API gets them, and what went wrong is told once, by us.
-
-    So are those of its threads about each event and log line that a server which is gone does not take.
-    """
-    from prefect.logging.handlers import PrefectConsoleHandler
-
-    named = {name: logging.getLogger(name) for name in list(logging.root.manager.loggerDict)}
-    everywhere = [h for logger in (logging.root, *named.values()) for h in logger.handlers]
-    within = [h for name, logger in named.items() if name.startswith("prefect.") for h in logger.handlers]
-    handlers: set[logging.Handler] = {h for h in everywhere if isinstance(h, PrefectConsoleHandler)}
-    handlers |= {h for h in within if isinstance(h, logging.StreamHandler)}  # of loggers that pass nothing on
-    keep, raising = _Silence(), logging.raiseExceptions
-    for handler in handlers:
-        handler.addFilter(keep)
-    logging.raiseExceptions = False  # read by Prefect's sender of log lines, which writes to stderr past every logger
-    try:
-        yield
-    finally:
-        logging.raiseExceptions = raising
-        for handler in handlers:
-            handler.removeFilter(keep)

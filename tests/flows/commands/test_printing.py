@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flows.commands.console import cells, result_table, results
+from flows.commands.printing import cells, result_table, results
 
 SERIES = ["topic:zhmedia/股票市场与债券市场的新闻", "topic:zhmedia/股票市场与外汇市场的新闻", "name:[bold]x[/]\x1b[31m"]
 

@@ -1,0 +1,73 @@
+"""`textmill models list`, `verify`, `promote` and `rollback`."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Annotated
+
+import typer
+
+from flows.commands.options import ONE_MODEL, DataRoot, Json
+from flows.commands.printing import cells, print_json, print_line, print_values, result_table, results
+
+Named = Annotated[str | None, typer.Option("--name", help="The model; needed where there are several.")]
+
+
+def list_versions(
+    name: Annotated[str | None, typer.Option(help=ONE_MODEL)] = None, as_json: Json = False, data_root: DataRoot = None
+) -> None:
+    """List registered versions, their aliases and figures."""
+    from flows.commands.registry import open_registry
+    from tasks.register.models import list_models
+
+    rows = list_models(open_registry(data_root), name)
+    if as_json:
+        print_json({"models": [dataclasses.asdict(row) for row in rows]})
+        return
+    table = result_table("model", "version", "aliases", "accuracy", "macro-F1", "registered (UTC)", "last decision")
+    for row in rows:
+        figures = ["" if value is None else f"{value:.4f}" for value in (row.accuracy, row.macro_f1)]
+        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row.created))
+        decision = f"{row.action or ''}: {row.reason or ''}"
+        table.add_row(*cells(row.name, row.version, " ".join(row.aliases), *figures, when, decision))
+    results().print(table if rows else "no model is registered yet; textmill train makes the first")
+
+
+def verify(
+    name: Annotated[str | None, typer.Argument(help=ONE_MODEL)] = None,
+    version: Annotated[str | None, typer.Argument(help="Only this version of it: a number or an alias.")] = None,
+    as_json: Json = False,
+    data_root: DataRoot = None,
+) -> None:
+    """Compare every file of registered versions with what was registered; exit code 1 if one is not whole."""
+    from flows.commands.registry import open_registry
+    from tasks.register.models import verify_models
+
+    rows = verify_models(open_registry(data_root), name, version)
+    whole = all(row.whole for row in rows)
+    if as_json:
+        print_json({"whole": whole, "models": [dataclasses.asdict(row) for row in rows]})
+    else:
+        for row in rows:
+            print_line(f"ok    {row.name}/{row.version}" if row.whole else f"FAIL  {row.problem}")
+    if not whole:
+        raise typer.Exit(1)
+
+
+def promote(version: int, name: Named = None, as_json: Json = False, data_root: DataRoot = None) -> None:
+    """Make a version the champion, whatever the gate said."""
+    from flows.commands.registry import open_registry, the_only_name
+    from tasks.register.models import promote as make_champion
+
+    registry = open_registry(data_root, to_write=True)
+    print_values(dataclasses.asdict(make_champion(registry, the_only_name(registry, name), version)), as_json=as_json)
+
+
+def rollback(name: Named = None, as_json: Json = False, data_root: DataRoot = None) -> None:
+    """Make the previous champion the champion again."""
+    from flows.commands.registry import open_registry, the_only_name
+    from tasks.register.models import rollback as roll_back
+
+    registry = open_registry(data_root, to_write=True)
+    print_values(dataclasses.asdict(roll_back(registry, the_only_name(registry, name))), as_json=as_json)

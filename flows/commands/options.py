@@ -1,0 +1,37 @@
+"""The options that several verbs have, and what one call of the command carries from verb to verb's end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from flows.servers.server import Server
+
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+Model = Annotated[str | None, typer.Option("--model", help="NAME@ALIAS or NAME/VERSION; default: the last promoted champion.")]
+DataRoot = Annotated[Path | None, typer.Option("--runtime.data-root", help="Folder of the store and the runs.")]
+File = Annotated[Path | None, typer.Option("--config", help="A TOML file in the form of a preset.")]
+Help = Annotated[bool, typer.Option("--help", "-h", help="Show every knob and exit.")]
+ONE_MODEL = "Only this model."
+
+# Verbs that take knobs hand what typer does not know to flows/commands/settings.py.
+TAKES_KNOBS: dict[str, Any] = {"context_settings": {"allow_extra_args": True, "ignore_unknown_options": True}}
+OWN_HELP: dict[str, Any] = {"add_help_option": False}
+
+
+@dataclass
+class Session:
+    """One call of the command: when it began, and the Prefect servers that its runs used."""
+
+    started: float = field(default_factory=time.time)
+    servers: list[Server] = field(default_factory=list)
+
+    @property
+    def server_lost(self) -> bool:
+        """Whether a server went away during a run, so that Prefect's threads would go on trying to reach it."""
+        return any(server.lost for server in self.servers)

@@ -1,0 +1,44 @@
+"""The registered models that a verb asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.errors import RequestError
+from tasks.writable import check_data_root
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.register.models import LoadedModel
+    from tasks.tracking.tracker import Tracker
+
+
+def open_registry(data_root: Path | None, *, to_write: bool = False) -> Tracker:
+    """Open the registry of a data root, or of the default one; RequestError if it cannot be written `to_write`."""
+    from flows.commands.settings import runtime_of
+    from tasks.config import CHECKOUT
+    from tasks.tracking.tracker import Tracker
+
+    runtime = runtime_of(data_root)
+    if to_write:
+        check_data_root(runtime.data_root)
+    return Tracker.open(runtime.tracking_uri, runtime.data_root, CHECKOUT, None)
+
+
+def the_only_name(tracker: Tracker, name: str | None) -> str | None:
+    """The given name; RequestError if none is given and there are several models.
+
+    Which model is changed must not depend on which was promoted last.
+    """
+    names = tracker.registry.names()
+    if name is None and len(names) > 1:
+        raise RequestError(f"there are several models ({', '.join(sorted(names))}); say which with --name")
+    return name
+
+
+def load(model: str | None, data_root: Path | None) -> LoadedModel:
+    """Load a registered model, the last promoted champion if none is named."""
+    from tasks.register.models import load_model
+
+    return load_model(open_registry(data_root), model)

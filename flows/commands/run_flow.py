@@ -1,0 +1,64 @@
+"""Run a flow for a verb: on a Prefect server that is started or found, with its imports while the server starts."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from flows.commands.printing import complain
+from flows.servers.server import Server
+from tasks.writable import make_data_root
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flows.commands.options import Session
+    from tasks.config import PipelineConfig, RefreshConfig, Runtime
+
+
+def run_flow(name: str, config: PipelineConfig | RefreshConfig, session: Session) -> dict[str, Any]:
+    """Run a flow on a Prefect server and return its result; a failed run raises what failed it."""
+    make_data_root(config.runtime.data_root)
+    print("starting the Prefect server ...", file=sys.stderr)  # noqa: T201
+    with contextlib.ExitStack() as stack:
+
+        def import_and_quiet() -> None:
+            _import_flow(name, config.runtime)
+            from flows.servers.quiet import quiet_prefect
+
+            stack.enter_context(quiet_prefect())  # left after the server, which has Prefect's threads end
+
+        server = Server(config.runtime.data_root, timeout=config.runtime.server_timeout, meanwhile=import_and_quiet)
+        session.servers.append(server)
+        stack.enter_context(server)
+        from flows.servers.outage import run_through, tell_late
+
+        tell_late(config.runtime.data_root, server.name)
+        flow = getattr(importlib.import_module(f"flows.{name}"), name)
+        result = run_through(flow, config, config.runtime.data_root, server.name)
+        startup = {"startup_seconds": time.time() - session.started - result["seconds"], "server_seconds": server.seconds}
+    _complain_of_outages(result["unreported"])
+    return result | {name: round(seconds, 2) for name, seconds in startup.items()}
+
+
+def _import_flow(name: str, runtime: Runtime) -> None:
+    """Import what every run of a flow needs and make a missing MLflow store, while the Prefect server starts beside us."""
+    importlib.import_module(f"flows.{name}")
+    from tasks.config import CHECKOUT
+    from tasks.tracking.client import import_mlflow, open_client
+    from tasks.tracking.home import tracking_home
+
+    import_mlflow()
+    home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
+    if home.database is not None:
+        open_client(home)
+
+
+def _complain_of_outages(unreported: Mapping[str, str]) -> None:
+    """Say in one line for each server what the run could not report to it."""
+    names = {"prefect": "Prefect's server is gone and still shows the run as running", "mlflow": "MLflow's server is gone"}
+    for server, path in unreported.items():
+        complain(f"the run has ended well, but {names[server]}; the next run reports what waits in {path}")

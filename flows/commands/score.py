@@ -1,0 +1,50 @@
+"""`textmill score`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands.options import DataRoot, Json, Model
+from flows.commands.printing import complain, print_values
+
+
+def score(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="A txt, csv, tsv, jsonl or parquet file, or a folder of txt.")
+    ],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT.parquet", help="Where labels and probabilities go.")],
+    text: Annotated[str, typer.Option(help="Name or 0-based position of the text column; title,body joins two.")] = "text",
+    encoding: Annotated[str, typer.Option(help="Character encoding of the input.")] = "utf-8",
+    delimiter: Annotated[str | None, typer.Option(help="What parts the columns; default by suffix.")] = None,
+    header: Annotated[bool | None, typer.Option(help="Whether the first line names the columns.")] = None,
+    quoting: Annotated[str, typer.Option(help="Whether quotes hold a field together: auto, standard or none.")] = "auto",
+    missing: Annotated[str, typer.Option(help="Words that mean a missing value, such as NA,None.")] = "",
+    model: Model = None,
+    min_confidence: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Below it the label is left empty.")] = None,
+    as_json: Json = False,
+    data_root: DataRoot = None,
+) -> None:
+    """Score a file of documents with the champion."""
+    from flows.commands.registry import load
+    from flows.commands.settings import section
+    from tasks.config import IngestConfig
+    from tasks.score.score import check_request, score_file
+
+    words = [word for word in missing.split(",") if word.strip()]
+    options = {"text": text, "encoding": encoding, "delimiter": delimiter, "header": header, "quoting": quoting}
+    reading = section(IngestConfig, **options, missing=words)
+    check_request(source, output, reading)
+    loaded = load(model, data_root)
+    from flows.display import Display
+
+    with Display() as display:
+        report = score_file(
+            source, output, reading=reading, loaded=loaded, min_confidence=min_confidence, progress=display.progress("score")
+        )
+    for line in report["warnings"]:
+        complain(f"warning: {line}")
+    shown = report if as_json else {name: value for name, value in report.items() if name != "warnings"}
+    print_values(shown, as_json=as_json)

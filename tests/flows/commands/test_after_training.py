@@ -1,0 +1,100 @@
+"""The verbs on the data root of a trained model, each as a process: one JSON object, or one line that says what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[3]
+
+
+class Trained(NamedTuple):
+    """A data root with one model, and what `train --json` said."""
+
+    root: Path
+    result: dict[str, Any]
+
+
+def command(root: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[Any]:
+    words = [sys.executable, "-m", "flows.commands", *arguments, "--runtime.data-root", str(root)]
+    return subprocess.run(words, cwd=CHECKOUT, env=os.environ, capture_output=True, check=False, **options)
+
+
+def speak_json(root: Path, *arguments: str) -> dict[str, Any]:
+    said = command(root, *arguments, "--json", text=True)
+    assert said.returncode == 0, said.stderr
+    assert len(said.stdout.strip().splitlines()) == 1
+    value = json.loads(said.stdout)
+    assert isinstance(value, dict)
+    return value
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Trained:
+    corpus, root = tmp_path_factory.mktemp("in") / "corpus", tmp_path_factory.mktemp("root") / "data"
+    for label in ("good", "bad"):
+        (corpus / label).mkdir(parents=True)
+        for number in range(30):
+            (corpus / label / f"{number}.txt").write_text(f"Sentence {number} of {label} stands here.")
+    return Trained(root, speak_json(root, "train", "--ingest.path", str(corpus), "--evaluate.yardstick", "false"))
+
+
+@pytest.fixture
+def copy(trained: Trained, tmp_path: Path) -> Path:
+    """A data root of one's own, to spoil."""
+    return Path(shutil.copytree(trained.root, tmp_path / "copy"))
+
+
+def test_train_speaks_json(trained: Trained) -> None:
+    assert trained.result["model"]["name"] == "corpus"
+    assert trained.result["decision"] == "first"
+
+
+def test_a_line_of_the_input_that_is_not_utf8_is_named(trained: Trained) -> None:
+    broken = command(trained.root, "predict", input=b"good\ncaf\xe9\n")
+    assert (broken.returncode, broken.stdout) == (2, b"")
+    assert b": text 2 is not UTF-8; it reads as " in broken.stderr.splitlines()[-1]
+
+
+def test_predict_says_why_a_text_has_no_label(trained: Trained) -> None:
+    predicted = speak_json(trained.root, "predict", "Sentence 3 of good stands here.", "a, b\x1b[31m")
+    known, unknown = predicted["predictions"]
+    assert known["label"] in {"good", "bad"}
+    assert (unknown["label"], unknown["reason"]) == (None, "no_known_word")
+
+
+def test_models_list_speaks_json(trained: Trained) -> None:
+    rows = speak_json(trained.root, "models", "list")["models"]
+    assert [(row["name"], row["version"], row["aliases"]) for row in rows] == [("corpus", 1, ["champion"])]
+
+
+def test_models_verify_names_a_file_that_was_changed(copy: Path) -> None:
+    (packed,) = (copy / "mlflow" / "artifacts").rglob("text.json")
+    packed.write_text(f"{packed.read_text()} ")
+    tampered = command(copy, "models", "verify", text=True)
+    assert tampered.returncode == 1
+    assert tampered.stdout == f"FAIL  corpus version 1: {packed} was changed; it will not be loaded\n"
+
+
+def test_doctor_is_content_with_a_root_that_has_just_been_trained(trained: Trained) -> None:
+    healthy = speak_json(trained.root, "doctor")
+    assert healthy["healthy"], healthy
+
+
+def test_doctor_finds_a_damaged_artifact(copy: Path, trained: Trained) -> None:
+    (copy / "store" / "prepare" / trained.result["stages"]["prepare"]["key"] / "manifest.json").write_text("{}")
+    sick = command(copy, "doctor", text=True)
+    assert sick.returncode == 1
+    assert "FAIL  artifact store" in sick.stdout
+
+
+def test_gc_removes_what_no_run_uses_and_the_model_stays(copy: Path, trained: Trained) -> None:
+    assert speak_json(copy, "gc", "--keep-runs", "0")["removed"] == len(trained.result["stages"]) - 1
+    assert speak_json(copy, "predict", "Sentence 3 of good stands here.")["predictions"]
