@@ -2,12 +2,13 @@
 
 Two passes. The first cleans and tokenizes batches of the corpus, in several processes for a large one, and keeps a few bytes
 of each document in memory; tokens, fingerprints and min-hash signatures wait in scratch files. Then duplicates and splits
-are decided for all rows at once, and the second pass writes the rows that stay, in the corpus' order. No result depends on
-the number of workers.
+are decided for all rows at once, and the second pass writes the rows that stay, in the corpus' order, and their texts as a
+part of its own beside each side. No result depends on the number of workers.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import tempfile
@@ -27,8 +28,8 @@ from tasks.prepare.contradictions import refuse, write_contradictions
 from tasks.prepare.documents import Documents, tokenize_documents
 from tasks.prepare.minhash import NUM_HASHES
 from tasks.prepare.pool import map_ordered
-from tasks.prepare.read import DATASET, HOLDOUT, LABELS, SPLIT, TEXT
-from tasks.prepare.schema import QUARANTINE, SCHEMA, SPLITS, TEST, TRAIN, RowGroups, open_reader
+from tasks.prepare.read import DATASET, HOLDOUT, LABELS, SPLIT, TEXT, TEXTS
+from tasks.prepare.schema import QUARANTINE, SCHEMA, SPLITS, TEST, TEXTS_SCHEMA, TRAIN, RowGroups, open_reader
 from tasks.prepare.sides import Rule, digest_words
 from tasks.prepare.split import (
     LABELLED,
@@ -46,7 +47,7 @@ from tasks.prepare.word_lists import text_to_tokens
 from tasks.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tasks.config import PrepareConfig
     from tasks.model.text.tokenize import TextToTokens
@@ -60,7 +61,13 @@ _READ_ROWS = 256
 _BATCH_ROWS = 2048
 _BATCH_BYTES = 4 << 20  # of text, so that a batch of long documents stays small
 _SAMPLE_GROUPS, _SAMPLE_STEP = 8, 8  # row groups that are looked at to choose a tokenizer, and rows from one text to the next
-_COLUMNS = ["id", "text", "label", "split", "sha256"]
+_COLUMNS = ("id", "text", "label", "split", "sha256")
+_PARTS = {  # folder, file and schema of each part with rows
+    "dataset": (DATASET, SCHEMA),
+    "holdout": (HOLDOUT, SCHEMA),
+    "texts": (TEXTS, TEXTS_SCHEMA),
+    "holdout_texts": (TEXTS, TEXTS_SCHEMA),
+}
 
 
 def write_dataset(
@@ -74,9 +81,11 @@ def write_dataset(
 ) -> dict[str, Any]:
     """Prepare the corpus in folder `corpus` and write dataset/, holdout/, quarantine.parquet and side/timing.json to `folder`.
 
-    Beside them stands contradictions.parquet where texts have several labels. Returns the report: `found = kept + duplicates +
-    quarantined`, rows by split, label and reason, tokens, the rule and salt of the split. Raises RequestError if the rows
-    cannot make a train, a valid and a test split of at least two labels, or contradict each other and are not to.
+    texts/ and holdout_texts/ get the texts of the same rows in the same order, so that a text that changes while its tokens
+    stay the same concerns only steps that read texts; contradictions.parquet is written where texts have several labels.
+    Returns the report: `found = kept + duplicates + quarantined`, rows by split, label and reason, tokens, the rule and salt of
+    the split. Raises RequestError if the rows cannot make a train, a valid and a test split of at least two labels, or if they
+    contradict each other and prepare.contradictions is error.
     """
     start = time.monotonic()
     chosen = choose_tokenizer(_sample(corpus / "corpus.parquet")) if config.tokenizer == "auto" else None
@@ -88,7 +97,7 @@ def write_dataset(
         rows = _rows(config, tokenized, scratch)
         decision = decide(rows, tokenized.labels, config)
         contradictions = _contradictions(config, corpus, folder, rows, decision)
-        _write_splits(tokenized, decision.fate, folder, progress)
+        _write_splits(tokenized, decision.fate, corpus, folder, progress)
     in_train = np.unique(tokenized.label[decision.fate == TRAIN])
     _write_json(folder / "dataset" / LABELS, {"labels": sorted(tokenized.labels[code] for code in in_train)})
     _write_json(folder / "dataset" / TEXT, text.to_dict())
@@ -175,12 +184,12 @@ def _sample(path: Path) -> Iterator[str]:
             yield from batch.column("text")[::_SAMPLE_STEP].to_pylist()
 
 
-def _corpus_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """Batches of bounded rows and bytes; their bounds depend on the file alone."""
+def _corpus_batches(path: Path, columns: Sequence[str] = _COLUMNS) -> Iterator[pa.RecordBatch]:
+    """Batches of bounded rows and bytes of text, which is among `columns`; their bounds depend on the file alone."""
     waiting: list[pa.RecordBatch] = []
     rows = size = 0
     with open_reader(path) as file:
-        for piece in file.iter_batches(_READ_ROWS, columns=_COLUMNS, use_threads=False):
+        for piece in file.iter_batches(_READ_ROWS, columns=list(columns), use_threads=False):
             waiting.append(piece)
             rows += len(piece)
             size += piece.column("text").nbytes
@@ -251,14 +260,20 @@ def _contradictions(config: PrepareConfig, corpus: Path, folder: Path, rows: Row
     return counts
 
 
-def _write_splits(tokenized: Tokenized, fate: np.ndarray, folder: Path, progress: Progress) -> None:
-    """Write the rows that stay, from the scratch files, each of which is removed once it is read."""
-    for name in ("dataset", "holdout"):
-        (folder / name).mkdir(exist_ok=True)
+def _write_splits(tokenized: Tokenized, fate: np.ndarray, corpus: Path, folder: Path, progress: Progress) -> None:
+    """Write the rows that stay, tokens from the scratch files, each of which is removed once it is read, texts from the corpus.
+
+    The corpus is read again rather than copied to scratch files: that costs less than writing and reading the copy.
+    """
     names = pa.array(tokenized.labels, pa.string())
     done = 0
-    with RowGroups(folder / "dataset" / DATASET, SCHEMA) as dataset, RowGroups(folder / "holdout" / HOLDOUT, SCHEMA) as holdout:
-        for path in tokenized.paths:
+    with contextlib.ExitStack() as stack:
+        writers = {}
+        for part, (file, schema) in _PARTS.items():
+            (folder / part).mkdir(exist_ok=True)
+            writers[part] = stack.enter_context(RowGroups(folder / part / file, schema))
+        batches = _corpus_batches(corpus / "corpus.parquet", ["text"])
+        for path, texts in zip(tokenized.paths, batches, strict=True):
             with pa.memory_map(path) as source:
                 batch = pa.ipc.open_file(source).get_batch(0)
             Path(path).unlink()
@@ -266,9 +281,13 @@ def _write_splits(tokenized: Tokenized, fate: np.ndarray, folder: Path, progress
             code = tokenized.label[done : done + len(batch)]
             split = pa.array(SPLITS, pa.string()).take(pa.array(np.minimum(here, len(SPLITS) - 1)))
             label = names.take(pa.array(code, mask=code < 0))
-            table = pa.record_batch([batch.column("id"), split, label, batch.column("tokens")], schema=SCHEMA)
-            dataset.add(table.filter(pa.array((here < len(SPLITS)) & (here != TEST))))
-            holdout.add(table.filter(pa.array(here == TEST)))
+            rows = pa.record_batch([batch.column("id"), split, label, batch.column("tokens")], schema=SCHEMA)
+            beside = pa.record_batch([batch.column("id"), split, texts.column("text")], schema=TEXTS_SCHEMA)
+            kept, held_out = pa.array((here < len(SPLITS)) & (here != TEST)), pa.array(here == TEST)
+            writers["dataset"].add(rows.filter(kept))
+            writers["texts"].add(beside.filter(kept))
+            writers["holdout"].add(rows.filter(held_out))
+            writers["holdout_texts"].add(beside.filter(held_out))
             done += len(batch)
             progress.advance(done, len(fate), "documents", "writing")
 

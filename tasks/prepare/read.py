@@ -1,8 +1,8 @@
-"""Read what prepare wrote: one split at once, or any columns in batches.
+"""Read the rows that prepare wrote: one split at once, or any columns in batches, with or without the texts.
 
 Every page's checksum is verified. A row's `tokens` may be an empty list: a document of an official test split stays in the
-holdout even if nothing of its text is left, so whatever reads tokens must accept a document without any. `label` is null
-for unlabelled rows, and a test label need not occur in train.
+holdout even if nothing of its text is left, so a reader of tokens must accept a document without any. `label` is null for
+unlabelled rows, and a test label need not occur in train. A text is as it was ingested, before any cleaning.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.prepare.schema import open_reader
+from tasks.prepare.schema import TEXTS_SCHEMA, open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DATASET = "dataset.parquet"
 HOLDOUT = "holdout.parquet"
+TEXTS = "texts.parquet"
 LABELS = "labels.json"
 TEXT = "text.json"
 SPLIT = "split.json"  # rule, salt and seed of the split
@@ -57,11 +58,11 @@ class Split:
 
 
 def dataset_file(folder: Path) -> Path:
-    """The Parquet file of a dataset or holdout folder; FileNotFoundError if it holds neither."""
-    for name in (DATASET, HOLDOUT):
+    """The Parquet file of a folder with a dataset, a holdout or texts; FileNotFoundError if it holds none of them."""
+    for name in (DATASET, HOLDOUT, TEXTS):
         if (folder / name).is_file():
             return folder / name
-    raise FileNotFoundError(f"{folder} holds neither {DATASET} nor {HOLDOUT}")
+    raise FileNotFoundError(f"{folder} holds neither {DATASET} nor {HOLDOUT} nor {TEXTS}")
 
 
 def read_split(folder: Path, split: str) -> Split:
@@ -109,6 +110,35 @@ def iter_batches(
                     raise OSError(f"{missing} rows of row group {group} are missing")
         except (OSError, pa.ArrowException) as error:
             raise OSError(f"{path} is damaged: {error}") from error
+
+
+def iter_texts(texts: Path, splits: Sequence[str], batch_size: int = 4096) -> Iterator[pa.RecordBatch]:
+    """Stream id and text of the rows of `splits`, in the order of the dataset or holdout that `texts` belongs to.
+
+    `texts` is the folder of prepare's part `texts` (train, valid, unlabelled) or `holdout_texts` (test). Batches have at most
+    `batch_size` rows, and none is empty. Raises OSError if a page is damaged.
+    """
+    return iter_batches(texts, splits, ["id", "text"], batch_size)
+
+
+def iter_with_texts(
+    folder: Path, texts: Path, splits: Sequence[str], columns: Sequence[str], batch_size: int = 4096
+) -> Iterator[pa.RecordBatch]:
+    """Stream `columns` of a dataset or holdout as `iter_batches` does, and beside them each row's `text`.
+
+    `texts` is the part with the texts of the same rows. Raises OSError if it holds other rows.
+    """
+    beside = iter_texts(texts, splits, batch_size)
+    waiting = pa.RecordBatch.from_pylist([], pa.schema([TEXTS_SCHEMA.field(name) for name in ("id", "text")]))
+    for batch in iter_batches(folder, splits, list(dict.fromkeys([*columns, "id"])), batch_size):
+        while len(waiting) < len(batch) and (following := next(beside, None)) is not None:
+            waiting = pa.concat_batches([waiting, following])
+        here, waiting = waiting.slice(0, len(batch)), waiting.slice(len(batch))
+        if not here.column("id").equals(batch.column("id")):
+            raise OSError(f"{texts} holds the texts of other rows than {folder}")
+        yield pa.record_batch([*(batch.column(name) for name in columns), here.column("text")], names=[*columns, "text"])
+    if len(waiting) or next(beside, None) is not None:
+        raise OSError(f"{texts} holds the texts of more rows than {folder}")
 
 
 def read_labels(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The Parquet schemas of a prepared dataset and of its quarantine, and how both are written."""
+"""The Parquet schemas of a prepared dataset, of the texts beside it and of its quarantine, and how they are written."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ SCHEMA = pa.schema(
         pa.field("tokens", pa.list_(pa.string()), nullable=False),
     ]
 )
+TEXTS_SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),  # as it was ingested
+    ]
+)
 QUARANTINE = pa.schema(
     [
         pa.field("source", pa.string()),
@@ -31,15 +38,24 @@ QUARANTINE = pa.schema(
 
 _GROUP_ROWS = 4096
 _GROUP_TOKENS = 4 << 20
+_GROUP_BYTES = 8 << 20  # of text
 
 
 def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     """Open a Parquet writer with zstd pages and a checksum on each.
 
     The limit on dictionary pages is above what a row group's distinct words need, so that no column falls back to plain text.
+    Of texts themselves a dictionary is no shorter, and the smallest and largest say nothing: both are left out.
     """
+    of_texts = {"use_dictionary": ["split"], "write_statistics": ["split"]} if schema == TEXTS_SCHEMA else {}
     return pq.ParquetWriter(
-        path, schema, compression="zstd", write_page_checksum=True, dictionary_pagesize_limit=8 << 20, data_page_size=1 << 20
+        path,
+        schema,
+        compression="zstd",
+        write_page_checksum=True,
+        dictionary_pagesize_limit=8 << 20,
+        data_page_size=1 << 20,
+        **of_texts,
     )
 
 
@@ -54,12 +70,12 @@ def open_reader(path: Path, *, read_dictionary: list[str] | None = None) -> pq.P
 
 
 class RowGroups:
-    """A Parquet file whose row groups are bounded in rows and in tokens, so that readers can stream."""
+    """A Parquet file whose row groups are bounded in rows, and in tokens or bytes of text, so that readers can stream."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._writer = open_writer(path, schema)
         self._waiting: list[pa.RecordBatch] = []
-        self._rows = self._tokens = 0
+        self._rows = self._tokens = self._bytes = 0
 
     def __enter__(self) -> RowGroups:
         return self
@@ -76,10 +92,11 @@ class RowGroups:
             self._waiting.append(part)
             self._rows += len(part)
             self._tokens += len(part.column("tokens").flatten()) if "tokens" in part.schema.names else 0
-            if self._rows >= _GROUP_ROWS or self._tokens >= _GROUP_TOKENS:
+            self._bytes += part.column("text").nbytes if "text" in part.schema.names else 0
+            if self._rows >= _GROUP_ROWS or self._tokens >= _GROUP_TOKENS or self._bytes >= _GROUP_BYTES:
                 self._flush()
 
     def _flush(self) -> None:
         if self._waiting:
             self._writer.write_table(pa.Table.from_batches(self._waiting).combine_chunks())
-        self._waiting, self._rows, self._tokens = [], 0, 0
+        self._waiting, self._rows, self._tokens, self._bytes = [], 0, 0, 0

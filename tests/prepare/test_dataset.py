@@ -14,6 +14,7 @@ from tasks.errors import RequestError
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.minhash import SHINGLE
 from tasks.prepare.pool import map_ordered
+from tasks.prepare.read import iter_with_texts
 from tasks.prepare.schema import SCHEMA
 from tasks.processes import start_time
 from tests.patience import until
@@ -110,15 +111,19 @@ def test_report_and_files(
         "dataset/text.json",
         "contradictions.parquet",
         "holdout/holdout.parquet",
+        "holdout_texts/texts.parquet",
         "quarantine.parquet",
+        "texts/texts.parquet",
     }
     assert set(files_of(out)) == names
     assert sorted(path.name for path in out.iterdir()) == [
         "contradictions.parquet",
         "dataset",
         "holdout",
+        "holdout_texts",
         "quarantine.parquet",
         "side",
+        "texts",
     ]
     assert set(json.loads((out / "side" / "timing.json").read_text())) == {
         "seconds",
@@ -150,6 +155,32 @@ def test_rows_keep_order_labels_and_tokens(
     assert rows["train0001"]["tokens"] == given["train0001"][1].split()
     assert rows["e1"] == {"id": "e1", "split": "test", "label": "neg", "tokens": []}
     assert report["tokens"] == sum(len(row["tokens"]) for row in rows.values())
+
+
+def test_each_row_has_its_text_as_it_was_ingested(
+    mixed: list[tuple[str, str, str | None, str | None]], write_corpus: Callable[..., Path], tmp_path: Path
+) -> None:
+    mixed = [(id_, f"<b>{text}</b>\r\n\tÄ&amp;", label, split) for id_, text, label, split in mixed]
+    prepare(write_corpus(mixed), tmp_path / "out", min_tokens=2)
+    text_of = {row[0]: row[1] for row in mixed}
+    for part, texts in (("dataset", "texts"), ("holdout", "holdout_texts")):
+        rows = pq.read_table(tmp_path / "out" / part / f"{part}.parquet").to_pylist()
+        beside = pq.read_table(tmp_path / "out" / texts / "texts.parquet", page_checksum_verification=True).to_pylist()
+        assert beside == [{"id": row["id"], "split": row["split"], "text": text_of[row["id"]]} for row in rows]
+        assert len(rows) > 60
+
+
+def test_a_text_that_changes_while_its_tokens_stay_changes_the_texts_alone(
+    mixed: list[tuple[str, str, str | None, str | None]], write_corpus: Callable[..., Path], tmp_path: Path
+) -> None:
+    changed = [
+        (row[0], row[1].replace(" ", "  ", 1) if row[0] in ("test0007", "un0005") else row[1], *row[2:]) for row in mixed
+    ]
+    for name, rows in (("before", mixed), ("after", changed)):
+        prepare(write_corpus(rows, name=f"{name}-corpus"), tmp_path / name)
+    before, after = files_of(tmp_path / "before"), files_of(tmp_path / "after")
+    differing = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    assert differing == {"texts/texts.parquet", "holdout_texts/texts.parquet"}
 
 
 def test_every_row_of_an_official_test_split_stays(
@@ -233,10 +264,25 @@ def test_row_groups_are_bounded(
     corpus = write_corpus(ordinary(make_text, 200))
     monkeypatch.setattr("tasks.prepare.schema._GROUP_ROWS", 50)
     prepare(corpus, tmp_path / "out", test_share=0.1)
-    metadata = pq.read_metadata(tmp_path / "out" / "dataset" / "dataset.parquet")
-    sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-    assert len(sizes) > 2
-    assert set(sizes[:-1]) == {50}
+    for name in ("dataset/dataset.parquet", "texts/texts.parquet"):
+        metadata = pq.read_metadata(tmp_path / "out" / name)
+        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+        assert len(sizes) > 2
+        assert set(sizes[:-1]) == {50}
+
+
+def test_row_groups_of_long_texts_are_bounded_in_bytes(
+    make_text: Callable[..., str], write_corpus: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = write_corpus(ordinary(make_text, 200))
+    monkeypatch.setattr("tasks.prepare.schema._GROUP_BYTES", 1000)
+    monkeypatch.setattr("tasks.prepare.dataset._READ_ROWS", 2)
+    monkeypatch.setattr("tasks.prepare.dataset._BATCH_ROWS", 2)
+    prepare(corpus, tmp_path / "out", test_share=0.1)
+    assert pq.read_metadata(tmp_path / "out" / "texts" / "texts.parquet").num_row_groups > 10
+    rows = list(iter_with_texts(tmp_path / "out" / "dataset", tmp_path / "out" / "texts", ("train",), ["id"], 64))
+    text_of = dict(zip(*pq.read_table(corpus / "corpus.parquet", columns=["id", "text"]).to_pydict().values(), strict=True))
+    assert all(row["text"] == text_of[row["id"]] for batch in rows for row in batch.to_pylist())
 
 
 def test_progress_is_told(make_text: Callable[..., str], write_corpus: Callable[..., Path], tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -6,8 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.prepare.read import DATASET, HOLDOUT, iter_batches, read_labels, read_split, read_text_settings
-from tasks.prepare.schema import SCHEMA, open_writer
+from tasks.prepare.read import (
+    DATASET,
+    HOLDOUT,
+    TEXTS,
+    iter_batches,
+    iter_texts,
+    iter_with_texts,
+    read_labels,
+    read_split,
+    read_text_settings,
+)
+from tasks.prepare.schema import SCHEMA, TEXTS_SCHEMA, open_writer
 
 SIDES = ["train", "valid", "unlabelled"]
 
@@ -80,6 +91,47 @@ def test_iter_batches(folder: tuple[Path, list[dict[str, Any]]], batch_size: int
         {"tokens": row["tokens"], "id": row["id"]} for row in rows if row["split"] != "train"
     ]
     assert pa.types.is_dictionary(batches[0].schema.field("tokens").type.value_type) == dictionary
+
+
+def write_texts(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    """The texts of `rows`, in row groups with other bounds than the dataset's."""
+    folder.mkdir()
+    texts = [{"id": row["id"], "split": row["split"], "text": f"Text of {row['id']}.\n"} for row in rows]
+    with open_writer(folder / TEXTS, TEXTS_SCHEMA) as writer:
+        writer.write_table(pa.Table.from_pylist(texts, TEXTS_SCHEMA), row_group_size=7)
+    return folder
+
+
+@pytest.mark.parametrize("batch_size", [4, 1000])
+def test_texts_come_alone_or_beside_any_columns(
+    folder: tuple[Path, list[dict[str, Any]]], tmp_path: Path, batch_size: int
+) -> None:
+    path, rows = folder
+    texts = write_texts(tmp_path / "texts", rows)
+    wanted = [row for row in rows if row["split"] != "valid"]
+    alone = list(iter_texts(texts, ("train", "unlabelled"), batch_size))
+    assert all(0 < len(batch) <= batch_size for batch in alone)
+    assert [row for batch in alone for row in batch.to_pylist()] == [
+        {"id": row["id"], "text": f"Text of {row['id']}.\n"} for row in wanted
+    ]
+    beside = list(iter_with_texts(path, texts, ("train", "unlabelled"), ["tokens", "label"], batch_size))
+    assert all(0 < len(batch) <= batch_size for batch in beside)
+    assert [row for batch in beside for row in batch.to_pylist()] == [
+        {"tokens": row["tokens"], "label": row["label"], "text": f"Text of {row['id']}.\n"} for row in wanted
+    ]
+    assert list(iter_with_texts(path, texts, ("test",), ["id"])) == []
+
+
+@pytest.mark.parametrize(
+    "change", [lambda rows: rows[1:], lambda rows: rows[:-1], lambda rows: [*rows, rows[-1] | {"id": "x"}]]
+)
+def test_texts_of_other_rows_are_refused(
+    folder: tuple[Path, list[dict[str, Any]]], tmp_path: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+) -> None:
+    path, rows = folder
+    texts = write_texts(tmp_path / "texts", change(rows))
+    with pytest.raises(OSError, match=r"holds the texts of \w+ rows than"):
+        list(iter_with_texts(path, texts, SIDES, ["label"]))
 
 
 def test_holdout_and_the_settings(folder: tuple[Path, list[dict[str, Any]]]) -> None:
