@@ -70,15 +70,14 @@ def pack(joined: Sequence[bytes], num_tokens: np.ndarray) -> tuple[pa.ListArray,
 
     Building the Arrow buffers from one joined text is several times faster than handing Arrow a Python string per token.
     """
-    marked = np.frombuffer(b"\n".join([document for document in joined if document]), np.uint8)
-    inside = marked != _SEPARATOR
-    separators = np.flatnonzero(~inside)
+    marked = b"\n".join([document for document in joined if document])
+    separators = np.flatnonzero(np.frombuffer(marked, np.uint8) == _SEPARATOR)
     count = int(num_tokens.sum())
     starts = np.zeros(count + 1, np.int64)
     if count:
         starts[1:-1] = separators - np.arange(len(separators))
         starts[-1] = len(marked) - len(separators)
-    utf8 = marked[inside]
+    utf8 = np.frombuffer(marked.translate(None, b"\n"), np.uint8)  # several times as fast as a mask
     words = pa.StringArray.from_buffers(count, pa.py_buffer(starts.astype(np.int32)), pa.py_buffer(utf8))
     offsets = np.concatenate([[0], np.cumsum(num_tokens)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), words), utf8, starts

@@ -17,7 +17,8 @@ SHINGLE = 5  # tokens; shorter documents are one shingle as a whole
 
 _BASE = 0x9E3779B97F4A7C15  # odd, from the golden ratio: the usual multiplier of Fibonacci hashing
 _ONE = np.uint64(1)
-_BLOCK = 1 << 14  # tokens hashed at once: the working arrays stay in the processor's cache
+_INVERSE = pow(_BASE, -1, 1 << 64)
+_BLOCK_BYTES = 1 << 16  # of tokens hashed at once: the working arrays stay in the processor's cache
 _random = np.frombuffer(hashlib.shake_256(b"textmill min-hash").digest(8 * (2 * NUM_HASHES + SHINGLE)), dtype="<u8")
 _FACTORS = _random[:NUM_HASHES] | _ONE
 _ADDENDS = _random[NUM_HASHES : 2 * NUM_HASHES]
@@ -37,15 +38,19 @@ def token_hashes(utf8: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """A 64-bit hash of each token, uint64 [T].
 
     `utf8` uint8: the bytes of all tokens on end; `starts` int64 [T + 1]: where each begins, and the end. No token is empty.
+    A token's hash is the sum of its bytes, each plus one and times base to the power of its place in the token. A block of
+    tokens is weighted by place in the block, and each sum then divided by base to the power of where the token begins.
     """
     hashes = np.empty(len(starts) - 1, np.uint64)
-    for block in range(0, len(hashes), _BLOCK):
-        edges = starts[block : block + _BLOCK + 1]
-        first, lengths = edges[:-1] - edges[0], np.diff(edges)
-        place = np.arange(edges[-1] - edges[0]) - np.repeat(first, lengths)
-        weights = _powers(1 << int(lengths.max() - 1).bit_length())[place]
-        weights *= utf8[edges[0] : edges[-1]] + _ONE
-        hashes[block : block + _BLOCK] = np.add.reduceat(weights, first)
+    begin = 0
+    while begin < len(hashes):
+        end = max(begin + 1, int(np.searchsorted(starts, starts[begin] + _BLOCK_BYTES, "right")) - 1)
+        edges = starts[begin : end + 1]
+        first, size = edges[:-1] - edges[0], int(edges[-1] - edges[0])
+        weights = utf8[edges[0] : edges[-1]] + _ONE
+        weights *= _powers(_BASE, max(size, _BLOCK_BYTES) + 1)[1 : size + 1]
+        hashes[begin:end] = np.add.reduceat(weights, first) * _powers(_INVERSE, _BLOCK_BYTES)[first]
+        begin = end
     return mix(hashes)
 
 
@@ -88,6 +93,8 @@ def _shingles(hashes: np.ndarray, num_tokens: np.ndarray) -> tuple[np.ndarray, n
 
 
 @lru_cache(maxsize=8)
-def _powers(count: int) -> np.ndarray:
-    powers = np.full(count, _BASE, np.uint64)
+def _powers(base: int, count: int) -> np.ndarray:
+    """The powers of `base`, from the zeroth on: uint64 [count]."""
+    powers = np.full(count, base, np.uint64)
+    powers[0] = 1
     return np.cumprod(powers, out=powers)

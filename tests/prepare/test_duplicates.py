@@ -62,7 +62,7 @@ def test_token_hashes_do_not_depend_on_blocks_or_neighbours(monkeypatch: pytest.
     num_tokens = np.array([200], np.int32)
     _, utf8, starts = pack(["\n".join(document).encode()], num_tokens)
     whole = token_hashes(utf8, starts)
-    monkeypatch.setattr("tasks.prepare.minhash._BLOCK", 7)
+    monkeypatch.setattr("tasks.prepare.minhash._BLOCK_BYTES", 50)
     assert (token_hashes(utf8, starts) == whole).all()
     assert len(np.unique(whole)) == len(set(document))
     assert len(token_hashes(utf8[:0], starts[:1])) == 0
