@@ -1,15 +1,13 @@
-"""The words a neural model has a row for, in a fixed order, and the way from tokens to row numbers.
+"""The words that a neural model has a row for, in a fixed order, and the way from tokens to row numbers.
 
 Row 0 is padding, row 1 every unknown word. The text itself can never name either: a document that holds the token `<pad>`
-reads as an unknown word in `encode`. Looked up by name, as code does (`vocabulary["<pad>"]`), they are rows 0 and 1: those
-methods are named and behave as torchtext.vocab.Vocab's do.
+reads as an unknown word in `encode`.
 """
 
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,9 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
-    from typing import Any
 
 PAD, UNK = "<pad>", "<unk>"
 PAD_ID, UNK_ID = 0, 1
@@ -33,11 +30,10 @@ SMALL_BATCH = 256
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Words by row number. `counts[i]` is how often `tokens[i]` stood in the train text; `counts[1]` counts all others."""
+    """Words by row number. `counts[i]` is how often `tokens[i]` occurs in the train text; `counts[1]` counts all others."""
 
     tokens: tuple[str, ...]
     counts: tuple[int, ...]
-    _default_index: int | None = field(default=UNK_ID, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.tokens[:2] != RESERVED or len(self.tokens) != len(self.counts):
@@ -45,82 +41,6 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self.tokens)
-
-    def __contains__(self, token: object) -> bool:
-        return token in self.index or token in RESERVED
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.tokens)
-
-    def __getitem__(self, token: str) -> int:
-        """The row of a token; of an unknown one the default index, and RuntimeError where that is None, as in torchtext."""
-        row = self.index.get(token)
-        if row is None:
-            row = RESERVED.index(token) if token in RESERVED else self._default_index
-        if row is None:
-            raise RuntimeError(f"token {token!r} is not in the vocabulary, and there is no default index")
-        return row
-
-    def __call__(self, tokens: Sequence[str]) -> list[int]:
-        """The rows of tokens; TypeError for one text, whose characters were hardly meant, as in torchtext."""
-        if isinstance(tokens, str):
-            raise TypeError(f"a list of tokens is looked up, and this is one text: {tokens[:40]!r}")
-        return [self[token] for token in tokens]
-
-    lookup_indices = __call__
-
-    def lookup_token(self, index: int) -> str:
-        """The token of a row; RuntimeError for one that is not there, as in torchtext."""
-        if not 0 <= index < len(self):
-            raise RuntimeError(f"row {index} is outside of the vocabulary's {len(self)} rows")
-        return self.tokens[index]
-
-    def lookup_tokens(self, indices: Sequence[int]) -> list[str]:
-        """The tokens of rows."""
-        return [self.lookup_token(index) for index in indices]
-
-    def get_itos(self) -> list[str]:
-        """All tokens, by row."""
-        return list(self.tokens)
-
-    def get_stoi(self) -> dict[str, int]:
-        """All rows, by token; the reserved names too."""
-        return {token: row for row, token in enumerate(self.tokens)}
-
-    def get_default_index(self) -> int | None:
-        """The row that a look-up by name gives for an unknown token: 1 unless it was set."""
-        return self._default_index
-
-    def set_default_index(self, index: int | None) -> None:
-        """Set the row of unknown tokens in look-ups by name; None: they raise. `encode` and the models always read row 1."""
-        object.__setattr__(self, "_default_index", index)
-
-    @classmethod
-    def from_torchtext(cls, vocab: Any) -> Vocabulary:
-        """The words of a torchtext.vocab.Vocab, or of anything with `get_itos`, in their order; counts are unknown, so 0.
-
-        Padding and unknown become rows 0 and 1, wherever they stood. ``[vocabulary[t] for t in vocab.get_itos()]`` is where
-        each of its rows has gone. Its default index goes along, none too; without `get_default_index` it is row 1.
-        """
-        itos = vocab.get_itos()
-        words = [token for token in itos if token not in RESERVED]
-        vocabulary = cls((*RESERVED, *words), (0,) * (len(words) + len(RESERVED)))
-        if hasattr(vocab, "get_default_index"):
-            index = vocab.get_default_index()
-            inside = index is not None and 0 <= index < len(itos)
-            vocabulary.set_default_index(vocabulary[itos[index]] if inside else index)
-        return vocabulary
-
-    def to_torchtext(self, build: Callable[..., Any] | None = None) -> Any:
-        """The same words in the same rows as a torchtext.vocab.Vocab, with the same default index.
-
-        `build` makes it, as torchtext.vocab.vocab does, which it is by default; ImportError says how to get that.
-        """
-        build = build or _torchtext_vocab()
-        counted = OrderedDict((token, max(count, 1)) for token, count in zip(self.tokens[2:], self.counts[2:], strict=True))
-        vocab = build(counted, min_freq=1, specials=list(RESERVED), special_first=True)
-        vocab.set_default_index(self._default_index)
-        return vocab
 
     @classmethod
     def from_counts(cls, counted: pa.Table, *, min_count: int = 1, max_size: int | None = None) -> Vocabulary:
@@ -196,24 +116,9 @@ class Vocabulary:
 
     @classmethod
     def load(cls, folder: Path) -> Vocabulary:
-        """Read `vocabulary.json` from `folder`; ValueError if it is none."""
+        """Read `vocabulary.json` from `folder`; ValueError if it does not hold a vocabulary."""
         values = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return cls(tuple(values["tokens"]), tuple(values["counts"]))
-
-
-def _torchtext_vocab() -> Callable[..., Any]:
-    try:
-        import torchtext
-
-        torchtext.disable_torchtext_deprecation_warning()
-        from torchtext.vocab import vocab
-    except (ImportError, OSError) as error:  # OSError: its library was made for another torch
-        raise ImportError(
-            f"torchtext cannot be used here ({error}); in an environment of its own, "
-            "pip install '.[torchtext]' --constraint constraints-torchtext.txt gives it the torch 2.3 that it loads with"
-        ) from error
-    build: Callable[..., Any] = vocab
-    return build
 
 
 def _offsets(lengths_N: np.ndarray) -> np.ndarray:

@@ -17,9 +17,9 @@ from torch import nn
 
 from tasks.align.export import export_vectors
 from tasks.align.matrix import write_matrix
+from tasks.align.torchtext_vocabulary import TorchtextVocabulary
 from tasks.config import AlignConfig, FinetuneConfig
 from tasks.finetune.train import write_model
-from tasks.model.vocabulary import Vocabulary
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def aligned(make_dataset: Callable[..., Path], documents: list[list[str]], tmp_p
 
 
 def test_an_embedding_from_the_matrix(aligned: Path) -> None:
-    vocab = Vocabulary.load(aligned)
+    vocab = TorchtextVocabulary.load(aligned)
     matrix = torch.from_numpy(np.load(aligned / "matrix.npy"))
     embedding = nn.Embedding.from_pretrained(matrix, freeze=False, padding_idx=vocab["<pad>"])
     assert embedding.weight.requires_grad
@@ -45,7 +45,7 @@ def test_an_embedding_from_the_matrix(aligned: Path) -> None:
 
 
 def test_a_batch_is_padded_with_the_row_of_padding(aligned: Path) -> None:
-    vocab = Vocabulary.load(aligned)
+    vocab = TorchtextVocabulary.load(aligned)
     vocab.set_default_index(vocab["<unk>"])
     texts = [["good", "film"], ["nonsense"]]
     batch = nn.utils.rnn.pad_sequence(
@@ -55,7 +55,7 @@ def test_a_batch_is_padded_with_the_row_of_padding(aligned: Path) -> None:
 
 
 def test_a_matrix_filled_word_by_word_is_the_same(aligned: Path, tmp_path: Path) -> None:
-    vocab = Vocabulary.load(aligned)
+    vocab = TorchtextVocabulary.load(aligned)
     vectors = KeyedVectors.load_word2vec_format(tmp_path / "own.vec")
     matrix = np.load(aligned / "matrix.npy")
     for word, row in vocab.get_stoi().items():
@@ -201,10 +201,10 @@ def test_look_ups_answer_as_torchtext_did(build: Callable[..., Any], default: in
     recorded = [row for row in RECORDED if row["default"] == default]
     assert len(recorded) == len(ASKED)
     assert answers(build, lambda theirs: theirs, default) == recorded
-    assert answers(build, Vocabulary.from_torchtext, default) == recorded
+    assert answers(build, TorchtextVocabulary.from_torchtext, default) == recorded
 
 
-VOCABULARY = Vocabulary(("<pad>", "<unk>", "good", "film", "电影"), (0, 3, 9, 4, 1))
+VOCABULARY = TorchtextVocabulary(("<pad>", "<unk>", "good", "film", "电影"), (0, 3, 9, 4, 1))
 
 
 def test_every_look_up_answers_as_torchtext_does(build: Callable[..., Any]) -> None:
@@ -227,7 +227,7 @@ def test_every_look_up_answers_as_torchtext_does(build: Callable[..., Any]) -> N
 
 @pytest.mark.parametrize("index", [None, 3, -1])
 def test_the_default_index_goes_along(build: Callable[..., Any], index: int | None) -> None:
-    ours = Vocabulary(VOCABULARY.tokens, VOCABULARY.counts)
+    ours = TorchtextVocabulary(VOCABULARY.tokens, VOCABULARY.counts)
     ours.set_default_index(index)
     theirs = ours.to_torchtext(build)
     assert theirs.get_default_index() == index
@@ -240,7 +240,7 @@ def test_the_default_index_goes_along(build: Callable[..., Any], index: int | No
 
 
 def test_the_default_index_is_that_of_look_ups_by_name_alone() -> None:
-    vocabulary = Vocabulary(VOCABULARY.tokens, VOCABULARY.counts)
+    vocabulary = TorchtextVocabulary(VOCABULARY.tokens, VOCABULARY.counts)
     assert vocabulary.get_default_index() == 1
     vocabulary.set_default_index(None)
     with pytest.raises(RuntimeError, match="'absent' is not in the vocabulary"):
@@ -258,13 +258,13 @@ def test_the_default_index_is_that_of_look_ups_by_name_alone() -> None:
 @pytest.mark.parametrize("tokens", [["<unk>", "<pad>", "b", "a"], ["b", "a", "<unk>", "<pad>"], ["b", "a"]])
 def test_a_vocabulary_of_torchtext_keeps_its_order(build: Callable[..., Any], tokens: list[str]) -> None:
     theirs = build(OrderedDict.fromkeys(tokens, 1))
-    ours = Vocabulary.from_torchtext(theirs)
+    ours = TorchtextVocabulary.from_torchtext(theirs)
     assert ours.tokens == ("<pad>", "<unk>", "b", "a")
     rows = [ours[token] for token in tokens]
     assert [ours.tokens[row] for row in rows] == tokens
     assert ours.get_default_index() is None
     theirs.set_default_index(theirs["a"])
-    assert Vocabulary.from_torchtext(theirs)["absent"] == 3
+    assert TorchtextVocabulary.from_torchtext(theirs)["absent"] == 3
     assert ours.to_torchtext(build).get_itos() == list(ours.tokens)
 
 
@@ -273,11 +273,11 @@ def test_any_words_go_there_and_come_back(words: dict[str, int]) -> None:
     torchtext = pytest.importorskip("torchtext", reason="torchtext is not installed (make torchtext)")
     torchtext.disable_torchtext_deprecation_warning()
     kept = {word: count for word, count in words.items() if word not in ("<pad>", "<unk>")}
-    ours = Vocabulary(("<pad>", "<unk>", *kept), (0, 0, *kept.values()))
+    ours = TorchtextVocabulary(("<pad>", "<unk>", *kept), (0, 0, *kept.values()))
     theirs = ours.to_torchtext()
     assert type(theirs) is torchtext.vocab.Vocab
     assert theirs.get_itos() == list(ours)
-    assert Vocabulary.from_torchtext(theirs).tokens == ours.tokens
+    assert TorchtextVocabulary.from_torchtext(theirs).tokens == ours.tokens
 
 
 def test_without_torchtext_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
