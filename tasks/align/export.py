@@ -12,10 +12,10 @@ import numpy as np
 from safetensors import safe_open
 
 from tasks.align.readers import Listed
+from tasks.align.vec_file import ROWS_PER_WRITE, write_word2vec_text
 from tasks.durable import replaced
 from tasks.errors import RequestError
 from tasks.model.vocabulary import RESERVED, Vocabulary
-from tasks.pretrain.vectors import write_word2vec_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 WEIGHTS, EMBEDDING = "weights.safetensors", ".embedding.weight"
 TEXT, WORD2VEC, MATRIX = ".vec", ".bin", ".npy"
 WORDS_OF_MATRIX = ".vocabulary.json"
-ROWS_PER_WRITE = 4096
 
 
 def export_vectors(model: Path, target: Path, view: str | None = None) -> dict[str, Any]:

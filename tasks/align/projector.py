@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.align.export import ROWS_PER_WRITE, replace_file
+from tasks.align.export import replace_file
+from tasks.align.vec_file import ROWS_PER_WRITE
 from tasks.errors import RequestError
 from tasks.shown import in_cell
 

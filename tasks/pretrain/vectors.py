@@ -1,4 +1,4 @@
-"""Word vectors by fastText: estimate, train in a child process, write `.bin` and word2vec text.
+"""Word vectors by fastText: estimate the size, train in a child process, write `.bin`.
 
 Shapes: V words, B bucket rows, D dimensions.
 """
@@ -13,8 +13,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.crash import crash_point
@@ -28,18 +26,19 @@ from tasks.pretrain.text import TrainingText, write_text
 from tasks.progress import SILENT, Progress
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from tasks.config import PretrainConfig
 
 log = logging.getLogger(__name__)
 
-MODEL_FILE, VECTORS_FILE = "vectors.bin", "vectors.vec"
+MODEL_FILE = "vectors.bin"
 SIDE, TIMING = "side", "timing.json"
 CURVE_FILE = "side/curve.json"
 
 NAN_RETRIES = 4
 BUCKETS_PER_WORD = 8
 MIN_BUCKETS, MAX_BUCKETS, BUCKET_STEP = 10_000, 2_000_000, 10_000
-ROWS_PER_WRITE = 4096
 
 PROGRESS = re.compile(r"Progress:\s*([\d.]+)%\s+words/sec/thread:\s*(\d+)")
 # Whole only with what follows: a piece of output may end inside a number.
@@ -48,7 +47,7 @@ CURVE_STEP = 0.5  # per cent of the training between two points of the curve
 
 
 def train_vectors(config: PretrainConfig, dataset: Path, folder: Path, *, progress: Progress = SILENT) -> dict[str, Any]:
-    """Train on the train (and unlabelled) documents of `dataset`; write `vectors.bin` and `vectors.vec` into `folder`.
+    """Train on the train (and unlabelled) documents of `dataset`; write `vectors.bin` into `folder`.
 
     Returns the report: effective parameters, sizes, speed, and what report_on_vectors tells, which also stands in
     `side/vectors.json`. Raises RequestError if the text is too small for `min_count` or the model would exceed `max_model_mb`.
@@ -67,13 +66,9 @@ def train_vectors(config: PretrainConfig, dataset: Path, folder: Path, *, progre
         lr, num_retries, train_seconds = train_until_finite(options, text_path, folder / MODEL_FILE, watcher)
     crash_point("pretrain.trained")
     model = read_model_file(folder / MODEL_FILE)
-    start = time.monotonic()
     words, matrix_VD = word_vectors(model)
-    write_word2vec_text(words, matrix_VD, folder / VECTORS_FILE)
-    write_seconds = time.monotonic() - start
-
     words_per_second = config.epoch * text.num_tokens / train_seconds
-    timing = {"train_seconds": train_seconds, "write_seconds": write_seconds, "words_per_second": words_per_second}
+    timing = {"train_seconds": train_seconds, "words_per_second": words_per_second}
     (folder / SIDE).mkdir(exist_ok=True)
     (folder / SIDE / TIMING).write_text(json.dumps(timing, indent=2), encoding="utf-8")
     (folder / CURVE_FILE).write_text(json.dumps(watcher.curve()), encoding="utf-8")
@@ -222,19 +217,6 @@ def word_vectors(model: ModelFile) -> tuple[list[str], np.ndarray]:
     """Every word of the model, the most frequent first, and its vector: float32 [V, D]."""
     words = list(model.index)
     return words, model.vectors(words)
-
-
-def write_word2vec_text(words: list[str], matrix_VD: np.ndarray, path: Path) -> None:
-    """Write `V D`, then a line a word, each number in the fewest digits that read back as the same float32."""
-    with path.open("wb") as file:
-        file.write(f"{len(words)} {matrix_VD.shape[1]}\n".encode())
-        for start in range(0, len(words), ROWS_PER_WRITE):
-            block_VD = matrix_VD[start : start + ROWS_PER_WRITE]
-            numbers = pc.cast(pa.array(block_VD.ravel()), pa.string())
-            offsets = pa.array(np.arange(len(block_VD) + 1) * matrix_VD.shape[1], pa.int32())
-            joined = pc.binary_join(pa.ListArray.from_arrays(offsets, numbers), " ")
-            lines = pc.binary_join_element_wise(pa.array(words[start : start + ROWS_PER_WRITE]), joined, " ")
-            file.write("".join(f"{line}\n" for line in lines.to_pylist()).encode())
 
 
 def _too_large(config: PretrainConfig, num_words: int, bucket: int, megabytes: float) -> str:

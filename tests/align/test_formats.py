@@ -19,9 +19,9 @@ from safetensors.numpy import save_file
 
 from tasks.align import arrays, streams, text, word2vec
 from tasks.align.readers import Read, VectorFile, list_vectors, read_vectors
+from tasks.align.vec_file import write_word2vec_text
 from tasks.errors import RequestError
 from tasks.pretrain.model_file import read_model_file
-from tasks.pretrain.vectors import write_word2vec_text
 
 WORDS = ["the", "电影", "naïve", "film", "🙂", "a.b", "'s", "zürich", "x" * 50, "plot", "good", "."]
 MATRIX = np.random.default_rng(7).standard_normal((len(WORDS), 5)).astype(np.float32)

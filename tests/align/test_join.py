@@ -8,12 +8,13 @@ import pytest
 from tasks.align.join import Rows, concatenate, fill, procrustes
 from tasks.align.matrix import write_matrix
 from tasks.align.readers import VectorFile, read_vectors
+from tasks.align.vec_file import write_word2vec_text
 from tasks.config import AlignConfig, PretrainConfig
 from tasks.errors import RequestError
 from tasks.model.subwords import Subwords
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.model_file import read_model_file
-from tasks.pretrain.vectors import train_vectors, write_word2vec_text
+from tasks.pretrain.vectors import train_vectors
 
 RANDOM = np.random.default_rng(5)
 
@@ -117,9 +118,9 @@ def test_pretrains_vectors_beside_others_keep_their_subwords(
     _, other, _ = align(AlignConfig(min_count=1, vectors=second, missing="zero"), dataset, None, tmp_path / "other")
     assert report["dim"] == 7
     assert [source["format"] for source in report["sources"]] == ["fasttext", "text"]
-    row = vocabulary["good"]
+    row = vocabulary.index["good"]
     assert np.array_equal(joined[row], np.concatenate([matrix[row], other[row]]))
-    unseen = vocabulary["unseen"]
+    unseen = vocabulary.index["unseen"]
     assert np.array_equal(joined[unseen], np.concatenate([matrix[unseen], np.zeros(3, np.float32)]))
     assert report["subword_rows"] == alone["subword_rows"]
     subwords = [Subwords.load(tmp_path / name) for name in ("alone", "joined")]
@@ -136,7 +137,7 @@ def test_gaps_are_filled_in_the_first_ones_space(dataset: Path, tmp_path: Path, 
     report, matrix, vocabulary = align(config, dataset, None, tmp_path / "filled")
     assert (report["dim"], report["shared_rows"], report["filled_rows"]) == (3, 7, 1)
     expected = np.array(words[7].split()[1:], dtype=np.float32)
-    np.testing.assert_allclose(matrix[vocabulary["only"]], expected, atol=1e-5)
+    np.testing.assert_allclose(matrix[vocabulary.index["only"]], expected, atol=1e-5)
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def test_side_by_side_the_seconds_subwords_stand_behind_zeros(
     )
     exact = read_vectors(VectorFile(model), ["good"], tmp_path).subwords
     assert exact is not None
-    unseen = vocabulary["unseen"]
+    unseen = vocabulary.index["unseen"]
     assert np.array_equal(matrix[unseen], np.concatenate([np.zeros(3, np.float32), exact.vector("unseen")]))
     assert [source["subwords"] for source in report["sources"]] == ["none", "used"]
     served = Subwords.load(tmp_path / "joined")
@@ -198,8 +199,8 @@ def test_of_two_sources_with_subwords_the_firsts_are_used(dataset: Path, pretrai
     exact = read_vectors(VectorFile(pretrained / "vectors.bin"), ["good"], tmp_path).subwords
     assert exact is not None
     assert [source["subwords"] for source in report["sources"]] == ["used", "not used"]
-    assert np.array_equal(matrix[vocabulary["unseen"]][:4], exact.vector("unseen"))
-    assert not matrix[vocabulary["unseen"]][4:].any()
+    assert np.array_equal(matrix[vocabulary.index["unseen"]][:4], exact.vector("unseen"))
+    assert not matrix[vocabulary.index["unseen"]][4:].any()
 
 
 def test_a_second_source_needs_a_first(dataset: Path, tmp_path: Path, second: Path) -> None:

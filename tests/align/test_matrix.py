@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from tasks.align.matrix import write_matrix
+from tasks.align.vec_file import write_word2vec_text
 from tasks.config import AlignConfig, PretrainConfig
 from tasks.errors import RequestError
 from tasks.model.subwords import Subwords
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.model_file import read_model_file
-from tasks.pretrain.vectors import train_vectors
+from tasks.pretrain.vectors import train_vectors, word_vectors
 
 RARE = ["unseen", "电视"]
 
@@ -109,10 +110,13 @@ def test_own_vectors_take_the_place_of_pretrains(dataset: Path, pretrained: Path
     assert (report["dim"], has_vector.sum()) == (3, 1)
 
 
-def test_pretrains_bin_and_vec_give_the_same_rows(dataset: Path, pretrained: Path, tmp_path: Path) -> None:
-    results = [
-        align(AlignConfig(vectors=pretrained / f"vectors.{kind}"), dataset, None, tmp_path / kind) for kind in ("bin", "vec")
-    ]
+def test_a_model_of_fasttext_and_its_vectors_as_text_give_the_same_rows(
+    dataset: Path, pretrained: Path, tmp_path: Path
+) -> None:
+    words, matrix = word_vectors(read_model_file(pretrained / "vectors.bin"))
+    write_word2vec_text(words, matrix, tmp_path / "vectors.vec")
+    files = {"bin": pretrained / "vectors.bin", "vec": tmp_path / "vectors.vec"}
+    results = [align(AlignConfig(vectors=file), dataset, None, tmp_path / kind) for kind, file in files.items()]
     has_vector = results[0][2]
     assert np.array_equal(has_vector, results[1][2])
     assert np.array_equal(results[0][1][has_vector], results[1][1][has_vector])

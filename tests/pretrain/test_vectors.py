@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gensim.models import KeyedVectors
+from gensim.models.fasttext import load_facebook_vectors
 
 from tasks.config import PretrainConfig
 from tasks.errors import RequestError
 from tasks.pretrain.model_file import read_model_file
-from tasks.pretrain.vectors import Watcher, choose_bucket, model_megabytes, train_vectors, write_word2vec_text
+from tasks.pretrain.vectors import Watcher, choose_bucket, model_megabytes, train_vectors
 
 SMALL = {"dim": 10, "epoch": 2, "min_count": 1, "bucket": 500, "threads": 1, "minn": 2, "maxn": 4}
 
@@ -39,10 +39,9 @@ def test_one_thread_is_reproducible_byte_for_byte(
     for name in ("one", "two"):
         train(PretrainConfig(**SMALL), dataset, tmp_path / name)
     train(PretrainConfig(**SMALL, seed=14), dataset, tmp_path / "other")
-    for file in ("vectors.bin", "vectors.vec"):
-        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
-        assert (tmp_path / "one" / file).read_bytes() != (tmp_path / "other" / file).read_bytes()
-    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["side", "vectors.bin", "vectors.vec"]
+    one, two, other = ((tmp_path / name / "vectors.bin").read_bytes() for name in ("one", "two", "other"))
+    assert one == two != other
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["side", "vectors.bin"]
 
 
 def test_options_reach_fasttext_and_gensim_reads_its_vectors(
@@ -55,14 +54,15 @@ def test_options_reach_fasttext_and_gensim_reads_its_vectors(
     expected = {name: value for name, value in options.items() if name not in ("min_count", "threads")}
     assert report["parameters"] == expected | {"minCount": 1, "thread": 1, "seed": 13}
     model = read_model_file(tmp_path / "out" / "vectors.bin")
-    keyed = KeyedVectors.load_word2vec_format(str(tmp_path / "out" / "vectors.vec"))
-    assert keyed.index_to_key == list(model.index)
-    assert np.array_equal(keyed.vectors, model.vectors(keyed.index_to_key))
-    counts = [model.counts[model.index[word]] for word in keyed.index_to_key]
+    keyed = load_facebook_vectors(str(tmp_path / "out" / "vectors.bin"))
+    words = [word for word in keyed.index_to_key if word != "</s>"]
+    assert words == list(model.index)
+    np.testing.assert_allclose(keyed[words], model.vectors(words), atol=1e-7)
+    counts = [model.counts[model.index[word]] for word in words]
     assert counts == sorted(counts, reverse=True)
     assert "only" in keyed
     assert "hidden" not in keyed
-    assert (report["vocabulary"], report["tokens"]) == (len(keyed), sum(map(len, documents)) + 6)
+    assert (report["vocabulary"], report["tokens"]) == (len(words), sum(map(len, documents)) + 6)
     assert (tmp_path / "out" / "vectors.bin").stat().st_size == pytest.approx(report["model_mb"] * 1e6, rel=0.2, abs=6e4)
     assert heard.calls[-1][0] == heard.calls[-1][1] == 2 * report["tokens"]
     assert "words/s" in heard.calls[-1][3]
@@ -184,13 +184,3 @@ def test_training_anew_begins_the_curve_anew() -> None:
         watcher(said(percent, rate, " 3.000000"))
     assert watcher.curve()["words"] == [100, 1000]
     assert watcher.curve()["learning_rate"] == [0.45, 0.0]
-
-
-def test_text_vectors_read_back_as_the_same_floats(tmp_path: Path) -> None:
-    matrix = np.random.default_rng(0).standard_normal((5000, 3)).astype(np.float32) * np.float32(10) ** np.arange(-9, 12, 7)
-    matrix[0] = [0.0, -1e-30, 3e38]
-    words = [f"w{number}" for number in range(5000)]
-    write_word2vec_text(words, matrix.astype(np.float32), tmp_path / "v.vec")
-    keyed = KeyedVectors.load_word2vec_format(str(tmp_path / "v.vec"))
-    assert keyed.index_to_key == words
-    assert np.array_equal(keyed.vectors, matrix.astype(np.float32))
