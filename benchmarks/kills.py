@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import functools
 import json
 import os
 import random
@@ -187,9 +188,10 @@ def main() -> int:
         campaign = Campaign(Path(folder))
         moments = [source.uniform(0.0, campaign.seconds) for _ in range(arguments.random)]
         trials = []
-        for kill, where in [*((campaign.at, point) for point in POINTS), *((campaign.after, moment) for moment in moments)]:
+        every = [functools.partial(campaign.at, point) for point in POINTS]
+        for kill in [*every, *(functools.partial(campaign.after, moment) for moment in moments)]:
             campaign.forget()
-            trials.append(kill(where))
+            trials.append(kill())
             print(f"{trials[-1].where}: {', '.join(trials[-1].wrong) or 'the same'}", file=sys.stderr)
     bad = sum(bool(trial.wrong) for trial in trials)
     kills = sum(trial.code == -signal.SIGKILL for trial in trials)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.results import MEASURED
@@ -67,7 +68,7 @@ def _group(results: Results, group: Group) -> list[str]:
     for row in rows:
         if row.status == MEASURED:
             costs = [_number(value) for value in (row.seconds, row.cpu_seconds, row.peak_mb, row.tree_peak_mb)]
-            ratios = [f"{row.seconds / base.seconds:.3f}" for base in bases]
+            ratios = [f"{(row.seconds or 0) / (base.seconds or math.nan):.3f}" for base in bases]
             lines.append(_line([row.name, *(_number(row.figures.get(name)) for name in figures), *costs, *ratios]))
         else:
             lines.append(_line([row.name, f"{row.status}: {_plain(row.why)}", *[""] * (len(head) - 2)]))

@@ -32,10 +32,19 @@ def postgresql(password: str) -> Iterator[int]:
     if as_user:
         for path in (folder, folder / "password"):
             shutil.chown(path, "postgres")
-    initdb = [binaries / "initdb", "-D", folder / "db", "-U", USER, "-A", "scram-sha-256", f"--pwfile={folder / 'password'}"]
+    initdb: list[str | Path] = [
+        binaries / "initdb",
+        "-D",
+        folder / "db",
+        "-U",
+        USER,
+        "-A",
+        "scram-sha-256",
+        f"--pwfile={folder / 'password'}",
+    ]
     subprocess.run([*as_user, *initdb, "--no-sync"], check=True, capture_output=True, cwd="/")
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
-    control = [*as_user, binaries / "pg_ctl", "-D", folder / "db"]
+    control: list[str | Path] = [*as_user, binaries / "pg_ctl", "-D", folder / "db"]
     subprocess.run([*control, "-w", "-o", options, "-l", folder / "log", "start"], check=True, capture_output=True, cwd="/")
     try:
         yield port

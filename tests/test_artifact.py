@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def make_folder(path: Path) -> None:
     path.mkdir()
 
 
-DAMAGES = {
+DAMAGES: dict[str, Callable[[Path], object]] = {
     "delete": Path.unlink,
     "truncate": truncate,
     "flip": flip_bit,

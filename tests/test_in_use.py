@@ -165,7 +165,7 @@ def test_a_line_that_somebody_is_still_writing_is_left_for_the_next_refresh(tmp_
         (source,) = file_sources(CollectConfig(source=str(inbox)))
         return [record.text for record in source.records], source.warning, source.watermark is None
 
-    arguments = [sys.executable, "-c", HOLDS, inbox, "ll"]
+    arguments = [sys.executable, "-c", HOLDS, str(inbox), "ll"]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline() == b"held\n"

@@ -42,7 +42,7 @@ def compare(kind: str, english: str, chinese: str, found: "re.Pattern[str]") -> 
 
 
 def test_it_has_the_same_sections() -> None:
-    english, chinese = ([re.match("#+", title).group() for title in titles(text)] for text in PAIR)  # type: ignore[union-attr]
+    english, chinese = ([re.match("#+", title).group() for title in titles(text)] for text in PAIR)
     assert english == chinese, f"{titles(PAIR[0])}\n{titles(PAIR[1])}"
 
 

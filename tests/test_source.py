@@ -12,6 +12,7 @@ import pytest
 
 from tasks.store.source import code_digest, code_files
 from tasks.store.sweep import sweep
+from tests.steps import ROOMS
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -95,16 +96,7 @@ def test_logic_in_reach_counts(digest: Callable[..., str], file: str, old: str, 
     assert digest() != digest(file, old, new)
 
 
-STEPS = {
-    "ingest": ["ingest"],
-    "prepare": ["prepare"],
-    "pretrain": ["pretrain"],
-    "align": ["align"],
-    "finetune": ["finetune"],
-    "evaluate": ["evaluate", "yardstick"],
-    "register": ["package"],
-}
-EVERY_STEP = pytest.mark.parametrize(("room", "name"), [(room, name) for room, names in STEPS.items() for name in names])
+EVERY_STEP = pytest.mark.parametrize(("room", "name"), [(room, name) for room, names in ROOMS.items() for name in names])
 
 
 def step_function(room: str, name: str, file: Path | None = None) -> Callable[..., object]:

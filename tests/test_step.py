@@ -1,12 +1,13 @@
 """The step decorator under a real Prefect server: hits, misses, failures, and each ingredient of the key."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect import flow
 
 from tasks.config import AlignConfig
-from tasks.store.artifact import Artifact, Build, Store
+from tasks.store.artifact import Build, Store
 from tasks.store.step import Run, library_versions, step, step_key
 
 BUILT: list[str] = []
@@ -29,7 +30,7 @@ def second(build: Build, config: AlignConfig, run: Run, upstream: Path, other: P
 
 
 @flow
-def both(root: str, seed: int = 1) -> list[tuple[str, Artifact]]:
+def both(root: str, seed: int = 1) -> list[tuple[str | None, Any]]:
     run = Run(Store(Path(root)))
     one = first(run, AlignConfig(seed=seed))
     two = second(run, AlignConfig(), upstream=one, other=None)
@@ -68,7 +69,7 @@ def test_a_damaged_artifact_is_rebuilt(tmp_path: Path) -> None:
 
 
 def test_every_ingredient_changes_the_key() -> None:
-    base = {"step": "s", "section": {"a": 1}, "upstream": {"x": "d"}, "code": "c", "libraries": {"numpy": "1"}}
+    base: dict[str, Any] = {"step": "s", "section": {"a": 1}, "upstream": {"x": "d"}, "code": "c", "libraries": {"numpy": "1"}}
     keys = {step_key(**base)[0]}
     for name, value in [
         ("step", "t"),

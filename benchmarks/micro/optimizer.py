@@ -12,7 +12,7 @@ import argparse
 import json
 import statistics
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -45,7 +45,9 @@ class Contender:
 
     def _sparse(self) -> Callable[[], None]:
         rates = {"lr": LEARNING_RATE, "row_lr": LEARNING_RATE, "weight_decay": 0.0}
-        optimizer = Optimizer(list(self.last.parameters()), [(self.embedding.weight, None)], rule="adam", **rates)
+        optimizer = Optimizer(
+            list(self.last.parameters()), [(cast("nn.Parameter", self.embedding.weight), None)], rule="adam", **rates
+        )
         return lambda: optimizer.step(1.0)
 
     def _dense(self) -> Callable[[], None]:
@@ -80,7 +82,7 @@ def main() -> None:
     for tokens_BL in given:
         for name, contender in contenders.items():
             times[name].append(contender.train(tokens_BL))
-    answer = {"rows_touched": round(statistics.mean(len(tokens_BL.unique()) for tokens_BL in given))}
+    answer: dict[str, float] = {"rows_touched": round(statistics.mean(len(tokens_BL.unique()) for tokens_BL in given))}
     for name, pairs in times.items():
         steps, wholes = zip(*pairs[3:], strict=True)  # the first rounds pay for memory that later ones reuse
         answer[f"{name}_step_ms"] = round(1e3 * statistics.median(steps), 3)

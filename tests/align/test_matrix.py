@@ -162,6 +162,7 @@ def test_a_damaged_or_missing_vectors_file_is_the_users_to_mend(dataset: Path, p
 def test_numbers_that_are_not_finite_are_refused(dataset: Path, pretrained: Path, tmp_path: Path) -> None:
     model = read_model_file(pretrained / "vectors.bin")
     data = bytearray((pretrained / "vectors.bin").read_bytes())
+    assert isinstance(model.matrix, np.memmap)
     bad = model.matrix.offset + 4 * 10 * (len(model.words) + 7)
     data[bad : bad + 4] = np.float32("nan").tobytes()
     (tmp_path / "nan.bin").write_bytes(data)

@@ -98,7 +98,8 @@ class TorchtextVocab:
     """What torchtext 0.18's Vocab does; held to its recorded answers below."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
-        self.tokens, self.default = list(tokens), None
+        self.tokens = list(tokens)
+        self.default: int | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matplotlib.figure import Figure
 
 from benchmarks import rows, targets
 from benchmarks.__main__ import GROUPS
@@ -60,7 +59,7 @@ def test_corpus_paths_are_quoted() -> None:
 def measured() -> Callable[..., Results]:
     """Every row of every group measured, with one figure for all names."""
 
-    def make(figure: Figure, seconds: float = 10.0, sixteen: float = 1.0) -> Results:
+    def make(figure: float, seconds: float = 10.0, sixteen: float = 1.0) -> Results:
         results = Results(Path("unused"), False, {})
         for group in groups(False):
             for row in group.rows:

@@ -35,8 +35,8 @@ def test_sparse_and_dense_steps_learn_the_same() -> None:
     for contender in pair:
         contender.train(given[0])
     # After one step from zero moments a row without a gradient stands still under dense Adam too.
-    weights = [contender.embedding.weight.detach().numpy() for contender in pair]
-    np.testing.assert_allclose(*weights, atol=1e-6)
+    ours, theirs = (contender.embedding.weight.detach().numpy() for contender in pair)
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
 def reviews(count: int) -> list[Document]:
@@ -44,7 +44,7 @@ def reviews(count: int) -> list[Document]:
     return [Document(" ".join(f"w{n}" for n in random.zipf(1.3, 80) % 5000), ("neg", "pos")[at % 2]) for at in range(count)]
 
 
-def write_lines(path: Path, documents: list[list[str]]) -> Path:
+def write_lines(path: Path, documents: list[Document]) -> Path:
     path.write_text("".join(f"{text}\t{label}\n" for text, label in documents))
     return path
 

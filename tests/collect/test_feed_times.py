@@ -1,7 +1,6 @@
 """The times of feeds are read like those of tables: nothing that a library makes up, whatever the month of the refresh."""
 
 import re
-import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from html import escape
@@ -15,9 +14,7 @@ from tasks.config import CollectConfig
 from tasks.documents.times import TimeReader
 from tasks.errors import RequestError
 from tasks.monitor.state import MonitorState
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "documents"))
-from test_many_times import NOW, cases
+from tests.documents.test_many_times import NOW, cases
 
 Collect = Callable
 

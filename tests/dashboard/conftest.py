@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from tests.patience import HANGS_SECONDS, until
 
@@ -18,7 +19,7 @@ FLAGS = ["--hide-scrollbars", "--remote-debugging-port=0", "--allow-file-access-
 class Browser:
     """One tab; `complaints` are console errors and uncaught exceptions, `requests` the addresses that were asked for."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Connection) -> None:
         self.socket = socket
         self.complaints: list[str] = []
         self.requests: list[str] = []

@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pytest
@@ -42,7 +42,15 @@ def document(day: int, number: int, **columns: Any) -> dict[str, Any]:
     return row | {"tokens": 5, "unseen": 1, "topics": [("sector", "banks" if number % 2 else "energy")], "names": []} | columns
 
 
-def alert(name: str, series: str, severity: str, day: int, *, kind: str = "surge", **evidence: Any) -> Alert:
+def alert(
+    name: str,
+    series: str,
+    severity: Literal["low", "high"],
+    day: int,
+    *,
+    kind: Literal["surge", "watchdog"] = "surge",
+    **evidence: Any,
+) -> Alert:
     end = (START + datetime.timedelta(day)).isoformat()
     start = (START + datetime.timedelta(day - 6)).isoformat()
     facts = {"count": 28, "negative_share": 0.41, "baseline": 0.2}
@@ -70,7 +78,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows.append(document(NUM_DAYS - 1 - place, 10, text=text, source=text[:40], topics=topics, names=[text[:60]], **bad))
     rows.append(document(40, 11, text="An old loss of Nokia", names=["Nokia"], **bad))
     rows += [document(NUM_DAYS - 1, 20 + place, text=f"Loss number {place}", **bad) for place in range(60)]
-    evidence = {
+    evidence: dict[str, Any] = {
         "headlines": [{"id": "0", "time": "2020-02-28T09:00:00Z", "text": text, "probability": 0.9} for text in HOSTILE],
         "words": [{"word": text} for text in HOSTILE],
     }

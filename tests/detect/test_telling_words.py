@@ -179,11 +179,11 @@ def test_a_model_that_seldom_says_negative_still_shows_the_cause(language: Langu
     before, window = (
         news(source, language, num, {"bad": 0.15} | shares) for num, shares in ((2400, {}), (140, {"cause": 0.2}))
     )
-    timid = [
+    after, earlier = (
         table.set_column(1, "negative", pa.array(table["negative"].to_numpy() * 0.45, pa.float32()))
         for table in (window, before)
-    ]
-    shown = telling_words(*timid, 15)
+    )
+    shown = telling_words(after, earlier, 15)
     assert shown
     assert shown[0]["word"] in language.of_cause.split()
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -15,7 +15,7 @@ class Case(NamedTuple):
     written: str
     expected: str
     zone: str = "UTC"
-    order: str = ""
+    order: Any = ""
 
 
 def cases() -> list[Case]:

@@ -65,11 +65,11 @@ def evaluated(reviews: Corpus, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return report, folder, yardstick
 
 
-def review_rows(num: int = 400, seed: int = 0) -> list[tuple[str, str, str, list[str]]]:
+def review_rows(num: int = 400, seed: int = 0) -> list[tuple[str, str, str | None, list[str]]]:
     """Documents of two labels that words tell apart most of the time."""
     generator = np.random.default_rng(seed)
     filler = ["the", "film", "plot", "was", "seen", "twice", "a", "cast"]
-    rows = []
+    rows: list[tuple[str, str, str | None, list[str]]] = []
     for number in range(num):
         label = ("bad", "good")[number % 2]
         telling = label if generator.random() < 0.85 else ("good" if label == "bad" else "bad")

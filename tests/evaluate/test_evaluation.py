@@ -1,6 +1,6 @@
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +84,12 @@ def test_documents_are_asked_for_in_batches_with_progress(
 ) -> None:
     class Heard:
         def __init__(self) -> None:
-            self.done = []
+            self.done: list[tuple[float, float | None, str]] = []
 
-        def advance(self, done: int, total: int, unit: str, note: str = "") -> None:
+        def advance(self, done: float, total: float | None, unit: str, note: str = "") -> None:
             self.done.append((done, total, unit))
 
-        def log(self, metrics: dict[str, float], at: int) -> None: ...
+        def log(self, metrics: Mapping[str, float], at: int) -> None: ...
 
     monkeypatch.setattr(evaluation, "BATCH_ROWS", 32)
     heard = Heard()

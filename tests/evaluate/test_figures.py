@@ -1,5 +1,4 @@
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,7 +88,7 @@ def test_labels_become_numbers_with_a_word_in_the_log(caplog: pytest.LogCaptureF
     assert "fonts-noto-cjk" in caplog.text
 
 
-def has_characters(path: Path, characters: str) -> bool:
+def has_characters(path: Any, characters: str) -> bool:
     """Whether a font file can draw them; a font of boxes says of all that it can, and one of emoji is pictures."""
     try:
         font = FT2Font(path)
@@ -116,7 +115,7 @@ def test_labels_without_rows_leave_their_row_blank() -> None:
     png(draw_confusion(["a", "b"], np.array([[0, 0], [1, 2]])))
 
 
-def entry(low: float, high: float, count: int, confidence: float, accuracy: float) -> dict[str, Any]:
+def entry(low: float, high: float, count: int, confidence: float | None, accuracy: float | None) -> dict[str, Any]:
     return {"low": low, "high": high, "count": count, "confidence": confidence, "accuracy": accuracy}
 
 
@@ -131,7 +130,7 @@ def test_reliability_with_empty_bins(filled: int) -> None:
 
 
 def test_history_of_several_views_with_gaps() -> None:
-    history = {
+    history: dict[str, Any] = {
         "bag": [{"epoch": 1, "train_loss": 0.5, "valid_loss": 0.4, "valid_accuracy": 0.8}],
         "cnn": [{"epoch": 1, "train_loss": 0.7}, {"epoch": 2, "train_loss": 0.3, "valid_accuracy": None}],
         "empty": [],

@@ -34,7 +34,9 @@ class Page(HTMLParser):
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.tags, self.attributes, self.words = [], [], []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.words: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: Any, attrs: Any) -> None:
@@ -84,7 +86,7 @@ def test_an_empty_context_leaves_its_parts_out(folder: Path) -> None:
 
 NEAR = [["cinema", 0.91], ["<b>film</b>", 0.5]]
 SCORE = {"accuracy": 0.25, "correct": 1000, "questions": 4000, "of": 19544}
-INTRINSIC = {
+INTRINSIC: dict[str, dict[str, Any]] = {
     "wordsim353": {"spearman": 0.6123, "pairs": 300, "of": 353},
     "simlex999": {"spearman": None, "pairs": 9, "of": 999},
     "analogies": {

@@ -20,8 +20,9 @@ from tasks.store.artifact import Store
 from tasks.tracking.tracker import Tracker
 from tests.faults.forks import KILLED, Child
 from tests.faults.row_02_store import artifacts
-from tests.faults.steps import STEPS, configured, run, warm
+from tests.faults.steps import configured, run, warm
 from tests.faults.trained import make_corpus
+from tests.steps import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

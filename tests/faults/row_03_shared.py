@@ -23,6 +23,7 @@ from tests.faults.forks import Child
 from tests.faults.steps import warm
 from tests.faults.trained import make_corpus
 from tests.patience import HANGS_SECONDS
+from tests.steps import alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,8 +86,8 @@ def build(root: Path, corpus: Path, delay: float) -> dict[str, Any]:
     built: list[str] = []
     run = Run(Store(root), started=built.append)
     with run.store.reading():
-        ingested = train.ingest.fn(run, IngestConfig(source="folder", path=corpus)).data
-        prepared = train.prepare.fn(run, PrepareConfig(), corpus=ingested).data
+        ingested = alone(train.ingest)(run, IngestConfig(source="folder", path=corpus)).data
+        prepared = alone(train.prepare)(run, PrepareConfig(), corpus=ingested).data
     return {"built": built, "digests": [ingested.digest, prepared.digest]}
 
 

@@ -22,6 +22,7 @@ from tasks.tracking.home import tracking_home
 from tasks.tracking.spool import Spool
 from tests.faults.forks import KILLED, Child
 from tests.patience import HANGS_SECONDS
+from tests.steps import alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,9 +129,11 @@ def both(owner: Owner) -> Lock:
 
 
 LOCKS = {
-    "a key of the store": both(functools.partial(build_step, slow.fn, "work")),
+    "a key of the store": both(functools.partial(build_step, alone(slow), "work")),
     "a key of the store, work in a child": Lock(
-        functools.partial(build_step, isolated.fn, "child"), functools.partial(build_step, isolated.fn, "work"), in_child=True
+        functools.partial(build_step, alone(isolated), "child"),
+        functools.partial(build_step, alone(isolated), "work"),
+        in_child=True,
     ),
     "the store, then gc": Lock(read_store, sweep_store, waits=False),
     "gc, then a run": Lock(collect_garbage, read_store),

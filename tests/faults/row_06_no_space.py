@@ -19,7 +19,7 @@ import resource
 import signal
 import subprocess
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import torch
@@ -46,6 +46,7 @@ from tasks.tracking.spool import Spool, read_calls
 from tests.faults.forks import Child
 from tests.faults.steps import warm
 from tests.faults.trained import make_corpus
+from tests.steps import alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,13 +94,13 @@ def much(build: Build, config: AlignConfig, run: Run) -> dict[str, int]:
 
 
 def write_artifact(root: Path, number: int) -> None:
-    much.fn(Run(Store(root)), AlignConfig(seed=number))
+    alone(much)(Run(Store(root)), AlignConfig(seed=number))
 
 
 def write_steps(corpora: Path, root: Path, number: int) -> None:
     run = Run(Store(root))
-    ingested = train.ingest.fn(run, IngestConfig(source="folder", path=corpora / str(number % 2))).data
-    train.prepare.fn(run, PrepareConfig(seed=number), corpus=ingested)
+    ingested = alone(train.ingest)(run, IngestConfig(source="folder", path=corpora / str(number % 2))).data
+    alone(train.prepare)(run, PrepareConfig(seed=number), corpus=ingested)
 
 
 def read_artifacts(root: Path) -> dict[str, str]:
@@ -178,7 +179,7 @@ def write_refresh(root: Path, number: int, *, page: bool = False) -> None:
     """Lay out five documents, score them (as it were) and count them; with `page`, show them."""
     day = datetime.date(2024, 1, 1) + datetime.timedelta(number)
     when = datetime.datetime.combine(day, datetime.time(9), datetime.UTC)
-    found = [
+    found: list[dict[str, Any]] = [
         {"id": hashlib.sha256(f"{number} {at}".encode()).digest(), "time": when, "day": day, "text": text(5 * number + at)}
         | {"source": "news"}
         for at in range(5)

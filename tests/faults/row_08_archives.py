@@ -192,20 +192,21 @@ def special(random: Random) -> list[bytes]:
     ]
 
 
-def plain(make: Callable[[Random], list[bytes]]) -> Callable[[Path, Random], None]:
+def plain(make: Callable[[Random], list[bytes]]) -> Callable[[Path, Random], object]:
     """An archive of these members, packed in one of three ways."""
 
     def write(path: Path, random: Random) -> None:
-        path.write_bytes(random.choice([bytes, gzip.compress, bz2.compress])(tar(*make(random))))
+        packers: list[Callable[[bytes], bytes]] = [bytes, gzip.compress, bz2.compress]
+        path.write_bytes(random.choice(packers)(tar(*make(random))))
 
     return write
 
 
-def zip_file(make: Callable[[Random], bytes]) -> Callable[[Path, Random], None]:
-    return lambda path, random: path.write_bytes(make(random)) and None
+def zip_file(make: Callable[[Random], bytes]) -> Callable[[Path, Random], object]:
+    return lambda path, random: path.write_bytes(make(random))
 
 
-ARCHIVES: dict[str, Callable[[Path, Random], None]] = {
+ARCHIVES: dict[str, Callable[[Path, Random], object]] = {
     "names that leave the folder": plain(lambda r: [member(outside(r)) for _ in range(9)]),
     "links": plain(lambda r: [member(f"train/pos/{n}_9.txt", tarfile.SYMTYPE, outside(r)) for n in range(9)]),
     "hard links": plain(lambda r: [member(f"train/pos/{n}_9.txt", tarfile.LNKTYPE, outside(r)) for n in range(9)]),
@@ -222,7 +223,7 @@ ARCHIVES: dict[str, Callable[[Path, Random], None]] = {
         lambda r: [member(f"train/pos/{c}_9.txt") for c in ("\n", "\x1b[2J", "\u202e", "\udcff", "a" * 90)]
     ),
     "a folder as a file": plain(lambda r: [member("train/pos/3_9.txt", tarfile.DIRTYPE), member("train/pos/3_9.txt/4_9.txt")]),
-    "no end": lambda path, random: path.write_bytes(tar(end=b"")) and None,
+    "no end": lambda path, random: path.write_bytes(tar(end=b"")),
     "cut": cut,
     "changed bytes": changed,
     "noise": noise,
@@ -247,7 +248,7 @@ COUNT = 2 * len(ARCHIVES)
 HEAVY = 2  # at the end: left out of the short version
 
 
-def trial(make: Callable[[Path, Random], None], random: Random, folder: Path) -> str | None:
+def trial(make: Callable[[Path, Random], object], random: Random, folder: Path) -> str | None:
     """Read a hostile archive in both ways."""
     archive, good = folder / "hostile.tar.gz", folder / "good.csv"
     make(archive, random)
@@ -363,7 +364,7 @@ def anonymous_mb() -> float:
     return int(line.split()[1]) / 1024
 
 
-def case(make: Callable[[Path, Random], None]) -> Callable[[Random, Path], str | None]:
+def case(make: Callable[[Path, Random], object]) -> Callable[[Random, Path], str | None]:
     return lambda random, folder: trial(make, random, folder)
 
 

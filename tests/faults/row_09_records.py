@@ -218,6 +218,12 @@ def strange_label(name: bytes) -> Callable[[Path], tuple[dict[str, Any], int | N
     return make
 
 
+def ring(path: Path) -> None:
+    """Two links, each to the other."""
+    path.symlink_to("other")
+    (path.parent / "other").symlink_to(path.name)
+
+
 def strange_file(put: Callable[[Path], object], found: int = 1) -> Callable[[Path], tuple[dict[str, Any], int | None]]:
     def make(folder: Path) -> tuple[dict[str, Any], int | None]:
         root = good_folder(folder)
@@ -325,9 +331,7 @@ MAKERS: dict[str, Callable[[Path], tuple[dict[str, Any], int | None]]] = {
     "link to the folder above": strange_file(lambda path: path.symlink_to("..")),
     "link to the root": strange_file(lambda path: path.symlink_to("/")),
     "link to nothing": strange_file(lambda path: path.symlink_to("nothing")),
-    "two links in a ring": strange_file(
-        lambda path: (path.symlink_to("other"), (path.parent / "other").symlink_to(path.name)), 2
-    ),
+    "two links in a ring": strange_file(ring, 2),
     "second name of a file": strange_file(lambda path: path.hardlink_to(path.parent / "000.txt")),
     "pipe": strange_file(os.mkfifo),
     "socket": strange_file(bind),

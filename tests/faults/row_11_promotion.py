@@ -89,7 +89,7 @@ def at_once(random: Random, folder: Path) -> str | None:
         if base != before or base == to:
             return f"version {base} was replaced by {to}, and {before} was champion: {made}"
     reported = sorted(version for result in results for version, decision in result if decision == "promoted")
-    recorded = sorted(entry.to_version for entry in entries[VERSIONS:])
+    recorded = sorted(entry.to_version or 0 for entry in entries[VERSIONS:])
     if reported != recorded:
         return f"promoted were {reported}, the ledger has {recorded}"
     with Child(aliases, root) as child:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
+    from tasks.notify.channels import Channel
+
 NUMBER = 12
 PROMISE = (
     "No alert is lost and none is invented: after kills at any point between storing, sending and writing it down, with a "
@@ -112,7 +114,7 @@ def trial(random: Random, folder: Path) -> str | None:
 def notify(root: Path, url: str, numbers: list[int], now: float) -> int:
     """Store what was found, if anything was, and send what waits; how many still do."""
     with MonitorState.open(root, "desk") as state:
-        channels = [FileChannel("desk", str(root / "alerts.jsonl")), WebhookChannel("pager", url)]
+        channels: list[Channel] = [FileChannel("desk", str(root / "alerts.jsonl")), WebhookChannel("pager", url)]
         if numbers:
             state.store_alerts([alert(number) for number in numbers], cooldown_days=0, channels=["desk", "pager"])
         return deliver(state, channels, now).waiting

@@ -452,7 +452,8 @@ CASES: dict[str, Callable[[Random, Path], str | None]] = {
     f"{make.__name__.removesuffix('_of')} {start} to {start + 7}": functools.partial(page, make, start)
     for make in (report_of, dashboard_of)
     for start in range(0, len(PAYLOADS), 8)
-} | {
+}
+CASES |= {
     f"{name}: payload {at}": functools.partial(case, payload)
     for at, payload in enumerate(PAYLOADS)
     for name, case in LINES.items()

@@ -14,7 +14,7 @@ import json
 import os
 import socket
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 import psutil
@@ -30,7 +30,7 @@ from tasks.tracking.tracker import Tracker
 from tests.patience import HANGS_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from random import Random
 
@@ -161,7 +161,7 @@ def ask(
     server: str,
     random: Random,
     *,
-    headers: dict[str, str] | list[tuple[str, str]] = (),
+    headers: dict[str, str] | Sequence[tuple[str, str]] = (),
     auth: str | None = "",
     host: str | None = "",
     paths: list[tuple[str, str]] | None = None,
@@ -278,17 +278,15 @@ def own_socket(random: Random, folder: Path) -> str | None:
 def no_token_in_socket(random: Random, folder: Path) -> str | None:
     """No message, or one that brings no password, opens nothing; the header of the handshake counts for nothing."""
     _, word = ADDRESSES["prefect"]
-    message = random.choice(
-        [
-            {"type": "auth"},
-            {"type": "auth", "token": None},
-            {"type": "auth", "token": ""},
-            {"type": "filter", "filter": {}, "token": word},
-            {"token": word},
-            {},
-        ]
-    )
-    return _not_let_in(random.choice(PREFECT_SOCKETS), message, header=random.random() < 0.5)
+    messages: list[dict[str, Any]] = [
+        {"type": "auth"},
+        {"type": "auth", "token": None},
+        {"type": "auth", "token": ""},
+        {"type": "filter", "filter": {}, "token": word},
+        {"token": word},
+        {},
+    ]
+    return _not_let_in(random.choice(PREFECT_SOCKETS), random.choice(messages), header=random.random() < 0.5)
 
 
 def wrong_token_in_socket(random: Random, folder: Path) -> str | None:
@@ -324,14 +322,16 @@ def right_token_in_socket(random: Random, folder: Path) -> str | None:
     return None if said == {"type": "auth_success"} else f"{path} answered {said}"
 
 
-def _not_let_in(path: str, message: dict[str, object], *, header: bool, protocol: str | None = "prefect") -> str | None:
+def _not_let_in(path: str, message: Mapping[str, object], *, header: bool, protocol: str | None = "prefect") -> str | None:
     """What the socket says to its first message, which should be nothing but that it is closed for want of a password."""
     said = _first_answer(path, message, header=header, protocol=protocol)
     closed = (1008, None) if protocol else (403,)  # None: broken off, where a token is no ASCII text
     return None if said in closed else f"{path} answered {said} to {json.dumps(message)}"
 
 
-def _first_answer(path: str, message: dict[str, object], *, header: bool = False, protocol: str | None = "prefect") -> object:
+def _first_answer(
+    path: str, message: Mapping[str, object], *, header: bool = False, protocol: str | None = "prefect"
+) -> object:
     """The first message of a WebSocket of Prefect's after ours, the code it is closed with, or the handshake's status."""
     port, word = ADDRESSES["prefect"]
     headers = {"Authorization": basic(word)} if header else {}

@@ -18,8 +18,9 @@ from tasks.crash import VARIABLE
 from tests.faults.command import Command, compare, digests, held_locks, processes
 from tests.faults.forks import KILLED
 from tests.faults.row_01_kills import DECISIONS, POINTS
-from tests.faults.steps import KNOBS, STEPS
+from tests.faults.steps import KNOBS
 from tests.faults.trained import make_corpus
+from tests.steps import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -26,6 +26,7 @@ from tests.faults.command import held_locks
 from tests.faults.forks import KILLED, Child
 from tests.faults.steps import BAG, configured, run, warm
 from tests.faults.trained import make_corpus
+from tests.steps import alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ PROMISE = (
     "sent, no document counts twice, no lock is held, nothing is left over"
 )
 TAKEN_OUT = "a refresh is no transaction of SQLite's: 22 of 38 trials fail, all that are killed within it"
-STEPS = ("collect", "score", "detect", "notify", "dashboard")
+REFRESH_STEPS = ("collect", "score", "detect", "notify", "dashboard")
 
 
 @contextlib.contextmanager
@@ -83,8 +84,8 @@ def refresh(root: Path) -> None:
     channels.write_text('[desk]\nkind = "file"\npath = "alerts.jsonl"\n')
     channels.chmod(0o600)
     sys.stderr = io.StringIO()  # the display's
-    for step in STEPS:
-        setattr(flows.refresh, step, getattr(flows.refresh, step).fn)
+    for step in REFRESH_STEPS:
+        setattr(flows.refresh, step, alone(getattr(flows.refresh, step)))
     flows.refresh.show_in_prefect = lambda result: None
     sections = {
         "collect": {"source": str(root.parent / "news.csv"), "name": "desk", "text": "headline", "time": "when"},
@@ -92,7 +93,7 @@ def refresh(root: Path) -> None:
         "notify": {"channels": channels},
         "runtime": {"data_root": root, "tracking_uri": tracking_home(None, root.parent / "root", CHECKOUT).uri},
     }
-    flows.refresh.refresh.fn(RefreshConfig.model_validate(sections))
+    alone(flows.refresh.refresh)(RefreshConfig.model_validate(sections))
 
 
 def at(point: str, random: Random, folder: Path) -> str | None:

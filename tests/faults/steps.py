@@ -24,6 +24,7 @@ from tasks.store.source import code_digest
 from tasks.store.step import Run
 from tasks.tracking.client import import_mlflow
 from tasks.tracking.tracker import Tracker
+from tests.steps import STEPS, alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from tasks.config import PipelineConfig
 
-STEPS = ("ingest", "prepare", "pretrain", "align", "finetune", "yardstick", "evaluate", "package")
 KNOBS = [
     *("--finetune.model", "bag+mean", "--finetune.epochs", "2", "--finetune.bag-epochs", "2", "--finetune.max-len", "16"),
     *("--finetune.threads", "1", "--pretrain.dim", "8", "--pretrain.epoch", "1", "--pretrain.min-count", "1"),
@@ -73,7 +73,7 @@ def warm() -> Iterator[None]:
         importlib.import_module(name)
     with mock.patch.object(tasks.store.step, "code_digest", functools.cache(code_digest)):
         for name in STEPS:
-            tasks.store.step.code_digest(inspect.getclosurevars(getattr(train, name).fn).nonlocals["function"])
+            tasks.store.step.code_digest(inspect.getclosurevars(alone(getattr(train, name))).nonlocals["function"])
         yield
 
 
@@ -113,7 +113,7 @@ def run(config: PipelineConfig, *, started: Callable[[str], None] = lambda step:
     with contextlib.ExitStack() as stack:
         stack.enter_context(store.reading())
         for name in (*STEPS, "folds", "register"):
-            stack.enter_context(mock.patch.object(train, name, _plain(getattr(train, name).fn)))
+            stack.enter_context(mock.patch.object(train, name, _plain(alone(getattr(train, name)))))
         train.run_steps(record)  # type: ignore[arg-type]
     tracker.close()
     return made

@@ -59,7 +59,7 @@ def test_a_row_may_have_a_limit_of_its_own() -> None:
 
 def test_a_campaign_goes_on_where_it_stopped_with_the_same_random_numbers(tmp_path: Path) -> None:
     def drawn(stop: Any) -> tuple[Any, ...]:
-        numbers = []
+        numbers: list[float] = []
 
         def trial(random: Random, folder: Path) -> None:
             if len(numbers) == stop:

@@ -3,12 +3,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from packaging.version import Version
 
 from tasks.errors import RequestError
 from tasks.finetune.loop import (
@@ -107,7 +108,7 @@ def test_a_loss_that_is_no_number_stops_before_the_update_and_names_the_document
 ) -> None:
     training = start(small())
     with torch.no_grad():
-        training.view.model.last.bias[0] = torch.nan
+        cast("torch.nn.Linear", training.view.model.last).bias[0] = torch.nan
     before = {name: value.clone() for name, value in training.view.model.state_dict().items()}
     with pytest.raises(
         NonFiniteLossError, match=r"loss is nan in batch 1 of epoch 1, documents doc\d+, doc\d+, doc\d+; a lower"
@@ -231,6 +232,7 @@ def test_an_adversary_whose_loss_is_no_number_stops_before_the_update(
     adversarial: str, documents: Documents, small: Callable[..., FinetuneConfig]
 ) -> None:
     training = start(small(model="mean", adversarial=adversarial))
+    assert training.adversary is not None
     training.adversary = dataclasses.replace(training.adversary, norm=math.inf)
     before = {name: value.clone() for name, value in training.view.model.state_dict().items()}
     with pytest.raises(NonFiniteLossError, match=r"loss is (nan|inf) in batch 1 of epoch 1, documents doc"):
@@ -283,7 +285,7 @@ def test_unlabelled_documents_make_answers_smoother_where_they_stand(
         if per_labelled:
             virtual(training, others, per_labelled)
         epochs = run(training, documents, Recipe(epochs=12, batch_size=8, clip=1.0, seed=3))
-        assert all(epoch.adversarial_loss > 0 for epoch in epochs)
+        assert all((epoch.adversarial_loss or 0) > 0 for epoch in epochs)
         inputs = training.view.inputs(others.ids, others.offsets, np.arange(30))
         batch = Batch(training.view.model.train(), inputs, torch.zeros(30, dtype=torch.int64), None, mixed_precision=False)
         torch.manual_seed(0)
@@ -302,7 +304,9 @@ def test_a_loss_of_unlabelled_documents_that_is_no_number_names_them_too(
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's compiler, about its own parts
 @pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
-@pytest.mark.skipif(torch.__version__ < (2, 4), reason="torch 2.3 cannot compile the pass over unlabelled documents")
+@pytest.mark.skipif(
+    Version(torch.__version__) < Version("2.4"), reason="torch 2.3 cannot compile the pass over unlabelled documents"
+)
 def test_a_compiled_network_drops_what_the_plain_one_drops(
     documents: Documents, others: Documents, small: Callable[..., FinetuneConfig]
 ) -> None:

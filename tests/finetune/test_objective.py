@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -13,7 +15,7 @@ TOKENS = torch.tensor([[2, 3, 4, 5, 6, 7, 2, 3], [4, 0, 0, 0, 0, 0, 0, 0], [0] *
 LABELS = torch.tensor([0, 1, 2, 1])
 
 
-def make(kind: str, **rates: float) -> Reader:
+def make(kind: str, **rates: Any) -> Reader:
     torch.manual_seed(0)
     matrix_VD = torch.randn(10, 6)
     matrix_VD[0] = 0
@@ -34,7 +36,7 @@ class Recorder:
         return self.answers[-1]
 
 
-def batch(network: object, labels_B: torch.Tensor = LABELS) -> Batch:
+def batch(network: Any, labels_B: torch.Tensor = LABELS) -> Batch:
     return Batch(network, (TOKENS, None), labels_B, None, mixed_precision=False)
 
 
@@ -111,7 +113,8 @@ def test_fgm_adds_the_gradient_at_words_moved_up_the_loss(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_virtual_direction_changes_the_answers_more_than_chance_and_knows_no_labels(kind: str) -> None:
-    model, found = make(kind), []
+    model = make(kind)
+    found: list[tuple[Any, Any]] = []
     for labels_B in (LABELS, (LABELS + 1) % 3):
         torch.manual_seed(3)
         network = Recorder(model)

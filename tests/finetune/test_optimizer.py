@@ -91,7 +91,7 @@ def test_rows_at_rest_keep_values_and_moments_and_the_steps_of_others_are_not_co
 
 def test_trainable_numbers_are_those_of_dense_parameters_and_of_rows_in_the_mask() -> None:
     matrix, bias = nn.Parameter(torch.ones(4, 3)), nn.Parameter(torch.zeros(2))
-    values = {"rule": "adam", "lr": 0.1, "row_lr": 0.1, "weight_decay": 0.0}
+    values: dict[str, Any] = {"rule": "adam", "lr": 0.1, "row_lr": 0.1, "weight_decay": 0.0}
     assert Optimizer([bias], [], **values).num_trainable == 2
     assert Optimizer([bias], [(matrix, torch.tensor([False, True, False, True]))], **values).num_trainable == 8
     assert Optimizer([], [(matrix, None), (bias, None)], **values).num_trainable == 14

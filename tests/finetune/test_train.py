@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -109,7 +109,9 @@ def test_only_the_rows_asked_for_move(
     mode: str, optimizer: str, train: Callable, small: Callable[..., FinetuneConfig], aligned: Path, tmp_path: Path
 ) -> None:
     kind, _, pulled = mode.partition(", ")
-    values: dict = {"embedding": kind} if kind in ("full", "frozen") else {"embedding": "partial", "partial_rows": kind}
+    values: dict[str, Any] = (
+        {"embedding": kind} if kind in ("full", "frozen") else {"embedding": "partial", "partial_rows": kind}
+    )
     if kind == "words":
         values["partial_words"] = tmp_path / "words.txt"
         values["partial_words"].write_text("\n".join([*CUES, "unheard"]))
@@ -168,7 +170,7 @@ def test_a_pulled_embedding_stays_nearer_to_its_start(
 def test_a_low_rank_update_is_saved_as_a_plain_matrix_and_measured_as_saved(
     view: str, train: Callable, small: Callable[..., FinetuneConfig], aligned: Path, dataset: Path
 ) -> None:
-    values: dict = {"model": view, "epochs": 8, "lr": 0.02, "members": 2, "refit": True}
+    values: Any = {"model": view, "epochs": 8, "lr": 0.02, "members": 2, "refit": True}
     _, plain = train(small(**values), "plain")
     report, folder = train(small(embedding="low_rank", embedding_rank=2, **values), "low-rank")
     tensors = load_file(folder / "weights.safetensors")
@@ -262,7 +264,7 @@ def test_each_way_of_training_ends_with_the_same_bits_when_interrupted(
 ) -> None:
     """In the first training of the second member, and in its refit."""
     data = with_unlabelled if how == "unlabelled" else dataset
-    values: dict = {
+    values: Any = {
         "low_rank": {"embedding": "low_rank", "embedding_rank": 2, "frozen_epochs": 1},
         "gradual": {"frozen_epochs": 2},
         "pulled": {"embedding_pull": 0.1},
@@ -488,7 +490,7 @@ def test_unseen_inflections_are_read_through_their_subwords(train: Callable, sma
     assert not np.allclose(first, empty, atol=1e-3)
     # As if the word had that row in the matrix.
     logits_C = classifier.logits([["superbly"]])[0]
-    (model,) = classifier.views["mean"].model.members
+    (model,) = cast("Any", classifier.views["mean"]).model.members
     with torch.no_grad():
         expected_C = model.last(torch.from_numpy(same_length(classifier.subwords.vectors(["superbly"]))[0]))
     part = classifier.settings["views"]["mean"]

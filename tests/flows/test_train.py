@@ -54,7 +54,7 @@ def states(flow_run_id: str) -> dict[str, tuple[str, str]]:
     EventsWorker.drain_all(timeout=HANGS_SECONDS)
     with get_client(sync_client=True) as client:
         runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])))
-    return {run.name: (run.state.name, run.state.type.value) for run in runs if run.state}
+    return {run.name: (run.state.name or "", run.state.type.value) for run in runs if run.state}
 
 
 def train(config: PipelineConfig) -> dict[str, Any]:

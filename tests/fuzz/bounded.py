@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tasks.errors import RequestError
+    from tasks.errors import RequestError, UnavailableError
 
 CPU_SECONDS = 20.0  # of this process, which other load does not change; inputs are at most 50 kB, and most take milliseconds
 MEMORY_FACTOR, MEMORY_BYTES = 200, 64 << 20  # times the size of the input, and what a parser holds whatever it reads
@@ -52,7 +52,7 @@ def _too_slow(signum: int, frame: object) -> None:
     raise TooSlowError("more processor time than it may take")
 
 
-def refused(error: RequestError, *secrets: str) -> None:
+def refused(error: RequestError | UnavailableError, *secrets: str) -> None:
     """Check that a refusal is one line and tells no secret."""
     assert len(str(error).splitlines()) == 1
     assert not [secret for secret in secrets if secret in str(error)]

@@ -82,6 +82,7 @@ def test_what_csv_writes_is_read_back(folder: Path, rows: Any, end: str, suffix:
     if end == "\r\n" or not any("\r\n" in cell for row in rows for cell in row):  # inside quotes line ends are the file's own
         rows = [tuple(cell.replace("\r\n", "\n") for cell in row) for row in rows]
         assert [(record.text, record.label) for record in found] == [(text, label.strip()) for text, label in rows]
+    assert found is not None
     assert len(found) == len(rows)
 
 

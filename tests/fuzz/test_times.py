@@ -51,7 +51,7 @@ def test_what_is_written_out_is_read_back(when: datetime, reader: tuple[str, str
 
 @pytest.mark.parametrize("order", ["DMY", "MDY", "YMD"])
 @given(day=st.dates(date(1969, 1, 1), date(2068, 12, 31)), separator=st.sampled_from("/.-"))
-def test_a_date_in_numbers_is_read_in_the_order_it_was_written_in(order: str, day: int, separator: str) -> None:
+def test_a_date_in_numbers_is_read_in_the_order_it_was_written_in(order: str, day: date, separator: str) -> None:
     parts = {"D": f"{day.day:02d}", "M": f"{day.month:02d}", "Y": f"{day.year % 100:02d}"}
     read = READERS["UTC", order].read(separator.join(parts[part] for part in order))
     assert read.day == day.toordinal() - date(1970, 1, 1).toordinal()

@@ -46,7 +46,7 @@ def ingest(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., SimpleName
 def write_tar() -> Callable[..., Path]:
     """Write an archive of regular members, and of any TarInfo given as it is."""
 
-    def write(path: Path, members: dict[str, bytes] | list, mode: str = "w:gz", **options: Any) -> Path:
+    def write(path: Path, members: dict[str, bytes] | list, mode: Any = "w:gz", **options: Any) -> Path:
         with tarfile.open(path, mode, **options) as archive:
             for name, data in members.items() if isinstance(members, dict) else members:
                 info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -52,7 +52,7 @@ def test_every_way_to_the_official_layout(
     repacked = write_tar(
         tmp_path / "mine.tar", {"./" + name.removeprefix("aclImdb/"): data for name, data in REVIEWS.items()}, "w"
     )
-    options = {
+    options: Any = {
         "archive": {"archive": archive},
         "path": {"path": archive},
         "folder": {"archive": folder / "aclImdb", "source": "imdb"},
@@ -108,7 +108,7 @@ def test_what_is_no_imdb(tmp_path: Path, write_tar: Callable[..., Path], ingest:
     text.write_bytes(b"plain text")
     other = write_tar(tmp_path / "other.tar.gz", {"a.txt": b"x"})
     (tmp_path / "empty").mkdir()
-    for options, message in [
+    requests: list[tuple[dict[str, Any], str]] = [
         ({"archive": text}, "not a readable tar archive"),
         ({"path": text}, "not a readable tar archive"),
         ({"archive": tmp_path / "absent.tar.gz"}, "--ingest.archive .*absent.tar.gz: No such file"),
@@ -117,7 +117,8 @@ def test_what_is_no_imdb(tmp_path: Path, write_tar: Callable[..., Path], ingest:
         ({"archive": other, "path": other}, "both given"),
         ({"archive": other, "source": "table"}, "is for imdb"),
         ({"archive": other, "test_path": other}, "has its own test split"),
-    ]:
+    ]
+    for options, message in requests:
         with pytest.raises(RequestError, match=message):
             check_request(IngestConfig(**options))
     with pytest.raises(RequestError, match="no record in it"):

@@ -18,7 +18,7 @@ ROWS = "".join(f"good news {n},pos\nbad news {n},neg\n" for n in range(10))
 RECORDS = [{"text": f"text {n}", "label": "pn"[n % 2]} for n in range(10)]
 
 
-def office(path: Path, *names: list[str]) -> Path:
+def office(path: Path, *names: str) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
             archive.writestr(name, "x")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import gzip
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_the_first_reviews_of_the_imdb_archive(
 ) -> None:
     chosen: dict[str, bytes] = {}
     with gzip.open(data / "imdb" / "aclImdb_v1.tar.gz") as stream:
-        for member in read_tar(stream, 1 << 20, lambda name: place(name) is not None):
+        for member in read_tar(cast("BinaryIO", stream), 1 << 20, lambda name: place(name) is not None):
             if member.data is not None and len(chosen) < 500:
                 chosen[member.name.decode()] = member.data
             if len(chosen) == 500:

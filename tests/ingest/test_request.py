@@ -67,7 +67,7 @@ def test_equal_inputs_give_equal_bytes_in_another_process(tmp_path: Path) -> Non
         "import sys; from pathlib import Path; from tasks.config import IngestConfig;"
         "from tasks.ingest.corpus import write_corpus; write_corpus(IngestConfig(path=sys.argv[1]), Path(sys.argv[2]))"
     )
-    outputs = []
+    outputs: list[list[bytes]] = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         subprocess.run(

@@ -147,7 +147,17 @@ def test_missing_labels_leave_a_row_without_and_missing_texts_are_empty(
 ) -> None:
     nan = float("nan")
     (tmp_path / "a.csv").write_text("text,label\na,1\nb,0\nc,\nd,\\N\ne,nan\nf,NA\n\\N,1\nNaN,0\n,1\n")
-    rows = [["a", 1], ["b", 0], ["c", None], ["d", "\\N"], ["e", nan], ["f", "NA"], [None, 1], [nan, 0], ["", 1]]
+    rows: list[list[Any]] = [
+        ["a", 1],
+        ["b", 0],
+        ["c", None],
+        ["d", "\\N"],
+        ["e", nan],
+        ["f", "NA"],
+        [None, 1],
+        [nan, 0],
+        ["", 1],
+    ]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": t, "label": v}) + "\n" for t, v in rows))
     texts = ["a", "b", "c", "d", "e", "f", None, "\\N", ""]
     values = ["1", "0", None, "\\N", "nan", "NA", "1", "0", "1"]

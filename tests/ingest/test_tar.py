@@ -41,14 +41,14 @@ NAMES = st.text(st.characters(blacklist_categories=["Cs", "Cc"], blacklist_chara
 
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(NAMES, st.binary(max_size=1500), max_size=5), st.sampled_from([tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]))
-def test_reads_what_tarfile_wrote(members: Any, form: str) -> None:
+def test_reads_what_tarfile_wrote(members: Any, form: int) -> None:
     found = everything(packed(members, form))
     assert {member.name.decode(): member.data for member in found} == members
     assert {member.kind for member in found} <= {"file"}
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-def test_long_names(form: str) -> None:
+def test_long_names(form: int) -> None:
     name = "a" * 90 + "/" + "b" * 90 + ("" if form == tarfile.USTAR_FORMAT else "/" + "c" * 120) + ".txt"
     assert [(m.name.decode(), m.data) for m in everything(packed({name: b"x", "y": b"z"}, form))] == [
         (name, b"x"),
@@ -103,7 +103,7 @@ def test_malformed_pax_headers(pax: bytes) -> None:
 
 
 def test_hostile_members_are_counted_and_nothing_is_written(tmp_path: Path, write_tar: Callable[..., Path]) -> None:
-    def special(name: str, kind: str, target: str = "") -> tuple[tarfile.TarInfo, bytes]:
+    def special(name: str, kind: bytes, target: str = "") -> tuple[tarfile.TarInfo, bytes]:
         info = tarfile.TarInfo(name)
         info.type, info.linkname = kind, target
         return info, b""

@@ -40,7 +40,7 @@ TEXTS = (
 )
 
 
-def table(rows: list[list[str]], delimiter: str = ",", quoting: int = csv.QUOTE_ALL) -> bytes:
+def table(rows: list[list[str]], delimiter: str = ",", quoting: Any = csv.QUOTE_ALL) -> bytes:
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter, quoting=quoting, lineterminator="\n").writerows(rows)
     return out.getvalue().encode()
@@ -98,7 +98,7 @@ def put_set(
             for file, data in files.items():
                 out.writestr(file, data)
     elif name == "IMDB":
-        members = {}
+        members: dict[str, bytes] = {}
         for file, data in files.items():
             where = file.replace("aclImdb_v1", "aclImdb")
             members |= {f"{where}/{n}_7.txt": line for n, line in enumerate(data.splitlines())}
@@ -251,7 +251,7 @@ def test_a_damaged_archive_is_a_clear_error(
     put: Callable[..., Path], ingest: Callable[..., SimpleNamespace], name: str
 ) -> None:
     root = put(name, packed=True)
-    archive = root / "datasets" / name / DATA_SETS[name].archive
+    archive = root / "datasets" / name / str(DATA_SETS[name].archive)
     whole = archive.read_bytes()
     archive.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(RequestError, match=r"damaged or cut off|not a readable archive"):
@@ -331,6 +331,7 @@ def test_other_sets_below_the_root_are_no_part_of_the_key(put: Callable[..., Pat
     before = section_values(config, fingerprints)
     put("CoLA")
     assert section_values(config, fingerprints) == before
+    assert config.path is not None
     (config.path / "SST-2/dev.tsv").write_text("sentence\tlabel\nother\t1\n")
     assert section_values(config, fingerprints) != before
 
@@ -410,7 +411,7 @@ def test_records_are_those_of_torchtext(
     if DATA_SETS[name].archive is None:
         monkeypatch.setattr(module, "MD5", {part.split: md5(folder / part.file) for part in DATA_SETS[name].parts})
     else:
-        monkeypatch.setattr(module, "MD5", md5(folder / DATA_SETS[name].archive))
+        monkeypatch.setattr(module, "MD5", md5(folder / str(DATA_SETS[name].archive)))
     function = getattr(module, name)
     names = {"CoLA": ("train", "dev", "test"), "SST2": ("train", "dev", "test")}.get(name, ("train", "test"))
     theirs = {part: list(function(root=str(root), split=part)) for part in names}

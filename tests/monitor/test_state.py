@@ -419,7 +419,12 @@ def test_days_without_a_negative_document_are_not_read_for_the_latest(
         labels = {2: "negative", 5: "negative"}
         refresh.add(make_batch([(f"2020-03-{n:02d}", str(n), labels.get(n, "positive"), 0.5) for n in range(1, 9)]))
     read: list[str] = []
-    monkeypatch.setattr("tasks.monitor.state.read_part", lambda *given: read.append(given[1].day) or read_part(*given))
+
+    def counted(*given: Any) -> Any:
+        read.append(given[1].day)
+        return read_part(*given)
+
+    monkeypatch.setattr("tasks.monitor.state.read_part", counted)
     assert state.latest(5, label="negative")["text"].to_pylist() == ["5", "2"]
     assert read == ["2020-03-05", "2020-03-02"]
 

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +18,9 @@ from tasks.notify.channels.channel import AlertRefused, ChannelDown, UnusableCha
 from tasks.notify.channels.file import FileChannel
 from tasks.notify.channels.webhook import WebhookChannel
 from tasks.notify.deliver import LONGEST_WAIT_SECONDS, deliver, wait_seconds
+
+if TYPE_CHECKING:
+    from tasks.notify.channels import Channel
 
 MakeAlert = Callable[..., Alert]
 
@@ -49,7 +52,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def test_each_alert_reaches_each_channel_once(state: MonitorState, hook: Any, tmp_path: Path, make_alert: MakeAlert) -> None:
     ids = store(state, [make_alert(day) for day in range(3)], "desk", "pager")
-    channels = [FileChannel("desk", str(tmp_path / "alerts.jsonl")), WebhookChannel("pager", hook.url)]
+    channels: list[Channel] = [FileChannel("desk", str(tmp_path / "alerts.jsonl")), WebhookChannel("pager", hook.url)]
     report = deliver(state, channels, 100.0)
     assert (report.sent, report.waiting, report.down) == (6, 0, ())
     assert [line["id"] for line in lines(tmp_path / "alerts.jsonl")] == ids == hook.ids()
@@ -63,7 +66,7 @@ def test_a_channel_that_is_down_delays_and_loses_nothing(
 ) -> None:
     hook.status = 503
     ids = store(state, [make_alert(day) for day in range(3)], "pager", "desk")
-    channels = [WebhookChannel("pager", hook.url), FileChannel("desk", str(tmp_path / "alerts.jsonl"))]
+    channels: list[Channel] = [WebhookChannel("pager", hook.url), FileChannel("desk", str(tmp_path / "alerts.jsonl"))]
     report = deliver(state, channels, 1000.0)
     assert (report.sent, report.waiting, report.down) == (3, 3, ("pager",))
     assert len(lines(tmp_path / "alerts.jsonl")) == 3
@@ -81,7 +84,7 @@ def test_a_channel_that_hangs_is_given_up_and_the_others_are_served(
 ) -> None:
     hook.gate.clear()
     store(state, [make_alert()], "pager", "desk")
-    channels = [WebhookChannel("pager", hook.url), FileChannel("desk", str(tmp_path / "alerts.jsonl"))]
+    channels: list[Channel] = [WebhookChannel("pager", hook.url), FileChannel("desk", str(tmp_path / "alerts.jsonl"))]
     report = deliver(state, channels, 1000.0, seconds=0.5)
     assert (report.sent, report.waiting, report.down) == (1, 1, ("pager",))
     assert [row["error"] for row in state.deliveries() if row["channel"] == "pager"] == ["no answer in time"]
@@ -116,7 +119,7 @@ def test_an_alert_that_is_refused_waits_alone(state: MonitorState, make_alert: M
 
 def test_a_fault_inside_a_channel_is_its_own(state: MonitorState, make_alert: MakeAlert) -> None:
     store(state, [make_alert()], "broken", "sound")
-    channels = [Scripted("broken", RuntimeError("token s3cret")), Scripted("sound")]
+    channels: list[Channel] = [Scripted("broken", RuntimeError("token s3cret")), Scripted("sound")]
     report = deliver(state, channels, 0.0)
     assert (report.sent, report.down) == (1, ("broken",))
     assert [row["error"] for row in state.deliveries() if row["channel"] == "broken"] == ["failed (RuntimeError)"]

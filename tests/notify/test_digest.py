@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.monitor.state import MonitorState
+    from tasks.notify.channels import Channel
 
 NOW = datetime.datetime(2020, 7, 20, 8, tzinfo=datetime.UTC).timestamp()
 
@@ -51,7 +52,7 @@ def test_a_first_refresh_over_history_is_one_message_and_what_is_new_another(
     state: MonitorState, hook: Any, tmp_path: Path, make_alert: Callable[..., Alert]
 ) -> None:
     ids = store(state, found_now(make_alert, *range(0, 52, 4), 79), "desk", "pager", "each")
-    channels = [
+    channels: list[Channel] = [
         FileChannel("desk", str(tmp_path / "alerts.jsonl")),
         WebhookChannel("pager", hook.url),
         WebhookChannel("each", hook.url + "/each", digests=False),

@@ -1,6 +1,6 @@
 """Texts with several labels: what is kept, counted, listed, and said."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tasks.prepare.dataset import write_dataset
 
 
 def ordinary(
-    make_text: Callable[..., str], count: int, labels: tuple[str, str] = ("neg", "pos"), prefix: str = "r"
+    make_text: Callable[..., str], count: int, labels: Sequence[str] = ("neg", "pos"), prefix: str = "r"
 ) -> list[tuple[str, str, str | None, str | None]]:
     return [(f"{prefix}{i:04}", make_text(), labels[i % len(labels)], None) for i in range(count)]
 

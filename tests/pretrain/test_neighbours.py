@@ -47,7 +47,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for block, asked in ((8192, 256), (10, 7)):
         monkeypatch.setattr(space_module, "BLOCK", block)
         monkeypatch.setattr(space_module, "ASKED", asked)
-        found = WordSpace(words, matrix).nearest(rows, 4)
+        found = WordSpace(words, matrix).nearest(rows.tolist(), 4)
         assert [[word for word, _ in near] for near in found] == expected
 
 

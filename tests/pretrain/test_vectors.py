@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ class Heard:
     def advance(self, done: float, total: float | None, unit: str, note: str = "") -> None:
         self.calls.append((done, total, unit, note))
 
-    def log(self, metrics: dict[str, float], at: int) -> None:
+    def log(self, metrics: Mapping[str, float], at: int) -> None:
         self.metrics |= metrics
 
 

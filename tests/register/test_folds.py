@@ -76,7 +76,8 @@ def test_a_recipe_that_does_not_run_any_more_is_a_reason_and_no_failure(trained:
     lost = recipe().model_copy(update={"prepare": PrepareConfig(stop_words=tmp_path / "gone.txt")})
     report = measured(trained, tmp_path, lost, recipe())
     assert "does not run any more" in report["reasons"]["champion"]
-    turned = measured(trained, tmp_path / "turned", recipe(), lost) if (tmp_path / "turned").mkdir() is None else {}
+    (tmp_path / "turned").mkdir()
+    turned = measured(trained, tmp_path / "turned", recipe(), lost)
     assert "challenger's recipe does not train on a fold" in turned["reasons"]["champion"]
 
 
@@ -89,7 +90,8 @@ def test_ten_folds_that_take_too_long_are_given_up_after_two(trained: Any, tmp_p
 def test_splits_that_were_trained_before_a_kill_are_not_trained_again(
     trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measure, calls = folds._measure, []
+    measure = folds._measure
+    calls: list[int] = []
 
     def killed_at_the_fourth(*arguments: Any) -> Any:
         if len(calls) == 3:
@@ -100,7 +102,12 @@ def test_splits_that_were_trained_before_a_kill_are_not_trained_again(
     monkeypatch.setattr(folds, "_measure", killed_at_the_fourth)
     with pytest.raises(KeyboardInterrupt):
         measured(trained, tmp_path, recipe(), recipe(ngrams=1))
-    monkeypatch.setattr(folds, "_measure", lambda *arguments: calls.append(1) or measure(*arguments))
+
+    def counted(*arguments: Any) -> Any:
+        calls.append(1)
+        return measure(*arguments)
+
+    monkeypatch.setattr(folds, "_measure", counted)
     assert measured(trained, tmp_path, recipe(), recipe(ngrams=1))["splits"] == 10
     assert len(calls) == 10
 

@@ -29,7 +29,7 @@ def typed(lines: list[str], here: Path, places: dict[str, Path]) -> str:
     """Type the lines into a shell; what they printed."""
     script = "\n".join(lines)
     for name, place in places.items():
-        script = re.sub(rf"\b{name}\b", lambda _, place=place: shlex.quote(str(place)), script)
+        script = re.sub(rf"\b{name}\b", shlex.quote(str(place)).replace("\\", r"\\"), script)
     script = re.sub(r"^textmill", f"{shlex.quote(sys.executable)} -m flows.commands", script, flags=re.MULTILINE)
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     shell = ["/bin/sh", "-e", "-c", script]

@@ -108,7 +108,7 @@ def test_two_processes_that_want_a_servers_model_first_download_it_once(
     together, downloads = threading.Barrier(2), []
     download = Registry._download
 
-    def both_at_once(self: Registry, uri: str, to: str | None = None) -> str:
+    def both_at_once(self: Registry, uri: str, to: str) -> str:
         downloads.append(uri)
         with contextlib.suppress(threading.BrokenBarrierError):
             together.wait(2)  # for a second one, which had better not come

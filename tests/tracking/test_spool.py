@@ -27,7 +27,8 @@ def before_the_lock(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) 
 def test_a_file_that_is_sent_before_its_owner_has_locked_it_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owner, other, sent = Spool(tmp_path, URI), Spool(tmp_path, URI), []
+    owner, other = Spool(tmp_path, URI), Spool(tmp_path, URI)
+    sent: list[dict[str, Any]] = []
     before_the_lock(monkeypatch, lambda: other.send_left_behind(sent.append))
     owner.add({"op": "tags"})
     assert sent == []
@@ -38,7 +39,8 @@ def test_a_file_that_is_sent_before_its_owner_has_locked_it_is_made_anew(
 
 
 def test_a_file_that_its_owner_begins_anew_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    owner, sent = Spool(tmp_path, URI), []
+    owner = Spool(tmp_path, URI)
+    sent: list[dict[str, Any]] = []
     owner.add({"op": "first"})
     owner.close()
     third: list[dict[str, Any]] = []
@@ -54,7 +56,8 @@ def test_a_file_that_its_owner_begins_anew_is_left_to_it(tmp_path: Path, monkeyp
 
 
 def test_what_is_not_sent_stays_in_order(tmp_path: Path) -> None:
-    owner, sent = Spool(tmp_path, URI), []
+    owner = Spool(tmp_path, URI)
+    sent: list[dict[str, Any]] = []
     for number in range(3):
         owner.add({"op": number})
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,7 +101,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     stub = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     thread = threading.Thread(target=stub.serve_forever)
     thread.start()
-    written = {"url": f"http://127.0.0.1:{stub.server_port}/api", "auth": None, "stays": False}
+    written: dict[str, Any] = {"url": f"http://127.0.0.1:{stub.server_port}/api", "auth": None, "stays": False}
     written["process"] = [os.getpid(), start_time(os.getpid())]
     (tmp_path / "prefect").mkdir()
     (tmp_path / "prefect" / "server.json").write_text(json.dumps(written))

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from prefect.client.schemas.schedules import CronSchedule
@@ -81,7 +81,7 @@ def test_the_longest_gap_of_a_schedule(cron: str, hours: float) -> None:
 def test_a_weekly_deployment_is_given_more_than_a_week() -> None:
     def patience(*crons: Any, active: bool = True) -> float:
         schedules = [SimpleNamespace(schedule=CronSchedule(cron=cron, timezone="UTC"), active=active) for cron in crons]
-        return patience_hours(SimpleNamespace(schedules=schedules))
+        return patience_hours(cast("Any", SimpleNamespace(schedules=schedules)))
 
     assert patience("0 4 * * 1") == 7 * 24 + 12
     assert patience("30 2 * * *") == 36

@@ -110,7 +110,7 @@ def ended(client: SyncPrefectClient, run_id: UUID) -> Any:
     return until(final, f"the end of {run_id}")
 
 
-def result(runtime: Runtime, run_id: UUID) -> dict[str, Any]:
+def result(runtime: Runtime, run_id: UUID | str) -> dict[str, Any]:
     return json.loads((runtime.data_root / "runs" / f"{run_id}.json").read_bytes())["result"]
 
 
@@ -183,7 +183,7 @@ def test_a_worker_runs_the_refresh_whose_drift_starts_one_training_run_and_the_b
     from flows.retrain import start_requested
     from flows.servers.deploy import deploy, make_plans
 
-    inbox = Path(monitor.collect.source)
+    inbox = Path(str(monitor.collect.source))
     write_news(inbox / "news.csv", ["the zxq wvu tsr", "the qqq", "the unheard of words and no others at all"])
     plans = make_plans(good, monitor, train_cron=NEVER, refresh_cron=NEVER)
     deploy([plan for plan in plans if plan.flow != "watch"])
@@ -248,6 +248,13 @@ def test_a_worse_challenger_is_refused_and_told_of_and_rollback_restores(
     assert champion(runtime) == 1
 
 
+def kill(services: Record, name: str) -> None:
+    """End a service as a crash does."""
+    process = services.running(name)
+    assert process is not None
+    os.kill(process, signal.SIGKILL)
+
+
 def test_a_killed_worker_does_not_block_the_next_run_for_ever(
     client: SyncPrefectClient, runtime: Runtime, good: PipelineConfig
 ) -> None:
@@ -260,7 +267,7 @@ def test_a_killed_worker_does_not_block_the_next_run_for_ever(
     record = runtime.data_root / "runs" / f"{stuck}.json"
     until(record.exists, "its record")
     services = Record(runtime.data_root / "services.json")
-    os.kill(services.running("worker"), signal.SIGKILL)
+    kill(services, "worker")
     with contextlib.suppress(ProcessLookupError):  # the run outlives its worker, unless it is killed too
         os.kill(json.loads(record.read_bytes())["process"][0], signal.SIGKILL)
     until(lambda: services.running("worker") is None, "the end of the worker")
@@ -309,7 +316,7 @@ def test_the_watchdog_warns_of_what_has_not_succeeded_for_long(
     from flows.servers.deploy import deploy, make_plans
     from flows.watch import ended_badly, look, watched_since
 
-    def ended_badly_since(client: SyncPrefectClient, config: Any, since: float) -> Any:
+    def ended_badly_since(client: SyncPrefectClient, config: Any, since: datetime.datetime | None) -> Any:
         deployment = client.read_deployment_by_name("train/news")
         return ended_badly(client, config, "train/news", deployment, since=since)
 
@@ -328,7 +335,7 @@ def test_the_watchdog_warns_of_what_has_not_succeeded_for_long(
     assert ended(client, run.id).is_completed()  # by the worker of its own pool
     assert re.match(r"textmill [12] online, last seen 20.*textmill-watch 1 online", workers(runtime.data_root))
     services = Record(runtime.data_root / "services.json")
-    os.kill(services.running("watch-worker"), signal.SIGKILL)
+    kill(services, "watch-worker")
     until(lambda: services.running("watch-worker") is None, "the end of the worker")
     with pytest.raises(UnavailableError, match="nobody works for textmill-watch; textmill up starts a worker again"):
         workers(runtime.data_root)

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -28,16 +28,16 @@ def messages(
     path: bytes = b"/runs",
     query: bytes = b"",
 ) -> list[dict[str, Any]]:
-    sent = []
+    sent: list[dict[str, Any]] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200})
 
-    async def send(message: str) -> None:
+    async def send(message: Any) -> None:
         sent.append(message)
 
     scope = {"type": kind, "headers": headers, "method": method, "raw_path": path, "query_string": query}
-    asyncio.run(Guard(app, port=4200, login=login)(scope, None, send))
+    asyncio.run(Guard(app, port=4200, login=login)(scope, cast("Any", None), send))
     return sent
 
 

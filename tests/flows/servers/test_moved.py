@@ -5,6 +5,7 @@ import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ def test_paths_change_where_they_are_in_the_folder_that_moved() -> None:
 @pytest.mark.usefixtures("prefect_server")
 def test_the_schedules_of_a_copy_work_in_the_copy(tmp_path: Path) -> None:
     from prefect.client.orchestration import get_client
-    from prefect.states import Completed, Scheduled
+    from prefect.states import Completed, Scheduled, State
 
     root, copy = tmp_path / "root", tmp_path / "the copy #2"
     Tracker.open(None, root, tmp_path / "checkout", "films")
@@ -73,10 +74,11 @@ def test_the_schedules_of_a_copy_work_in_the_copy(tmp_path: Path) -> None:
         for name, data_root in (("films", root), ("elsewhere", tmp_path / "another root")):
             own = {"config": {**config, "runtime": {"data_root": str(data_root)}}}
             client.create_deployment(flow, name, parameters=own, enforce_parameter_schema=False)
+        states: list[State[Any]] = [Scheduled(scheduled_time=datetime(2020, 3, 15, tzinfo=UTC)), Completed()]
         overdue = [
             client.create_flow_run_from_deployment(client.read_deployment_by_name(f"train/{name}").id, state=state)
             for name in ("films", "elsewhere")
-            for state in (Scheduled(scheduled_time=datetime(2020, 3, 15, tzinfo=UTC)), Completed())
+            for state in states
         ]
         home = tracking_home(None, copy, tmp_path / "checkout")
         assert bring_deployments(client, home) == ["train/films"]

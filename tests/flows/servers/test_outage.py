@@ -16,7 +16,7 @@ from httpx import ConnectError
 from prefect import flow
 from prefect.exceptions import ParameterTypeError
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed, Pending, Running
+from prefect.states import Completed, Failed, Pending, Running, State
 
 from flows import record
 from flows.servers import outage
@@ -220,7 +220,8 @@ def test_a_run_that_was_killed_before_its_first_word_does_not_run_for_ever(tmp_p
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
-        for state in (Pending(), Running(), Completed()):
+        states: list[State[Any]] = [Pending(), Running(), Completed()]
+        for state in states:
             run = client.create_flow_run(measured, parameters={}, state=state)
             note_run(tmp_path / "runs", str(run.id)).rename(tmp_path / "runs" / "running" / f"{run.id}.{os.getpid()}.0")
         tell_late(tmp_path, "home")

@@ -27,10 +27,17 @@ from tasks.processes import folder_identity, runs, start_time
 DEAD = 2**22 + 1  # no process has such an id
 
 
+class Server(http.server.ThreadingHTTPServer):
+    """Keeps the password that it asks for, if any."""
+
+    word: str | None = None
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """Answers whoever gives the server's password, or everyone where it has none."""
 
     def do_GET(self) -> None:
+        assert isinstance(self.server, Server)
         word = self.server.word
         let_in = word is None or self.headers["Authorization"] == f"Basic {base64.b64encode(word.encode()).decode()}"
         self.send_response(200 if let_in else 401)
@@ -41,9 +48,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server() -> Iterator[http.server.ThreadingHTTPServer]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.word = None
+def server() -> Iterator[Server]:
+    with Server(("127.0.0.1", 0), Handler) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
         yield running
@@ -52,7 +58,7 @@ def server() -> Iterator[http.server.ThreadingHTTPServer]:
 
 
 @pytest.fixture
-def runtime(tmp_path: Path, server: Any, monkeypatch: pytest.MonkeyPatch) -> Runtime:
+def runtime(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Runtime:
     """A data root all of whose services run: this process is said to be each of them."""
     for name in ("PREFECT_HOME", "PREFECT_API_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -72,7 +78,7 @@ def test_a_server_that_wants_no_password_is_not_taken_for_a_guarded_one(runtime:
         start_all(runtime)
 
 
-def test_the_login_of_a_server_that_runs_is_written_again(runtime: Runtime, server: Any) -> None:
+def test_the_login_of_a_server_that_runs_is_written_again(runtime: Runtime, server: Server) -> None:
     server.word = login(runtime.data_root / "prefect" / "password")
     told = start_all(runtime)
     written = runtime.data_root / "mlflow" / "server.json"
@@ -200,9 +206,7 @@ def test_a_second_start_waits_for_the_server_that_a_killed_one_has_begun(
 
 @pytest.mark.parametrize("flag", ["--port", "--mlflow-port"])
 @pytest.mark.usefixtures("silent_prefect")
-def test_a_port_that_another_program_has_is_told_before_anything_is_started(
-    tmp_path: Path, server: http.server.ThreadingHTTPServer, flag: str
-) -> None:
+def test_a_port_that_another_program_has_is_told_before_anything_is_started(tmp_path: Path, server: Server, flag: str) -> None:
     taken, free = server.server_port, free_port()
     ports = (taken, free) if flag == "--port" else (free, taken)
     with pytest.raises(RequestError, match=f"port {taken} is taken .*choose another with {flag}"):
@@ -229,9 +233,7 @@ def test_a_start_that_could_not_come_to_its_end_is_refused_before_it_begins(
         start_all(Runtime(data_root=tmp_path / "file" / "root"))
 
 
-def test_a_second_start_says_what_runs_and_refuses_another_port(
-    runtime: Runtime, server: http.server.ThreadingHTTPServer
-) -> None:
+def test_a_second_start_says_what_runs_and_refuses_another_port(runtime: Runtime, server: Server) -> None:
     server.word = login(runtime.data_root / "prefect" / "password")
     told = start_all(runtime, prefect_port=server.server_port)
     assert told["state"] == "was running already"
@@ -260,7 +262,7 @@ def test_a_killed_server_starts_again_on_the_port_that_it_had_and_a_stopped_one_
 
 
 def test_a_copy_of_a_data_root_does_not_take_the_servers_of_the_original_for_its_own(
-    runtime: Runtime, server: http.server.ThreadingHTTPServer, tmp_path: Path
+    runtime: Runtime, server: Server, tmp_path: Path
 ) -> None:
     server.word = login(runtime.data_root / "prefect" / "password")
     start_all(runtime)
@@ -277,7 +279,7 @@ def test_a_copy_of_a_data_root_does_not_take_the_servers_of_the_original_for_its
     assert lasting_endpoint(moved / "prefect")
 
 
-def test_doctor_knows_what_should_run_until_it_is_taken_down(runtime: Runtime, server: http.server.ThreadingHTTPServer) -> None:
+def test_doctor_knows_what_should_run_until_it_is_taken_down(runtime: Runtime, server: Server) -> None:
     root = runtime.data_root
     assert services_check(root) == "not started, so none should run"
     server.word = login(root / "prefect" / "password")
