@@ -42,11 +42,14 @@ FASTTEXT = "fasttext-community"
 SELF_CHECK = "profit rose zyxwv 漢字"  # a word that is in no vocabulary, and what a library may be asked to convert
 
 
-def write_package(model: Path, dataset: Path, folder: Path, *, progress: Progress = SILENT) -> dict[str, Any]:
+def write_package(
+    model: Path, dataset: Path, folder: Path, *, code: Mapping[str, bytes] | None = None, progress: Progress = SILENT
+) -> dict[str, Any]:
     """Write the package of `model` (finetune's folder) into `folder`, open it and let it label one text.
 
-    `dataset` is the folder with the rows it was trained on. Equal inputs give equal bytes. The report holds the package's
-    digest, module name and labels, and how many training rows it remembers.
+    `dataset` is the folder with the rows it was trained on, `code` what serves it (default: `served_code`).
+    Equal inputs give equal bytes. The report holds the package's digest, module name and labels, and how many training rows it
+    remembers.
     """
     from tasks.model import serving  # torch: registration, which reads packages, can do without it
     from tasks.model.classifier import Classifier
@@ -59,7 +62,7 @@ def write_package(model: Path, dataset: Path, folder: Path, *, progress: Progres
     np.save(folder / serving.HASHES, hashes, allow_pickle=False)
     write_profile(Classifier.load(folder / serving.MODEL), dataset, folder)
     shutil.copyfile(Path(load.__file__), folder / "load.py")
-    module = _write_code(folder / load.CODE)
+    module = _write_code(folder / load.CODE, served_code() if code is None else code)
     requirements = _requirements(folder / serving.MODEL, read_text_settings(dataset))
     files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     manifest = {"format": 1, "module": module, "entry": ENTRY, "requirements": requirements, "files": files}
@@ -103,9 +106,8 @@ def _training_hashes(dataset: Path, progress: Progress) -> np.ndarray:
     return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
 
 
-def _write_code(folder: Path) -> str:
+def _write_code(folder: Path, sources: Mapping[str, bytes]) -> str:
     """Copy what is served into a package named by its digest; return that name."""
-    sources = served_code()
     digest = hashlib.sha256()
     for name, content in sources.items():
         digest.update(f"{name}\0{len(content)}\0".encode() + content)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from tasks.notify.channels import Channel
+    from tasks.notify.channels.channel import Channel
 
 NUMBER = 12
 PROMISE = (

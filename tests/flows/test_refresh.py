@@ -327,7 +327,7 @@ def test_topics_and_names_have_series_of_their_own(data_root: Path, stream: Path
     with MonitorState.read(data_root, "named") as state:
         for row in state.counts().to_pylist():
             totals[row["series"]] += row["documents"]
-        told = {series: [(a.window_end, a.count) for a in state.alerts() if a.series == series] for series in totals}
+        told = {series: [(a.window_end, a.facts["count"]) for a in state.alerts() if a.series == series] for series in totals}
     assert told["all"]
     assert told["name:any text"] == told["all"]
     topics = {series: number for series, number in totals.items() if series.startswith("topic:news/")}

@@ -20,7 +20,7 @@ from tasks.notify.channels.webhook import WebhookChannel
 from tasks.notify.deliver import LONGEST_WAIT_SECONDS, deliver, wait_seconds
 
 if TYPE_CHECKING:
-    from tasks.notify.channels import Channel
+    from tasks.notify.channels.channel import Channel
 
 MakeAlert = Callable[..., Alert]
 

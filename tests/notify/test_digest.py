@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.monitor.state import MonitorState
-    from tasks.notify.channels import Channel
+    from tasks.notify.channels.channel import Channel
 
 NOW = datetime.datetime(2020, 7, 20, 8, tzinfo=datetime.UTC).timestamp()
 

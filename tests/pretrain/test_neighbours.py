@@ -60,7 +60,9 @@ def test_a_word_is_found_as_it_is_spelled_else_in_lower_case() -> None:
 def dataset(tmp_path: Path) -> Path:
     """Train rows of three classes; what the others hold must not count."""
     cues = {"good": ["superb", "film"], "bad": ["awful", "film"], "rare": ["odd", "film"]}
-    rows = [(f"{label}{number}", "train", label, ["the", "plot", *cues[label]]) for label in cues for number in range(20)]
+    rows: list[tuple[str, str, str | None, list[str]]] = [
+        (f"{label}{number}", "train", label, ["the", "plot", *cues[label]]) for label in cues for number in range(20)
+    ]
     rows = rows[:45]  # five of the class `rare`
     rows += [("v", "valid", "good", ["unseen"] * 50), ("u", "unlabelled", None, ["unread"] * 50), ("e", "train", "good", [])]
     with open_writer(tmp_path / "dataset.parquet", SCHEMA) as writer:

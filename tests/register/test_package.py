@@ -14,7 +14,7 @@ from tasks.model.serving import TextClassifier, training_hashes
 from tasks.prepare.read import iter_batches
 from tasks.register import load
 from tasks.register.load import DamagedPackage, open_package
-from tasks.register.package import package_digest, read_manifest, vendored_sources, write_package
+from tasks.register.package import package_digest, read_manifest, served_code, write_package
 
 TEXTS = ["profit rose and growth was strong", "loss fell, weak sales missed", "", "Qwertyx zzyzx"]
 
@@ -121,11 +121,10 @@ def test_the_hash_of_a_document_is_the_beginning_of_a_sha256() -> None:
     assert int(value).to_bytes(8, "big") == hashlib.sha256(b"good\x1ffilm").digest()[:8]
 
 
-def test_vendored_sources_name_no_module_of_the_project() -> None:
-    sources = vendored_sources()
-    assert "register/serving.py" in sources
-    assert "finetune/classifier.py" in sources
-    assert not any(name.startswith(("config", "step", "artifact")) for name in sources)
+def test_code_that_is_served_names_no_module_of_the_project() -> None:
+    sources = served_code()
+    assert "model/serving.py" in sources
+    assert all(name.startswith("model/") or name in ("__init__.py", "errors.py") for name in sources)
     for name, content in sources.items():
         if name.endswith(".py"):
             code = [line for line in content.decode().splitlines() if line.lstrip().startswith(("import ", "from "))]
@@ -133,7 +132,7 @@ def test_vendored_sources_name_no_module_of_the_project() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["model/model.json", "text.json", "training_hashes.npy", "load.py", "labels.json", "code/*/register/serving.py"]
+    "name", ["model/model.json", "text.json", "training_hashes.npy", "load.py", "labels.json", "code/*/model/serving.py"]
 )
 def test_a_changed_file_is_found_before_any_code_runs(package: Path, name: str) -> None:
     (path,) = package.glob(name)
@@ -171,17 +170,13 @@ def test_a_list_of_files_written_anew_is_found_by_its_digest(package: Path) -> N
         open_package(package, digest)
 
 
-def test_two_versions_in_one_process_run_their_own_code(trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tasks.register import package as package_module
-
-    changed = vendored_sources()
-    key = "prepare/clean.py"
-    changed[key] = changed[key] + b"\n\nVERSION_MARK = 2\n"
-    monkeypatch.setattr(package_module, "vendored_sources", lambda: changed)
+def test_two_versions_in_one_process_run_their_own_code(trained: Any, tmp_path: Path) -> None:
+    changed = served_code()
+    changed["model/text/clean.py"] += b"\n\nVERSION_MARK = 2\n"
     (tmp_path / "second").mkdir()
-    write_package(trained.model, trained.dataset, tmp_path / "second")
+    write_package(trained.model, trained.dataset, tmp_path / "second", code=changed)
     first, second = open_package(trained.package), open_package(tmp_path / "second")
     assert first.__name__ != second.__name__
-    modules = [sys.modules[f"{each.__name__.partition('.')[0]}.prepare.clean"] for each in (first, second)]
+    modules = [sys.modules[f"{each.__name__.partition('.')[0]}.model.text.clean"] for each in (first, second)]
     assert [hasattr(module, "VERSION_MARK") for module in modules] == [False, True]
     assert open_package(trained.package) is first
