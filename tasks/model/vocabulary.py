@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
@@ -43,7 +43,7 @@ class Vocabulary:
         return len(self.tokens)
 
     @classmethod
-    def from_counts(cls, counted: pa.Table, *, min_count: int = 1, max_size: int | None = None) -> Vocabulary:
+    def from_counts(cls, counted: pa.Table, *, min_count: int = 1, max_size: int | None = None) -> Self:
         """Keep the most frequent of the counted tokens (columns token and count, as `count_tokens` returns them).
 
         Ordered by count, then by token (code points), so equal texts in any order give equal vocabularies. `max_size`
@@ -115,7 +115,7 @@ class Vocabulary:
         (folder / FILE).write_text(text, encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> Vocabulary:
+    def load(cls, folder: Path) -> Self:
         """Read `vocabulary.json` from `folder`; ValueError if it does not hold a vocabulary."""
         values = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return cls(tuple(values["tokens"]), tuple(values["counts"]))
