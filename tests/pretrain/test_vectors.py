@@ -60,8 +60,8 @@ def test_options_reach_fasttext_and_gensim_reads_its_vectors(
     np.testing.assert_allclose(keyed[words], model.vectors(words), atol=1e-7)
     counts = [model.counts[model.index[word]] for word in words]
     assert counts == sorted(counts, reverse=True)
-    assert "only" in keyed
-    assert "hidden" not in keyed
+    assert "only" in words
+    assert "hidden" not in words
     assert (report["vocabulary"], report["tokens"]) == (len(words), sum(map(len, documents)) + 6)
     assert (tmp_path / "out" / "vectors.bin").stat().st_size == pytest.approx(report["model_mb"] * 1e6, rel=0.2, abs=6e4)
     assert heard.calls[-1][0] == heard.calls[-1][1] == 2 * report["tokens"]
