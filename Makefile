@@ -1,5 +1,7 @@
-# make run: train on the embedded sample. make test: run the tests. All set up .venv first if it is missing or out of date.
-# make check: style, types and imports. make test PYTEST="--cov": what pytest is to be told besides.
+# make run: train on the embedded sample. All set up .venv first if it is missing or out of date.
+# make test: run the tests but for the long ones. make test-long: run those (marked `long`) and each property test with five times
+# the examples. make test PYTEST="--cov": what pytest is to be told besides.
+# make check: style, types and imports.
 # make torchtext: set up .venv-torchtext, with the archived torchtext and the old libraries it needs, and run the tests there.
 # make faults: try to break every promise of docs/RELIABILITY.md. ROW=14 chooses one, ARGS=--resume goes on.
 # make fuzz: throw thousands of odd inputs at every parser. EXAMPLES=20000 for how many, ARGS="-k feeds" chooses.
@@ -17,13 +19,16 @@ EXAMPLES ?= 5000
 AUDIT := .venv-audit
 PYTEST ?=
 
-.PHONY: run test check torchtext bench faults fuzz audit format lock lock-torchtext clean
+.PHONY: run test test-long check torchtext bench faults fuzz audit format lock lock-torchtext clean
 
 run: $(READY)
 	$(BIN)/textmill train
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" --hypothesis-profile quick $(PYTEST)
+
+test-long: $(READY)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "long or hypothesis" $(PYTEST)
 
 check: $(READY)
 	$(BIN)/ruff check .

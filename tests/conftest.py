@@ -25,6 +25,8 @@ MakeDataset = Callable[[dict[str, Sequence[Sequence[str]]]], Path]
 
 # A shared machine stalls; a stall is not a failure.
 settings.register_profile("patient", deadline=None)
+# `make test`: `make test-long` draws the hundred of `patient` from each property.
+settings.register_profile("quick", deadline=None, max_examples=20)
 # `make fuzz`: as many examples of each parser as somebody has the time for.
 settings.register_profile(
     "fuzz",

@@ -80,6 +80,7 @@ def test_what_only_the_log_of_a_monitor_holds_is_read_too(root: Path, read_only:
         assert [refresh["model"] for refresh in state.refreshes()] == ["films/1", "films/2"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "words",
     [
@@ -100,6 +101,7 @@ def test_what_writes_ends_with_2_and_names_the_knob(root: Path, read_only: ReadO
     assert "read-only disk" in line
 
 
+@pytest.mark.long
 def test_doctor_says_that_nothing_can_be_written_and_checks_the_rest(root: Path, read_only: ReadOnly) -> None:
     done = command("doctor", data_root=read_only(root))
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]

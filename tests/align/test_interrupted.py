@@ -14,6 +14,8 @@ from tasks.config import AlignConfig
 from tasks.errors import RequestError
 from tasks.store.artifact import Store
 
+pytestmark = pytest.mark.long
+
 CHECKOUT = Path(__file__).parents[2]
 ROWS, DIM = 6000, 100
 

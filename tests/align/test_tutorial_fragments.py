@@ -269,6 +269,7 @@ def test_a_vocabulary_of_torchtext_keeps_its_order(build: Callable[..., Any], to
     assert ours.to_torchtext(build).get_itos() == list(ours.tokens)
 
 
+@pytest.mark.long
 @given(words=st.dictionaries(st.text(), st.integers(1, 9), max_size=20))
 def test_any_words_go_there_and_come_back(words: dict[str, int]) -> None:
     torchtext = pytest.importorskip("torchtext", reason="torchtext is not installed (make torchtext)")

@@ -16,6 +16,8 @@ from benchmarks.render import render
 from benchmarks.results import FAILED, MEASURED, NOT_MEASURED, Result, Results, commit
 from benchmarks.rows import Group, Row, command_words, figure, missing
 
+pytestmark = pytest.mark.long
+
 CHECKOUT = Path(__file__).parents[2]
 
 RUNNER = """

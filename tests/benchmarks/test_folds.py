@@ -18,6 +18,8 @@ from tasks.ingest.corpus import write_corpus
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 CUES = {"negative": ["fell", "cuts"], "positive": ["rose", "wins"]}
 COMMON = ["the", "quarter", "group", "said", "its", "net", "sales", "of", "in", "euro", "year", "plant", "order", "from", "new"]
 COPIES = 4

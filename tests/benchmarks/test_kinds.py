@@ -7,12 +7,15 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
+
 from benchmarks import kinds, many_classes, signed_news
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
+
+pytestmark = pytest.mark.long
 
 
 def test_each_size_has_a_line_with_every_model_and_the_yardstick(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

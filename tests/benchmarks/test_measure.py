@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.long
+
 CHECKOUT = Path(__file__).parents[2]
 
 MAPPED = """

@@ -14,6 +14,8 @@ from benchmarks.peers import fasttext_supervised, nbsvm, peer, tfidf, tutorial
 from benchmarks.peers.corpus import Columns, Corpus, Document, read_corpus
 from benchmarks.peers.words import line, words
 
+pytestmark = pytest.mark.long
+
 WORDS = {
     "pos": ["good", "lovely", "great", "fun"],
     "neg": ["bad", "dull", "poor", "boring"],

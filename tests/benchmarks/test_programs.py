@@ -15,6 +15,8 @@ from benchmarks.peers.corpus import Columns, Document, read_corpus
 from tasks.config import IngestConfig, PrepareConfig
 from tasks.prepare.dataset import write_dataset
 
+pytestmark = pytest.mark.long
+
 
 def test_both_readers_give_the_same_matrix(tmp_path: Path) -> None:
     path = tmp_path / "vectors.vec"

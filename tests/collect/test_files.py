@@ -186,6 +186,7 @@ def test_a_source_that_cannot_be_read_is_told_in_one_line(
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.long
 def test_the_guardians_headlines(collect: Collect) -> None:
     path = Path(__file__).resolve().parents[3] / "shared/data/headlines/guardian.csv"
     if not path.exists():

@@ -87,6 +87,7 @@ def test_a_stream_too_young_or_too_thin_is_not_judged() -> None:
     assert find_drift(HISTOGRAMS_SCHEMA.empty_table(), profile(), CONFIG) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sizes", [(200, 200), (200, 20_000), (5000, 5000)])
 def test_chance_exceeds_the_threshold_as_seldom_as_stated(sizes: tuple[int, int]) -> None:
     config = CONFIG.model_copy(update={"drift_level": 0.05, "drift_min_psi": 0.0})

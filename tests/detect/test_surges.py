@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
 from tasks.config import DetectConfig
 from tasks.detect.surges import Surge, find_surges, judge, threshold
 from tasks.monitor.schema import COUNTS_SCHEMA
+from tests.examples import examples
 
 FIRST = datetime.date(2020, 1, 1)
 CONFIG = DetectConfig()
@@ -214,7 +215,7 @@ def made(stream: list[tuple[int, float]]) -> tuple[np.ndarray, np.ndarray]:
     return documents, documents * np.array([share for _, share in stream])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(60, suppress_health_check=[HealthCheck.too_slow])
 @given(streams, streams)
 def test_later_days_change_no_earlier_alarm(past: list[tuple[int, float]], future: list[tuple[int, float]]) -> None:
     documents, negative = made(past)
@@ -224,7 +225,7 @@ def test_later_days_change_no_earlier_alarm(past: list[tuple[int, float]], futur
     assert before == [surge for surge in after if surge.window_end < day(len(past))]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(40, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from("abcdef"), streams, min_size=1, max_size=4), st.integers(0, 2**32))
 def test_neither_other_series_nor_the_order_of_rows_matters(series: dict[str, list[tuple[int, float]]], seed: int) -> None:
     table = counts({name: made(stream) for name, stream in series.items()})
@@ -236,7 +237,7 @@ def test_neither_other_series_nor_the_order_of_rows_matters(series: dict[str, li
     assert together == sorted(alone, key=lambda s: (s.window_end, s.series, s.severity))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(30, suppress_health_check=[HealthCheck.too_slow])
 @given(streams, st.integers(1, 4000))
 def test_the_calendar_does_not_matter(stream: list[tuple[int, float]], shift: int) -> None:
     moved = datetime.timedelta(days=shift)

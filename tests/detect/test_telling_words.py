@@ -145,6 +145,7 @@ def words(language: Language, num: int, seed: int, **shares: float) -> list[str]
 SIZES = [(40, 20, 0.75), (140, 8, 1.0), (700, 2, 1.0)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("num", "seeds", "wanted"), SIZES)
 @pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)
 def test_a_planted_cause_is_named_and_hardly_anything_else(language: Language, num: int, seeds: int, wanted: float) -> None:
@@ -155,6 +156,7 @@ def test_a_planted_cause_is_named_and_hardly_anything_else(language: Language, n
     assert sum(word in own for word in shown) >= 0.95 * len(shown)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("num", "seeds", "wanted"), SIZES)
 @pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)
 def test_without_a_cause_no_word_stands_out(language: Language, num: int, seeds: int, wanted: float) -> None:

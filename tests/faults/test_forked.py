@@ -13,6 +13,8 @@ import pytest
 from benchmarks.kills import POINTS
 from tasks.config import CHECKOUT
 
+pytestmark = pytest.mark.long
+
 TRIALS = {  # of each row: two, or each named point once
     **dict.fromkeys(["1", "3", "4", "6", "11", "12", "18"], 2),
     "19": len(POINTS),

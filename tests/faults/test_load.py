@@ -7,6 +7,8 @@ import pytest
 from tests.faults import row_16_load
 from tests.faults.rows import failures
 
+pytestmark = pytest.mark.long
+
 
 def test_nothing_is_lost_or_wrong_under_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(row_16_load, "DOCUMENTS", 10_000)

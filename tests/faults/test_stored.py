@@ -9,6 +9,8 @@ from tests.faults.row_15_secrets import COUNT
 from tests.faults.rows import failures
 from tests.postgresql import INITDB
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (Debian: apt-get install chromium)")
 def test_reports_exports_and_logs_are_inert(tmp_path: Path) -> None:

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.faults.row_07_code import CASES
 from tests.faults.rows import failures
+
+pytestmark = pytest.mark.long
 
 
 def test_every_read_of_the_store_is_verified(tmp_path: Path) -> None:

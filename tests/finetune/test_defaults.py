@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tasks.prepare.read import Split
 
+pytestmark = pytest.mark.long
+
 COMMON = [
     f"{start}{end}" for start in ("ba", "de", "fi", "ko", "lu", "ma", "ne", "po") for end in ("ran", "sel", "tom", "vik", "zu")
 ]

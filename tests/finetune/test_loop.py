@@ -302,6 +302,7 @@ def test_a_loss_of_unlabelled_documents_that_is_no_number_names_them_too(
         run(training, documents, Recipe(epochs=1, batch_size=3))
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's compiler, about its own parts
 @pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
 @pytest.mark.skipif(

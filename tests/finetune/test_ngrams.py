@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.model import ngrams
 from tasks.model.ngrams import KeyTable, NgramVocabulary, build_ngrams, chunks
+from tests.examples import examples
 
 if TYPE_CHECKING:
     import pytest
@@ -53,7 +54,7 @@ def names(vocabulary: NgramVocabulary) -> list[tuple[str, ...]]:
     return named
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(documents=documents_of, others=documents_of, longest=st.integers(1, 4), min_documents=st.integers(1, 3))
 def test_vocabulary_and_encoding_equal_a_brute_force_reference(
     documents: Documents, others: Documents, longest: int, min_documents: int
@@ -104,7 +105,7 @@ def test_saved_vocabulary_reads_the_same() -> None:
             assert again.encode([["a", "ü", "a"]])[0].tolist() == vocabulary.encode([["a", "ü", "a"]])[0].tolist()
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.sets(st.integers(0, 2**62), max_size=200), st.lists(st.integers(0, 2**62), max_size=50))
 def test_key_table_finds_every_key_and_no_other(keys: set[int], others: list[int]) -> None:
     stored = np.array(sorted(keys), np.int64)

@@ -166,6 +166,7 @@ def test_a_pulled_embedding_stays_nearer_to_its_start(
     assert distances[0] > 1.2 * distances[1] > 2 * distances[2] > 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("view", ["mean", "cnn", "bilstm"])
 def test_a_low_rank_update_is_saved_as_a_plain_matrix_and_measured_as_saved(
     view: str, train: Callable, small: Callable[..., FinetuneConfig], aligned: Path, dataset: Path
@@ -253,6 +254,7 @@ def with_unlabelled(rows: list, write_dataset: Callable[..., Path]) -> Path:
     return write_dataset([*rows, *unlabelled], name="with-unlabelled")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["low_rank", "gradual", "pulled", "fgm", "virtual", "unlabelled"])
 def test_each_way_of_training_ends_with_the_same_bits_when_interrupted(
     how: str,
@@ -408,6 +410,7 @@ def test_a_refit_of_a_view_of_n_grams_finds_those_of_the_valid_rows(
         assert len(vocabulary.encode([["only", "here"]])[0]) == (3 if refit else 0)
 
 
+@pytest.mark.long
 def test_killed_in_the_refit_and_run_again_ends_with_the_same_bits(
     train: Callable, small: Callable[..., FinetuneConfig], dataset: Path, aligned: Path, tmp_path: Path
 ) -> None:

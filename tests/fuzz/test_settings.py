@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flows.commands.settings import PREFIX, knobs, resolve, resolve_refresh
@@ -15,6 +15,7 @@ from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 from tasks.notify.channels_file import read_channels
 from tasks.score.watch import WatchList
+from tests.examples import examples
 from tests.fuzz.bounded import bounded, pieces, refused, texts
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FLAGS = {model: [flag for flag, *_ in knobs(model)] for model in (PipelineConfig, RefreshConfig)}
-FEW = settings(max_examples=max(10, settings().max_examples // 10))  # resolving takes tens of milliseconds
+FEW = examples(10)  # resolving takes tens of milliseconds
 MODELS = st.sampled_from([PipelineConfig, RefreshConfig])
 VALUES = texts(
     "0 1 -1 1e9 1e999 nan inf 0x1f 1_000 true false null None [] {} [1,2] {'a':1} , = ~ ~nobody/x ~/x .. / auto full english "

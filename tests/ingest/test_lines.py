@@ -5,10 +5,11 @@ import io
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.documents.lines import MAX_UNCLOSED, Line, Lines, UnclosedQuotesError, plain_rows, quoted_rows
+from tests.examples import examples
 
 
 def lines_of(data: bytes, encoding: str = "utf-8", limit: int = 1000) -> Lines:
@@ -26,7 +27,6 @@ def test_lines_end_at_line_feeds_alone() -> None:
     assert [data[line.offset :][: len(line.data)] for line in lines] == [line.data for line in lines]
 
 
-@settings(max_examples=100, deadline=None)
 @example(b"\0\0\0\0\nx", 3, 9)
 @given(st.binary(max_size=300), st.integers(1, 20), st.integers(1, 9))
 def test_lines_are_those_of_split_in_any_chunks(data: Any, limit: int, chunk: int) -> None:
@@ -67,7 +67,7 @@ def test_lines_given_back_are_taken_again() -> None:
 CELLS = st.text(st.sampled_from(list('ab,"\n é\u2028\x85')), max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(st.lists(CELLS, min_size=2, max_size=4), max_size=6), st.sampled_from(["\n", "\r\n"]))
 def test_quoted_rows_read_what_csv_writes(rows: Any, end: str) -> None:
     out = io.StringIO()
@@ -118,7 +118,7 @@ def test_plain_rows() -> None:
     assert every == [["a", "b", "c"], ['"x', "y"], ["lone"]]
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.binary(max_size=200) | st.lists(st.sampled_from([b'"', b",", b"\n", b"a", b"\xff", b"\r", b"\0"])).map(b"".join))
 def test_any_bytes_give_rows_and_use_up_every_line(data: Any) -> None:
     rows = list(quoted_rows(lines_of(data, limit=50), ","))

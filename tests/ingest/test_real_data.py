@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import SimpleNamespace
 
+pytestmark = pytest.mark.long
+
 
 def test_the_first_reviews_of_the_imdb_archive(
     tmp_path: Path, data: Path, write_tar: Callable[..., Path], ingest: Callable[..., SimpleNamespace]

@@ -45,6 +45,7 @@ def test_wrong_requests_end_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("labels", [(), ("p", "q")], ids=["kept", "a third quarantined"])
 def test_memory_grows_by_no_more_than_100_bytes_a_document(tmp_path: Path, labels: tuple[Any, ...]) -> None:
     peaks = []

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from tasks.errors import RequestError
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -323,7 +324,7 @@ def test_a_non_text_column_of_parquet(tmp_path: Path, ingest: Callable[..., Simp
         ingest(path=tmp_path / "a.parquet")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.binary(max_size=200)
     | st.lists(st.sampled_from([b'"', b",", b"\n", b"a", b"\xff", b"\r", b"\0", b"@", b"{}", b"\t"])).map(b"".join),

@@ -7,13 +7,14 @@ import tarfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.documents.archive import MAX_MEMBERS, archive_kind, archive_records
 from tasks.documents.tar import MAX_HEADER_BYTES, TarError, read_tar
 from tasks.documents.unlabelled import place_text
 from tasks.errors import RequestError
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,7 @@ def packed(members: dict[str, bytes], form: int) -> bytes:
 NAMES = st.text(st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="/"), min_size=1, max_size=90)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.dictionaries(NAMES, st.binary(max_size=1500), max_size=5), st.sampled_from([tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]))
 def test_reads_what_tarfile_wrote(members: Any, form: int) -> None:
     found = everything(packed(members, form))
@@ -61,7 +62,7 @@ def test_only_the_limit_of_a_member_is_kept_and_the_next_is_found() -> None:
     assert [(m.name, m.data) for m in found] == [(b"a", b"x" * 10), (b"b", b"y")]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 4 * 512 - 1), st.integers(0, 255))
 def test_a_changed_byte_is_an_error_or_a_member_never_a_crash(at: int, byte: Any) -> None:
     whole = bytearray(packed({"a.txt": b"one", "b.txt": b"two"}, tarfile.GNU_FORMAT))

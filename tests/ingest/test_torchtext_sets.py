@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from tasks.config import IngestConfig, TorchtextSet
 from tasks.documents.layouts.torchtext_sets import DATA_SETS
 from tasks.errors import RequestError
 from tasks.store.artifact import Fingerprints, section_values
+from tests.examples import examples
 
 if typing.TYPE_CHECKING:
     from collections.abc import Callable
@@ -293,6 +294,7 @@ def test_a_second_member_of_the_same_name_and_one_that_only_ends_so_are_none(
     assert out.texts == {"dbpedia_csv/train.csv:1": "a b", "dbpedia_csv/train.csv:2": "c d", "dbpedia_csv/test.csv:1": "e f"}
 
 
+@pytest.mark.long
 def test_a_large_member_is_streamed(
     tmp_path: Path, ingest: Callable[..., SimpleNamespace], write_tar: Callable[..., Path]
 ) -> None:
@@ -371,7 +373,7 @@ def test_requests_that_cannot_be_met(
         ingest(**({"dataset": "SST2", "path": put("SST2")} | options))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(1, 4), st.text(), st.text()), min_size=2), st.booleans())
 def test_whatever_csv_writes_comes_back(
     tmp_path: Path, ingest: Callable[..., SimpleNamespace], rows: Any, quote_all: bool
@@ -388,6 +390,7 @@ def test_whatever_csv_writes_comes_back(
     assert by_split(out, "train")[2:] == [(str(label), " ".join(texts)) for label, *texts in usable]
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # torchtext and torchdata warn of their end
 @pytest.mark.parametrize("packed", [False, True], ids=["unpacked", "packed"])
 @pytest.mark.parametrize("name", NAMES)

@@ -3,10 +3,11 @@ from typing import Any
 import fasttext
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.model.character_ngrams import hash_ngrams, sum_ngram_rows
+from tests.examples import examples
 
 BUCKET = 997
 UNKNOWN = ["x", "ß", "电", "🙂", "", "</s>", "</s>x", "<a>", "filmic", "naïveté", "电影院很好", "ñandú", "e\u0301", "q" * 60]
@@ -37,7 +38,7 @@ def test_ngrams_are_those_of_fasttext(models: Any, lengths: tuple[int, int]) -> 
 word_texts = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\t\v\f\0 "), max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(word_texts, max_size=6), st.sampled_from(RANGES))
 def test_ngrams_of_any_words_are_those_of_fasttext(models: Any, words: list[str], lengths: tuple[int, int]) -> None:
     owners, buckets = hash_ngrams(words, *lengths, BUCKET)

@@ -167,11 +167,13 @@ def get_tokenizer() -> Any:
     return get_tokenizer
 
 
+@pytest.mark.long
 def test_the_record_is_what_torchtext_gives(get_tokenizer: Callable[..., Any]) -> None:
     cut = get_tokenizer("basic_english")
     assert [row["tokens"] for row in RECORDED] == [cut(row["text"]) for row in RECORDED]
 
 
+@pytest.mark.long
 @given(
     text=st.one_of(
         st.text(),

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.prepare.documents import pack
 from tasks.prepare.duplicates import exact_firsts, near_groups
 from tasks.prepare.minhash import NUM_HASHES, SHINGLE, signatures, token_hashes
+from tests.examples import examples
 
 
 def signatures_of(documents: list[list[str]]) -> np.ndarray:
@@ -46,7 +47,7 @@ def test_a_signature_depends_on_its_own_document_alone(documents: list[list[str]
 
 
 @given(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=30))
-@settings(max_examples=50)
+@examples(50)
 def test_a_signature_is_the_minimum_over_the_set_of_shingles(document: list[str]) -> None:
     """Of a document that repeats itself the shingles are the same but at the seam: the minimum can only fall."""
     once, twice = signatures_of([document, document * 2])

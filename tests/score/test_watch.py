@@ -101,6 +101,7 @@ def test_what_is_wrong_with_a_file_is_told_in_one_line(tmp_path: Path, content: 
         WatchList.load(tmp_path / "absent.toml")
 
 
+@pytest.mark.long
 def test_more_patterns_than_one_expression_holds() -> None:
     found = WatchList({}, {f"number {n}": f"profits? warnings? number{n}" for n in range(500)})
     assert found.find(["A profit warning number7.", "none"]) == [["number 7"], []]
@@ -279,6 +280,7 @@ def test_a_name_between_borders_is_found_in_any_text(around: str, name: str) -> 
     assert watch.find([f"{around} {name} {around}"]) == [["x"]] or not spelled(name).strip()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not (SHARED / "finnews_zh").is_dir(), reason="../shared/data is not here")
 def test_every_headline_of_a_real_stream_that_holds_a_company_is_found() -> None:
     with (SHARED / "finnews_zh" / "news.csv").open(encoding="gb18030", newline="") as file:
