@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from prefect.states import State
 
     from flows.display import Display
-    from tasks.register.registration import Registration
+    from tasks.register.models import Registration
     from tasks.store.artifact import Artifact, Store
     from tasks.tracking.tracker import Tracker
 

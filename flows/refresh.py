@@ -28,13 +28,13 @@ from tasks.detect.drift import renumbered
 from tasks.detect.task import detect
 from tasks.detect.unjudged import UNJUDGED, find_unjudged
 from tasks.detect.unjudged import in_words as unjudged_in_words
+from tasks.model.reasons import NO_KNOWN_WORD
 from tasks.monitor.sources import keep_source
 from tasks.monitor.state import MonitorState, monitor_folder
 from tasks.monitor.watched import begin_watching, not_found, num_watched
 from tasks.notify.task import notify, open_channels
 from tasks.register.models import load_model
 from tasks.register.profile import read_profile
-from tasks.score.answers import NO_KNOWN_WORD
 from tasks.score.stream import Scorer
 from tasks.score.task import score
 from tasks.score.watch import WatchList

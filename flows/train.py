@@ -22,7 +22,7 @@ from tasks.pretrain.task import pretrain
 from tasks.register.champion import read_champion
 from tasks.register.models import MODEL_TAG
 from tasks.register.recipe import Recipe
-from tasks.register.task import folds, package, question_folds, register
+from tasks.register.task import folds, make_candidate, package, question_folds, register
 from tasks.store.artifact import Store
 from tasks.tracking.tensorboard import check_installed
 from tasks.tracking.tracker import Tracker
@@ -97,38 +97,33 @@ def run_steps(record: Record) -> None:
     evaluation = note(evaluate(run, config.evaluate, model=model, dataset=dataset, holdout=holdout, yardstick=baseline))
     packaged = note(package(run, PackageConfig(), model=model, dataset=dataset))
     recipe = Recipe(prepare=config.prepare, pretrain=config.pretrain, align=config.align, finetune=config.finetune)
-    question = question_folds(
+    candidate = make_candidate(
         run,
-        config.register,
+        config.name,
         recipe,
-        name=config.name,
-        tracker=record.tracker,
         package=packaged.result(),
         evaluation=evaluation.result(),
         corpus=corpus.result(),
-        prepared=prepared.result(),
-        ready=record.last_ended,
+        holdout=holdout.result(),
+        tags={RUN_TAG: record.id, MODEL_TAG: config.finetune.model, **split_tags(config.prepare)},
+        run_id=record.tracking,
     )
+    splits = prepared.result().report["splits"]
+    rows, ready = splits["train"] + splits["valid"], record.last_ended
+    question = question_folds(run, config.register, candidate, recipe, record.tracker, rows=rows, ready=ready)
     measured = None
     if question.config is not None:
         measured = note(folds(run, question.config, corpus=corpus, dataset=dataset))
     elif question.reason:
         record.skipped("folds", question.reason)
-    registered = register(  # type: ignore[call-overload] # Prefect unwraps a State to the artifact it holds
+    registered = register(
         run,
         config.register,
-        recipe=recipe,
-        name=config.name,
-        tracker=record.tracker,
-        package=packaged,
-        evaluation=evaluation,
-        corpus=corpus,
-        holdout=holdout,
-        question=question,
-        folds=measured,
-        run_id=record.tracking,
-        tags={RUN_TAG: record.id, MODEL_TAG: config.finetune.model, **split_tags(config.prepare)},
+        candidate,
+        record.tracker,
+        evidence=question.evidence(measured.result() if measured else None),
         ready=record.last_ended,
+        wait_for=[made for made in (packaged, evaluation, corpus, holdout, measured) if made],  # the edges of the UI
     )
     record.registered(registered)
 

@@ -129,7 +129,7 @@ def _load(remote: Any, place: Path, stamp: Mapping[str, str], progress: Progress
     if total is not None and have != total:
         part.unlink()
         raise ConnectionError(f"the connection ended at {have:,} of {total:,} bytes")
-    os.replace(part, place / COPY)
+    os.replace(part, place / COPY)  # not `replaced`: a part is kept, so that the next run goes on with it
 
 
 @contextlib.contextmanager

@@ -46,7 +46,7 @@ def download(
             raise RequestError(
                 f"{url}: MD5 {found}, expected {md5}; the copy was removed: try again, or give --ingest.archive FILE"
             )
-        os.replace(part, target)
+        os.replace(part, target)  # not `replaced`: a part is kept, so that the next run goes on with it
     return target
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import RequestError
 from .classifier import Classifier
+from .reasons import NO_KNOWN_WORD, NO_TOKENS
 from .text.tokenize import TextToTokens
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ COLUMN = "text"
 BATCH = 1024
 MAX_ROWS = 10_000  # of one request
 MAX_CHARS = 1_000_000  # of one text, as ingest takes them by default
-NO_TOKENS, NO_KNOWN_WORD = "empty_after_cleaning", "no_known_word"  # reasons for giving a text no label
 
 __all__ = ["Answer", "Reading", "RequestError", "TextClassifier", "request_texts", "training_hashes"]
 

@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 from tasks.align.matrix import write_matrix
 from tasks.config import Section
 from tasks.crash import crash_point
+from tasks.durable import replaced
 from tasks.errors import RequestError
 from tasks.evaluate.evaluation import predict
 from tasks.evaluate.predictions import read_test
@@ -124,9 +125,8 @@ def write_folds(
                     break
                 outcome = _measure(recipes, rows, test, folder, reasons)
                 took.append(time.monotonic() - began)
-                partial = kept.with_suffix(".part")
-                partial.write_text(json.dumps(outcome), encoding="utf-8")
-                partial.replace(kept)
+                with replaced(kept) as partial:
+                    partial.write_text(json.dumps(outcome), encoding="utf-8")
                 crash_point("folds.split")
             measured.append(json.loads(kept.read_text(encoding="utf-8")))
             progress.advance(number + 1, config.splits, "folds")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from prefect import task
@@ -12,8 +12,9 @@ from prefect.states import Completed, State
 from tasks.align.fetch import local_copies
 from tasks.errors import RequestError, UnavailableError
 from tasks.model.text.tokenize import TEXT_LIBRARIES
+from tasks.register.candidate import Candidate, evaluation_tags
 from tasks.register.evidence import Folds
-from tasks.register.registration import Candidate, ask_for_folds, evaluation_tags, register_model
+from tasks.register.registration import Registrar
 from tasks.register.shortfall import find_shortfall
 from tasks.store.step import step
 
@@ -70,25 +71,30 @@ class FoldQuestion:
 
 def make_candidate(
     run: Run,
+    name: str,
     recipe: Recipe,
     *,
     package: Artifact,
     evaluation: Artifact,
     corpus: Artifact,
     holdout: Artifact,
-    run_id: str | None = None,
-    tags: Mapping[str, str] | None = None,
+    tags: Mapping[str, str],
+    run_id: str | None,
 ) -> Candidate:
-    """What a run has to register; `tags` go to the version beside accuracy, corpus digest and recipe."""
+    """Gather what a run made as a candidate for the champion of `name`; `run_id` is the run in MLflow.
+
+    `tags` go to the version beside accuracy, corpus digest and recipe.
+    """
     own = {"textmill.corpus_digest": corpus.digest, **evaluation_tags(evaluation.report), **recipe.tags()}
     folder = run.store.folder(evaluation)
     return Candidate(
+        name=name,
         package=run.store.folder(package),
         predictions=folder / "predictions.parquet",
         corpus=run.store.folder(corpus) / "corpus.parquet",
         holdout=holdout.digest,
         labels=tuple(package.report["labels"]),
-        tags={**own, **(tags or {})},
+        tags={**own, **tags},
         run_id=run_id,
         shortfall=find_shortfall(folder, recipe.finetune.model),
     )
@@ -97,30 +103,19 @@ def make_candidate(
 def question_folds(
     run: Run,
     config: RegisterConfig,
+    candidate: Candidate,
     recipe: Recipe,
-    *,
-    name: str,
     tracker: Tracker,
-    package: Artifact,
-    evaluation: Artifact,
-    corpus: Artifact,
-    prepared: Artifact,
+    *,
+    rows: int,
     ready: float,
 ) -> FoldQuestion:
-    """Ask whether folds could change the gate's decision about what this run made, and whether they are affordable.
+    """Ask whether folds could change the gate's decision about a candidate of this recipe, and whether they are affordable.
 
-    `ready` is when the last step had ended, by time.monotonic.
+    `rows` may be trained on. `ready` is when the last step had ended, by time.monotonic.
     """
-    runs, progress = run.store.data_root / "runs", run.progress_for("folds")
-    candidate = make_candidate(
-        run,
-        recipe,
-        package=package,
-        evaluation=evaluation,
-        corpus=corpus,
-        holdout=prepared.narrow("holdout"),
-    )
-    asked = ask_for_folds(tracker, config, name, candidate, runs, progress=progress, ready=ready)
+    registrar = Registrar(tracker, config, progress=run.progress_for("folds"), ready=ready)
+    asked = registrar.ask_for_folds(candidate, run.store.data_root / "runs")
     if not asked:
         return FoldQuestion()
     from tasks.register.folds import FoldsConfig, num_splits
@@ -128,8 +123,7 @@ def question_folds(
     roles = {each.version: each.role for each in asked}
     try:
         recipes = {each.role: _runnable(run, each.recipe) for each in asked}
-        splits = prepared.report["splits"]
-        number = num_splits(splits["train"] + splits["valid"])
+        number = num_splits(rows)
         wanted = {role: value for each in asked for role, value in _fields(each.role, recipes[each.role], each.package)}
         made = FoldsConfig(challenger=_runnable(run, recipe), splits=number, seconds=60 * config.fold_minutes, **wanted)
     except (RequestError, UnavailableError) as error:
@@ -156,47 +150,21 @@ def _runnable(run: Run, recipe: Recipe | str) -> Recipe:
 def register(
     run: Run,
     config: RegisterConfig,
-    *,
-    recipe: Recipe,
-    name: str,
+    candidate: Candidate,
     tracker: Tracker,
-    package: Artifact,
-    evaluation: Artifact,
-    corpus: Artifact,
-    holdout: Artifact,
-    question: FoldQuestion,
-    folds: Artifact | None,
-    run_id: str | None = None,
-    tags: Mapping[str, str] | None = None,
+    *,
+    evidence: Mapping[int, Folds | str] | None,
     ready: float,
 ) -> State:
-    """Register the package and decide about the champion; a Registration as Completed, or Cached if nothing was to do.
+    """Register a candidate and decide about the champion; a Registration as Completed, or Cached if nothing was to do.
 
-    `folds` is what the step of that name made if `question` asked for it. `run_id` is the MLflow run that the version belongs
-    to; `tags` go to the version. `ready` is when the last step had ended, by time.monotonic: from then on an outage of MLflow's
-    server is waited for.
+    `evidence` is what `FoldQuestion.evidence` gives. `ready` is when the last step had ended, by time.monotonic: from then on
+    an outage of MLflow's server is waited for.
     """
-    tracker.flush()  # a version shall name its run, which may wait in the spool after an outage
-    candidate = make_candidate(
-        run,
-        recipe,
-        package=package,
-        evaluation=evaluation,
-        corpus=corpus,
-        holdout=holdout,
-        run_id=None if run_id is None else tracker.server_run_id(run_id),
-        tags=tags,
-    )
-    progress = run.progress_for("register")
-    made = register_model(
-        tracker,
-        config,
-        name,
-        candidate,
-        folds=question.evidence(folds),
-        progress=progress,
-        started=lambda: run.started("register"),
-        ready=ready,
-    )
-    message = f"{name} version {made.version}: {made.decision} ({made.reason})"
+    tracker.flush()  # a version must name its run, which may wait in the spool after an outage
+    if candidate.run_id is not None:
+        candidate = replace(candidate, run_id=tracker.server_run_id(candidate.run_id))
+    registrar = Registrar(tracker, config, progress=run.progress_for("register"), ready=ready)
+    made = registrar.register(candidate, evidence, started=lambda: run.started("register"))
+    message = f"{made.name} version {made.version}: {made.decision} ({made.reason})"
     return Completed(name="Cached" if made.decision == "unchanged" else "Completed", message=message, data=made)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.model.reasons import NO_KNOWN_WORD, NO_TOKENS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tasks.model.serving import TextClassifier
-
-NO_TOKENS, NO_KNOWN_WORD = "empty_after_cleaning", "no_known_word"
 
 
 def answers(model: TextClassifier, texts: Sequence[str]) -> tuple[np.ndarray, list[str | None]]:

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from tasks.documents.encoding import propose
 from tasks.durable import num_cores, replaced
 from tasks.errors import RequestError
+from tasks.model.reasons import NO_TOKENS
 from tasks.progress import SILENT
-from tasks.score.answers import NO_TOKENS, answers
+from tasks.score.answers import answers
 from tasks.score.rest import rest_of
 from tasks.score.texts import check_texts, named_for_score, read_texts
 

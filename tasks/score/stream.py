@@ -14,10 +14,11 @@ import pyarrow as pa
 from tasks.collect.found import COLLECTED_SCHEMA
 from tasks.documents.reasons import QUARANTINE_BYTES
 from tasks.errors import RequestError
+from tasks.model.reasons import NO_TOKENS
 from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.transaction import Refused
 from tasks.progress import SILENT
-from tasks.score.answers import NO_TOKENS, answers
+from tasks.score.answers import answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

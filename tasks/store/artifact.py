@@ -318,7 +318,7 @@ class Store:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(folder):
             self._set_aside(folder, step, key)
-        os.replace(build.folder, folder)
+        os.replace(build.folder, folder)  # not `replaced`: that swaps a file
         crash_point(f"{step}.renamed")
         flush(folder.parent)
         shutil.rmtree(build.scratch, ignore_errors=True)

@@ -178,7 +178,7 @@ def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".moving-", dir=target.parent) as folder:
         shutil.copytree(source, Path(folder) / "copy")
-        (Path(folder) / "copy").rename(target)
+        (Path(folder) / "copy").rename(target)  # a folder, which `replaced` has no way to swap
 
 
 def _experiments(client: MlflowClient) -> Iterator[Experiment]:

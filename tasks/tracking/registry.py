@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.crash import crash_point
 from tasks.errors import RequestError, UnavailableError
 from tasks.names import normal
-from tasks.store.artifact import sha256_file
+from tasks.store.digests import sha256_file
 from tasks.tracking.client import transient
 from tasks.tracking.home import URI_VARIABLE
 from tasks.tracking.places import is_local, local_path
@@ -258,7 +258,7 @@ class Registry:
                 for left in kept.parent.glob(f"{DOWNLOAD}*"):  # nobody else is downloading, so a kill left it
                     shutil.rmtree(left)
                 with tempfile.TemporaryDirectory(prefix=DOWNLOAD, dir=kept.parent) as temporary:
-                    Path(self._download(uri, to=temporary)).rename(kept)
+                    Path(self._download(uri, to=temporary)).rename(kept)  # a folder, which `replaced` has no way to swap
         return kept
 
     @property

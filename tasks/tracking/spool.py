@@ -49,7 +49,7 @@ class Spool:
         if os.write(self._descriptor, line) != len(line):  # so the kernel says it where a part still fits
             os.ftruncate(self._descriptor, size)  # half a line would swallow the next
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
-        os.fsync(self._descriptor)
+        os.fsync(self._descriptor)  # of the open file, whose lock closing it would give up
 
     def send(self, call: Callable[[dict[str, Any]], object]) -> None:
         """Make every waiting call; on Unreachable those not made stay, and the exception passes on."""

@@ -18,11 +18,12 @@ from tasks.finetune.train import write_model
 from tasks.ingest.schema import CORPUS_SCHEMA, QUARANTINE_SCHEMA
 from tasks.prepare.dataset import write_dataset
 from tasks.pretrain.vectors import train_vectors
+from tasks.register.candidate import Candidate
 from tasks.register.load import open_package
 from tasks.register.models import Registration
 from tasks.register.package import package_digest, write_package
 from tasks.register.recipe import Recipe
-from tasks.register.registration import Candidate, register_model
+from tasks.register.registration import Registrar
 from tasks.register.shortfall import NO_SHORTFALL, Shortfall
 from tasks.tracking.tracker import Tracker
 
@@ -170,7 +171,8 @@ def candidacy(tmp_path: Path) -> Candidacy:
         shutil.copytree(model.package, stored, dirs_exist_ok=True)
         (stored / "manifest.json").write_text("{}")
         tags = {"textmill.test_accuracy": f"{correct.mean():.6f}", **(recipe.tags() if recipe else {})}
-        return Candidate(stored, predictions, corpus, "holdout", tuple(classifier.labels), tags, shortfall=shortfall)
+        labels = tuple(classifier.labels)
+        return Candidate("films", stored, predictions, corpus, "holdout", labels, tags, shortfall=shortfall)
 
     return made
 
@@ -190,6 +192,6 @@ def enrol(tracker: Tracker, candidacy: Candidacy) -> Enrol:
         **options: Any,
     ) -> Registration:
         candidate = candidacy(model, on=on, accuracy=accuracy, shortfall=shortfall, recipe=recipe)
-        return register_model(tracker, RegisterConfig(**options), "films", candidate, folds=folds)
+        return Registrar(tracker, RegisterConfig(**options)).register(candidate, folds)
 
     return enrolled

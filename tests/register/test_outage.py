@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 
-from tasks.config import RegisterConfig
 from tasks.errors import UnavailableError
-from tasks.register import registration
-from tasks.register.registration import OUTAGE_SECONDS, register_model
+from tasks.register.outage import OUTAGE_SECONDS, through_outages
 from tasks.tracking.client import RETRIES
 from tasks.tracking.registry import RegistryOutage
 
@@ -46,15 +44,13 @@ def test_an_outage_is_waited_for_once_from_when_it_began(
     monkeypatch.setenv(RETRIES, "1")
     retries = []
 
-    def fails(*arguments: object) -> None:
+    def fails() -> None:
         retries.append(os.environ[RETRIES])
         raise RegistryOutage("no answer", since=asked)
 
-    monkeypatch.setattr(registration, "_register", fails)
     tracker: Any = Tracking(unanswered_since)
-    candidate: Any = None
     with pytest.raises(UnavailableError, match=r"did not answer for 40 s: .* no promotion is recorded"):
-        register_model(tracker, RegisterConfig(), "news", candidate, ready=100.0)
+        through_outages(tracker, "news", fails, ready=100.0)
     assert tracker.waited_until == [begins + OUTAGE_SECONDS] * 2
     assert tracker.given_up
     assert (retries, os.environ[RETRIES]) == (["0", "0"], "1")

@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from tasks.config import RegisterConfig
+from tasks.register.candidate import Candidate
 from tasks.register.load import open_package
 from tasks.register.models import load_model
-from tasks.register.registration import Candidate, register_model
+from tasks.register.registration import Registrar
 from tasks.tracking.tracker import Tracker
 from tests.patience import HANGS_SECONDS, until
 
@@ -46,8 +47,9 @@ def store(migrated: Path, train_tiny: Callable[..., Any], tmp_path_factory: pyte
     tracker = Tracker.open(None, root, root / "checkout", "新闻")
     predictions = root / "predictions.parquet"
     write_predictions(model.corpus / "corpus.parquet", predictions)
-    candidate = Candidate(model.package, predictions, model.corpus / "corpus.parquet", "h", ("negative", "positive"))
-    assert register_model(tracker, RegisterConfig(), "新闻", candidate).decision == "first"
+    corpus = model.corpus / "corpus.parquet"
+    candidate = Candidate("新闻", model.package, predictions, corpus, "h", ("negative", "positive"))
+    assert Registrar(tracker, RegisterConfig()).register(candidate).decision == "first"
     return root, model
 
 

@@ -1,0 +1,44 @@
+"""A trained model that wants to be registered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tasks.register.models import ACCURACY_TAG, MACRO_F1_TAG
+from tasks.register.shortfall import NO_SHORTFALL, Shortfall
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The name to register under, the package, evaluate's predictions of it, and the corpus with the raw texts.
+
+    `holdout` is the digest of the test rows, `labels` the classes of the model. `tags` go to the version: flow run, corpus
+    digest, accuracy, recipe. `run_id` is the MLflow run that the version belongs to. `shortfall` says what the model is worse
+    than although it should not be.
+    """
+
+    name: str
+    package: Path
+    predictions: Path
+    corpus: Path
+    holdout: str
+    labels: tuple[str, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    run_id: str | None = None
+    shortfall: Shortfall = NO_SHORTFALL
+
+    def with_shortfall(self, reason: str) -> str:
+        """The reason of a decision, and what the model is worse than, unless the reason says so already."""
+        clause = self.shortfall.clause
+        return reason if not clause or clause in reason else f"{reason}; {clause}"
+
+
+def evaluation_tags(report: Mapping[str, Any]) -> dict[str, str]:
+    """The version tags that evaluate's report gives: accuracy and macro-F1."""
+    named = {ACCURACY_TAG: report.get("accuracy"), MACRO_F1_TAG: report.get("macro_f1")}
+    return {tag: f"{value:.6f}" for tag, value in named.items() if value is not None}

@@ -1,0 +1,81 @@
+"""A candidate against the registered models that it would replace: the champion, and the best champion before it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tasks.errors import RequestError
+from tasks.register.gate import Decision, Rival, Rule, decide
+from tasks.register.models import ACCURACY_TAG, load_version
+from tasks.register.rivals import read_test_rows, rival_on
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tasks.progress import Progress
+    from tasks.register.candidate import Candidate
+    from tasks.register.evidence import Folds
+    from tasks.register.rivals import TestRows
+    from tasks.tracking.registry import Version
+    from tasks.tracking.tracker import Tracker
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """One candidate and the models it meets: `champion`, and `line`, the versions that were champions so far.
+
+    `folds` is recipe evidence by the version that it is about, or the reason in its place; None: nobody asked for it yet.
+    """
+
+    tracker: Tracker
+    candidate: Candidate
+    champion: int | None
+    line: list[int]
+    progress: Progress
+    folds: Mapping[int, Folds | str] | None = None
+
+    def decide(self, rule: Rule, version: int) -> Decision:
+        """Let the rivals label the test rows, and judge; `version` is the candidate's number, 0 if it has none yet."""
+        candidate = self.candidate
+        rows, promote = read_test_rows(candidate.predictions), self._promote_command(version)
+        try:
+            rival = None if self.champion is None else self._rival(rows, self.champion, "champion")
+        except RequestError as error:
+            log.error("%s: the champion cannot be loaded, so nothing can replace it: %s", candidate.name, error)
+            return Decision("refused", f"{error}; to replace the champion unseen: {promote}")
+        best_rival = None
+        if (best := self.best_other_than(version)) is not None:
+            try:
+                best_rival = self._rival(rows, best, "the best champion,")
+            except RequestError as error:
+                log.warning("%s: the best champion so far takes no part in the comparison: %s", candidate.name, error)
+        return decide(rows.correct, candidate.labels, rival, best_rival, rule, promote=promote)
+
+    def best_other_than(self, version: int) -> int | None:
+        """The best champion so far, if it is neither today's nor this version."""
+        measured = self._measured()
+        best = max(measured, key=lambda each: (float(each.tags[ACCURACY_TAG]), each.version), default=None)
+        return None if best is None or best.version in (self.champion, version) else best.version
+
+    def _measured(self) -> list[Version]:
+        """Today's and earlier champions whose accuracy was measured, each in its time."""
+        champions = {*self.line, self.champion}
+        versions = self.tracker.registry.versions(self.candidate.name)
+        return [version for version in versions if version.version in champions and ACCURACY_TAG in version.tags]
+
+    def _rival(self, rows: TestRows, version: int, role: str) -> Rival:
+        """Load a version and let it label the test rows; RequestError if its files are not whole."""
+        loaded = load_version(self.tracker, self.tracker.registry.version(self.candidate.name, version))
+        rival = rival_on(rows, self.candidate.corpus, loaded, f"{role} version {version}", self.progress)
+        if self.folds is None:
+            return rival
+        return replace(rival, folds=self.folds.get(version, "the champion changed meanwhile"))
+
+    def _promote_command(self, version: int) -> str:
+        """The command that makes a version the champion."""
+        several = len(self.tracker.registry.names()) > 1
+        return f"textmill models promote {version}" + (f" --name {self.candidate.name}" if several else "")
