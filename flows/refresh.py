@@ -29,6 +29,7 @@ from tasks.detect.task import detect
 from tasks.detect.unjudged import UNJUDGED, find_unjudged
 from tasks.detect.unjudged import in_words as unjudged_in_words
 from tasks.model.reasons import NO_KNOWN_WORD
+from tasks.monitor.silence import about_silence
 from tasks.monitor.sources import keep_source
 from tasks.monitor.state import MonitorState, monitor_folder
 from tasks.monitor.watched import begin_watching, not_found, num_watched
@@ -246,6 +247,8 @@ def show_in_prefect(result: dict[str, Any]) -> None:
         f"- new alerts: {len(result['alerts'])}",
         f"- drift of {inert(drifted)}",
         f"- dashboard: `{report}`",
+        *(f"- {what}: {inert(line)}" for what, line in about_silence(result)),
+        *(f"- warning: {inert(warning)}" for warning in result["warnings"]),
     ]
     alerts = [
         {name: inert(value) if isinstance(value, str) else value for name, value in alert.items()} for alert in result["alerts"]

@@ -7,6 +7,7 @@ quick.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib.metadata
 import logging
@@ -25,7 +26,7 @@ from tasks.errors import RequestError, UnavailableError
 from tasks.shown import in_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 STARTED = time.time()
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -115,11 +116,11 @@ def main() -> NoReturn:
         Path.home()
     except RuntimeError:  # a user whom /etc/passwd does not have; libraries ask for it as they are imported
         os.environ["HOME"] = "/"  # as containers have it
-    _log_warnings()
     session = Session(STARTED)
     try:
         # Outside of standalone mode typer returns the code of an Exit, and 130 for Ctrl-C, instead of raising them.
-        code = app(standalone_mode=False, obj=session) or 0
+        with _own_warnings():
+            code = app(standalone_mode=False, obj=session) or 0
         if code == INTERRUPTED:
             raise KeyboardInterrupt
     except (Exception, KeyboardInterrupt) as error:
@@ -164,10 +165,20 @@ class _OneLine(logging.Formatter):
         return in_line(super().formatMessage(record))
 
 
-def _log_warnings() -> None:
-    """Warnings and errors of our own code go to stderr, a line each; libraries keep their own handlers."""
+@contextlib.contextmanager
+def _own_warnings() -> Iterator[None]:
+    """Write warnings and errors of our own code to stderr, a line each; libraries keep their own handlers."""
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
     handler.setFormatter(_OneLine("%(levelname)s: %(message)s"))
-    for name in ("tasks", "flows"):
-        logging.getLogger(name).addHandler(handler)
+    loggers = [logging.getLogger(name) for name in ("tasks", "flows")]
+    before = [logger.propagate for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.propagate = False  # the root's handler is Prefect's, and would write each of them again
+    try:
+        yield
+    finally:
+        for logger, propagate in zip(loggers, before, strict=True):
+            logger.removeHandler(handler)
+            logger.propagate = propagate

@@ -63,6 +63,8 @@ def check_refresh(config: RefreshConfig) -> None:
 
 def print_refresh(result: Mapping[str, Any]) -> None:
     """Print the new alerts as a table, and the figures below it."""
+    from tasks.monitor.silence import about_silence
+
     console = results()
     if result["alerts"]:
         console.print(_alerts(result["alerts"]))
@@ -76,7 +78,7 @@ def print_refresh(result: Mapping[str, Any]) -> None:
             f"model    {result['model']['name']} version {result['model']['version']}",
             f"alerts   {len(result['alerts'])} new; drift of {', '.join(drifted) or 'nothing'}",
             *_what_was_not_done(result),
-            *_about_silence(result),
+            *(f"{what:<8} {line}" for what, line in about_silence(result)),
             *([f"train    started {', '.join(result['training_runs'])}"] if result["training_runs"] else []),
             *(f"warning  {warning}" for warning in result["warnings"]),
             f"time     {result['seconds']:.1f} s and {result['startup_seconds']:.1f} s to start",
@@ -102,16 +104,4 @@ def _what_was_not_done(result: Mapping[str, Any]) -> list[str]:
     if result["channels_down"] or result["undelivered"]:
         down = ", ".join(result["channels_down"])
         lines.append(f"waiting  {result['undelivered']:,} deliveries" + (f"; channels that failed: {down}" if down else ""))
-    return lines
-
-
-def _about_silence(result: Mapping[str, Any]) -> list[str]:
-    """Lines about series that are not judged and entries of the watch-list that are never found."""
-    from tasks.monitor.watched import NotFound, in_words
-
-    lines = []
-    if line := result["not_judged"]["summary"]:
-        lines.append(f"mute     {line}")
-    watch = result["watch_list"]
-    lines += [f"watch    {line}" for line in in_words([NotFound(**each) for each in watch["not_found"]], watch["entries"])]
     return lines

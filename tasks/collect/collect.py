@@ -28,7 +28,7 @@ from tasks.monitor.transaction import Refused
 from tasks.progress import SILENT
 from tasks.shown import in_line, json_text
 from tasks.store.digests import canonical, sha256_text
-from tasks.urls import is_url
+from tasks.urls import is_url, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -102,6 +102,8 @@ class Collector:
                     self._note_silent(source.name, self.transaction.reasons(source.name) or {"refused": known[1]}, None)
                 continue
             yield from self._read(source, progress)
+        if not self.num_sources and is_glob(self.config.source or ""):
+            self._warn(f"{without_secrets(self.config.source or '')}: no file fits this pattern; correct --collect.source")
         self._warn_of_encoding()
         self._warn_of_silent()
         self.transaction.keep(SILENT_SOURCES, json_text([silent._asdict() for silent in self.silent[:MAX_TOLD]]))

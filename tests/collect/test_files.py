@@ -127,6 +127,15 @@ def test_an_inbox_of_every_format(collect: Collect, tmp_path: Path) -> None:
     assert next(row for row in found.rows if row["text"] == "jsonl")["source"] == "deep/c.jsonl"
 
 
+def test_a_pattern_that_fits_no_file_is_a_warning(collect: Collect, tmp_path: Path) -> None:
+    for source in (str(tmp_path / "news-*.csv"), f"local://{tmp_path}/news-*.csv"):
+        found = collect(source)
+        assert found.rows == []
+        assert found.report["warnings"] == [f"{source}: no file fits this pattern; correct --collect.source"]
+    (tmp_path / "inbox").mkdir()
+    assert collect(tmp_path / "inbox").report["warnings"] == []  # which may be filled later
+
+
 def test_globs_here_and_where_fsspec_reaches(collect: Collect, tmp_path: Path) -> None:
     import fsspec
 

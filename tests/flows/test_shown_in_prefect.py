@@ -12,7 +12,18 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 
 from flows.refresh import show_in_prefect
 
-FIGURES = {"found": 1, "scored": 1, "duplicates": 0, "quarantined": 0, "report": "dashboard.html", "drift": [], "alerts": []}
+FIGURES: dict[str, Any] = {
+    "found": 1,
+    "scored": 1,
+    "duplicates": 0,
+    "quarantined": 0,
+    "report": "dashboard.html",
+    "drift": [],
+    "alerts": [],
+    "warnings": [],
+    "not_judged": {"summary": ""},
+    "watch_list": {"entries": 0, "not_found": []},
+}
 HOSTILE = ["[press](javascript:alert(1))", "![x](http://evil.example/x.png)", "<b>bold</b>", "` <i>x</i> `", "a\n# heading"]
 
 
@@ -21,16 +32,21 @@ def test_names_are_no_markdown(monkeypatch: pytest.MonkeyPatch, hostile: str) ->
     given: list[Any] = []
     monkeypatch.setattr("flows.refresh.create_markdown_artifact", lambda text, **_: given.append(text))
     monkeypatch.setattr("flows.refresh.create_table_artifact", lambda rows, **_: given.append(rows))
-    figures = FIGURES | {"report": f"/root/{hostile}/dashboard.html"}
+    figures = FIGURES | {"report": f"/root/{hostile}/dashboard.html", "warnings": [hostile]}
+    figures["not_judged"] = {"summary": f"1 of 2 series are not judged ({hostile} 1 of 20 documents)"}
+    missing = {"entry": hostile, "since": "2024-01-01", "documents": 3}
+    figures["watch_list"] = {"entries": 2, "not_found": [missing]}
     names = {"name": "desk", "model": {"name": hostile, "version": "1"}, "drift": [{"feature": hostile, "drifted": True}]}
     show_in_prefect({**figures, **names, "alerts": [{"series": f"topic:{hostile}", "window_start": "2024-01-20", "count": 28}]})
     markdown, table = given
     for text in (markdown, table[0]["series"]):
         tokens = [token for block in MarkdownIt("commonmark").parse(text) for token in (block, *(block.children or ()))]
         assert not {"html_block", "html_inline", "link_open", "image", "heading_open"} & {token.type for token in tokens}
-    assert len(markdown.splitlines()) == 5
+    assert len(markdown.splitlines()) == 5 + 3
     assert table[0]["window_start"] == "2024-01-20"
     assert table[0]["count"] == 28
+    assert [line.partition(": ")[0] for line in markdown.splitlines()[5:]] == ["- mute", "- watch", "- warning"]
+    assert "- watch: 1 of 2 entries found in none of the 3 documents since 2024-01-01: " in markdown
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # Prefect: an artifact belongs to a run

@@ -11,6 +11,7 @@ import pytest
 
 from tasks.errors import RequestError, UnavailableError
 from tasks.register import models, registration
+from tasks.register.contest import Contest
 from tasks.register.ledger import Ledger
 from tasks.register.models import list_models, load_champions, load_model, promote, rollback, verify_models
 from tasks.register.package import package_digest
@@ -107,7 +108,7 @@ def test_a_run_that_ended_before_deciding_is_made_good(
     def killed(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(registration, "_decide", killed)
+    monkeypatch.setattr(Contest, "decide", killed)
     with pytest.raises(KeyboardInterrupt):
         enrol(trained)
     monkeypatch.undo()

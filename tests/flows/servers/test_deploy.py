@@ -1,6 +1,8 @@
 """What `textmill deploy` makes of prefect.yaml and its options, before any server is asked."""
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -164,6 +166,19 @@ def test_a_wrong_request_ends_with_2_and_one_line_and_starts_nothing(
     assert (stop.value.code, out, err.count("\n")) == (2, "", 1), err
     assert all(word in err for word in words), err
     assert not (tmp_path / "prefect").exists()
+
+
+def test_a_warning_is_printed_once(tmp_path: Path) -> None:
+    (tmp_path / "monitor" / "monitor").mkdir(parents=True)
+    (tmp_path / "monitor" / "monitor" / "state.db").touch()
+    (tmp_path / "新华.csv").write_text("time,text\n2020-01-01,x\n")
+    words = ["deploy", "--collect.source", str(tmp_path / "新华.csv"), "--runtime.data-root", str(tmp_path)]
+    without = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+    said = subprocess.run(
+        [sys.executable, "-m", "flows.commands", *words], cwd=CHECKOUT, env=without, capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 2, said.stderr
+    assert said.stderr.count("is called 新华 from now on") == 1, said.stderr
 
 
 def edited(tmp_path: Path, old: str, new: str) -> Path:
