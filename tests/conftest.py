@@ -1,24 +1,21 @@
 """Fixtures of the whole suite: one Prefect server for everything that runs a flow."""
 
-import json
 import os
 import random
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.chromium import CHROMIUM, CHROMIUM_FLAGS
 from tests.patience import HANGS_SECONDS
+from tests.writers import write_dataset
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; see flows/commands/main.py
 CHECKOUT = Path(__file__).parents[1]
 
-SCHEMA = pa.schema([("id", pa.string()), ("split", pa.string()), ("label", pa.string()), ("tokens", pa.list_(pa.string()))])
 WORDS = ["good", "bad", "film", "naïve", "电影", "über", "ab", "x", "日本語", "director", "plot", "boring", "🙂"]
 
 MakeDataset = Callable[[dict[str, Sequence[Sequence[str]]]], Path]
@@ -83,18 +80,15 @@ def make_dataset(tmp_path: Path) -> MakeDataset:
     """Write documents by split as prepare does; return the folder."""
 
     def make(splits: dict[str, Sequence[Sequence[str]]]) -> Path:
-        folder = tmp_path / "dataset"
-        folder.mkdir()
-        rows = [
-            {"id": f"{split}/{number}", "split": split, "label": None if split == "unlabelled" else "a", "tokens": list(tokens)}
-            for split, documents in splits.items()
-            for number, tokens in enumerate(documents)
-        ]
-        pq.write_table(
-            pa.Table.from_pylist(rows, schema=SCHEMA), folder / "dataset.parquet", compression="zstd", write_page_checksum=True
+        return write_dataset(
+            tmp_path / "dataset",
+            [
+                (f"{split}/{number}", split, None if split == "unlabelled" else "a", list(tokens))
+                for split, documents in splits.items()
+                for number, tokens in enumerate(documents)
+            ],
+            ["a"],
         )
-        (folder / "labels.json").write_text(json.dumps({"labels": ["a"]}))
-        return folder
 
     return make
 

@@ -11,13 +11,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import fasttext
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tasks.finetune.fasttext_train import _write_lines
 from tasks.model.fasttext_view import LABEL
-from tasks.prepare.schema import SCHEMA
 from tasks.pretrain.text import write_text
+from tests.writers import write_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,13 +77,8 @@ def trial(random: Random, folder: Path) -> str | None:
     documents = [[token(random) for _ in range(random.randint(0, 12))] for _ in range(10)]
     documents[0] = ["plain"] * random.choice([1, 999, 1000, 1001, 2500])
     labels = [random.choice(LABELS) for _ in documents]
-    rows = [
-        {"id": str(at), "split": "train", "label": label, "tokens": words}
-        for at, (label, words) in enumerate(zip(labels, documents, strict=True))
-    ]
-    pq.write_table(
-        pa.Table.from_pylist(rows, schema=SCHEMA), folder / "dataset.parquet", compression="zstd", write_page_checksum=True
-    )
+    rows = zip(labels, documents, strict=True)
+    write_dataset(folder, [(str(at), "train", label, words) for at, (label, words) in enumerate(rows)])
     return supervised(folder, documents, labels) or unsupervised(folder, documents)
 
 

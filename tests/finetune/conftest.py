@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import random
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,8 @@ import pytest
 from tasks.config import FinetuneConfig
 from tasks.model.subwords import Subwords
 from tasks.model.vocabulary import Vocabulary
-from tasks.prepare.schema import SCHEMA, open_writer
 from tasks.token_counts import count_tokens
+from tests import writers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,13 +47,7 @@ def write_dataset(tmp_path: Path) -> Callable[..., Path]:
     """Write rows (and the label names) as prepare does; return the folder."""
 
     def write(rows: list[tuple[str, str, str, list[str]]], labels: list[str] = LABELS, name: str = "dataset") -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        columns = {field.name: [row[at] for row in rows] for at, field in enumerate(SCHEMA)}
-        with open_writer(folder / "dataset.parquet", SCHEMA) as writer:
-            writer.write_table(pa.table(columns, schema=SCHEMA), row_group_size=50)
-        (folder / "labels.json").write_text(json.dumps({"labels": labels}))
-        return folder
+        return writers.write_dataset(tmp_path / name, rows, labels, group=50)
 
     return write
 

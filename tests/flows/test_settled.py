@@ -8,8 +8,8 @@ import pytest
 
 from flows.settled import settle_by_champion, settle_by_corpus, settled_values
 from tasks.config import FinetuneConfig, PipelineConfig
-from tasks.prepare.schema import SCHEMA, open_writer
 from tasks.register.champion import Champion
+from tests.writers import write_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,12 +19,7 @@ AS_BEFORE = Champion(3, "bag+cnn")
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    import pyarrow as pa
-
-    rows = [(str(number), "train", "ab"[number % 2], ["word"]) for number in range(40)]
-    with open_writer(tmp_path / "dataset.parquet", SCHEMA) as writer:
-        writer.write_table(pa.table({field.name: [row[at] for row in rows] for at, field in enumerate(SCHEMA)}, schema=SCHEMA))
-    return tmp_path
+    return write_dataset(tmp_path, [(str(number), "train", "ab"[number % 2], ["word"]) for number in range(40)])
 
 
 def test_a_name_with_a_champion_keeps_its_kind_of_model() -> None:

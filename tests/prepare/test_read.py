@@ -10,7 +10,6 @@ import pytest
 from tasks.prepare.read import (
     DATASET,
     HOLDOUT,
-    TEXTS,
     iter_batches,
     iter_texts,
     iter_with_texts,
@@ -18,7 +17,7 @@ from tasks.prepare.read import (
     read_split,
     read_text_settings,
 )
-from tasks.prepare.schema import SCHEMA, TEXTS_SCHEMA, open_writer
+from tests.writers import write_dataset, write_texts
 
 SIDES = ["train", "valid", "unlabelled"]
 
@@ -26,7 +25,7 @@ SIDES = ["train", "valid", "unlabelled"]
 @pytest.fixture
 def folder(tmp_path: Path) -> tuple[Path, list[dict[str, Any]]]:
     """Nine row groups of ten rows; the last three are unlabelled alone."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": f"r{i}",
             "split": SIDES[i % 2] if i < 60 else "unlabelled",
@@ -35,9 +34,7 @@ def folder(tmp_path: Path) -> tuple[Path, list[dict[str, Any]]]:
         }
         for i in range(90)
     ]
-    with open_writer(tmp_path / DATASET, SCHEMA) as writer:
-        writer.write_table(pa.Table.from_pylist(rows, SCHEMA), row_group_size=10)
-    (tmp_path / "labels.json").write_text('{"labels": ["neg", "pos"]}')
+    write_dataset(tmp_path, [tuple(row.values()) for row in rows], group=10)
     (tmp_path / "text.json").write_text('{"html": true}')
     return tmp_path, rows
 
@@ -93,13 +90,9 @@ def test_iter_batches(folder: tuple[Path, list[dict[str, Any]]], batch_size: int
     assert pa.types.is_dictionary(batches[0].schema.field("tokens").type.value_type) == dictionary
 
 
-def write_texts(folder: Path, rows: list[dict[str, Any]]) -> Path:
+def texts_of(folder: Path, rows: list[dict[str, Any]]) -> Path:
     """The texts of `rows`, in row groups with other bounds than the dataset's."""
-    folder.mkdir()
-    texts = [{"id": row["id"], "split": row["split"], "text": f"Text of {row['id']}.\n"} for row in rows]
-    with open_writer(folder / TEXTS, TEXTS_SCHEMA) as writer:
-        writer.write_table(pa.Table.from_pylist(texts, TEXTS_SCHEMA), row_group_size=7)
-    return folder
+    return write_texts(folder, [(row["id"], row["split"], f"Text of {row['id']}.\n") for row in rows], group=7)
 
 
 @pytest.mark.parametrize("batch_size", [4, 1000])
@@ -107,7 +100,7 @@ def test_texts_come_alone_or_beside_any_columns(
     folder: tuple[Path, list[dict[str, Any]]], tmp_path: Path, batch_size: int
 ) -> None:
     path, rows = folder
-    texts = write_texts(tmp_path / "texts", rows)
+    texts = texts_of(tmp_path / "texts", rows)
     wanted = [row for row in rows if row["split"] != "valid"]
     alone = list(iter_texts(texts, ("train", "unlabelled"), batch_size))
     assert all(0 < len(batch) <= batch_size for batch in alone)
@@ -129,7 +122,7 @@ def test_texts_of_other_rows_are_refused(
     folder: tuple[Path, list[dict[str, Any]]], tmp_path: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 ) -> None:
     path, rows = folder
-    texts = write_texts(tmp_path / "texts", change(rows))
+    texts = texts_of(tmp_path / "texts", change(rows))
     with pytest.raises(OSError, match=r"holds the texts of \w+ rows than"):
         list(iter_with_texts(path, texts, SIDES, ["label"]))
 

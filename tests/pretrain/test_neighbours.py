@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
-from tasks.prepare.schema import SCHEMA, open_writer
 from tasks.pretrain import space as space_module
 from tasks.pretrain.neighbours import MAX_CLASSES, class_words, frequent_words, neighbours_of
 from tasks.pretrain.space import WordSpace
+from tests.writers import Row, write_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,15 +58,12 @@ def test_a_word_is_found_as_it_is_spelled_else_in_lower_case() -> None:
 def dataset(tmp_path: Path) -> Path:
     """Train rows of three classes; what the others hold must not count."""
     cues = {"good": ["superb", "film"], "bad": ["awful", "film"], "rare": ["odd", "film"]}
-    rows: list[tuple[str, str, str | None, list[str]]] = [
+    rows: list[Row] = [
         (f"{label}{number}", "train", label, ["the", "plot", *cues[label]]) for label in cues for number in range(20)
     ]
     rows = rows[:45]  # five of the class `rare`
     rows += [("v", "valid", "good", ["unseen"] * 50), ("u", "unlabelled", None, ["unread"] * 50), ("e", "train", "good", [])]
-    with open_writer(tmp_path / "dataset.parquet", SCHEMA) as writer:
-        writer.write_table(pa.table({field.name: [row[at] for row in rows] for at, field in enumerate(SCHEMA)}, schema=SCHEMA))
-    (tmp_path / "labels.json").write_text(json.dumps({"labels": sorted(cues)}))
-    return tmp_path
+    return write_dataset(tmp_path, rows)
 
 
 def test_class_words_are_those_a_class_has_more_of(dataset: Path) -> None:
@@ -82,12 +77,10 @@ def test_class_words_are_those_a_class_has_more_of(dataset: Path) -> None:
 def test_only_the_largest_classes_have_their_words_shown(tmp_path: Path) -> None:
     labels = [f"label{number:02}" for number in range(MAX_CLASSES + 5)]
     words = ["alpha", "bravo", "carol", "delta"]
-    rows = [
+    rows: list[Row] = [
         (f"{label}/{copy}", "train", label, [words[number % 4]])
         for number, label in enumerate(labels)
         for copy in range(3 + number)
     ]
-    with open_writer(tmp_path / "dataset.parquet", SCHEMA) as writer:
-        writer.write_table(pa.table({field.name: [row[at] for row in rows] for at, field in enumerate(SCHEMA)}, schema=SCHEMA))
-    (tmp_path / "labels.json").write_text(json.dumps({"labels": labels}))
+    write_dataset(tmp_path, rows, labels)
     assert list(class_words(tmp_path, words)) == labels[::-1][:MAX_CLASSES]

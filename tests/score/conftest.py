@@ -1,16 +1,14 @@
 import random
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from tasks.config import FinetuneConfig, PrepareConfig
 from tasks.finetune.train import write_model
-from tasks.ingest.schema import CORPUS_SCHEMA, QUARANTINE_SCHEMA
 from tasks.model.serving import TextClassifier
 from tasks.prepare.dataset import write_dataset
 from tasks.register.models import LoadedModel
 from tasks.register.package import write_package
+from tests.writers import Document, write_corpus
 
 WORDS = {"negative": ["loss", "fell", "weak", "slump"], "positive": ["profit", "rose", "strong", "growth"]}
 FILLER = ["the", "company", "sales", "said", "market", "year", "group"]
@@ -20,17 +18,16 @@ FILLER = ["the", "company", "sales", "said", "market", "year", "group"]
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     """A tiny bag of n-grams that tells `profit rose` from `loss fell`."""
     folder = tmp_path_factory.mktemp("model")
-    for name in ("corpus", "prepared", "model", "scratch", "package"):
+    for name in ("prepared", "model", "scratch", "package"):
         (folder / name).mkdir()
     source = random.Random(1)
-    rows = []
+    documents: list[Document] = []
     for number in range(200):
         label = sorted(WORDS)[number % 2]
         text = " ".join([*source.choices(FILLER, k=5), *source.sample(WORDS[label], k=2)])
         split = "test" if number % 10 == 9 else "train"
-        rows.append({"id": str(number), "text": text, "label": label, "split": split, "source": "made", "sha256": "0" * 64})
-    pq.write_table(pa.Table.from_pylist(rows, CORPUS_SCHEMA), folder / "corpus/corpus.parquet", write_page_checksum=True)
-    pq.write_table(pa.Table.from_pylist([], QUARANTINE_SCHEMA), folder / "corpus/quarantine.parquet", write_page_checksum=True)
+        documents.append((str(number), text, label, split))
+    write_corpus(folder / "corpus", documents)
     write_dataset(PrepareConfig(near_duplicates=False), folder / "corpus", folder / "prepared")
     dataset = folder / "prepared" / "dataset"
     write_model(FinetuneConfig(model="bag", threads=1), dataset, None, folder / "model", folder / "scratch")
