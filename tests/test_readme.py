@@ -1,10 +1,22 @@
-"""The README cannot rot: its generated parts are compared, its commands are looked up."""
+"""The pages cannot rot: generated parts are compared, links and sizes are checked. Their commands: tests/docs/."""
 
 import re
+from pathlib import Path
 
-from flows.commands.readme import README, fill
-from flows.commands.settings import preset_names
-from tasks.config import RefreshConfig
+import pytest
+
+from flows.commands.readme import CHINESE, KNOBS, README, fill, knob_page
+from tasks.config import CHECKOUT
+
+LARGEST = 12_000  # bytes of a README: a page that is read to its end
+LINK = re.compile(r"\]\(([^)#: ]+)(#[^)]*)?\)")
+FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+
+
+def pages() -> list[Path]:
+    """Every page that a reader may open, in both languages."""
+    folders = ("", "docs", "data", "data/sample", "data/sample-zh", "mlflow", "benchmarks")
+    return sorted(page for folder in folders for page in (CHECKOUT / folder).glob("*.md"))
 
 
 def test_generated_tables_are_current() -> None:
@@ -12,19 +24,24 @@ def test_generated_tables_are_current() -> None:
     assert fill(text) == text, "run: python -m flows.commands.readme"
 
 
-def test_every_verb_and_preset_it_names_exists() -> None:
-    from typer.main import get_command
-
-    from flows.commands.main import app
-
-    text = README.read_text(encoding="utf-8")
-    verbs = set(re.findall(r"(?m)(?:^|`)textmill ([a-z]+)", text))
-    assert {"train", "predict", "score", "models", "doctor", "gc", "up"} <= verbs
-    assert verbs <= set(get_command(app).commands)  # type: ignore[attr-defined]
-    assert set(re.findall(r"--preset ([a-z-]+)", text)) <= {*preset_names(), *preset_names(RefreshConfig)}
+def test_the_page_of_knobs_is_current() -> None:
+    assert KNOBS.read_text(encoding="utf-8") == knob_page(), "run: python -m flows.commands.readme"
 
 
-def test_every_file_it_names_exists() -> None:
-    text = README.read_text(encoding="utf-8")
-    for name in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (README.parent / name).exists(), name
+@pytest.mark.parametrize("readme", [README, CHINESE], ids=lambda path: path.name)
+def test_a_readme_is_short(readme: Path) -> None:
+    assert len(readme.read_bytes()) <= LARGEST, "move the longer half of a section to its page in docs/"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_every_file_that_a_page_links_to_exists(page: Path) -> None:
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    lost = [name for name, _ in LINK.findall(text) if not (page.parent / name).exists()]
+    assert not lost
+
+
+@pytest.mark.parametrize("readme", [README, CHINESE], ids=lambda path: path.name)
+def test_the_index_of_a_readme_names_every_page_of_docs(readme: Path) -> None:
+    named = {Path(name).name.replace(".zh-CN", "") for name, _ in LINK.findall(readme.read_text(encoding="utf-8"))}
+    there = {page.name.replace(".zh-CN", "") for page in (CHECKOUT / "docs").glob("*.md")}
+    assert there <= named

@@ -1,15 +1,28 @@
-"""README.zh-CN.md says what README.md says: commands, tables, figures, links and names are compared section by section."""
+"""Each Chinese page says what its English page says: commands, tables, figures, links and names, section by section."""
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from flows.commands.readme import CHINESE, README, fill
+from flows.commands.readme import CHINESE, CHINESE_KNOBS, KNOBS, README, fill
+from tasks.config import CHECKOUT
 
 GENERATED = re.compile(r"<!-- (\w+) -->\n(.*?)<!-- /\1 -->\n", re.DOTALL)
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
-PAIR = [path.read_text(encoding="utf-8") for path in (README, CHINESE)]
+IN_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+CHINESE_ONLY = {"MESSAGES.zh-CN.md"}  # explains messages to those who read them in Chinese
+
+
+def english(page: Path) -> Path:
+    """The page that a Chinese one is a translation of."""
+    return page.with_name(page.name.replace(".zh-CN", ""))
+
+
+PAGES = [CHINESE, *sorted(page for page in (CHECKOUT / "docs").glob("*.zh-CN.md") if page.name not in CHINESE_ONLY)]
+BOTH = {page: (english(page).read_text(encoding="utf-8"), page.read_text(encoding="utf-8")) for page in PAGES}
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name.removesuffix(".zh-CN.md"))
 
 
 def sections(text: str) -> list[str]:
@@ -41,43 +54,71 @@ def compare(kind: str, english: str, chinese: str, found: "re.Pattern[str]") -> 
     return [f"{kind} missing: {missing}"] * bool(missing) + [f"{kind} only in the translation: {extra}"] * bool(extra)
 
 
-def test_it_has_the_same_sections() -> None:
-    english, chinese = ([re.match("#+", title).group() for title in titles(text)] for text in PAIR)
-    assert english == chinese, f"{titles(PAIR[0])}\n{titles(PAIR[1])}"
+def without_language(text: str) -> str:
+    """The text with its link to the other language left out, and links to translated pages as those to the English ones."""
+    return re.sub(r"(?m)^\[(?:English|简体中文)\]\(.*$", "", text).replace(".zh-CN.md)", ".md)")
 
 
-def test_it_has_the_same_commands_in_the_same_order() -> None:
-    english, chinese = map(commands, PAIR)
-    assert chinese == english
+@each_page
+def test_it_has_the_same_sections(page: Path) -> None:
+    here, there = ([re.match("#+", title).group() for title in titles(text)] for text in BOTH[page])  # type: ignore[union-attr]
+    assert here == there, f"{titles(BOTH[page][0])}\n{titles(BOTH[page][1])}"
 
 
-def test_its_generated_tables_are_current_and_translated() -> None:
-    assert fill(PAIR[1], translated=True) == PAIR[1], "run: python -m flows.commands.readme, then translate the rows it adds"
-    rows = [row for _, table in GENERATED.findall(PAIR[1]) for row in table.splitlines()[2:]]
-    english = [row.split("|")[1].strip() for row in rows if not re.search(r"[\u4e00-\u9fff]", row.rsplit("|", 2)[1])]
-    assert not english, f"translate the last cell of {english}"
+@each_page
+def test_it_has_the_same_commands_in_the_same_order(page: Path) -> None:
+    here, there = map(commands, BOTH[page])
+    assert there == here
 
 
-def test_a_generated_row_names_the_same_things() -> None:
+@each_page
+def test_both_pages_link_to_each_other(page: Path) -> None:
+    here, there = BOTH[page]
+    assert f"[简体中文]({page.name})" in here
+    assert f"[English]({english(page).name})" in there
+
+
+@pytest.mark.parametrize("page", [CHINESE, CHINESE_KNOBS], ids=lambda page: page.name)
+def test_its_generated_tables_are_current_and_translated(page: Path) -> None:
+    text = BOTH[page][1]
+    assert fill(text, translated=True) == text, "run: python -m flows.commands.readme, then translate the rows it adds"
+    lines = [line for _, table in GENERATED.findall(text) for line in table.splitlines() if line and line[0] not in "#"]
+    cells = [line.rsplit("|", 2)[1] if line.startswith("|") else line for line in lines if not line.startswith("|---")]
+    left = [cell for cell in cells if not IN_CHINESE.search(cell)]
+    assert not left, f"translate {left}"
+
+
+@pytest.mark.parametrize("page", [CHINESE, CHINESE_KNOBS], ids=lambda page: page.name)
+def test_a_generated_row_names_the_same_things(page: Path) -> None:
     """A description that was changed in English shows by its files, flags and figures."""
     named = re.compile(r"--[\w.-]+|\w+\.(?:txt|csv|md|tar\.gz)|`[^`]+`|\d[\d,.]*\d")
-    english, chinese = ([row for _, table in GENERATED.findall(text) for row in table.splitlines()] for text in PAIR)
-    pairs = [(*(row.rsplit("|", 2)[1] for row in pair), pair[0].split("|")[1]) for pair in zip(english, chinese, strict=True)]
-    faults = [f"{name.strip()}: {fault}" for here, there, name in pairs for fault in compare("name", here, there, named)]
+    here, there = (
+        [row for _, table in GENERATED.findall(text) for row in table.splitlines() if row.startswith("| `")]
+        for text in BOTH[page]
+    )
+    pairs = [(*(row.rsplit("|", 2)[1] for row in pair), pair[0].split("|")[1]) for pair in zip(here, there, strict=True)]
+    faults = [f"{name.strip()}: {fault}" for old, new, name in pairs for fault in compare("name", old, new, named)]
     assert not faults, "\n".join(faults)
 
 
-@pytest.mark.parametrize("number", range(len(sections(PAIR[0]))), ids=[title.strip("# ") for title in titles(PAIR[0])])
-def test_a_section_names_the_same_things(number: int) -> None:
-    english, chinese = (sections(text)[number] for text in PAIR)
-    faults = compare("code", english, chinese, re.compile(r"`[^`]+`"))
-    faults += compare("link", english, chinese, re.compile(r"\]\((?!README)([^)]+)\)"))
-    faults += compare("figure", english, chinese, re.compile(r"(?<![\w.])\d+\.\d+|\d{1,3}(?:,\d{3})+|\d{3,}"))
-    tables = [[row.count("|") for row in text.splitlines() if row.startswith("|")] for text in (english, chinese)]
+@pytest.mark.parametrize(
+    ("page", "number"),
+    [
+        pytest.param(page, number, id=f"{page.name}-{number}")
+        for page in PAGES
+        for number in range(len(sections(BOTH[page][0])))
+    ],
+)
+def test_a_section_names_the_same_things(page: Path, number: int) -> None:
+    here, there = (sections(without_language(text))[number] for text in BOTH[page])
+    faults = compare("code", here, there, re.compile(r"`[^`]+`"))
+    faults += compare("link", here, there, re.compile(r"\]\(([^)]+)\)"))
+    faults += compare("figure", here, there, re.compile(r"(?<![\w.])\d+\.\d+|\d{1,3}(?:,\d{3})+|\d{3,}"))
+    tables = [[row.count("|") for row in text.splitlines() if row.startswith("|")] for text in (here, there)]
     faults += [f"rows and columns of tables: {tables[0]} became {tables[1]}"] * (tables[0] != tables[1])
     assert not faults, "\n".join(faults)
 
 
-def test_every_file_it_links_to_exists() -> None:
-    for name in re.findall(r"\]\(([^)#:]+)\)", PAIR[1]):
-        assert (CHINESE.parent / name).exists(), name
+def test_the_generated_pages_are_among_them() -> None:
+    assert {CHINESE, CHINESE_KNOBS} <= set(PAGES)
+    assert (english(CHINESE), english(CHINESE_KNOBS)) == (README, KNOBS)
