@@ -23,7 +23,7 @@ CHINESE = CHECKOUT / "README.zh-CN.md"
 KNOBS = CHECKOUT / "docs/KNOBS.md"
 CHINESE_KNOBS = CHECKOUT / "docs/KNOBS.zh-CN.md"
 
-FLOWS = {"train": PipelineConfig, "refresh": RefreshConfig}
+FLOWS: dict[str, type[BaseModel]] = {"train": PipelineConfig, "refresh": RefreshConfig}
 NO_SECTION = "name"  # the heading of what is in no section
 KNOBS_HEAD = """\
 # Every knob
