@@ -58,7 +58,8 @@ def train(
     `raw/frames/<name>.parquet` of the data root, where the same frame hits the cache next time.
     RequestError: what is asked for is wrong.
     """
-    from flows.commands.main import run_flow
+    from flows.commands.options import Session
+    from flows.commands.run_flow import run_flow
     from flows.commands.settings import check_train, resolve
 
     root = _runtime(data_root).data_root
@@ -67,7 +68,7 @@ def train(
     given |= {"ingest.path": _path(corpus, root, own, ""), "ingest.test_path": _path(test, root, own, "-test")}
     resolved = resolve(_flags(given) + _flags(settings or {}), preset=preset, file=None if config is None else Path(config))
     check_train(resolved)
-    return TrainedRun.of_result(run_flow("train", resolved), resolved.runtime.data_root)
+    return TrainedRun.of_result(run_flow("train", resolved, Session()), resolved.runtime.data_root)
 
 
 def load(wanted: str | Path | None = None, *, data_root: str | Path | None = None) -> Model:
@@ -82,12 +83,9 @@ def load(wanted: str | Path | None = None, *, data_root: str | Path | None = Non
         return _load_stored(wanted, stored[1], data_root)
     if isinstance(wanted, Path):
         raise RequestError(f"{wanted}: there is no package.json in it; give the folder of a package, or NAME@ALIAS")
-    from tasks.config import CHECKOUT
-    from tasks.register.models import load_model
-    from tasks.tracking.tracker import Tracker
+    from flows.commands import registry
 
-    runtime = _runtime(data_root)
-    return Model(load_model(Tracker.open(runtime.tracking_uri, runtime.data_root, CHECKOUT, None), wanted))
+    return Model(registry.load(wanted, _root(data_root)))
 
 
 def artifact(wanted: str, *, data_root: str | Path | None = None) -> Opened:
@@ -309,9 +307,13 @@ def _open_package(folder: Path, title: str) -> Model:
 
 
 def _runtime(data_root: str | Path | None) -> Runtime:
-    from flows.commands.settings import resolve
+    from flows.commands.settings import runtime_of
 
-    return resolve(_flags({"runtime.data_root": data_root}), preset="sample").runtime
+    return runtime_of(_root(data_root))
+
+
+def _root(data_root: str | Path | None) -> Path | None:
+    return None if data_root is None else Path(data_root)
 
 
 def _flags(settings: Mapping[str, Any]) -> list[str]:

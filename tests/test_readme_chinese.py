@@ -61,7 +61,7 @@ def without_language(text: str) -> str:
 
 @each_page
 def test_it_has_the_same_sections(page: Path) -> None:
-    here, there = ([re.match("#+", title).group() for title in titles(text)] for text in BOTH[page])  # type: ignore[union-attr]
+    here, there = ([re.match("#+", title).group() for title in titles(text)] for text in BOTH[page])
     assert here == there, f"{titles(BOTH[page][0])}\n{titles(BOTH[page][1])}"
 
 

@@ -143,7 +143,9 @@ def test_a_schedule_fires(client: SyncPrefectClient, runtime: Runtime, bad: Pipe
     assert planned
 
 
-def test_the_cron_line_of_the_page_of_schedules_says_nothing_while_all_is_well(client: SyncPrefectClient, runtime: Runtime) -> None:
+def test_the_cron_line_of_the_page_of_schedules_says_nothing_while_all_is_well(
+    client: SyncPrefectClient, runtime: Runtime
+) -> None:
     (written,) = [line for line in (CHECKOUT / "docs/SCHEDULES.md").read_text().splitlines() if line.startswith("0 * * * *")]
     doctor = shlex.join([sys.executable, "-m", "flows.commands", "doctor", "--runtime.data-root", str(runtime.data_root)])
 
