@@ -1,0 +1,119 @@
+"""Every command and option that a page shows is one that the program takes: parsed here by the real command line, not run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import click
+import pytest
+from typer.main import get_command
+
+from flows.commands.deploy import split_arguments
+from flows.commands.main import VERBS, app
+from flows.commands.options import Session
+from flows.commands.settings import knobs, resolve, resolve_refresh
+from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig
+from tests.docs.commands import Shown, shown_commands, shown_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+TARGETS = set(re.findall(r"(?m)^([a-z-]+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8")))
+VARIABLES = set(re.findall(r"(?m)^([A-Z]+) \?=", (CHECKOUT / "Makefile").read_text(encoding="utf-8")))
+KNOBS = {flag for model in (PipelineConfig, RefreshConfig) for flag, *_ in knobs(model)}
+COMMANDS = shown_commands()
+
+
+@pytest.fixture(autouse=True)
+def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with the file of a configuration that pages name, and no data root."""
+    (tmp_path / "run.toml").write_text("[finetune]\nepochs = 3\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TEXTMILL_RUNTIME__DATA_ROOT", str(tmp_path / "data"))
+
+
+def parse_textmill(words: Sequence[str]) -> None:
+    """Parse what comes after `textmill`; click's errors and RequestError say what is wrong."""
+    group: Any = get_command(app)
+    name, rest = words[0], list(words[1:])
+    assert name in group.commands, f"there is no verb {name}"
+    command = group.commands[name]
+    if isinstance(command, click.Group) and rest:
+        name, rest = f"{name} {rest[0]}", rest[1:]
+        assert name in VERBS, f"there is no verb {name}"
+        command = command.commands[name.split()[1]]
+    if not rest:  # the name of a verb
+        return
+    try:
+        context = command.make_context(name, rest, obj=Session())
+    except click.exceptions.Exit:  # --help
+        return
+    given = context.params
+    match name:
+        case "train":
+            resolve(context.args, preset=given["preset"], file=given["config"])
+        case "refresh":
+            days = [f"--collect.{name}={given[name]}" for name in ("since", "until") if given[name]]
+            resolve_refresh([*context.args, *days], preset=given["preset"], file=given["config"])
+        case "notify test":
+            resolve_refresh(context.args, preset=given["preset"], file=given["config"])
+        case "deploy":
+            train, refresh = split_arguments(context.args)
+            resolve(train, preset=given["train_preset"], file=given["train_config"])
+            resolve_refresh(refresh, preset=given["refresh_preset"], file=given["refresh_config"])
+        case _:
+            assert not context.args
+
+
+def parse_python(words: Sequence[str]) -> None:
+    """Look for the program, and for its options in its source or among the knobs."""
+    if words[0] == "-m" and words[1] == "benchmarks.measure":
+        assert words[2] == "textmill"
+        return parse_textmill(words[3:])
+    place, rest = (CHECKOUT / words[1].replace(".", "/"), words[2:]) if words[0] == "-m" else (CHECKOUT / words[0], words[1:])
+    files = [path for path in (place, place.with_suffix(".py"), place / "__main__.py") if path.is_file()]
+    assert files, f"there is no program {words}"
+    sources = files[0].read_text(encoding="utf-8") + (CHECKOUT / "benchmarks/peers/peer.py").read_text(encoding="utf-8")
+    for word in rest:
+        if word.startswith("--"):
+            assert word.split("=")[0] in KNOBS or f'"{word.split("=")[0]}"' in sources, f"{files[0].name} takes no {word}"
+    return None
+
+
+def parse_make(words: Sequence[str]) -> None:
+    """Look for the target and its variables in the Makefile."""
+    assert words[0] in TARGETS, f"the Makefile has no target {words[0]}"
+    for word in words[1:]:
+        assert word.split("=")[0] in VARIABLES, f"the Makefile reads no {word}"
+
+
+@pytest.mark.parametrize("shown", [shown for shown in COMMANDS if shown.words[0] != "mlflow"], ids=str)
+def test_a_command_of_a_page_is_one_that_the_program_takes(shown: Shown) -> None:
+    {"textmill": parse_textmill, "python": parse_python, "make": parse_make}[shown.words[0]](shown.words[1:])
+
+
+def test_mlflows_commands_are_ones_that_it_takes() -> None:
+    from mlflow.cli import cli
+
+    for words in (shown.words for shown in COMMANDS if shown.words[0] == "mlflow"):
+        command: Any = cli
+        rest = list(words[1:])
+        while isinstance(command, click.Group) and rest:
+            command = command.commands[rest.pop(0)]
+        if rest:
+            command.make_context("mlflow", rest)
+
+
+@pytest.mark.parametrize(("page", "span"), shown_options(), ids=lambda value: value[:60])
+def test_an_option_that_a_page_names_is_there(page: str, span: str) -> None:
+    flags = [word.split("=")[0] for word in shlex.split(span.replace("'", "")) if word.startswith("--")]
+    verbs_own = {option for verb in get_command(app).commands.values() for each in verb.params for option in each.opts}  # type: ignore[attr-defined]
+    assert [flag for flag in flags if flag not in KNOBS | verbs_own] == []
+
+
+def test_commands_are_found() -> None:
+    assert len(COMMANDS) > 100
+    assert {shown.page for shown in COMMANDS} >= {"README.md", "README.zh-CN.md", "VECTORS.md", "OPERATING.md"}
