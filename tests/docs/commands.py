@@ -64,7 +64,9 @@ def shown_options() -> list[tuple[str, str]]:
     found = [
         (page.name, span)
         for page in pages()
-        for span in re.findall(r"`(--[a-z]+\.[^`\n]*)`", re.sub(r"(?ms)^```.*?^```", "", page.read_text(encoding="utf-8")))
+        for span in re.findall(
+            r"`(--[a-z]+\.(?!x`)[^`\n]*)`", re.sub(r"(?ms)^```.*?^```", "", page.read_text(encoding="utf-8"))
+        )
     ]
     return list(dict.fromkeys(found))
 
