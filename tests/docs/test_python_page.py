@@ -1,5 +1,7 @@
 """docs/PYTHON.md runs as it is written, in a data root of its own, inside a running event loop as in a notebook."""
 
+import ast
+import inspect
 import json
 import os
 import re
@@ -14,7 +16,6 @@ import textmill
 from tasks.config import CHECKOUT
 
 PAGE = CHECKOUT / "docs/PYTHON.md"
-LONG = "# long"
 BLOCKS = re.findall(r"(?ms)^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"))
 
 
@@ -42,8 +43,20 @@ def run_blocks(blocks: list[str], data_root: Path) -> "subprocess.CompletedProce
     return done
 
 
+@pytest.mark.long
 def test_the_page_runs(tmp_path: Path) -> None:
-    assert "no column 'bodi'" in run_blocks([block for block in BLOCKS if LONG not in block], tmp_path / "data").stdout
+    assert "no column 'bodi'" in run_blocks(BLOCKS, tmp_path / "data").stdout
+
+
+def test_every_block_compiles_and_calls_what_there_is() -> None:
+    for block in BLOCKS:
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "textmill":
+                assert hasattr(textmill, node.attr)
+            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("textmill."):
+                inspect.signature(getattr(textmill, ast.unparse(node.func)[9:].split("(")[0].split(".")[0])).bind_partial(
+                    **{keyword.arg: None for keyword in node.keywords if keyword.arg}
+                )
 
 
 def test_the_door_imports_no_heavy_library() -> None:
