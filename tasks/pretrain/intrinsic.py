@@ -3,9 +3,13 @@
 Similarity: Spearman's correlation of cosines with people's judgements of word pairs, WordSim-353 (Finkelstein et al. 2002) and
 SimLex-999 (Hill et al. 2015). Analogies: "Athens is to Greece as Baghdad is to ...", answered by 3CosAdd (Mikolov et al. 2013,
 "Linguistic regularities in continuous space word representations"; the questions of arXiv 1301.3781). All three sets come with
-gensim, whose `evaluate_word_pairs` and `evaluate_word_analogies` give the same figures: case counts for nothing, a word is the
+gensim, whose `evaluate_word_pairs` and `evaluate_word_analogies` give the same figures: case does not count, a word is the
 most frequent one of its spellings. What a vocabulary does not cover is not counted as wrong, and where it covers too little
 there is no figure.
+
+gensim's functions are not called. Its analogies took 24 times the CPU time (2,000 questions, 40,000 words of 100 dimensions:
+15.3 s and 0.64 s; a run asks up to 19,544), since it compares one question at a time; and it answers from the five nearest
+words alone. Its pairs took 2 to 3 times as long, and count a word whose vector is zeros, which is not covered here.
 
 Shapes: V words, D dimensions, Q questions, P pairs.
 """
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 PAIRS = {"wordsim353": "wordsim353.tsv", "simlex999": "simlex999.txt"}
 QUESTIONS = "questions-words.txt"
 MIN_COVERED = 10  # pairs, or questions: fewer give no figure
-MAX_ANSWERS = 300_000  # the most frequent words are what is asked about and answered with, as in gensim
+MAX_ANSWERS = 300_000  # questions and answers use the most frequent words only, as in gensim
 QUESTION_BLOCK, WORD_BLOCK = 2048, 4096  # compared at a time: 32 MB
 
 
@@ -86,7 +90,7 @@ def analogies(space: WordSpace) -> dict[str, Any]:
 def answers(space: WordSpace, rows_Q3: np.ndarray) -> np.ndarray:
     """The row of the word nearest to b - a + c for each question (a, b, c); int64 [Q].
 
-    The words of a question are no answers to it, however spelled; of an answer it is the row of its most frequent spelling.
+    A word of the question, however spelled, is not an answer; of an answer it is the row of its most frequent spelling.
     """
     best_Q = np.full(len(rows_Q3), -1)
     words_VD, alike_V = space.unit_VD[:MAX_ANSWERS], space.alike[:MAX_ANSWERS]

@@ -1,4 +1,4 @@
-"""Nearest neighbours of the words that say something about a corpus: its frequent ones, and those typical of each class.
+"""Nearest neighbours of words that characterise a corpus: its frequent ones, and those typical of each class.
 
 Shapes: V words, C classes, N documents, T tokens.
 """
@@ -33,19 +33,18 @@ Neighbours = dict[str, list[tuple[str, float]]]
 
 def neighbours_of(space: WordSpace, words: Sequence[str]) -> Neighbours:
     """The NUM_NEIGHBOURS nearest words to each of these, with their cosine, the nearest first."""
-    rows = [space.row(word) for word in words]
-    near = space.nearest([row for row in rows if row >= 0], NUM_NEIGHBOURS)
-    known = [word for word, row in zip(words, rows, strict=True) if row >= 0]
-    return {word: [(other, round(cosine, 4)) for other, cosine in found] for word, found in zip(known, near, strict=True)}
+    spelled = {word: space.words[row] for word in words if (row := space.row(word)) >= 0}
+    near = {word: space.nearest(other, NUM_NEIGHBOURS) for word, other in spelled.items()}
+    return {word: [(other, round(cosine, 4)) for other, cosine in found] for word, found in near.items()}
 
 
 def frequent_words(words: Sequence[str]) -> list[str]:
-    """The first NUM_WORDS words, which come by frequency, that say something."""
+    """The first NUM_WORDS words that are not stop words, numbers or punctuation; `words` come by frequency."""
     return list(islice(_telling(words), NUM_WORDS))
 
 
 def class_words(dataset: Path, words: Sequence[str]) -> dict[str, list[str]]:
-    """For each of the MAX_CLASSES largest classes the WORDS_OF_CLASS words that its train documents have more of than others.
+    """For each of the MAX_CLASSES largest classes the WORDS_OF_CLASS words that are most typical of its train documents.
 
     `words` come by frequency. A class without any such word is left out.
     """
@@ -55,7 +54,7 @@ def class_words(dataset: Path, words: Sequence[str]) -> dict[str, list[str]]:
         return {}
     counts_CV, num_documents_C = _counts(dataset, labels, counted)
     all_V = counts_CV.sum(0)
-    prior_V = PRIOR_WORDS * (all_V + 1) / (all_V + 1).sum()  # plus one: a word may stand in unlabelled text alone
+    prior_V = PRIOR_WORDS * (all_V + 1) / (all_V + 1).sum()  # plus one: a word may occur in unlabelled text alone
     typical = {}
     for number in np.argsort(-num_documents_C, kind="stable")[:MAX_CLASSES]:
         deviate_V = log_odds(counts_CV[number], all_V - counts_CV[number], prior_V)
@@ -82,7 +81,7 @@ def _counts(dataset: Path, labels: Sequence[str], words: Sequence[str]) -> tuple
 
 
 def _telling(words: Sequence[str]) -> Iterator[str]:
-    """The words that say something: no stop words of English or Chinese, numbers or punctuation."""
+    """The words without stop words of English or Chinese, numbers and punctuation."""
     from gensim.parsing.preprocessing import STOPWORDS  # gensim takes a second to import
 
     stop_words = STOPWORDS.union(listed_stop_words("chinese"))

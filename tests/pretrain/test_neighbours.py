@@ -34,7 +34,8 @@ def test_neighbours_come_by_cosine_whatever_a_vectors_length() -> None:
     assert [word for word, _ in found["queen"]] == ["king", "cabbage", "nothing"]
 
 
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("block", [8192, 10])
+def test_neighbours_are_those_of_the_whole_product(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     generator = np.random.default_rng(0)
     matrix = generator.normal(size=(97, 6)).astype(np.float32)
     words = [f"w{number}" for number in range(97)]
@@ -42,11 +43,13 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     cosines = (unit := matrix / np.linalg.norm(matrix, axis=1, keepdims=True)) @ unit.T
     np.fill_diagonal(cosines, -np.inf)
     expected = [[words[place] for place in np.argsort(-cosines[row])[:4]] for row in rows]
-    for block, asked in ((8192, 256), (10, 7)):
-        monkeypatch.setattr(space_module, "BLOCK", block)
-        monkeypatch.setattr(space_module, "ASKED", asked)
-        found = WordSpace(words, matrix).nearest(rows.tolist(), 4)
-        assert [[word for word, _ in near] for near in found] == expected
+    monkeypatch.setattr(space_module, "BLOCK", block)
+    space = WordSpace(words, matrix)
+    assert [[word for word, _ in space.nearest(words[row], 4)] for row in rows] == expected
+
+
+def test_a_single_word_has_no_neighbours() -> None:
+    assert WordSpace(["alone"], np.ones((1, 2), np.float32)).nearest("alone", 5) == []
 
 
 def test_a_word_is_found_as_it_is_spelled_else_in_lower_case() -> None:
