@@ -1,4 +1,8 @@
-"""Counts of unigrams and bigrams over tokens as given, as sparse matrices, without a Python loop over tokens."""
+"""Counts of unigrams and bigrams over tokens as given, as sparse matrices, without a Python loop over tokens.
+
+Not tasks/model/ngrams.py, which keeps the set of a document's n-grams: the yardstick counts, and shares no code with the models
+that it measures, so that it does not share their mistakes.
+"""
 
 from __future__ import annotations
 

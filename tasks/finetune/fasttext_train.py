@@ -12,7 +12,8 @@ from tasks.finetune.encode import FITTED, REFITTED
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.start import longest_ngram
 from tasks.isolation import run_isolated
-from tasks.model.fasttext_view import FASTTEXT_FILE, LABEL, FasttextView, lines, train_fasttext
+from tasks.model.fasttext_view import FASTTEXT_FILE, FasttextView, lines, train_fasttext
+from tasks.model.fasttext_words import LABEL
 from tasks.prepare.read import iter_batches, read_split
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ Shapes: N documents, C classes.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from .fasttext_words import LABEL, LINE_TOKENS, plain_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FASTTEXT_FILE = "fasttext.bin"
-LABEL = "__label__"  # followed by the class's number: a raw label may hold anything
-LINE_TOKENS = 1000  # fastText breaks a line after 1,024 tokens, and what follows would have no label
-DANGEROUS = re.compile(r"[\s\x00\ufeff]|__label__|</s>")
 SMALLEST = 1e-12
 
 
@@ -67,15 +65,7 @@ def lines(tokens: pa.Array | Sequence[Sequence[str]]) -> Iterable[str]:
     """One line of text a document: its first tokens, none of which can be read as anything but a word."""
     for document in tokens:
         words = document.as_py() if hasattr(document, "as_py") else document
-        yield " ".join(escaped(word) for word in (words or ())[:LINE_TOKENS] if word)
-
-
-def escaped(token: str) -> str:
-    """The token, or a harmless rewriting of one that fastText would not read as one plain word."""
-    if not DANGEROUS.search(token):
-        return token
-    token = re.sub(r"[\s\x00\ufeff]", "-", token)
-    return token.replace("__label__", "--label--").replace("</s>", "<-s>")
+        yield " ".join(plain_word(word) for word in (words or ())[:LINE_TOKENS] if word)
 
 
 def train_fasttext(text: str, model: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """The text file that fastText trains on: one line a document, or several for a long one.
 
-fastText splits at ASCII white space and NUL, takes `__label__…` for a label and `</s>` for the end of a line, and breaks
-lines after 1,024 tokens. No token of a document may do any of that, so such tokens are rewritten; in ordinary text there are
-none, and the check is one pass.
+Tokens that fastText would not read as plain words are rewritten.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.model.fasttext_words import LINE_TOKENS, plain_words
 from tasks.prepare.read import iter_batches
 from tasks.progress import SILENT, Progress
 from tasks.token_counts import TokenCounts
@@ -21,11 +20,6 @@ from tasks.token_counts import TokenCounts
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-LINE_TOKENS = 1000
-# \s in RE2 is [\t\n\f\r ]; \x0b is what it leaves out of C's isspace.
-SEPARATORS = r"[\s\x0b\x00\x{FEFF}]"
-DANGEROUS = rf"{SEPARATORS}|__label__|</s>"
 
 
 @dataclass(frozen=True)
@@ -46,7 +40,7 @@ def write_text(dataset: Path, splits: Sequence[str], path: Path, *, progress: Pr
         for batch in iter_batches(dataset, splits, ["tokens"]):
             documents = pc.drop_null(batch.column("tokens"))
             lengths_N = documents.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
-            tokens = pc.fill_null(escape(documents.flatten()), "")
+            tokens = pc.fill_null(plain_words(documents.flatten()), "")
             counts.add(tokens)
             lines = join_lines(tokens, lengths_N)
             if len(lines):
@@ -60,18 +54,8 @@ def write_text(dataset: Path, splits: Sequence[str], path: Path, *, progress: Pr
     return TrainingText(num_documents, num_lines, num_tokens, counts.table())
 
 
-def escape(tokens: pa.Array) -> pa.Array:
-    """Rewrite tokens that fastText would not read as one plain word; all others stay as they are."""
-    if not pc.any(pc.match_substring_regex(tokens, DANGEROUS)).as_py():
-        return tokens
-    # Neither result holds an underscore or angle bracket that could form the next pattern anew.
-    tokens = pc.replace_substring_regex(tokens, SEPARATORS, "-")
-    tokens = pc.replace_substring(tokens, "__label__", "--label--")
-    return pc.replace_substring(tokens, "</s>", "<-s>")
-
-
 def join_lines(tokens: pa.Array, lengths_N: np.ndarray) -> pa.Array:
-    """Join flat tokens of documents of the given lengths into lines of at most LINE_TOKENS, parted by single spaces."""
+    """Join flat tokens of documents of the given lengths into lines of at most LINE_TOKENS, with single spaces between them."""
     num_lines_N = -(-lengths_N // LINE_TOKENS)
     ends_N = np.cumsum(lengths_N)
     # Lines of one document start LINE_TOKENS apart: number them from 0 within it, then add where the document starts.

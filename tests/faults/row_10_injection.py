@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import fasttext
 
 from tasks.finetune.fasttext_train import _write_lines
-from tasks.model.fasttext_view import LABEL
+from tasks.model.fasttext_words import LABEL
 from tasks.pretrain.text import write_text
 from tests.writers import write_dataset
 
@@ -27,7 +27,7 @@ PROMISE = (
     "a trial)"
 )
 COUNT = 500
-TAKEN_OUT = "`escaped` hands back the token: 40 of 40 trials fail; `escape` does: 40 of 40"
+TAKEN_OUT = "`plain_word` hands back the token: 40 of 40 trials fail; `plain_words` does: 40 of 40"
 
 PIECES = [
     *("__label__", "__label__0", "__label__1 ", "__label__9", "_", "__", "label", "__label", "label__", "_____label__label__"),

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.pretrain.text import LINE_TOKENS, escape, join_lines, write_text
+from tasks.model.fasttext_words import LINE_TOKENS, plain_words
+from tasks.pretrain.text import join_lines, write_text
 
 
 def read_as_fasttext(data: bytes) -> list[list[bytes]]:
@@ -39,38 +40,6 @@ def test_no_document_gives_an_empty_file(make_dataset: Callable[..., Path], tmp_
     assert (text.num_tokens, text.counts.num_rows) == (0, 0)
 
 
-@pytest.mark.parametrize(
-    "token",
-    [
-        "__label__x",
-        "___label___",
-        "____label____x",
-        "</s>",
-        "<</s>/s>",
-        "a\nb",
-        "\n",
-        "a\x00b",
-        "\ufeffa",
-        "<\ufeff/s>",
-        "a b",
-        "a\x0bb",
-        "\r",
-    ],
-)
-def test_a_dangerous_token_stays_one_plain_word(token: str) -> None:
-    result = escape(pa.array(["before", token, "after"])).to_pylist()
-    assert result[0] == "before"
-    assert result[2] == "after"
-    assert read_as_fasttext(result[1].encode()) == [[result[1].encode()]]
-    assert not result[1].startswith("__label__")
-    assert "\ufeff" not in result[1]
-
-
-def test_ordinary_tokens_are_not_touched() -> None:
-    tokens = pa.array(["it's", "_", "__init__", "<s>", "label", "电影", "\u2028", "-"])
-    assert escape(tokens).equals(tokens)
-
-
 token_texts = st.text(st.sampled_from("ab_/<>sle\n\t \x00\ufeff电") | st.characters(codec="utf-8"), min_size=1, max_size=6)
 dangerous = st.sampled_from(["__label__", "</s>", "__", "label", "<", "/s>"])
 tokens_of_any_kind = token_texts | st.lists(dangerous | token_texts, min_size=1, max_size=4).map("".join)
@@ -78,7 +47,7 @@ tokens_of_any_kind = token_texts | st.lists(dangerous | token_texts, min_size=1,
 
 @given(st.lists(st.lists(tokens_of_any_kind, max_size=5), max_size=5))
 def test_lines_and_words_are_those_of_the_documents(documents: list[list[str]]) -> None:
-    flat = escape(pa.array([token for tokens in documents for token in tokens], pa.string()))
+    flat = plain_words(pa.array([token for tokens in documents for token in tokens], pa.string()))
     lines = join_lines(flat, np.array([len(tokens) for tokens in documents], dtype=np.int64))
     seen = read_as_fasttext("".join(f"{line}\n" for line in lines.to_pylist()).encode())
     assert [len(line) for line in seen] == [len(tokens) for tokens in documents if tokens]
