@@ -1,0 +1,134 @@
+"""The commands of the pages are run, one page after the other in one folder, on small stand-ins for the files they name.
+
+Not run: what needs data that nobody can make up (NEEDS), servers, which have tests of their own, and campaigns of hours.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.config import CHECKOUT
+from tests.docs.commands import shown_commands
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.docs.commands import Shown
+
+LABELS = ("negative", "neutral", "positive")
+NEEDS = (
+    "aclImdb_v1.tar.gz",
+    "cc.en.300.vec.gz",
+    "glove.6B.zip",
+    "GoogleNews-vectors-negative300.bin.gz",
+)  # data that is not there
+SERVERS = ("up", "down", "deploy", "undeploy")  # tests/flows/servers
+NAMES_ALONE = ("INPUT", "MODEL", "SOURCE", "CHANNEL", "ROOT", "NEW", "FILE", "NAME", "FOLDER", "/srv/team-b")  # placeholders
+REFUSED = {  # where several models are registered these need a name, as their pages say
+    ("models", "promote", "1"): "say which with --name",
+    ("models", "rollback"): "say which with --name",
+}
+RUN_ELSEWHERE = {"MESSAGES.zh-CN.md"}  # tests/docs/test_messages.py
+
+
+def is_run(shown: Shown) -> bool:
+    """Whether a command is `textmill` with something after its verb, and all that it needs can be made up."""
+    words = shown.words
+    if words[0] != "textmill" or len(words) < 3 or shown.page in RUN_ELSEWHERE:
+        return words[0] == "textmill" and words[1:] in {("doctor",), ("gc",)}
+    if words[1] in SERVERS or "--help" in words or "--dismiss" in words:
+        return False
+    return not any(word in NEEDS or word in NAMES_ALONE or "NEWS_DATABASE" in word for word in words)
+
+
+COMMANDS = list({shown.words: shown for shown in reversed(shown_commands()) if is_run(shown)}.values())[::-1]
+# Models first: the others ask for them.
+COMMANDS.sort(key=lambda shown: (shown.words[1] != "train", "data/sample" not in shown.words, shown.words[1] == "refresh"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with stand-ins for the files of the pages, made of the embedded sample."""
+    folder = tmp_path_factory.mktemp("pages")
+    rows = [
+        (label, path.read_text(encoding="utf-8").strip().replace('"', ""))
+        for label in LABELS
+        for path in sorted((CHECKOUT / "data/sample" / label).glob("*.txt"))[:120]
+    ]
+    days = [f"2019-{month:02}-{day:02}" for month in range(6, 13) for day in range(1, 29)]
+    table = [f'"{text}","{text}","{text}",{label},{label},{days[row % len(days)]}' for row, (label, text) in enumerate(rows)]
+    for name in ("reviews.csv", "new.csv", "news.csv", "requests.csv"):
+        (folder / name).write_text("\n".join(["body,text,headline,stars,label,when", *table]), encoding="utf-8")
+    lines = [f"{text.replace('@', ' ')}@{label}" for label, text in rows]
+    for name in ("Sentences_AllAgree.txt", "Sentences_50Agree.txt"):
+        (folder / name).write_text("\n".join(lines), encoding="latin-1", errors="replace")
+    titles = [f"{text.replace(chr(9), ' ')}\t{LABELS.index(label)}" for label, text in rows]
+    (folder / "dev.txt").write_text("\n".join(titles[::2]), encoding="utf-8")
+    (folder / "test.txt").write_text("\n".join(titles[1::2]), encoding="utf-8")
+    (folder / "class.txt").write_text("\n".join(LABELS), encoding="utf-8")
+    headlines = [f'"{days[row % len(days)]}","{text}"' for row, (_, text) in enumerate(rows)]
+    (folder / "guardian.csv").write_text("\n".join(["Time,Headlines", *headlines]), encoding="utf-8")
+    (folder / "inbox").mkdir()
+    (folder / "inbox/a.csv").write_text("\n".join(["published,headline", *headlines]), encoding="utf-8")
+    (folder / "run.toml").write_text(f'[ingest]\npath = "{folder}/reviews.csv"\n[finetune]\nmodel = "tfidf"\n')
+    (folder / "watch.toml").write_text('[names]\nTesco = ["Tesco", "TSCO"]\n')
+    (folder / "channels.toml").write_text(
+        '[team]\nkind = "file"\npath = "alerts.jsonl"\n[desk]\nkind = "file"\npath = "desk.jsonl"\n'
+    )
+    (folder / "channels.toml").chmod(0o600)
+    write_ag_news(folder / ".data")
+    shutil.copytree(folder / ".data", folder / ".cache/torch/text")
+    (folder / "names.txt").write_text("\nWorld\nSports\nBusiness\nSci/Tech\n")
+    shutil.copytree(CHECKOUT / "data/sample", folder / "data/sample")
+    shutil.copytree(CHECKOUT / "data/sample-zh", folder / "data/sample-zh")
+    return folder
+
+
+def write_ag_news(root: Path) -> None:
+    """AG_NEWS and SST2 as torchtext leaves them in its root folder."""
+    import io
+    import zipfile
+
+    texts = [path.read_text(encoding="utf-8").strip().replace('"', "") for path in (CHECKOUT / "data/sample").glob("*/*.txt")]
+    (root / "datasets/AG_NEWS").mkdir(parents=True)
+    for name, part in (("train.csv", texts[:400]), ("test.csv", texts[400:600])):
+        rows = [f'"{row % 4 + 1}","{text[:20]}","{text}"' for row, text in enumerate(part)]
+        (root / "datasets/AG_NEWS" / name).write_text("\n".join(rows), encoding="utf-8")
+    (root / "datasets/SST2").mkdir()
+    with zipfile.ZipFile(root / "datasets/SST2/SST-2.zip", "w") as archive:
+        for name, part in (("train", texts[:300]), ("dev", texts[300:400])):
+            table = io.StringIO()
+            table.write("sentence\tlabel\n")
+            table.writelines(f"{text}\t{row % 2}\n" for row, text in enumerate(part))
+            archive.writestr(f"SST-2/{name}.tsv", table.getvalue())
+        archive.writestr(
+            "SST-2/test.tsv", "index\tsentence\n" + "".join(f"{row}\t{text}\n" for row, text in enumerate(texts[400:500]))
+        )
+
+
+def run(shown: Shown, folder: Path) -> tuple[int, str]:
+    """Exit code and standard error of a command in the folder, with a data root and a home of their own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_", "TEXTMILL_"))}
+    own = {"HOME": str(folder), "PYTHONPATH": str(CHECKOUT), "TEXTMILL_RUNTIME__DATA_ROOT": str(folder / "root")}
+    words = [re.sub(r"^~", str(folder), word) for word in shown.words[1:]]
+    command = [sys.executable, "-m", "flows.commands", *words]
+    done = subprocess.run(command, cwd=folder, env=kept | own, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("shown", COMMANDS, ids=str)
+def test_a_command_of_a_page_runs(shown: Shown, folder: Path) -> None:
+    code, said = run(shown, folder)
+    if shown.words[1:] in REFUSED:
+        assert code == 2
+        assert REFUSED[shown.words[1:]] in said
+    else:
+        assert code == 0, said
