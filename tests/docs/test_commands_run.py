@@ -43,7 +43,7 @@ def is_run(shown: Shown) -> bool:
     words = shown.words
     if words[0] != "textmill" or len(words) < 3 or shown.page in RUN_ELSEWHERE:
         return words[0] == "textmill" and words[1:] in {("doctor",), ("gc",)}
-    if words[1] in SERVERS or "--help" in words or "--dismiss" in words:
+    if words[1] in SERVERS or words[1:] == ("models", "promote") or "--help" in words or "--dismiss" in words:
         return False
     return not any(word in NEEDS or word in NAMES_ALONE or "NEWS_DATABASE" in word for word in words)
 
