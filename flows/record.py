@@ -435,7 +435,7 @@ def command(config: PipelineConfig) -> str:
     default = dict(flatten(PipelineConfig().model_dump(mode="json")))
     words = ["textmill", "train"]
     for name, value in flatten(config.model_dump(mode="json")):
-        if value != default[name] and value is not None:
+        if value != default.get(name) and value is not None:
             shown = (
                 ",".join(map(str, value))
                 if isinstance(value, list)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.config import AUTO
+from tasks.finetune.settings import AUTO
 from tasks.unread import unread
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ def settle_by_corpus(config: PipelineConfig, dataset: Path, say: Callable[[str],
 def _with_model(config: PipelineConfig, model: str, why: str, say: Callable[[str], None]) -> PipelineConfig:
     """The configuration with this model in place of auto; says so, and which settings beside auto it will not read."""
     before = {str(each) for each in unread(config)}
-    config = config.model_copy(update={"finetune": config.finetune.model_copy(update={"model": model})})
+    config = config.model_copy(update={"finetune": config.finetune.with_model(model)})
     say(f"model {model}, {why}; another: --finetune.model")
     for each in unread(config):
         if str(each) not in before:
             say(str(each))
-    return config
+    return config.model_copy(update={"finetune": config.finetune.only_read()})
 
 
 def settled_values(config: PipelineConfig) -> Iterator[tuple[str, str, Any]]:

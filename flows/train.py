@@ -47,9 +47,13 @@ def train(config: PipelineConfig) -> dict[str, Any]:
         mark_killed(store.data_root / "runs", tracker)
         try:
             beside = unread(config)  # `textmill train` refuses it; a deployment of an earlier version may hold some
+            renamed = config.finetune.renamed
+            config = config.model_copy(update={"finetune": config.finetune.only_read()})
             config = settle_by_champion(config, read_champion(tracker, config.name), display.say)
             record = Record(config, store, tracker, display)
             try:
+                for line in renamed:
+                    record.warn(f"{line}; the old name is taken until the next release, so deploy again")
                 for setting in beside:
                     record.warn(str(setting))
                 run_steps(record)

@@ -11,24 +11,20 @@ import math
 import warnings
 from datetime import date  # noqa: TC003 pydantic reads it
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 pydantic reads it
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from tasks.finetune.kinds import KINDS
+from tasks.finetune.networks.settings import NetworkSettings
+from tasks.finetune.settings import FinetuneConfig
 from tasks.model.text.tokenizers import TOKENIZERS
 from tasks.names import checked_name
+from tasks.section import CHECKOUT, Count, Positive, Section, Share, Threads, Url
 from tasks.shown import safe_link
 from tasks.urls import holds_login, holds_password
-
-CHECKOUT = Path(__file__).resolve().parents[1]
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=0)]
-Threads = Annotated[int, Field(ge=1, le=256)] | Literal["auto"]
-Url = Annotated[str, Field(pattern="://")]  # whatever fsspec knows; anything else in the same place is a path
 
 # The names in the table of tokenizers; mypy takes no Literal that is computed.
 if TYPE_CHECKING:
@@ -61,9 +57,7 @@ TorchtextSet = Literal[
 TORCHTEXT_PAIRS = frozenset({"MNLI", "MRPC", "QNLI", "QQP", "RTE", "STSB", "WNLI"})
 TORCHTEXT_PACKAGES = {"spacy": "spaCy", "moses": "sacremoses", "toktok": "NLTK", "revtok": "revtok", "subword": "revtok"}
 
-VIEWS = ("mean", "cnn", "bilstm", "fasttext", "bag", "tfidf", "ca")
-NEEDS_VECTORS = frozenset({"mean", "cnn", "bilstm"})
-AUTO = "auto"
+READ_WORDS = tuple(kind.name for kind in KINDS.values() if kind.reads == "words")
 
 
 def known_encoding(value: str) -> str:
@@ -74,12 +68,6 @@ def known_encoding(value: str) -> str:
         usual = "utf-8, cp1252 (Western), cp932 (Japanese) or gb18030 (Chinese)"
         raise ValueError(f"unknown encoding {value!r}; try {usual}") from None
     return value
-
-
-class Section(BaseModel):
-    """A step's own part of the configuration."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class IngestConfig(Section):
@@ -338,185 +326,6 @@ class AlignConfig(Section):
         return self
 
 
-class FinetuneConfig(Section):
-    """The classifier and how it is trained."""
-
-    model: str = Field(
-        AUTO,
-        description="mean, cnn, bilstm, fasttext, bag, tfidf, ca, or a sum such as bag+cnn; auto: as the champion, else by the "
-        "corpus, see docs/MODELS.md.",
-    )
-    members: Positive = Field(
-        1, description="mean, cnn and bilstm: models trained with different random numbers; the mean of their logits counts."
-    )
-    epochs: Positive | Literal["auto"] = Field(
-        "auto",
-        description="Most passes over the train rows, for all but tfidf and ca; auto: by the model and the corpus' size.",
-    )
-    batch_size: Positive = Field(64, description="Documents a step, for the models that read embeddings.")
-    optimizer: Literal["sgd", "adam", "adamw", "adagrad"] = Field(
-        "adam", description="Update rule of the models that read embeddings; rows are updated sparsely."
-    )
-    lr: Annotated[float, Field(gt=0.0)] | None = Field(
-        None, description="Learning rate at its peak, for the models that read embeddings; default: 0.001, for mean 0.005."
-    )
-    embedding_lr: Annotated[float, Field(gt=0.0)] | None = Field(
-        None, description="Learning rate of the embedding; default: 4 * lr."
-    )
-    weight_decay: Annotated[float, Field(ge=0.0)] = Field(
-        0.0, description="Weight decay (L2 for sgd, adam and adagrad); not for bag."
-    )
-    warmup_share: Share = Field(0.05, description="Share of the steps in which the learning rate rises; not for bag.")
-    decay: Literal["none", "linear", "cosine"] = Field(
-        "linear", description="How the learning rate falls after that; bag: always linear."
-    )
-    clip: Annotated[float, Field(ge=0.0)] = Field(1.0, description="Largest gradient norm; 0: no clipping; not for bag.")
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
-        0.5, description="Dropout before the last layer; for bag see bag_dropout."
-    )
-    embedding_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.0, description="Dropout of whole tokens on input.")
-    patience: Positive | Literal["auto"] = Field(
-        "auto",
-        description="Epochs without a better validation score before training stops; auto: 2, of a few hundred rows more.",
-    )
-    refit: bool = Field(
-        False, description="When the epoch is chosen, train anew for as many on the train and the validation rows together."
-    )
-    class_weights: Literal["none", "balanced"] = Field("none", description="Weights of classes in the loss.")
-    embedding: Literal["full", "frozen", "partial", "low_rank"] = Field(
-        "full", description="Which embedding rows are trained; low_rank: all rest, and a low-rank matrix added to them is."
-    )
-    partial_rows: Literal["without_vector", "rarest", "random", "words"] = Field(
-        "without_vector", description="partial: which rows are trained; words: those of partial_words."
-    )
-    partial_share: Share = Field(0.5, description="partial, rarest and random: the share of rows trained.")
-    partial_words: Path | None = Field(
-        None, description="partial, words: file of the words whose rows are trained, one a line as prepare leaves them."
-    )
-    embedding_rank: Annotated[int, Field(ge=1, le=2000)] = Field(
-        8, description="low_rank: rank of the matrix added; below the vectors' dimensions."
-    )
-    frozen_epochs: Count = Field(0, description="Epochs at the start in which the embedding rests before it is trained.")
-    embedding_pull: Share = Field(
-        0.0, description="Share of the way back to its start that a row goes at each update, at the learning rate's peak."
-    )
-    adversarial: Literal["none", "fgm", "virtual"] = Field(
-        "none",
-        description="Train on words moved too: up the loss' gradient, or to where the answer changes most (mean, cnn, bilstm).",
-    )
-    adversarial_norm: Annotated[float, Field(gt=0.0, le=100.0)] = Field(
-        1.0, description="fgm and virtual: L2 norm of a document's move; words start at a length of 3."
-    )
-    adversarial_unlabelled: Annotated[float, Field(ge=0.0, le=16.0)] = Field(
-        0.0, description="virtual: unlabelled documents that are moved too for each labelled one of a step."
-    )
-    max_len: Positive = Field(400, description="Most tokens of a document that the neural models read.")
-    truncate: Literal["head", "tail"] = Field("tail", description="Side that is kept of a longer document.")
-    hidden: Positive = Field(100, description="bilstm: units a direction; cnn: filters a width.")
-    widths: tuple[Positive, ...] = Field((3, 4, 5), min_length=1, description="cnn: widths of the filters in tokens.")
-    ngrams: Annotated[int, Field(ge=1, le=5)] | Literal["auto"] = Field(
-        "auto",
-        description="bag, tfidf, ca and fasttext: longest word n-gram; auto: 3, for tfidf 1 where many classes have few rows.",
-    )
-    ngram_min_documents: Positive | Literal["auto"] = Field(
-        "auto",
-        description="bag and tfidf: rarest n-gram, in documents; auto: 2, or 1 for words of tfidf where classes have few rows.",
-    )
-    bag_epochs: Positive | None = Field(
-        None, description="bag: most passes over the train rows; default: epochs; auto: 5 to 10."
-    )
-    bag_batch_size: Positive | Literal["auto"] = Field(
-        "auto", description="bag: documents a step; auto: about 150 steps an epoch."
-    )
-    bag_lr: Annotated[float, Field(gt=0.0)] = Field(0.02, description="bag: learning rate of its sparse Adam.")
-    bag_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.3, description="bag: dropout of n-grams on input.")
-    ca_dim: Positive = Field(200, description="ca: dimensions of the space in which documents and n-grams are averaged.")
-    ca_rounds: Positive = Field(20, description="ca: times that documents and n-grams are averaged to and fro.")
-    ca_min_documents: Positive = Field(5, description="ca: rarest n-gram, in documents, unlabelled ones too.")
-    ca_unlabelled: Count = Field(200_000, description="ca: most unlabelled documents read beside train; bounds memory.")
-    ca_l2: Annotated[float, Field(ge=0.0)] = Field(1e-3, description="ca: weight of the squared weights in its loss.")
-    fasttext_dim: Positive = Field(10, description="fasttext: dimensions.")
-    fasttext_epoch: Positive | None = Field(
-        None, description="fasttext: passes over the train rows; default: epochs, 5 if auto."
-    )
-    fasttext_lr: Annotated[float, Field(gt=0.0)] = Field(0.5, description="fasttext: learning rate.")
-    compile: bool = Field(False, description="Compile the network with torch.compile (needs a C++ compiler).")
-    mixed_precision: bool = Field(
-        True, description="Use bfloat16 where it is faster: on a CUDA device; for cnn on a processor with AMX too."
-    )
-    threads: Threads = Field(
-        "auto", description="Torch and fastText threads; auto uses every core. Weights depend on the number."
-    )
-    seed: Count = Field(13, description="Seed of initial weights, order and dropout.")
-
-    @field_validator("model")
-    @classmethod
-    def _known_views(cls, value: str) -> str:
-        views = [view.strip() for view in value.split("+")]
-        if views == [AUTO]:
-            return AUTO
-        unknown = [view for view in views if view not in VIEWS]
-        if unknown:
-            raise ValueError(f"unknown model {unknown[0]!r}; choose from auto, {', '.join(VIEWS)}, or a sum such as bag+cnn")
-        if len(set(views)) != len(views):
-            raise ValueError(f"{value!r} names a model twice; name each once")
-        if "fasttext" in views and len(views) > 1:
-            raise ValueError(
-                "fasttext is trained by its own library and cannot be part of a sum; use it alone, or bag in its place"
-            )
-        return "+".join(views)
-
-    @model_validator(mode="after")
-    def _embedding_knobs(self) -> Self:
-        partial, words = self.embedding == "partial", self.partial_rows == "words"
-        if self.partial_rows != "without_vector" and not partial:
-            raise ValueError(f"embedding {self.embedding} reads no partial_rows {self.partial_rows}; set embedding partial")
-        if words != (self.partial_words is not None):
-            raise ValueError("partial_rows words and the file partial_words go together; give both, or neither")
-        if self.frozen_epochs and self.embedding == "frozen":
-            raise ValueError("embedding frozen rests in all epochs; set embedding full for one that rests in frozen_epochs")
-        if self.embedding_pull and self.embedding in ("frozen", "low_rank"):
-            raise ValueError(f"embedding {self.embedding} moves no row that embedding_pull could pull back; leave that out")
-        if self.embedding_lr is not None and self.embedding == "frozen":
-            raise ValueError(f"embedding frozen trains no row at embedding_lr {self.embedding_lr:g}; leave that out")
-        if self.epochs != "auto" and self.frozen_epochs >= self.epochs:
-            raise ValueError(
-                f"frozen_epochs {self.frozen_epochs} leaves none of the {self.epochs} epochs to train the embedding in; "
-                "lower it, raise epochs, or set embedding frozen"
-            )
-        if self.adversarial_unlabelled and self.adversarial != "virtual":
-            raise ValueError(
-                f"adversarial {self.adversarial} reads no unlabelled documents; set adversarial virtual, "
-                "or leave adversarial_unlabelled out"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _knobs_of_vectors(self) -> Self:
-        asked = {
-            f"embedding {self.embedding}": self.embedding != "full",
-            f"embedding_lr {self.embedding_lr}": self.embedding_lr is not None,
-            f"embedding_dropout {self.embedding_dropout:g}": self.embedding_dropout > 0,
-            f"embedding_pull {self.embedding_pull:g}": self.embedding_pull > 0,
-            f"adversarial {self.adversarial}": self.adversarial != "none",
-            f"frozen_epochs {self.frozen_epochs}": self.frozen_epochs > 0,
-        }
-        without = [knob for knob, given in asked.items() if given and not self.needs_vectors]
-        if without:
-            raise ValueError(f"{without[0]} is for models that read word vectors, not {self.model}; choose mean, cnn or bilstm")
-        return self
-
-    @property
-    def views(self) -> tuple[str, ...]:
-        """The models whose logits are added, as named."""
-        return tuple(self.model.split("+"))
-
-    @property
-    def needs_vectors(self) -> bool:
-        """Whether any view reads an embedding matrix."""
-        return not NEEDS_VECTORS.isdisjoint(self.views)
-
-
 class EvaluateConfig(Section):
     """What is measured on the test rows."""
 
@@ -596,18 +405,18 @@ with warnings.catch_warnings():
                 if getattr(align, name) is not None and not finetune.needs_vectors:
                     raise ValueError(
                         f"align.{name} is for models that read word vectors, not {finetune.model}; "
-                        f"set finetune.model to mean, cnn, bilstm or a sum with one, or leave align.{name} out"
+                        f"set finetune.model to {', '.join(READ_WORDS)} or a sum with one, or leave align.{name} out"
                     )
             if align.second is not None and align.vectors is None and not self.pretrain.enabled:
                 raise ValueError(
                     "align.second joins other vectors, and there are none; give these as align.vectors, "
                     "or set pretrain.enabled true"
                 )
-            dim, rank = self._known_dim(), finetune.embedding_rank
-            if finetune.embedding == "low_rank" and dim is not None and rank >= dim:
+            network, dim = finetune.settings(NetworkSettings), self._known_dim()
+            if network.embedding == "low_rank" and dim is not None and network.embedding_rank >= dim:
                 raise ValueError(
-                    f"finetune.embedding_rank {rank} is not below the {dim} dimensions of the vectors; "
-                    "lower it, or set finetune.embedding full"
+                    f"finetune.network.embedding_rank {network.embedding_rank} is not below the {dim} dimensions of the "
+                    "vectors; lower it, or set finetune.network.embedding full"
                 )
             return self
 

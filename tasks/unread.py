@@ -9,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.config import AUTO, NEEDS_VECTORS, VIEWS, AlignConfig, FinetuneConfig, PretrainConfig
+from tasks.config import AlignConfig, PretrainConfig
 from tasks.errors import RequestError
+from tasks.finetune.kinds import KINDS
+from tasks.finetune.networks.settings import NETWORK
+from tasks.finetune.settings import AUTO, SECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,43 +21,12 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from tasks.config import PipelineConfig
+    from tasks.finetune.kind import Kind
+    from tasks.finetune.settings import FinetuneConfig
 
-WORDS = tuple(view for view in VIEWS if view in NEEDS_VECTORS)
-NGRAMS = ("fasttext", "bag", "tfidf", "ca")
-CHOSEN_BY_AUTO = ("bag", "tfidf")  # without being told; a champion's kind may be any
-
-# Kinds of model that read a setting of finetune. What is missing here is read by every kind.
-READERS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        (
-            *("members", "batch_size", "optimizer", "lr", "embedding_lr", "weight_decay", "warmup_share", "decay", "clip"),
-            *("dropout", "embedding_dropout", "embedding", "partial_rows", "partial_share", "partial_words", "embedding_rank"),
-            *("frozen_epochs", "embedding_pull", "adversarial", "adversarial_norm", "adversarial_unlabelled"),
-            *("max_len", "truncate", "compile", "mixed_precision"),
-        ),
-        WORDS,
-    ),
-    "epochs": (*WORDS, "fasttext", "bag"),
-    "patience": (*WORDS, "bag"),
-    "class_weights": (*WORDS, "bag", "tfidf", "ca"),
-    "hidden": ("cnn", "bilstm"),
-    "widths": ("cnn",),
-    "ngrams": NGRAMS,
-    "ngram_min_documents": ("bag", "tfidf"),
-    **dict.fromkeys(("bag_epochs", "bag_batch_size", "bag_lr", "bag_dropout"), ("bag",)),
-    **dict.fromkeys(("ca_dim", "ca_rounds", "ca_min_documents", "ca_unlabelled", "ca_l2"), ("ca",)),
-    **dict.fromkeys(("fasttext_dim", "fasttext_epoch", "fasttext_lr"), ("fasttext",)),
-}
-# What a kind has of its own in place of a setting that it does not read.
-TWINS = {
-    "finetune.epochs": {"bag": "bag_epochs", "fasttext": "fasttext_epoch"},
-    "finetune.lr": {"bag": "bag_lr", "fasttext": "fasttext_lr"},
-    "finetune.dropout": {"bag": "bag_dropout"},
-    "finetune.batch_size": {"bag": "bag_batch_size"},
-    "pretrain.dim": {"fasttext": "fasttext_dim", "ca": "ca_dim"},
-    "pretrain.epoch": {"bag": "bag_epochs", "fasttext": "fasttext_epoch"},
-    "pretrain.lr": {"bag": "bag_lr", "fasttext": "fasttext_lr"},
-}
+READ_WORDS = tuple(kind for kind in KINDS.values() if kind.reads == "words")
+AUTOMATIC = tuple(kind for kind in KINDS.values() if kind.automatic)  # chosen without being asked for; a champion's may be any
+SHARED = frozenset().union(*(kind.shared for kind in KINDS.values()))  # settings of finetune that not every kind reads
 # Given to whatever does not need them: `enabled` false says that nothing is trained, which is what happens.
 ALWAYS = frozenset({f"{section}.{name}" for section in ("finetune", "pretrain", "align") for name in ("threads", "seed")}) | {
     "finetune.model",
@@ -86,13 +58,16 @@ def refuse_unread(config: PipelineConfig) -> None:
 
 def unread(config: PipelineConfig) -> list[Unread]:
     """Every setting of prepare, pretrain, align and finetune that was given and that this run would not read."""
-    sections: tuple[BaseModel, ...] = (config.finetune, config.pretrain, config.align, config.prepare)
+    finetune = config.finetune
+    sections: dict[str, BaseModel] = {"finetune": finetune}
+    sections |= {f"finetune.{name}": made for name in SECTIONS if (made := getattr(finetune, name)) is not None}
+    sections |= {"pretrain": config.pretrain, "align": config.align, "prepare": config.prepare}
     found = []
-    for section, values in zip(("finetune", "pretrain", "align", "prepare"), sections, strict=True):
+    for section, values in sections.items():
         reasons = dict(_reasons(section, config))
         for name, field in type(values).model_fields.items():
             value = getattr(values, name)
-            if f"{section}.{name}" in ALWAYS or value == field.default:
+            if f"{section}.{name}" in ALWAYS or value == field.default or f"{section}.{name}" in sections:
                 continue
             why = reasons.get(name)
             if why:
@@ -104,11 +79,9 @@ def unread(config: PipelineConfig) -> list[Unread]:
 def _reasons(section: str, config: PipelineConfig) -> Iterator[tuple[str, str]]:
     """Why each setting of a section that would not be read is not; the last reason of several is the nearest one."""
     if section == "finetune":
-        yield from _conditions(config.finetune)
-        for name in FinetuneConfig.model_fields:
-            readers = READERS.get(name, VIEWS)
-            if not set(readers) & set(config.finetune.views) and not _fine_under_auto(config.finetune, name):
-                yield name, _of_other_models(section, name, readers, config.finetune)
+        yield from _of_shared(config.finetune)
+    elif section.startswith("finetune."):
+        yield from _of_kinds(section.removeprefix("finetune."), config.finetune)
     elif section == "pretrain":
         yield from _of_pretrain(config)
     elif section == "align":
@@ -117,36 +90,56 @@ def _reasons(section: str, config: PipelineConfig) -> Iterator[tuple[str, str]]:
         yield from _of_prepare(config)
 
 
-def _fine_under_auto(finetune: FinetuneConfig, name: str) -> bool:
-    """Whether auto may go with a setting: each model that it may choose reads it, or it is one of no kind in particular."""
-    readers = READERS.get(name, VIEWS)
-    return finetune.model == AUTO and (name == "epochs" or set(CHOSEN_BY_AUTO) <= set(readers))
+def _of_shared(finetune: FinetuneConfig) -> Iterator[tuple[str, str]]:
+    own = [kind.instead.get("finetune.epochs", "") for kind in finetune.kinds if "epochs" in kind.shared]
+    if own and all(_given(finetune, setting) for setting in own):
+        yield "epochs", f"is not read beside {' or '.join(own)}; leave one of them out"
+    for name in SHARED:
+        readers = tuple(kind for kind in KINDS.values() if name in kind.shared)
+        fine_under_auto = name == "epochs" or all(kind in readers for kind in AUTOMATIC)
+        if set(finetune.kinds) & set(readers) or (finetune.model == AUTO and fine_under_auto):
+            continue
+        yield name, _of_other_kinds(f"finetune.{name}", readers, finetune)
 
 
-def _of_other_models(section: str, name: str, readers: tuple[str, ...], finetune: FinetuneConfig) -> str:
-    twins = TWINS.get(f"{section}.{name}", {})
-    own = [f"finetune.{twins[view]}" for view in finetune.views if view in twins]
-    whose = "models that read word vectors" if readers == WORDS else ", ".join(readers)
+def _given(finetune: FinetuneConfig, setting: str) -> bool:
+    section, _, name = setting.partition(".")
+    return bool(section) and getattr(getattr(finetune, section), name, None) is not None
+
+
+def _of_kinds(name: str, finetune: FinetuneConfig) -> Iterator[tuple[str, str]]:
+    """Settings in the section `name` of kinds that the model does not have, or that others of the section switch off."""
+    readers = tuple(kind for kind in KINDS.values() if name in kind.sections)
+    if set(finetune.kinds) & set(readers):
+        if name == NETWORK:
+            yield from _of_networks(finetune)
+        return
+    if finetune.model == AUTO and all(getattr(finetune, own) for kind in AUTOMATIC for own in kind.sections):
+        return  # whichever it chooses has what it was given
+    for setting in SECTIONS[name].model_fields:
+        yield setting, _of_other_kinds(f"{name}.{setting}", readers, finetune)
+
+
+def _of_other_kinds(setting: str, readers: tuple[Kind, ...], finetune: FinetuneConfig) -> str:
+    own = [f"finetune.{kind.instead[setting]}" for kind in finetune.kinds if setting in kind.instead]
+    whose = "models that read word vectors" if readers == READ_WORDS else ", ".join(kind.name for kind in readers)
     instead = f"{finetune.model} reads {own[0]}" if own else f"set finetune.model to {_or(readers)} or a sum with one"
     chosen = "and finetune.model auto chooses by the corpus" if finetune.model == AUTO else f"not {finetune.model}"
     return f"is for {whose}, {chosen}; {instead}, or leave it out"
 
 
-def _or(readers: tuple[str, ...]) -> str:
-    return ", ".join(view for view in readers if view != "fasttext" or len(readers) == 1)
+def _or(readers: tuple[Kind, ...]) -> str:
+    return ", ".join(kind.name for kind in readers if not kind.alone or len(readers) == 1)
 
 
-def _conditions(finetune: FinetuneConfig) -> Iterator[tuple[str, str]]:
-    """Settings that another one of the section switches off."""
-    own = {"bag": finetune.bag_epochs, "fasttext": finetune.fasttext_epoch}
-    counted = [view for view in finetune.views if view in READERS["epochs"]]
-    if counted and all(own.get(view) for view in counted):
-        yield "epochs", "is not read beside bag_epochs or fasttext_epoch; leave one of them out"
-    if finetune.embedding != "partial" or finetune.partial_rows not in ("rarest", "random"):
+def _of_networks(finetune: FinetuneConfig) -> Iterator[tuple[str, str]]:
+    """Settings of the networks that another one of them switches off."""
+    network = getattr(finetune, NETWORK)
+    if network.embedding != "partial" or network.partial_rows not in ("rarest", "random"):
         yield "partial_share", "is for embedding partial with partial_rows rarest or random; set these too, or leave it out"
-    if finetune.embedding != "low_rank":
+    if network.embedding != "low_rank":
         yield "embedding_rank", "is for embedding low_rank; set that too, or leave it out"
-    if finetune.adversarial == "none":
+    if network.adversarial == "none":
         yield "adversarial_norm", "is for adversarial fgm or virtual; set one of them too, or leave it out"
 
 
@@ -168,7 +161,7 @@ def _of_pretrain(config: PipelineConfig) -> Iterator[tuple[str, str]]:
             yield "minn", "is for subwords, and maxn 0 makes none; raise maxn, or leave it out"
     for name in PretrainConfig.model_fields:
         if not config.finetune.needs_vectors:
-            yield name, _of_other_models("pretrain", name, WORDS, config.finetune)
+            yield name, _of_other_kinds(f"pretrain.{name}", READ_WORDS, config.finetune)
         elif config.align.vectors is not None:
             yield name, "is not read where align.vectors gives vectors that are trained already; leave one of them out"
         elif not pretrain.enabled:
@@ -188,4 +181,4 @@ def _of_align(config: PipelineConfig) -> Iterator[tuple[str, str]]:
         yield "join", "joins align.second to other vectors; give that too, or leave it out"
     for name in AlignConfig.model_fields:
         if not config.finetune.needs_vectors:
-            yield name, _of_other_models("align", name, WORDS, config.finetune)
+            yield name, _of_other_kinds(f"align.{name}", READ_WORDS, config.finetune)

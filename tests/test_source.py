@@ -110,7 +110,7 @@ def step_function(room: str, name: str, file: Path | None = None) -> Callable[..
 @EVERY_STEP
 def test_a_step_reaches_no_orchestrator_and_no_configuration(room: str, name: str) -> None:
     """What decides a step's bytes must be neither Prefect's wrapper nor another step's knobs."""
-    banned = {CHECKOUT / "tasks" / module for module in ("step.py", "artifact.py", "config.py")}
+    banned = {CHECKOUT / "tasks" / module for module in ("store/step.py", "store/artifact.py", "config.py")}
     assert all(path.is_file() for path in banned)
     reached = code_files(step_function(room, name))
     assert any(path.parent.name == room for path in reached)
@@ -125,7 +125,7 @@ def test_a_comment_never_rebuilds_a_step_and_its_logic_does(tmp_path: Path, room
     before = code_digest(function, tmp_path)
     for path in (tmp_path / "tasks" / room).glob("*.py"):
         path.write_text(f"# a comment\n{path.read_text()}\n# another\n")
-    (tmp_path / "tasks" / "step.py").write_text("CHANGED = 1\n")
+    (tmp_path / "tasks" / "store" / "step.py").write_text("CHANGED = 1\n")
     assert code_digest(function, tmp_path) == before
     inside = sorted(path for path in code_files(function, tmp_path) if path.parent.name == room and path.name != "__init__.py")
     inside[0].write_text(f"{inside[0].read_text()}\nCHANGED = 1\n")

@@ -134,7 +134,7 @@ def train(arguments: argparse.Namespace) -> dict[str, Any]:
         knobs = dict(knob.split("=", 1) for knob in arguments.knob) | {"max_len": MAX_LEN, "epochs": epochs}
         if arguments.words:
             knobs |= {"partial_rows": "words", "partial_words": write_words(dataset, work / "words.txt", arguments.words)}
-        config = FinetuneConfig(model=arguments.model, embedding=arguments.embedding, **knobs)
+        config = FinetuneConfig(model=arguments.model, embedding=arguments.embedding, **knobs)  # by their short names
         if config.needs_vectors:
             vectors = None if arguments.vectors == "random" else arguments.folder / arguments.vectors
             write_matrix(AlignConfig(), dataset, vectors, work / "aligned")

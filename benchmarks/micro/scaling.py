@@ -86,7 +86,7 @@ def finetune(folder: Path, times: int) -> dict[str, Any]:
     for name in ("model", "scratch"):
         (folder / name).mkdir()
     min_documents = max(2, round(MIN_DOCUMENTS_A_COPY * times))
-    config = FinetuneConfig(model="bag", bag_epochs=EPOCHS, ngram_min_documents=min_documents)
+    config = FinetuneConfig(model="bag", bag={"epochs": EPOCHS, "min_documents": min_documents})
     report = write_model(config, folder / "prepared" / "dataset", None, folder / "model", folder / "scratch")
     return {"valid_accuracy": report["valid_accuracy"], "parameters": report["parameters"]}
 

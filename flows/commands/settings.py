@@ -8,6 +8,7 @@ to the checkout; all of them are absolute from here on.
 from __future__ import annotations
 
 import contextlib
+import copy
 import difflib
 import logging
 import os
@@ -33,6 +34,8 @@ from flows.commands.named import default_monitor, default_name, warn_of_earlier_
 from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig
 from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
+from tasks.finetune.former import former_names
+from tasks.finetune.settings import SECTIONS, SharedSettings, modern_finetune
 from tasks.in_use import WAIT, find_writer
 from tasks.shown import shortened
 from tasks.toml_names import remedy_of
@@ -63,13 +66,13 @@ FASTTEXT = {
     "input": ("ingest.path",),
     "output": ("name",),
     "label": ("ingest.label",),
-    "min-count": ("pretrain.min-count", "finetune.ngram-min-documents"),
+    "min-count": ("pretrain.min-count", "finetune.bag.min-documents"),
     "min-count-label": ("ingest.labels",),
     "word-ngrams": ("finetune.ngrams",),
-    "dim": ("pretrain.dim", "finetune.fasttext-dim"),
-    "epoch": ("pretrain.epoch", "finetune.fasttext-epoch"),
-    "lr": ("pretrain.lr", "finetune.lr", "finetune.fasttext-lr"),
-    "learning-rate": ("finetune.lr", "pretrain.lr", "finetune.fasttext-lr"),
+    "dim": ("pretrain.dim", "finetune.fasttext.dim"),
+    "epoch": ("pretrain.epoch", "finetune.fasttext.epoch"),
+    "lr": ("pretrain.lr", "finetune.network.lr", "finetune.fasttext.lr"),
+    "learning-rate": ("finetune.network.lr", "pretrain.lr", "finetune.fasttext.lr"),
     "thread": ("pretrain.threads", "finetune.threads"),
     "seed": ("pretrain.seed", "finetune.seed"),
     "model": ("finetune.model", "pretrain.model"),
@@ -130,14 +133,24 @@ def _resolved(model: type[Config], arguments: list[str], preset: str | None, fil
     if isinstance(collect, dict) and isinstance(collect.get("source"), str):
         written = {**written, "collect": {**collect, "source": _placed(collect["source"], base)}}
     written = _absolute(model, written, base)
-    settings = _settings(model, written, arguments)
+    arguments, former = _former_arguments(model, arguments)
+    renamed: list[str] = []
+    if issubclass(model, PipelineConfig) and isinstance(written.get("finetune"), dict):
+        today, renamed = modern_finetune(written["finetune"])
+        written = {**written, "finetune": today}
+    settings = _settings(model, written, arguments, former)
     if issubclass(model, PipelineConfig):
-        settings = _settings(model, _still_read(model, written, arguments, settings), arguments)
+        for line in (*renamed, *settings.finetune.renamed):
+            log.warning("%s; the old name is taken until the next release", line)
+        settings = _settings(model, _still_read(model, written, arguments, settings), arguments, former)
     config = model.model_validate(settings.model_dump(include=set(model.model_fields)))
     if isinstance(config, PipelineConfig):
         refuse_unread(config)
     _refuse_passwords(config)
-    return settings, model.model_validate(_absolute(model, config.model_dump(), Path.cwd()))
+    config = model.model_validate(_absolute(model, config.model_dump(), Path.cwd()))
+    if isinstance(config, PipelineConfig):
+        config = config.model_copy(update={"finetune": config.finetune.only_read()})
+    return settings, config
 
 
 def _still_read(
@@ -155,17 +168,44 @@ def _still_read(
         mistakes = _unread(model, _settings(model, written, [], environment=False))
     except RequestError:  # the file is whole only together with what is given beside it
         return written
-    kept = {name: dict(values) if isinstance(values, dict) else values for name, values in written.items()}
+    kept = copy.deepcopy(dict(written))
     for section, name in unread_now - mistakes:
-        if name in kept.get(section, {}) and not _asked(section, name, arguments):
-            del kept[section][name]
+        inside: Any = kept
+        for part in section.split("."):
+            inside = inside.get(part, {})
+        if name in inside and not _asked(section, name, arguments):
+            del inside[name]
     return kept
+
+
+def _former_arguments(model: type[BaseModel], arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """The arguments without those that are spelt as in version 0.1, and these as values of their section."""
+    if not issubclass(model, PipelineConfig):
+        return arguments, {}
+    names, now = former_names(SECTIONS), SharedSettings.model_fields.keys() | SECTIONS.keys()
+    left, former, waiting = list[str](), dict[str, Any](), list(arguments)
+    while waiting:
+        word = waiting.pop(0)
+        flag, equals, value = word.partition("=")
+        old = flag.removeprefix("--finetune.").replace("-", "_")
+        if not flag.startswith("--finetune.") or old not in names or old in now:
+            left.append(word)
+            continue
+        if not equals:
+            if not waiting:
+                raise RequestError(f"{flag} needs a value")
+            value = waiting.pop(0)
+        section, new = names[old][0]
+        listed = isinstance(SECTIONS[section].model_fields[new].default, tuple)
+        former[old] = tuple(value.split(",")) if listed else value
+    return left, {"finetune": former} if former else {}
 
 
 def _asked(section: str, name: str, arguments: list[str]) -> bool:
     """Whether the command line or the environment gives a setting, or its section as a whole."""
     flags = {f"--{section}", f"--{section}.{name.replace('_', '-')}"}
-    variables = {f"{PREFIX}{section}".upper(), f"{PREFIX}{section}__{name}".upper()}
+    path = section.replace(".", "__")
+    variables = {f"{PREFIX}{path}".upper(), f"{PREFIX}{path}__{name}".upper()}
     given = any(argument.split("=")[0] in flags for argument in arguments)
     return given or any(variable.upper() in variables for variable in os.environ)
 
@@ -257,15 +297,21 @@ def knobs(model: type[BaseModel] = PipelineConfig, prefix: str = "") -> Iterator
     """Every knob as (flag, type, default, description), in the order of the sections."""
     for name, field in model.model_fields.items():
         flag = f"{prefix}{name.replace('_', '-')}"
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from knobs(field.annotation, f"{flag}.")
+        inner = _section_of(field.annotation)
+        if inner is not None:
+            yield from knobs(inner, f"{flag}.")
         else:
             yield f"--{flag}", _type_name(field.annotation), _shown(field.default), field.description or ""
 
 
 def _settings(
-    model: type[BaseModel], written: Mapping[str, Any], arguments: list[str], *, environment: bool = True
-) -> BaseSettings:
+    model: type[BaseModel],
+    written: Mapping[str, Any],
+    arguments: list[str],
+    former: Mapping[str, Any] | None = None,
+    *,
+    environment: bool = True,
+) -> Any:
     class Doors(BaseSettings):
         """Command line, environment and file."""
 
@@ -297,8 +343,7 @@ def _settings(
         fields: dict[str, Any] = {name: (field.annotation, field) for name, field in model.model_fields.items()}
         settings: Any = create_model("Settings", __base__=cast(Any, (Doors, model)), **fields)
     try:
-        run: Any = CliApp.run(settings, cli_args=_joined(arguments))
-        return run
+        return CliApp.run(settings, cli_args=_joined(arguments), **(former or {}))
     except SettingsError as error:
         raise RequestError(_explain_arguments(model, str(error))) from None
     except ValidationError as error:
@@ -395,8 +440,10 @@ def _names_a_corpus(arguments: list[str]) -> bool:
 def _refuse_unknown_environment() -> None:
     """Variables of one flow may stand beside those of another."""
     flags = [flag for model in (PipelineConfig, RefreshConfig) for flag, *_ in knobs(model)]
+    flags += [f"--finetune.{name}" for name in former_names(SECTIONS)]
     known = {f"{PREFIX}{flag[2:].replace('-', '_').replace('.', '__')}".upper() for flag in flags}
     sections = {f"{PREFIX}{name}".upper() for model in (PipelineConfig, RefreshConfig) for name in model.model_fields}
+    sections |= {f"{PREFIX}finetune__{name}".upper() for name in SECTIONS}
     for name in os.environ:
         if name.upper().startswith(PREFIX) and name.upper() not in known | sections | NOT_KNOBS:
             shown = name if name.isprintable() else repr(name)
@@ -422,13 +469,19 @@ def _absolute(model: type[BaseModel], values: Mapping[str, Any], base: Path) -> 
     out = dict(values)
     for name, field in model.model_fields.items():
         value = out.get(name)
-        if isinstance(value, dict) and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            out[name] = _absolute(field.annotation, value, base)
+        inner = _section_of(field.annotation)
+        if isinstance(value, dict) and inner is not None:
+            out[name] = _absolute(inner, value, base)
         elif isinstance(value, str) and "://" in value:  # a URL, where a field takes one
             continue
         elif isinstance(value, str | Path) and _takes(field.annotation, Path) and value not in _literals(field.annotation):
             out[name] = _expanded(value, base)
     return out
+
+
+def _section_of(annotation: Any) -> type[BaseModel] | None:
+    """The section that a field takes, which may be absent."""
+    return next((part for part in _parts(annotation) if isinstance(part, type) and issubclass(part, BaseModel)), None)
 
 
 def _parts(annotation: Any) -> list[Any]:

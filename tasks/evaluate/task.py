@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.evaluate.evaluation import write_evaluation
 from tasks.evaluate.yardstick import write_yardstick
+from tasks.finetune.opened import OF_VIEWS
 from tasks.store.step import step
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def yardstick(build: Build, config: EvaluateConfig, run: Run, dataset: Path, hol
     return write_yardstick(config, dataset, holdout, build.folder, progress=run.progress_for("yardstick"))
 
 
-@step(libraries=("pyarrow", "numpy", "scipy", "torch", "safetensors", "fasttext-community"))
+@step(libraries=("pyarrow", "numpy", "scipy", "safetensors"), choice=OF_VIEWS)
 def evaluate(
     build: Build, config: EvaluateConfig, run: Run, model: Path, holdout: Path, dataset: Path, yardstick: Path | None = None
 ) -> dict[str, Any]:

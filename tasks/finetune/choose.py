@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.finetune.kind import Size
+from tasks.finetune.kinds import KINDS
 from tasks.prepare.read import iter_batches
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.config import FinetuneConfig
+    from tasks.finetune.settings import FinetuneConfig
 
-FEW_TOKENS = 80_000  # of the train rows, up to which tfidf was at least as accurate as bag on nearly every corpus
-MANY_CLASSES = 30  # from which bag, whose steps move a class' weights too little, fell behind at any size
-MOST_NUMBERS = 300_000_000  # tokens times classes, up to which tfidf's weights fit into a gigabyte or two
 BATCH_ROWS = 256
 
 
@@ -35,24 +34,26 @@ def choose_model(dataset: Path) -> Choice:
     num_classes, num_tokens = len(pc.unique(labels)), 0
     for batch in iter_batches(dataset, ("train",), ["tokens"], BATCH_ROWS):
         num_tokens += pc.sum(pc.list_value_length(batch.column("tokens"))).as_py() or 0
-        if num_tokens > most_tokens(num_classes):
+        if num_tokens > _most(num_classes):
             break
-    return choose(len(labels), num_tokens, num_classes)
+    return choose(Size(len(labels), num_tokens, num_classes))
 
 
-def most_tokens(num_classes: int) -> int:
-    """Tokens of the train rows up to which tfidf is chosen for so many classes."""
-    return FEW_TOKENS if num_classes < MANY_CLASSES else MOST_NUMBERS // num_classes
+def choose(size: Size) -> Choice:
+    """Of the kinds that may be chosen the one for the least text that is not for less; `num_tokens` may stop at the bound."""
+    automatic = sorted((kind for kind in KINDS.values() if kind.automatic), key=lambda kind: kind.most_tokens(size.num_classes))
+    kind = next(kind for kind in automatic if size.num_tokens <= kind.most_tokens(size.num_classes))
+    most = _most(size.num_classes)
+    tokens = f"{size.num_tokens:,}" if size.num_tokens <= most else f"over {most:,}"
+    return Choice(kind.name, f"{size.num_rows:,} train rows of {tokens} tokens in {size.num_classes:,} classes")
 
 
-def choose(num_rows: int, num_tokens: int, num_classes: int) -> Choice:
-    """tfidf for little text or many classes, else bag; `num_tokens` may be short of all where it is over `most_tokens`."""
-    most = most_tokens(num_classes)
-    size = f"{num_tokens:,}" if num_tokens <= most else f"over {most:,}"
-    reason = f"{num_rows:,} train rows of {size} tokens in {num_classes:,} classes"
-    return Choice("tfidf" if num_tokens <= most else "bag", reason)
+def _most(num_classes: int) -> float:
+    """Tokens beyond which more of them change nothing."""
+    bounds = (kind.most_tokens(num_classes) for kind in KINDS.values() if kind.automatic)
+    return max((bound for bound in bounds if bound != float("inf")), default=0)
 
 
 def with_model(config: FinetuneConfig, dataset: Path) -> FinetuneConfig:
     """The section with a model in place of `auto`."""
-    return config.model_copy(update={"model": choose_model(dataset).model}) if config.model == "auto" else config
+    return config.with_model(choose_model(dataset).model) if config.model == "auto" else config

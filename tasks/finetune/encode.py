@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.model.batches import Documents
-from tasks.model.ngrams import NgramVocabulary, build_ngrams, chunks, first_of_runs, flatten, index_of
+from tasks.finetune.count_ngrams import build_ngrams
+from tasks.finetune.documents import Documents
+from tasks.model.ngrams import NgramVocabulary, chunks, first_of_runs, flatten, index_of
 from tasks.model.words import WordEncoder
 from tasks.prepare.read import iter_batches
 

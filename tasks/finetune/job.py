@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from tasks.config import FinetuneConfig
+    from tasks.finetune.settings import FinetuneConfig
     from tasks.progress import Progress
 
 
@@ -26,8 +26,14 @@ class Job:
     folder: Path
     scratch: Path
     threads: int
-    device: torch.device
     progress: Progress
+
+    @property
+    def device(self) -> torch.device:
+        """The first CUDA device, else the processor."""
+        import torch  # two seconds that a kind without a network need not spend
+
+        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -35,20 +41,22 @@ class Trained:
     """One member of a view when its training is over.
 
     `logits` [N, C] and `labels` [N] are of the validation rows, by the model that did not train on them. Where the member was
-    trained again on all rows, `tensors` are of that second model and `refit` says what it read. `trainable`: how many numbers
-    an optimizer was given to move; None where none was. `bfloat16`: see recipe.trains_in_bfloat16.
+    trained again on all rows, `tensors` are of that second model and `refit` says what it read. The view is opened with `shape`
+    and `tensors`. `trainable`: how many numbers an optimizer was given to move; None where none was.
+    `bfloat16`: whether its network multiplied in bfloat16 while it was trained, on `device`.
     """
 
     logits: np.ndarray
     labels: np.ndarray
     shape: dict[str, Any]
-    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+    tensors: dict[str, np.ndarray] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
     resumed: int = 0
     refit: dict[str, Any] | None = None
     trainable: int | None = None
     bfloat16: bool = False
+    device: str = "cpu"
 
     @property
     def epochs(self) -> int:
@@ -58,4 +66,4 @@ class Trained:
     @property
     def trainable_parameters(self) -> int:
         """How many numbers were trained, or fitted in one go."""
-        return sum(value.numel() for value in self.tensors.values()) if self.trainable is None else self.trainable
+        return sum(value.size for value in self.tensors.values()) if self.trainable is None else self.trainable

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from tasks.finetune.calibrate import temperature
+from tasks.finetune.class_weights import class_weights
 from tasks.finetune.objective import Adversary, Batch, add_gradients
 from tasks.model.scores import accuracy, log_loss, macro_f1
 from tasks.progress import SILENT, Progress
@@ -22,9 +23,9 @@ from tasks.progress import SILENT, Progress
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from tasks.finetune.documents import Documents
     from tasks.finetune.optimizer import Optimizer
-    from tasks.model.batches import Documents
-    from tasks.model.view import View
+    from tasks.finetune.view import TrainedView
 
 SHOWN_NAMES = 8
 
@@ -84,16 +85,19 @@ class Epoch:
 class Training:
     """All that the loop changes, which is what a checkpoint holds, and how it is changed.
 
-    `resting` are parameters that rest in the first `frozen_epochs` epochs (gradual unfreezing, Howard & Ruder 2018).
+    `resting` are parameters that rest in the first `frozen_epochs` epochs (gradual unfreezing, Howard & Ruder 2018). `fold`
+    makes the network at the end a plain one, as it is served. `bfloat16`: the network multiplies in it while it is trained.
     """
 
-    view: View
+    view: TrainedView
     optimizer: Optimizer
     history: list[Epoch] = field(default_factory=list)
     best: dict[str, torch.Tensor] = field(default_factory=dict)
     adversary: Adversary | None = None
     resting: tuple[torch.nn.Parameter, ...] = ()
     frozen_epochs: int = 0
+    fold: Callable[[Training], None] | None = None
+    bfloat16: bool = False
 
     @property
     def best_epoch(self) -> Epoch:
@@ -122,7 +126,8 @@ def train_epochs(
     What is random in an epoch follows from the seed and the epoch's number alone, so an interrupted training that is taken
     up again ends where an uninterrupted one does. No global random state is left changed. Raises NonFiniteLossError.
     """
-    weights_C = class_weights(train.labels, recipe.class_weights)
+    balance_C = class_weights(train.labels, recipe.class_weights)
+    weights_C = None if balance_C is None else torch.from_numpy(balance_C)
     network = _compiled(training.view.model) if recipe.compile else training.view.model
     while not training.finished(recipe):
         number = len(training.history) + 1
@@ -144,7 +149,7 @@ def _compiled(model: torch.nn.Module) -> Callable[..., torch.Tensor]:
     return torch.compile(model, dynamic=True, options={"fallback_random": True})
 
 
-def _measured(epoch: Epoch, view: View, valid: Documents) -> Epoch:
+def _measured(epoch: Epoch, view: TrainedView, valid: Documents) -> Epoch:
     """The epoch with the fields that validation rows give."""
     logits_NC = view.logits(valid.ids, valid.offsets, valid.unseen)
     return replace(
@@ -212,7 +217,7 @@ def _beside(training: Training, batch_size: int, order: np.random.Generator) -> 
             yield [(adversary.unlabelled, rows_B)]
 
 
-def _inputs(view: View, documents: Documents, rows_B: np.ndarray) -> tuple[torch.Tensor | None, ...]:
+def _inputs(view: TrainedView, documents: Documents, rows_B: np.ndarray) -> tuple[torch.Tensor | None, ...]:
     return view.inputs(documents.ids, documents.offsets, rows_B, documents.unseen)
 
 
@@ -230,14 +235,6 @@ def rate_factor(step: int, num_steps: int, recipe: Recipe) -> float:
         return (step + 1) / warmup
     done = (step - warmup) / max(num_steps - warmup, 1)
     return {"none": 1.0, "linear": 1 - done, "cosine": 0.5 * (1 + math.cos(math.pi * done))}[recipe.decay]
-
-
-def class_weights(labels_N: np.ndarray, kind: str) -> torch.Tensor | None:
-    """Weights [C] of the classes in the loss; balanced: inverse to their frequency, 1 on average over the documents."""
-    if kind == "none":
-        return None
-    counts_C = np.bincount(labels_N)
-    return torch.from_numpy(len(labels_N) / (len(counts_C) * np.maximum(counts_C, 1))).float()
 
 
 @contextlib.contextmanager

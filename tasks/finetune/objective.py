@@ -19,7 +19,7 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks.model.batches import Documents
+    from tasks.finetune.documents import Documents
 
 # Norm of the random step from which the virtual direction is found. A TextCNN's direction had a cosine of 0.99 with that from a
 # thirtieth of the norm, and of 0.98 where bfloat16 chose the windows.

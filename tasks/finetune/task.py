@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.store.step import Run, step
+from tasks.finetune.uses import TABLE, libraries_of, modules_of
+from tasks.store.step import Choice, Run, step
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from tasks.config import FinetuneConfig
-    from tasks.store.artifact import Build
+    from tasks.finetune.settings import FinetuneConfig
+    from tasks.store.artifact import Artifact, Build
 
 
-@step(libraries=("torch", "numpy", "pyarrow", "safetensors", "scipy", "fasttext-community"))
+def _modules(config: FinetuneConfig, artifacts: Mapping[str, Artifact]) -> set[str]:
+    return modules_of(config)
+
+
+def _libraries(config: FinetuneConfig, artifacts: Mapping[str, Artifact]) -> set[str]:
+    return libraries_of(config)
+
+
+OF_KINDS = Choice((TABLE,), _modules, _libraries)
+
+
+@step(libraries=("numpy", "pyarrow", "safetensors"), choice=OF_KINDS)
 def finetune(build: Build, config: FinetuneConfig, run: Run, dataset: Path, aligned: Path | None = None) -> dict[str, Any]:
     """Train the classifier."""
     from tasks.finetune.train import write_model  # torch: two seconds that a run with a stored model need not spend

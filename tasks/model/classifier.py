@@ -1,26 +1,22 @@
 """A trained classifier, read from its folder: tokens in, calibrated probabilities out.
 
-Shapes: N documents, C classes, V vocabulary rows, D dimensions.
+Shapes: N documents, C classes, T tokens, U unseen words, D dimensions.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
-from safetensors.torch import load_file
+from safetensors.numpy import load_file
 
-from .bag import Bag
-from .fasttext_view import FasttextView
-from .models import Ensemble, build_model
-from .ngrams import NgramVocabulary
 from .scores import add, log_softmax
 from .subwords import Subwords
-from .view import NGRAM_VIEWS, View, member_name
-from .vocabulary import UNK_ID, Vocabulary
+from .vocabulary import Vocabulary
 from .words import WordEncoder
 
 if TYPE_CHECKING:
@@ -30,8 +26,93 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MODEL_FILE, WEIGHTS_FILE = "model.json", "weights.safetensors"
-FORMAT = 1
+FORMAT = 2
 BATCH = 2048  # documents encoded at a time: bounds memory, and amortises Arrow's hash table of the vocabulary
+
+
+class View(Protocol):
+    """One summand of a model. It reads `ngrams`, `words` or `text`."""
+
+    @property
+    def reads(self) -> str:
+        """What it makes of tokens."""
+        ...
+
+    @property
+    def reads_unseen_words(self) -> bool:
+        """Whether a word outside its vocabulary still says something to it."""
+        ...
+
+    def logits(self, tokens: Tokens) -> np.ndarray:
+        """Logits of documents, float32 [N, C]."""
+        ...
+
+    def unseen(self, tokens: Tokens) -> np.ndarray:
+        """How many tokens of each document are not in its vocabulary: int64 [N]."""
+        ...
+
+
+class Tokens:
+    """The tokens of a batch of documents, and what several views make of them, made once."""
+
+    def __init__(self, documents: pa.Array | Sequence[Sequence[str]]) -> None:
+        self.documents = documents
+        self._words: tuple[np.ndarray, np.ndarray, np.ndarray | None] | None = None
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    def words(self, source: ModelFolder) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Rows of the vocabulary (int32 [T]), offsets of the documents [N + 1], vectors [U, D] of rows beyond it."""
+        if self._words is None:
+            encoder = WordEncoder(source.vocabulary, source.subwords)
+            self._words = (*encoder.encode(self.documents), encoder.unseen)
+        return self._words
+
+
+class ModelFolder:
+    """What finetune wrote: its settings at once, the rest when a view asks for it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read model.json; ValueError if it has another format, FileNotFoundError names what is missing."""
+        self.folder = folder
+        self.settings: Mapping[str, Any] = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+        if self.settings["format"] != FORMAT:
+            raise ValueError(f"{folder / MODEL_FILE} has format {self.settings['format']}; this program reads format {FORMAT}")
+        self.views: Mapping[str, Mapping[str, Any]] = self.settings["views"]
+        self.num_classes = len(self.settings["labels"])
+
+    @cached_property
+    def _weights(self) -> Mapping[str, np.ndarray]:
+        weights: Mapping[str, np.ndarray] = load_file(self.folder / WEIGHTS_FILE)
+        return weights
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The words that have a row."""
+        return Vocabulary.load(self.folder)
+
+    @cached_property
+    def subwords(self) -> Subwords | None:
+        """Vectors of character n-grams, if the model has some."""
+        return Subwords.load(self.folder)
+
+    def tensors(self, view: str, member: int = 0) -> dict[str, np.ndarray]:
+        """The weights of one member of a view, by their names in it."""
+        prefix = f"{member_name(view, member)}."
+        return {key.removeprefix(prefix): value for key, value in self._weights.items() if key.startswith(prefix)}
+
+    def open_view(self, name: str) -> View:
+        """The view of that name; ValueError for one that this code does not have."""
+        place = f"{__package__}.views.{name}"
+        try:
+            module = importlib.import_module(place)
+        except ModuleNotFoundError as error:
+            if error.name != place:  # a library that the view needs
+                raise
+            raise ValueError(f"{self.folder / MODEL_FILE} has a view {name!r}, which this code cannot open") from error
+        view: View = module.open_view(self, name)
+        return view
 
 
 @dataclass(frozen=True)
@@ -39,10 +120,7 @@ class Classifier:
     """Views whose logits are added, and a temperature; `settings` is model.json."""
 
     settings: Mapping[str, Any]
-    views: Mapping[str, View | FasttextView]
-    ngrams: Mapping[str, NgramVocabulary] = field(default_factory=dict)
-    vocabulary: Vocabulary | None = None
-    subwords: Subwords | None = None
+    views: Mapping[str, View]
 
     @property
     def labels(self) -> list[str]:
@@ -51,100 +129,51 @@ class Classifier:
 
     @classmethod
     def load(cls, folder: Path) -> Classifier:
-        """Read a model's folder; ValueError if it was written in a later format, FileNotFoundError names what is missing."""
-        settings = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
-        if settings["format"] != FORMAT:
-            raise ValueError(f"{folder / MODEL_FILE} has format {settings['format']}; this program reads format {FORMAT}")
-        num_classes = len(settings["labels"])
-        if "fasttext" in settings["views"]:
-            return cls(settings, {"fasttext": FasttextView(folder, num_classes)})
-        weights = load_file(folder / WEIGHTS_FILE)
-        ngrams = {name: NgramVocabulary.load(ngrams_folder(folder, name)) for name in settings["views"] if name in NGRAM_VIEWS}
-        reads_words = bool(set(settings["views"]) - NGRAM_VIEWS)
-        views = {name: _view(name, settings, weights, num_classes) for name in settings["views"]}
-        vocabulary = Vocabulary.load(folder) if reads_words else None
-        return cls(settings, views, ngrams, vocabulary, Subwords.load(folder) if reads_words else None)
+        """Read a model's folder; see ModelFolder for the errors."""
+        source = ModelFolder(folder)
+        return cls(source.settings, {name: source.open_view(name) for name in source.views})
 
-    def probabilities(self, tokens: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
+    def probabilities(self, documents: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
         """Calibrated probabilities of the classes, float32 [N, C]; a document without tokens gets the model's prior."""
         parts = [np.zeros((0, len(self.labels)), np.float32)]
-        for start in range(0, len(tokens), BATCH):
-            logits_NC = self.logits(tokens[start : start + BATCH]) / self.settings["temperature"]
+        for start in range(0, len(documents), BATCH):
+            logits_NC = self.logits(documents[start : start + BATCH]) / self.settings["temperature"]
             parts.append(np.exp(log_softmax(logits_NC)).astype(np.float32))
         return np.concatenate(parts)
 
-    def unseen(self, tokens: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
-        """How many tokens of each document have no place in the model's vocabulary of words: int64 [N].
+    def unseen(self, documents: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
+        """How many tokens of each document the model has no place for: int64 [N].
 
-        Of a sum with views of n-grams it is the vocabulary of the first one, in which no word stands that it met too rarely.
+        A sum is asked for its first view of n-grams, if it has one.
         """
-        if self.ngrams:
-            ids_T, offsets = next(iter(self.ngrams.values())).word_ids(tokens)
-            absent_T = ids_T < 0
-        elif self.vocabulary is not None:
-            ids_T, offsets = self.vocabulary.encode(tokens)
-            absent_T = ids_T == UNK_ID
-        else:
-            (view,) = self.views.values()
-            assert isinstance(view, FasttextView)
-            return view.unseen(tokens)
-        document_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        return np.bincount(document_T[absent_T], minlength=len(offsets) - 1)
+        views = list(self.views.values())
+        return next((view for view in views if view.reads == "ngrams"), views[0]).unseen(Tokens(documents))
 
-    def blank(self, tokens: Sequence[Sequence[str]], probabilities_NC: np.ndarray) -> np.ndarray:
+    def blank(self, documents: Sequence[Sequence[str]], probabilities_NC: np.ndarray) -> np.ndarray:
         """Documents in which no view finds anything to read, so that their probabilities say nothing about them: bool [N].
 
-        A document without tokens is one; so is one of unknown words alone, unless subwords give those a vector.
+        A document without tokens is one; so is one of unknown words alone, unless some view reads those.
         """
-        blank_N = np.fromiter(map(len, tokens), np.int64, len(tokens)) == 0
-        if self.subwords is not None or any(
-            isinstance(view, FasttextView) and view.reads_unseen_words for view in self.views.values()
-        ):
+        blank_N = np.fromiter(map(len, documents), np.int64, len(documents)) == 0
+        if any(view.reads_unseen_words for view in self.views.values()):
             return blank_N
         suspect_N = ~blank_N
-        if self.views.keys() <= NGRAM_VIEWS:  # a sum over nothing is the same for every document
+        if all(view.reads == "ngrams" for view in self.views.values()):  # a sum over nothing is the same for every document
             suspect_N &= (probabilities_NC == self.probabilities([[]])).all(axis=1)
         (rows,) = np.nonzero(suspect_N)
         if len(rows):
-            suspects = [tokens[row] for row in rows.tolist()]
+            suspects = [documents[row] for row in rows.tolist()]
             blank_N[rows] = self.unseen(suspects) == np.fromiter(map(len, suspects), np.int64, len(suspects))
         return blank_N
 
-    def logits(self, tokens: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
+    def logits(self, documents: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
         """The sum of the views' logits before calibration, float32 [N, C]."""
-        logits: dict[str, np.ndarray] = {}
-        words = None
-        for name, view in self.views.items():
-            if isinstance(view, FasttextView):
-                logits[name] = view.logits(tokens)
-            elif view.reads_words:
-                assert self.vocabulary is not None
-                if words is None:
-                    encoder = WordEncoder(self.vocabulary, self.subwords)
-                    words = (*encoder.encode(tokens), encoder.unseen)
-                logits[name] = view.logits(*words)
-            else:
-                logits[name] = view.logits(*self.ngrams[name].encode(tokens))
-        parts = self.settings["views"]
+        tokens, parts = Tokens(documents), self.settings["views"]
+        logits = {name: view.logits(tokens) for name, view in self.views.items()}
         deviations = {name: parts[name]["deviation"] for name in logits}
         return add(logits, deviations, {name: parts[name]["weight"] for name in logits})
 
 
-def ngrams_folder(folder: Path, view: str) -> Path:
-    """Where in a model's folder the vocabulary of a view of n-grams lies."""
-    return folder if view == "bag" else folder / view
-
-
-def _view(name: str, settings: Mapping[str, Any], weights: Mapping[str, torch.Tensor], num_classes: int) -> View:
-    shape, members = settings["views"][name], list[torch.nn.Module]()
-    for number in range(shape.get("members", 1)):  # models written before views had members do not say how many
-        prefix = f"{member_name(name, number)}."
-        own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
-        if name in NGRAM_VIEWS:
-            members.append(Bag(len(own["weights.weight"]), num_classes))
-        else:
-            matrix_VD = own["embedding.weight"]
-            members.append(build_model(name, matrix_VD, num_classes, hidden=shape["hidden"], widths=shape["widths"]))
-        members[-1].load_state_dict(own)
-    model = Ensemble(members).eval()
-    return View(name, model, settings["max_len"], settings["truncate"])
+def member_name(view: str, member: int) -> str:
+    """`cnn` for the first member of the view `cnn`, `cnn#2` for the second."""
+    return view if member == 0 else f"{view}#{member + 1}"

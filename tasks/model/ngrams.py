@@ -1,8 +1,7 @@
-"""The bag's vocabulary: every word n-gram that stands in enough train documents, found and looked up by integer arithmetic.
+"""A vocabulary of word n-grams, looked up by integer arithmetic.
 
-An n-gram of n words is the pair (id of its first n - 1 words, its last word), packed into one int64 key. Every part of a
-frequent n-gram is frequent itself (Agrawal & Srikant 1994), so each level is counted only where both of its shorter parts were
-kept: the vocabulary is exact, keys cannot overflow for any n, and no Python loop runs per token.
+An n-gram of n words is the pair (id of its first n - 1 words, its last word), packed into one int64 key: keys cannot overflow
+for any n, and no Python loop runs per token.
 
 Ids: words are 0 .. W - 1, then all pairs, then all triples, each level in the order of its keys. -1 is "not in the vocabulary".
 Shapes: N documents, T tokens of them one after another, K n-grams of one level.
@@ -11,10 +10,8 @@ Shapes: N documents, T tokens of them one after another, K n-grams of one level.
 from __future__ import annotations
 
 import json
-import tempfile
-from contextlib import ExitStack
 from itertools import chain, repeat
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -22,13 +19,12 @@ import pyarrow.compute as pc
 from safetensors.numpy import load_file, save_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 WORDS_FILE = "ngrams.json"
 KEYS_FILE = "ngrams.safetensors"
 CHUNK_TOKENS = 500_000  # of one vectorised step: a few arrays of 4 MB stay in the processor's cache
-PART_TOKENS = 8_000_000  # tokens whose n-grams are counted at a time: bounds memory at about 100 MB for any corpus
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing, Knuth, TAOCP 3, 6.4
 
 
@@ -118,7 +114,7 @@ class NgramVocabulary:
         """`encode` for word ids (int32 [T], -1 unknown): the distinct n-grams of each document."""
         document_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         bits, base, marked = len(self).bit_length(), 0, []
-        for size, starts, ids in self._levels(words_T, document_T):
+        for size, starts, ids in self.levels(words_T, document_T):
             marked.append((document_T.take(starts) << bits) + (ids + base))
             base += size
         marks = np.sort(np.concatenate(marked))  # a document and one of its n-grams in one number
@@ -126,7 +122,7 @@ class NgramVocabulary:
         ids = (marks & ((1 << bits) - 1)).astype(np.int32)
         return ids, _offsets(np.bincount(marks >> bits, minlength=len(offsets) - 1))
 
-    def _levels(self, words_T: np.ndarray, document_T: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    def levels(self, words_T: np.ndarray, document_T: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Per level: its size, where its n-grams start, and their numbers inside the level."""
         (starts,) = np.nonzero(words_T >= 0)
         ids = words_T[starts]
@@ -149,62 +145,6 @@ def longer(
     inside = document_T.take(candidate) == document_T.take(last)
     candidate, last = candidate[inside], last[inside]
     return candidate, ids.take(at[inside]).astype(np.int64) * num_words + words_T.take(last)
-
-
-def build_ngrams(
-    words: Sequence[str],
-    stream: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]],
-    scratch: Path,
-    *,
-    longest: int,
-    min_documents: int,
-    num_tokens: int,
-) -> NgramVocabulary:
-    """The vocabulary of all n-grams up to `longest` words in at least `min_documents` documents.
-
-    `words` are those in enough documents, in their final order; `stream()` gives (word ids, offsets) chunks of the train
-    documents from the start each time it is called, once for each length. Memory is bounded and time linear for any corpus:
-    the n-grams wait in unnamed files in `scratch`, 8 bytes for each of a document, dealt out so that one file can be sorted.
-    """
-    keys: list[np.ndarray] = []
-    num_parts = -(-num_tokens // PART_TOKENS) or 1
-    for n in range(2, longest + 1):
-        known = NgramVocabulary(words, keys)
-        with ExitStack() as stack:
-            files = [stack.enter_context(tempfile.TemporaryFile(dir=scratch)) for _ in range(num_parts)]
-            for words_T, offsets in stream():
-                for file, part in zip(files, _parted(_distinct(known, words_T, offsets, n), num_parts), strict=True):
-                    file.write(part.data)
-            keys.append(np.sort(np.concatenate([_frequent(file, min_documents) for file in files])))
-    return NgramVocabulary(words, keys)
-
-
-def _distinct(known: NgramVocabulary, words_T: np.ndarray, offsets: np.ndarray, n: int) -> np.ndarray:
-    """Keys of the n-grams whose shorter parts are known, each once for every document that it stands in."""
-    document_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    *_, (_, starts, ids) = known._levels(words_T, document_T)
-    starts, grams = longer(starts, ids, words_T, document_T, n, len(known.words))
-    num_documents = max(len(offsets) - 1, 1)
-    pairs = np.sort(grams * num_documents + document_T[starts])
-    return pairs[first_of_runs(pairs)] // num_documents
-
-
-def _parted(keys: np.ndarray, num_parts: int) -> list[np.ndarray]:
-    """The keys dealt out by a hash, so that all of one key are in the same part."""
-    if num_parts == 1:
-        return [keys]
-    number = ((keys.astype(np.uint64) * MULTIPLIER) >> np.uint64(48)).astype(np.uint16) % np.uint16(num_parts)
-    order = np.argsort(number, kind="stable")  # of 16 bits: a radix sort
-    return np.split(keys[order], np.cumsum(np.bincount(number, minlength=num_parts))[:-1])
-
-
-def _frequent(file: IO[bytes], min_documents: int) -> np.ndarray:
-    """The keys that stand at least so often in the file, ascending."""
-    file.seek(0)
-    keys = np.fromfile(file, np.int64)
-    keys.sort()
-    most = max(len(keys) - min_documents + 1, 0)  # a run that begins later is too short
-    return keys[:most][first_of_runs(keys[:most]) & (keys[:most] == keys[min_documents - 1 :])]
 
 
 def flatten(tokens: pa.Array) -> tuple[pa.Array, np.ndarray]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from .vocabulary import UNK_ID, Vocabulary
 
@@ -55,9 +54,9 @@ class WordEncoder:
         return ids, offsets
 
     @property
-    def unseen(self) -> torch.Tensor | None:
+    def unseen(self) -> np.ndarray | None:
         """Vectors of the unseen words met so far, float32; None where there were none."""
-        return torch.from_numpy(np.concatenate(self._vectors)) if self._vectors else None
+        return np.concatenate(self._vectors) if self._vectors else None
 
     def _numbered(self, words: Sequence[str]) -> list[int]:
         assert self.subwords is not None

@@ -7,7 +7,7 @@ text.json, labels.json  how text becomes tokens, and the names of the classes
 split.json              how the rows were split: rule, salt, seed
 training_hashes.npy     sorted uint64, one for each row the model was trained or selected on
 profile.json            what the validation rows look like to the model, for drift
-code/textmill_model_*/  a copy of the folder `tasks/model`
+code/textmill_model_*/  a copy of the folder `tasks/model`, without views that the model does not have
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from tasks.crash import crash_point
+from tasks.finetune.uses import view_libraries
 from tasks.model.text.tokenize import libraries_for
 from tasks.prepare.read import LABELS, SPLIT, TEXT, iter_batches, read_text_settings
 from tasks.progress import SILENT
@@ -32,13 +33,12 @@ from tasks.store.digests import canonical, sha256_file
 from tasks.store.source import CHECKOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tasks.progress import Progress
 
 ENTRY = "model.serving"
-LIBRARIES = ("torch", "numpy", "pyarrow", "safetensors", "pandas")
-FASTTEXT = "fasttext-community"
+LIBRARIES = ("numpy", "pyarrow", "safetensors", "pandas")
 SELF_CHECK = "profit rose zyxwv 漢字"  # a word that is in no vocabulary, and what a library may be asked to convert
 
 
@@ -52,7 +52,7 @@ def write_package(
     remembers.
     """
     from tasks.model import serving  # torch: registration, which reads packages, can do without it
-    from tasks.model.classifier import Classifier
+    from tasks.model.classifier import MODEL_FILE, Classifier
 
     ignored = shutil.ignore_patterns("side", "manifest.json")
     shutil.copytree(model, folder / serving.MODEL, ignore=ignored, copy_function=shutil.copyfile)
@@ -62,8 +62,9 @@ def write_package(
     np.save(folder / serving.HASHES, hashes, allow_pickle=False)
     write_profile(Classifier.load(folder / serving.MODEL), dataset, folder)
     shutil.copyfile(Path(load.__file__), folder / "load.py")
-    module = _write_code(folder / load.CODE, served_code() if code is None else code)
-    requirements = _requirements(folder / serving.MODEL, read_text_settings(dataset))
+    views = json.loads((model / MODEL_FILE).read_text(encoding="utf-8"))["views"]
+    module = _write_code(folder / load.CODE, served_code(views) if code is None else code)
+    requirements = _requirements(views, read_text_settings(dataset))
     files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     manifest = {"format": 1, "module": module, "entry": ENTRY, "requirements": requirements, "files": files}
     (folder / load.MANIFEST).write_text(canonical(manifest), encoding="utf-8")
@@ -119,16 +120,18 @@ def _write_code(folder: Path, sources: Mapping[str, bytes]) -> str:
     return module
 
 
-def served_code() -> dict[str, bytes]:
-    """The folder `tasks/model` and the errors that it raises, by path below `tasks`, sorted. All imports in it are relative."""
-    home = CHECKOUT / "tasks"
-    files = {path.relative_to(home).as_posix(): path.read_bytes() for path in (home / "model").rglob("*.py")}
+def served_code(views: Iterable[str]) -> dict[str, bytes]:
+    """The folder `tasks/model`, of its views those named, and the errors that it raises; by path below `tasks`, sorted.
+
+    All imports in it are relative.
+    """
+    home, wanted = CHECKOUT / "tasks", {"__init__", *views}
+    paths = [path for path in (home / "model").rglob("*.py") if path.parent.name != "views" or path.stem in wanted]
+    files = {path.relative_to(home).as_posix(): path.read_bytes() for path in paths}
     return dict(sorted(({"__init__.py": b"", "errors.py": (home / "errors.py").read_bytes()} | files).items()))
 
 
-def _requirements(model: Path, text: Mapping[str, Any]) -> list[str]:
+def _requirements(views: Iterable[str], text: Mapping[str, Any]) -> list[str]:
     """Pinned libraries, without the build tags (`+cpu`) that package indexes do not know."""
-    names = [*LIBRARIES, *libraries_for(text)]
-    if any(path.suffix in (".bin", ".ftz") for path in model.iterdir()):
-        names.append(FASTTEXT)
+    names = [*sorted(view_libraries(views)), *LIBRARIES, *libraries_for(text)]
     return [f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in names]

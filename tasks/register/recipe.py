@@ -39,7 +39,7 @@ class Recipe(Section):
     @property
     def reads_unlabelled(self) -> bool:
         """Whether rows without a label can change the model."""
-        return self.trains_vectors or "ca" in self.finetune.views or self.finetune.adversarial_unlabelled > 0
+        return self.trains_vectors or self.finetune.reads_unlabelled
 
     def tags(self) -> dict[str, str]:
         """The recipe as tags of a version."""

@@ -11,18 +11,21 @@ from prefect.states import Completed, State
 
 from tasks.align.fetch import local_copies
 from tasks.errors import RequestError, UnavailableError
+from tasks.finetune.opened import OF_VIEWS
+from tasks.finetune.uses import TABLE, libraries_of, modules_of
 from tasks.model.text.tokenize import TEXT_LIBRARIES
 from tasks.register.candidate import Candidate, evaluation_tags
 from tasks.register.evidence import Folds
 from tasks.register.registration import Registrar
 from tasks.register.shortfall import find_shortfall
-from tasks.store.step import step
+from tasks.store.step import Choice, step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from tasks.config import PackageConfig, RegisterConfig
+    from tasks.finetune.settings import FinetuneConfig
     from tasks.register.folds import FoldsConfig
     from tasks.register.recipe import Recipe
     from tasks.store.artifact import Artifact, Build
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from tasks.tracking.tracker import Tracker
 
 
-@step(libraries=("torch", "numpy", "pyarrow", "safetensors", "pandas", "fasttext-community", *TEXT_LIBRARIES))
+@step(libraries=("numpy", "pyarrow", "safetensors", "pandas", *TEXT_LIBRARIES), choice=OF_VIEWS)
 def package(build: Build, config: PackageConfig, run: Run, model: Path, dataset: Path) -> dict[str, Any]:
     """Make the model a folder that needs nothing of this project."""
     from tasks.register.package import write_package  # torch again
@@ -38,7 +41,18 @@ def package(build: Build, config: PackageConfig, run: Run, model: Path, dataset:
     return write_package(model, dataset, build.folder, progress=run.progress_for("package"))
 
 
-@step(libraries=("torch", "numpy", "pyarrow", "safetensors", "scipy", "scikit-learn", "fasttext-community", *TEXT_LIBRARIES))
+def _recipes(config: FoldsConfig) -> list[FinetuneConfig]:
+    return [config.challenger.finetune, *(recipe.finetune for recipe, _ in config.rivals.values())]
+
+
+OF_RECIPES = Choice(
+    (TABLE,),
+    lambda config, artifacts: modules_of(*_recipes(config)),
+    lambda config, artifacts: libraries_of(*_recipes(config)),
+)
+
+
+@step(libraries=("numpy", "pyarrow", "safetensors", "scipy", "scikit-learn", *TEXT_LIBRARIES), choice=OF_RECIPES)
 def folds(build: Build, config: FoldsConfig, run: Run, corpus: Path, dataset: Path) -> dict[str, Any]:
     """Train the challenger's recipe and its rivals' anew on folds of the corpus."""
     from tasks.register.folds import write_folds

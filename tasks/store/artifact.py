@@ -159,9 +159,12 @@ def _digest_or_kind(name: str) -> str:
 
 
 def section_values(config: BaseModel, fingerprints: Fingerprints) -> dict[str, Any]:
-    """A section as it enters a key: every path by the fingerprint of what it points to, never by its name."""
+    """A section as it enters a key: every path by the fingerprint of what it points to, never by its name.
+
+    What the section leaves out when it is dumped, such as the settings of kinds that a model does not have, is not in it.
+    """
     values: dict[str, Any] = {}
-    for name in type(config).model_fields:
+    for name in config.model_dump():
         value = getattr(config, name)
         if isinstance(value, BaseModel):
             value = section_values(value, fingerprints)

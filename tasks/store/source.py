@@ -3,6 +3,9 @@
 The digest answers one question: could this step now write other bytes? It covers every first-party module that can be
 reached by import from the modules a step's function uses, without comments, formatting and docstrings, and the package data
 (templates, word lists) those modules name. Imports under `if TYPE_CHECKING` do not run and do not count.
+
+A step may choose between modules, which it finds in a table. The table then ends the search, and the modules that were chosen
+are added: what was not chosen cannot shape the output.
 """
 
 from __future__ import annotations
@@ -16,16 +19,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Set
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FIRST_PARTY = ("tasks", "flows")
 
 
-def code_digest(function: Callable[..., object], root: Path = CHECKOUT) -> str:
-    """SHA-256, in hex, over the code that `function` can reach below `root`."""
+def code_digest(
+    function: Callable[..., object], root: Path = CHECKOUT, *, tables: Iterable[str] = (), chosen: Iterable[str] = ()
+) -> str:
+    """SHA-256, in hex, over the code that `function` can reach below `root`.
+
+    `tables` and `chosen` are dotted names of modules: tables that the search does not enter, and what was chosen from them.
+    """
     digest = hashlib.sha256(ast.unparse(_without_docstrings(_function_node(function))).encode())
-    for path in sorted(code_files(function, root)):
+    for path in sorted(code_files(function, root, tables=tables, chosen=chosen)):
         digest.update(f"\n# {path.relative_to(root)}\n".encode())
         digest.update(ast.unparse(_without_docstrings(_parse(path))).encode())
         for data in sorted(package_data(path)):
@@ -34,20 +42,31 @@ def code_digest(function: Callable[..., object], root: Path = CHECKOUT) -> str:
     return digest.hexdigest()
 
 
-def code_files(function: Callable[..., object], root: Path = CHECKOUT) -> set[Path]:
-    """Every first-party file that the names in a function's body lead to."""
+def code_files(
+    function: Callable[..., object], root: Path = CHECKOUT, *, tables: Iterable[str] = (), chosen: Iterable[str] = ()
+) -> set[Path]:
+    """Every first-party file that the names in a function's body lead to; see `code_digest`."""
     home = Path(inspect.getfile(function)).resolve()
     used = _names_used(_function_node(function))
-    return reachable({module for module, names in _imports(_parse(home), home, root).items() if names & used}, root)
+    modules = {module for module, names in _imports(_parse(home), home, root).items() if names & used}
+    return reachable(modules | _files(chosen, root), root, not_into=_files(tables, root))
 
 
-def reachable(modules: set[Path], root: Path = CHECKOUT) -> set[Path]:
-    """Every first-party file that importing `modules` would run, themselves included."""
+def _files(modules: Iterable[str], root: Path) -> set[Path]:
+    found = {name: _module_file(name.split("."), root) for name in modules}
+    missing = [name for name, path in found.items() if path is None]
+    if missing:
+        raise ValueError(f"{missing[0]} is not a module below {root}")
+    return {path for path in found.values() if path is not None}
+
+
+def reachable(modules: set[Path], root: Path = CHECKOUT, *, not_into: Set[Path] = frozenset()) -> set[Path]:
+    """Every first-party file that importing `modules` would run, themselves included, but for what only `not_into` leads to."""
     seen: set[Path] = set()
     waiting = list(modules)
     while waiting:
         path = waiting.pop()
-        if path not in seen:
+        if path not in seen and path not in not_into:
             seen.add(path)
             waiting.extend(_imports(_parse(path), path, root))
     return seen

@@ -30,7 +30,7 @@ from tasks.store.digests import canonical, sha256_text
 from tasks.store.source import code_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pydantic import BaseModel
 
@@ -64,7 +64,24 @@ def library_versions(names: tuple[str, ...]) -> dict[str, str]:
     return versions | {"python": ".".join(platform.python_version_tuple()[:2])}
 
 
-def step(*, libraries: tuple[str, ...] = ()) -> Callable[[Callable[..., dict[str, Any]]], Callable[..., State]]:
+@dataclass(frozen=True)
+class Choice:
+    """What a step chooses from tables: `modules(config, artifacts)` and `libraries(config, artifacts)` name what it uses.
+
+    `tables` are dotted names of modules. Code and libraries that were not chosen do not enter the key.
+    """
+
+    tables: tuple[str, ...]
+    modules: Callable[[Any, Mapping[str, Artifact]], Iterable[str]]
+    libraries: Callable[[Any, Mapping[str, Artifact]], Iterable[str]] = lambda config, artifacts: ()
+
+
+NOTHING = Choice((), lambda config, artifacts: ())
+
+
+def step(
+    *, libraries: tuple[str, ...] = (), choice: Choice = NOTHING
+) -> Callable[[Callable[..., dict[str, Any]]], Callable[..., State]]:
     """Make `function(build, config, run, **folders) -> report` a cached Prefect task of the same name."""
 
     def decorate(function: Callable[..., dict[str, Any]]) -> Callable[..., State]:
@@ -72,9 +89,12 @@ def step(*, libraries: tuple[str, ...] = ()) -> Callable[[Callable[..., dict[str
 
         def cached(run: Run, config: BaseModel, **upstream: Artifact | None) -> State:
             store = run.store
-            digests = {parameter: artifact.digest for parameter, artifact in upstream.items() if artifact is not None}
+            artifacts = {parameter: artifact for parameter, artifact in upstream.items() if artifact is not None}
+            digests = {parameter: artifact.digest for parameter, artifact in artifacts.items()}
             section = section_values(config, store.fingerprints)
-            key, inputs = step_key(name, section, digests, code_digest(function), library_versions(libraries))
+            code = code_digest(function, tables=choice.tables, chosen=choice.modules(config, artifacts))
+            versions = library_versions((*libraries, *choice.libraries(config, artifacts)))
+            key, inputs = step_key(name, section, digests, code, versions)
             with store.locked(name, key):
                 artifact = store.find(name, key)
                 if artifact is not None:

@@ -34,7 +34,7 @@ from tasks.dashboard.page import plotly, write_dashboard
 from tasks.durable import sweep_partials
 from tasks.finetune.checkpoint import load_checkpoint, save_checkpoint
 from tasks.finetune.loop import Epoch, Training
-from tasks.model.view import View
+from tasks.finetune.networks.network import NetworkView
 from tasks.monitor.alert import Alert
 from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
@@ -212,7 +212,7 @@ def training(number: int) -> Training:
     model = torch.nn.Linear(40, 40)
     torch.nn.init.constant_(model.weight, number)
     return Training(
-        View("mean", model, 16, "head"),
+        NetworkView("mean", model, 16, "head"),
         SimpleNamespace(state=dict, load_state=lambda tensors: None),  # type: ignore[arg-type]
         [Epoch(epoch, epoch / 7, 0.1) for epoch in range(number + 1)],
         {str(epoch): model.weight.detach().clone() for epoch in range(number + 1)},

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import fasttext
 
-from tasks.finetune.fasttext_train import _write_lines
+from tasks.finetune.kinds.fasttext.train import _write_lines
 from tasks.model.fasttext_words import LABEL
 from tasks.pretrain.text import write_text
 from tests.writers import write_dataset

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from tasks.finetune.averaging import reciprocal_averages
-from tasks.model.batches import Documents
+from tasks.finetune.documents import Documents
+from tasks.finetune.kinds.ca.averaging import reciprocal_averages
 
 if TYPE_CHECKING:
     from pathlib import Path

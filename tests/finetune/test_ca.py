@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from tasks.config import FinetuneConfig
-from tasks.finetune.ca import logistic_regression
+from tasks.finetune.kinds.ca.train import logistic_regression
 from tasks.finetune.train import write_model
 from tasks.model.classifier import Classifier
 
@@ -65,7 +65,7 @@ def test_unlabelled_text_teaches_words_that_no_labelled_row_has(train: Callable,
     assert report["views"]["ca"]["valid_accuracy"] > 0.9
     assert json.loads((folder / "model.json").read_text())["views"]["ca"]["documents"] > 60
     without = Classifier.load(train(linked, "without", ca_unlabelled=0)[1])
-    assert len(without.ngrams["ca"].encode([["dismal"]])[0]) == 0
+    assert len(cast("Any", without.views["ca"]).vocabulary.encode([["dismal"]])[0]) == 0
 
 
 def test_unlabelled_rows_beyond_the_limit_are_not_read(train: Callable, linked: Path, rows: list) -> None:
@@ -83,7 +83,7 @@ def test_valid_rows_have_no_part_in_the_averages_and_a_refit_fits_on_them(
     extra = [(f"valid/x{number}", "valid", "good", ["only", "here"]) for number in range(3)]
     data = write_dataset([*rows, *extra], name="extra")
     models = {refit: train(data, f"refit-{refit}", refit=refit) for refit in (False, True)}
-    known = [Classifier.load(folder).ngrams["ca"].words.to_pylist() for _, folder in models.values()]
+    known = [cast("Any", Classifier.load(folder).views["ca"]).vocabulary.words.to_pylist() for _, folder in models.values()]
     assert known[0] == known[1]
     assert "only" not in known[0]
     assert models[True][0]["views"]["ca"]["members"][0]["refit"]["rows"] == len(rows) + 3

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.config import FinetuneConfig
-from tasks.finetune.choose import FEW_TOKENS, choose, choose_model, with_model
+from tasks.finetune.choose import choose, choose_model, with_model
+from tasks.finetune.kind import Size
+from tasks.finetune.kinds.tfidf.settings import FEW_TOKENS
 from tasks.finetune.train import write_model
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_little_text_and_many_classes_are_for_tfidf(rows: int, tokens: int, classes: int, model: str) -> None:
-    assert choose(rows, tokens, classes).model == model
+    assert choose(Size(rows, tokens, classes)).model == model
 
 
 def long_documents(write_dataset: Callable[..., Path], length: int) -> Choice:

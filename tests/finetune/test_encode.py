@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tasks.model.batches import Documents
+    from tasks.finetune.documents import Documents
 
 LABELS = ["bad", "fine", "good"]
 

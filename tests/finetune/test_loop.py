@@ -12,20 +12,22 @@ import torch
 from packaging.version import Version
 
 from tasks.errors import RequestError
+from tasks.finetune.class_weights import class_weights
+from tasks.finetune.documents import Documents, bucketed
+from tasks.finetune.kinds.bag.train import bag_recipe
 from tasks.finetune.loop import (
     Epoch,
     NonFiniteLossError,
     Recipe,
     Training,
     _beside,
-    class_weights,
     num_threads,
     rate_factor,
     train_epochs,
 )
+from tasks.finetune.networks.train import network_recipe, network_training
 from tasks.finetune.objective import Adversary, Batch, add_gradients
-from tasks.finetune.recipe import recipe_for, words_training
-from tasks.model.batches import Documents, bucketed
+from tests.finetune.networks import NETWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +66,7 @@ def documents() -> Documents:
 def start(config: FinetuneConfig, kind: str = "mean") -> Training:
     matrix_VD = np.random.default_rng(1).normal(0, 0.5, (12, 6)).astype(np.float32)
     matrix_VD[0] = 0
-    return words_training(kind, config, matrix_VD, np.ones(12, bool), 2, CPU)
+    return network_training(NETWORKS[kind](config), config, matrix_VD, np.ones(12, bool), 2, CPU)
 
 
 def run(training: Training, documents: Documents, recipe: Recipe) -> list[Epoch]:
@@ -195,16 +197,16 @@ def test_a_schedule_that_never_trains_the_embedding_is_refused(small: Callable[.
     with pytest.raises(
         RequestError, match=r"frozen_epochs 3 leaves none of cnn's 3 epochs to train the embedding in; lower it"
     ):
-        recipe_for("cnn", config, 1_000_000)
-    assert recipe_for("cnn", config, 100).epochs > 3
-    assert recipe_for("bag", config, 100).epochs == 3
+        network_recipe(NETWORKS["cnn"](config), config, 1_000_000)
+    assert network_recipe(NETWORKS["cnn"](config), config, 100).epochs > 3
+    assert bag_recipe(config, 100).epochs == 3
 
 
 def test_a_few_documents_get_more_epochs_as_an_epoch_is_a_few_steps(small: Callable[..., FinetuneConfig]) -> None:
     config = small(model="cnn", epochs="auto", batch_size=64, patience="auto")
-    recipes = [recipe_for("cnn", config, num_documents) for num_documents in (80, 800, 20_000, 1_000_000)]
+    recipes = [network_recipe(NETWORKS["cnn"](config), config, num_documents) for num_documents in (80, 800, 20_000, 1_000_000)]
     assert [(recipe.epochs, recipe.patience) for recipe in recipes] == [(120, 13), (20, 2), (4, 2), (3, 2)]
-    recipe = recipe_for("bag", config, 80)
+    recipe = bag_recipe(config, 80)
     assert (recipe.epochs, recipe.patience) == (10, 2)
 
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from tasks.errors import RequestError
-from tasks.finetune.low_rank import LowRankEmbedding
-from tasks.model.models import build_model
+from tasks.finetune.networks.low_rank import LowRankEmbedding
+from tests.finetune.networks import build
 
 TOKENS = torch.tensor([[2, 3, 4, 5, 2, 3], [6, 0, 0, 0, 0, 0]])
 
@@ -47,7 +47,7 @@ def test_merged_reads_as_the_sum_and_a_row_without_an_update_keeps_its_bits() ->
 @pytest.mark.parametrize("kind", ["mean", "cnn", "bilstm"])
 def test_gradients_are_those_of_the_product_and_the_rows_are_sparse(kind: str) -> None:
     torch.manual_seed(2)
-    model = build_model(kind, matrix(), 3, hidden=5, widths=(3, 4))
+    model = build(kind, matrix(), (3, 4))
     model.embedding = low_rank()
     model(TOKENS).square().sum().backward()
     embedding = model.embedding
@@ -65,5 +65,7 @@ def test_gradients_are_those_of_the_product_and_the_rows_are_sparse(kind: str) -
 
 
 def test_a_rank_that_saves_nothing_is_refused() -> None:
-    with pytest.raises(RequestError, match=r"embedding_rank 6 is not below the 6 dimensions .* finetune\.embedding full"):
+    with pytest.raises(
+        RequestError, match=r"embedding_rank 6 is not below the 6 dimensions .* finetune\.network\.embedding full"
+    ):
         low_rank(6)

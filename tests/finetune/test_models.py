@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
-from tasks.model.bag import Bag, naive_bayes
-from tasks.model.models import Reader, TextCNN, build_model
-from tasks.model.view import View
+from tasks.finetune.kinds.bag.network import Bag, naive_bayes
+from tasks.model.views.cnn import TextCNN
+from tasks.model.word_view import WordView
+from tests.finetune.networks import build
+
+if TYPE_CHECKING:
+    from tasks.model.reader import Reader
 
 KINDS = ["mean", "cnn", "bilstm"]
 DOCUMENTS = [[2, 3, 4, 5, 6, 7, 2, 3], [4], [], [9, 8, 7]]
@@ -18,7 +24,7 @@ def make(kind: str) -> Reader:
     torch.manual_seed(0)
     matrix_VD = torch.randn(10, 6)
     matrix_VD[0] = 0
-    return build_model(kind, matrix_VD, 3, hidden=5, widths=(3, 4, 5)).eval()
+    return build(kind, matrix_VD).eval()
 
 
 def padded(documents: list[list[int]], length: int) -> torch.Tensor:
@@ -144,7 +150,7 @@ def test_naive_bayes_ratios_equal_the_formula() -> None:
 
 @pytest.mark.parametrize(("side", "kept"), [("head", [2, 3, 4]), ("tail", [7, 2, 3])])
 def test_long_documents_keep_the_side_asked_for(side: str, kept: list[int]) -> None:
-    view = View("mean", make("mean"), 3, side)
+    view = WordView("mean", make("mean"), 3, side)
     ids, offsets = np.array(DOCUMENTS[0] + DOCUMENTS[1], np.int32), np.array([0, 8, 9])
     tokens_BL, _ = view.inputs(ids, offsets, np.array([0, 1]))
     assert tokens_BL is not None

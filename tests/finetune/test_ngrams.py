@@ -10,8 +10,9 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.model import ngrams
-from tasks.model.ngrams import KeyTable, NgramVocabulary, build_ngrams, chunks
+from tasks.finetune import count_ngrams
+from tasks.finetune.count_ngrams import build_ngrams
+from tasks.model.ngrams import KeyTable, NgramVocabulary, chunks
 from tests.examples import examples
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def test_counting_in_parts_gives_the_same_vocabulary(monkeypatch: pytest.MonkeyP
     generator = np.random.default_rng(0)
     documents = [[f"w{w}" for w in generator.integers(0, 9, 20)] for _ in range(40)]
     whole = build(documents, 3, 2)
-    monkeypatch.setattr(ngrams, "PART_TOKENS", 100)
+    monkeypatch.setattr(count_ngrams, "PART_TOKENS", 100)
     parts = build(documents, 3, 2, chunk=90)
     assert len(whole.keys[1]) > 100
     assert all(np.array_equal(a, b) for a, b in zip(whole.keys, parts.keys, strict=True))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -8,7 +8,11 @@ from torch import nn
 from torch.nn import functional
 
 from tasks.finetune.objective import Adversary, Batch, add_gradients
-from tasks.model.models import Reader, TextCNN, build_model
+from tasks.model.views.cnn import TextCNN
+from tests.finetune.networks import build
+
+if TYPE_CHECKING:
+    from tasks.model.reader import Reader
 
 KINDS = ["mean", "cnn", "bilstm"]
 TOKENS = torch.tensor([[2, 3, 4, 5, 6, 7, 2, 3], [4, 0, 0, 0, 0, 0, 0, 0], [0] * 8, [9, 8, 7, 0, 0, 0, 0, 0]])
@@ -19,7 +23,7 @@ def make(kind: str, **rates: Any) -> Reader:
     torch.manual_seed(0)
     matrix_VD = torch.randn(10, 6)
     matrix_VD[0] = 0
-    return build_model(kind, matrix_VD, 3, hidden=5, widths=(3, 4, 5), **rates)
+    return build(kind, matrix_VD, **rates)
 
 
 class Recorder:

@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
-from tasks.finetune.tfidf import INVERSE_REGULARISATION, fitted_bag, sparse_logistic_regression
-from tasks.model.batches import Documents
+from tasks.finetune.documents import Documents
+from tasks.finetune.kinds.tfidf.train import INVERSE_REGULARISATION, fitted, sparse_logistic_regression
+from tasks.model.ngram_sum import ngram_sums
+from tasks.model.scores import log_softmax
 from tasks.progress import SILENT
 
 NUM_NGRAMS = 12
@@ -38,15 +39,14 @@ def weighted(rows: Documents) -> csr_matrix:
 def test_the_bag_answers_as_logistic_regression_on_tfidf(balanced: bool, documents: Documents) -> None:
     counts_C = np.bincount(documents.labels)
     importance_N = (len(documents) / (3 * counts_C))[documents.labels] if balanced else None
-    bag = fitted_bag(documents, NUM_NGRAMS, 3, importance_N, SILENT)
-    with torch.no_grad():
-        logits_NC = bag(torch.from_numpy(documents.ids.astype(np.int64)), torch.from_numpy(documents.offsets))
+    weights = fitted(documents, NUM_NGRAMS, 3, importance_N, SILENT)
+    likely_NC = log_softmax(ngram_sums(documents.ids, documents.offsets, *weights))
     features_NK = weighted(documents)
     theirs = LogisticRegression(
         C=INVERSE_REGULARISATION, class_weight="balanced" if balanced else None, tol=1e-8, max_iter=2000
     )
     theirs.fit(features_NK, documents.labels)
-    np.testing.assert_allclose(torch.softmax(logits_NC, 1).numpy(), theirs.predict_proba(features_NK), atol=1e-3)
+    np.testing.assert_allclose(np.exp(likely_NC), theirs.predict_proba(features_NK), atol=1e-3)
 
 
 def test_a_heavier_penalty_gives_smaller_weights_and_leaves_the_bias_free(documents: Documents) -> None:
@@ -59,7 +59,6 @@ def test_a_heavier_penalty_gives_smaller_weights_and_leaves_the_bias_free(docume
 
 def test_without_a_single_n_gram_it_answers_with_the_prior() -> None:
     empty = Documents(np.zeros(0, np.int32), np.zeros(5, np.int64), np.array([0, 0, 0, 1]), pa.array(list("abcd")))
-    bag = fitted_bag(empty, 0, 2, None, SILENT)
-    with torch.no_grad():
-        logits_BC = bag(torch.zeros(0, dtype=torch.long), torch.tensor([0, 0]))
-    np.testing.assert_allclose(torch.softmax(logits_BC, 1).numpy(), [[0.75, 0.25]], atol=1e-3)
+    weights = fitted(empty, 0, 2, None, SILENT)
+    logits_BC = ngram_sums(np.zeros(0, np.int32), np.array([0, 0]), *weights)
+    np.testing.assert_allclose(np.exp(log_softmax(logits_BC)), [[0.75, 0.25]], atol=1e-3)

@@ -16,9 +16,9 @@ from safetensors.torch import load_file
 
 from tasks.align.export import export_vectors
 from tasks.errors import RequestError
-from tasks.finetune import recipe
+from tasks.finetune.networks import network
+from tasks.finetune.networks.trained_rows import trained_rows
 from tasks.finetune.train import write_model
-from tasks.finetune.trained_rows import trained_rows
 from tasks.model.classifier import Classifier
 from tasks.model.vocabulary import Vocabulary
 from tasks.model.words import same_length
@@ -215,7 +215,7 @@ def test_members_differ_and_the_mean_of_their_logits_counts(
         value.numel() for name, value in first.items() if name.startswith("mean.")
     )
 
-    view = Classifier.load(three[1]).views["mean"]
+    view = cast("Any", Classifier.load(three[1]).views["mean"]).view
     tokens_BL = torch.tensor([[2, 3, 4], [5, 0, 0]])
     with torch.no_grad():
         each = [member(tokens_BL) for member in view.model.members]
@@ -227,9 +227,9 @@ def test_members_differ_and_the_mean_of_their_logits_counts(
 
 
 def test_members_of_neighbouring_seeds_have_nothing_in_common() -> None:
-    seeds = [recipe.member_seed(seed, member) for seed in range(20) for member in range(5)]
+    seeds = [network.member_seed(seed, member) for seed in range(20) for member in range(5)]
     assert len(set(seeds)) == len(seeds)
-    assert [recipe.member_seed(seed, 0) for seed in (0, 13)] == [0, 13]
+    assert [network.member_seed(seed, 0) for seed in (0, 13)] == [0, 13]
 
 
 KILLED = """
@@ -405,7 +405,7 @@ def test_a_refit_of_a_view_of_n_grams_finds_those_of_the_valid_rows(
     data = write_dataset([*rows, *extra], name="extra")
     for refit in (False, True):
         _, folder = train(small(model=view, ngrams=2, refit=refit), f"refit-{refit}", data)
-        vocabulary = Classifier.load(folder).ngrams[view]
+        vocabulary = cast("Any", Classifier.load(folder).views[view]).vocabulary
         assert ("only" in vocabulary.words.to_pylist()) == refit
         assert len(vocabulary.encode([["only", "here"]])[0]) == (3 if refit else 0)
 
@@ -459,9 +459,9 @@ def test_bfloat16_is_reported_and_its_checkpoint_is_not_gone_on_with_in_float32(
     train: Callable, small: Callable[..., FinetuneConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, weights = small(model="bag+cnn", epochs=2), []
-    monkeypatch.setattr("tasks.finetune.train.resolved_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     for number, has_units in enumerate((False, True)):
-        monkeypatch.setattr(recipe, "has_bfloat16_units", lambda has_units=has_units: has_units)
+        monkeypatch.setattr(network, "has_bfloat16_units", lambda has_units=has_units: has_units)
         report, folder = train(config, f"model{number}", scratch="kept")
         assert (report["bfloat16"], report["views"]["cnn"]["bfloat16"]) == (int(has_units), has_units)
         assert not report["views"]["bag"]["bfloat16"]
@@ -486,16 +486,16 @@ def test_a_refit_passes_over_valid_rows_whose_label_no_train_row_has(
 def test_unseen_inflections_are_read_through_their_subwords(train: Callable, small: Callable[..., FinetuneConfig]) -> None:
     _, folder = train(small(model="mean"))
     classifier = Classifier.load(folder)
-    assert classifier.vocabulary is not None
-    assert classifier.subwords is not None
+    assert classifier.views["mean"].reads_unseen_words
     first, second, empty = classifier.probabilities([["superbly"], ["dullness"], []])
     assert not np.allclose(first, second, atol=1e-3)
     assert not np.allclose(first, empty, atol=1e-3)
     # As if the word had that row in the matrix.
     logits_C = classifier.logits([["superbly"]])[0]
-    (model,) = cast("Any", classifier.views["mean"]).model.members
+    view = cast("Any", classifier.views["mean"])
+    (model,) = view.view.model.members
     with torch.no_grad():
-        expected_C = model.last(torch.from_numpy(same_length(classifier.subwords.vectors(["superbly"]))[0]))
+        expected_C = model.last(torch.from_numpy(same_length(view.source.subwords.vectors(["superbly"]))[0]))
     part = classifier.settings["views"]["mean"]
     np.testing.assert_allclose(logits_C, expected_C.numpy() * part["weight"] / part["deviation"], rtol=1e-4, atol=1e-5)
     (folder / "subwords.npy").unlink()

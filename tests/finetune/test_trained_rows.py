@@ -7,7 +7,7 @@ import pytest
 
 from tasks.config import FinetuneConfig
 from tasks.errors import RequestError
-from tasks.finetune.trained_rows import trained_rows
+from tasks.finetune.networks.trained_rows import trained_rows
 from tasks.model.vocabulary import Vocabulary
 from tasks.store.artifact import Fingerprints, section_values
 
@@ -57,7 +57,7 @@ def test_words_of_a_file_are_looked_up_and_others_passed_over(tmp_path: Path) ->
         (b"Word1\nother\n", "none of its 2 words is in the vocabulary"),
         (b"", "none of its 0 words is in the vocabulary"),
         (b"caf\xe9", "byte 3 is not UTF-8; save it as UTF-8"),
-        (None, "No such file or directory; give --finetune.partial-words a file"),
+        (None, "No such file or directory; give --finetune.network.partial-words a file"),
     ],
 )
 def test_a_file_that_names_no_row_is_a_request_error(content: bytes | None, message: str, tmp_path: Path) -> None:
@@ -74,21 +74,9 @@ def test_a_file_that_names_no_row_is_a_request_error(content: bytes | None, mess
         ({"partial_rows": "rarest"}, "embedding full reads no partial_rows rarest; set embedding partial"),
         ({"embedding": "partial", "partial_rows": "words"}, "partial_rows words and the file partial_words go together"),
         ({"embedding": "partial", "partial_words": "a.txt"}, "partial_rows words and the file partial_words go together"),
-        ({"embedding": "frozen", "frozen_epochs": 1}, "embedding frozen rests in all epochs"),
+        ({"embedding": "frozen", "frozen_epochs": 1}, "embedding=frozen already freezes every epoch"),
         ({"embedding": "low_rank", "embedding_pull": 0.1}, "embedding low_rank moves no row that embedding_pull could"),
         ({"embedding": "frozen", "embedding_pull": 0.1}, "embedding frozen moves no row that embedding_pull could"),
-        ({"model": "bag", "adversarial": "fgm"}, "adversarial fgm is for models that read word vectors, not bag;"),
-        ({"model": "bag+ca", "embedding": "low_rank"}, r"embedding low_rank is for models .* not bag\+ca; choose mean, cnn"),
-        ({"model": "fasttext", "frozen_epochs": 2}, "frozen_epochs 2 is for models that read word vectors, not fasttext"),
-        ({"model": "bag", "embedding": "frozen"}, "embedding frozen is for models that read word vectors, not bag; choose"),
-        ({"model": "bag", "embedding": "partial"}, "embedding partial is for models that read word vectors, not bag;"),
-        (
-            {"model": "tfidf", "embedding": "partial", "partial_rows": "rarest"},
-            "embedding partial is for models that read word vectors, not tfidf;",
-        ),
-        ({"model": "ca", "embedding_pull": 0.1}, "embedding_pull 0.1 is for models that read word vectors, not ca;"),
-        ({"model": "bag", "embedding_lr": 0.1}, "embedding_lr 0.1 is for models that read word vectors, not bag;"),
-        ({"model": "bag", "embedding_dropout": 0.1}, "embedding_dropout 0.1 is for models that read word vectors, not bag;"),
         ({"embedding": "frozen", "embedding_lr": 0.1}, "embedding frozen trains no row at embedding_lr 0.1; leave that out"),
         ({"frozen_epochs": 3, "epochs": 3}, "frozen_epochs 3 leaves none of the 3 epochs to train the embedding in; lower it"),
     ],
@@ -104,5 +92,5 @@ def test_the_words_and_not_the_name_of_their_file_enter_the_cache_key(tmp_path: 
         path = tmp_path / f"{name}.txt"
         path.write_text(content)
         config = FinetuneConfig(model="mean", embedding="partial", partial_rows="words", partial_words=path)
-        values.append(section_values(config, Fingerprints(tmp_path / "memory.db"))["partial_words"])
+        values.append(section_values(config, Fingerprints(tmp_path / "memory.db"))["network"]["partial_words"])
     assert values[0] == values[1] != values[2]

@@ -3,57 +3,68 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.config import VIEWS, AlignConfig, FinetuneConfig, IngestConfig, PipelineConfig, PrepareConfig, PretrainConfig
+from tasks.config import AlignConfig, FinetuneConfig, IngestConfig, PipelineConfig, PrepareConfig, PretrainConfig
 from tasks.errors import RequestError
+from tasks.finetune.kinds import KINDS
+from tasks.finetune.settings import SECTIONS, SharedSettings
 from tasks.finetune.train import write_model
-from tasks.unread import ALWAYS, READERS, refuse_unread, unread
+from tasks.unread import ALWAYS, SHARED, refuse_unread, unread
 
-# A value other than the default for each setting that the readers of it all take.
+if TYPE_CHECKING:
+    from tasks.section import Section
+
+# A value other than the default for each setting, by its place in finetune.
 OTHER: dict[str, Any] = {
-    "members": 2,
     "epochs": 3,
-    "batch_size": 8,
-    "optimizer": "sgd",
-    "lr": 0.1,
-    "weight_decay": 0.1,
-    "warmup_share": 0.2,
-    "decay": "cosine",
-    "clip": 2.0,
-    "dropout": 0.1,
     "patience": 3,
     "refit": True,
     "class_weights": "balanced",
-    "partial_share": 0.2,
-    "embedding_rank": 3,
-    "adversarial_norm": 2.0,
-    "max_len": 12,
-    "truncate": "head",
-    "hidden": 3,
-    "widths": (2,),
     "ngrams": 2,
-    "ngram_min_documents": 1,
-    "bag_epochs": 2,
-    "bag_batch_size": 16,
-    "bag_lr": 0.01,
-    "bag_dropout": 0.1,
-    "ca_dim": 4,
-    "ca_rounds": 2,
-    "ca_min_documents": 1,
-    "ca_unlabelled": 5,
-    "ca_l2": 0.1,
-    "fasttext_dim": 4,
-    "fasttext_epoch": 2,
-    "fasttext_lr": 0.1,
-    "compile": True,
-    "mixed_precision": False,
+    "network.members": 2,
+    "network.batch_size": 8,
+    "network.optimizer": "sgd",
+    "network.lr": 0.1,
+    "network.embedding_lr": 0.1,
+    "network.weight_decay": 0.1,
+    "network.warmup_share": 0.2,
+    "network.decay": "cosine",
+    "network.clip": 2.0,
+    "network.dropout": 0.1,
+    "network.embedding_dropout": 0.1,
+    "network.embedding": "frozen",
+    "network.frozen_epochs": 1,
+    "network.embedding_pull": 0.1,
+    "network.adversarial": "fgm",
+    "network.max_len": 12,
+    "network.truncate": "head",
+    "network.compile": True,
+    "network.mixed_precision": False,
+    "cnn.filters": 3,
+    "cnn.widths": (2,),
+    "bilstm.hidden": 3,
+    "bag.min_documents": 1,
+    "bag.epochs": 2,
+    "bag.batch_size": 16,
+    "bag.lr": 0.01,
+    "bag.dropout": 0.1,
+    "tfidf.min_documents": 1,
+    "ca.dim": 4,
+    "ca.rounds": 2,
+    "ca.min_documents": 1,
+    "ca.unlabelled": 5,
+    "ca.l2": 0.1,
+    "fasttext.dim": 4,
+    "fasttext.epoch": 2,
+    "fasttext.lr": 0.1,
 }
-REFUSED_ELSEWHERE = {
-    *("embedding", "embedding_lr", "embedding_dropout", "embedding_pull", "frozen_epochs", "adversarial"),
-    *("adversarial_unlabelled", "partial_rows", "partial_words"),
+# They ask for another one beside them.
+TOGETHER = {
+    *("network.partial_rows", "network.partial_words", "network.partial_share", "network.embedding_rank"),
+    *("network.adversarial_norm", "network.adversarial_unlabelled"),
 }
 
 
@@ -61,16 +72,28 @@ def found(**sections: Any) -> list[str]:
     return [f"{each.section}.{each.name}" for each in unread(PipelineConfig(**sections))]
 
 
+def cnn(**network: object) -> dict[str, Any]:
+    return {"finetune": FinetuneConfig(model="cnn", network=network)}
+
+
+def read_by(kind: str) -> set[str]:
+    """The settings of finetune that a kind reads."""
+    own = {f"{section}.{name}" for section, made in KINDS[kind].sections.items() for name in made.model_fields}
+    return own | KINDS[kind].shared | (SharedSettings.model_fields.keys() - SHARED)
+
+
 def test_each_setting_is_in_one_of_these_lists() -> None:
-    assert set(OTHER) | REFUSED_ELSEWHERE | {"model", "seed", "threads"} == set(FinetuneConfig.model_fields)
-    assert set(READERS) <= set(FinetuneConfig.model_fields)
+    nested = {f"{section}.{name}" for section, made in SECTIONS.items() for name in made.model_fields}
+    assert set(OTHER) | TOGETHER | {"model", "seed", "threads"} == nested | set(SharedSettings.model_fields)
 
 
-@pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("name", sorted(set(OTHER) - {"partial_share", "embedding_rank", "adversarial_norm"}))
-def test_a_setting_of_finetune_is_refused_by_the_kinds_that_do_not_read_it(name: str, view: str) -> None:
-    expected = [] if view in READERS.get(name, VIEWS) else [f"finetune.{name}"]
-    assert found(finetune=FinetuneConfig(model=view, **{name: OTHER[name]})) == expected
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("setting", OTHER)
+def test_a_setting_of_finetune_is_refused_by_the_kinds_that_do_not_read_it(setting: str, kind: str) -> None:
+    section, _, name = setting.rpartition(".")
+    given = {section: {name: OTHER[setting]}} if section else {name: OTHER[setting]}
+    expected = [] if setting in read_by(kind) else [f"finetune.{setting}"]
+    assert found(finetune=FinetuneConfig(model=kind, **given)) == expected
 
 
 @pytest.mark.parametrize("name", [name for name in PretrainConfig.model_fields if f"pretrain.{name}" not in ALWAYS])
@@ -112,17 +135,26 @@ def test_the_vocabulary_of_words_is_refused_for_models_of_ngrams() -> None:
             {"pretrain": PretrainConfig(maxn=0, minn=2), "finetune": FinetuneConfig(model="cnn")},
             "pretrain.minn 2 is for subwords",
         ),
-        ({"finetune": FinetuneConfig(model="cnn", partial_share=0.2)}, "partial_share 0.2 is for embedding partial"),
         (
-            {"finetune": FinetuneConfig(model="cnn", embedding="partial", partial_share=0.2)},
+            {"finetune": FinetuneConfig(model="cnn", network={"partial_share": 0.2})},
+            "partial_share 0.2 is for embedding partial",
+        ),
+        (
+            cnn(embedding="partial", partial_share=0.2),
             "partial_share 0.2 is for embedding partial with partial_rows rarest or random",
         ),
-        ({"finetune": FinetuneConfig(model="cnn", embedding_rank=3)}, "embedding_rank 3 is for embedding low_rank"),
         (
-            {"finetune": FinetuneConfig(model="cnn", adversarial_norm=3)},
+            {"finetune": FinetuneConfig(model="cnn", network={"embedding_rank": 3})},
+            "embedding_rank 3 is for embedding low_rank",
+        ),
+        (
+            cnn(adversarial_norm=3),
             "adversarial_norm 3.0 is for adversarial fgm or virtual",
         ),
-        ({"finetune": FinetuneConfig(model="bag", epochs=3, bag_epochs=2)}, "finetune.epochs 3 is not read beside bag_epochs"),
+        (
+            {"finetune": FinetuneConfig(model="bag", epochs=3, bag={"epochs": 2})},
+            "finetune.epochs 3 is not read beside bag.epochs",
+        ),
         (
             {"prepare": PrepareConfig(near_duplicates=False, near_duplicate_similarity=0.9)},
             "prepare.near_duplicate_similarity 0.9 is for near_duplicates true",
@@ -131,10 +163,13 @@ def test_the_vocabulary_of_words_is_refused_for_models_of_ngrams() -> None:
             {"prepare": PrepareConfig(test_share=0.3), "ingest": IngestConfig(test_path=Path("test.csv"))},
             "prepare.test_share 0.3 is not read where ingest.test_path gives the test rows",
         ),
-        ({"finetune": FinetuneConfig(model="bag", lr=0.1)}, "finetune.lr 0.1 is for .* not bag; bag reads finetune.bag_lr"),
         (
-            {"finetune": FinetuneConfig(bag_lr=0.1)},
-            "bag_lr 0.1 is for bag, and finetune.model auto chooses .*; set finetune.model to bag",
+            {"finetune": FinetuneConfig(model="bag", network={"lr": 0.1})},
+            "finetune.network.lr 0.1 is for .* not bag; bag reads finetune.bag.lr",
+        ),
+        (
+            {"finetune": FinetuneConfig(bag={"lr": 0.1})},
+            "bag.lr 0.1 is for bag, and finetune.model auto chooses .*; set finetune.model to bag",
         ),
         ({"pretrain": PretrainConfig(dim=5, epoch=3)}, r"pretrain.dim 5 .*auto.* \(the same for pretrain.epoch\)"),
     ],
@@ -144,35 +179,55 @@ def test_a_setting_that_another_one_switches_off_is_refused_with_its_remedy(sect
         refuse_unread(PipelineConfig(**sections))
 
 
+SHARED_BY_AUTO: dict[str, Any] = {
+    "ngrams": 2,
+    "class_weights": "balanced",
+    "refit": True,
+    "bag": {"min_documents": 1},
+    "tfidf": {"min_documents": 1},
+}
+
+
 def test_what_is_the_same_for_every_kind_is_never_refused() -> None:
     finetune = FinetuneConfig(model="tfidf", seed=5, threads=1)
     assert found(finetune=finetune, pretrain=PretrainConfig(threads=1, seed=5, enabled=False), align=AlignConfig(seed=5)) == []
     assert found(finetune=FinetuneConfig(epochs=3)) == []
-    assert found(finetune=FinetuneConfig(ngrams=2, ngram_min_documents=1, class_weights="balanced", refit=True)) == []
+    assert found(finetune=FinetuneConfig(**SHARED_BY_AUTO)) == []
     assert (
-        found(finetune=FinetuneConfig(model="bag+mean", epochs=3, bag_epochs=2), pretrain=PretrainConfig(maxn=0, minn=0)) == []
+        found(finetune=FinetuneConfig(model="bag+mean", epochs=3, bag={"epochs": 2}), pretrain=PretrainConfig(maxn=0, minn=0))
+        == []
     )
 
 
-class Watched(FinetuneConfig):
+ASKED: set[str] = set()
+
+
+def watched(made: type[Section], place: str) -> type[Any]:
     """A section that notes which of its settings are asked for."""
 
-    def __getattribute__(self, name: str) -> Any:
-        if name in FinetuneConfig.model_fields:
-            ASKED.add(name)
-        return super().__getattribute__(name)
+    class Watched(made):  # type: ignore[valid-type, misc]
+        def __getattribute__(self, name: str) -> Any:
+            if name in made.model_fields:
+                ASKED.add(f"{place}{name}")
+            return super().__getattribute__(name)
+
+    return Watched
 
 
-ASKED: set[str] = set()
-SWITCHED_ON_BY_OTHERS = {"partial_rows", "partial_words", "embedding_rank", "adversarial_norm"}
+SMALL: dict[str, dict[str, Any]] = {
+    "cnn": {"filters": 3, "widths": (2,)},
+    "bilstm": {"hidden": 3},
+    "ca": {"dim": 4, "rounds": 2, "min_documents": 1},
+}
+SWITCHED_ON_BY_OTHERS = {f"network.{name}" for name in ("partial_rows", "partial_words", "embedding_rank", "adversarial_norm")}
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_a_kind_asks_for_all_that_it_is_said_to_read(view: str, dataset: Path, aligned: Path, tmp_path: Path) -> None:
-    config = Watched(model=view, epochs=1, hidden=3, widths=(2,), ca_dim=4, ca_rounds=2, ca_min_documents=1, threads=1)
-    ASKED.clear()
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_asks_for_all_that_it_is_said_to_read(kind: str, dataset: Path, aligned: Path, tmp_path: Path) -> None:
+    sections = {name: watched(made, f"{name}.")(**SMALL.get(name, {})) for name, made in KINDS[kind].sections.items()}
+    config = watched(FinetuneConfig, "")(model=kind, epochs=1, threads=1, **sections)
     (tmp_path / "model").mkdir()
     (tmp_path / "scratch").mkdir()
+    ASKED.clear()
     write_model(config, dataset, aligned, tmp_path / "model", tmp_path / "scratch")
-    said = {name for name, readers in READERS.items() if view in readers}
-    assert said - SWITCHED_ON_BY_OTHERS <= ASKED
+    assert read_by(kind) - SWITCHED_ON_BY_OTHERS - {"seed"} <= ASKED  # not all that is the same for everybody

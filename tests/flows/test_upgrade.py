@@ -116,8 +116,10 @@ def test_its_schedule_trains_a_night_that_meets_its_champion_in_the_gate(home: P
 def test_its_file_of_options_asks_for_the_same_run(home: Path) -> None:
     options = PipelineConfig.model_validate(tomllib.loads((home / "night.toml").read_text()))
     stored = PipelineConfig.model_validate(deployed(home)["train/news"]["config"])
-    assert (stored.finetune.ngrams, stored.finetune.ngram_min_documents) == (3, 2)  # 0.1's defaults, written out; auto now
-    as_before = options.finetune.model_copy(update={"ngrams": 3, "ngram_min_documents": 2})
+    assert (stored.finetune.ngrams, stored.finetune.bag.min_documents) == (3, 2)  # 0.1's defaults, written out; auto now
+    as_before = options.finetune.model_copy(
+        update={"ngrams": 3, "bag": options.finetune.bag.model_copy(update={"min_documents": 2})}
+    )
     assert options.model_copy(update={"finetune": as_before}) == stored
 
 

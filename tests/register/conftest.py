@@ -79,7 +79,7 @@ def train(
     (folder / "prepare").mkdir()
     write_dataset(prepare or PrepareConfig(near_duplicates=False, valid_share=0.2), corpus, folder / "prepare")
     dataset = folder / "prepare" / "dataset"
-    config = FinetuneConfig(model=model, threads=1, epochs=2, bag_epochs=2, hidden=8)
+    config = FinetuneConfig(model=model, threads=1, epochs=2, bag={"epochs": 2}, cnn={"filters": 8}, bilstm={"hidden": 8})
     aligned = None
     if config.needs_vectors:
         vectors, aligned = folder / "pretrain", folder / "align"

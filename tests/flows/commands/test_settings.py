@@ -28,12 +28,12 @@ def test_a_corpus_alone_takes_the_defaults_and_its_own_name(tmp_path: Path) -> N
 
 def test_command_line_beats_environment_beats_file_beats_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "run.toml"
-    finetune = '[finetune]\nmodel = "cnn"\nepochs = 2\ndropout = 0.2\nbatch_size = 8\n'
+    finetune = '[finetune]\nmodel = "cnn"\nepochs = 2\n[finetune.network]\ndropout = 0.2\nbatch_size = 8\n'
     file.write_text(f'name = "file"\n{finetune}[ingest]\npath = "corpus"\n')
-    monkeypatch.setenv("TEXTMILL_FINETUNE__DROPOUT", "0.3")
-    monkeypatch.setenv("TEXTMILL_FINETUNE__BATCH_SIZE", "16")
-    config = resolve(["--finetune.batch-size", "32"], file=file)
-    assert (config.finetune.epochs, config.finetune.dropout, config.finetune.batch_size) == (2, 0.3, 32)
+    monkeypatch.setenv("TEXTMILL_FINETUNE__NETWORK__DROPOUT", "0.3")
+    monkeypatch.setenv("TEXTMILL_FINETUNE__NETWORK__BATCH_SIZE", "16")
+    config = resolve(["--finetune.network.batch-size", "32"], file=file)
+    assert (config.finetune.epochs, config.finetune.network.dropout, config.finetune.network.batch_size) == (2, 0.3, 32)
     assert config.name == "file"
     assert config.ingest.path == tmp_path / "corpus"
 
@@ -55,7 +55,7 @@ def test_values_keep_their_commas_spaces_and_brackets(tmp_path: Path) -> None:
     ],
 )
 def test_a_rank_is_not_refused_where_the_vectors_may_have_more_dimensions(arguments: list[str]) -> None:
-    assert resolve([*RANK_8, *arguments]).finetune.embedding_rank == 8
+    assert resolve([*RANK_8, *arguments]).finetune.network.embedding_rank == 8
 
 
 def test_words_and_paths_share_the_stop_word_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def test_words_and_paths_share_the_stop_word_option(tmp_path: Path, monkeypatch:
         ),
         (
             [*RANK_8, "--pretrain.dim", "8"],
-            ["finetune.embedding_rank 8 is not below the 8 dimensions of the vectors; lower it"],
+            ["finetune.network.embedding_rank 8 is not below the 8 dimensions of the vectors; lower it"],
         ),
         ([*RANK_8, "--pretrain.enabled", "false", "--align.dim", "5"], ["not below the 5 dimensions"]),
         ([*RANK_8, "--pretrain.dim", "6", "--align.second", "a.vec", "--align.join", "fill"], ["not below the 6 dimensions"]),
@@ -104,23 +104,23 @@ def test_a_wrong_option_is_named_with_its_remedy(arguments: list[str], words: li
 @pytest.mark.parametrize(
     ("word", "meant"),
     [
-        ("-dim", "--pretrain.dim or --finetune.fasttext-dim"),
-        ("--dim", "--pretrain.dim or --finetune.fasttext-dim"),
-        ("-minCount", "--pretrain.min-count or --finetune.ngram-min-documents"),
+        ("-dim", "--pretrain.dim or --finetune.fasttext.dim"),
+        ("--dim", "--pretrain.dim or --finetune.fasttext.dim"),
+        ("-minCount", "--pretrain.min-count or --finetune.bag.min-documents"),
         ("-wordNgrams", "--finetune.ngrams"),
-        ("-lr", "--pretrain.lr or --finetune.lr or --finetune.fasttext-lr"),
-        ("-epoch", "--pretrain.epoch or --finetune.fasttext-epoch"),
+        ("-lr", "--pretrain.lr or --finetune.network.lr or --finetune.fasttext.lr"),
+        ("-epoch", "--pretrain.epoch or --finetune.fasttext.epoch"),
         ("-thread", "--pretrain.threads or --finetune.threads"),
         ("-bucket", "--pretrain.bucket"),
         ("-t", "--pretrain.t"),
         ("-pretrainedVectors", "--align.vectors"),
         ("--pretrain.minCount", "--pretrain.min-count"),
         ("--pretrain.wordNgrams", "--finetune.ngrams"),
-        ("--finetune.dim", "--finetune.fasttext-dim"),
-        ("--epochs", "--finetune.epochs"),
+        ("--finetune.dim", "--finetune.fasttext.dim"),
+        ("--epochs", "--finetune.epochs or --finetune.bag.epochs"),
         ("--punctuation", "--prepare.punctuation"),
         ("--ingest-path", "--ingest.path"),
-        ("--finetune.bag_lr", "--finetune.bag-lr"),
+        ("--finetune.bag-rate", "--finetune.bag.lr"),
     ],
 )
 def test_an_unknown_option_is_answered_with_the_knob_that_it_means(word: str, meant: str) -> None:
@@ -137,14 +137,14 @@ def test_fasttexts_words_in_a_file_are_answered_in_the_files_spelling(tmp_path: 
 def test_another_model_than_the_presets_goes_without_the_settings_of_that() -> None:
     config = resolve(["--finetune.model", "tfidf"], preset="imdb")
     assert (config.finetune.model, config.finetune.refit, config.prepare.punctuation) == ("tfidf", True, "keep")
-    assert (config.finetune.bag_epochs, config.pretrain, config.align) == (None, PretrainConfig(), AlignConfig())
+    assert (config.finetune.bag, config.pretrain, config.align) == (None, PretrainConfig(), AlignConfig())
     config = resolve(["--pretrain.enabled", "false"], preset="imdb")
     assert config.pretrain == PretrainConfig(enabled=False)
-    assert config.finetune.bag_epochs == 2
+    assert config.finetune.bag.epochs == 2
 
 
 def test_what_is_asked_for_beside_a_preset_is_refused_where_it_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(RequestError, match=r"finetune.bag_epochs 2 is for bag, not tfidf"):
+    with pytest.raises(RequestError, match=r"finetune.bag.epochs 2 is for bag, not tfidf"):
         resolve(["--finetune.model", "tfidf", "--finetune.bag-epochs", "2"], preset="imdb")
     monkeypatch.setenv("TEXTMILL_PRETRAIN__EPOCH", "2")
     with pytest.raises(RequestError, match=r"pretrain.epoch 2 is for models that read word vectors, not tfidf"):
@@ -154,7 +154,7 @@ def test_what_is_asked_for_beside_a_preset_is_refused_where_it_is_not_read(monke
 def test_a_files_own_mistake_is_refused_whatever_is_given_beside_it(tmp_path: Path) -> None:
     (file := tmp_path / "run.toml").write_text('[finetune]\nmodel = "bag"\nca_rounds = 5\nbag_lr = 0.01\n')
     for arguments in ([], ["--finetune.model", "tfidf"]):
-        with pytest.raises(RequestError, match=r"finetune.ca_rounds 5 is for ca"):
+        with pytest.raises(RequestError, match=r"finetune.ca.rounds 5 is for ca"):
             resolve(arguments, file=file)
 
 

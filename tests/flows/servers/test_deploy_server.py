@@ -21,7 +21,7 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from flows.servers.server import Server, free_port
 from flows.servers.services import Record, start_all, stop_all
-from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig, Runtime
+from tasks.config import CHECKOUT, FinetuneConfig, PipelineConfig, RefreshConfig, Runtime
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.state import MonitorState
 from tests.patience import HANGS_SECONDS, until
@@ -66,10 +66,16 @@ def good(corpus: Path, runtime: Runtime) -> PipelineConfig:
     return PipelineConfig.model_validate({"name": "news", "runtime": runtime, **sections})
 
 
+def bag_of(config: PipelineConfig, min_documents: int) -> FinetuneConfig:
+    """Its settings of finetune with another bound for rare words."""
+    bag = config.finetune.bag.model_copy(update={"min_documents": min_documents})
+    return config.finetune.model_copy(update={"bag": bag})
+
+
 @pytest.fixture(scope="module")
 def bad(good: PipelineConfig) -> PipelineConfig:
     """The same without any word that is rarer than 'the'."""
-    return good.model_copy(update={"finetune": good.finetune.model_copy(update={"ngram_min_documents": 60, "epochs": 1})})
+    return good.model_copy(update={"finetune": bag_of(good, 60).model_copy(update={"epochs": 1})})
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +230,7 @@ def test_a_worse_challenger_is_refused_and_told_of_and_rollback_restores(
     from tasks.register.models import rollback
     from tasks.tracking.tracker import Tracker
 
-    worse = bad.model_copy(update={"finetune": bad.finetune.model_copy(update={"ngram_min_documents": 50})})
+    worse = bad.model_copy(update={"finetune": bag_of(bad, 50)})
     deploy_train(worse)
     run_id = start(client)
     assert ended(client, run_id).is_completed()

@@ -1,10 +1,7 @@
-"""The neural models: padded token ids in, logits out, for documents of any length, empty ones too.
+"""The view `cnn`: TextCNN, filters over windows of words, the strongest window of each kept (Kim 2014).
 
-Shapes: B documents of a batch, L tokens of the longest, T = B * L of them all, V vocabulary rows, D dimensions, F filters of a
-width, W words of a window, E = W * D numbers of it, P = F * W places of filters, K words in the windows kept, R distinct ones,
-C classes, U unseen words.
-Row 0 is padding and always zero. A token id >= V names row id - V of `unseen_UD`, vectors made for words outside the
-vocabulary. `shift_BLD` moves the words read, all but padding: adversarial training gives one.
+Shapes: B documents, L tokens, D dimensions, T positions of the batch, F filters of one width W, E = W * D numbers of a window,
+P places of filters, K words in the windows kept, R distinct ones, C classes, U unseen words.
 """
 
 from __future__ import annotations
@@ -14,74 +11,22 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from ..reader import PAD, Reader, of_words
+from ..word_view import ServedWords, open_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PAD = 0
+    from ..classifier import ModelFolder
+
 BLOCK = 1024  # windows multiplied at a time
-
-
-class Reader(nn.Module):
-    """What the neural models share: the embedding matrix, dropout of whole tokens, the last layer."""
-
-    def __init__(
-        self, matrix_VD: torch.Tensor, num_features: int, num_classes: int, *, dropout: float, embedding_dropout: float
-    ) -> None:
-        super().__init__()
-        # from_pretrained shares memory with the matrix; training must not write into the caller's (it may be a memory map).
-        self.embedding = nn.Embedding.from_pretrained(matrix_VD.clone(), freeze=False, padding_idx=PAD, sparse=True)
-        self.last = nn.Linear(num_features, num_classes)
-        self.dropout = nn.Dropout(dropout)
-        self.embedding_dropout = embedding_dropout
-
-    def drop_tokens(self, tokens_BL: torch.Tensor) -> torch.Tensor:
-        """Read a share of the tokens as padding, while training (Iyyer et al. 2015, word dropout)."""
-        if not (self.training and self.embedding_dropout):
-            return tokens_BL
-        return tokens_BL.masked_fill(torch.rand(tokens_BL.shape, device=tokens_BL.device) < self.embedding_dropout, PAD)
-
-    def embed(
-        self, tokens_BL: torch.Tensor, unseen_UD: torch.Tensor | None, shift_BLD: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Vectors [B, L, D] of token ids; `shift_BLD` may be of fewer tokens, the others are not moved then."""
-        if unseen_UD is None or not len(unseen_UD):
-            vectors_BLD = self.embedding(tokens_BL)
-        else:
-            unseen_BL = tokens_BL >= self.embedding.num_embeddings
-            vectors_BLD = self.embedding(tokens_BL.masked_fill(unseen_BL, PAD))
-            vectors_BLD[unseen_BL] = unseen_UD[tokens_BL[unseen_BL] - self.embedding.num_embeddings].to(vectors_BLD.dtype)
-        return vectors_BLD if shift_BLD is None else vectors_BLD + _of_words(shift_BLD, tokens_BL)
-
-
-def _of_words(shift_BLD: torch.Tensor, tokens_BL: torch.Tensor) -> torch.Tensor:
-    """The shift as long as `tokens_BL`, with nothing where those are padding."""
-    missing = tokens_BL.shape[1] - shift_BLD.shape[1]
-    return functional.pad(shift_BLD, (0, 0, 0, missing)).masked_fill((tokens_BL == PAD)[..., None], 0.0)
-
-
-class Mean(Reader):
-    """A linear layer on the average of the embeddings."""
-
-    def __init__(
-        self, matrix_VD: torch.Tensor, num_classes: int, *, dropout: float = 0.0, embedding_dropout: float = 0.0
-    ) -> None:
-        super().__init__(matrix_VD, matrix_VD.shape[1], num_classes, dropout=dropout, embedding_dropout=embedding_dropout)
-
-    def forward(
-        self, tokens_BL: torch.Tensor, unseen_UD: torch.Tensor | None = None, shift_BLD: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Logits [B, C]."""
-        tokens_BL = self.drop_tokens(tokens_BL)
-        num_tokens_B1 = (tokens_BL != PAD).sum(1, keepdim=True).clamp(min=1)
-        return self.last(self.dropout(self.embed(tokens_BL, unseen_UD, shift_BLD).sum(1) / num_tokens_B1))
 
 
 class TextCNN(Reader):
     """Filters over windows of words, the strongest window of each kept (Kim 2014).
 
-    With `mixed_precision`, training looks for that window in bfloat16; see recipe.trains_in_bfloat16 for where that is faster.
+    With `mixed_precision`, training looks for that window in bfloat16; where that is faster.
     """
 
     def __init__(
@@ -112,7 +57,7 @@ class TextCNN(Reader):
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.embedding.weight.requires_grad):
             embedded_BLD = self.embed(tokens_BL, unseen_UD)
         if shift_BLD is not None:
-            embedded_BLD = embedded_BLD + _of_words(shift_BLD, tokens_BL)
+            embedded_BLD = embedded_BLD + of_words(shift_BLD, tokens_BL)
         dtype = self.training_dtype if self.training else torch.float32
         weights, biases = zip(*((layer.weight, layer.bias) for layer in self.filters), strict=True)
         strongest_BF = StrongestWindows.apply(self.embedding.weight, tokens_BL, embedded_BLD, lengths_B, dtype, *weights)
@@ -239,59 +184,10 @@ def _sums_by(
     return keys_R, sums_RD
 
 
-class BiLSTM(Reader):
-    """A bidirectional LSTM; maximum and mean over its states."""
-
-    def __init__(
-        self, matrix_VD: torch.Tensor, num_classes: int, *, hidden: int, dropout: float = 0.0, embedding_dropout: float = 0.0
-    ) -> None:
-        super().__init__(matrix_VD, 4 * hidden, num_classes, dropout=dropout, embedding_dropout=embedding_dropout)
-        self.lstm = nn.LSTM(matrix_VD.shape[1], hidden, bidirectional=True, batch_first=True)
-
-    def forward(
-        self, tokens_BL: torch.Tensor, unseen_UD: torch.Tensor | None = None, shift_BLD: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Logits [B, C]."""
-        # An empty document is read as one padding token: a packed sequence cannot be empty.
-        lengths_B = (tokens_BL != PAD).sum(1).clamp(min=1)
-        tokens_BL = functional.pad(self.drop_tokens(tokens_BL), (0, max(1 - tokens_BL.shape[1], 0)), value=PAD)
-        embedded_BLD = self.embed(tokens_BL, unseen_UD, shift_BLD)
-        packed = pack_padded_sequence(embedded_BLD, lengths_B.cpu(), batch_first=True, enforce_sorted=False)
-        states_BLH, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
-        beyond_BL1 = (torch.arange(states_BLH.shape[1], device=lengths_B.device) >= lengths_B[:, None])[..., None]
-        largest_BH = states_BLH.masked_fill(beyond_BL1, -torch.inf).amax(1)
-        return self.last(self.dropout(torch.cat([largest_BH, states_BLH.sum(1) / lengths_B[:, None]], 1)))
-
-
-class Ensemble(nn.Module):
-    """The mean of its members' logits (Hansen & Salamon 1990; Lakshminarayanan et al. 2017)."""
-
-    def __init__(self, members: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-
-    def forward(self, *inputs: torch.Tensor | None) -> torch.Tensor:
-        """Logits [B, C] of whatever the members read."""
-        return torch.stack([member(*inputs) for member in self.members]).mean(0)
-
-
-def build_model(
-    kind: str,
-    matrix_VD: torch.Tensor,
-    num_classes: int,
-    *,
-    hidden: int,
-    widths: Sequence[int],
-    dropout: float = 0.0,
-    embedding_dropout: float = 0.0,
-    mixed_precision: bool = False,
-) -> Reader:
-    """The model named `mean`, `cnn` or `bilstm`, its embedding a copy of the matrix, the rest from torch's random numbers."""
-    rates = {"dropout": dropout, "embedding_dropout": embedding_dropout}
-    if kind == "mean":
-        return Mean(matrix_VD, num_classes, **rates)
-    if kind == "cnn":
-        return TextCNN(matrix_VD, num_classes, num_filters=hidden, widths=widths, mixed_precision=mixed_precision, **rates)
-    if kind == "bilstm":
-        return BiLSTM(matrix_VD, num_classes, hidden=hidden, **rates)
-    raise ValueError(f"no neural model is named {kind!r}")
+def open_view(source: ModelFolder, name: str) -> ServedWords:
+    """The view as it is served."""
+    return open_words(
+        source,
+        name,
+        lambda matrix_VD, shape: TextCNN(matrix_VD, source.num_classes, num_filters=shape["filters"], widths=shape["widths"]),
+    )

@@ -1,8 +1,8 @@
-"""The view `tfidf`: logistic regression on n-grams weighted by inverse document frequency. Nothing in it is random.
+"""Logistic regression on n-grams weighted by inverse document frequency. Nothing in it is random.
 
-On a few thousand sentences it is more accurate than the bag, whose steps fit rare n-grams too well; its penalty has one
-minimum, which is found. As a document's features are a sum over its n-grams, the fitted model is one weight an n-gram and
-class, and is written as a second bag with a vocabulary of its own.
+On a few thousand sentences it is more accurate than the bag, whose steps fit rare n-grams too well; its objective is convex, so
+training reaches its minimum. A document's features are a sum over its n-grams, so the fitted model is one weight an n-gram and
+class, with a vocabulary of its own.
 
 Shapes: N documents, K n-grams, C classes.
 """
@@ -13,23 +13,22 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
+from tasks.finetune.class_weights import class_weights
 from tasks.finetune.encode import FITTED, REFITTED, NumberedWords
 from tasks.finetune.job import Job, Trained
-from tasks.finetune.loop import class_weights
-from tasks.finetune.start import check_rows, least_documents, longest_ngram
-from tasks.model.bag import Bag
+from tasks.finetune.kinds.tfidf.settings import TfidfSettings
+from tasks.finetune.rows import check_rows, least_documents, longest_ngram
+from tasks.model.ngram_sum import BIAS, WEIGHTS, ngram_sums
 from tasks.model.scores import log_softmax
-from tasks.model.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.config import FinetuneConfig
-    from tasks.model.batches import Documents
+    from tasks.finetune.documents import Documents
+    from tasks.finetune.settings import FinetuneConfig
     from tasks.progress import Progress
 
 VIEW = "tfidf"
@@ -41,7 +40,7 @@ REMEMBERED = 80_000_000  # numbers that L-BFGS keeps of its last steps, in two v
 FLAT = 1e-6  # largest slope of the mean loss at which it stops; a single document's share is 1 / N
 
 
-def train_tfidf_view(job: Job) -> Trained:
+def train_tfidf(job: Job) -> list[Trained]:
     """Fit on the train rows; the vocabulary goes to the folder `tfidf` of the model's.
 
     With `refit` n-grams, their weights and the regression are found anew on train and valid rows together. Equal inputs give
@@ -56,7 +55,7 @@ def train_tfidf_view(job: Job) -> Trained:
     fit = _Fit(job, words, FITTED)
     valid = words.documents(("valid",), fit.vocabulary, scratch / "valid.ngrams")
     made = Trained(
-        logits=View(VIEW, fit.bag, config.max_len, config.truncate).logits(valid.ids, valid.offsets),
+        logits=ngram_sums(valid.ids, valid.offsets, *fit.weights),
         labels=valid.labels,
         shape=asdict(fit.limits),
         tensors=fit.tensors,
@@ -64,7 +63,7 @@ def train_tfidf_view(job: Job) -> Trained:
     if config.refit:
         fit = _Fit(job, words, REFITTED)
         made = replace(made, tensors=fit.tensors, refit={"epochs": 0, "rows": len(fit.rows), "resumed_from_epoch": 0})
-    return made
+    return [made]
 
 
 @dataclass(frozen=True)
@@ -83,15 +82,16 @@ class Limits:
         are mostly chance. Where words are single `characters` it takes two of them to name anything.
         """
         few = num_rows < FEW_ROWS_A_CLASS * num_classes
-        longest, least = longest_ngram(config), least_documents(config)
+        asked = config.settings(TfidfSettings).min_documents
+        longest, least = longest_ngram(config), least_documents(asked)
         if config.ngrams == "auto" and few and num_classes >= MANY_CLASSES:
             longest = 2 if characters else 1
-        tiny = config.ngram_min_documents == "auto" and (few or num_rows < FEW_ROWS)
+        tiny = asked == "auto" and (few or num_rows < FEW_ROWS)
         return cls(longest, least, 1 if tiny else least)
 
 
 class _Fit:
-    """The n-grams of the rows of `splits`, saved, and the bag that was fitted on those rows."""
+    """The n-grams of the rows of `splits`, saved, and the weights that were fitted on those rows."""
 
     def __init__(self, job: Job, words: NumberedWords, splits: Sequence[str]) -> None:
         config = job.config
@@ -106,17 +106,19 @@ class _Fit:
         self.vocabulary.save(job.folder / VIEW)
         self.rows = words.documents(splits, self.vocabulary, job.scratch / VIEW / "rows.ngrams")
         weights_C = class_weights(self.rows.labels, config.class_weights)
-        importance_N = None if weights_C is None else weights_C.numpy()[self.rows.labels]
-        self.bag = fitted_bag(self.rows, len(self.vocabulary), len(job.labels), importance_N, job.progress)
+        importance_N = None if weights_C is None else weights_C[self.rows.labels]
+        self.weights = fitted(self.rows, len(self.vocabulary), len(job.labels), importance_N, job.progress)
 
     @property
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """The bag's weights as they are stored."""
-        return {f"{VIEW}.{name}": value.detach().clone() for name, value in self.bag.state_dict().items()}
+    def tensors(self) -> dict[str, np.ndarray]:
+        """The weights as they are stored."""
+        return {f"{VIEW}.{name}": value for name, value in zip((WEIGHTS, BIAS), self.weights, strict=True)}
 
 
-def fitted_bag(rows: Documents, num_ngrams: int, num_classes: int, importance_N: np.ndarray | None, progress: Progress) -> Bag:
-    """The bag that gives what logistic regression on the rows' weighted n-grams gives.
+def fitted(
+    rows: Documents, num_ngrams: int, num_classes: int, importance_N: np.ndarray | None, progress: Progress
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights [K, C] and bias [C] of a sum of n-grams that gives what logistic regression on weighted n-grams gives; float32.
 
     As scikit-learn's TF-IDF (smoothed, n-grams counted once a document), but a document is divided by the root of its number
     of n-grams, as the bag divides, in place of its own length; that is 1 in the mean square over the documents. On Financial
@@ -131,11 +133,9 @@ def fitted_bag(rows: Documents, num_ngrams: int, num_classes: int, importance_N:
     features_NK = csr_matrix((shares_T, rows.ids, rows.offsets), (len(rows), num_ngrams))
     l2 = 1 / (INVERSE_REGULARISATION * len(rows))
     fitted_KC, bias_C = sparse_logistic_regression(features_NK, rows.labels, num_classes, l2, importance_N, progress)
-    bag = Bag(num_ngrams, num_classes)
-    with torch.no_grad():
-        bag.weights.weight[:num_ngrams] = torch.from_numpy(weights_K[:, None] * fitted_KC)
-        bag.bias.copy_(torch.from_numpy(bias_C))
-    return bag
+    weights_KC = np.zeros((max(num_ngrams, 1), num_classes), np.float32)  # one row where no n-gram counts: nothing reads it
+    weights_KC[:num_ngrams] = weights_K[:, None] * fitted_KC
+    return weights_KC, bias_C.astype(np.float32)
 
 
 def sparse_logistic_regression(
@@ -162,7 +162,7 @@ def sparse_logistic_regression(
 
     steps = 0
 
-    def told(_: np.ndarray) -> None:
+    def advance(_: np.ndarray) -> None:
         nonlocal steps
         steps += 1
         progress.advance(steps, STEPS, "steps", f"logistic regression on {num_features:,} n-grams")
@@ -170,5 +170,5 @@ def sparse_logistic_regression(
     start = np.zeros(num_classes * (num_features + 1))
     kept = min(max(REMEMBERED // (2 * len(start)), 3), 10)
     options = {"maxiter": STEPS, "maxfun": 2 * STEPS, "gtol": FLAT, "ftol": 0.0, "maxcor": kept}
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", callback=told, options=options).x
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", callback=advance, options=options).x
     return found[num_classes:].reshape(num_features, num_classes), found[:num_classes]

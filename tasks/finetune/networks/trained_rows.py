@@ -1,4 +1,4 @@
-"""Which rows of the embedding a training may move, as `finetune.embedding` and `finetune.partial_rows` say.
+"""Which rows of the embedding a training may move, as `finetune.network.embedding` and its `partial_rows` say.
 
 Shapes: V vocabulary rows.
 """
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.errors import RequestError
+from tasks.finetune.networks.settings import NetworkSettings
 from tasks.model.vocabulary import PAD_ID, RESERVED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.config import FinetuneConfig
+    from tasks.finetune.settings import FinetuneConfig
     from tasks.model.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -28,20 +29,21 @@ def trained_rows(config: FinetuneConfig, vocabulary: Vocabulary, has_vector_V: n
     Of `rarest`, `random` and `words` the unknown word's row rests too. RequestError for a file of words that cannot be read or
     that names no word of the vocabulary.
     """
+    settings = config.settings(NetworkSettings)
     num_rows, first = len(vocabulary), len(RESERVED)
     trained_V = np.zeros(num_rows, bool)
-    num_trained = round(config.partial_share * (num_rows - first))
-    if config.embedding in ("full", "low_rank"):
+    num_trained = round(settings.partial_share * (num_rows - first))
+    if settings.embedding in ("full", "low_rank"):
         trained_V[:] = True
-    elif config.embedding == "partial" and config.partial_rows == "without_vector":
+    elif settings.embedding == "partial" and settings.partial_rows == "without_vector":
         trained_V = ~has_vector_V
-    elif config.embedding == "partial" and config.partial_rows == "rarest":
+    elif settings.embedding == "partial" and settings.partial_rows == "rarest":
         trained_V[num_rows - num_trained :] = True  # the vocabulary runs from the most frequent word to the rarest
-    elif config.embedding == "partial" and config.partial_rows == "random":
+    elif settings.embedding == "partial" and settings.partial_rows == "random":
         order = np.random.default_rng(config.seed).permutation(np.arange(first, num_rows))
         trained_V[order[:num_trained]] = True
-    elif config.embedding == "partial" and config.partial_words is not None:
-        trained_V[_rows_of(config.partial_words, vocabulary)] = True
+    elif settings.embedding == "partial" and settings.partial_words is not None:
+        trained_V[_rows_of(settings.partial_words, vocabulary)] = True
     trained_V[PAD_ID] = False
     return trained_V
 
@@ -53,7 +55,9 @@ def _rows_of(path: Path, vocabulary: Vocabulary) -> list[int]:
     except UnicodeDecodeError as error:
         raise RequestError(f"word file {path}: byte {error.start} is not UTF-8; save it as UTF-8") from error
     except OSError as error:
-        raise RequestError(f"word file {path}: {error.strerror or error}; give --finetune.partial-words a file") from error
+        raise RequestError(
+            f"word file {path}: {error.strerror or error}; give --finetune.network.partial-words a file"
+        ) from error
     rows = sorted(vocabulary.index[word] for word in words if word in vocabulary.index)
     if not rows:
         raise RequestError(

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from tasks.errors import RequestError
-from tasks.model.models import PAD
+from tasks.model.reader import PAD
 
 if TYPE_CHECKING:
     from tasks.finetune.loop import Training
@@ -30,8 +30,8 @@ class LowRankEmbedding(nn.Embedding):
         num_rows, dim = embedding.weight.shape
         if rank >= dim:
             raise RequestError(
-                f"finetune.embedding_rank {rank} is not below the {dim} dimensions of the vectors; "
-                "lower it, or set finetune.embedding full"
+                f"finetune.network.embedding_rank {rank} is not below the {dim} dimensions of the vectors; "
+                "lower it, or set finetune.network.embedding full"
             )
         super().__init__(num_rows, dim, padding_idx=PAD, _weight=embedding.weight.detach(), _freeze=True)
         self.rows = nn.Parameter(torch.zeros(num_rows, rank))

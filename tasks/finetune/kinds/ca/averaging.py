@@ -26,7 +26,7 @@ from tasks.model.ngrams import chunks
 from tasks.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from tasks.model.batches import Documents
+    from tasks.finetune.documents import Documents
 
 BLOCK = 16_384  # documents whitened at a time
 SMALLEST = 1e-6  # variance of an axis, by the largest one's, below which it is rounding and not scaled up
@@ -59,7 +59,7 @@ class Averages:
 def reciprocal_averages(
     rows: Documents, num_ngrams: int, *, dim: int, rounds: int, seed: int, progress: Progress = SILENT
 ) -> Averages:
-    """Average to and fro `rounds` times from random vectors of documents.
+    """Average documents and n-grams by turns `rounds` times from random vectors of documents.
 
     Needs about 4 bytes an n-gram of a document, and 4 * D bytes a distinct n-gram and a document. Equal seeds and numbers of
     threads give equal bits.

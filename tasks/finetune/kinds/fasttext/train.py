@@ -10,10 +10,12 @@ import pyarrow as pa
 from tasks.errors import RequestError
 from tasks.finetune.encode import FITTED, REFITTED
 from tasks.finetune.job import Job, Trained
-from tasks.finetune.start import longest_ngram
+from tasks.finetune.kinds.fasttext.settings import FasttextSettings
+from tasks.finetune.rows import longest_ngram
 from tasks.isolation import run_isolated
-from tasks.model.fasttext_view import FASTTEXT_FILE, FasttextView, lines, train_fasttext
+from tasks.model.classifier import Tokens
 from tasks.model.fasttext_words import LABEL
+from tasks.model.views.fasttext import FASTTEXT_FILE, FasttextView, lines
 from tasks.prepare.read import iter_batches, read_split
 
 if TYPE_CHECKING:
@@ -27,19 +29,19 @@ ATTEMPTS = 4  # "Encountered NaN" means the learning rate is too high: each furt
 LEAST_BUCKETS, MOST_BUCKETS = 10_000, 2_000_000  # the second is fastText's own default
 
 
-def train_fasttext_view(job: Job) -> Trained:
+def train_kind(job: Job) -> list[Trained]:
     """Write `fasttext.bin` into the job's folder; the logits are logarithms of fastText's probabilities.
 
     With `refit` a second model, trained on the valid rows too, takes its place once those are scored.
     """
-    config = job.config
+    config, settings = job.config, job.config.settings(FasttextSettings)
     text = job.scratch / "fasttext.txt"
     num_tokens = _write_lines(job, text, FITTED)
-    asked, longest = config.fasttext_epoch or config.epochs, longest_ngram(config)
+    asked, longest = settings.epoch or config.epochs, longest_ngram(config)
     options: dict[str, Any] = {
-        "dim": config.fasttext_dim,
+        "dim": settings.dim,
         "epoch": EPOCHS if asked == "auto" else asked,
-        "lr": config.fasttext_lr,
+        "lr": settings.lr,
         "wordNgrams": longest,
         "bucket": min(max(LEAST_BUCKETS, num_tokens * (longest - 1)), MOST_BUCKETS) if longest > 1 else 0,
         "thread": job.threads,
@@ -54,14 +56,14 @@ def train_fasttext_view(job: Job) -> Trained:
     if not known.any():
         raise RequestError("there are no validation rows to calibrate on; raise prepare.valid_share or add documents")
     view = FasttextView(job.folder, len(job.labels))
-    logits_NC = view.logits(valid.tokens.filter(pa.array(known)))
+    logits_NC = view.logits(Tokens(valid.tokens.filter(pa.array(known))))
     refit = None
     if config.refit:
         _write_lines(job, text, REFITTED)
         made = _train(text, job.folder / FASTTEXT_FILE, options)
         text.unlink()
         refit = {"epochs": options["epoch"]}
-    return Trained(logits_NC, labels_N[known], {**options, **made}, best_epoch=options["epoch"], refit=refit)
+    return [Trained(logits_NC, labels_N[known], {**options, **made}, best_epoch=options["epoch"], refit=refit)]
 
 
 def _write_lines(job: Job, path: Path, splits: Sequence[str]) -> int:
@@ -86,3 +88,12 @@ def _train(text: Path, model: Path, options: dict[str, Any]) -> dict[str, Any]:
             options["lr"] /= 2
             log.warning("fastText met NaN; training again with learning rate %g", options["lr"])
     raise AssertionError("unreachable")
+
+
+def train_fasttext(text: str, model: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Train on a file of labelled lines and write the model; runs in a child process (fastText may take it with it)."""
+    import fasttext
+
+    trained = fasttext.train_supervised(input=text, label=LABEL, verbose=0, **options)
+    trained.save_model(model)
+    return {"words": len(trained.get_words(on_unicode_error="replace")), "dim": trained.get_dimension()}

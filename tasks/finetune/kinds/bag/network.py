@@ -6,19 +6,26 @@ Shapes: B documents of a batch, T n-grams of them one after another, K n-grams o
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 
+from tasks.finetune.documents import shuffled
+from tasks.model.padding import ragged
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 # Chosen on the validation rows of IMDB (long documents, two even classes) and Financial PhraseBank (sentences, three uneven
 # ones): with the sum divided by the root of the document's n-grams one recipe serves both.
 START = 0.4
 SMOOTHING = 1.0
+
+
+READ_BATCH = 256  # documents at a time where nothing is trained
 
 
 class Bag(nn.Module):
@@ -72,3 +79,46 @@ def start_from(bag: Bag, ratio_KC: torch.Tensor) -> None:
 def batch_size(num_documents: int) -> int:
     """Documents a step: about 150 steps an epoch, so that a small corpus gets updates enough; 8 at least, 128 at most."""
     return min(max(8, 2 ** round(math.log2(max(num_documents, 1) / 150))), 128)
+
+
+@dataclass(frozen=True)
+class BagView:
+    """The bag as the training loop sees it; its documents are sets of n-grams."""
+
+    model: Bag
+    name: str = "bag"
+    member: int = 0
+
+    @property
+    def member_name(self) -> str:
+        """What its tensors, files and messages are named by; it has one member."""
+        return self.name
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.model.bias.device
+
+    def inputs(
+        self, ids: np.ndarray, offsets: np.ndarray, rows_B: np.ndarray, unseen_UD: np.ndarray | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ids of those documents one after another (int64 [T]), and where each begins [B + 1]."""
+        positions, lengths_B = ragged(offsets, rows_B)
+        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths_B, dtype=np.int64)])
+        ngrams_T = torch.from_numpy(ids[positions].astype(np.int64))
+        return ngrams_T.to(self.device), torch.from_numpy(ends).to(self.device)
+
+    def epoch(self, offsets: np.ndarray, batch_size: int, order: np.random.Generator) -> Iterator[np.ndarray]:
+        """Rows of each batch of one training epoch."""
+        return shuffled(len(offsets) - 1, batch_size, order)
+
+    def logits(self, ids: np.ndarray, offsets: np.ndarray, unseen_UD: np.ndarray | None = None) -> np.ndarray:
+        """Logits of all documents, float32 [N, C]; nothing is trained."""
+        self.model.eval()
+        rows_N = np.arange(len(offsets) - 1)
+        parts = [np.zeros((0, len(self.model.bias)), np.float32)]
+        with torch.inference_mode():
+            for start in range(0, len(rows_N), READ_BATCH):
+                logits_BC = self.model(*self.inputs(ids, offsets, rows_N[start : start + READ_BATCH]))
+                parts.append(logits_BC.float().cpu().numpy())
+        return np.concatenate(parts)

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .fasttext_words import LABEL, LINE_TOKENS, plain_word
+from ..fasttext_words import LABEL, LINE_TOKENS, plain_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import pyarrow as pa
+
+    from ..classifier import ModelFolder, Tokens
 
 FASTTEXT_FILE = "fasttext.bin"
 SMALLEST = 1e-12
@@ -31,20 +33,22 @@ class FasttextView:
         self._model: Any = None
         self._words: frozenset[str] = frozenset()
 
-    def logits(self, tokens: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
+    reads = "words"
+
+    def logits(self, tokens: Tokens) -> np.ndarray:
         """Logarithms of fastText's probabilities, float32 [N, C]."""
         self._load()
         logits_NC = np.full((len(tokens), self.num_classes), np.log(SMALLEST), np.float32)
-        for row, line in enumerate(lines(tokens)):
+        for row, line in enumerate(lines(tokens.documents)):
             names, probabilities = self._model.predict(line, k=-1)
             for name, probability in zip(names, probabilities, strict=True):
                 logits_NC[row, int(name.removeprefix(LABEL))] = np.log(max(float(probability), SMALLEST))
         return logits_NC
 
-    def unseen(self, tokens: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
+    def unseen(self, tokens: Tokens) -> np.ndarray:
         """How many tokens of each document are not in fastText's dictionary: int64 [N]."""
         self._load()
-        counts = (sum(word not in self._words for word in line.split(" ") if word) for line in lines(tokens))
+        counts = (sum(word not in self._words for word in line.split(" ") if word) for line in lines(tokens.documents))
         return np.fromiter(counts, np.int64, len(tokens))
 
     @property
@@ -68,10 +72,6 @@ def lines(tokens: pa.Array | Sequence[Sequence[str]]) -> Iterable[str]:
         yield " ".join(plain_word(word) for word in (words or ())[:LINE_TOKENS] if word)
 
 
-def train_fasttext(text: str, model: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Train on a file of labelled lines and write the model; runs in a child process (fastText may take it with it)."""
-    import fasttext
-
-    trained = fasttext.train_supervised(input=text, label=LABEL, verbose=0, **options)
-    trained.save_model(model)
-    return {"words": len(trained.get_words(on_unicode_error="replace")), "dim": trained.get_dimension()}
+def open_view(source: ModelFolder, name: str) -> FasttextView:
+    """The view as it is served."""
+    return FasttextView(source.folder, source.num_classes)

@@ -1,0 +1,77 @@
+"""Which word n-grams are in enough documents. Every part of a frequent n-gram is frequent itself (Agrawal & Srikant 1994), so
+each length is counted only where both of its shorter parts were kept: the vocabulary is exact.
+
+Shapes: N documents, T tokens of them one after another.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from tasks.model.ngrams import MULTIPLIER, NgramVocabulary, first_of_runs, longer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+PART_TOKENS = 8_000_000  # tokens whose n-grams are counted at a time: bounds memory at about 100 MB for any corpus
+
+
+def build_ngrams(
+    words: Sequence[str],
+    stream: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]],
+    scratch: Path,
+    *,
+    longest: int,
+    min_documents: int,
+    num_tokens: int,
+) -> NgramVocabulary:
+    """The vocabulary of all n-grams up to `longest` words in at least `min_documents` documents.
+
+    `words` are those in enough documents, in their final order; `stream()` gives (word ids, offsets) chunks of the train
+    documents from the start each time it is called, once for each length. Memory is bounded and time linear for any corpus:
+    the n-grams wait in unnamed files in `scratch`, 8 bytes for each of a document, dealt out so that one file can be sorted.
+    """
+    keys: list[np.ndarray] = []
+    num_parts = -(-num_tokens // PART_TOKENS) or 1
+    for n in range(2, longest + 1):
+        known = NgramVocabulary(words, keys)
+        with ExitStack() as stack:
+            files = [stack.enter_context(tempfile.TemporaryFile(dir=scratch)) for _ in range(num_parts)]
+            for words_T, offsets in stream():
+                for file, part in zip(files, _parted(_distinct(known, words_T, offsets, n), num_parts), strict=True):
+                    file.write(part.data)
+            keys.append(np.sort(np.concatenate([_frequent(file, min_documents) for file in files])))
+    return NgramVocabulary(words, keys)
+
+
+def _distinct(known: NgramVocabulary, words_T: np.ndarray, offsets: np.ndarray, n: int) -> np.ndarray:
+    """Keys of the n-grams whose shorter parts are known, each once for every document that it stands in."""
+    document_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    *_, (_, starts, ids) = known.levels(words_T, document_T)
+    starts, grams = longer(starts, ids, words_T, document_T, n, len(known.words))
+    num_documents = max(len(offsets) - 1, 1)
+    pairs = np.sort(grams * num_documents + document_T[starts])
+    return pairs[first_of_runs(pairs)] // num_documents
+
+
+def _parted(keys: np.ndarray, num_parts: int) -> list[np.ndarray]:
+    """The keys dealt out by a hash, so that all of one key are in the same part."""
+    if num_parts == 1:
+        return [keys]
+    number = ((keys.astype(np.uint64) * MULTIPLIER) >> np.uint64(48)).astype(np.uint16) % np.uint16(num_parts)
+    order = np.argsort(number, kind="stable")  # of 16 bits: a radix sort
+    return np.split(keys[order], np.cumsum(np.bincount(number, minlength=num_parts))[:-1])
+
+
+def _frequent(file: IO[bytes], min_documents: int) -> np.ndarray:
+    """The keys that stand at least so often in the file, ascending."""
+    file.seek(0)
+    keys = np.fromfile(file, np.int64)
+    keys.sort()
+    most = max(len(keys) - min_documents + 1, 0)  # a run that begins later is too short
+    return keys[:most][first_of_runs(keys[:most]) & (keys[:most] == keys[min_documents - 1 :])]

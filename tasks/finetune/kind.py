@@ -1,0 +1,62 @@
+"""What a kind of model is: the one object that the rest of the program knows it by.
+
+A kind has a folder in `kinds/` (how it is trained), a module of its name in `tasks/model/views` (how it is served), and a line
+in the table of `kinds/__init__.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tasks.finetune.job import Job, Trained
+    from tasks.finetune.settings import SharedSettings
+    from tasks.section import Section
+
+Reads = Literal["ngrams", "words", "text"]
+
+
+class Size(NamedTuple):
+    """The train rows of a corpus, in numbers."""
+
+    num_rows: int
+    num_tokens: int
+    num_classes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """One kind of model, alone or as a summand of one.
+
+    `reads`: `ngrams` and `text` need nothing of pretrain and align, `words` reads align's matrix.
+    `train(job, epochs_before)` trains it and gives its members back; `epochs_before` epochs of other kinds were logged.
+    `sections` are its settings: one of its own name, and what it shares with kinds like it under another.
+    `shared` names the settings of finetune itself that it reads, beside those that every kind reads.
+    `trained_with` are the libraries that shape its weights, `libraries` what its view needs when it is served; both beside
+    NumPy, Arrow and safetensors.
+    `alone`: it cannot be part of a sum.
+    `reads_unlabelled(config)`: whether rows without a label can change it.
+    `most_tokens(num_classes)`: tokens of the train rows up to which `finetune.model auto` chooses it; None: any number.
+    `instead` gives the setting of its own for one that it does not read, such as `finetune.lr`.
+    """
+
+    name: str
+    reads: Reads
+    train: Callable[[Job, int], list[Trained]]
+    sections: Mapping[str, type[Section]]
+    shared: frozenset[str] = frozenset()
+    trained_with: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    alone: bool = False
+    reads_unlabelled: Callable[[SharedSettings], bool] = field(default=lambda config: False)
+    automatic: bool = False
+    most_tokens: Callable[[int], float] = field(default=lambda num_classes: float("inf"))
+    instead: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def modules(self) -> tuple[str, str]:
+        """Where the code of its training and of its serving begins."""
+        return f"tasks.finetune.kinds.{self.name}", f"tasks.model.views.{self.name}"

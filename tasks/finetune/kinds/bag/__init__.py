@@ -1,0 +1,36 @@
+"""A bag of word n-grams: fastText's own classifier in PyTorch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.finetune.kind import Kind
+from tasks.finetune.kinds.bag.settings import BagSettings
+
+if TYPE_CHECKING:
+    from tasks.finetune.job import Job, Trained
+
+
+def _train(job: Job, epochs_before: int) -> list[Trained]:
+    from tasks.finetune.kinds.bag.train import train_bag  # heavy libraries
+
+    return train_bag(job, epochs_before)
+
+
+KIND = Kind(
+    "bag",
+    reads="ngrams",
+    train=_train,
+    sections={"bag": BagSettings},
+    trained_with=("torch",),
+    shared=frozenset({"epochs", "patience", "class_weights", "ngrams"}),
+    automatic=True,
+    instead={
+        "finetune.epochs": "bag.epochs",
+        "network.lr": "bag.lr",
+        "network.dropout": "bag.dropout",
+        "network.batch_size": "bag.batch_size",
+        "pretrain.epoch": "bag.epochs",
+        "pretrain.lr": "bag.lr",
+    },
+)

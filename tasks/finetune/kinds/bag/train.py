@@ -1,0 +1,112 @@
+"""Train the bag: started at Naive Bayes' weights, then stepped by sparse Adam."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import torch
+
+from tasks.finetune.encode import FITTED, REFITTED, NumberedWords, document_frequency, restricted, slices
+from tasks.finetune.epochs import train_in_epochs
+from tasks.finetune.kinds.bag.network import Bag, BagView, batch_size, naive_bayes, start_from
+from tasks.finetune.kinds.bag.settings import BagSettings
+from tasks.finetune.loop import Recipe, Training, num_threads
+from tasks.finetune.optimizer import Optimizer
+from tasks.finetune.rows import check_rows, least_documents, longest_ngram
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tasks.finetune.documents import Documents
+    from tasks.finetune.job import Job, Trained
+    from tasks.finetune.settings import FinetuneConfig
+
+# Epochs where they are left to us: about so many documents read, within bounds.
+DOCUMENTS, FEWEST, MOST = 50_000, 5, 10
+PATIENCE = 2  # epochs without a better score
+
+
+def train_bag(job: Job, epochs_before: int) -> list[Trained]:
+    """Train the bag; its vocabulary goes to the model's folder.
+
+    Its steps are too small to share: one thread is as fast, far faster on a busy machine, and gives the same weights whatever
+    the number of cores.
+    """
+    with num_threads(1):
+        return train_in_epochs(job, BagStart(job), epochs_before)
+
+
+class BagStart:
+    """Starts of the bag. A refit has the n-grams of train and valid rows, the first training those that train rows alone give.
+
+    What is frequent in the train rows is frequent in both together, so with a refit n-grams are counted and read only once.
+    The bag has one member: it starts from its counts, not from random numbers, and others would hardly differ from it.
+    """
+
+    members = 1
+    shape: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, job: Job) -> None:
+        self.job, self.settings = job, job.config.settings(BagSettings)
+        job.progress.advance(0, 3, "steps", "numbering words")
+        words = NumberedWords.read(job.dataset, job.labels, job.scratch)
+        train, valid = (words.splits[split] for split in REFITTED)
+        check_rows(train, valid)
+        self.num_train = len(train)
+        job.progress.advance(1, 3, "steps", "counting n-grams")
+        counted, least = REFITTED if job.config.refit else FITTED, least_documents(self.settings.min_documents)
+        vocabulary = words.ngrams(counted, longest=longest_ngram(job.config), min_documents=least)
+        vocabulary.save(job.folder)
+        self.num_ngrams, self.least = len(vocabulary), least
+        job.progress.advance(2, 3, "steps", f"reading documents as sets of {self.num_ngrams:,} n-grams")
+        self.rows = words.documents(REFITTED, vocabulary, job.scratch / "rows.ngrams")
+
+    def fit(self) -> tuple[Callable[[int], Training], Documents, Documents]:
+        """What gives the bag before its first step, the train rows and the valid rows."""
+        config, scratch, num_ngrams = self.job.config, self.job.scratch, self.num_ngrams
+        train, valid = self.rows.head(self.num_train), self.rows.part(self.num_train, len(self.rows))
+        if config.refit:
+            kept_K = document_frequency(train, num_ngrams) >= self.least
+            num_ngrams = int(kept_K.sum())
+            train, valid = (
+                restricted(rows, kept_K, scratch / f"{split}.ngrams")
+                for split, rows in zip(REFITTED, (train, valid), strict=True)
+            )
+        return self._make(num_ngrams, train), train, valid
+
+    def refit(self, scratch: Path) -> tuple[Callable[[int], Training], Documents]:
+        """What gives the bag before its first step, and the rows of train and valid together."""
+        return self._make(self.num_ngrams, self.rows), self.rows
+
+    def _make(self, num_ngrams: int, rows: Documents) -> Callable[[int], Training]:
+        job = self.job
+        return lambda _: bag_training(self.settings, num_ngrams, len(job.labels), rows, job.device)
+
+    def recipe(self, num_documents: int, member: int) -> Recipe:
+        """How the bag is trained on so many documents."""
+        return bag_recipe(self.job.config, num_documents)
+
+
+def bag_recipe(config: FinetuneConfig, num_documents: int) -> Recipe:
+    """How the bag is trained on so many documents."""
+    settings = config.settings(BagSettings)
+    asked = settings.epochs or config.epochs
+    automatic = min(max(FEWEST, round(DOCUMENTS / max(num_documents, 1))), MOST)
+    return Recipe(
+        epochs=automatic if asked == "auto" else asked,
+        batch_size=batch_size(num_documents) if settings.batch_size == "auto" else settings.batch_size,
+        patience=PATIENCE if config.patience == "auto" else config.patience,
+        class_weights=config.class_weights,
+        seed=config.seed,
+    )
+
+
+def bag_training(settings: BagSettings, num_ngrams: int, num_classes: int, train: Documents, device: torch.device) -> Training:
+    """The bag at its start, and its optimizer."""
+    bag = Bag(num_ngrams, num_classes, dropout=settings.dropout)
+    start_from(bag, naive_bayes(slices(train), num_ngrams, num_classes))
+    bag = bag.to(device)
+    weights = [(bag.bias, None), (cast(torch.nn.Parameter, bag.weights.weight), None)]
+    optimizer = Optimizer([], weights, rule="adam", lr=settings.lr, row_lr=settings.lr, weight_decay=0.0)
+    return Training(BagView(bag), optimizer)

@@ -1,0 +1,31 @@
+"""TextCNN: filters over windows of words (Kim 2014)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.finetune.kind import Kind
+from tasks.finetune.kinds.cnn.settings import CnnSettings
+from tasks.finetune.networks.settings import INSTEAD, NETWORK, NetworkSettings, reads_unlabelled
+
+if TYPE_CHECKING:
+    from tasks.finetune.job import Job, Trained
+
+
+def _train(job: Job, epochs_before: int) -> list[Trained]:
+    from tasks.finetune.kinds.cnn.train import train_cnn  # heavy libraries
+
+    return train_cnn(job, epochs_before)
+
+
+KIND = Kind(
+    "cnn",
+    reads="words",
+    train=_train,
+    sections={"cnn": CnnSettings, NETWORK: NetworkSettings},
+    trained_with=("torch",),
+    shared=frozenset({"epochs", "patience", "class_weights"}),
+    libraries=("torch",),
+    reads_unlabelled=reads_unlabelled,
+    instead=INSTEAD,
+)

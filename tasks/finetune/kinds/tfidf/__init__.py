@@ -1,0 +1,29 @@
+"""Logistic regression on n-grams weighted by inverse document frequency."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.finetune.kind import Kind
+from tasks.finetune.kinds.tfidf.settings import TfidfSettings, most_tokens
+
+if TYPE_CHECKING:
+    from tasks.finetune.job import Job, Trained
+
+
+def _train(job: Job, epochs_before: int) -> list[Trained]:
+    from tasks.finetune.kinds.tfidf.train import train_tfidf  # heavy libraries
+
+    return train_tfidf(job)
+
+
+KIND = Kind(
+    "tfidf",
+    reads="ngrams",
+    train=_train,
+    sections={"tfidf": TfidfSettings},
+    trained_with=("scipy",),
+    shared=frozenset({"class_weights", "ngrams"}),
+    automatic=True,
+    most_tokens=most_tokens,
+)

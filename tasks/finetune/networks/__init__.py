@@ -1,0 +1,1 @@
+"""The networks that read words: what `mean`, `cnn` and `bilstm` share."""

@@ -1,0 +1,173 @@
+"""The section `finetune`: what every kind of model shares, and one section for each kind that the model is made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import Field, PrivateAttr, create_model, field_validator, model_serializer, model_validator
+
+from tasks.finetune.former import modern
+from tasks.finetune.kinds import KINDS
+from tasks.finetune.networks.settings import NetworkSettings
+from tasks.section import Count, Positive, Section, Threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tasks.finetune.kind import Kind
+
+AUTO = "auto"
+Settings = TypeVar("Settings", bound=Section)
+SECTIONS: Mapping[str, type[Section]] = {name: made for kind in KINDS.values() for name, made in kind.sections.items()}
+
+
+class SharedSettings(Section):
+    """The classifier and how it is trained."""
+
+    model: str = Field(
+        AUTO,
+        description=f"{', '.join(KINDS)}, or a sum such as bag+cnn; auto: as the champion, else by the corpus, see "
+        "docs/MODELS.md.",
+    )
+    epochs: Positive | Literal["auto"] = Field(
+        "auto",
+        description="Most passes over the train rows, for kinds that make several; auto: by the kind and the corpus' size.",
+    )
+    patience: Positive | Literal["auto"] = Field(
+        "auto",
+        description="Epochs without a better validation score before training stops; auto: 2, or more when the train rows "
+        "are only a few hundred.",
+    )
+    refit: bool = Field(
+        False, description="When the epoch is chosen, train anew for as many on the train and the validation rows together."
+    )
+    class_weights: Literal["none", "balanced"] = Field("none", description="Weights of classes in the loss.")
+    ngrams: Annotated[int, Field(ge=1, le=5)] | Literal["auto"] = Field(
+        "auto",
+        description="Longest word n-gram, for kinds that read n-grams; auto: 3, for tfidf 1 where many classes have few rows.",
+    )
+    threads: Threads = Field(
+        "auto", description="Torch and fastText threads; auto uses every core. Weights depend on the number."
+    )
+    seed: Count = Field(13, description="Seed of initial weights, order and dropout.")
+    _renamed: tuple[str, ...] = PrivateAttr(())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _sections_of_the_model(cls, values: Any, make: Callable[[Any], Self]) -> Self:
+        """Take the spellings of version 0.1, and give each kind of the model its section."""
+        renamed: list[str] = []
+        if isinstance(values, dict):
+            values, renamed = modern_finetune(values)
+            for kind in _kinds(values.get("model", AUTO)):
+                for name in kind.sections:
+                    if values.get(name) is None:
+                        values = {**values, name: {}}
+        made = make(values)
+        if renamed:
+            made._renamed = tuple(renamed)
+        return made
+
+    @field_validator("model")
+    @classmethod
+    def _known_kinds(cls, value: str) -> str:
+        names = [name.strip() for name in value.split("+")]
+        if names == [AUTO]:
+            return AUTO
+        unknown = [name for name in names if name not in KINDS]
+        if unknown:
+            raise ValueError(f"unknown model {unknown[0]!r}; choose from auto, {', '.join(KINDS)}, or a sum such as bag+cnn")
+        if len(set(names)) != len(names):
+            raise ValueError(f"{value!r} names a model twice; name each once")
+        alone = [name for name in names if KINDS[name].alone]
+        if alone and len(names) > 1:
+            raise ValueError(
+                f"{alone[0]} is trained by its own library and cannot be part of a sum; use it alone, or bag in its place"
+            )
+        return "+".join(names)
+
+    @model_validator(mode="after")
+    def _epochs_to_train_the_embedding_in(self) -> Self:
+        frozen = self.settings(NetworkSettings).frozen_epochs
+        if self.epochs != "auto" and frozen >= self.epochs:
+            raise ValueError(
+                f"network.frozen_epochs {frozen} leaves none of the {self.epochs} epochs to train the embedding in; "
+                "lower it, raise epochs, or set network.embedding frozen"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_absent_sections(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if value is not None or name not in SECTIONS}
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds whose logits are added, as named; none yet where the model is `auto`."""
+        return _kinds(self.model)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the kinds."""
+        return tuple(kind.name for kind in self.kinds)
+
+    @property
+    def needs_vectors(self) -> bool:
+        """Whether any kind reads an embedding matrix."""
+        return any(kind.reads == "words" for kind in self.kinds)
+
+    @property
+    def reads_unlabelled(self) -> bool:
+        """Whether rows without a label can change the model."""
+        return any(kind.reads_unlabelled(self) for kind in self.kinds)
+
+    @property
+    def renamed(self) -> tuple[str, ...]:
+        """Settings that were given as version 0.1 spelt them, each with its new name."""
+        return self._renamed
+
+    def settings(self, kind: type[Settings]) -> Settings:
+        """The section of that type; its defaults where the model has no use for it."""
+        given = (getattr(self, name, None) for name in SECTIONS)
+        return next((section for section in given if isinstance(section, kind)), None) or kind()
+
+    def with_model(self, model: str) -> Self:
+        """The same settings for another model, which has the sections that it needs."""
+        return type(self).model_validate(self.model_dump() | {"model": model})
+
+    def only_read(self) -> Self:
+        """Without the sections of kinds that the model does not have; for `auto`, with all that were given."""
+        if self.model == AUTO:
+            return self
+        used = {name for kind in self.kinds for name in kind.sections}
+        others = dict.fromkeys(SECTIONS.keys() - used)
+        return self.model_copy(update=others)
+
+
+def modern_finetune(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """A section as version 0.1 spelt it by today's names, and a sentence for each setting that has another one now."""
+    automatic = tuple(kind for kind in KINDS.values() if kind.automatic)
+    return modern(values, SECTIONS, _kinds(values.get("model", AUTO)) or automatic)
+
+
+def _kinds(model: object) -> tuple[Kind, ...]:
+    names = [name.strip() for name in model.split("+")] if isinstance(model, str) else []
+    return tuple(KINDS[name] for name in names if name in KINDS)
+
+
+if TYPE_CHECKING:
+
+    class FinetuneConfig(SharedSettings):
+        """`SharedSettings` with a section for each kind, by its name."""
+
+        def __init__(self, **values: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    FinetuneConfig = create_model(
+        "FinetuneConfig",
+        __base__=SharedSettings,
+        __module__=__name__,
+        __doc__=SharedSettings.__doc__,
+        **{name: (made | None, Field(None, description=made.__doc__)) for name, made in SECTIONS.items()},
+    )
