@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from tasks.documents.layouts import LAYOUTS
+from tasks.documents.reading import Flags, Quoting, Reading
 from tasks.finetune.kinds import KINDS
 from tasks.finetune.networks.settings import NetworkSettings
 from tasks.finetune.settings import FinetuneConfig
@@ -26,15 +28,16 @@ from tasks.section import CHECKOUT, Count, Positive, Section, Share, Threads, Ur
 from tasks.shown import safe_link
 from tasks.urls import holds_login, holds_password
 
-# The names in the table of tokenizers; mypy takes no Literal that is computed.
+# The names in the tables of sources and of tokenizers; mypy takes no Literal that is computed.
 if TYPE_CHECKING:
+    SourceName = str
     TokenizerName = str
 else:
+    SourceName = Literal[("auto", *LAYOUTS)]
     TokenizerName = Literal[("auto", *TOKENIZERS)]
 _READ_DICTIONARIES = " or ".join(name for name, each in TOKENIZERS.items() if "user_dictionary" in each.reads)
 _NOTES = "; ".join(f"{name}: {each.note}" for name, each in TOKENIZERS.items() if each.note)
 
-Quoting = Literal["auto", "standard", "none"]
 _QUOTING = (
     "whether quotes hold a field together; auto: in a .csv, and in a .tsv unless a line with a lone quote has all its columns; "
     "none: quotes are text."
@@ -73,9 +76,9 @@ def known_encoding(value: str) -> str:
 class IngestConfig(Section):
     """Where the corpus comes from and how its bytes are to be read."""
 
-    source: Literal["auto", "imdb", "folder", "table", "torchtext"] = Field(
+    source: SourceName = Field(
         "auto",
-        description="Layout of the corpus; auto: torchtext where a dataset is named, else imdb for an archive, folder for a "
+        description="Layout of the corpus; auto: torchtext if a dataset is named, else imdb for an archive, folder for a "
         "folder, table for a file.",
     )
     dataset: TorchtextSet | None = Field(
@@ -91,13 +94,13 @@ class IngestConfig(Section):
     label: str = Field("label", min_length=1, description="Table: name or 0-based position of the label column.")
     header: bool | None = Field(None, description="Table: first line names the columns; default: unless columns are positions.")
     delimiter: str | None = Field(
-        None, min_length=1, max_length=8, description="Table: what parts the columns; default by suffix."
+        None, min_length=1, max_length=8, description="Table: the mark between the columns; default by suffix."
     )
     quoting: Quoting = Field("auto", description=f"Table: {_QUOTING}")
     missing: tuple[str, ...] = Field((), description=f"Table: {_MISSING}")
     encoding: str = Field("utf-8", min_length=1, description="Character encoding of the corpus and its test split.")
     with_unlabelled: bool = Field(
-        True, description="Keep what stands without a label in the corpus itself; off: such records are passed over."
+        True, description="Keep the records of the corpus that have no label; off: they are left out."
     )
     unlabelled_text: str | None = Field(None, min_length=1, description="Column of an unlabelled table; default: as text.")
     unlabelled_encoding: str = Field("utf-8", min_length=1, description="Character encoding of the unlabelled text.")
@@ -113,9 +116,29 @@ class IngestConfig(Section):
         description="Names of these classes, from the lowest; default: negative, neutral, positive around 0, else the edges.",
     )
     label_check: bool = Field(
-        True, description="Stop where labels look like scores or identifiers and not like classes; off: go on."
+        True, description="Stop if the labels look like scores or identifiers, not like classes; off: go on."
     )
     max_chars: Positive = Field(1_000_000, description="Longest text in characters; a longer one is quarantined.")
+
+    @property
+    def reading(self) -> Reading:
+        """How the corpus and its test split are read."""
+        flags = Flags.of_section("ingest", unlabelled="--ingest.unlabelled")
+        names = ("text", "label", "header", "delimiter", "quoting", "missing", "encoding", "max_chars")
+        return Reading(**{name: getattr(self, name) for name in names}, flags=flags)
+
+    @property
+    def unlabelled_reading(self) -> Reading:
+        """How the text without labels is read: in its own column and encoding, by the form that its suffix names."""
+        flags = Flags.of_section("ingest", text="--ingest.unlabelled-text", encoding="--ingest.unlabelled-encoding")
+        names = ("quoting", "missing", "max_chars")
+        return Reading(
+            text=self.unlabelled_text or self.text,
+            second="none",
+            encoding=self.unlabelled_encoding,
+            flags=flags,
+            **{name: getattr(self, name) for name in names},
+        )
 
     @model_validator(mode="after")
     def _bins_of_labels(self) -> Self:
@@ -143,7 +166,7 @@ class IngestConfig(Section):
     @classmethod
     def _one_text(cls, value: object) -> object:
         if isinstance(value, str) and value in TORCHTEXT_PAIRS:
-            raise ValueError(f"{value} is made of pairs of texts, and a model here reads one; it is not read")
+            raise ValueError(f"{value} is made of pairs of texts, and a model here reads one; choose another set")
         return value
 
     @field_validator("path")
@@ -293,7 +316,7 @@ class AlignConfig(Section):
     vectors: Url | Path | None = Field(
         None,
         description="Vectors trained elsewhere, in place of pretrain's: a file or URL in any format of docs/VECTORS.md; "
-        "${NAME} in a URL is that environment variable.",
+        "URL; ${NAME} in a URL is that environment variable.",
     )
     vocabulary: Url | Path | None = Field(
         None, description="Words of the rows of vectors in .npy or safetensors: one a line, or JSON."
@@ -433,8 +456,8 @@ class CollectConfig(Section):
     source: str | None = Field(
         None,
         min_length=1,
-        description="Inbox folder, file or glob (txt, csv, tsv, jsonl, parquet; any fsspec path), or an RSS/Atom file or URL; "
-        "${NAME} in a URL is that environment variable.",
+        description="Inbox folder, file or glob (txt, csv, tsv, jsonl, parquet, tar, zip; any fsspec path), or an RSS/Atom "
+        "file or URL; ${NAME} in a URL is that environment variable.",
     )
     name: str = Field("monitor", description="Name of the monitor; default: the preset's name or the source's stem.")
     kind: Literal["auto", "table", "feed"] = Field(
@@ -458,19 +481,20 @@ class CollectConfig(Section):
         None,
         min_length=1,
         max_length=8,
-        description="What parts the columns; default by suffix. Without it a .txt file is one document, dated by its change.",
+        description="The mark between the columns; default by suffix. Without it a .txt file is one document of the time of "
+        "its last change.",
     )
     quoting: Quoting = Field("auto", description=f"Table: {_QUOTING}")
     missing: tuple[str, ...] = Field((), description=f"Table: {_MISSING}")
     encoding: str | None = Field(
         None, min_length=1, description="Character encoding; default: utf-8, and for a feed what its server or itself says."
     )
-    timezone: str = Field("UTC", description="Time zone of times that name none, and of the days that documents count in.")
+    timezone: str = Field("UTC", description="Time zone for times without one, and for counting days.")
     date_order: Literal["DMY", "MDY", "YMD"] | None = Field(
         None,
-        description="How dates in numbers, such as 03/04/20, are meant; default: DMY, where a date of the source proves it.",
+        description="Order of day, month and year in dates such as 03/04/20; default: DMY, if a date of the source proves it.",
     )
-    since: date | None = Field(None, description="First day to collect (--from); documents of other days are passed over.")
+    since: date | None = Field(None, description="First day to collect (--from); documents of other days are left out.")
     until: date | None = Field(None, description="Last day to collect (--to).")
     max_chars: Positive = Field(100_000, description="Longest text in characters; a longer one is quarantined.")
 
@@ -494,15 +518,21 @@ class CollectConfig(Section):
         return value
 
     @property
-    def reading(self) -> IngestConfig:
-        """The files as ingest's readers take them, which read a text and a label: here the label is the time."""
+    def reading(self) -> Reading:
+        """How the files are read: a time beside the text."""
         names = ("text", "header", "delimiter", "quoting", "missing", "max_chars")
-        encoding = self.encoding or "utf-8"
-        return IngestConfig(label=self.time, encoding=encoding, **{name: getattr(self, name) for name in names})
+        return Reading(
+            label=self.time,
+            second="time",
+            encoding=self.encoding or "utf-8",
+            keep="seen",
+            flags=Flags.of_section("collect", label="--collect.time"),
+            **{name: getattr(self, name) for name in names},
+        )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if self.source and (holds_login(self.source) or holds_password(self.source)):  # here, since the value is not told
+        if self.source and (holds_login(self.source) or holds_password(self.source)):  # here, since the value is not shown
             raise ValueError("the source must hold no user or password, since it is stored; a feed's belong into ~/.netrc")
         if self.source and self.query:
             raise ValueError("source and query were both given; choose one")

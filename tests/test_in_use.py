@@ -52,7 +52,7 @@ def writer(half: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def complaint(path: Path) -> str:
     with pytest.raises(RequestError) as refused:
-        parquet_columns(path, IngestConfig(), labelled=True)
+        parquet_columns(path, IngestConfig().reading)
     return str(refused.value)
 
 

@@ -8,20 +8,19 @@ import logging
 from collections import Counter
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from tasks.collect.feed import feed_sources, is_feed
 from tasks.collect.files import check_file, file_sources, is_glob
-from tasks.collect.found import COLLECTED_SCHEMA, Found
+from tasks.collect.found import COLLECTED_SCHEMA
 from tasks.collect.order import DEFAULT, ORDERS, WORDS, Evidence, Verdict, needs_order
 from tasks.collect.query import query_sources
 from tasks.collect.silent import KIND_OF_FILE, MAX_TOLD, SILENT_SOURCES, Silent
-from tasks.documents.encoding import decode
 from tasks.documents.reasons import QUARANTINE_BYTES
 from tasks.documents.tally import Tally
-from tasks.documents.text import what_is_wrong
+from tasks.documents.text import read_text
 from tasks.documents.times import Moment, TimeReader
 from tasks.errors import RequestError
 from tasks.monitor.transaction import Refused
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from tasks.collect.found import Source
     from tasks.config import CollectConfig
+    from tasks.documents.record import Record
     from tasks.documents.times import DateOrder
     from tasks.monitor.transaction import Transaction
     from tasks.progress import Progress
@@ -48,7 +48,7 @@ _FIRST_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 def check_source(config: CollectConfig) -> None:
-    """Raise RequestError for what can be known before anything is read."""
+    """Raise RequestError for all that can be known before anything is read."""
     if config.query is None and config.source is None:
         raise RequestError("nothing to read; give --collect.source FILE_FOLDER_OR_URL, or --collect.query with its database")
     if (
@@ -84,7 +84,7 @@ class Collector:
         self._now = now
         self._readers: dict[DateOrder | None, TimeReader] = {}
         self._files = config.query is None and config.source is not None and _kind(config) != "feed"
-        self._tally = Tally(config.reading.encoding, "--collect.encoding")
+        self._tally = Tally(config.reading.encoding, config.reading.flags.encoding)
         self._days = tuple(None if day is None else day.toordinal() - _FIRST_ORDINAL for day in (config.since, config.until))
 
     def batches(self, progress: Progress = SILENT) -> Iterator[pa.RecordBatch]:
@@ -132,7 +132,7 @@ class Collector:
             if bad and example is None:
                 example = next((record.time for record in found if record.time and record.offset == bad[0].offset), None)
             if source.newest and rows:
-                newest = [max([*newest, *(row.microseconds for row in rows)])]
+                newest = [max([*newest, *(moment.microseconds for _, moment in rows)])]
             self.transaction.quarantine(bad)
             if fresh := self._fresh(rows, source.name):
                 yield fresh
@@ -146,7 +146,7 @@ class Collector:
         if source.watermark and not refused.keys() & MAY_CHANGE:
             self.transaction.set_watermark(*source.watermark, num_good, refused.total())
 
-    def _with_verdict(self, source: Source) -> Iterator[tuple[list[Found], Verdict]]:
+    def _with_verdict(self, source: Source) -> Iterator[tuple[list[Record], Verdict]]:
         """The records in batches, and how their dates in numbers are read: found out when the first one comes that needs it."""
         batches = _batches(source.records)
         verdict, first = None, True
@@ -159,7 +159,7 @@ class Collector:
             first = False
             yield found, verdict or Verdict(self.config.date_order or DEFAULT)
 
-    def _verdict(self, source: Source, batches: Iterable[list[Found]]) -> Verdict:
+    def _verdict(self, source: Source, batches: Iterable[list[Record]]) -> Verdict:
         """How the dates of a source are read; RequestError if most of the only source cannot be."""
         evidence = Evidence(self._reader(None))
         for found in batches:
@@ -212,14 +212,16 @@ class Collector:
     def _orders(self, written: str | None) -> frozenset[str] | None:
         return self._reader(None).orders(written) if written else None
 
-    def _judged(self, found: list[Found], source: Source, verdict: Verdict) -> tuple[list[_Row], list[Refused]]:
-        """The documents of the days asked for, and the records that are none."""
-        rows: list[_Row] = []
+    def _judged(
+        self, found: list[Record], source: Source, verdict: Verdict
+    ) -> tuple[list[tuple[Record, Moment]], list[Refused]]:
+        """The documents of the days asked for with their moments, and the records that are refused."""
+        rows: list[tuple[Record, Moment]] = []
         bad: list[Refused] = []
         first, last = self._days
         times = self._reader(verdict.order)
         for record in found:
-            text, reason, offset = _text(record, source.encoding, self.config.max_chars)
+            text, reason, offset = read_text(record, source.encoding, self.config.max_chars)
             moment = times.read(record.time or "")
             if verdict.contradicted and verdict.refuses(self._orders(record.time)):
                 moment = Moment(0, 0, "other_date_order")
@@ -232,24 +234,37 @@ class Collector:
             elif (first is not None and moment.day < first) or (last is not None and moment.day > last):
                 self.passed_over += 1
             else:
-                former = times.read(record.former).microseconds if record.former else moment.former
-                before = None if former in (None, moment.microseconds) else identity(former or 0, text)
-                row = _Row(identity(moment.microseconds, text), moment.microseconds, moment.day, text, before, record.fields)
-                rows.append(row)
+                if record.former_time:
+                    moment = moment._replace(former=times.read(record.former_time).microseconds)
+                rows.append((record if record.text is not None else record._replace(text=text), moment))
         return rows, bad
 
-    def _fresh(self, rows: list[_Row], source: str) -> pa.RecordBatch | None:
+    def _fresh(self, rows: list[tuple[Record, Moment]], source: str) -> pa.RecordBatch | None:
         """The rows that nobody has seen, claimed; None if there are none."""
-        seen_N = self.transaction.seen([row.id for row in rows])
-        if formers := [(at, row.former) for at, row in enumerate(rows) if row.former is not None]:
+        texts = [record.text or "" for record, _ in rows]
+        ids = [identity(moment.microseconds, text) for (_, moment), text in zip(rows, texts, strict=True)]
+        seen_N = self.transaction.seen(ids)
+        formers = [
+            (at, identity(moment.former, texts[at]))
+            for at, (_, moment) in enumerate(rows)
+            if moment.former is not None and moment.former != moment.microseconds
+        ]
+        if formers:  # the identities that textmill 0.1 gave them
             at_M, former_M = zip(*formers, strict=True)
             seen_N[list(at_M)] |= self.transaction.seen(former_M)
         self.transaction.duplicates += int(seen_N.sum())
-        fresh = [row for row, seen in zip(rows, seen_N, strict=True) if not seen]
+        fresh = [at for at, seen in enumerate(seen_N) if not seen]
         if not fresh:
             return None
-        ids, times, days, texts, _, fields = zip(*fresh, strict=True)
-        columns = [ids, times, days, texts, [source] * len(fresh), [each or None for each in fields]]
+        moments = [rows[at][1] for at in fresh]
+        columns: list[list[Any]] = [
+            [ids[at] for at in fresh],
+            [moment.microseconds for moment in moments],
+            [moment.day for moment in moments],
+            [texts[at] for at in fresh],
+            [source] * len(fresh),
+            [rows[at][0].rest or None for at in fresh],
+        ]
         batch = pa.record_batch(
             [pa.array(column, field.type) for column, field in zip(columns, COLLECTED_SCHEMA, strict=True)], COLLECTED_SCHEMA
         )
@@ -257,23 +272,14 @@ class Collector:
         return batch
 
 
-class _Row(NamedTuple):
-    id: bytes
-    microseconds: int
-    day: int
-    text: str
-    former: bytes | None  # the identity that the version before this one gave it, if that was another
-    fields: tuple[tuple[str, str], ...]
-
-
 def identity(microseconds: int, text: str) -> bytes:
-    """SHA-256 of a document's time and text; how its white space is laid out does not matter."""
+    """SHA-256 of a document's time and text, whatever white space is between its words."""
     return hashlib.sha256(f"{microseconds} {' '.join(text.split())}".encode()).digest()
 
 
-def _batches(records: Iterable[Found]) -> Iterator[list[Found]]:
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
     """At most BATCH_ROWS records at a time, fewer where they are long."""
-    batch: list[Found] = []
+    batch: list[Record] = []
     size = 0
     for record in records:
         batch.append(record)
@@ -283,19 +289,6 @@ def _batches(records: Iterable[Found]) -> Iterator[list[Found]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _text(record: Found, encoding: str, max_chars: int) -> tuple[str, str | None, int]:
-    """The text of a record, what is wrong with it, and the byte to look at."""
-    text, offset = record.text, record.offset
-    if record.reason is not None:
-        return "", record.reason, offset
-    if text is None:
-        try:
-            text = decode(record.data, encoding)
-        except UnicodeDecodeError as error:
-            return "", "undecodable", offset + error.start
-    return text, what_is_wrong(text, max_chars), offset
 
 
 def _kind(config: CollectConfig) -> str:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tasks.collect.charset import decode_feed
-from tasks.collect.files import KNOWN, is_glob
-from tasks.collect.found import Found, Source, kept_fields
+from tasks.collect.files import is_glob
+from tasks.collect.found import Source, kept_fields
 from tasks.documents.columns import joined
+from tasks.documents.inputs import KNOWN
+from tasks.documents.record import Record
 from tasks.errors import RequestError, UnavailableError
 from tasks.urls import is_url, resolved, without_secrets
 
@@ -70,7 +72,7 @@ def feed_sources(config: CollectConfig) -> Iterator[Source]:
     yield Source(name, iter(entries), again=lambda: iter(entries), alone=True, warning=warning)
 
 
-def _without_lost_letters(entries: list[Found], encoding: str) -> tuple[list[Found], str]:
+def _without_lost_letters(entries: list[Record], encoding: str) -> tuple[list[Record], str]:
     """Refuse the entries of a feed in another encoding that lost letters, or all with any beyond ASCII; and a line about it.
 
     Where most of these are damaged, the others only look whole: two bytes of Chinese may be a letter of UTF-8.
@@ -83,7 +85,7 @@ def _without_lost_letters(entries: list[Found], encoding: str) -> tuple[list[Fou
     return kept, f"{told}; name its encoding, such as --collect.encoding gb18030 or windows-1251"
 
 
-def _found(row: int, entry: Any, text: str, when: str) -> Found:
+def _found(row: int, entry: Any, text: str, when: str) -> Record:
     asked = [text] if "," not in text else [part.strip() for part in text.split(",")]
     data = json.dumps({key: str(entry.get(key, "")) for key in ("id", "link", *asked)}, ensure_ascii=False)
     values = [str(value) for key in asked if (value := entry.get(key)) is not None]
@@ -91,7 +93,8 @@ def _found(row: int, entry: Any, text: str, when: str) -> Found:
     reason = "malformed_row" if found is None else None
     written, former = _time(entry, when)
     fields = kept_fields((key, entry.get(key)) for key in _KEPT if key not in (*asked, when))
-    return Found(row, data.encode("utf-8", "replace"), found, written, reason, former, fields)
+    source, data_bytes = "feed", data.encode("utf-8", "replace")
+    return Record(f"entry {row}", source, row, data_bytes, found, reason=reason, time=written, former_time=former, rest=fields)
 
 
 def _time(entry: Any, when: str) -> tuple[str | None, str | None]:

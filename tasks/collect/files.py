@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import glob
 import itertools
@@ -10,20 +9,17 @@ import logging
 import os
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from tasks.collect.found import MAX_FIELDS, Found, Source, kept_fields
-from tasks.documents.compressed import SUFFIXES, plain_suffix
-from tasks.documents.parquet import ParquetColumns, parquet_columns, texts_of
-from tasks.documents.table import ONE_COLUMN, PARQUET, TABLES, open_table, table_records
-from tasks.documents.times import written
-from tasks.documents.walk import kind_of, read_head, walk
+from tasks.collect.found import Source, kept_fields
+from tasks.documents.compressed import SUFFIXES
+from tasks.documents.inputs import TEXT, input_of, is_known
+from tasks.documents.layout import Asked, Notes
+from tasks.documents.record import Record
+from tasks.documents.table_form import PARQUET, TABLES
+from tasks.documents.walk import kind_of, walk
 from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import unreadable, writer_of_half_a_line
 from tasks.shown import file_name, in_line
@@ -34,20 +30,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tasks.config import CollectConfig
-    from tasks.documents.missing import Missing
 
 log = logging.getLogger(__name__)
 
-TEXT = frozenset({".txt"})
-KNOWN = TEXT | TABLES
 BEING_WRITTEN = (".tmp", ".part")
 RACY_SECONDS = 2.0  # a file written this recently may change again within one tick of its clock
-BATCH_ROWS = 4096
-READER = 2  # of times; 1 was that of version 0.1
+READER = 2  # the version of the reader of times; 1 was that of textmill 0.1
 
 
 class _File(NamedTuple):
-    """A file on this machine and the name it is told by; `reason` says why it cannot be read."""
+    """A file on this machine, and the name that messages give it; `reason` says why it cannot be read."""
 
     path: Path
     name: str
@@ -61,15 +53,15 @@ def is_glob(source: str) -> bool:
 
 
 def hidden(text: str, source: str) -> str:
-    """A text in which no secret of the source stands: what `resolved` put there is named, a URL has no query."""
+    """Give a text without the secrets of the source: values that `resolved` put there by name, a URL without its query."""
     return without_secrets(unresolved(text, source))
 
 
 def file_sources(config: CollectConfig) -> Iterator[Source]:
     """One source for each file, by name. RequestError if there is nothing at the place, or its only file cannot be read.
 
-    A table's columns are those of the config. A .txt file is one document whose time is that of its last change; with
-    collect.delimiter it is a table. Of several files, one that cannot be read is one record with a reason.
+    A table's columns are those of the config. A .txt file, in an archive too, is one document whose time is that of its last
+    change; with collect.delimiter it is a table. Of several files, one that cannot be read is one record with a reason.
     """
     assert config.source is not None
     remote = is_url(config.source)
@@ -77,7 +69,7 @@ def file_sources(config: CollectConfig) -> Iterator[Source]:
     alone = not remote and Path(config.source).is_file()
     for file in files:
         if file.reason:
-            yield Source(file.name, iter([Found(0, os.fsencode(file.name), reason=file.reason)]))
+            yield Source(file.name, iter([_refused(file, file.reason)]))
             continue
         try:
             writer = _writer_of_half_a_line(file, config)
@@ -112,7 +104,7 @@ def _local(source: str) -> list[_File]:
 
 
 def _pattern(source: str) -> str:
-    """The pattern, with the folders at its beginning that are there taken by their letters: `/my [old] news/*.csv`."""
+    """The pattern; folders at its beginning that exist are taken by their letters: `/my [old] news/*.csv`."""
     parts, known = Path(source).parts, Path()
     while parts and (known / parts[0]).exists():
         known, parts = known / parts[0], parts[1:]
@@ -122,7 +114,7 @@ def _pattern(source: str) -> str:
 def _judged(path: Path, name: str, kind: str) -> _File:
     if kind != "file":
         return _File(path, name, kind)
-    return _File(path, name, None if plain_suffix(path) in KNOWN else "unknown_format")
+    return _File(path, name, None if is_known(path) else "unknown_format")
 
 
 def _fetched(source: str) -> Iterator[_File]:
@@ -144,7 +136,7 @@ def _fetched(source: str) -> Iterator[_File]:
                     "".join(place_of.suffixes[-2:]) if place_of.suffix in SUFFIXES else place_of.suffix,
                     _shown(hidden(name, source)),
                 )
-                if plain_suffix(f"a{suffix}") not in KNOWN:
+                if not is_known(f"a{suffix}"):
                     yield _File(Path(name), shown, "unknown_format")
                     continue
                 copy = Path(folder) / f"document{suffix}"
@@ -161,19 +153,19 @@ def _fetched(source: str) -> Iterator[_File]:
 
 def check_file(path: Path, config: CollectConfig) -> None:
     """Raise RequestError for what the first record of a file shows to be wrong with it or with the options."""
-    if plain_suffix(path) in KNOWN:
+    if is_known(path):
         next(_records(_File(path, _shown(path.name)), config), None)
 
 
 def _writer_of_half_a_line(file: _File, config: CollectConfig) -> str:
-    """Who has begun the last record of a file of lines and not ended it; empty if nobody."""
+    """The program that has begun the last record of a file of lines and not ended it; empty if there is none."""
     suffix = file.path.suffix.lower()
     lines = suffix in TABLES - PARQUET or (suffix in TEXT and config.delimiter is not None)
     return writer_of_half_a_line(file.path) if lines else ""
 
 
-def _guarded(file: _File, config: CollectConfig, *, alone: bool, half: bool = False) -> Iterator[Found]:
-    """The records of a file, without the last if it is only half there; if it is damaged on the way, the last one says so."""
+def _guarded(file: _File, config: CollectConfig, *, alone: bool, half: bool = False) -> Iterator[Record]:
+    """The records of a file, without the last one if it is half written; if the file is damaged, its last record says so."""
     records = _records(file, config)
     try:
         if not half:
@@ -189,92 +181,12 @@ def _guarded(file: _File, config: CollectConfig, *, alone: bool, half: bool = Fa
         yield _unreadable(file, error)
 
 
-def _records(file: _File, config: CollectConfig) -> Iterator[Found]:
-    suffix = plain_suffix(file.path)
-    reading = config.reading
-    with _named_for_collect():
-        if suffix in PARQUET:
-            yield from _parquet(file.path, parquet_columns(file.path, reading, labelled=True))
-        elif suffix in TEXT and config.delimiter is None:
-            yield _document(file.path, config.max_chars)
-        else:
-            table = open_table(file.path, reading, keep=True)
-            for record in table_records(table, config.max_chars, None, say=_say):
-                fields = kept_fields(zip(table.columns.rest_keys, record.rest, strict=False))
-                yield Found(record.offset, record.data, record.text, record.label, record.reason, fields=fields)
-
-
-def _document(path: Path, max_chars: int) -> Found:
-    limit = 4 * max_chars + 4  # no encoding of note takes more bytes; and a byte order mark
-    try:
-        data, changed = read_head(os.fsencode(path), limit + 1), path.stat().st_mtime
-    except OSError as error:
-        raise RequestError(unreadable(path, error, what="cannot be read")) from error
-    when = datetime.fromtimestamp(int(changed), UTC).isoformat()
-    return Found(0, data, None, when, "too_long" if len(data) > limit else None)
-
-
-def _parquet(path: Path, columns: ParquetColumns) -> Iterator[Found]:
-    """The rows of a Parquet file; offsets are rows from 0. Times may be timestamps, dates, numbers or text."""
-    when, row = columns.label, 0
-    assert when is not None
-    try:
-        file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 16)
-        read = [*columns.texts, when]
-        others = [each.name for each in file.schema_arrow if each.name not in read and _is_short(each.type)][:MAX_FIELDS]
-        for batch in file.iter_batches(BATCH_ROWS, columns=[*read, *others]):
-            times, texts = _times(batch.column(when), columns.missing), texts_of(batch, columns)
-            values = [_in_words(batch.column(name)) for name in others]
-            rests = zip(*values, strict=True) if others else itertools.repeat(())
-            for (data, time_), rest in zip(zip(texts, times, strict=True), rests, strict=False):
-                yield Found(row, data, None, time_, fields=kept_fields(zip(others, rest, strict=True)))
-                row += 1
-    except (pa.ArrowException, OSError) as error:
-        raise RequestError(unreadable(path, error, after=f"row {row:,}")) from error
-
-
-def _is_short(kind: pa.DataType) -> bool:
-    """Whether values of a type are kept with a document: text, numbers and times."""
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_boolean(kind)
-    return text or number or pa.types.is_timestamp(kind) or pa.types.is_date(kind)
-
-
-def _in_words(column: pa.Array) -> list[str | None]:
-    """Values as text; one that is no UTF-8 must not cost its batch."""
-    found = _decoded(column).cast(pa.string()).cast(pa.large_binary()).to_pylist()
-    return [None if data is None else data.decode("utf-8", "replace") for data in found]
-
-
-def _times(column: pa.Array, missing: Missing) -> list[str | None]:
-    column = _decoded(column)
-    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type) or pa.types.is_time(column.type):
-        return column.cast(pa.string()).to_pylist()
-    return [None if missing.value(value) else written(value) for value in column.to_pylist()]
-
-
-def _decoded(column: pa.Array) -> pa.Array:
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-
-
-@contextlib.contextmanager
-def _named_for_collect() -> Iterator[None]:
-    try:
-        yield
-    except RequestError as error:
-        raise RequestError(_for_collect(str(error))) from error
-
-
-def _for_collect(message: str) -> str:
-    """Name the options of collect, which reads a time where ingest reads a label."""
-    message = message.replace("--ingest.label", "--collect.time").replace("for the label", "for the time")
-    message = message.replace(ONE_COLUMN, "")
-    return message.replace("--ingest.", "--collect.").replace("text and label", "text and time")
-
-
-def _say(message: str) -> None:
-    log.warning("%s", in_line(" ".join(_for_collect(message).split())))
+def _records(file: _File, config: CollectConfig) -> Iterator[Record]:
+    notes = Notes()
+    for record in input_of(Asked(file.path, config.reading)).records(notes):
+        yield record._replace(rest=kept_fields(record.rest)) if record.rest else record
+    for warning in notes.warnings:
+        log.warning("%s", in_line(" ".join(warning.split())))
 
 
 def _encoding(file: _File, config: CollectConfig) -> str:
@@ -292,14 +204,18 @@ def _watermark(file: _File, config: CollectConfig) -> tuple[str, str] | None:
     if time.time() - max(status.st_mtime, status.st_ctime) < RACY_SECONDS:
         return None
     reading = sha256_text(canonical(config.model_dump(mode="json", exclude={"source", "name"})))[:16]
-    # A reader that reads more, or otherwise, reads every file once more: what counted counts once.
+    # After a change of the reader every file is read once more; documents that were counted are duplicates.
     stamp = f"{READER}:{status.st_size}:{status.st_mtime_ns}:{status.st_ino}:{status.st_ctime_ns}:{reading}"
     return _shown(str(file.path.absolute())), stamp
 
 
-def _unreadable(file: _File, error: RequestError) -> Found:
+def _unreadable(file: _File, error: RequestError) -> Record:
     log.warning("%s", in_line(error))  # a file's name may hold line ends and escapes
-    return Found(0, os.fsencode(file.name), reason="unreadable_file")
+    return _refused(file, "unreadable_file")
+
+
+def _refused(file: _File, reason: str) -> Record:
+    return Record(file.name, file.name, 0, os.fsencode(file.name), reason=reason)
 
 
 def _shown(name: str) -> str:

@@ -1,11 +1,12 @@
-"""Documents in a database, by a SQL query; the database's address, which may hold a password, is never told.
+"""Documents in a database, by a SQL query; the database's address, which may hold a password, is never shown.
 
     SELECT title, published FROM news WHERE published >= :since
 
 A query that names `:since` reads only what is new: the parameter is the time of the newest document of the refreshes before,
-less OVERLAP for rows that are stored late, as text in UTC such as `2020-03-09 17:30:00` (1900-01-01 at first). What the overlap
-reads twice is a duplicate. With `--from` it is a day before that day, if that is earlier. A column of neither times nor such
-text needs a cast: `WHERE stamp >= CAST(strftime('%s', :since) AS INTEGER)`. Another query, or another database, begins anew.
+less OVERLAP for rows that are stored late, as text in UTC such as `2020-03-09 17:30:00` (1900-01-01 at first). Rows that the
+overlap reads twice are duplicates. With `--from` it is a day before that day, if that is earlier. A column that holds neither
+times nor such text needs a cast: `WHERE stamp >= CAST(strftime('%s', :since) AS INTEGER)`. Another query, or another database,
+begins anew.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import stat
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tasks.collect.found import Found, Source, kept_fields
+from tasks.collect.found import Source, kept_fields
 from tasks.documents.columns import joined
 from tasks.documents.missing import Missing
+from tasks.documents.record import Record
 from tasks.documents.times import written
 from tasks.errors import RequestError, UnavailableError
 from tasks.store.digests import canonical, sha256_text
@@ -51,7 +53,7 @@ def query_sources(config: CollectConfig, newest: Callable[[str], int | None]) ->
 
 
 def since(config: CollectConfig, newest: int | None) -> str:
-    """What `:since` is, for a newest document of this time (microseconds since 1970)."""
+    """Give the value of `:since`, for a newest document of this time (microseconds since 1970)."""
     moment = BEGINNING if newest is None else _EPOCH + timedelta(microseconds=newest) - OVERLAP
     if config.since is not None:
         moment = min(moment, datetime.combine(config.since, datetime.min.time(), UTC) - timedelta(days=1))
@@ -72,7 +74,7 @@ def database_url(config: CollectConfig) -> URL:
         raise RequestError(f"{where} is empty; put a SQLAlchemy URL there, such as postgresql+psycopg://user:password@host/db")
     try:
         return make_url(value.strip())
-    except (ArgumentError, ValueError):  # ValueError: a port that is no number
+    except (ArgumentError, ValueError):  # ValueError: a port that is not a number
         raise RequestError(
             f"{where} holds no SQLAlchemy URL; it looks like postgresql+psycopg://user:password@host/db"
         ) from None
@@ -91,7 +93,7 @@ def _private_text(config: CollectConfig) -> str:
         raise RequestError(f"--collect.database-file {path} cannot be read ({type(error).__name__}); correct it") from None
 
 
-def _rows(config: CollectConfig, url: URL, since: str) -> Iterator[Found]:
+def _rows(config: CollectConfig, url: URL, since: str) -> Iterator[Record]:
     from sqlalchemy import create_engine, event, text
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
     from sqlalchemy.pool import NullPool
@@ -102,7 +104,9 @@ def _rows(config: CollectConfig, url: URL, since: str) -> Iterator[Found]:
     except (NoSuchModuleError, ImportError) as error:
         raise RequestError(f"no driver for {url.drivername} ({error}); install it, such as textmill[postgresql]") from None
     except (ArgumentError, ValueError, TypeError) as error:  # the driver's words may hold a part of the address
-        raise RequestError(f"the database's address is none that {url.drivername} takes ({type(error).__name__})") from None
+        raise RequestError(
+            f"the database's address is not a valid address for {url.drivername} ({type(error).__name__})"
+        ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _keep_bad_bytes)
     try:
@@ -121,7 +125,7 @@ def _rows(config: CollectConfig, url: URL, since: str) -> Iterator[Found]:
                 texts = [value for at in at_texts if not missing.value(value := values[at])]
                 whole = texts[0] if len(texts) == 1 else joined(list(map(str, texts))) if texts else None
                 found = _found(row, whole, None if missing.value(values[at_time]) else values[at_time])
-                yield found._replace(fields=kept_fields((names[at], values[at]) for at in others))
+                yield found._replace(rest=kept_fields((names[at], values[at]) for at in others))
     except SQLAlchemyError as error:
         reason = (str(getattr(error, "orig", None) or error).strip().splitlines() or ["no reason is given"])[0][:300]
         if url.password:
@@ -133,7 +137,7 @@ def _rows(config: CollectConfig, url: URL, since: str) -> Iterator[Found]:
 
 
 def _keep_bad_bytes(connection: Any, _: Any) -> None:
-    """Hand on texts that are no UTF-8, as halves of surrogate pairs: they go to quarantine and do not end the query."""
+    """Hand on texts that are not UTF-8, as halves of surrogate pairs: they go to quarantine and do not end the query."""
     connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
 
 
@@ -154,9 +158,11 @@ def _position(names: list[str], column: str, what: str) -> int:
     )
 
 
-def _found(row: int, text: Any, when: Any) -> Found:
+def _found(row: int, text: Any, when: Any) -> Record:
     time = written(when)
-    data = json.dumps([time, text if isinstance(text, str) else repr(text)[:1000]], ensure_ascii=False)
+    data = json.dumps([time, text if isinstance(text, str) else repr(text)[:1000]], ensure_ascii=False).encode(
+        "utf-8", "replace"
+    )
     if isinstance(text, str):
-        return Found(row, data.encode("utf-8", "replace"), text, time)
-    return Found(row, data.encode("utf-8", "replace"), reason="empty" if text is None else "malformed_row")
+        return Record(f"row {row}", "query", row, data, text, time=time)
+    return Record(f"row {row}", "query", row, data, reason="empty" if text is None else "malformed_row")

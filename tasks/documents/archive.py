@@ -1,16 +1,17 @@
-"""Archives of text files, read as a stream: tar, tar.gz, tar.bz2 and zip."""
+"""Archives of text files, read as a stream: tar (also compressed with gzip, bzip2 or xz) and zip."""
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
+import lzma
 import stat
 import zipfile
 import zlib
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from tasks.documents.record import Names, Record
+from tasks.documents.compressed import open_plain
+from tasks.documents.record import Record
 from tasks.documents.tar import BLOCK, Member, TarError, is_tar, read_tar, tar_entries
 from tasks.errors import RequestError
 from tasks.in_use import unreadable
@@ -19,7 +20,6 @@ from tasks.shown import file_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-    from typing import BinaryIO
 
     from tasks.documents.lines import Readable
 
@@ -27,13 +27,14 @@ _Place = TypeVar("_Place")
 
 MAX_MEMBERS = 5_000_000
 MAX_ZIP_DIRECTORY_BYTES = 32 << 20  # zipfile holds it in memory, several times over
-_BUFFER = 1 << 20
+SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".zip")  # without the suffix of a compression behind .tar
 
-DAMAGE = (TarError, zipfile.BadZipFile, OSError, EOFError, zlib.error)  # what reading a damaged archive raises
+_UNKNOWN = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can write
+DAMAGE = (TarError, zipfile.BadZipFile, OSError, EOFError, zlib.error, lzma.LZMAError)  # what reading a damaged archive raises
 
 
 class Placed(NamedTuple):
-    """Where a member's name puts it."""
+    """Where a member belongs, told by its name."""
 
     name: bytes
     label: str | None
@@ -41,23 +42,28 @@ class Placed(NamedTuple):
 
 
 def archive_kind(path: Path) -> str | None:
-    """Tell `tar` or `zip` from a file's first bytes; None if it is neither, or cannot be read."""
+    """Tell `tar` or `zip` from a file's first bytes; None if it is neither or cannot be read."""
     try:
         with path.open("rb") as file:
             if file.read(4) in (b"PK\3\4", b"PK\5\6"):
                 return "zip"
-        with _decompressed(path) as stream:
+        with open_plain(path) as stream:
             return "tar" if is_tar(stream.read(BLOCK)) else None
-    except (OSError, EOFError, zlib.error):
+    except (OSError, EOFError, zlib.error, lzma.LZMAError):
         return None
 
 
-def archive_records(path: Path, limit: int, place: Callable[[bytes], Placed | None], prefix: str = "") -> Iterator[Record]:
-    """Yield one record for each member that `place` gives a place to, and for each link, device or unsafe name.
+def archive_records(
+    path: Path, limit: int, place: Callable[[bytes], Placed | None], prefix: str = "", *, dated: bool = False
+) -> Iterator[Record]:
+    """Yield one record for each member that `place` accepts, and for each link, device or unsafe name.
 
-    Other members are no records. Offsets count from the member's first byte. Members keep the archive's order. At most
-    `limit` + 1 bytes of a member are held. RequestError if the archive is damaged or has more than MAX_MEMBERS members.
+    Other members are left out. Offsets count from the member's first byte. Members keep the archive's order. At most `limit`
+    + 1 bytes of a member are held. A `dated` record has the time of the member's last change. RequestError if the archive is
+    damaged or has more than MAX_MEMBERS members.
     """
+    from tasks.documents.seen import Names  # numpy; the command line, which imports this module for its options, needs none
+
     seen, number = Names(), 0
 
     def wanted(name: bytes) -> bool:
@@ -79,25 +85,26 @@ def archive_records(path: Path, limit: int, place: Callable[[bytes], Placed | No
                 reason = "repeated_name"
             source = prefix + file_name(member.name)
             identity = prefix + file_name(place_here.name)
-            yield Record(identity, source, 0, member.data or b"", None, place_here.label, place_here.split, reason)
+            time = _time(member.changed) if dated else None
+            yield Record(identity, source, 0, member.data or b"", None, place_here.label, place_here.split, reason, time=time)
     except DAMAGE as error:
         raise damaged(path, error, f"{number:,} members") from error
 
 
 def damaged(path: Path, error: Exception, after: str) -> RequestError:
-    """Say that an archive cannot be read to its end; `after` is what could be."""
+    """Say that an archive cannot be read to its end; `after` names the part that could be read."""
     return RequestError(unreadable(path, error, what="the archive is damaged or cut off", after=after))
 
 
 def member_streams(path: Path, place: Callable[[bytes], _Place | None]) -> Iterator[tuple[_Place, Readable]]:
-    """Yield place and data of each regular member that `place` gives one to, in the archive's order, however large it is.
+    """Yield place and data of each regular member that `place` accepts, in the archive's order, however large it is.
 
     The data can be read until the next member is asked for. Raises DAMAGE, as reading the data does.
     """
     if archive_kind(path) == "zip":
         yield from _zip_streams(path, place)
         return
-    with _decompressed(path) as stream:
+    with open_plain(path) as stream:
         for name, kind, body in tar_entries(stream):
             if kind == "file" and (placed := place(_plain(name))) is not None:
                 yield placed, body
@@ -111,6 +118,16 @@ def _reason(member: Member, limit: int) -> str | None:
     return "too_long" if member.data is not None and len(member.data) > limit else None
 
 
+def _time(changed: int | str | None) -> str | None:
+    """When a member was last changed, in ISO 8601: a tar counts seconds, a zip has a local time without its zone."""
+    if not isinstance(changed, int):
+        return changed
+    try:
+        return datetime.fromtimestamp(changed, UTC).isoformat() if changed else None  # 0 is written where it is not known
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def _plain(name: bytes) -> bytes:
     while name.startswith(b"./"):
         name = name[2:].lstrip(b"/")
@@ -121,18 +138,8 @@ def _members(path: Path, limit: int, wanted: Callable[[bytes], bool]) -> Iterato
     if archive_kind(path) == "zip":
         yield from _zip_members(path, limit, wanted)
     else:
-        with _decompressed(path) as stream:
+        with open_plain(path) as stream:
             yield from read_tar(stream, limit + 1, wanted)
-
-
-def _decompressed(path: Path) -> BinaryIO:
-    with path.open("rb") as file:
-        head = file.read(3)
-    if head[:2] == b"\x1f\x8b":
-        return io.BufferedReader(cast(io.RawIOBase, gzip.open(path, "rb")), _BUFFER)
-    if head == b"BZh":
-        return io.BufferedReader(cast(io.RawIOBase, bz2.open(path, "rb")), _BUFFER)
-    return path.open("rb", buffering=_BUFFER)
 
 
 def _zip_members(path: Path, limit: int, wanted: Callable[[bytes], bool]) -> Iterator[Member]:
@@ -148,7 +155,11 @@ def _zip_members(path: Path, limit: int, wanted: Callable[[bytes], bool]) -> Ite
             elif not wanted(name):
                 yield Member(name, "file", None)
             else:
-                yield _zip_file(archive, info, name, limit)
+                year, month, day, hour, minute, second = info.date_time
+                changed = (
+                    f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}" if info.date_time > _UNKNOWN else None
+                )
+                yield _zip_file(archive, info, name, limit)._replace(changed=changed)
 
 
 def _zip_streams(path: Path, place: Callable[[bytes], _Place | None]) -> Iterator[tuple[_Place, Readable]]:
@@ -175,7 +186,7 @@ def _zip_file(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: bytes, limi
 
 
 def _check_zip_directory(path: Path) -> None:
-    """Refuse a central directory that is too large to hold (APPNOTE 4.3.16: its size stands 12 bytes into the end record)."""
+    """Refuse a central directory that is too large to hold (APPNOTE 4.3.16: its size is 12 bytes into the end record)."""
     with path.open("rb") as file:
         file.seek(0, io.SEEK_END)
         file.seek(max(0, file.tell() - (1 << 16) - 22))

@@ -1,4 +1,4 @@
-"""Files that are compressed on their own (`news.csv.gz`), read as what is in them."""
+"""Files that are compressed on their own (`news.csv.gz`): reading them gives what is inside."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 SUFFIXES = (".gz", ".bz2", ".xz")
-DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)  # what reading a damaged or cut one raises, OSError apart
+DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)  # what reading a damaged one raises, beside OSError
 _BUFFER = 1 << 20
 
 
 def plain_suffix(name: Path | str) -> str:
-    """The suffix of what is in a file, in small letters: `.csv` of `news.CSV.gz`."""
+    """Give the suffix of the file inside, in small letters: `.csv` of `news.CSV.gz`."""
     path = Path(name)
     return Path(path.stem).suffix.lower() if path.suffix.lower() in SUFFIXES else path.suffix.lower()
 
 
 def open_plain(path: Path) -> BinaryIO:
-    """Open a file for its bytes, decompressed where its first bytes are those of gzip, bzip2 or xz."""
+    """Open a file for its bytes, decompressed if it begins as gzip, bzip2 or xz do."""
     with path.open("rb") as file:
         head = file.read(6)
     if head.startswith(b"\x1f\x8b"):
@@ -34,4 +34,4 @@ def open_plain(path: Path) -> BinaryIO:
         return io.BufferedReader(cast(io.RawIOBase, bz2.open(path, "rb")), _BUFFER)
     if head == b"\xfd7zXZ\0":
         return io.BufferedReader(cast(io.RawIOBase, lzma.open(path, "rb")), _BUFFER)
-    return path.open("rb")
+    return path.open("rb", buffering=_BUFFER)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def file_record(found: Found, limit: int, *, label: str | None, split: str | None, prefix: str = "") -> Record:
-    """Read one file below a folder; what is no regular file, or longer than `limit` bytes, becomes a record with a reason."""
+    """Read one file below a folder; anything but a regular file of at most `limit` bytes becomes a record with a reason."""
     name = prefix + file_name(found.name)
     reason, data = None if found.kind == "file" else found.kind, b""
     try:
@@ -35,12 +35,12 @@ def file_record(found: Found, limit: int, *, label: str | None, split: str | Non
 
 
 def without_binaries(records: Iterable[Record], encoding: str) -> Iterator[Record]:
-    """Give a reason to files that are no text. In an encoding that does not extend ASCII any bytes may be text."""
+    """Give a reason to files that are not text. In an encoding that does not extend ASCII any bytes may be text."""
     judged = extends_ascii(encoding)
     for record in records:
         if judged and record.reason is None and is_binary(record.data):
             kind = kind_of_bytes(record.data)
-            yield record._replace(reason="binary", detail=f"it is {kind.words}" if kind else "it is no text")
+            yield record._replace(reason="binary", detail=f"it is {kind.words}" if kind else "it is not text")
         else:
             yield record
 

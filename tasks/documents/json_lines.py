@@ -1,4 +1,4 @@
-"""Tables with one JSON object (or array) a line, and what is to be said of files that are JSON but not that."""
+"""Tables with one JSON object (or array) a line, and the errors for JSON files of another form."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tasks.config import IngestConfig
     from tasks.documents.missing import Missing
+    from tasks.documents.reading import Reading
 
 
-def json_rows(lines: Lines, columns: Columns, missing: Missing) -> Iterator[Row]:
-    """Read one JSON object (or array) a line; the row's fields are its texts and, if there is a column of labels, its label."""
+def json_rows(lines: Lines, columns: Columns, missing: Missing, second: str) -> Iterator[Row]:
+    """Read one JSON object (or array) a line; a row's fields are its texts, its label or time if one is read, and the rest."""
     while (line := lines.take()) is not None:
         text, bad = decode_line(line, lines.encoding)
         if line.long or bad is not None:
@@ -37,12 +37,12 @@ def json_rows(lines: Lines, columns: Columns, missing: Missing) -> Iterator[Row]
             if not isinstance(item, str) and not missing.value(item):
                 detail = detail or f"{key!r} holds {_kind(item)}, not text"
             fields.append("" if missing.value(item) else item)
-        if columns.label_key is not None:
-            item = _item(value, columns.label_key)
-            label = "" if missing.value(item) else scalar(item)
-            if label is None:
-                detail = detail or f"{columns.label_key!r} holds {_kind(item)}, not a label"
-            fields.append(label or "")
+        if columns.second_key is not None:
+            item = _item(value, columns.second_key)
+            written = "" if missing.value(item) else scalar(item)
+            if written is None:
+                detail = detail or f"{columns.second_key!r} holds {_kind(item)}, not a {second}"
+            fields.append(written or "")
         fields += [_cell(_item(value, key)) for key in columns.rest_keys]
         yield Row(line.number, line.offset, line.data, None if detail else fields, "malformed_row", detail)
 
@@ -59,13 +59,13 @@ def keys_of(lines: Lines) -> dict[str, None]:
 
 def in_json_rows(columns: Columns) -> Columns:
     """The positions in which `json_rows` gives the fields."""
-    num_texts, labelled = len(columns.texts), columns.label is not None
-    rest = tuple(range(num_texts + labelled, num_texts + labelled + len(columns.rest_keys)))
-    return columns._replace(texts=tuple(range(num_texts)), label=num_texts if labelled else None, number=None, rest=rest)
+    num_texts, two = len(columns.texts), columns.second is not None
+    rest = tuple(range(num_texts + two, num_texts + two + len(columns.rest_keys)))
+    return columns._replace(texts=tuple(range(num_texts)), second=num_texts if two else None, number=None, rest=rest)
 
 
 def _cell(value: Any) -> str:
-    """A JSON value as a cell of a table: text as it is, null and what is not there as nothing, all else as JSON."""
+    """A JSON value as a cell of a table: text as it is, null and a missing key as nothing, all else as JSON."""
     if value is None or isinstance(value, str):
         return value or ""
     return json.dumps(value, ensure_ascii=False)
@@ -91,10 +91,10 @@ def _item(value: Any, key: str) -> Any:
     return value[at] if isinstance(value, list) and at is not None and at < len(value) else None
 
 
-def json_names(path: Path, first_lines: list[str], config: IngestConfig) -> list[str]:
+def json_names(path: Path, first_lines: list[str], reading: Reading) -> list[str]:
     """Name the keys of the first lines, or the positions of arrays; RequestError if the file is JSON of another form."""
     values = [_json(line) for line in first_lines]
-    _check_one_a_line(path, first_lines, values, config)
+    _check_one_a_line(path, first_lines, values, reading)
     names: dict[str, None] = {}
     for value in values:
         names |= dict.fromkeys(
@@ -105,18 +105,18 @@ def json_names(path: Path, first_lines: list[str], config: IngestConfig) -> list
     return list(names)
 
 
-def _check_one_a_line(path: Path, first_lines: list[str], values: list[Any], config: IngestConfig) -> None:
+def _check_one_a_line(path: Path, first_lines: list[str], values: list[Any], reading: Reading) -> None:
     """Raise RequestError for a file that is one JSON value, on one line or on many."""
     first, value = first_lines[0].strip(), values[0]
     remedy = "write one object a line, as jq -c '{}' FILE > FILE.jsonl does"
     rows = isinstance(value, list) and any(isinstance(item, dict | list) for item in value)
     if rows or (first.startswith("[") and value is None):
         raise RequestError(f"{path}: a JSON array; {remedy.format('.[]')}")
-    if len(values) == 1 and isinstance(value, dict) and isinstance(value.get(config.text), dict | list):
+    if len(values) == 1 and isinstance(value, dict) and isinstance(value.get(reading.text), dict | list):
         raise RequestError(
             f"{path}: one JSON object of whole columns; write a row a line, in pandas orient='records', lines=True"
         )
-    if not first.startswith("{") or (isinstance(value, dict) and config.text in value):
+    if not first.startswith("{") or (isinstance(value, dict) and reading.text in value):
         return
     if isinstance(value, dict):
         held = [key for key, item in value.items() if isinstance(item, list) and item and isinstance(item[0], dict | list)]

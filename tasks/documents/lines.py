@@ -46,6 +46,8 @@ class Row(NamedTuple):
     `detail` says more about a reason; `swallowed` counts lines that a quoted field holds and that look like rows.
     """
 
+    # Not yet a Record: which cells are text and label is known only to whoever chose the columns, and a list of cells for each
+    # line is what these loops can give fastest.
     number: int
     offset: int
     data: bytes
@@ -212,7 +214,6 @@ def _quoted_row(lines: Lines, first: Line, text: str, bad: int | None, delimiter
         lines.give_back(taken[1:])
         reason = "malformed_row" if first_bad is None else "undecodable"
         detail = "a quoted field ends before its column does" if closed else "its quotes do not close"
-        detail += "; if quotes are characters of the text here, use --ingest.quoting none"
         row = Row(first.number, first.offset if first_bad is None else first_bad, first.data, None, reason, detail)
         return row, [first], closed and len(taken) <= LOOK_AHEAD
     data = b"\n".join(line.data for line in taken)

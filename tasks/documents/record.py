@@ -1,20 +1,19 @@
-"""What a source finds: one record, not judged yet."""
+"""A document as it was found, kept or refused: what every reader gives, and every caller takes."""
 
 from __future__ import annotations
 
-import bisect
-import hashlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
+MAX_FIELDS = 20  # other columns that are kept with a document of a monitor; more than these are the source's to keep
 
 
 class Record(NamedTuple):
     """One document as found.
 
-    `data` are its raw bytes (kept for quarantine), `text` is set by sources that decode on their own, and `reason` by sources
-    that already know that the record is bad, with a `detail` for the message. `offset` is a byte in `source`; `rest` are the
-    other cells of a row of a table, where they are to be kept.
+    `data` are its raw bytes, kept for the quarantine. `text` is None where they have yet to be decoded, and in a record that is
+    refused: there `reason` says why (see reasons.py), and `detail` says more in words. `offset` is a byte in `source`, in
+    Parquet, feeds and queries a row. `label` or `time` is as it was written, None where there is none; `former_time` is how
+    textmill 0.1 read the time, where that may differ. `rest` holds names and values of other columns, where they are kept.
     """
 
     id: str
@@ -26,36 +25,6 @@ class Record(NamedTuple):
     split: str | None = None
     reason: str | None = None
     detail: str = ""
-    rest: tuple[str, ...] = ()
-
-
-class Names:
-    """The names seen so far, in 16 bytes each: 64-bit digests in sorted runs that are merged as they grow."""
-
-    RUN = 4096
-
-    def __init__(self) -> None:
-        self._fresh: set[int] = set()
-        self._runs: list[np.ndarray] = []
-
-    def add(self, name: bytes) -> bool:
-        """Remember a name; False if it was seen before."""
-        digest = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big")
-        if digest in self._fresh or any(self._holds(run, digest) for run in self._runs):
-            return False
-        self._fresh.add(digest)
-        if len(self._fresh) >= self.RUN:
-            self._settle()
-        return True
-
-    def _settle(self) -> None:
-        self._runs.append(np.sort(np.fromiter(self._fresh, dtype=np.uint64, count=len(self._fresh))))
-        self._fresh = set()
-        while len(self._runs) > 1 and len(self._runs[-1]) * 2 > len(self._runs[-2]):
-            last = self._runs.pop()
-            self._runs[-1] = np.sort(np.concatenate([self._runs[-1], last]))
-
-    @staticmethod
-    def _holds(run: np.ndarray, digest: int) -> bool:
-        at = bisect.bisect_left(run, np.uint64(digest))
-        return bool(at < len(run) and run[at] == digest)
+    time: str | None = None
+    former_time: str | None = None
+    rest: tuple[tuple[str, Any], ...] = ()

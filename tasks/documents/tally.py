@@ -22,7 +22,7 @@ _UNICODE = ("utf", "ascii")
 class Tally:
     """Counts of one input, and a sample of its bytes and texts beyond ASCII."""
 
-    def __init__(self, encoding: str, option: str = "--ingest.encoding") -> None:
+    def __init__(self, encoding: str, option: str) -> None:
         self.encoding = encoding
         self.option = option
         self._name = codecs.lookup(encoding).name

@@ -24,11 +24,15 @@ class TarError(Exception):
 
 
 class Member(NamedTuple):
-    """One member: `kind` is file, folder, link or special; `data` is None if the member was not wanted."""
+    """One member: `kind` is file, folder, link or special; `data` is None if the member was not wanted.
+
+    `changed` is when it was last changed: seconds since 1970 in a tar, a local time in a zip.
+    """
 
     name: bytes
     kind: str
     data: bytes | None
+    changed: int | str | None = None
 
 
 class _Header(NamedTuple):
@@ -36,6 +40,7 @@ class _Header(NamedTuple):
     type: bytes
     size: int
     sparse_continues: bool
+    changed: bytes  # as the header writes it
 
 
 _KINDS = {b"0": "file", b"\0": "file", b"7": "file", b"5": "folder", b"1": "link", b"2": "link"}
@@ -43,10 +48,19 @@ _NO_DATA = frozenset((b"1", b"2", b"3", b"4", b"5", b"6"))  # whatever their siz
 
 
 class Body:
-    """The data of the member that a stream stands at, to be read forward, in pieces if it is large."""
+    """The data of the member that a stream has reached, to be read forward, in pieces if it is large."""
 
-    def __init__(self, stream: BinaryIO, size: int) -> None:
+    def __init__(self, stream: BinaryIO, size: int, written: bytes = b"") -> None:
         self._stream, self._left, self._padding = stream, size, -size % BLOCK
+        self._written = written
+
+    @property
+    def changed(self) -> int | None:
+        """When the member was last changed, in seconds since 1970; None if its header does not say."""
+        try:
+            return _number(self._written) if self._written else None
+        except TarError:
+            return None
 
     def read(self, size: int, /) -> bytes:
         """Give the next `size` bytes, fewer at the end only; TarError if the archive ends before."""
@@ -67,9 +81,11 @@ def read_tar(stream: BinaryIO, limit: int, wanted: Callable[[bytes], bool]) -> I
     `stream` is the tar itself, already decompressed, and is only ever read forward.
     """
     for name, kind, body in tar_entries(stream):
-        data = body.read(limit) if kind == "file" and wanted(name) else None
+        data, changed = None, None
+        if kind == "file" and wanted(name):
+            data, changed = body.read(limit), body.changed
         body.skip()
-        yield Member(name, kind, data)
+        yield Member(name, kind, data, changed)
 
 
 def tar_entries(stream: BinaryIO) -> Iterator[tuple[bytes, str, Body]]:
@@ -97,7 +113,7 @@ def tar_entries(stream: BinaryIO) -> Iterator[tuple[bytes, str, Body]]:
             kind = "folder"  # as archives from before 1988 mark them
         while header.sparse_continues:
             header = header._replace(sparse_continues=_exactly(stream, BLOCK)[504:505] == b"\1")
-        body = Body(stream, 0 if header.type in _NO_DATA else member_size)
+        body = Body(stream, 0 if header.type in _NO_DATA else member_size, header.changed)
         yield member_name, kind, body
         body.skip()
         name, size, sparse = None, None, False
@@ -125,7 +141,7 @@ def _parse(block: bytes) -> _Header:
     if block[257:263] == b"ustar\0":  # GNU's own format has other things where the prefix is
         prefix = block[345:500].split(b"\0", 1)[0]
         name = prefix + b"/" + name if prefix else name
-    return _Header(name, kind, _number(block[124:136]), kind == b"S" and block[482:483] == b"\1")
+    return _Header(name, kind, _number(block[124:136]), kind == b"S" and block[482:483] == b"\1", block[136:148])
 
 
 def _number(field: bytes) -> int:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 import unicodedata
-from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tasks.documents.layouts.folder import folder_labels
-from tasks.documents.layouts.imdb import FILE, MD5, URL
+from tasks.documents.layout import MANY, Layout, Notes
 from tasks.documents.missing import looks_missing
-from tasks.documents.spelling import spelled
 from tasks.documents.tally import Tally
+from tasks.download import download
 from tasks.errors import RequestError
-from tasks.ingest.download import download
-from tasks.ingest.inputs import Input, check_input, first_row, label_names, nothing_in, plan, records
 from tasks.ingest.labels import check_labels
+from tasks.ingest.plan import UNLABELLED, label_names, plan, sharing_options
 from tasks.ingest.writer import Writer
 from tasks.progress import SILENT, Progress
 from tasks.shown import file_name
@@ -29,39 +27,46 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY = 1024
-_SHOWN = 20
-_FEW = 10  # rows; fewer are no sign of anything
+_FEW = 10  # rows; fewer prove nothing
 _MANY_REFUSED = 10  # a tenth of the records
-_HEADERS = 3  # rows of a class that may be a header which was joined in
 
 
 def check_request(config: IngestConfig) -> None:
-    """Raise RequestError for whatever can be known before the corpus is read: paths, archive type, columns, empty folders."""
+    """Raise RequestError for all that can be known before the corpus is read: paths, archive type, columns, empty folders."""
+    _checked(config)
+
+
+def _checked(config: IngestConfig) -> list[Layout]:
     label_names(config)
-    for found in plan(config):
-        check_input(found, config)
+    layouts = plan(config)
+    for layout in layouts:
+        if layout.asked.path is not None:
+            with sharing_options(layout):
+                layout.check()
+    return layouts
 
 
 def write_corpus(config: IngestConfig, folder: Path, *, raw: Path | None = None, progress: Progress = SILENT) -> dict[str, Any]:
     """Write `corpus.parquet` and `quarantine.parquet` (see schema.py) into `folder` and report what was found.
 
-    Rows stand in the order of the inputs: the corpus, the test split, the unlabelled text; within an archive or a table in its
-    order, within a folder by name. Texts are as found, without a byte order mark. Memory is a batch, plus 16 bytes for each
-    member of an archive. `raw` is the folder for a download; without it, none is made. RequestError if the input is wrong.
+    The rows come in the order of the inputs: the corpus, the test split, the unlabelled text; those of an archive or a table in
+    its order, those of a folder by name. Texts are as found, without a byte order mark. Memory is a batch, plus 16 bytes for
+    each member of an archive. `raw` is the folder for downloads; without it nothing is downloaded. RequestError if the input is
+    wrong.
 
     The report: found = kept + duplicates + quarantined (duplicates are judged after cleaning, so 0 here), `labels`, `splits`
     (rows without one under `unsplit`), `reasons` of quarantine, the number `unlabelled`, how many files were `passed_over` that
     no author wrote (hidden ones, Thumbs.db), and `warnings`, a line each.
     """
-    check_request(config)
-    warnings: list[str] = []
-    passed_over: Counter[bytes] = Counter()
+    layouts, notes = _checked(config), Notes()
     with Writer(config, label_names(config), folder) as writer:
-        for found in plan(config):
-            with found.named():
-                _read(_present(found, raw, progress), config, writer, progress, passed_over, warnings)
-    _check(config, writer)
-    warnings += _refused(config, writer) + _doubts(writer)
+        for layout in layouts:
+            with sharing_options(layout):
+                _read(_present(layout, raw, progress), config, writer, progress, notes)
+    corpus = layouts[0]
+    where: Path | str = corpus.remote.url if corpus.asked.path is None and corpus.remote else corpus.path
+    _check(config, writer, where, may_repeat=corpus.may_repeat_texts)
+    warnings = notes.warnings + _refused(config, writer, where) + _doubts(writer)
     report: dict[str, Any] = {
         "found": writer.found,
         "kept": writer.kept,
@@ -71,7 +76,7 @@ def write_corpus(config: IngestConfig, folder: Path, *, raw: Path | None = None,
         "splits": dict(sorted(writer.splits.items())),
         "reasons": dict(sorted(writer.reasons.items())),
         "unlabelled": writer.unlabelled,
-        "passed_over": {file_name(name): count for name, count in sorted(passed_over.items())},
+        "passed_over": {file_name(name): count for name, count in sorted(notes.passed_over.items())},
         "warnings": warnings,
     }
     if report["found"] != report["kept"] + report["duplicates"] + report["quarantined"]:
@@ -89,80 +94,56 @@ def equation(report: dict[str, Any]) -> str:
     )
 
 
-def _present(found: Input, raw: Path | None, progress: Progress) -> Input:
-    if found.path is not None:
-        return found
+def _present(layout: Layout, raw: Path | None, progress: Progress) -> Layout:
+    """The layout with its path, downloaded if none was given."""
+    remote = layout.remote
+    if layout.asked.path is not None or remote is None:
+        return layout
     if raw is None:
         raise RequestError("no archive is given and there is no folder to download it into; give --ingest.archive FILE")
-    return found._replace(path=download(URL, raw / FILE, md5=MD5, progress=progress))
+    path = download(remote.url, raw / remote.file, md5=remote.md5, otherwise="give --ingest.archive FILE", progress=progress)
+    return type(layout)(replace(layout.asked, path=path))
 
 
-def _read(
-    found: Input,
-    config: IngestConfig,
-    writer: Writer,
-    progress: Progress,
-    passed_over: Counter[bytes],
-    warnings: list[str],
-) -> None:
-    parquet = found.layout == "parquet"
-    tally = Tally("utf-8" if parquet else found.settings(config).encoding, "" if parquet else found.encoding_option)
+def _read(layout: Layout, config: IngestConfig, writer: Writer, progress: Progress, notes: Notes) -> None:
+    tally = Tally(layout.encoding, layout.encoding_flag)
     writer.begin_input()
-    first = first_row(found, config)
-    for record in records(found, config, passed_over=passed_over, say=warnings.append):
-        if not config.with_unlabelled and found.labelled and _is_unlabelled(record):
+    all_wanted = config.with_unlabelled or layout.asked.prefix == UNLABELLED
+    for record in layout.records(notes):
+        if not all_wanted and _is_unlabelled(record):
             continue
         writer.add(record, tally)
         if writer.found % _PROGRESS_EVERY == 0:
-            progress.advance(writer.found, None, "documents", str(found.layout))
-    progress.advance(writer.found, None, "documents", str(found.layout))
-    if found.path is not None:
-        if not tally.found:
-            raise RequestError(f"{found.path}: {nothing_in(found, config)}")
-        tally.check(found.path)
-        warnings += tally.warnings(found.path)
-        warnings += _of_labels(found, config, writer, first)
-
-
-def _of_labels(found: Input, config: IngestConfig, writer: Writer, first: tuple[str, str] | None) -> list[str]:
-    """What one input's labels make one doubt: spellings read as one, folders without a document, a header read as a row."""
-    said = []
+            progress.advance(writer.found, None, "documents", layout.name)
+    progress.advance(writer.found, None, "documents", layout.name)
+    path = layout.path
+    if not tally.found:
+        raise RequestError(f"{path}: {layout.nothing()}")
+    tally.check(path)
+    notes.warnings += tally.warnings(path)
     for label, written in writer.spellings().items():
         shown = " and ".join(repr(way[:40]) for way in written[:3])
-        said.append(f"{found.path}: labels {shown} are read as one label, {label[:40]!r}")
-    if found.layout == "folder" and found.path is not None:
-        kept = writer.labels.keys()
-        empty = [name for name in folder_labels(found.path) if spelled(name) not in kept and config.label_names is None]
-        if empty := [name for name in empty if not writer.accepted or spelled(name) in writer.accepted]:
-            said.append(f"{found.path}: no document of {', '.join(empty[:_SHOWN])}: empty, or all in it was refused")
-    rows, alike = sum(writer.labels.values()), 0 if first is None else writer.labels.get(spelled(first[1]), 0)
-    if first is not None and 0 < alike <= _HEADERS and alike * _FEW <= rows:
-        others = "no other row has" if alike == 1 else f"only {alike} rows have"
-        said.append(
-            f"{found.path}: the first row is read as a document, {first[0]!r} with the label {first[1]!r}, which {others}; "
-            "if it names the columns, use --ingest.header true"
-        )
-    return said
+        notes.warnings.append(f"{path}: labels {shown} are read as one label, {label[:40]!r}")
+    notes.warnings += layout.doubts(writer.labels)
 
 
-def _refused(config: IngestConfig, writer: Writer) -> list[str]:
-    """That many records are refused, apart from labels that are not asked for."""
+def _refused(config: IngestConfig, writer: Writer, where: Path | str) -> list[str]:
+    """Warn that many records are refused, apart from labels that are not asked for."""
     reasons = {reason: count for reason, count in writer.reasons.items() if reason != "unknown_label" or not config.labels}
     number = sum(reasons.values())
     if not number or writer.found < _FEW or _MANY_REFUSED * number < writer.found:
         return []
     told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
-    where = config.path or config.archive or URL
     return [f"{where}: {number:,} of {writer.found:,} records are refused ({told}); the first, {writer.first_refused}"]
 
 
 def _doubts(writer: Writer) -> list[str]:
-    """Labels that look like missing values, and labels that differ in case, width or blanks alone."""
+    """Warn of labels that look like missing values, and of labels that differ only in case, width or blanks."""
     alike: dict[str, list[str]] = {}
     for label in sorted(writer.labels):
         alike.setdefault(" ".join(unicodedata.normalize("NFKC", label).casefold().split()), []).append(label)
     said = [
-        f"labels {' and '.join(map(repr, labels[:_SHOWN]))} differ only in how they are written and are {len(labels)} classes; "
+        f"labels {' and '.join(map(repr, labels[:MANY]))} differ only in how they are written and are {len(labels)} classes; "
         "if they mean the same, write them alike"
         for labels in alike.values()
         if len(labels) > 1
@@ -179,8 +160,7 @@ def _is_unlabelled(record: Record) -> bool:
     return record.label is None and record.reason is None and record.split != "test"
 
 
-def _check(config: IngestConfig, writer: Writer) -> None:
-    where = config.path or config.archive or URL
+def _check(config: IngestConfig, writer: Writer, where: Path | str, *, may_repeat: bool) -> None:
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in writer.reasons.most_common())
     first = f"; the first, {writer.first_refused}" if writer.first_refused else ""
     if not writer.kept:
@@ -197,7 +177,7 @@ def _check(config: IngestConfig, writer: Writer) -> None:
             + "; check --ingest.label and --ingest.labels"
         )
     rows = sum(writer.labels.values())
-    if config.dataset is None and rows >= _FEW and 2 < len(writer.train_labels) >= 2 * len(writer.texts):
+    if not may_repeat and rows >= _FEW and 2 < len(writer.train_labels) >= 2 * len(writer.texts):
         raise RequestError(
             f"{where}: {rows:,} rows have {len(writer.texts):,} different texts and {len(writer.train_labels):,} labels; are "
             "--ingest.text and --ingest.label the right way round?"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.documents.encoding import decode
 from tasks.documents.reasons import QUARANTINE_BYTES, REASONS
 from tasks.documents.spelling import spelled
+from tasks.documents.text import read_text, what_is_wrong
 from tasks.errors import RequestError
 from tasks.ingest.labels import LabelBins
 from tasks.ingest.schema import CORPUS, CORPUS_SCHEMA, QUARANTINE, QUARANTINE_SCHEMA
@@ -26,17 +26,7 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 4096
 BATCH_CHARS = 16 << 20
-MAX_LABELS = 10_000  # a column with more is no label, and every count of labels would grow with the corpus
-
-
-class RefusedError(Exception):
-    """A record that goes to quarantine; `offset` counts from the record's own."""
-
-    def __init__(self, reason: str, offset: int = 0, detail: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.offset = offset
-        self.detail = detail
+MAX_LABELS = 10_000  # a column with more does not hold classes, and every count of labels would grow with the corpus
 
 
 class Writer:
@@ -67,7 +57,7 @@ class Writer:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.flush()  # after an error too: what was refused may tell why
+        self.flush()  # after an error too: the refused records may tell why
         self._corpus.close()
         self._quarantine.close()
 
@@ -90,21 +80,18 @@ class Writer:
         return {label: written for label, written in ways.items() if len(written) > 1}
 
     def add(self, record: Record, tally: Tally) -> None:
-        """Judge one record and put it where it belongs."""
+        """Judge one record, and put it into the corpus or into quarantine."""
         self.found += 1
-        try:
-            text, label, split, digest = self._judge(record, tally.encoding)
-        except RefusedError as refused:
-            offset = record.offset + refused.offset
-            undecodable = offset if refused.reason == "undecodable" else None
-            # A binary file says nothing about the encoding of the others.
-            tally.count(record.source, record.offset, b"" if refused.reason == "binary" else record.data, None, undecodable)
-            self.reasons[refused.reason] += 1
-            detail = record.detail or refused.detail or REASONS.get(refused.reason, refused.reason)
-            self.first_refused = self.first_refused or f"{record.id}: {detail}"
-            self._refused.append((record.source, offset, refused.reason, record.data[:QUARANTINE_BYTES]))
+        text, reason, offset = read_text(record, tally.encoding, self.max_chars)
+        label, detail = None, record.detail
+        if reason is None:
+            label, reason, detail = self._label(record)
+        if reason is not None:
+            self._refuse(record, reason, offset, detail, tally)
         else:
             tally.count(record.source, record.offset, record.data, text, None)
+            digest = hashlib.sha256(text.encode()).digest()
+            split = "unlabelled" if label is None else record.split
             self._keep(label, split, digest)
             self._rows.append((record.id, text, label, split, record.source, digest.hex()))
             self._chars += len(text)
@@ -112,7 +99,7 @@ class Writer:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the rows that wait."""
         if self._rows:
             columns = [pa.array(column, pa.string()) for column in zip(*self._rows, strict=True)]
             self._corpus.write_batch(pa.record_batch(columns, schema=CORPUS_SCHEMA))
@@ -122,51 +109,45 @@ class Writer:
             self._quarantine.write_batch(pa.record_batch([pa.array(c, f.type) for c, f in fields], schema=QUARANTINE_SCHEMA))
             self._refused = []
 
-    def _judge(self, record: Record, encoding: str) -> tuple[str, str | None, str | None, bytes]:
-        if record.reason is not None:
-            raise RefusedError(record.reason)
-        text = record.text
-        if text is None:
-            try:
-                text = decode(record.data, encoding)
-            except UnicodeDecodeError as error:
-                raise RefusedError("undecodable", error.start) from None
-        if len(text) > self.max_chars:
-            raise RefusedError("too_long")
-        if "\0" in text or (record.label is not None and "\0" in record.label):
-            raise RefusedError("nul")
-        if not text or text.isspace():
-            raise RefusedError("empty")
-        label = self._label(record.label)
-        if label is None and record.split == "test":
-            raise RefusedError("missing_label")
-        try:
-            digest = hashlib.sha256(text.encode()).digest()
-            (label or "").encode()
-        except UnicodeEncodeError:
-            raise RefusedError("surrogate") from None
-        return text, label, "unlabelled" if label is None else record.split, digest
+    def _refuse(self, record: Record, reason: str, offset: int, detail: str, tally: Tally) -> None:
+        # A binary file says nothing about the encoding of the others.
+        data = b"" if reason == "binary" else record.data
+        tally.count(record.source, record.offset, data, None, offset if reason == "undecodable" else None)
+        self.reasons[reason] += 1
+        self.first_refused = self.first_refused or f"{record.id}: {detail or REASONS.get(reason, reason)}"
+        self._refused.append((record.source, offset, reason, record.data[:QUARANTINE_BYTES]))
 
-    def _label(self, label: str | None) -> str | None:
+    def _label(self, record: Record) -> tuple[str | None, str | None, str]:
+        """The class of a record, or the reason why its label is refused, with more words about that."""
+        label = None
+        if record.label is not None:
+            label, reason, detail = self._class_of(record.label)
+            if reason is not None:
+                return None, reason, detail
+        return label, "missing_label" if label is None and record.split == "test" else None, ""
+
+    def _class_of(self, written: str) -> tuple[str | None, str | None, str]:
+        if "\0" in written:
+            return None, "nul", ""
+        label = self._spellings.get(written)
         if label is None:
-            return None
-        named = self._spellings.get(label)
-        if named is None:
-            named = spelled(label)
+            label = spelled(written)
             if len(self._spellings) < 2 * MAX_LABELS:
-                self._spellings[label] = named
-        if not named:
-            return None
+                self._spellings[written] = label
+        if not label:
+            return None, None, ""
         if self.bins is not None:
-            binned = self.bins.name(named)
+            binned = self.bins.name(label)
             if binned is None:
-                raise RefusedError("label_not_a_number", detail=f"label {named[:40]!r} is not a number")
-            named = binned
-        known = named if self.names is None else self.names.get(named)
+                return None, "label_not_a_number", f"label {label[:40]!r} is not a number"
+            label = binned
+        known = label if self.names is None else self.names.get(label)
         if known is None or (self.accepted and known not in self.accepted):
             asked = "named in --ingest.label-names" if known is None else "among --ingest.labels"
-            raise RefusedError("unknown_label", detail=f"label {named[:40]!r} is not {asked}")
-        return known
+            return None, "unknown_label", f"label {label[:40]!r} is not {asked}"
+        if not known.isascii() and what_is_wrong(known, len(known)) == "surrogate":
+            return None, "surrogate", ""
+        return known, None, ""
 
     def _keep(self, label: str | None, split: str | None, digest: bytes) -> None:
         self.kept += 1

@@ -1,4 +1,4 @@
-"""The columns of an input that scoring reads past: kept beside what a model says, in their order.
+"""The columns of an input that scoring does not read: kept beside the model's answer, in their order.
 
 A table's cells are texts; Parquet's columns keep their types. A name that `score` gives to a column of its own becomes
 `input_NAME`.
@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.documents.compressed import plain_suffix
-from tasks.documents.parquet import parquet_columns
-from tasks.documents.table import PARQUET, TABLES, every_key, open_table
+from tasks.documents.layouts.table import TableLayout
 from tasks.errors import RequestError
 from tasks.in_use import unreadable
 
@@ -21,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
-    from tasks.config import IngestConfig
-    from tasks.score.texts import Text
+    from tasks.documents.layout import Layout
+    from tasks.documents.record import Record
 
 _BATCH_ROWS = 1024
 
@@ -33,18 +31,15 @@ class Rest(Protocol):
     names: list[str]
     fields: list[pa.Field]
 
-    def take(self, batch: Sequence[Text]) -> list[pa.Array]:
+    def take(self, batch: Sequence[Record]) -> list[pa.Array]:
         """The values that belong to the next rows, a column after another."""
 
 
-def rest_of(source: Path, reading: IngestConfig, own: Collection[str]) -> Rest:
-    """The other columns of a file or folder, under names that none of `own` has. RequestError if it cannot be read."""
-    suffix = plain_suffix(source)
-    if source.is_file() and suffix in PARQUET:
-        return ParquetRest(source, reading, own)
-    if source.is_file() and suffix in TABLES:
-        return TableRest(every_key(open_table(source, reading, labelled=False, keep=True), reading.max_chars), own)
-    return TableRest((), own)
+def rest_of(layout: Layout, own: Collection[str]) -> Rest:
+    """Give the other columns of an input, under names that none of `own` has. RequestError if it cannot be read."""
+    if not isinstance(layout, TableLayout):
+        return TableRest((), own)
+    return ParquetRest(layout, own) if layout.is_parquet else TableRest(layout.table.columns.rest_keys, own)
 
 
 class TableRest:
@@ -54,19 +49,20 @@ class TableRest:
         self.names = list(names)
         self.fields = [pa.field(name, pa.string()) for name in free_names(names, own)]
 
-    def take(self, batch: Sequence[Text]) -> list[pa.Array]:
+    def take(self, batch: Sequence[Record]) -> list[pa.Array]:
         """The cells of the rows, a column after another."""
-        rows = [row.rest or (None,) * len(self.fields) for row in batch]
-        return [pa.array([_valid(row[at]) for row in rows], pa.string()) for at in range(len(self.fields))]
+        missing = (("", None),) * len(self.fields)
+        rows = [row.rest or missing for row in batch]
+        return [pa.array([_valid(row[at][1]) for row in rows], pa.string()) for at in range(len(self.fields))]
 
 
 class ParquetRest:
     """Columns of a Parquet file, read beside its texts, of which there is one a row."""
 
-    def __init__(self, path: Path, reading: IngestConfig, own: Collection[str]) -> None:
-        texts = parquet_columns(path, reading, labelled=False).texts
-        schema = pq.read_schema(path)
-        self._path = path
+    def __init__(self, layout: TableLayout, own: Collection[str]) -> None:
+        texts = layout.columns.texts
+        schema = pq.read_schema(layout.path)
+        self._path: Path = layout.path
         self._places = [at for at, name in enumerate(schema.names) if name not in texts]
         self.names = [schema.names[at] for at in self._places]
         free = free_names(self.names, own)
@@ -74,7 +70,7 @@ class ParquetRest:
         self._batches = self._read()
         self._held = pa.schema(self.fields).empty_table()
 
-    def take(self, batch: Sequence[Text]) -> list[pa.Array]:
+    def take(self, batch: Sequence[Record]) -> list[pa.Array]:
         """The next values of each column, as many as the batch has rows."""
         parts = [self._held]
         while sum(part.num_rows for part in parts) < len(batch) and (more := next(self._batches, None)) is not None:
@@ -96,7 +92,7 @@ class ParquetRest:
 
 
 def free_names(names: Sequence[str], own: Collection[str]) -> list[str]:
-    """The names, each once and none of `own`: `input_` goes before one that is taken, a number behind one that comes again."""
+    """Give the names, each once and none of `own`: `input_` before a name that is taken, a number behind a repeated one."""
     taken, found = set(own), []
     for place, name in enumerate(names):
         name = name or f"column_{place}"

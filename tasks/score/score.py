@@ -21,16 +21,16 @@ from tasks.model.reasons import NO_TOKENS
 from tasks.progress import SILENT
 from tasks.score.answers import answers
 from tasks.score.rest import rest_of
-from tasks.score.texts import check_texts, named_for_score, read_texts
+from tasks.score.texts import check_texts, layout_of, read_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tasks.config import IngestConfig
+    from tasks.documents.record import Record
     from tasks.progress import Progress
     from tasks.register.models import LoadedModel
-    from tasks.score.texts import Text
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +47,12 @@ def predict_texts(loaded: LoadedModel, texts: Sequence[str]) -> list[dict[str, A
     for row, text in enumerate(texts):
         try:
             text.encode()
-        except UnicodeEncodeError as error:  # a byte of the command line or of stdin that is no UTF-8
+        except UnicodeEncodeError as error:  # a byte of the command line or of stdin that is not UTF-8
             raise RequestError(f"row {row}: half of a character (U+{ord(text[error.start]):04X}); send valid Unicode") from None
     predictions = loaded.model.predict(texts)
     if all("reason" in prediction for prediction in predictions):
         return predictions
-    _, reasons = answers(loaded.model, texts)  # the package is of before models gave one
+    _, reasons = answers(loaded.model, texts)  # the package is older than the reasons
     return [
         {**prediction, "reason": None} if reason is None else {**dict.fromkeys(prediction), "reason": reason}
         for prediction, reason in zip(predictions, reasons, strict=True)
@@ -60,13 +60,13 @@ def predict_texts(loaded: LoadedModel, texts: Sequence[str]) -> list[dict[str, A
 
 
 def check_request(source: Path, output: Path, reading: IngestConfig) -> None:
-    """Raise RequestError for what can be known before a model is loaded: paths, the column, the beginning of the input."""
+    """Raise RequestError for all that can be known before a model is loaded: paths, the column, the beginning of the input."""
     _check_output(source.absolute(), output.absolute())
     check_texts(source.absolute(), reading)
 
 
 def check_unicode(texts: Sequence[str], where: str) -> None:
-    """Raise RequestError for texts with bytes that are no UTF-8, as surrogates; it says which encoding they have."""
+    """Raise RequestError for texts with bytes that are not UTF-8, as surrogates; it says which encoding they have."""
     bad = [(row, text) for row, text in enumerate(texts, 1) if any("\udc80" <= character <= "\udcff" for character in text)]
     if not bad:
         return
@@ -93,24 +93,23 @@ def score_file(
     a label), reason, model. Where no label is given, `reason` says why: `uncertain` below `min_confidence` and `no_known_word`
     where the model knows no word of the text (both with confidence and probabilities), `empty_after_cleaning`, or what is wrong
     with the record. The input's other columns follow, in their order. Nothing is lost: found = scored + quarantined.
-    `warnings` of the report are lines about what a user should look at.
+    `warnings` of the report are lines about things that a user should look at.
 
     RequestError for input or output that cannot be used.
     """
     check_request(source, output, reading)
     source, output = source.absolute(), output.absolute()
     schema = _schema(loaded.model.labels)
-    with named_for_score():
-        rest = rest_of(source, reading, schema.names)
+    layout = layout_of(source, reading, keep=True)
+    rest = rest_of(layout, schema.names)
     whole = pa.schema([*schema, *rest.fields])
     counts, reasons = Counter[str](), Counter[str]()
     warnings: list[str] = []
     with replaced(output, flushed=True) as path, _rare_garbage_collections():
         with pq.ParquetWriter(path, whole, compression="zstd", write_page_checksum=True) as writer:
-            texts = read_texts(source, reading, warnings.append, rest.names)
+            texts = read_texts(layout, warnings)
             for batch, scored in _labelled_in_order(texts, loaded, min_confidence):
-                with named_for_score():
-                    writer.write_batch(pa.record_batch([*scored.columns, *rest.take(batch)], schema=whole))
+                writer.write_batch(pa.record_batch([*scored.columns, *rest.take(batch)], schema=whole))
                 counts.update(label for label in scored.column("label").to_pylist() if label is not None)
                 reasons.update(reason for reason in scored.column("reason").to_pylist() if reason is not None)
                 progress.advance(counts.total() + reasons.total(), None, "documents")
@@ -132,14 +131,14 @@ def score_file(
 
 
 def _labelled_in_order(
-    texts: Iterator[Text], loaded: LoadedModel, min_confidence: float | None
-) -> Iterator[tuple[list[Text], pa.RecordBatch]]:
+    texts: Iterator[Record], loaded: LoadedModel, min_confidence: float | None
+) -> Iterator[tuple[list[Record], pa.RecordBatch]]:
     """Batches of `texts` and their part of the output, in their order, with as many under way as there are cores.
 
     Threads, not processes: while one cuts its texts into tokens, the others look up n-grams and multiply, which needs no lock.
     """
     num_threads = num_cores()
-    waiting: deque[tuple[list[Text], Future[pa.RecordBatch]]] = deque()
+    waiting: deque[tuple[list[Record], Future[pa.RecordBatch]]] = deque()
     with ThreadPoolExecutor(num_threads) as pool:
         while batch := list(islice(texts, BATCH)):
             waiting.append((batch, pool.submit(_labelled, batch, loaded, min_confidence)))
@@ -151,11 +150,11 @@ def _labelled_in_order(
             yield done, scored.result()
 
 
-def _labelled(batch: list[Text], loaded: LoadedModel, min_confidence: float | None) -> pa.RecordBatch:
+def _labelled(batch: list[Record], loaded: LoadedModel, min_confidence: float | None) -> pa.RecordBatch:
     """One batch of the output. Shapes: B rows, T of them with something to read, C labels."""
-    ids, texts, reasons, _ = (list(column) for column in zip(*batch, strict=True))
+    texts, reasons = [record.text for record in batch], [record.reason for record in batch]
     rows = [row for row, text in enumerate(texts) if text is not None]
-    probabilities, nothing_read = answers(loaded.model, [texts[row] for row in rows])
+    probabilities, nothing_read = answers(loaded.model, [text for text in texts if text is not None])
     for row, reason in zip(rows, nothing_read, strict=True):
         reasons[row] = reason
     kept = [place for place, reason in enumerate(nothing_read) if reason != NO_TOKENS]
@@ -178,7 +177,7 @@ def _labelled(batch: list[Text], loaded: LoadedModel, min_confidence: float | No
     probabilities = pa.StructArray.from_arrays(fields, fields=list(schema.field("probabilities").type))
     return pa.record_batch(
         [
-            pa.array(ids, pa.string()),
+            pa.array([record.id for record in batch], pa.string()),
             pa.array(texts, pa.string()),
             pa.array(labels, pa.string()),
             pa.array(confidence_T, pa.float32()).take(at),

@@ -14,11 +14,11 @@ from typing import Any
 import fsspec
 import pytest
 
-from tasks.align import fetch
 from tasks.align.fetch import local_copies
 from tasks.config import AlignConfig
 from tasks.errors import RequestError, UnavailableError
 from tasks.store.artifact import Fingerprints, section_values
+from tasks.store.digests import sha256_text
 
 TEXT = b"good 1 2\nfilm 3 4\n"
 
@@ -126,7 +126,7 @@ def test_a_killed_load_goes_on_where_it_was(tmp_path: Path, server: Server, monk
 
         def log(self, metrics: object, at: int) -> None: ...
 
-    monkeypatch.setattr(fetch, "CHUNK", 1 << 20)
+    monkeypatch.setattr("tasks.download.CHUNK", 1 << 20)
     with pytest.raises(Killed):
         local_copies(AlignConfig(vectors=url), tmp_path / "data", Fingerprints(tmp_path / "seen"), progress=Kill())
     (part,) = (tmp_path / "data").rglob("*.part")
@@ -157,7 +157,7 @@ def test_a_place_that_does_not_answer_costs_a_warning_where_there_is_a_copy(
         bring(tmp_path, gone)
     with pytest.raises(RequestError, match=r"b\.vec: no such file"):
         bring(tmp_path, url.replace("a.vec", "b.vec"))
-    place = copy.parent.parent / fetch.sha256_text(gone)[:16]
+    place = copy.parent.parent / sha256_text(gone)[:16]
     shutil.rmtree(place)
     copy.parent.rename(place)
     with caplog.at_level(logging.WARNING):

@@ -55,7 +55,8 @@ def test_the_other_columns_of_parquet_and_of_a_query_are_kept(
 
 
 def test_many_columns_and_long_values_are_the_sources_to_keep(collect: Collect, tmp_path: Path) -> None:
-    from tasks.collect.found import MAX_FIELD_CHARS, MAX_FIELDS
+    from tasks.collect.found import MAX_FIELD_CHARS
+    from tasks.documents.record import MAX_FIELDS
 
     table = tmp_path / "news.csv"
     names = ",".join(f"c{n}" for n in range(30))

@@ -145,7 +145,7 @@ def test_globs_here_and_where_fsspec_reaches(collect: Collect, tmp_path: Path) -
     assert collect(tmp_path / "in/**/*.csv").texts == ["here", "too"]
     memory = fsspec.filesystem("memory")
     memory.pipe("/bucket/x.csv", b"time,text\n2020-07-18,far\n2020-07-18,here\n")
-    memory.pipe("/bucket/y.txt.zip", b"PK")
+    memory.pipe("/bucket/y.txt.7z", b"7z")
     assert collect("memory://bucket/*.csv").texts == ["far"]
     everything = collect("memory://bucket")
     assert (everything.figures["duplicates"], everything.report["reasons"]) == (2, {"unknown_format": 1})
@@ -226,7 +226,8 @@ def test_a_file_that_could_not_be_read_is_tried_again(
     write(tmp_path / "inbox/a\n\x1b[2J.csv", "time,text\n2020-07-18,One\n")
     with monkeypatch.context() as broken:
         broken.setattr(
-            "tasks.collect.files.table_records", lambda *_, **__: (_ for _ in ()).throw(OSError(5, "Input/output error"))
+            "tasks.documents.layouts.table.table_records",
+            lambda *_, **__: (_ for _ in ()).throw(OSError(5, "Input/output error")),
         )
         assert collect(tmp_path / "inbox").report["reasons"] == {"unreadable_file": 1}
     assert [line for line in caplog.messages if "\n" in line or "\x1b" in line] == []
@@ -249,10 +250,10 @@ def test_a_file_that_goes_while_the_inbox_is_read_stops_nothing(
 
 def test_long_rows_are_held_a_few_at_a_time(collect: Collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tasks.collect.collect import _batches
-    from tasks.collect.found import Found
+    from tasks.documents.record import Record
 
     monkeypatch.setattr("tasks.collect.collect.BATCH_BYTES", 100)
-    batches = list(_batches(Found(row, b"x" * 60) for row in range(5)))
+    batches = list(_batches(Record("", "", row, b"x" * 60) for row in range(5)))
     assert [[found.offset for found in batch] for batch in batches] == [[0, 1], [2, 3], [4]]
     news = write(tmp_path / "news.csv", "time,text\n" + "".join(f"2020-07-18,{'x' * 60} {row % 4}\n" for row in range(9)))
     assert collect(news).figures == {"found": 9, "scored": 4, "duplicates": 5, "quarantined": 0}

@@ -115,7 +115,7 @@ def test_a_rare_class_in_the_first_row_is_no_header(tmp_path: Path, ingest: Call
 @pytest.mark.parametrize(
     ("head", "options", "message"),
     [
-        ("", {}, "there are: 'bad news 0', 'neg'.*these are the first row, and if it is no header: --ingest.header false"),
+        ("", {}, "there are: 'bad news 0', 'neg'.*these are the first row, and if it is not a header: --ingest.header false"),
         ("Text,Label\n", {}, "no column 'text'.*such as --ingest.text Text"),
         ("text\n", {}, "It has one column only; text without labels goes to --ingest.unlabelled"),
     ],

@@ -138,7 +138,7 @@ def test_a_file_that_must_be_utf_8_says_what_it_is_instead(tmp_path: Path) -> No
 
 
 def tally_of(encoding: str, *data: bytes) -> Tally:
-    tally = Tally(encoding)
+    tally = Tally(encoding, "--ingest.encoding")
     for row, each in enumerate(data):
         try:
             text, bad = each.decode(encoding), None

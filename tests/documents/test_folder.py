@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.config import IngestConfig
-from tasks.documents.layouts.folder import folder_records
-from tasks.documents.record import Names
+from tasks.documents.layout import Asked, Notes
+from tasks.documents.layouts.folder import FolderLayout
+from tasks.documents.seen import Names
 from tasks.documents.walk import read_head
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request, write_corpus
@@ -76,7 +77,7 @@ def test_a_label_may_be_called_train(tmp_path: Path, ingest: Callable[..., Simpl
 
 def test_a_folder_beside_train_is_refused(tmp_path: Path) -> None:
     plant(tmp_path, {"train/a/1": b"x", "train/b/1": b"x", "validation/a/1": b"x"})
-    with pytest.raises(RequestError, match="validation/ stands beside train/"):
+    with pytest.raises(RequestError, match="validation/ is beside train/"):
         check_request(IngestConfig(path=tmp_path))
 
 
@@ -118,7 +119,7 @@ def test_what_is_no_readable_file_goes_to_quarantine(
 
 def test_files_that_vanish_or_change_after_listing(tmp_path: Path) -> None:
     plant(tmp_path, {"a/1": b"x", "a/2": b"x", "a/3": b"x", "a/4": b"x", "b/1": b"x"})
-    records = folder_records(tmp_path, 100)
+    records = FolderLayout(Asked(tmp_path)).records(Notes())
     assert next(records).id == "a/1"
     (tmp_path / "a" / "2").unlink()
     (tmp_path / "a" / "3").unlink()
@@ -142,7 +143,7 @@ def test_files_without_permission_as_nobody(tmp_path: Path) -> None:
         folder.chmod(0o755)
     os.seteuid(65534)
     try:
-        found = [(record.id, record.reason) for record in folder_records(tmp_path, 100)]
+        found = [(record.id, record.reason) for record in FolderLayout(Asked(tmp_path)).records(Notes())]
     finally:
         os.seteuid(0)
         for folder, mode in modes.items():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks.config import IngestConfig
+from tasks.documents.layouts.imdb import REMOTE, ImdbLayout
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request, write_corpus
 
@@ -136,7 +137,8 @@ def test_the_downloaded_archive_is_read(tmp_path: Path, archive: Path, monkeypat
     raw = tmp_path / "raw"
     raw.mkdir()
     (raw / "aclImdb_v1.tar.gz").write_bytes(archive.read_bytes())
-    monkeypatch.setattr("tasks.ingest.corpus.MD5", hashlib.md5(archive.read_bytes()).hexdigest())
+    md5 = hashlib.md5(archive.read_bytes()).hexdigest()
+    monkeypatch.setattr(ImdbLayout, "remote", REMOTE._replace(md5=md5))
     (tmp_path / "out").mkdir()
     report = write_corpus(IngestConfig(source="imdb"), tmp_path / "out", raw=raw)
     assert report["kept"] == len(KEPT)

@@ -31,7 +31,7 @@ FILES = {
     "data.json": (json.dumps({"data": RECORDS}), r"one JSON object that holds the rows under 'data'.*jq -c '\.data\[\]'"),
     "nested.json": (json.dumps({"data": RECORDS}, indent=1), "holds the rows under 'data'"),
     "spread.json": ("\n".join(json.dumps(row, indent=1) for row in RECORDS), "JSON objects over several lines"),
-    "semicolons.csv": ("text;label\n" + ROWS.replace(",", ";"), r"';' stands between its columns.*--ingest.delimiter ';'"),
+    "semicolons.csv": ("text;label\n" + ROWS.replace(",", ";"), r"';' separates its columns.*--ingest.delimiter ';'"),
     "tabs.csv": ("text\tlabel\n" + ROWS.replace(",", "\t"), r"--ingest.delimiter '\\t'"),
     "bars.csv": ("text|label\n" + ROWS.replace(",", "|"), r"--ingest.delimiter '\|'"),
     "commas.tsv": ("text,label\n" + ROWS, r"--ingest.delimiter ','"),
@@ -139,7 +139,9 @@ def test_labels_that_are_not_asked_for_are_no_warning(tmp_path: Path, ingest: Ca
 def test_unlabelled_text_is_not_sent_where_it_is(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\n" + ROWS)
     (tmp_path / "u.csv").write_text("body\nsome text\n")
-    with pytest.raises(RequestError, match=r"u\.csv: no column 'text'.* Choose one with --ingest\.unlabelled-text$"):
+    with pytest.raises(
+        RequestError, match=r"u\.csv: no column 'text'.* Choose one with --ingest\.unlabelled-text\. It has one column only$"
+    ):
         check_request(IngestConfig(path=tmp_path / "a.csv", unlabelled=tmp_path / "u.csv"))
 
 

@@ -292,7 +292,7 @@ def test_few_bad_bytes_are_no_wrong_encoding(tmp_path: Path, ingest: Callable[..
         ("a.csv", b"text,label\na,\nb,\n", {}, "no labelled record"),
         ("a.csv", GOOD, {"labels": ("x", "y")}, r"none of 2 records can be used \(2 unknown_label\)"),
         ("a.csv", b"text,label\n", {}, "no record in it"),
-        ("a.csv", GOOD, {"delimiter": "\n"}, "cannot part columns"),
+        ("a.csv", GOOD, {"delimiter": "\n"}, "cannot separate columns"),
         ("a.csv", b"\x1f\x8b\x08 packed", {}, "compressed"),
         ("a.txt", b"good@pos\nbad@neg\n", {}, "--ingest.delimiter @"),
         ("a.jsonl", b"[1, 2", {}, "one object a line"),

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.documents.archive import MAX_MEMBERS, archive_kind, archive_records
+from tasks.documents.archive import MAX_MEMBERS, Placed, archive_kind, archive_records
+from tasks.documents.layouts.texts import is_text_member
 from tasks.documents.tar import MAX_HEADER_BYTES, TarError, read_tar
-from tasks.documents.unlabelled import place_text
 from tasks.errors import RequestError
 from tests.examples import examples
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LIMIT = 1000
+
+
+def place_text(name: bytes) -> Placed | None:
+    return Placed(name, None, "unlabelled") if is_text_member(name) else None
 
 
 def everything(data: bytes, limit: int = 1 << 20) -> list:

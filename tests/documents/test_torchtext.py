@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from tasks.config import IngestConfig, TorchtextSet
-from tasks.documents.layouts.torchtext_sets import DATA_SETS
+from tasks.documents.layouts.torchtext import DATA_SETS
 from tasks.errors import RequestError
 from tasks.store.artifact import Fingerprints, section_values
 from tests.examples import examples
@@ -361,7 +361,8 @@ def test_options_that_do_not_fit(options: dict[str, Any], message: str) -> None:
     ("options", "message"),
     [
         ({"path": None}, "--ingest.dataset SST2: give --ingest.path, torchtext's root folder"),
-        ({"archive": "a.tar.gz"}, "and no archive"),
+        ({"archive": "a.tar.gz"}, "--ingest.archive and --ingest.path are both given"),
+        ({"path": None, "archive": "a.tar.gz"}, "--ingest.archive is for imdb; for torchtext give --ingest.path"),
         ({"test_path": "a.csv"}, "--ingest.test-path: SST2 has its own test split"),
         ({"encoding": "latin-1"}, "--ingest.encoding latin-1: SST2 is read as UTF-8"),
     ],

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tasks.collect.files import _times
 from tasks.documents.missing import Missing
+from tasks.documents.parquet import times_of
 from tasks.documents.times import TimeReader, written
 
 READER = TimeReader("Asia/Shanghai", None, 1.8e9)
@@ -81,5 +81,5 @@ def test_a_value_of_any_type_is_the_moment_of_its_text(value: Any, expected: str
     ],
 )
 def test_columns_of_parquet_are_read_by_their_type(column: pa.Array, expected: str) -> None:
-    (text,) = _times(column, Missing(()))
+    (text,) = times_of(column, Missing(()))
     assert said(text) == expected

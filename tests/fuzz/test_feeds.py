@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.collect.feed import feed_sources
-from tasks.collect.found import Found
 from tasks.config import CollectConfig
+from tasks.documents.record import Record
 from tasks.errors import RequestError
 from tests.fuzz.bounded import bounded, damaged, pieces, refused
 
@@ -39,7 +39,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("feeds") / "feed.xml"
 
 
-def entries(path: Path, data: bytes, **options: str) -> list[Found] | None:
+def entries(path: Path, data: bytes, **options: str) -> list[Record] | None:
     """The entries; None if it is refused in one line."""
     path.write_bytes(data)
     try:
@@ -85,6 +85,6 @@ def test_what_a_feed_says_comes_out(path: Path, said: Any) -> None:
         f"<item><title>{title}</title><pubDate>{date}</pubDate></item>" for title, date in zip(titles, dates, strict=True)
     )
     found = entries(path, f'<?xml version="1.0"?><rss version="2.0"><channel>{items}</channel></rss>'.encode())
-    assert [(each.text, each.former) for each in found] == [
+    assert [(each.text, each.former_time) for each in found] == [
         (title, f"{when:%Y}-07-{when:%dT%H:%M:%S}Z") for title, when in said
     ]

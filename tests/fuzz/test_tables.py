@@ -11,9 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.config import IngestConfig
+from tasks.documents.layout import Asked, Notes
+from tasks.documents.layouts.table import TableLayout
 from tasks.documents.missing import ALWAYS as MISSING
 from tasks.documents.record import Record
-from tasks.documents.table import open_table, table_records
 from tasks.errors import RequestError
 from tests.fuzz.bounded import bounded, pieces, refused
 
@@ -39,7 +40,7 @@ def read(path: Path, data: bytes, **options: object) -> list[Record] | None:
     path.write_bytes(data)
     config = IngestConfig.model_validate(options)
     try:
-        return list(table_records(open_table(path, config), config.max_chars, None))
+        return list(TableLayout(Asked(path, config.reading)).records(Notes()))
     except RequestError as error:
         refused(error)
         return None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         ({"path": "a.csv", "source": "folder"}, "not a folder"),
         ({"path": "a.csv", "test_path": "absent"}, "--ingest.test-path .*absent"),
         ({"path": "a.csv", "test_path": "split"}, "give the folder of the labels"),
-        ({"path": "split", "test_path": "a.csv"}, "leave out --ingest.test-path"),
+        ({"path": "split", "test_path": "a.csv"}, "--ingest.test-path: split has train/ or test/ below; leave the option out"),
         ({"path": "a.csv", "label_names": "absent"}, "--ingest.label-names .*absent: no such file"),
         ({"path": "/dev/null"}, "neither a file nor a folder"),
     ],

@@ -171,7 +171,10 @@ def test_the_column_is_chosen_and_a_missing_one_named(loaded: LoadedModel, tmp_p
         score(path, loaded, text="body")
     assert "ingest" not in str(caught.value)
     (tmp_path / "one.csv").write_text(f'"{GOOD}"\n')
-    for name, said in (("news.csv", "if it is no header: --no-header, with positions"), ("one.csv", "It has one column only$")):
+    for name, said in (
+        ("news.csv", "if it is not a header: --no-header, with positions"),
+        ("one.csv", "It has one column only$"),
+    ):
         with pytest.raises(RequestError, match=said):
             score(tmp_path / name, loaded, text="body")
 

@@ -1,1 +1,18 @@
-"""The layouts that a corpus may have."""
+"""The sources of a corpus: a file for each, and its line in this table.
+
+The names are those of `--ingest.source`. Without one the first layout that fits the request is taken, so that a line for a
+special case belongs above the general ones.
+"""
+
+from tasks.documents.layout import Layout
+from tasks.documents.layouts.folder import FolderLayout
+from tasks.documents.layouts.imdb import ImdbLayout
+from tasks.documents.layouts.table import TableLayout
+from tasks.documents.layouts.torchtext import TorchtextLayout
+
+LAYOUTS: dict[str, type[Layout]] = {
+    "torchtext": TorchtextLayout,
+    "imdb": ImdbLayout,
+    "folder": FolderLayout,
+    "table": TableLayout,
+}

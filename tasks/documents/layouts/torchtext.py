@@ -3,9 +3,9 @@
     root/datasets/AG_NEWS/train.csv                   a set of single files
     root/datasets/SST2/SST-2.zip, SST-2/train.tsv     an archive and, once torchtext has read a part, that part beside it
 
-The reader is this project's own and needs no torchtext: a part is read where it stands unpacked, else out of the archive as a
-stream. Records are those of torchtext, its numbers the labels; a row at which torchtext stops, or which it takes for something
-else, goes to quarantine. A part named dev is read as test where the set's own test rows have no labels, else as train: prepare
+The reader does not need torchtext: a part that is unpacked is read from its file, else out of the archive as a stream. Records
+are those of torchtext, its numbers the labels; a row at which torchtext stops, or which it takes for something else, goes to
+quarantine. A part named dev is read as test where the set's own test rows have no labels, else as train: prepare
 draws the validation rows from there.
 """
 
@@ -16,10 +16,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tasks.documents.archive import DAMAGE, Placed, archive_kind, archive_records, damaged, member_streams
+from tasks.documents.layout import Asked, Layout, Notes
 from tasks.documents.layouts.imdb import place_labelled
 from tasks.documents.lines import Lines, Row, UnclosedQuotesError, decode_line, plain_rows, quoted_rows
 from tasks.documents.record import Record
-from tasks.documents.table import row_limit
+from tasks.documents.table_form import row_limit
 from tasks.errors import RequestError
 
 if TYPE_CHECKING:
@@ -125,10 +126,45 @@ DATA_SETS = {
 }
 
 
+class TorchtextLayout(Layout):
+    """One set by its name; the path is `root/datasets/<name>`."""
+
+    name = "torchtext"
+    may_repeat_texts = True
+
+    def __init__(self, asked: Asked) -> None:
+        flags = asked.reading.flags
+        if asked.dataset is None or asked.path is None:
+            raise RequestError(f"{flags.dataset} {asked.dataset}: give {flags.path}, torchtext's root folder")
+        if asked.reading.encoding != "utf-8":
+            raise RequestError(
+                f"{flags.encoding} {asked.reading.encoding}: {asked.dataset} is read as UTF-8; leave the option out"
+            )
+        self.asked, self.reading, self.data_set = asked, asked.reading, asked.dataset
+        self.encoding_flag = flags.encoding
+
+    @classmethod
+    def fits(cls, asked: Asked) -> bool:
+        """A request that names a set."""
+        return asked.dataset is not None
+
+    def check(self) -> None:
+        """Raise RequestError for the first file that is not there."""
+        check_data_set(self.data_set, self.path)
+
+    def records(self, notes: Notes) -> Iterator[Record]:
+        """Yield the records of the set."""
+        return data_set_records(self.data_set, self.path, self.reading.max_chars)
+
+    def own_test_split(self) -> str:
+        """Always."""
+        return f"{self.data_set} has its own test split"
+
+
 def check_data_set(name: str, folder: Path) -> None:
     """Raise RequestError for the first file that is not there, with the URL to fetch it from.
 
-    `folder` is `root/datasets/<name>`. A part that stands unpacked need not stand in the archive too.
+    `folder` is `root/datasets/<name>`. A part that is unpacked need not be in the archive too.
     """
     data_set = DATA_SETS[name]
     missing = [part for part in data_set.parts if not (folder / part.file).is_file()]
@@ -146,7 +182,7 @@ def check_data_set(name: str, folder: Path) -> None:
 def data_set_records(name: str, folder: Path, max_chars: int) -> Iterator[Record]:
     """Yield the records of a set; ids are `part:line`, whether a part is read unpacked or out of the archive.
 
-    Of an IMDB archive they are the members' names, and its reviews without a label, which torchtext leaves out, are no records.
+    Of an IMDB archive they are the members' names; its reviews without a label are left out, as torchtext does.
     Texts are UTF-8. RequestError if the archive is damaged or lacks a part.
     """
     data_set = DATA_SETS[name]
@@ -164,7 +200,7 @@ def data_set_records(name: str, folder: Path, max_chars: int) -> Iterator[Record
 
 
 def _packed_records(archive: Path, parts: list[Part], max_chars: int) -> Iterator[Record]:
-    """The rows of parts in an archive, in its order and one pass; a second member of the same name is none."""
+    """The rows of parts in an archive, in its order and one pass; a second member of the same name is left out."""
     waiting, rows = list(parts), 0
 
     def part_of(name: bytes) -> Part | None:
@@ -217,7 +253,7 @@ def _record(row: Row, part: Part, form: Form) -> Record:
 
 @lru_cache(maxsize=1024)
 def _number(label: str) -> str | None:
-    """A label as torchtext's int() reads it; None if it is no number."""
+    """A label as torchtext's int() reads it; None if it is not a number."""
     bare = label.strip()
     return str(int(bare)) if _LABEL.fullmatch(bare) else None
 
