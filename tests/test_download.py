@@ -86,23 +86,14 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-<<<<<<< HEAD:tests/ingest/test_download.py
 def fetch(server: Server, target: Any, **options: Any) -> Any:
-    return download(server.url, target, **{"md5": MD5, "pause_seconds": 0.0, **options})
-
-
-def test_a_cut_connection_is_resumed_where_it_ended(tmp_path: Path, server: Server) -> None:
-    server.cuts = [500_000, 300_000]
-=======
-def fetch(server, target, **options):
     known = {"md5": MD5, "pause_seconds": 0.0, "otherwise": "give --ingest.archive FILE"}
     return download(server.url, target, **{**known, **options})
 
 
-def test_a_cut_connection_is_resumed_where_it_ended(tmp_path, server, monkeypatch):
+def test_a_cut_connection_is_resumed_where_it_ended(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.download.CHUNK", 1 << 18)
     server.cuts = [len(BODY), 300_000, 100_000]
->>>>>>> 7760786 (Documents are read in one room: one Record, one dispatcher, a source is a file and a line, a reader takes the names of its caller's flags):tests/test_download.py
     seen: list[tuple] = []
 
     class Watch:
