@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BATCH_ROWS = 4096
 BATCH_CHARS = 16 << 20
 MAX_LABELS = 10_000  # a column with more does not hold classes, and every count of labels would grow with the corpus
+_NO_LABEL: tuple[str | None, str | None, str] = (None, None, "")
 
 
 class Writer:
@@ -45,6 +46,7 @@ class Writer:
         self.first_refused = ""
         self.texts: set[bytes] = set()  # of labelled train rows, until they are more than half of what labels can be
         self._spellings: dict[str, str] = {}
+        self._classes: dict[str, tuple[str | None, str | None, str]] = {}  # what `_class_of` says of the labels of an input
         self._rows: list[tuple[str, str, str | None, str | None, str, str]] = []
         self._chars = 0
         self._refused: list[tuple[str, int, str, bytes]] = []
@@ -68,7 +70,7 @@ class Writer:
 
     def begin_input(self) -> None:
         """Forget how the input before spelled its labels."""
-        self._spellings = {}
+        self._spellings, self._classes = {}, {}
 
     def spellings(self) -> dict[str, list[str]]:
         """Labels that this input spells in more ways than one, with these ways in the order they came."""
@@ -119,23 +121,22 @@ class Writer:
 
     def _label(self, record: Record) -> tuple[str | None, str | None, str]:
         """The class of a record, or the reason why its label is refused, with more words about that."""
-        label = None
-        if record.label is not None:
-            label, reason, detail = self._class_of(record.label)
-            if reason is not None:
-                return None, reason, detail
-        return label, "missing_label" if label is None and record.split == "test" else None, ""
+        written = record.label
+        judged = _NO_LABEL if written is None else self._classes.get(written)
+        if judged is None:
+            judged = self._class_of(str(written))
+            if len(self._classes) < 2 * MAX_LABELS:
+                self._classes[str(written)] = judged
+        return (None, "missing_label", "") if judged == _NO_LABEL and record.split == "test" else judged
 
     def _class_of(self, written: str) -> tuple[str | None, str | None, str]:
         if "\0" in written:
             return None, "nul", ""
-        label = self._spellings.get(written)
-        if label is None:
-            label = spelled(written)
-            if len(self._spellings) < 2 * MAX_LABELS:
-                self._spellings[written] = label
+        label = spelled(written)
+        if len(self._spellings) < 2 * MAX_LABELS:
+            self._spellings[written] = label
         if not label:
-            return None, None, ""
+            return _NO_LABEL
         if self.bins is not None:
             binned = self.bins.name(label)
             if binned is None:
