@@ -90,7 +90,7 @@ def download(
         if found != md5:
             part.unlink()
             raise RequestError(f"{url}: MD5 {found}, expected {md5}; the copy was removed: try again, or {otherwise}")
-        os.replace(part, target)
+        os.replace(part, target)  # not `replaced`: a part is kept, so that the next run goes on with it
     return target
 
 
@@ -124,7 +124,7 @@ def copy_of(url: str, folder: Path, fingerprints: Fingerprints, flag: str, progr
                         left.unlink()
                 size = int(stamp["size"]) if stamp.get("size", "").isdigit() else None
                 _load(filesystem, name, part, progress, size=size)
-                os.replace(part, place / COPY)
+                os.replace(part, place / COPY)  # not `replaced`, for the same reason
                 source = {"url": without_secrets(url), "stamp": stamp, "sha256": sha256_file(place / COPY)}
                 (place / SOURCE).write_text(json.dumps(source, indent=1), encoding="utf-8")
     return place / COPY
