@@ -295,7 +295,7 @@ class PretrainConfig(Section):
         "auto", description="Hash buckets of subwords; auto: by corpus."
     )
     lr: Annotated[float, Field(gt=0.0, le=10.0)] = Field(0.05, description="Learning rate at the start.")
-    t: Annotated[float, Field(gt=0.0)] = Field(1e-4, description="Frequency from which words are sampled down.")
+    t: Annotated[float, Field(gt=0.0)] = Field(1e-4, description="Frequency from which words are subsampled.")
     threads: Threads = Field("auto", description="Threads; 1 is reproducible byte for byte, auto uses every core.")
     seed: Count = Field(13, description="Seed of fastText's random numbers.")
     unlabelled: bool = Field(True, description="Train on the unlabelled texts too.")
@@ -319,23 +319,25 @@ class AlignConfig(Section):
         "URL; ${NAME} in a URL is that environment variable.",
     )
     vocabulary: Url | Path | None = Field(
-        None, description="Words of the rows of vectors in .npy or safetensors: one a line, or JSON."
+        None, description="Vocabulary file of vectors in .npy or safetensors: the word of each row, one a line, or JSON."
     )
     member: str | None = Field(
         None, min_length=1, description="Name of the vectors in a zip, .npz or safetensors that holds several."
     )
     fallbacks: Literal["none", "case", "nfkc", "both"] = Field(
-        "none", description="Where a word without a vector is looked for too: in other case, in Unicode's NFKC, or both."
+        "none", description="Other spellings to look for where a word has no vector: other case, Unicode's NFKC, or both."
     )
     second: Url | Path | None = Field(None, description="More vectors, joined to align.vectors or to pretrain's.")
-    second_vocabulary: Url | Path | None = Field(None, description="As vocabulary, of second.")
-    second_member: str | None = Field(None, min_length=1, description="As member, of second.")
+    second_vocabulary: Url | Path | None = Field(None, description="The vocabulary file of the second vectors.")
+    second_member: str | None = Field(
+        None, min_length=1, description="Name of the second vectors in a file that holds several."
+    )
     join: Literal["concatenate", "fill"] = Field(
         "concatenate", description="Both vectors side by side, or the second mapped into the first's space to fill its gaps."
     )
     min_count: Positive = Field(2, description="Rarest train word that enters the vocabulary.")
     max_size: Positive = Field(60_000, description="Most words in the vocabulary, pad and unk included.")
-    missing: Literal["zero", "random"] = Field("random", description="Row of a word with neither vector nor subwords.")
+    missing: Literal["zero", "random"] = Field("random", description="Row of a word that has neither vector nor subwords.")
     min_coverage: Share = Field(0.0, description="Least share of train tokens with a vector; below it the run stops.")
     dim: Annotated[int, Field(ge=1, le=2000)] = Field(100, description="Dimensions of random rows where there are no vectors.")
     seed: Count = Field(13, description="Seed of random rows.")

@@ -52,7 +52,7 @@ class _Matrix:
 def read_npy(
     stream: Reading, name: str, words: Path | None, collector: Collector, advance: Callable[[int], None]
 ) -> WordVectors:
-    """Find the vectors of the wanted words in a `.npy` matrix [R, D] whose words stand in the file `words`."""
+    """Find the vectors of the wanted words in a `.npy` matrix [R, D] whose words are in the file `words`."""
     if words is None:
         raise RequestError(f"{name} {NEEDS_WORDS}")
     return _read_matrix(stream, name, _npy_matrix(stream, name), vocabulary_words(words), collector, advance)
@@ -61,7 +61,7 @@ def read_npy(
 def read_npz(
     contents: Contents, member: str | None, words: Path | None, collector: Collector, advance: Callable[[int], None]
 ) -> WordVectors:
-    """The same in an `.npz`: the matrix is its array `member`, or the only one of two dimensions.
+    """Find the vectors in an `.npz`: the matrix is its array `member`, or its only array of two dimensions.
 
     Its words are the only array of strings in it, unless the file `words` is given.
     """
@@ -88,7 +88,7 @@ def read_safetensors(
     collector: Collector,
     advance: Callable[[int], None],
 ) -> WordVectors:
-    """The same in a safetensors file: the matrix is its tensor `member`, or the only one of two dimensions."""
+    """Find the vectors in a safetensors file: the matrix is its tensor `member`, or its only one of two dimensions."""
     if words is None:
         raise RequestError(f"{name} {NEEDS_WORDS}")
     size = int.from_bytes(stream.read(8), "little")
@@ -119,7 +119,7 @@ def vocabulary_words(path: Path) -> Iterator[list[bytes]]:
     """
     contents = inspect(path)
     if contents.format != "text":
-        raise RequestError(f"--align.vocabulary {path} is no list of words; give a text file with one word a line, or JSON")
+        raise RequestError(f"--align.vocabulary {path} is not a list of words; give a text file with one word a line, or JSON")
     with opened(contents) as stream:
         if contents.head.lstrip()[:1] in (b"[", b"{"):
             whole = b"".join(iter(lambda: stream.read(BLOCK_BYTES), b""))
@@ -136,7 +136,7 @@ def vocabulary_words(path: Path) -> Iterator[list[bytes]]:
 
 
 def _json_words(text: bytes, path: Path) -> list[bytes] | None:
-    """None if this is no JSON: a list of words may start with a bracket too."""
+    """The words of a JSON text, None if it is not JSON: a list of words may start with a bracket too."""
     try:
         values = json.loads(text)
     except ValueError:
@@ -159,7 +159,7 @@ def _array(contents: Contents, file: str) -> Contents:
 
 
 def _npy_header(stream: Reading, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether the columns come first, and type of the numbers; the stream then stands at the first of them."""
+    """Shape, whether the columns come first, and type of the numbers; the stream is then at the first of them."""
     file = cast("BinaryIO", stream)
     try:
         version = np.lib.format.read_magic(file)
@@ -197,8 +197,8 @@ def _array_words(contents: Contents) -> Iterator[list[bytes]]:
                 raise RequestError(f"{contents.name} ends inside its words; it is cut")
             try:
                 words = np.frombuffer(data, dtype).tolist()
-            except ValueError as error:  # four bytes that are no character
-                raise RequestError(f"{contents.name} holds words that are no text; it is damaged") from error
+            except ValueError as error:  # four bytes that are not a character
+                raise RequestError(f"{contents.name} holds words that are not text; it is damaged") from error
             yield [word.encode("utf-8", "replace") if isinstance(word, str) else word for word in words]
 
 
@@ -249,7 +249,7 @@ def _read_matrix(
 
 
 def _skip(stream: Reading, size: int) -> int:
-    """Pass over so many bytes; how many there were."""
+    """Skip up to `size` bytes; return how many there were."""
     done = 0
     while done < size and (part := len(stream.read(min(BLOCK_BYTES, size - done)))):
         done += part

@@ -1,4 +1,4 @@
-"""Give the trained word vectors of a model to other programs: as text, in word2vec's binary format, or as a NumPy matrix.
+"""Write the trained word vectors of a model for other programs: as text, in word2vec's binary format, or as a NumPy matrix.
 
 Shapes: V vocabulary rows, D dimensions.
 """
@@ -27,13 +27,13 @@ WORDS_OF_MATRIX = ".vocabulary.json"
 
 
 def export_vectors(model: Path, target: Path, view: str | None = None) -> dict[str, Any]:
-    """Write the embedding of the model in the folder `model` to `target`, in the format that its name ends in; the report.
+    """Write the embedding of the model in the folder `model` to `target`, in the format that its suffix names; return a report.
 
-    `.vec` (word2vec text) and `.bin` (word2vec binary) hold the words, by frequency; one with a blank in it would part a line
-    wrongly and is left out and counted, and so are the rows of padding and of unknown words. `.npy` holds every row, float32
-    [V, D], and `<name>.vocabulary.json` beside it their words. `view` chooses among several that read words; of a view with
-    several members it is the first member's matrix, and the report says of how many. RequestError for a model without word
-    vectors, and for another name.
+    `.vec` (word2vec text) and `.bin` (word2vec binary) hold the words, by frequency; words with a blank in them, which would
+    break their line, are left out and counted, and so are the rows of padding and of unknown words. `.npy` holds every row,
+    float32 [V, D], and `<name>.vocabulary.json` beside it their words. `view` chooses among several that read words; of a view
+    with several members the first member's matrix is written, and the report says how many there are. RequestError for a model
+    without word vectors, and for another suffix.
     """
     writer = WRITERS.get(target.suffix)
     if writer is None:
@@ -82,14 +82,14 @@ def list_embedding(model: Path, view: str | None, most: int) -> Listed:
 
 
 def write_text(tokens: list[str], matrix_VD: np.ndarray, target: Path) -> int:
-    """Write word2vec's text format; how many words."""
+    """Write word2vec's text format; return the number of words."""
     words, rows = _plain_words(tokens)
     replace_file(target, lambda path: write_word2vec_text(words, matrix_VD[rows], path))
     return len(words)
 
 
 def write_word2vec_binary(tokens: list[str], matrix_VD: np.ndarray, target: Path) -> int:
-    """Write word2vec's binary format as gensim does, without line breaks between vectors; how many words."""
+    """Write word2vec's binary format as gensim does, without line breaks between vectors; return the number of words."""
     words, rows = _plain_words(tokens)
 
     def write(path: Path) -> None:
@@ -105,7 +105,7 @@ def write_word2vec_binary(tokens: list[str], matrix_VD: np.ndarray, target: Path
 
 
 def write_matrix_and_words(tokens: list[str], matrix_VD: np.ndarray, target: Path) -> int:
-    """Write all rows as `.npy` and their words as a JSON list; how many rows."""
+    """Write all rows as `.npy` and their words as a JSON list; return the number of rows."""
     replace_file(
         words_of_matrix(target), lambda path: path.write_text(json.dumps(tokens, ensure_ascii=False), encoding="utf-8")
     )
@@ -122,13 +122,13 @@ WRITERS = {TEXT: write_text, WORD2VEC: write_word2vec_binary, MATRIX: write_matr
 
 
 def _plain_words(tokens: list[str]) -> tuple[list[str], list[int]]:
-    """Words that these formats can hold, and their rows."""
+    """The words that word2vec's formats can hold, and their rows."""
     rows = [row for row, token in enumerate(tokens) if row >= len(RESERVED) and token.split() == [token]]
     return [tokens[row] for row in rows], rows
 
 
 def replace_file(target: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the target and rename: a killed export leaves what was there. RequestError if it cannot be written."""
+    """Write beside the target and rename: a killed export leaves the old file. RequestError if it cannot be written."""
     try:
         with replaced(target) as partial:
             write(partial)

@@ -1,4 +1,4 @@
-"""What the readers of vectors are asked for, and what they find.
+"""The words that the readers of vectors look for, and the vectors that they find.
 
 Shapes: N wanted words, K words found, D dimensions.
 """
@@ -21,7 +21,7 @@ MAX_DIM = 10_000
 
 @dataclass(frozen=True)
 class WordVectors:
-    """Vectors of K of the wanted words: where each stands among them (int64 [K]), and its vector (float32 [K, D]).
+    """Vectors of K of the wanted words: the position of each among them (int64 [K]), and its vector (float32 [K, D]).
 
     `num_vectors` counts all that the source holds, `num_duplicates` the further vectors of wanted words that have one.
     """
@@ -38,17 +38,17 @@ class WordVectors:
 
 
 class Positions(Protocol):
-    """Where a word, in UTF-8, stands among the wanted ones; None for another."""
+    """The positions of the wanted words, by their UTF-8."""
 
     def get(self, word: bytes, /) -> int | None:
-        """See above."""
+        """The position of a wanted word; None for any other."""
 
 
 class Collector:
-    """Takes the vectors of wanted words, the first of each, as a reader meets them; memory follows the words, not the file."""
+    """Keeps the first vector of each wanted word; memory depends on the number of words, not on the file."""
 
     def __init__(self, wanted: Sequence[str], most: int | None = None) -> None:
-        # A lone surrogate has no UTF-8 and stands in no file of vectors.
+        # A lone surrogate has no UTF-8, so that no file of vectors holds it.
         self.positions: Positions = {word.encode("utf-8", "replace"): position for position, word in enumerate(wanted)}
         self.num_duplicates = 0
         self.num_found = 0
@@ -62,7 +62,7 @@ class Collector:
         return len(self._claimed)
 
     def start(self, dim: int, name: str) -> None:
-        """Say how long the vectors of the file `name` are, before the first `claim`. Pages that stay empty cost no memory.
+        """Set the length of the vectors in the file `name`, before the first `claim`. Pages that stay empty cost no memory.
 
         RequestError for a length that only a damaged header has.
         """
@@ -99,7 +99,7 @@ class Collector:
 
 
 class FirstWords(Collector):
-    """Wants whichever words come first, at most that many: the most frequent ones of most files. `words` names them."""
+    """Keeps the first `most` words of a file, in most files the most frequent ones; `words` names them."""
 
     def __init__(self, most: int) -> None:
         self.words: list[str] = []

@@ -1,4 +1,4 @@
-"""Make one set of vectors of two: side by side, or the second's turned into the space of the first, to fill its gaps.
+"""Make one set of vectors of two: side by side, or the second's mapped into the space of the first, to fill its gaps.
 
 Shapes: K words of the result, S words of both, F and G dimensions of the first and the second.
 """
@@ -29,7 +29,7 @@ class Rows:
 
 
 def concatenate(first: Rows, second: Rows) -> Rows:
-    """Vectors of F + G dimensions for every word of either; zeros stand for the part that a word does not have."""
+    """Vectors of F + G dimensions for every word of either; the part that a word does not have is zeros."""
     rows_K = np.union1d(first.rows, second.rows)
     vectors_KD = np.zeros((len(rows_K), first.dim + second.dim), dtype=np.float32)
     vectors_KD[np.searchsorted(rows_K, first.rows), : first.dim] = first.vectors

@@ -38,7 +38,7 @@ ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class Vectors:
-    """Vectors of rows of the vocabulary, subwords for other words, and what the report tells of where they come from."""
+    """Vectors of rows of the vocabulary, subwords for other words, and what the report says about their sources."""
 
     found: Rows
     subwords: Subwords | None = None
@@ -100,7 +100,7 @@ def find_vectors(
 
 
 def join_vectors(first: Vectors, second: Vectors, join: str) -> Vectors:
-    """Two sources made one, as `align.join` has it; other words get the first's subwords, or the second's if it has none."""
+    """Join two sources as `align.join` says; other words get the first's subwords, or the second's if it has none."""
     if join == "fill":
         found, figures, turn_GF = fill(first.found, second.found)
         subwords = first.subwords or (second.subwords and second.subwords.turned(turn_GF))
@@ -116,7 +116,7 @@ def join_vectors(first: Vectors, second: Vectors, join: str) -> Vectors:
 
 
 def read_source(file: VectorFile, vocabulary: Vocabulary, fallbacks: str, scratch: Path, progress: Progress) -> Vectors:
-    """One file's vectors for the words of the vocabulary, by other spellings too if `fallbacks` allows for them."""
+    """One file's vectors for the words of the vocabulary, by other spellings too if `fallbacks` says so."""
     spellings = Spellings(vocabulary.tokens[len(RESERVED) :], fallbacks)
     read = read_vectors(file, spellings.wanted, scratch, progress=progress)
     spelled = spellings.resolve(read.found)
@@ -139,7 +139,7 @@ def read_source(file: VectorFile, vocabulary: Vocabulary, fallbacks: str, scratc
 def fill_matrix(
     config: AlignConfig, vocabulary: Vocabulary, found: Rows, subwords: Subwords | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The matrix (float32 [V, D]), and which rows hold a vector of their own, and which one of subwords (bool [V])."""
+    """The matrix (float32 [V, D]), which rows have a vector of their own, and which one from subwords (bool [V])."""
     num_words, dim = len(vocabulary), found.dim
     matrix_VD = np.zeros((num_words, dim), dtype=np.float32)
     has_vector_V, has_subword_V = np.zeros(num_words, dtype=bool), np.zeros(num_words, dtype=bool)

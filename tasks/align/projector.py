@@ -34,9 +34,9 @@ TENSOR_NAME = "words"
 
 
 def write_projector(listed: Listed, folder: Path) -> dict[str, Any]:
-    """Write the four files into `folder`, which is made; the report.
+    """Make `folder` and write the four files into it; return the report.
 
-    In metadata an unprintable character stands as Python spells it in a string, and an empty word as two quotes. RequestError
+    In metadata unprintable characters are written as in a Python string, and an empty word as two quotes. RequestError
     where there is no vector, or the folder cannot be written.
     """
     if not listed.words:

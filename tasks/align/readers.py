@@ -1,7 +1,7 @@
 """Read the vectors of wanted words out of a file of any known format, plain or compressed.
 
 One pass over the file's bytes, and memory for the wanted words only: a text of 4.5 GB costs what one of 0.7 GB does.
-Everything that is wrong with a file is a RequestError that names the file and the place.
+Any fault of a file is a RequestError that names the file and the place.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class VectorFile(NamedTuple):
-    """Where vectors stand: `words` is the file with the words of a bare matrix, `member` the part of a file of several."""
+    """A file of vectors; `words` is the file with the words of a bare matrix, `member` names one of several in a file."""
 
     path: Path
     words: Path | None = None
@@ -37,7 +37,7 @@ class VectorFile(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What a file gave: the vectors of wanted words, subwords for others where it has them, and its format in words."""
+    """The vectors of wanted words in a file, subwords for others where it has them, and a description of its format."""
 
     found: WordVectors
     subwords: Subwords | None
@@ -63,7 +63,7 @@ def read_vectors(file: VectorFile, wanted: Sequence[str], scratch: Path, *, prog
 class Listed(NamedTuple):
     """The first vectors of a source, float32 [V, D], of `num_vectors`, and their words, in most files the most frequent first.
 
-    `counts` tells how often each word stood in the text, where the source says so. `format` is it in words.
+    `counts` is how often each word occurs in the text, if the source says so. `format` describes the format.
     """
 
     words: list[str]
@@ -74,7 +74,7 @@ class Listed(NamedTuple):
 
 
 def list_vectors(file: VectorFile, most: int, scratch: Path, *, progress: Progress = SILENT) -> Listed:
-    """Read the first `most` vectors of a file of any format of read_vectors, which checks, and refuses, the same."""
+    """Read the first `most` vectors of a file of any format that read_vectors reads, with the same checks."""
     if not file.path.is_file():
         raise RequestError(f"there is no vectors file {file.path}; check the path")
     contents = inspect(file.path, file.member)
@@ -99,7 +99,7 @@ def _shown(contents: Contents) -> str:
 
 
 def _read_stream(file: VectorFile, contents: Contents, collector: Collector, progress: Progress) -> WordVectors:
-    """What a file of any format but fastText's has for the collector."""
+    """Read a file of any format but fastText's into the collector."""
     advance = _watcher(contents, collector, progress)
     if contents.format == "npz":
         return read_npz(contents, file.member, file.words, collector, advance)

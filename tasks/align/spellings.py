@@ -1,4 +1,4 @@
-"""Other spellings under which a word's vector may stand, for words that have none under their own.
+"""Other spellings to look for, for words that have no vector under their own.
 
 Shapes: N words.
 """
@@ -27,7 +27,7 @@ class Spelled(NamedTuple):
 
 
 class Spellings:
-    """The words and what else to look for; `wanted` is what a reader is to be asked for."""
+    """The words and their other spellings; `wanted` is the list that a reader looks for."""
 
     def __init__(self, words: Sequence[str], fallbacks: str) -> None:
         self._num_words = len(words)

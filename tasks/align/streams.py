@@ -1,4 +1,4 @@
-"""The bytes of a file of vectors, plain or compressed, and what kind of file they are: by content, never by name.
+"""The bytes of a file of vectors, plain or compressed, and the kind of file: found by content, never by name.
 
 gzip, zstd and bzip2 are unpacked by Arrow, which notices a cut (a damaged byte too, by the checksums that gzip and bzip2
 always have, and zstd where the writer put one there); zip by Python, which compares the CRC of a member at its end.
@@ -70,7 +70,7 @@ class Reading(Protocol):
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file of vectors is: how it is compressed, its format, and its first bytes once unpacked."""
+    """A file of vectors: how it is compressed, its format, and its first bytes once unpacked."""
 
     path: Path
     compression: Compression
@@ -87,7 +87,7 @@ class Contents:
 def inspect(path: Path, member: str | None = None) -> Contents:
     """Tell what `path` holds by its first bytes; `member` chooses a file of a zip, or an array of an `.npz` (see arrays.py).
 
-    RequestError for what is no file of vectors, or holds a pickle.
+    RequestError for a file that does not hold vectors, or holds a pickle.
     """
     try:
         with path.open("rb") as file:
@@ -127,8 +127,8 @@ def _is_word2vec_binary(head: bytes) -> bool:
     """Whether the first row after a header is a word and float32 numbers, as bytes, and no line of text.
 
     Any byte may be in a binary number, line breaks, letters and digits too, so the whole row is looked at: as text first, whose
-    line is a word and `dim` numbers; then as binary, whose bytes are no text, or else are numbers as vectors hold them. What is
-    neither is a line of text with a mistake in it, and is told so by its reader.
+    line is a word and `dim` numbers; then as binary, whose bytes are not text, or else are numbers as vectors hold them. A row
+    that is neither is a line of text with a mistake in it, which the reader of text reports.
     """
     header, _, rest = head.partition(b"\n")
     numbers = header.split()
@@ -223,7 +223,7 @@ def _open(contents: Contents, stack: contextlib.ExitStack) -> Reading:
 
 
 class _Guarded:
-    """Reads whole blocks, and tells in one line where a file is cut or damaged."""
+    """Reads whole blocks, and says in one line where a file is cut or damaged."""
 
     def __init__(self, stream: Reading, contents: Contents) -> None:
         self._stream, self._contents = stream, contents

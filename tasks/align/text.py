@@ -1,8 +1,8 @@
 """Read vectors from text: fastText's and word2vec's `.vec` (with a header), GloVe's (without).
 
 The text is read in blocks; a line costs a look at its first word unless that word is wanted, and the numbers of those are
-parsed by Arrow in a thread of its own. Widths are checked by the block, and line by line in a block that is not plainly a
-word and numbers a line, so that an error names its line.
+parsed by Arrow in a thread of its own. Widths are checked by block; a block whose lines are not plainly a word and numbers is
+checked line by line, so that an error names its line.
 
 Shapes: K words found, D dimensions.
 """
@@ -45,8 +45,8 @@ class _Line(NamedTuple):
 def read_text(stream: Reading, name: str, collector: Collector, advance: Callable[[int], None]) -> WordVectors:
     """Find the vectors of the wanted words in lines `word number … number`.
 
-    A first line `count dim` is a header and is checked. Of a word that stands there twice the first counts; a word may hold
-    spaces. Raises RequestError for a wrong width, count or number, and for a text that seems to be cut off. `advance` is told
+    A first line `count dim` is a header and is checked. Of a repeated word the first counts; a word may hold
+    spaces. Raises RequestError for a wrong width, count or number, and for a text that seems to be cut off. `advance` gets
     the bytes read so far.
     """
     reader = _TextReader(name, collector)
@@ -105,7 +105,7 @@ class _TextReader:
         self.num_lines += num_lines
 
     def finish(self, pool: ThreadPoolExecutor) -> WordVectors:
-        """Parse what is left, and check what the header announced."""
+        """Parse the remaining lines, and check the count in the header."""
         self._submit(pool)
         self._collect(0)
         num_vectors = self.num_lines - (self.expected is not None)
@@ -131,7 +131,7 @@ class _TextReader:
         return vectors
 
     def _select(self, block: bytes) -> list[_Line] | None:
-        """The lines of wanted words in a block whose lines are all plain; None if one of these is not."""
+        """The lines of wanted words in a block whose lines are all plain; None if a wanted line is not plain."""
         lookup, find = self.collector.positions.get, block.find
         found, start, end, number = [], 0, block.find(b"\n"), self.num_lines
         while end >= 0:
@@ -148,7 +148,7 @@ class _TextReader:
         return found
 
     def _select_carefully(self, block: bytes) -> Iterator[_Line]:
-        """The same for lines with other blanks: each is checked, and a word may hold spaces."""
+        """The lines of wanted words in a block with other blanks: each line is checked, and a word may hold spaces."""
         for number, line in enumerate(block.removesuffix(b"\n").split(b"\n") if block else (), self.num_lines + 1):
             line = line.removesuffix(b"\r")
             word, _, numbers = line.partition(b" ")
@@ -159,7 +159,7 @@ class _TextReader:
                 yield _Line(number, position, numbers)
 
     def _split(self, line: bytes, number: int) -> tuple[bytes, bytes]:
-        """Part a line that is not plainly word, space, numbers: spaces at its end, tabs, or spaces inside the word."""
+        """Split a line that is not plainly word, space, numbers: spaces at its end, tabs, or spaces inside the word."""
         parts = line.split()
         if len(parts) <= self.dim:
             self._refuse(number, f"{max(0, len(parts) - 1)} numbers in place of {self.dim}", WRONG_WIDTH)
@@ -194,7 +194,7 @@ class _TextReader:
             bad = [part for part in line.numbers.split(b" ") if not is_number(part) or not abs(float(part)) <= FLOAT32_MAX]
             if bad:
                 shown = bad[0][:40].decode("utf-8", "replace")
-                self._refuse(line.number, f"{shown!r} is no finite number", "mend or drop that line")
+                self._refuse(line.number, f"{shown!r} is not a finite number", "correct or remove that line")
         # Python reads a few spellings (+1, 1_0) that Arrow does not, and all were numbers.
         return np.array([[float(part) for part in numbers.split(b" ")] for numbers in rows], dtype=np.float32)
 
@@ -203,6 +203,6 @@ class _TextReader:
 
 
 def _numbers(rows: list[bytes], dim: int) -> np.ndarray:
-    """Parse rows of `dim` numbers parted by single spaces: float32 [K, D]. ArrowInvalid or ValueError if one is none."""
+    """Parse rows of `dim` numbers parted by single spaces: float32 [K, D]. ArrowInvalid or ValueError for anything else."""
     texts = pc.split_pattern(pa.array(rows, pa.large_binary()).cast(pa.large_string()), " ").flatten()
     return texts.cast(pa.float32()).to_numpy(zero_copy_only=False).reshape(len(rows), dim)

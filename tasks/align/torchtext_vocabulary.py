@@ -1,4 +1,4 @@
-"""A vocabulary for code that is written for torchtext: the look-ups of torchtext.vocab.Vocab, and the way from one and to one.
+"""A vocabulary for code that is written for torchtext: the look-ups of torchtext.vocab.Vocab, and conversion both ways.
 
 No step uses it, and it needs torchtext only to make a `Vocab` of torchtext's own (docs/TORCHTEXT.md).
 """

@@ -26,7 +26,7 @@ def read_word2vec(stream: Reading, name: str, collector: Collector, advance: Cal
     """Find the vectors of the wanted words. RequestError for a cut file, a wrong count, and numbers that are not finite.
 
     Where a vector starts is known only once the word before it has been read, so words are looked at one by one; numbers are
-    not, unless they are wanted. `advance` is told the bytes read so far.
+    not, unless they are wanted. `advance` gets the bytes read so far.
     """
     block, expected, dim = _header(stream.read(BLOCK_BYTES), name)
     collector.start(dim, name)
@@ -64,10 +64,10 @@ class _BinaryReader:
         self.num_read = 0
 
     def take(self, rest: bytes, block: bytes) -> bytes:
-        """Look at the vectors that end in `block`; the first of them began with `rest`. Give the start of the next one."""
+        """Look at the vectors that end in `block`; the first of them began with `rest`. Return the start of the next one."""
         start = 0
         if rest:
-            # Only that one is put together: joining the blocks would copy the whole file once more.
+            # Joining only this one: joining the blocks would copy the whole file once more.
             joined = rest + block[: MAX_WORD_BYTES + 4 * self.dim]
             end = self._scan(joined, 0, 1)
             if not end:

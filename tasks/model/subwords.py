@@ -29,7 +29,7 @@ class Subwords:
     """The bucket rows of a fastText model (float16 or float32 [B, T]) and the lengths of n-grams that reach them.
 
     `turn` (float32 [T, F]) brings rows into the space of other vectors. A vector has `leading` zeros before its own numbers
-    and `padding` zeros behind them, D dimensions in all: zeros are the part of other vectors that were joined to these.
+    and `padding` zeros behind them, D dimensions in all: zeros take the place of other vectors that were joined to these.
     """
 
     table: np.ndarray
@@ -45,15 +45,15 @@ class Subwords:
         return self.leading + int((self.table if self.turn is None else self.turn).shape[1]) + self.padding
 
     def padded(self, padding: int) -> Subwords:
-        """The same with so many more dimensions behind, all zeros."""
+        """These subwords with `padding` more dimensions behind, all zeros."""
         return replace(self, padding=self.padding + padding)
 
     def led(self, leading: int) -> Subwords:
-        """The same with so many more dimensions in front, all zeros."""
+        """These subwords with `leading` more dimensions in front, all zeros."""
         return replace(self, leading=self.leading + leading)
 
     def turned(self, turn_TF: np.ndarray) -> Subwords:
-        """The same in another space; no number is computed before it is asked for, as the table may be gigabytes large."""
+        """These subwords in another space; nothing is computed before a vector is asked for: the table may take gigabytes."""
         return replace(self, turn=turn_TF)
 
     @classmethod

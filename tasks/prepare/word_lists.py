@@ -24,9 +24,9 @@ _ENTRY = re.compile(r"(?P<word>\S+)(?:\s+(?P<frequency>[0-9]+))?(?:\s+[A-Za-z]+)
 
 
 def text_to_tokens(config: PrepareConfig, tokenizer: str | None = None) -> TextToTokens:
-    """What a prepare section asks for, its files read; RequestError if one cannot be read.
+    """Make the tokenizer of a prepare section, with its files; RequestError if one cannot be read.
 
-    `tokenizer` is what `choose_tokenizer` chose where the section says auto.
+    `tokenizer` is the choice of `choose_tokenizer` where the section says auto.
     """
     settings = {key: getattr(config, key) for key in SETTINGS}
     settings |= {"stop_words": load_stop_words(config), "user_dictionary": load_user_dictionary(config)}
@@ -46,7 +46,7 @@ def load_stop_words(config: PrepareConfig) -> list[str]:
 
 
 def listed_stop_words(language: str) -> list[str]:
-    """The stop words of `language`, one of LISTS, as they are spelled there."""
+    """The stop words of `language`, one of LISTS, as its file spells them."""
     return _stop_words(Path(__file__).with_name(LISTS[language]))
 
 
@@ -58,7 +58,7 @@ def _stop_words(path: Path) -> list[str]:
 def load_user_dictionary(config: PrepareConfig) -> list[str]:
     """The words of the UTF-8 file `user_dictionary`, one a line in jieba's format `word [frequency] [part of speech]`.
 
-    In the file's order, which counts where words overlap, and folded as tokens are; "word" or "word frequency" each.
+    In the file's order, which matters where words overlap, and folded as tokens are; each is "word" or "word frequency".
     RequestError names the first line that cannot be read.
     """
     path = config.user_dictionary

@@ -1,4 +1,4 @@
-"""What word vectors know of English, without any task (intrinsic evaluation): word similarity and analogies.
+"""Intrinsic evaluation of word vectors on English: word similarity and analogies.
 
 Similarity: Spearman's correlation of cosines with people's judgements of word pairs, WordSim-353 (Finkelstein et al. 2002) and
 SimLex-999 (Hill et al. 2015). Analogies: "Athens is to Greece as Baghdad is to ...", answered by 3CosAdd (Mikolov et al. 2013,

@@ -41,7 +41,7 @@ NOT_PRUNED = -1
 class ModelFile:
     """A fastText model: words in the model's order, by frequency, the end-of-sentence mark among them.
 
-    Of a model that was read for some words alone, `words` are those of them that it has.
+    If only some words were wanted, `words` are those of them that the model has.
     """
 
     words: tuple[str, ...]
@@ -64,7 +64,7 @@ class ModelFile:
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """Row of each word; the end-of-sentence mark is no word."""
+        """Row of each word, without the end-of-sentence mark."""
         return {word: row for word, row in zip(self.words, self.rows, strict=True) if word != END_OF_SENTENCE}
 
     def vectors(self, words: Sequence[str]) -> np.ndarray:
@@ -120,7 +120,7 @@ def _read(path: Path, wanted: frozenset[bytes] | None) -> ModelFile:
 def _dictionary(
     data: mmap.mmap, at: int, wanted: frozenset[bytes] | None
 ) -> tuple[Sequence[int], list[str], list[int], int, int]:
-    """Rows, words and counts that are wanted, how many words there are in all, and where the dictionary ends."""
+    """Rows, words and counts that are wanted, the number of all words, and where the dictionary ends."""
     size, num_words, num_labels, _, num_pruned = DICTIONARY.unpack_from(data, at)
     at += DICTIONARY.size
     if size != num_words + num_labels or min(num_words, num_labels) < 0 or num_pruned != NOT_PRUNED:

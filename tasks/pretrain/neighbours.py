@@ -66,7 +66,7 @@ def class_words(dataset: Path, words: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _counts(dataset: Path, labels: Sequence[str], words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """How often each word stands in the train documents of each class [C, V], and how many documents the class has [C]."""
+    """How often each word occurs in the train documents of each class [C, V], and how many documents the class has [C]."""
     counts, num_documents_C = np.zeros(len(labels) * len(words)), np.zeros(len(labels), np.int64)
     known, names = pa.array(words, pa.string()), pa.array(labels, pa.string())
     for batch in iter_batches(dataset, ("train",), ["label", "tokens"]):

@@ -1,4 +1,4 @@
-"""What is told about word vectors: their neighbours, and what they know of English.
+"""The report on word vectors: neighbours of words, and intrinsic evaluation on English.
 
 Shapes: V words, D dimensions.
 """

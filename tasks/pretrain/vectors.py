@@ -41,7 +41,7 @@ BUCKETS_PER_WORD = 8
 MIN_BUCKETS, MAX_BUCKETS, BUCKET_STEP = 10_000, 2_000_000, 10_000
 
 PROGRESS = re.compile(r"Progress:\s*([\d.]+)%\s+words/sec/thread:\s*(\d+)")
-# Whole only with what follows: a piece of output may end inside a number.
+# Up to ETA, since a piece of output may end inside a number.
 LOSS = re.compile(r"Progress:\s*([\d.]+)%[^\r\n]*\slr:\s*([\d.]+)\s+avg\.loss:\s*([\d.]+)\s+ETA")
 CURVE_STEP = 0.5  # per cent of the training between two points of the curve
 
@@ -49,7 +49,7 @@ CURVE_STEP = 0.5  # per cent of the training between two points of the curve
 def train_vectors(config: PretrainConfig, dataset: Path, folder: Path, *, progress: Progress = SILENT) -> dict[str, Any]:
     """Train on the train (and unlabelled) documents of `dataset`; write `vectors.bin` into `folder`.
 
-    Returns the report: effective parameters, sizes, speed, and what report_on_vectors tells, which also stands in
+    Returns the report: effective parameters, sizes, speed, and the report on the vectors, which is also written to
     `side/vectors.json`. Raises RequestError if the text is too small for `min_count` or the model would exceed `max_model_mb`.
     """
     splits = ("train", "unlabelled") if config.unlabelled else ("train",)
@@ -88,7 +88,7 @@ def train_vectors(config: PretrainConfig, dataset: Path, folder: Path, *, progre
 
 
 def count_words(text: TrainingText, min_count: int) -> int:
-    """How many words get a row of their own; RequestError if they are too few to train on."""
+    """Count the words that get a row of their own; RequestError if they are too few to train on."""
     num_words = pc.sum(pc.greater_equal(text.counts["count"], min_count)).as_py() or 0
     # With a single word fastText would look for a negative sample for ever.
     if num_words >= 2:
@@ -107,8 +107,8 @@ def count_words(text: TrainingText, min_count: int) -> int:
 def choose_bucket(config: PretrainConfig, num_words: int) -> int:
     """Hash buckets for subwords; `auto` gives BUCKETS_PER_WORD for each word of the vocabulary, within bounds.
 
-    On IMDB a word of the vocabulary brings 5 distinct n-grams of 3 to 6 characters and 3 of 4 to 5, whether 20,000 words or
-    80,000, so that at most two thirds of the buckets are in use.
+    On IMDB a word of the vocabulary brings 5 distinct n-grams of 3 to 6 characters and 3 of 4 to 5, in a vocabulary of 20,000 words
+    as in one of 80,000, so that at most two thirds of the buckets are in use.
     """
     if not config.maxn:
         return 0

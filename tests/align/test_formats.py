@@ -423,7 +423,7 @@ def test_a_bare_matrix_needs_its_words(tmp_path: Path, name: str) -> None:
         (json.dumps({"a": 0.5, "b": 1}), "neither a list of words nor"),
         ("[" * 200_000, "is nested too deeply"),
         ('{"a":' * 200_000, "is nested too deeply"),
-        ("\x93NUMPY", "no list of words"),
+        ("\x93NUMPY", "not a list of words"),
     ],
 )
 def test_words_that_are_none(tmp_path: Path, words: str, message: str) -> None:
@@ -435,7 +435,7 @@ def test_words_that_are_none(tmp_path: Path, words: str, message: str) -> None:
 
 def test_text_of_one_number_a_word_is_no_binary(tmp_path: Path) -> None:
     (tmp_path / "a.vec").write_text("2 1\ngood 7\nfilm x\n")
-    with pytest.raises(RequestError, match="line 3: 'x' is no finite number"):
+    with pytest.raises(RequestError, match="line 3: 'x' is not a finite number"):
         read(tmp_path / "a.vec", wanted=["film"])
     assert streams.inspect(tmp_path / "a.vec").format == "text"
 
