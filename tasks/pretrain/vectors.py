@@ -107,8 +107,8 @@ def count_words(text: TrainingText, min_count: int) -> int:
 def choose_bucket(config: PretrainConfig, num_words: int) -> int:
     """Hash buckets for subwords; `auto` gives BUCKETS_PER_WORD for each word of the vocabulary, within bounds.
 
-    On IMDB a word of the vocabulary brings 5 distinct n-grams of 3 to 6 characters and 3 of 4 to 5, in a vocabulary of 20,000 words
-    as in one of 80,000, so that at most two thirds of the buckets are in use.
+    On IMDB a word of the vocabulary brings 5 distinct n-grams of 3 to 6 characters and 3 of 4 to 5, in a vocabulary of 20,000
+    words as in one of 80,000, so that at most two thirds of the buckets are in use.
     """
     if not config.maxn:
         return 0
