@@ -133,6 +133,7 @@ def test_the_command_exports_the_model_that_is_named(
     from types import SimpleNamespace
 
     from flows.commands import main as cli
+    from flows.commands import registry
 
     (tmp_path / "package").mkdir()
     model.rename(tmp_path / "package" / "model")
@@ -142,7 +143,7 @@ def test_the_command_exports_the_model_that_is_named(
         asked.append(name)
         return SimpleNamespace(model=SimpleNamespace(folder=tmp_path / "package"))
 
-    monkeypatch.setattr(cli, "_load", load)
+    monkeypatch.setattr(registry, "load", load)
     command = ["textmill", "vectors", "export", "films@champion", str(tmp_path / "out.bin"), "--json"]
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit) as stop:
