@@ -1,6 +1,6 @@
-"""What a person sees while a run is under way: a bar per running step on a terminal, one line per finished step everywhere.
+"""The display of a run in progress: a bar per running step on a terminal, one line per finished step everywhere.
 
-All of it goes to stderr; stdout is for results. When stderr is no terminal, bars become log lines every `log_interval`
+All of it goes to stderr; stdout is for results. When stderr is not a terminal, bars become log lines every `log_interval`
 seconds, which Prefect shows beside the task and which the console does not.
 """
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class _Console(Console):
-    """A console whose reader, such as a worker that was killed, may go away without taking the run along."""
+    """A console whose reader, such as a worker that was killed, may go away without ending the run."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -77,7 +77,7 @@ class Display:
 
 
 class StepProgress:
-    """Progress of one step: to the bar at once, to the log now and then, metrics to whoever wants them."""
+    """Progress of one step: to the bar at once, to the log now and then, metrics to a callback."""
 
     def __init__(self, display: Display, step: str, log_metrics: Callable[[Mapping[str, float], int], None] | None) -> None:
         self.display, self.step, self.log_metrics = display, step, log_metrics

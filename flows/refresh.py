@@ -89,7 +89,7 @@ class Refresh:
 
 @flow(name="refresh", flow_run_name="{config.name}", persist_result=False, validate_parameters=True)
 def refresh(config: RefreshConfig) -> dict[str, Any]:
-    """Score what is new, look for surges and drift, tell whoever is to be told, and write the dashboard.
+    """Score what is new, look for surges and drift, send the alerts, and write the dashboard.
 
     Returns what `textmill refresh --json` prints.
     """
@@ -103,7 +103,7 @@ def refresh(config: RefreshConfig) -> dict[str, Any]:
             run = Refresh(config, state, display, load_scorer(config), channels)
             count_what_is_new(run)
         except Exception:
-            tell(config, state, channels)  # a source that is down must not hold up what earlier refreshes have to say
+            tell(config, state, channels)  # a source that is down must not hold up the alerts of earlier refreshes
             raise
         told = tell(config, state, channels)
         crash_point("refresh.told")
@@ -173,7 +173,7 @@ def tell(config: RefreshConfig, state: MonitorState, channels: Sequence[Channel]
 
 
 def load_scorer(config: RefreshConfig) -> Scorer:
-    """The models of one refresh, verified and loaded once: what is promoted meanwhile waits for the next one."""
+    """The models of one refresh, verified and loaded once: a model that is promoted meanwhile waits for the next one."""
     tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, None)
     try:
         watch_list = WatchList.load(config.score.watch_list) if config.score.watch_list else None
@@ -232,7 +232,7 @@ def artifact_key(name: str) -> str:
 
 
 def show_in_prefect(result: dict[str, Any]) -> None:
-    """Put the figures and the alerts where somebody looks who opens the run in Prefect's UI.
+    """Show the figures and the alerts on the run's page in Prefect's UI.
 
     Prefect reads a table's cells as Markdown, too: a topic's label could be a link or a picture there, so names are made inert.
     What is counted and sent by now stays so: a server that does not take them is a warning.
@@ -254,7 +254,9 @@ def show_in_prefect(result: dict[str, Any]) -> None:
         {name: inert(value) if isinstance(value, str) else value for name, value in alert.items()} for alert in result["alerts"]
     ]
     try:
-        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 1}):  # the run's end, which is told next, is waited for longer
+        with temporary_settings(
+            {PREFECT_CLIENT_MAX_RETRIES: 1}
+        ):  # Prefect waits longer for the report of the run's end, which comes next
             create_markdown_artifact("\n".join(lines), key=f"refresh-{key}", description="What the last refresh found")
             if alerts:
                 create_table_artifact(alerts, key=f"alerts-{key}", description="The alerts that the last refresh stored")

@@ -1,7 +1,7 @@
 """Drift starts a training run: asked for in the monitor's outbox, so that a crash neither loses the run nor doubles it.
 
 The request is an alert of kind `retrain` whose channel is the deployment. The refresh that sees the drift stores it in its own
-transaction; whoever empties the outbox starts the run with the alert's id as Prefect's idempotency key, so a request that is
+transaction; emptying the outbox starts the run with the alert's id as Prefect's idempotency key, so a request that is
 sent twice starts one run.
 """
 
@@ -35,7 +35,7 @@ def request_retraining(
 ) -> Alert | None:
     """Store the request if these features have drifted and none was stored in the cooldown; returns it if it was stored.
 
-    `channels` are those that tell people of it. Nothing is asked for without `retrain.deployment`, nor by a backfill, whose
+    `channels` are those that inform people. Nothing is asked for without `retrain.deployment`, nor by a backfill, whose
     drift is of another time.
     """
     deployment = config.retrain.deployment

@@ -1,7 +1,7 @@
-"""What a configuration leaves to us, decided and written into it before the key of the step that reads it is built.
+"""Settings that a configuration leaves open are decided before the key of the step that reads them is built.
 
-A name that has a champion goes on as it was; whatever else is wanted must be asked for. A new name gets what docs/MODELS.md
-measured to be good for a corpus like its own.
+A name that has a champion keeps its kind of model; another kind must be asked for. A new name gets the kind that docs/MODELS.md
+found good for a corpus like its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a run parts its rows: as the models of its name were parted, or for a new name by rule 2 with a salt chosen for it."""
+"""How a run splits its rows: as the models of its name were split, or for a new name by rule 2 with a salt chosen for it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RULE_TAG, SALT_TAG = "textmill.split_rule", "textmill.split_salt"  # of a versio
 
 
 class Recorded(NamedTuple):
-    """How the rows of a name's models were parted; `rule` is None for a new name.
+    """How the rows of a name's models were split; `rule` is None for a new name.
 
     `title` names the version that decides: the champion, or the newest. `salt` is its own, or that of the newest version by
     rule 2, whose split an attempt with rule 2 goes on with.
@@ -92,7 +92,7 @@ def resolved_split(config: PrepareConfig, recorded: Recorded, labels: Mapping[st
 
 
 def change_of_split(config: PrepareConfig, recorded: Recorded) -> str | None:
-    """What to say where rows change their sides, since another rule or salt than the name's was asked for."""
+    """The warning that rows change sides, if another rule or salt than the name's was asked for."""
     before = "rule 1" if recorded.rule == 1 else f"rule 2 with salt {recorded.salt}"
     now = "rule 1" if config.split_rule == 1 else f"rule 2 with salt {config.salt}"
     if recorded.rule is None or before == now:

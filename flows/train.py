@@ -8,12 +8,13 @@ from prefect import flow
 from prefect.states import Completed, State
 
 from flows.display import Display
-from flows.record import RUN_TAG, Record, command, mark_killed
+from flows.killed import mark_killed
+from flows.record import RUN_TAG, Record, command
 from flows.settled import settle_by_champion, settle_by_corpus
 from flows.split import change_of_split, recorded_split, settle_split, split_tags
 from tasks.align.fetch import local_copies
 from tasks.align.task import align
-from tasks.config import CHECKOUT, PackageConfig, PipelineConfig
+from tasks.config import CHECKOUT, PipelineConfig
 from tasks.evaluate.task import evaluate, yardstick
 from tasks.finetune.task import finetune
 from tasks.ingest.task import ingest
@@ -22,6 +23,7 @@ from tasks.pretrain.task import pretrain
 from tasks.register.champion import read_champion
 from tasks.register.models import MODEL_TAG
 from tasks.register.recipe import Recipe
+from tasks.register.says import REGISTRATION
 from tasks.register.task import folds, make_candidate, package, question_folds, register
 from tasks.store.artifact import Store
 from tasks.tracking.tensorboard import check_installed
@@ -72,6 +74,7 @@ def run_steps(record: Record) -> None:
     recorded = recorded_split(record.tracker, config.name)
     corpus = note(ingest(run, config.ingest))
     found = corpus.result()
+    record.trained_on(str(config.ingest.path or config.ingest.archive or "imdb"), found.digest)
     config = record.settle(settle_split(config, recorded, found, run.store.folder(found)))
     if change := change_of_split(config.prepare, recorded):
         record.warn(change)
@@ -82,24 +85,25 @@ def run_steps(record: Record) -> None:
     if config.finetune.needs_vectors:
         vectors = None
         if config.align.vectors:
-            record.skipped("pretrain", "align.vectors gives vectors trained elsewhere")
+            record.skipped(pretrain, "align.vectors gives vectors trained elsewhere")
         elif config.pretrain.enabled:
             vectors = note(pretrain(run, config.pretrain, dataset=dataset))
         else:
-            record.skipped("pretrain", "switched off; embeddings start at random")
+            record.skipped(pretrain, "switched off; embeddings start at random")
         places = local_copies(config.align, run.store.data_root, run.store.fingerprints, progress=run.progress_for("align"))
         aligned = note(align(run, places, dataset=dataset, vectors=vectors))
     else:
-        for step in ("pretrain", "align"):
+        for step in (pretrain, align):
             record.skipped(step, f"model {config.finetune.model} reads no word vectors")
+    record.result["kind"] = config.finetune.model
     model = note(finetune(run, config.finetune, dataset=dataset, aligned=aligned))
     baseline = None
     if config.evaluate.yardstick:
         baseline = note(yardstick(run, config.evaluate, dataset=dataset, holdout=holdout))
     else:
-        record.skipped("yardstick", "switched off by evaluate.yardstick")
+        record.skipped(yardstick, "switched off by evaluate.yardstick")
     evaluation = note(evaluate(run, config.evaluate, model=model, dataset=dataset, holdout=holdout, yardstick=baseline))
-    packaged = note(package(run, PackageConfig(), model=model, dataset=dataset))
+    packaged = note(package(run, model=model, dataset=dataset))
     recipe = Recipe(prepare=config.prepare, pretrain=config.pretrain, align=config.align, finetune=config.finetune)
     candidate = make_candidate(
         run,
@@ -119,7 +123,7 @@ def run_steps(record: Record) -> None:
     if question.config is not None:
         measured = note(folds(run, question.config, corpus=corpus, dataset=dataset))
     elif question.reason:
-        record.skipped("folds", question.reason)
+        record.skipped(folds, question.reason)
     registered = register(
         run,
         config.register,
@@ -129,7 +133,7 @@ def run_steps(record: Record) -> None:
         ready=record.last_ended,
         wait_for=[made for made in (packaged, evaluation, corpus, holdout, measured) if made],  # the edges of the UI
     )
-    record.registered(registered)
+    record.did("register", registered, shown=REGISTRATION, key=packaged.result().key)
 
 
 def part(state: State, name: str) -> State:

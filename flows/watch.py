@@ -1,4 +1,4 @@
-"""The watchdog: warns when nothing succeeds any more, and tells of training that failed or whose model was refused.
+"""The watchdog: warns when nothing succeeds any more, when training failed, and when a model was refused.
 
 It runs on a worker of its own and keeps a state of its own: a refresh that hangs, with the monitor's lock or in the worker's
 queue, must not silence it.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from tasks.monitor.alert import Severity
 
-NUM_ENDED = 20  # the latest runs of the training deployment that are looked at; those that were told of are not told again
+NUM_ENDED = 20  # of the training deployment's latest runs are looked at; an alert that was stored before is not stored again
 ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED]
 
 
@@ -53,7 +53,7 @@ def watch(config: RefreshConfig) -> dict[str, Any]:
 
 
 def look(client: SyncPrefectClient, config: RefreshConfig, now: float) -> list[Alert]:
-    """Everything that is wrong now, whether it was told before or not."""
+    """Everything that is wrong now, whether an alert was sent before or not."""
     alerts = []
     hours = {f"{REFRESH}/{config.name}": config.watch.refresh_hours}
     if config.retrain.deployment:
@@ -76,7 +76,7 @@ def silent_sources(config: RefreshConfig, now: float) -> list[Alert]:
         with MonitorState.read(config.runtime.data_root, config.name) as state:
             lines = [Silent(**silent).told() for silent in json.loads(state.setting(SILENT_SOURCES) or "[]")]
             lines += filter(None, [state.setting(UNSCORED)])
-    except (RequestError, UnavailableError):  # no refresh yet, or a state that the refresh itself tells of
+    except (RequestError, UnavailableError):  # no refresh yet, or a state that the refresh itself complains about
         return []
     if not lines:
         return []
@@ -85,7 +85,7 @@ def silent_sources(config: RefreshConfig, now: float) -> list[Alert]:
 
 
 def overdue(client: SyncPrefectClient, name: str, deployment: DeploymentResponse, *, hours: float, now: float) -> str:
-    """What to say if no run succeeded in the last hours, counted from the deployment's making at the earliest; else empty."""
+    """The warning if no run succeeded in the last hours, counted from the deployment's making at the earliest; else empty."""
     last = last_success(client, deployment)
     since = last or (deployment.created or datetime.fromtimestamp(now, UTC)).timestamp()
     if now - since <= hours * 3600:
@@ -112,7 +112,7 @@ def ended_badly(
 ) -> list[Alert]:
     """An alert for each of the latest training runs that failed, or whose model was refused; one a day is stored.
 
-    What ended before `since` is old: who deployed the watchdog then knows of it, or never wanted to.
+    Runs that ended before `since`, when the watchdog was deployed, are left out.
     """
     alerts = []
     for run in latest_runs(client, deployment.id, ENDED, NUM_ENDED):
@@ -125,7 +125,7 @@ def ended_badly(
 
 
 def _ending(run: FlowRun, deployment: DeploymentResponse) -> tuple[str, Severity]:
-    """Why a run is worth telling of, from its own record where it has one; empty if it is not."""
+    """Why a run is worth an alert, from its own record where it has one; empty if it is not."""
     runtime = deployment.parameters.get("config", {}).get("runtime", {})
     record = Path(runtime.get("data_root", ".")) / "runs" / f"{run.id}.json"
     try:

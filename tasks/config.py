@@ -361,10 +361,6 @@ class EvaluateConfig(Section):
     seed: Count = Field(13, description="Seed of the bootstrap.")
 
 
-class PackageConfig(Section):
-    """Nothing: a package is all of its model. A section of its own keeps the gate's knobs out of the package's key."""
-
-
 class RegisterConfig(Section):
     """When a new model replaces the champion."""
 

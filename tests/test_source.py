@@ -110,7 +110,9 @@ def step_function(room: str, name: str, file: Path | None = None) -> Callable[..
 @EVERY_STEP
 def test_a_step_reaches_no_orchestrator_and_no_configuration(room: str, name: str) -> None:
     """What decides a step's bytes must be neither Prefect's wrapper nor another step's knobs."""
-    banned = {CHECKOUT / "tasks" / module for module in ("store/step.py", "store/artifact.py", "config.py")}
+    banned = {
+        CHECKOUT / "tasks" / name for name in ("store/step.py", "store/artifact.py", "store/presentation.py", "config.py")
+    }
     assert all(path.is_file() for path in banned)
     reached = code_files(step_function(room, name))
     assert any(path.parent.name == room for path in reached)
@@ -130,6 +132,15 @@ def test_a_comment_never_rebuilds_a_step_and_its_logic_does(tmp_path: Path, room
     inside = sorted(path for path in code_files(function, tmp_path) if path.parent.name == room and path.name != "__init__.py")
     inside[0].write_text(f"{inside[0].read_text()}\nCHANGED = 1\n")
     assert code_digest(function, tmp_path) != before
+
+
+@pytest.mark.parametrize(
+    ("room", "name"), [*((room, name) for room, names in ROOMS.items() for name in names), ("register", "folds")]
+)
+def test_another_sentence_about_a_step_never_rebuilds_it(room: str, name: str) -> None:
+    wording = {*(CHECKOUT / "tasks").glob("*/says.py"), CHECKOUT / "tasks" / "equation.py"}
+    assert len(wording) > len(ROOMS)
+    assert not code_files(step_function(room, name)) & wording
 
 
 def test_the_digest_is_the_same_in_another_process() -> None:

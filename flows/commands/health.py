@@ -59,7 +59,7 @@ def _checked(name: str, check: Callable[[], str]) -> dict[str, Any]:
 
 
 def versions() -> str:
-    """Installed versions of what the pipeline stands on."""
+    """Installed versions of the libraries that the pipeline is built on."""
     found = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
     return f"Python {sys.version.split()[0]}, " + ", ".join(found)
 
@@ -80,11 +80,12 @@ def prefect_app_imports() -> str:
 
 
 def services(data_root: Path) -> str:
-    """That what `textmill up` started runs and answers: its own files say what should run until `textmill down`."""
+    """Whether the servers of `textmill up` run and answer: its own files list them until `textmill down`."""
+    from flows.servers.pidfile import PidFile
     from flows.servers.server import Endpoint, Server, answers, read_endpoint
-    from flows.servers.services import Record, login_file, where_up
+    from flows.servers.services import login_file, where_up
 
-    record, root = Record(data_root / "services.json"), f"--runtime.data-root {shlex.quote(str(data_root))}"
+    record, root = PidFile(data_root), f"--runtime.data-root {shlex.quote(str(data_root))}"
     if not (record.names() and login_file(data_root).exists()):  # which `down` of version 0.1 has removed, and nothing else
         return "not started, so none should run"
     if missing := record.missing():
@@ -117,15 +118,16 @@ def prefect_server(data_root: Path) -> str:
 
 
 def workers(data_root: Path) -> str:
-    """That somebody works for each pool that deployments use: what is planned is not run without a worker."""
+    """Whether each pool that deployments use has a worker: without one, planned runs do not start."""
     from flows.servers.deployed import lasting_endpoint
+    from flows.servers.pidfile import PidFile
     from flows.servers.server import Server, answers, configured_endpoint
-    from flows.servers.services import WORKERS, Record
+    from flows.servers.services import WORKERS
 
     endpoint = configured_endpoint() or lasting_endpoint(Server(data_root).home)
     if endpoint is None or not answers(endpoint):
         return "no server stays, so none is needed"
-    record = Record(data_root / "services.json")
+    record = PidFile(data_root)
     gone = [pool for name, pool in WORKERS.items() if record.running("prefect") and not record.running(name)]
     with Server(data_root):
         from flows.servers.deployed import look_at_workers
@@ -147,11 +149,11 @@ def deployments(data_root: Path) -> str:
     if endpoint is None or not answers(endpoint):
         return "no server stays, so nothing runs by itself (textmill up, then textmill deploy)"
     with Server(data_root):
-        from flows.servers.deployed import look_at_deployments
+        from flows.servers.deployed import look_at_code, look_at_deployments
 
-        found = look_at_deployments()
+        found, again = look_at_deployments(), look_at_code(data_root)
     unplanned = [name for name, (_, planned) in found.items() if not planned]
-    words = ", ".join(f"{name} {last}" for name, (last, _) in found.items())
+    words = ", ".join(f"{name} {last}" for name, (last, _) in found.items()) + (f"; {again}" if again else "")
     if unplanned:
         raise UnavailableError(
             f"no run is planned of {', '.join(unplanned)}: paused, or the server's scheduler fails (see its log); "
@@ -163,7 +165,7 @@ def deployments(data_root: Path) -> str:
 def monitors(data_root: Path) -> str:
     """When each monitor was last refreshed, and which alerts wait to be sent, since when and why.
 
-    What a channel refused, and what was given up because its channel is gone, is told and no fault.
+    Alerts that a channel refused, and those given up because their channel is gone, are counted and not a fault.
     """
     from tasks.detect.unjudged import UNJUDGED
     from tasks.monitor.state import WATCH_SUFFIX, MonitorState
@@ -251,12 +253,12 @@ def data_root_of(runtime: Runtime) -> str:
 def artifact_store(data_root: Path) -> str:
     """Every artifact verifies, byte by byte."""
     store = Store(data_root)
-    artifacts = sorted(store.root.glob("[!.]*/*"))
+    artifacts = store.stored()
     damaged = []
     with store.reading():
-        for path in artifacts:
+        for step, key in artifacts:
             try:
-                store.verify(path.parent.name, path.name)
+                store.verify(step, key)
             except DamagedArtifact as error:
                 damaged.append(str(error))
     if damaged:
@@ -295,7 +297,7 @@ def last_success(data_root: Path) -> str:
 
 
 def dismiss(data_root: Path, names: Sequence[str]) -> dict[str, str]:
-    """Take the last failed run of each model for known: doctor complains of it no more, and of the next failure again.
+    """Mark the last failed run of each model as known: doctor does not complain of it any more, but of the next failure.
 
     Returns when each of these runs was started. RequestError for a model without one.
     """
@@ -322,7 +324,7 @@ def _latest_runs(data_root: Path, *, failed: bool = False) -> dict[str, str]:
 
 
 def _read_record(path: Path) -> dict[str, Any] | None:
-    """A run's record; None for a file that is none, which `train` names and leaves alone."""
+    """A run's record; None for another file, which `train` names and leaves alone."""
     try:
         record = json.loads(path.read_bytes())
         _ = record["status"], record["name"], record["started"], [*record["process"]]

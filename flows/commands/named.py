@@ -1,4 +1,4 @@
-"""The names that models and monitors get from their sources where none is given, and who else has such a name already."""
+"""The names that models and monitors get from their sources if none is given, and which others have such a name already."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _trained(data_root: Path, names: set[str]) -> dict[str, str]:
                 corpus = str(ingest["path"] or ingest["archive"])
                 found[record["name"]] = max(found.get(record["name"], ("", "")), (record["started"], corpus))
         except (OSError, ValueError, KeyError, TypeError):
-            continue  # whoever uses the record says so
+            continue  # the reader of the record says so
     return {name: corpus for name, (_, corpus) in found.items()}
 
 

@@ -61,7 +61,7 @@ def results() -> Console:
 
 
 def result_table(*columns: str, title: str | None = None, boxed: bool = False) -> Table:
-    """A table for `results` whose cells are folded where they are too wide: what is cut might tell two rows apart."""
+    """A table for `results` whose cells are folded where they are too wide: a part that is cut off might tell rows apart."""
     from rich.box import HEAVY_HEAD
     from rich.markup import escape
     from rich.table import Table

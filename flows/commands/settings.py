@@ -1,7 +1,7 @@
 """The one place that reads arguments, environment and TOML, and turns them into a configuration.
 
 Precedence: command line > environment (`TEXTMILL_SECTION__FIELD`) > preset or file > defaults. Paths of the command line and
-the environment are relative to the current folder, paths of a file to the folder that the file stands in, paths of a preset
+the environment are relative to the current folder, paths of a file to the folder of that file, paths of a preset
 to the checkout; all of them are absolute from here on.
 """
 
@@ -156,17 +156,17 @@ def _resolved(model: type[Config], arguments: list[str], preset: str | None, fil
 def _still_read(
     model: type[PipelineConfig], written: Mapping[str, Any], arguments: list[str], settings: BaseModel
 ) -> Mapping[str, Any]:
-    """What a preset or a file says, without what was for a model, or for vectors, that another door has replaced.
+    """The settings of a preset or a file, without those for a model, or for vectors, that another door has replaced.
 
-    `--preset imdb --finetune.model tfidf` is a wish for another model, so the preset's settings of its own are no mistake. What
-    the file alone would not read stays, and is refused; so is what the command line or the environment asks for.
+    `--preset imdb --finetune.model tfidf` asks for another model, so the preset's settings of its own model are not a mistake.
+    Settings that the file alone would not read stay, and are refused, like those of the command line and the environment.
     """
     unread_now = _unread(model, settings)
     if not written or not unread_now:
         return written
     try:
         mistakes = _unread(model, _settings(model, written, [], environment=False))
-    except RequestError:  # the file is whole only together with what is given beside it
+    except RequestError:  # the file is whole only together with the other doors
         return written
     kept = copy.deepcopy(dict(written))
     for section, name in unread_now - mistakes:
@@ -287,9 +287,11 @@ def _expanded(path: str | Path, base: Path) -> Path:
         place = os.path.normpath(base.absolute() / Path(path).expanduser())
         place.encode()
     except RuntimeError:
-        raise RequestError(f"{str(path)[:MAX_SHOWN]!r} names no home folder that there is; write the path out") from None
+        raise RequestError(
+            f"{str(path)[:MAX_SHOWN]!r} starts with ~ but there is no such home folder; write the path out"
+        ) from None
     except UnicodeEncodeError:
-        raise RequestError(f"{str(path)[:MAX_SHOWN]!r} is no UTF-8, so it cannot be stored with the run; rename it") from None
+        raise RequestError(f"{str(path)[:MAX_SHOWN]!r} is not UTF-8, so it cannot be stored with the run; rename it") from None
     return Path(place)
 
 
@@ -438,7 +440,7 @@ def _names_a_corpus(arguments: list[str]) -> bool:
 
 
 def _refuse_unknown_environment() -> None:
-    """Variables of one flow may stand beside those of another."""
+    """RequestError for a variable that is a knob of neither flow."""
     flags = [flag for model in (PipelineConfig, RefreshConfig) for flag, *_ in knobs(model)]
     flags += [f"--finetune.{name}" for name in former_names(SECTIONS)]
     known = {f"{PREFIX}{flag[2:].replace('-', '_').replace('.', '__')}".upper() for flag in flags}

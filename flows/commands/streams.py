@@ -1,8 +1,8 @@
 """The standard streams of a command, whatever terminal, locale and pipe it is given.
 
 A reader that goes away (`textmill models list | head -1`) has seen what it wanted: the command goes on to its end, and its exit
-code is that of its work. A stream that is closed (`>&-`) is one that nobody reads: left so, the next file that is opened would
-get its number, and what a library prints would land in a database.
+code is that of its work. Nobody reads a stream that is closed (`>&-`), but left closed, the next file that is opened would get
+its number, and a library's output would land in a database.
 """
 
 from __future__ import annotations

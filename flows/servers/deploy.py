@@ -1,7 +1,7 @@
 """Deploy: put training, refresh and their watchdog on schedules, as `prefect.yaml` has them.
 
 Everything is checked before anything is changed: the configurations by the models that the flows validate them with, the
-schedules by Prefect's own. A deployment is called for what it works on, so that several models and monitors stand side by side.
+schedules by Prefect's own. A deployment is named for what it works on, so that there can be several models and monitors.
 """
 
 from __future__ import annotations

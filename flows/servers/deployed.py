@@ -1,4 +1,4 @@
-"""What is deployed: which server plans it, what is there, when it last succeeded, and taking it away.
+"""The deployments on a server: which server plans them, when they last succeeded, and taking them away.
 
 The server is the one that PREFECT_API_URL names, or that `textmill up` started for this data root and wrote down there.
 """
@@ -8,18 +8,18 @@ from __future__ import annotations
 import json
 import shlex
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.servers.schedule import next_times
 from flows.servers.server import Server, answers, configured_endpoint, read_endpoint, what_is_wrong
-from tasks.config import PipelineConfig, RefreshConfig
+from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig
 from tasks.errors import RequestError, UnavailableError
 from tasks.tracking.tracker import flatten
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import timedelta
-    from pathlib import Path
     from uuid import UUID
 
     from prefect.client.orchestration import SyncPrefectClient
@@ -115,7 +115,7 @@ def undeploy(name: str, runtime: Runtime) -> dict[str, Any]:
     """Take FLOW/NAME off its server, or NAME where only one flow is deployed under it; a monitor goes with its watchdog.
 
     Returns the names that are `gone`, those that are `left`, and `starts`: monitors whose drift would start what is gone.
-    RequestError lists what is there if nothing, or more than one thing, is called so.
+    RequestError lists the deployments if none, or more than one flow, has the name.
     """
     from prefect.client.orchestration import get_client
 
@@ -153,6 +153,37 @@ def _named(name: str, there: list[str]) -> list[str]:
         raise RequestError(f"nothing is deployed as {name!r}; there are: {', '.join(sorted(ours)) or 'no deployments'}")
     watchdogs = {f"{WATCH}/{each.partition('/')[2]}" for each in found if each.startswith(f"{REFRESH}/")}
     return sorted({*found, *watchdogs & {*ours}})
+
+
+def deploy_again(there: Mapping[str, DeploymentResponse], data_root: Path) -> str:
+    """One line about the deployments of this data root that run the code of another checkout than this; empty if none does.
+
+    A deployment keeps the folder of the checkout that made it, so after an upgrade by a new clone it runs the old code.
+    """
+    elsewhere: dict[str, str] = {}
+    for name, deployment in sorted(there.items()):
+        runtime = deployment.parameters.get("config", {}).get("runtime", {})
+        code = _code_folder(deployment)
+        if runtime.get("data_root") == str(data_root) and code and Path(code).resolve() != CHECKOUT.resolve():
+            elsewhere[name] = code if Path(code).exists() else f"{code}, which is gone"
+    if not elsewhere:
+        return ""
+    folders = " and ".join(sorted(set(elsewhere.values())))
+    return f"{', '.join(elsewhere)} still run the code in {folders}: deploy again (textmill deploy) to run that in {CHECKOUT}"
+
+
+def _code_folder(deployment: DeploymentResponse) -> str | None:
+    """The folder that a worker changes to before it runs the deployment's flow."""
+    options = [each for step in deployment.pull_steps or () for each in step.values() if isinstance(each, dict)]
+    return next((str(each["directory"]) for each in options if "directory" in each), None)
+
+
+def look_at_code(data_root: Path) -> str:
+    """Ask the server that the environment names; see `deploy_again`."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        return deploy_again(read_deployments(client), data_root)
 
 
 def find_deployment(client: SyncPrefectClient, full_name: str) -> DeploymentResponse | None:

@@ -1,4 +1,4 @@
-"""What stands between a server of ours and everything else on the machine: address, Host, Origin and password.
+"""Guards a server of ours against everything else on the machine: by address, Host, Origin and password.
 
 A server on 127.0.0.1 is reached by every web page that is open in a browser on the machine, and by every user of it. Prefect
 3.8 looks at neither Host nor Origin, so a page could have its own name resolved to 127.0.0.1 (DNS rebinding); MLflow 3.17
@@ -27,7 +27,7 @@ SAFE_METHODS = ("GET", "HEAD")
 class Guard:
     """ASGI middleware: refuse requests that are not meant for this server, or that bring no password if one is wanted.
 
-    `login` is `user:password` for HTTP Basic, and empty where the app asks for a password itself. A browser tells where a
+    `login` is `user:password` for HTTP Basic, and empty where the app asks for a password itself. A browser says where a
     request comes from by Origin and Sec-Fetch-Site (https://www.w3.org/TR/fetch-metadata/); programs send neither.
     """
 
@@ -89,7 +89,7 @@ def serve_guarded(app: App, *, port: int, login: str = "", **options: Any) -> An
             port=port,
             log_level="warning",
             lifespan="on",
-            proxy_headers=False,  # nobody may say who he is but by the connection
+            proxy_headers=False,  # a header must not replace the address of the connection
             server_header=False,
             timeout_graceful_shutdown=3,
             **options,

@@ -1,9 +1,9 @@
-"""When the Prefect server goes away in mid-run: the work goes on, and its end is told to Prefect later.
+"""When the Prefect server goes away in mid-run: the work goes on, and its end is reported to Prefect later.
 
-Prefect's engine asks its server before and after a flow's function, and not in between. What the function has done by then is
-done: that a server cannot be told of it, within Prefect's own fourteen seconds of repetitions, makes no failure of it. The end
-of such a run is kept in `<data root>/runs/unreported/<flow run id>.json` and told by the next run that uses the same server,
-which showed it as running until then. A run that a worker has started ends in Prefect's own engine: its worker tells of it.
+Prefect's engine asks its server before and after a flow's function, and not in between. By then the work is done: the run has
+not failed because a server did not take the report within Prefect's own fourteen seconds of repetitions. The end of such a run
+is kept in `<data root>/runs/unreported/<flow run id>.json` and reported by the next run that uses the same server, which showed
+it as running until then. A run that a worker has started ends in Prefect's own engine: its worker reports it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ STATES = {"Completed": Completed, "Failed": Failed, "Crashed": Crashed}
 
 
 class Ending:
-    """How the function of one flow run ended, whatever Prefect was told of it."""
+    """How the function of one flow run ended, whether Prefect knows it or not."""
 
     def __init__(self) -> None:
         self.result: dict[str, Any] | None = None
@@ -78,10 +78,10 @@ class Ending:
 
 
 def run_through(flow: Flow[..., dict[str, Any]], config: BaseModel, data_root: Path, server: str) -> dict[str, Any]:
-    """Run a flow and return or raise what its function did, also where Prefect's server could not be told of it.
+    """Run a flow and return or raise what its function did, even if Prefect's server did not take the report.
 
-    `server` names the server beyond this run. In the result, `unreported` says where waits what could not be told: `prefect` ->
-    a file. UnavailableError if the server went away before the function began.
+    `server` names the server beyond this run. In the result, `unreported` names the file of a report that could not be sent:
+    `prefect` -> the file. UnavailableError if the server went away before the function began.
     """
     ending, told = Ending(), False
     try:
@@ -109,7 +109,7 @@ def run_through(flow: Flow[..., dict[str, Any]], config: BaseModel, data_root: P
 
 
 def tell_late(data_root: Path, server: str) -> None:
-    """Tell the server how runs ended that it did not hear of; what it cannot be told now waits on."""
+    """Send the server the reports of runs that it did not take when they ended; those it does not take now stay."""
     crash_dead(data_root / RUNS)
     folder = data_root / RUNS / FOLDER
     sweep_partials(folder)
@@ -120,10 +120,10 @@ def tell_late(data_root: Path, server: str) -> None:
                 continue
             _set_state(UUID(path.stem), STATES[kept["state"]](message=kept["message"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            log.warning("%s tells of no run (%s); left alone", path, type(error).__name__)
+            log.warning("%s is not a report of a run (%s); left alone", path, type(error).__name__)
             continue
         except HTTPError as error:
-            log.warning("Prefect could not be told how run %s ended (%s)", path.stem, type(error).__name__)
+            log.warning("Prefect did not take the report of how run %s ended (%s)", path.stem, type(error).__name__)
             return
         path.unlink(missing_ok=True)
 

@@ -17,9 +17,9 @@ class _Silence(logging.Filter):
 
 @contextlib.contextmanager
 def quiet_prefect() -> Iterator[None]:
-    """Keep Prefect's own log lines off the terminal: its API gets them, and what went wrong is told once, by us.
+    """Keep Prefect's own log lines off the terminal: its API gets them, and we report errors once.
 
-    So are those of its threads about each event and log line that a server which is gone does not take.
+    The same holds for its threads' lines about events and log lines that a lost server does not take.
     """
     from prefect.logging.handlers import PrefectConsoleHandler
 

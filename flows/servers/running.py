@@ -1,8 +1,8 @@
 """Flow runs under way and their processes, so that one that was killed does not stay `Running` in Prefect for ever.
 
-A killed process cannot report its end. Each run of a command leaves an empty file below `<data root>/runs`, before Prefect is
-told that it runs, and each run of a monitor's flow one in a folder of its own. It is named for the flow run, the process and
-the time it started; whoever comes next finds the files of dead processes and reports in their place. A run that its worker
+A killed process cannot report its end. Each run of a command leaves an empty file below `<data root>/runs`, before Prefect
+hears that it runs, and each run of a monitor's flow one in a folder of its own. It is named for the flow run, the process and
+the time it started; the next run finds the files of dead processes and reports in their place. A run that its worker
 has already reported, or that another server knows, is left as it is.
 """
 
@@ -34,7 +34,7 @@ FOLDER = "running"
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[None]:
-    """Note below `folder` that this process works on its flow run, while it does; reports what was killed before."""
+    """Note below `folder` that this process works on its flow run, while it does; reports runs that were killed before."""
     crash_dead(folder)
     identity = flow_run.get_id()
     if identity is None:  # called as a plain function
@@ -67,7 +67,7 @@ def crash_dead(folder: Path) -> list[str]:
         try:
             changed = crash_in_prefect(identity)
         except HTTPError as error:  # no answer; the note is kept for the next one
-            log.warning("run %s was killed, which Prefect could not be told (%s)", identity, type(error).__name__)
+            log.warning("run %s was killed, and Prefect did not take the report (%s)", identity, type(error).__name__)
             continue
         note.unlink(missing_ok=True)
         if changed:

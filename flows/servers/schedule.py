@@ -1,8 +1,8 @@
 """When a deployment runs: a cron expression in a time zone, read as Prefect's scheduler reads it.
 
 The models of Prefect's client accept what its scheduler then fails on with a line in the server's log and nothing else: 30
-February, the zone `localtime`, a 31st in months without one. And the library that it reads expressions with (croniter) takes
-some for what nobody means: the first of six fields for minutes, a step of 90 minutes for one of an hour. So an expression is
+February, the zone `localtime`, a 31st in months without one. And the library that it reads expressions with (croniter) reads
+some as nobody means them: the first of six fields as minutes, a step of 90 minutes as one of an hour. So an expression is
 checked by asking the scheduler's own class for dates, and its next times are shown.
 """
 

@@ -1,7 +1,7 @@
 """A Prefect server that the runs of one data root share, and that leaves with the last of them.
 
 Every run holds a shared lock on `<data root>/prefect/users.lock`. The first one starts the server; the server exits once it can
-take that lock for itself, which means that nobody is left, however they left (a killed run holds no lock). So concurrent runs
+take that lock for itself, which means that no run is left, however it ended (a killed run holds no lock). So concurrent runs
 write to one database through one server, a fresh home is migrated once, and nothing stays behind.
 
 This module is imported before Prefect, since Prefect reads its environment at import.
@@ -60,7 +60,7 @@ QUIET = {
 }
 
 
-# What a server that lives for one run has no use for: nothing is scheduled on it, nothing is late, no block is stored there.
+# A server that lives for one run does not need these: nothing is scheduled on it, nothing is late, no block is stored there.
 SPARE = {
     f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false"
     for name in ("SCHEDULER", "LATE_RUNS", "FOREMAN", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "REPOSSESSOR", "TRIGGERS")
@@ -80,8 +80,9 @@ class Server:
 
     `meanwhile` is called while the server starts, with the environment already set: what it imports costs no time of its own.
     `seconds` is how long after its start the server was found to answer; 0 where one was running. `name` names it beyond one
-    run: the URL that the user chose, or else the home, since the port of a run's own server is another each time. `lost` says,
-    once it is left, that it went away with events and log lines still to be sent: Prefect's threads try each for ten seconds.
+    run: the URL that the user chose, or else the home, since the port of a run's own server is another each time. After the
+    block, `lost` is true if the server went away with events and log lines still to be sent: Prefect's threads try each for ten
+    seconds.
     With `own` it is the data root's own server, whatever PREFECT_API_URL says.
     """
 
@@ -269,8 +270,8 @@ def launch(home: Path, *, port: int | None = None, stay: bool = False) -> Starte
             "PREFECT_API_AUTH_STRING": endpoint.auth or "",
             "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port}",
             "PREFECT_SERVER_UI_ENABLED": "true" if stay else "false",
-            # In memory, as by default, a server that restarts forgets who holds the one slot of a deployment, and for ever
-            # after it is held by nobody. On disk the lease runs out.
+            # In memory, as by default, a server that restarts forgets which run holds the one slot of a deployment, and
+            # never frees it. On disk the lease runs out.
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             "PREFECT_UI_API_URL": endpoint.url,
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]).rstrip(
@@ -291,7 +292,7 @@ def launch(home: Path, *, port: int | None = None, stay: bool = False) -> Starte
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for the run; the server leaves by itself
         )
-    # Written before it answers, so that whoever comes next waits for it even if we are killed here.
+    # Written before it answers, so that the next run waits for it even if we are killed here.
     identity = [process.pid, start_time(process.pid)]
     try:
         with private(home / "server.json") as file:
@@ -305,7 +306,7 @@ def launch(home: Path, *, port: int | None = None, stay: bool = False) -> Starte
 
 
 def login(path: Path) -> str:
-    """`user:password` of the servers; the password stands in a file that is made once and that only its owner may read.
+    """`user:password` of the servers; the password is in a file that is made once and that only its owner may read.
 
     RequestError for a file that others may read, or that holds no password worth the name: no server starts with it.
     """

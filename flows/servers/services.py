@@ -1,29 +1,28 @@
 """`textmill up` and `textmill down`: the Prefect server with its UI, its workers, and the MLflow server, all on 127.0.0.1.
 
-The watchdog has a worker of its own: a run that hangs, or a killed worker, must not keep it from saying so.
+The watchdog has a worker of its own: a run that hangs, or a killed worker, must not silence it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flows.commands.settings import DEFAULT_PRESET, preset_config
 from flows.servers.deploy import WATCH_POOL, WORK_POOL, deploy_one, make_pools, read_plans
-from flows.servers.deployed import TRAIN, find_deployment
+from flows.servers.deployed import TRAIN, find_deployment, look_at_code
 from flows.servers.guard import ADDRESS
 from flows.servers.moved import bring_deployments
+from flows.servers.pidfile import PidFile
 from flows.servers.server import (
     LOOK_SECONDS,
     USER,
@@ -37,9 +36,9 @@ from flows.servers.server import (
     private,
 )
 from tasks.config import CHECKOUT
-from tasks.durable import locked, replaced
+from tasks.durable import locked
 from tasks.errors import RequestError, UnavailableError
-from tasks.processes import Patience, folder_identity, is_of, runs, start_time
+from tasks.processes import Patience, start_time
 from tasks.tracking.home import tracking_home
 from tasks.writable import make_data_root
 
@@ -52,7 +51,6 @@ WORKERS = {"worker": WORK_POOL, "watch-worker": WATCH_POOL}
 SERVICES = (*WORKERS, "mlflow", "prefect")  # in the order in which they are stopped
 PORTS = {"prefect": 4200, "mlflow": 5000}
 FLAGS = {"prefect": "--port", "mlflow": "--mlflow-port"}
-STOP_SECONDS = 10.0
 
 
 def start_all(runtime: Runtime, *, prefect_port: int | None = None, mlflow_port: int | None = None) -> dict[str, str]:
@@ -69,96 +67,101 @@ def start_all(runtime: Runtime, *, prefect_port: int | None = None, mlflow_port:
         raise RequestError(
             f"--runtime.data-root {runtime.data_root} cannot be used ({error.strerror}); choose another"
         ) from None
-    record = Record(runtime.data_root / "services.json")
+    pids = PidFile(runtime.data_root)
     with locked(runtime.data_root / "services.lock"):  # a second `up` waits, then finds all of it running
-        record.adopt_prefect(home)
-        before = {name for name in SERVICES if record.running(name)}
-        ports = _ports(record, {"prefect": prefect_port, "mlflow": mlflow_port})
+        pids.adopt_prefect(home)
+        before = {name for name in SERVICES if pids.running(name)}
+        ports = _ports(pids, {"prefect": prefect_port, "mlflow": mlflow_port})
         _refuse_before_start(runtime, ports, before)
         if "mlflow" in before:
-            _keep_mlflow(runtime, record)
+            _keep_mlflow(runtime, pids)
         try:
-            ui = _start_missing(runtime, home, ports, record)
+            ui, again = _start_missing(runtime, home, ports, pids)
         except BaseException:
-            _stop(runtime, record, [name for name in SERVICES if name not in before])
+            _stop(runtime, pids, [name for name in SERVICES if name not in before])
             raise
     return {
         "prefect_ui": ui,
-        "mlflow_ui": record.url("mlflow"),
+        "mlflow_ui": pids.url("mlflow"),
         "state": "was running already" if before == set(SERVICES) else "started",
         "login": f"{USER}:PASSWORD for both, the password is in {home / 'password'}",
         "logs": str(runtime.data_root / "logs"),
+        "deployments": again,
         "stop": f"textmill down --runtime.data-root {shlex.quote(str(runtime.data_root))}",
     }
 
 
 def stop_all(runtime: Runtime) -> dict[str, str]:
     """Stop the processes that `start_all` started, and only those, whether it came to its end or not."""
-    return _stop(runtime, Record(runtime.data_root / "services.json"), SERVICES)
+    return _stop(runtime, PidFile(runtime.data_root), SERVICES)
 
 
 def where_up(data_root: Path) -> dict[str, str]:
     """Where the pages of the servers are that `start_all` started and that run now: `prefect` and `mlflow` -> URL."""
-    record = Record(data_root / "services.json")
-    return {name: record.url(name).removesuffix("/api") for name in PORTS if record.running(name) and record.url(name)}
+    pids = PidFile(data_root)
+    return {name: pids.url(name).removesuffix("/api") for name in PORTS if pids.running(name) and pids.url(name)}
 
 
-def _start_missing(runtime: Runtime, home: Path, ports: Mapping[str, int], record: Record) -> str:
-    """Start each service that does not run; returns the address of Prefect's UI."""
+def _start_missing(runtime: Runtime, home: Path, ports: Mapping[str, int], pids: PidFile) -> tuple[str, str]:
+    """Start each service that does not run; returns the address of Prefect's UI, and a line about deployments or ""."""
+    again = ""
     with locked(home / "start.lock"):
-        endpoint = living(home, timeout=runtime.server_timeout) if record.running("prefect") else None
+        endpoint = living(home, timeout=runtime.server_timeout) if pids.running("prefect") else None
         if endpoint is None:
-            before = record.url("prefect")
-            endpoint = _start_prefect(runtime, home, ports["prefect"], record)
+            before = pids.url("prefect")
+            endpoint = _start_prefect(runtime, home, ports["prefect"], pids)
             if before != endpoint.url:
                 for name in WORKERS:  # they would go on asking where it was
-                    record.stop(name)
-    if not record.running("mlflow"):
-        _start_mlflow(runtime, ports["mlflow"], record)
-    if not all(map(record.running, WORKERS)):
+                    pids.stop(name)
+    if not pids.running("mlflow"):
+        _start_mlflow(runtime, ports["mlflow"], pids)
+    if not all(map(pids.running, WORKERS)):
         with Server(runtime.data_root, timeout=runtime.server_timeout, own=True):
             _deploy_train(runtime)
             _bring_deployments(runtime, home)
+            again = look_at_code(runtime.data_root)
             for name, pool in WORKERS.items():
-                if not record.running(name):
+                if not pids.running(name):
                     command = _python("prefect", "worker", "start", "--pool", pool, "--type", "process")
-                    _spawn(runtime.data_root, record, name, command)
-    gone = [name for name in SERVICES if not record.running(name)]
+                    _spawn(runtime.data_root, pids, name, command)
+    gone = [name for name in SERVICES if not pids.running(name)]
     if gone:
         logs = ", ".join(str(_log_file(runtime, home, name)) for name in gone)
         raise UnavailableError(f"{', '.join(gone)} ended at once; see {logs}")
-    return endpoint.url.removesuffix("/api")
+    return endpoint.url.removesuffix("/api"), again
 
 
 def _log_file(runtime: Runtime, home: Path, name: str) -> Path:
     return home / "server.log" if name == "prefect" else runtime.data_root / "logs" / f"{name}.log"
 
 
-def _stop(runtime: Runtime, record: Record, names: Sequence[str]) -> dict[str, str]:
+def _stop(runtime: Runtime, pids: PidFile, names: Sequence[str]) -> dict[str, str]:
     """Stop and forget these services; what each of them was."""
     home = Server(runtime.data_root).home
-    record.adopt_prefect(home)
+    pids.adopt_prefect(home)
     was = {}
     for name in names:
-        was[name] = "stopped" if record.stop(name) else "was not running"
-        if name == "mlflow" and not record.running("mlflow"):
-            login_file(runtime.data_root).unlink(missing_ok=True)  # whoever listens there next must not be told the password
-        record.forget(name)
+        was[name] = "stopped" if pids.stop(name) else "was not running"
+        if name == "mlflow" and not pids.running("mlflow"):
+            login_file(runtime.data_root).unlink(
+                missing_ok=True
+            )  # another program that listens there must not be sent the password
+        pids.forget(name)
     return was
 
 
-def _ports(record: Record, given: Mapping[str, int | None]) -> dict[str, int]:
+def _ports(pids: PidFile, given: Mapping[str, int | None]) -> dict[str, int]:
     """The port of each server; RequestError for one that is given while the server runs on another."""
     ports = {}
     for name, port in given.items():
-        known = urlsplit(record.url(name)).port
-        if port and known and port != known and record.running(name):
+        known = urlsplit(pids.url(name)).port
+        if port and known and port != known and pids.running(name):
             raise RequestError(
                 f"{name} runs already, on port {known}, so {FLAGS[name]} {port} cannot be kept; "
                 "leave it out, or textmill down first"
             )
         ports[name] = port or known or PORTS[name]
-    if ports["prefect"] == ports["mlflow"] and not all(map(record.running, ports)):
+    if ports["prefect"] == ports["mlflow"] and not all(map(pids.running, ports)):
         raise RequestError(f"--port and --mlflow-port are both {ports['prefect']}; choose two different ports")
     return ports
 
@@ -183,87 +186,9 @@ def _refuse_before_start(runtime: Runtime, ports: Mapping[str, int], before: Col
         )
 
 
-class Record:
-    """The processes that were started, by id and start time, so that a reused id is never taken for one of ours.
-
-    What a copy of a data root has brought along is not its own: `down` there must not stop the servers of the original.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def add(self, name: str, pid: int, url: str = "") -> None:
-        """Remember a process, and where it answers."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        entry = {"pid": pid, "started": start_time(pid), "url": url, "folder": folder_identity(self.path.parent)}
-        self._write(self._read() | {name: entry})
-
-    def adopt_prefect(self, home: Path) -> None:
-        """Remember the Prefect server that stays, if one runs that an interrupted start could not write down here."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            written = json.loads((home / "server.json").read_text())
-            if (
-                written["stays"]
-                and is_of(home, written.get("folder"))
-                and runs(*written["process"])
-                and not (self.running("prefect") and self.url("prefect"))
-            ):
-                self.add("prefect", written["process"][0], url=written["url"])
-
-    def forget(self, name: str) -> None:
-        """Let a process that does not run be missing no more."""
-        written = self._read()
-        if name in written and not self.running(name):
-            del written[name]
-            self._write(written)
-
-    def names(self) -> list[str]:
-        """What was started and not stopped since."""
-        return list(self._read())
-
-    def missing(self) -> list[str]:
-        """What was started, was not stopped since, and does not run: it was killed, or the machine started anew."""
-        return [name for name in self._read() if not self.running(name)]
-
-    def running(self, name: str) -> int | None:
-        """The id of the process, if it still runs."""
-        entry = self._read().get(name)
-        return int(entry["pid"]) if entry and runs(entry["pid"], entry["started"]) else None
-
-    def url(self, name: str) -> str:
-        """Where the process answers."""
-        return str(self._read().get(name, {}).get("url", ""))
-
-    def stop(self, name: str) -> bool:
-        """End the process group: politely, then for good."""
-        pid = self.running(name)
-        if pid is None:
-            return False
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, sign)
-            deadline = time.monotonic() + STOP_SECONDS
-            while self.running(name) and time.monotonic() < deadline:
-                time.sleep(0.1)
-            if not self.running(name):
-                break
-        return True
-
-    def _write(self, written: Mapping[str, Any]) -> None:
-        with replaced(self.path) as partial:
-            partial.write_text(json.dumps(written))
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            written = dict(json.loads(self.path.read_text()))
-            return {name: entry for name, entry in written.items() if is_of(self.path.parent, entry.get("folder"))}
-        except (FileNotFoundError, ValueError, AttributeError):
-            return {}
-
-
-def _keep_mlflow(runtime: Runtime, record: Record) -> None:
+def _keep_mlflow(runtime: Runtime, pids: PidFile) -> None:
     """Write the login of the MLflow server that runs again; RequestError if it does not ask for it."""
-    url = record.url("mlflow")
+    url = pids.url("mlflow")
     entry = Endpoint(url, login(Server(runtime.data_root).home / "password"))
     within = runtime.server_timeout
     let_in = answers(entry, path="health", timeout=within)
@@ -279,7 +204,7 @@ def _write_login(runtime: Runtime, entry: Endpoint) -> None:
         json.dump({"url": entry.url, "login": entry.auth}, file)
 
 
-def _start_prefect(runtime: Runtime, home: Path, port: int, record: Record) -> Endpoint:
+def _start_prefect(runtime: Runtime, home: Path, port: int, pids: PidFile) -> Endpoint:
     """Start the server that stays and wait until it answers; the caller holds the start lock."""
     try:
         with locked(home / "users.lock", wait=False):
@@ -287,12 +212,12 @@ def _start_prefect(runtime: Runtime, home: Path, port: int, record: Record) -> E
     except BlockingIOError:
         raise RequestError("a run is in progress on a server of its own; textmill up again when it has ended") from None
     started = launch(home, port=port, stay=True)
-    record.adopt_prefect(home)  # before it answers: whoever is interrupted here can stop it with `textmill down`
+    pids.adopt_prefect(home)  # before it answers, so that `textmill down` can stop it if we are interrupted here
     started.wait(timeout=runtime.server_timeout)
     return started.endpoint
 
 
-def _start_mlflow(runtime: Runtime, port: int, record: Record) -> None:
+def _start_mlflow(runtime: Runtime, port: int, pids: PidFile) -> None:
     from tasks.tracking.client import open_client
     from tasks.tracking.places import bring_home, find_places
     from tasks.tracking.server import server_environment
@@ -304,11 +229,11 @@ def _start_mlflow(runtime: Runtime, port: int, record: Record) -> None:
     entry = Endpoint(url, login(word))
     command = _python("flows.servers.mlflow_server", str(port), str(word))
     _write_login(runtime, entry)
-    pid = _spawn(runtime.data_root, record, "mlflow", command, more=server_environment(home), url=url)
+    pid = _spawn(runtime.data_root, pids, "mlflow", command, more=server_environment(home), url=url)
     patience = Patience(pid, runtime.server_timeout)
     while not answers(entry, path="health", timeout=LOOK_SECONDS):
         if start_time(pid) is None or patience.is_over():
-            record.stop("mlflow")
+            pids.stop("mlflow")
             login_file(runtime.data_root).unlink(missing_ok=True)
             raise UnavailableError(f"the MLflow server did not start; see {runtime.data_root / 'logs' / 'mlflow.log'}")
         time.sleep(0.2)
@@ -341,7 +266,7 @@ def _bring_deployments(runtime: Runtime, home: Path) -> None:
 
 
 def login_file(data_root: Path) -> Path:
-    """What tells runs where the MLflow server is and how to log in; there from `up` until `down`."""
+    """The file with the MLflow server's address and login for runs; there from `up` until `down`."""
     from tasks.tracking.client import SERVER_FILE
 
     return data_root / "mlflow" / SERVER_FILE
@@ -352,7 +277,7 @@ def _python(module: str, *arguments: str) -> list[str]:
 
 
 def _spawn(
-    data_root: Path, record: Record, name: str, command: list[str], *, more: dict[str, str] | None = None, url: str = ""
+    data_root: Path, pids: PidFile, name: str, command: list[str], *, more: dict[str, str] | None = None, url: str = ""
 ) -> int:
     """Start a process that outlives us, with `more` in its environment, and write it down, or end it if that fails.
 
@@ -373,7 +298,7 @@ def _spawn(
             start_new_session=True,
         )
     try:
-        record.add(name, process.pid, url=url)
+        pids.add(name, process.pid, url=url)
     except BaseException:  # nobody could stop it later
         process.kill()
         process.wait()

@@ -15,6 +15,7 @@ from tasks.evaluate.compare import compare
 from tasks.evaluate.metrics import macro_f1_difference, measure
 from tasks.evaluate.predictions import PREDICTIONS, read_predicted, read_test, write_predictions
 from tasks.evaluate.report import METRICS, REPORT, SIDE, Context, render_report
+from tasks.finetune.history import read_history
 from tasks.prepare.read import iter_batches
 from tasks.progress import SILENT
 from tasks.shown import json_text, shortened
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 2000
 ERROR_CHARS = 400
-HISTORY = "history.json"
 COMPARED = ("accuracy", "macro_f1", "ece", "log_loss", "intervals", "train_rows")
 REPORTED = (
     *("accuracy", "macro_f1", "ece", "log_loss", "test_rows", "intervals", "interval_methods"),
@@ -158,15 +158,6 @@ def compare_outcomes(model: Outcomes, yardstick: Outcomes, *, resamples: int, se
         "accuracy": dataclasses.asdict(compare(model.correct, yardstick.correct)),
         "macro_f1": {"difference": difference, "lower_95": lower, "upper_95": upper},
     }
-
-
-def read_history(model: Path) -> dict[str, list[dict[str, Any]]]:
-    """The epochs of each view from the model's history.json; nothing where a model has none."""
-    path = model / HISTORY
-    if not path.is_file():
-        return {}
-    history = json.loads(path.read_text(encoding="utf-8"))
-    return history if isinstance(history, dict) else {"model": history}
 
 
 def write_figures(folder: Path, metrics: Mapping[str, Any], history: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.durable import replaced
 from tasks.evaluate.figures import DPI, MAX_NAMED
+from tasks.prepare.label_rows import rows_by_label
 from tasks.shown import shortened, visible
 
 if TYPE_CHECKING:
@@ -204,12 +205,6 @@ def report_page(metrics: Mapping[str, Any], figures: Mapping[str, bytes], contex
         numbered=len(metrics["labels"]) > MAX_NAMED or not "".join(metrics["labels"]).isascii(),
         untrained=[name for name, scores in metrics["per_class"].items() if not scores["trained"]],
     )
-
-
-def rows_by_label(labels: Mapping[str, Mapping[str, int]]) -> dict[str, list[int]]:
-    """Rows of each label in train, valid and test."""
-    sides = [labels.get(side, {}) for side in ("train", "valid", "test")]
-    return {name: [side.get(name, 0) for side in sides] for name in sorted(set().union(*sides))}
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.evaluate.evaluation import write_evaluation
+from tasks.evaluate.says import SHOWN, YARDSTICK
 from tasks.evaluate.yardstick import write_yardstick
 from tasks.finetune.opened import OF_VIEWS
 from tasks.store.step import step
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
     from tasks.store.step import Run
 
 
-@step(libraries=("pyarrow", "numpy", "scipy", "scikit-learn"))
+@step(libraries=("pyarrow", "numpy", "scipy", "scikit-learn"), shown=YARDSTICK)
 def yardstick(build: Build, config: EvaluateConfig, run: Run, dataset: Path, holdout: Path) -> dict[str, Any]:
     """Score a linear model on the same rows."""
     return write_yardstick(config, dataset, holdout, build.folder, progress=run.progress_for("yardstick"))
 
 
-@step(libraries=("pyarrow", "numpy", "scipy", "safetensors"), choice=OF_VIEWS)
+@step(libraries=("pyarrow", "numpy", "scipy", "safetensors"), choice=OF_VIEWS, shown=SHOWN)
 def evaluate(
     build: Build, config: EvaluateConfig, run: Run, model: Path, holdout: Path, dataset: Path, yardstick: Path | None = None
 ) -> dict[str, Any]:

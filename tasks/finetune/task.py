@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tasks.finetune.says import SHOWN
 from tasks.finetune.uses import TABLE, libraries_of, modules_of
 from tasks.store.step import Choice, Run, step
 
@@ -26,7 +27,7 @@ def _libraries(config: FinetuneConfig, artifacts: Mapping[str, Artifact]) -> set
 OF_KINDS = Choice((TABLE,), _modules, _libraries)
 
 
-@step(libraries=("numpy", "pyarrow", "safetensors"), choice=OF_KINDS)
+@step(libraries=("numpy", "pyarrow", "safetensors"), choice=OF_KINDS, shown=SHOWN)
 def finetune(build: Build, config: FinetuneConfig, run: Run, dataset: Path, aligned: Path | None = None) -> dict[str, Any]:
     """Train the classifier."""
     from tasks.finetune.train import write_model  # torch: two seconds that a run with a stored model need not spend

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from tasks.config import IngestConfig
     from tasks.documents.record import Record
 
-log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY = 1024
 _FEW = 10  # rows; fewer prove nothing
@@ -81,17 +79,7 @@ def write_corpus(config: IngestConfig, folder: Path, *, raw: Path | None = None,
     }
     if report["found"] != report["kept"] + report["duplicates"] + report["quarantined"]:
         raise AssertionError(f"records were lost: {report}")
-    log.info("ingest: %s", equation(report))
     return report
-
-
-def equation(report: dict[str, Any]) -> str:
-    """Write where the records went: found = kept + duplicates + quarantined (with the reasons)."""
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in report["reasons"].items())
-    return (
-        f"{report['found']:,} found = {report['kept']:,} kept + {report['duplicates']:,} duplicates"
-        f" + {report['quarantined']:,} quarantined" + (f" ({reasons})" if reasons else "")
-    )
 
 
 def _present(layout: Layout, raw: Path | None, progress: Progress) -> Layout:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from tasks.durable import replaced
 from tasks.errors import RequestError
 from tasks.ingest.corpus import write_corpus
+from tasks.ingest.says import SHOWN
 from tasks.ingest.schema import QUARANTINE
 from tasks.store.step import Run, step
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 REFUSED = "refused.parquet"  # the quarantine of the last corpus that could not be used at all
 
 
-@step(libraries=("pyarrow",))
+@step(libraries=("pyarrow",), shown=SHOWN)
 def ingest(build: Build, config: IngestConfig, run: Run) -> dict[str, Any]:
     """Read the corpus."""
     raw = run.store.data_root / "raw"

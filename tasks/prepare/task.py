@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.model.text.tokenize import TEXT_LIBRARIES
 from tasks.prepare.dataset import write_dataset
+from tasks.prepare.says import SHOWN
 from tasks.store.step import step
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from tasks.store.step import Run
 
 
-@step(libraries=("numpy", "pyarrow", "scipy", *TEXT_LIBRARIES))
+@step(libraries=("numpy", "pyarrow", "scipy", *TEXT_LIBRARIES), shown=SHOWN)
 def prepare(build: Build, config: PrepareConfig, run: Run, corpus: Path) -> dict[str, Any]:
     """Clean, tokenize, find duplicates, split."""
     return write_dataset(config, corpus, build.folder, workers=run.workers, progress=run.progress_for("prepare"))

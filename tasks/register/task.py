@@ -17,6 +17,7 @@ from tasks.model.text.tokenize import TEXT_LIBRARIES
 from tasks.register.candidate import Candidate, evaluation_tags
 from tasks.register.evidence import Folds
 from tasks.register.registration import Registrar
+from tasks.register.says import FOLDS
 from tasks.register.shortfall import find_shortfall
 from tasks.store.step import Choice, step
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tasks.config import PackageConfig, RegisterConfig
+    from tasks.config import RegisterConfig
     from tasks.finetune.settings import FinetuneConfig
     from tasks.register.folds import FoldsConfig
     from tasks.register.recipe import Recipe
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @step(libraries=("numpy", "pyarrow", "safetensors", "pandas", *TEXT_LIBRARIES), choice=OF_VIEWS)
-def package(build: Build, config: PackageConfig, run: Run, model: Path, dataset: Path) -> dict[str, Any]:
+def package(build: Build, run: Run, model: Path, dataset: Path) -> dict[str, Any]:
     """Make the model a folder that needs nothing of this project."""
     from tasks.register.package import write_package  # torch again
 
@@ -52,7 +53,7 @@ OF_RECIPES = Choice(
 )
 
 
-@step(libraries=("numpy", "pyarrow", "safetensors", "scipy", "scikit-learn", *TEXT_LIBRARIES), choice=OF_RECIPES)
+@step(libraries=("numpy", "pyarrow", "safetensors", "scipy", "scikit-learn", *TEXT_LIBRARIES), choice=OF_RECIPES, shown=FOLDS)
 def folds(build: Build, config: FoldsConfig, run: Run, corpus: Path, dataset: Path) -> dict[str, Any]:
     """Train the challenger's recipe and its rivals' anew on folds of the corpus."""
     from tasks.register.folds import write_folds

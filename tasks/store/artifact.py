@@ -33,6 +33,8 @@ from tasks.durable import flush, flush_tree, locked
 from tasks.errors import RequestError
 from tasks.in_use import is_held
 from tasks.store.digests import canonical, sha256_file, sha256_text
+from tasks.store.layout import BUILDING, DAMAGED, FINGERPRINTS, LOCKS, SCRATCH, STORE
+from tasks.store.presentation import PLAIN, Presentation
 from tasks.writable import writable
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class Artifact:
     """What one step made, as other steps are handed it.
 
     `digest` covers the names and bytes of the data files (of `part` alone if there is one); `path` is relative to the data
-    root; `report` is what the step returned, and `seconds` what the build took.
+    root; `report` is what the step returned, `seconds` what the build took, and `shown` how the step is shown.
     """
 
     step: str
@@ -65,6 +67,7 @@ class Artifact:
     seconds: float = field(compare=False)
     part: str | None = None
     part_digests: Mapping[str, str] = field(default_factory=dict, compare=False)
+    shown: Presentation = field(default=PLAIN, compare=False, repr=False)
 
     def narrow(self, part: str) -> Artifact:
         """Hand on one sub-folder only: a step that gets it is rebuilt when that part changes, and not otherwise."""
@@ -158,13 +161,13 @@ def _digest_or_kind(name: str) -> str:
         return "unreadable"
 
 
-def section_values(config: BaseModel, fingerprints: Fingerprints) -> dict[str, Any]:
+def section_values(config: BaseModel | None, fingerprints: Fingerprints) -> dict[str, Any]:
     """A section as it enters a key: every path by the fingerprint of what it points to, never by its name.
 
     What the section leaves out when it is dumped, such as the settings of kinds that a model does not have, is not in it.
     """
     values: dict[str, Any] = {}
-    for name in config.model_dump():
+    for name in () if config is None else config.model_dump():
         value = getattr(config, name)
         if isinstance(value, BaseModel):
             value = section_values(value, fingerprints)
@@ -185,16 +188,32 @@ class Store:
 
     def __init__(self, data_root: Path) -> None:
         self.data_root = data_root
-        self.root = data_root / "store"
+        self.root = data_root / STORE
 
     @property
     def fingerprints(self) -> Fingerprints:
         """The fingerprints remembered beside this store."""
-        return Fingerprints(self.root / ".fingerprints.sqlite")
+        return Fingerprints(self.root / FINGERPRINTS)
 
     def folder(self, artifact: Artifact) -> Path:
         """Where the artifact's files are."""
         return self.data_root / artifact.path
+
+    def stored(self) -> list[tuple[str, str]]:
+        """(step, key) of every artifact that is there, whole or damaged, in order."""
+        return sorted((path.parent.name, path.name) for path in self.root.glob("[!.]*/*"))
+
+    def leftovers(self, oldest: float) -> list[Path]:
+        """What killed builds left, and what was set aside as damaged; checkpoints only if they are older than `oldest`.
+
+        The caller holds `exclusive`: then no build is in progress, since every run holds `reading`.
+        """
+        found = [path for area in (BUILDING, DAMAGED) for path in (self.root / area).glob("*")]
+        return found + [path for path in (self.root / SCRATCH).glob("*") if path.lstat().st_mtime < oldest]
+
+    def place(self, step: str, key: str) -> Path:
+        """The folder of an artifact, whether it is there or not."""
+        return self.root / step / key
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
@@ -216,7 +235,7 @@ class Store:
 
     @contextlib.contextmanager
     def _locked(self, name: str, *, shared: bool, wait: bool = True, to_read: bool = False) -> Iterator[None]:
-        folder = self.root / ".locks"
+        folder = self.root / LOCKS
         if to_read and folder.is_dir() and not writable(folder / f"{name}.lock"):  # so nobody can collect garbage here either
             yield
             return
@@ -237,7 +256,7 @@ class Store:
 
     def find(self, step: str, key: str) -> Artifact | None:
         """The verified artifact of a key, or None. A damaged folder is logged and set aside, so the step is rebuilt."""
-        folder = self.root / step / key
+        folder = self.place(step, key)
         if not os.path.lexists(folder):
             return None
         try:
@@ -251,7 +270,7 @@ class Store:
 
     def verify(self, step: str, key: str) -> Artifact:
         """Read every byte of an artifact and compare; raise DamagedArtifact with what is wrong."""
-        folder = self.root / step / key
+        folder = self.place(step, key)
         manifest = _read_manifest(folder)
         if (manifest["step"], manifest["key"]) != (step, key):
             raise DamagedArtifact(f"{folder} holds another artifact ({manifest['step']}/{manifest['key'][:10]})")
@@ -273,7 +292,7 @@ class Store:
     @contextlib.contextmanager
     def building(self, step: str, key: str) -> Iterator[Build]:
         """Give a fresh folder to build in; the caller holds the key's lock and commits before leaving."""
-        area = self.root / ".building"
+        area = self.root / BUILDING
         area.mkdir(parents=True, exist_ok=True)
         scratch = self._scratch(step, key)
         scratch.mkdir(parents=True, exist_ok=True)
@@ -317,7 +336,7 @@ class Store:
         crash_point(f"{step}.manifest_written")
         flush_tree(build.folder)
         crash_point(f"{step}.flushed")
-        folder = self.root / step / key
+        folder = self.place(step, key)
         folder.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(folder):
             self._set_aside(folder, step, key)
@@ -329,10 +348,10 @@ class Store:
         return _artifact(manifest, folder.relative_to(self.data_root))
 
     def _scratch(self, step: str, key: str) -> Path:
-        return self.root / ".scratch" / f"{step}-{key}"
+        return self.root / SCRATCH / f"{step}-{key}"
 
     def _set_aside(self, folder: Path, step: str, key: str) -> Path:
-        area = self.root / ".damaged"
+        area = self.root / DAMAGED
         area.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f"{step}-{key}-", dir=area)) / "folder"
         os.replace(folder, aside)

@@ -1,11 +1,12 @@
 """The one decorator that makes a room's function a cached Prefect task.
 
-    @step(libraries=("pyarrow",))
+    @step(libraries=("pyarrow",), shown=SHOWN)
     def prepare(build: Build, config: PrepareConfig, run: Run, corpus: Path) -> dict: ...
 
-declares how an artifact is built. The flow calls `prepare(run, config.prepare, corpus=state)`: the wrapper computes the key,
-returns the stored artifact as `Completed(name="Cached")`, or builds it under the key's lock and returns it as `Completed`.
-Upstream artifacts reach the function as the verified folders they stand in.
+declares how an artifact is built, and how it is shown (see presentation.py). The flow calls
+`prepare(run, config.prepare, corpus=state)`: the wrapper computes the key, returns the stored artifact as
+`Completed(name="Cached")`, or builds it under the key's lock and returns it as `Completed`. Upstream artifacts reach the
+function as their verified folders. A step without settings is a function without `config`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import importlib.metadata
 import logging
 import platform
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -27,6 +28,7 @@ from tasks.in_use import WAIT
 from tasks.progress import SILENT, Progress
 from tasks.store.artifact import Artifact, Store, section_values
 from tasks.store.digests import canonical, sha256_text
+from tasks.store.presentation import PLAIN, Presentation
 from tasks.store.source import code_digest
 
 if TYPE_CHECKING:
@@ -79,15 +81,26 @@ class Choice:
 NOTHING = Choice((), lambda config, artifacts: ())
 
 
+class Step(Protocol):
+    """A task as the flow calls it: with the run, the step's section of the configuration and the States of other steps."""
+
+    name: str
+    shown: Presentation
+    fn: Callable[..., State]
+
+    def __call__(self, run: Run, config: BaseModel | None = None, **upstream: Any) -> State:
+        """Compute or find what the step makes."""
+
+
 def step(
-    *, libraries: tuple[str, ...] = (), choice: Choice = NOTHING
-) -> Callable[[Callable[..., dict[str, Any]]], Callable[..., State]]:
+    *, libraries: tuple[str, ...] = (), choice: Choice = NOTHING, shown: Presentation = PLAIN
+) -> Callable[[Callable[..., dict[str, Any]]], Step]:
     """Make `function(build, config, run, **folders) -> report` a cached Prefect task of the same name."""
 
-    def decorate(function: Callable[..., dict[str, Any]]) -> Callable[..., State]:
+    def decorate(function: Callable[..., dict[str, Any]]) -> Step:
         name = function.__name__
 
-        def cached(run: Run, config: BaseModel, **upstream: Artifact | None) -> State:
+        def cached(run: Run, config: BaseModel | None = None, **upstream: Artifact | None) -> State:
             store = run.store
             artifacts = {parameter: artifact for parameter, artifact in upstream.items() if artifact is not None}
             digests = {parameter: artifact.digest for parameter, artifact in artifacts.items()}
@@ -98,28 +111,29 @@ def step(
             with store.locked(name, key):
                 artifact = store.find(name, key)
                 if artifact is not None:
-                    log.info("%s: cached (%s)", name, key[:10])
-                    return Completed(name="Cached", message=f"{name}/{key[:10]} from the store", data=artifact)
+                    log.info("%s: cached (%s) %s", name, key[:10], shown.says(artifact.report))
+                    found = replace(artifact, shown=shown)
+                    return Completed(name="Cached", message=f"{name}/{key[:10]} from the store", data=found)
                 run.started(name)
                 start = time.monotonic()
                 folders = {p: None if a is None else store.folder(a) for p, a in upstream.items()}
                 with store.building(name, key) as build:
-                    report = function(build, config, run, **folders)
+                    report = function(build, *([] if config is None else [config]), run, **folders)
                     crash_point(f"{name}.built")
                     if section_values(config, store.fingerprints) != section:
                         raise RequestError(
                             f"{name}: an input file changed while it was read, so it is still being written; {WAIT}"
                         )
                     artifact = store.commit(build, name, key, report=report, seconds=time.monotonic() - start, inputs=inputs)
-            log.info("%s: built in %.1f s (%s)", name, artifact.seconds, key[:10])
-            return Completed(message=f"{name}/{key[:10]} built in {artifact.seconds:.1f} s", data=artifact)
+            log.info("%s: built in %.1f s (%s) %s", name, artifact.seconds, key[:10], shown.says(artifact.report))
+            built = replace(artifact, shown=shown)
+            return Completed(message=f"{name}/{key[:10]} built in {artifact.seconds:.1f} s", data=built)
 
         # Not functools.wraps: Prefect reads the signature, and the flow calls with the wrapper's.
         for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
             setattr(cached, attribute, getattr(function, attribute))
-        made: Callable[..., State] = task(
-            name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False, retries=0
-        )(cached)
-        return made
+        made = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False, retries=0)(cached)
+        made.shown = shown  # type: ignore[attr-defined]
+        return cast(Step, made)
 
     return decorate

@@ -27,10 +27,9 @@ def sweep(data_root: Path, *, keep_runs: int, dry_run: bool = False) -> dict[str
         return {"removed": 0, "kept": 0, "leftovers": 0, "freed_mb": 0.0, "dry_run": dry_run}
     with store.exclusive():
         roots = used_keys(data_root / "runs", keep_runs)
-        steps = [folder for folder in sorted(store.root.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
-        artifacts = [folder for step in steps for folder in sorted(step.iterdir())]
-        unused = [folder for folder in artifacts if (folder.parent.name, folder.name) not in roots]
-        leftovers = _leftovers(store.root, time.time() - CHECKPOINT_DAYS * 86400)
+        artifacts = store.stored()
+        unused = [store.place(*each) for each in artifacts if each not in roots]
+        leftovers = store.leftovers(time.time() - CHECKPOINT_DAYS * 86400)
         freed = sum(_size(path) for path in [*unused, *leftovers])
         if not dry_run:
             for path in [*unused, *leftovers]:
@@ -64,12 +63,6 @@ def used_keys(runs: Path, keep_runs: int) -> set[tuple[str, str]]:
         keys for records in finished.values() for _, keys in sorted(records, key=lambda r: r[0], reverse=True)[:keep_runs]
     ]
     return {(step, key) for keys in [*recent, *resumable] for step, key in keys.items()}
-
-
-def _leftovers(root: Path, oldest: float) -> list[Path]:
-    # No build is under way, since every run holds the store's shared lock and we hold the exclusive one.
-    found = [path for area in (".building", ".damaged") for path in (root / area).glob("*")]
-    return found + [path for path in (root / ".scratch").glob("*") if path.lstat().st_mtime < oldest]
 
 
 def _size(path: Path) -> int:

@@ -7,23 +7,17 @@ from __future__ import annotations
 
 import math
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tasks.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from tasks.store.presentation import Point
+
 PACKAGE = "tensorboardX"
-
-
-class Point(NamedTuple):
-    """One value of a curve: `at` is an epoch, or a number of words."""
-
-    curve: str
-    at: int
-    value: float
 
 
 def check_installed() -> None:
@@ -33,22 +27,6 @@ def check_installed() -> None:
             f"runtime.tensorboard needs the package {PACKAGE}, which is not installed; "
             "run pip install 'textmill[tensorboard]', or leave runtime.tensorboard out"
         )
-
-
-def finetune_points(history: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Point]:
-    """The curves of finetune's history: `finetune/<member>/<figure>` by epoch; figures that an epoch has not are left out."""
-    for member, epochs in history.items():
-        for epoch in epochs:
-            for figure, value in epoch.items():
-                if figure != "number" and value is not None:
-                    yield Point(f"finetune/{member}/{figure}", int(epoch["number"]), float(value))
-
-
-def pretrain_points(curve: Mapping[str, Sequence[float]]) -> Iterator[Point]:
-    """The curves of pretrain's `side/curve.json`: `pretrain/<figure>` by words read."""
-    for figure in ("loss", "learning_rate"):
-        for words, value in zip(curve["words"], curve[figure], strict=True):
-            yield Point(f"pretrain/{figure}", int(words), float(value))
 
 
 def write_events(

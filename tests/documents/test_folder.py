@@ -13,6 +13,7 @@ from tasks.documents.seen import Names
 from tasks.documents.walk import read_head
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request, write_corpus
+from tasks.ingest.says import says
 from tasks.shown import file_name
 
 if TYPE_CHECKING:
@@ -239,9 +240,8 @@ def test_names_remember_across_their_runs() -> None:
     assert not any(names.add(key) for key in keys)
 
 
-def test_the_equation_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_line_of_the_step_is_the_equation_with_its_reasons(tmp_path: Path) -> None:
     plant(tmp_path / "in", {"a/1": b"x", "b/1": b"y", "b/2": b""})
     (tmp_path / "out").mkdir()
-    with caplog.at_level("INFO"):
-        write_corpus(IngestConfig(path=tmp_path / "in"), tmp_path / "out")
-    assert "3 found = 2 kept + 0 duplicates + 1 quarantined (1 empty)" in caplog.text
+    report = write_corpus(IngestConfig(path=tmp_path / "in"), tmp_path / "out")
+    assert says(report) == "found 3 = kept 2 + duplicates 0 + quarantined 1 (1 empty)"

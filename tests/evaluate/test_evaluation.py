@@ -11,7 +11,8 @@ import pytest
 from tasks.config import EvaluateConfig, FinetuneConfig
 from tasks.errors import RequestError
 from tasks.evaluate import evaluation
-from tasks.evaluate.evaluation import evaluate_classifier, read_history, write_evaluation
+from tasks.evaluate.evaluation import evaluate_classifier, write_evaluation
+from tasks.finetune.history import read_history
 from tests.evaluate.conftest import Corpus, WordClassifier
 
 CONFIG = EvaluateConfig(bootstrap=200, num_errors=3)

@@ -22,8 +22,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from flows.servers.pidfile import PidFile
 from flows.servers.server import free_port, launch, login
-from flows.servers.services import Record, start_all, stop_all
+from flows.servers.services import start_all, stop_all
 from tasks.config import CHECKOUT, Runtime
 from tasks.errors import RequestError
 from tasks.tracking.tracker import Tracker
@@ -364,7 +365,7 @@ def shake_hands(server: str, host: str, origin: str) -> str:
 def other_addresses(random: Random, folder: Path) -> str | None:
     """Every socket that a process of ours listens on is one of 127.0.0.1, and no other address answers."""
     root = data_root(folder)
-    record, found = Record(root / "services.json"), []
+    record, found = PidFile(root), []
     for name in ("prefect", "mlflow", "worker", "watch-worker"):
         pid = record.running(name)
         if pid is None:

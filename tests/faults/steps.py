@@ -92,7 +92,7 @@ def run(config: PipelineConfig, *, started: Callable[[str], None] = lambda step:
         made[state.data.step] = state.data.digest
         return state
 
-    def registered(state: State) -> None:
+    def did(step: str, state: State, **_: object) -> None:
         made.update(decision=state.data.decision, version=state.data.version)
 
     store = Store(root)
@@ -108,7 +108,9 @@ def run(config: PipelineConfig, *, started: Callable[[str], None] = lambda step:
         tracking=None,
         id="none",
         last_ended=0.0,
-        registered=registered,
+        did=did,
+        trained_on=lambda source, digest: None,
+        result={},
     )
     with contextlib.ExitStack() as stack:
         stack.enter_context(store.reading())

@@ -1,12 +1,14 @@
-"""When a run's own record is written: before anybody else is told of the run."""
+"""When a run's own record is written, before anybody else hears of the run; and that it knows no step by name."""
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flows import record, train
 from flows.record import Record
 from tasks.config import PipelineConfig, Runtime
 from tasks.processes import runs
@@ -39,3 +41,10 @@ def test_the_record_is_there_before_mlflow_is_told_of_the_run(tmp_path: Path) ->
     assert (written["status"], written["name"], written["mlflow_run_id"]) == ("running", "news", None)
     assert written["process"][0] == os.getpid()
     assert runs(*written["process"])
+
+
+def test_the_record_knows_no_step_by_name() -> None:
+    flow = Path(train.__file__).read_text(encoding="utf-8")
+    steps = {*re.findall(r"note\((\w+)\(run", flow), "register"}
+    assert len(steps) == 10
+    assert not steps & set(re.findall(r"[a-z]+", Path(record.__file__).read_text(encoding="utf-8")))

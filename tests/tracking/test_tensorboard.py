@@ -9,8 +9,9 @@ import pytest
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
 from tasks.errors import RequestError
+from tasks.store.presentation import Point
 from tasks.tracking import tensorboard
-from tasks.tracking.tensorboard import Point, finetune_points, pretrain_points, write_events
+from tasks.tracking.tensorboard import write_events
 from tests.event_files import events, scalars
 
 if TYPE_CHECKING:
@@ -40,23 +41,6 @@ def test_curves_metrics_and_parameters_come_back(tmp_path: Path) -> None:
     experiment = HParamsPluginData.FromString(values["_hparams_/experiment"].metadata.plugin_data.content).experiment
     assert [info.name.tag for info in experiment.metric_infos] == list(metrics)
     assert values["command/text_summary"].tensor.string_val[0] == b"`textmill train --name news`"
-
-
-def test_each_member_has_the_figures_that_its_epochs_have() -> None:
-    epoch = {"number": 1, "train_loss": 0.5, "learning_rate": 0.01, "valid_loss": None, "adversarial_loss": None}
-    found = list(finetune_points({"cnn": [epoch, epoch | {"number": 2, "valid_loss": 0.4}], "cnn#2": [epoch], "tfidf": []}))
-    assert {(point.curve, point.at) for point in found} == {
-        *((f"finetune/cnn/{figure}", number) for figure in ("train_loss", "learning_rate") for number in (1, 2)),
-        ("finetune/cnn/valid_loss", 2),
-        ("finetune/cnn#2/train_loss", 1),
-        ("finetune/cnn#2/learning_rate", 1),
-    }
-
-
-def test_pretraining_has_its_curves_by_words() -> None:
-    found = list(pretrain_points({"words": [10, 20], "loss": [3.0, 2.0], "learning_rate": [0.05, 0.02]}))
-    assert found[:2] == [Point("pretrain/loss", 10, 3.0), Point("pretrain/loss", 20, 2.0)]
-    assert [point.value for point in found[2:]] == [0.05, 0.02]
 
 
 def test_a_missing_package_is_told_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,9 +178,9 @@ def test_a_wrong_file_is_named(tmp_path: Path, text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("flag", "value", "words"),
     [
-        ("--ingest.path", "~nobody-of-that-name/news", "no home folder"),
-        ("--collect.source", "~nobody-of-that-name/news", "no home folder"),
-        ("--ingest.path", "caf\udce9", "is no UTF-8"),
+        ("--ingest.path", "~nobody-of-that-name/news", "no such home folder"),
+        ("--collect.source", "~nobody-of-that-name/news", "no such home folder"),
+        ("--ingest.path", "caf\udce9", "is not UTF-8"),
         ("--finetune.epochs", "9" * 5000, "--finetune.epochs '999"),
         ("--finetune.epochs\x85", "1", "unknown option --finetune.epochs"),
     ],

@@ -19,8 +19,9 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
+from flows.servers.pidfile import PidFile
 from flows.servers.server import Server, free_port
-from flows.servers.services import Record, start_all, stop_all
+from flows.servers.services import start_all, stop_all
 from tasks.config import CHECKOUT, FinetuneConfig, PipelineConfig, RefreshConfig, Runtime
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.state import MonitorState
@@ -256,7 +257,7 @@ def test_a_worse_challenger_is_refused_and_told_of_and_rollback_restores(
     assert champion(runtime) == 1
 
 
-def kill(services: Record, name: str) -> None:
+def kill(services: PidFile, name: str) -> None:
     """End a service as a crash does."""
     process = services.running(name)
     assert process is not None
@@ -274,7 +275,7 @@ def test_a_killed_worker_does_not_block_the_next_run_for_ever(
     until(lambda: client.read_flow_run(stuck).state_type == StateType.RUNNING, "a run that runs")
     record = runtime.data_root / "runs" / f"{stuck}.json"
     until(record.exists, "its record")
-    services = Record(runtime.data_root / "services.json")
+    services = PidFile(runtime.data_root)
     kill(services, "worker")
     with contextlib.suppress(ProcessLookupError):  # the run outlives its worker, unless it is killed too
         os.kill(json.loads(record.read_bytes())["process"][0], signal.SIGKILL)
@@ -342,7 +343,7 @@ def test_the_watchdog_warns_of_what_has_not_succeeded_for_long(
     run = client.create_flow_run_from_deployment(client.read_deployment_by_name("watch/desk").id)
     assert ended(client, run.id).is_completed()  # by the worker of its own pool
     assert re.match(r"textmill [12] online, last seen 20.*textmill-watch 1 online", workers(runtime.data_root))
-    services = Record(runtime.data_root / "services.json")
+    services = PidFile(runtime.data_root)
     kill(services, "watch-worker")
     until(lambda: services.running("watch-worker") is None, "the end of the worker")
     with pytest.raises(UnavailableError, match="nobody works for textmill-watch; textmill up starts a worker again"):

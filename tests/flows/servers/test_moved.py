@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from flows.servers.moved import bring_deployments, moved_paths
+from flows.servers.pidfile import PidFile
 from flows.servers.server import launch, read_endpoint
-from flows.servers.services import Record
 from tasks.processes import start_time
 from tasks.tracking.home import tracking_home
 from tasks.tracking.tracker import Tracker
@@ -19,20 +19,20 @@ from tasks.tracking.tracker import Tracker
 
 def test_the_processes_of_the_original_are_not_those_of_its_copy(tmp_path: Path) -> None:
     root, copy = tmp_path / "root", tmp_path / "copy"
-    Record(root / "services.json").add("mlflow", os.getpid(), url="http://127.0.0.1:5000")
+    PidFile(root).add("mlflow", os.getpid(), url="http://127.0.0.1:5000")
     shutil.copytree(root, copy)
-    assert Record(root / "services.json").running("mlflow") == os.getpid()
-    assert Record(copy / "services.json").running("mlflow") is None
-    assert Record(copy / "services.json").names() == []
-    assert not Record(copy / "services.json").stop("mlflow")
+    assert PidFile(root).running("mlflow") == os.getpid()
+    assert PidFile(copy).running("mlflow") is None
+    assert PidFile(copy).names() == []
+    assert not PidFile(copy).stop("mlflow")
     root.rename(tmp_path / "renamed")
-    assert Record(tmp_path / "renamed" / "services.json").running("mlflow") == os.getpid()
+    assert PidFile(tmp_path / "renamed").running("mlflow") == os.getpid()
 
 
 def test_what_the_version_before_wrote_down_is_still_believed(tmp_path: Path) -> None:
     written = {"worker": {"pid": os.getpid(), "started": start_time(os.getpid()), "url": ""}}
     (tmp_path / "services.json").write_text(json.dumps(written))
-    assert Record(tmp_path / "services.json").running("worker") == os.getpid()
+    assert PidFile(tmp_path).running("worker") == os.getpid()
 
 
 def test_a_copy_does_not_use_the_prefect_server_of_the_original(tmp_path: Path) -> None:

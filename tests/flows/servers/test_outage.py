@@ -18,7 +18,7 @@ from prefect.exceptions import ParameterTypeError
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed, Pending, Running, State
 
-from flows import record
+from flows import killed
 from flows.servers import outage
 from flows.servers.outage import run_through, tell_late
 from flows.servers.running import note_run
@@ -255,11 +255,11 @@ def test_a_killed_run_keeps_its_record_until_both_servers_can_be_told(tmp_path: 
     mine = {"id": ID, "name": "news", "mlflow_run_id": None}
     path.write_text(json.dumps(mine | {"status": "running", "process": [os.getpid(), "another start"]}))
     tracker: Any = Tracking()
-    monkeypatch.setattr(record, "crash_in_prefect", refuse)
-    assert record.mark_killed(tmp_path, tracker) == []
-    monkeypatch.setattr(record, "crash_in_prefect", lambda flow_run_id: True)
-    assert record.mark_killed(tmp_path, tracker) == []
+    monkeypatch.setattr(killed, "crash_in_prefect", refuse)
+    assert killed.mark_killed(tmp_path, tracker) == []
+    monkeypatch.setattr(killed, "crash_in_prefect", lambda flow_run_id: True)
+    assert killed.mark_killed(tmp_path, tracker) == []
     assert (json.loads(path.read_text())["status"], tracker.ended) == ("running", [])
     tracker.answers = True
-    assert record.mark_killed(tmp_path, tracker) == [ID]
+    assert killed.mark_killed(tmp_path, tracker) == [ID]
     assert (json.loads(path.read_text())["status"], tracker.ended) == ("killed", [("parent", "KILLED"), ("child", "KILLED")])

@@ -18,8 +18,9 @@ from flows.commands.health import services as services_check
 from flows.commands.train import where_to_look
 from flows.servers import services
 from flows.servers.deployed import lasting_endpoint
+from flows.servers.pidfile import PidFile
 from flows.servers.server import free_port, login
-from flows.servers.services import WORKERS, Record, start_all, stop_all
+from flows.servers.services import WORKERS, start_all, stop_all
 from tasks.config import Runtime
 from tasks.errors import RequestError, UnavailableError
 from tasks.processes import folder_identity, runs, start_time
@@ -69,7 +70,7 @@ def runtime(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> 
     written = {"url": url, "auth": word, "process": [os.getpid(), start_time(os.getpid())], "stays": True}
     (root / "prefect" / "server.json").write_text(json.dumps(written))
     for name in ("prefect", "mlflow", *WORKERS):
-        Record(root / "services.json").add(name, os.getpid(), url=url)
+        PidFile(root).add(name, os.getpid(), url=url)
     return Runtime(data_root=root, server_timeout=30.0)
 
 
@@ -91,17 +92,17 @@ def test_the_login_stays_until_the_server_has_stopped(runtime: Runtime, monkeypa
     written.write_text("{}")
     runs, ends = iter([True]), []
 
-    def stop(record: Record, name: str) -> bool:
+    def stop(record: PidFile, name: str) -> bool:
         if name == "mlflow" and next(runs, False):
             raise KeyboardInterrupt
         ends.append(name)
         return True
 
-    monkeypatch.setattr(Record, "stop", stop)
+    monkeypatch.setattr(PidFile, "stop", stop)
     with pytest.raises(KeyboardInterrupt):
         stop_all(runtime)
     assert written.exists()
-    monkeypatch.setattr(Record, "running", lambda record, name: None if name in ends else os.getpid())
+    monkeypatch.setattr(PidFile, "running", lambda record, name: None if name in ends else os.getpid())
     stop_all(runtime)
     assert ends[-2:] == ["mlflow", "prefect"]
     assert not written.exists()
@@ -145,7 +146,7 @@ def test_a_start_that_is_interrupted_or_fails_leaves_nothing(tmp_path: Path, mon
     monkeypatch.setattr("flows.servers.server.Started.wait", interrupted)
     begin(runtime)
     assert not runs(*started_prefect(runtime))
-    assert Record(runtime.data_root / "services.json").missing() == []
+    assert PidFile(runtime.data_root).missing() == []
 
 
 @pytest.mark.usefixtures("silent_prefect")
@@ -154,7 +155,7 @@ def test_a_server_that_the_machine_could_not_start_beside_the_others_takes_them_
 ) -> None:
     """MLflow's server fails after Prefect's answers: neither runs afterwards, and no file says that one should."""
 
-    def fails(runtime: Runtime, port: int, record: Record) -> None:
+    def fails(runtime: Runtime, port: int, record: PidFile) -> None:
         assert record.running("prefect")
         raise UnavailableError("the MLflow server did not start")
 
@@ -173,7 +174,7 @@ def started_prefect(runtime: Runtime) -> tuple[int, str]:
 
 
 @pytest.mark.usefixtures("silent_prefect")
-@pytest.mark.parametrize("where", ["flows.servers.server.Started.wait", "flows.servers.services.Record.add"])
+@pytest.mark.parametrize("where", ["flows.servers.server.Started.wait", "flows.servers.pidfile.PidFile.add"])
 def test_a_start_that_is_killed_leaves_nothing_that_cannot_be_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -243,7 +244,7 @@ def test_a_second_start_says_what_runs_and_refuses_another_port(runtime: Runtime
 
 
 def test_a_run_says_where_the_pages_are_of_the_servers_that_run(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = Record(runtime.data_root / "services.json")
+    record = PidFile(runtime.data_root)
     address = record.url("mlflow")
     assert where_to_look(runtime.data_root, "textmill up") == f"Prefect UI on {address}, MLflow UI on {address}"
     record.add("prefect", DEAD, url=address)
@@ -253,7 +254,7 @@ def test_a_run_says_where_the_pages_are_of_the_servers_that_run(runtime: Runtime
 
 
 def test_a_killed_server_starts_again_on_the_port_that_it_had_and_a_stopped_one_does_not(tmp_path: Path) -> None:
-    record = Record(tmp_path / "services.json")
+    record = PidFile(tmp_path)
     record.add("prefect", DEAD, url="http://127.0.0.1:4311/api")
     record.add("mlflow", DEAD, url="http://127.0.0.1:5311")
     assert services._ports(record, {"prefect": None, "mlflow": 5312}) == {"prefect": 4311, "mlflow": 5312}
@@ -275,7 +276,7 @@ def test_a_copy_of_a_data_root_does_not_take_the_servers_of_the_original_for_its
     assert lasting_endpoint(copied / "prefect") is None
     assert "4200" in where_to_look(copied, "textmill up")
     runtime.data_root.rename(moved)
-    assert Record(moved / "services.json").running("mlflow") == os.getpid()
+    assert PidFile(moved).running("mlflow") == os.getpid()
     assert lasting_endpoint(moved / "prefect")
 
 
@@ -290,13 +291,13 @@ def test_doctor_knows_what_should_run_until_it_is_taken_down(runtime: Runtime, s
     with pytest.raises(UnavailableError, match="prefect, mlflow runs but does not answer; textmill down"):
         services_check(root)
     for name in ("prefect", "worker"):
-        Record(root / "services.json").add(name, DEAD)
+        PidFile(root).add(name, DEAD)
     with pytest.raises(
         UnavailableError, match=r"started prefect, worker, which no longer runs; textmill up --runtime.data-root"
     ):
         services_check(root)
     for name in ("mlflow", "watch-worker"):  # which are this process
-        Record(root / "services.json").add(name, DEAD)
+        PidFile(root).add(name, DEAD)
     (root / "prefect" / "server.json").unlink()
     stop_all(runtime)
     assert services_check(root) == "not started, so none should run"
@@ -314,11 +315,11 @@ def test_a_server_that_cannot_be_written_down_is_ended(tmp_path: Path, monkeypat
 def test_a_service_that_cannot_be_written_down_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     process = []
 
-    def fails(record: Record, name: str, pid: int, url: str) -> None:
+    def fails(record: PidFile, name: str, pid: int, url: str) -> None:
         process.append((pid, start_time(pid)))
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Record, "add", fails)
+    monkeypatch.setattr(PidFile, "add", fails)
     with pytest.raises(OSError, match="No space"):
-        services._spawn(tmp_path, Record(tmp_path / "services.json"), "worker", [sys.executable, "-c", "input()"])
+        services._spawn(tmp_path, PidFile(tmp_path), "worker", [sys.executable, "-c", "input()"])
     assert not runs(*process[0])

@@ -1,0 +1,36 @@
+"""How finetune is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.finetune.history import read_history
+from tasks.store.presentation import Point, Presentation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from tasks.store.presentation import Report
+
+
+def says(report: Report) -> str:
+    """The accuracy on the validation rows."""
+    return f"valid accuracy {report['valid_accuracy']:.4f}"
+
+
+def points_of(history: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Point]:
+    """The curves of a history: `finetune/<member>/<figure>` by epoch; figures that an epoch does not have are left out."""
+    for member, epochs in history.items():
+        for epoch in epochs:
+            for figure, value in epoch.items():
+                if figure != "number" and value is not None:
+                    yield Point(f"finetune/{member}/{figure}", int(epoch["number"]), float(value))
+
+
+def curves(folder: Path) -> Iterator[Point]:
+    """The figures of each epoch."""
+    return points_of(read_history(folder))
+
+
+SHOWN = Presentation(says=says, curves=curves)

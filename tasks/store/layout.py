@@ -1,0 +1,5 @@
+"""The folders of a store, see artifact.py; no other module names them."""
+
+STORE = "store"  # below the data root
+BUILDING, SCRATCH, DAMAGED, LOCKS = ".building", ".scratch", ".damaged", ".locks"
+FINGERPRINTS = ".fingerprints.sqlite"
