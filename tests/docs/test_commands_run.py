@@ -45,6 +45,8 @@ def is_run(shown: Shown) -> bool:
         return words[0] == "textmill" and words[1:] in {("doctor",), ("gc",)}
     if words[1] in SERVERS or words[1:] == ("models", "promote") or "--help" in words or "--dismiss" in words:
         return False
+    if words[1] == "refresh" and not {"--preset", "--collect.source", "--collect.query"} & set(words):
+        return False  # a piece of a command
     return not any(word in NEEDS or word in NAMES_ALONE or "NEWS_DATABASE" in word for word in words)
 
 
