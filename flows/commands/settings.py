@@ -31,6 +31,7 @@ from pydantic_settings import (
 )
 
 from flows.commands.named import default_monitor, default_name, warn_of_earlier_monitor, warn_of_other_corpus
+from flows.commands.tutorial_words import WORDS, meant_value
 from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig
 from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
@@ -61,24 +62,6 @@ NEGATIVE = re.compile(r"-\.?\d")
 UTF8_FILES = frozenset({"stop_words", "user_dictionary", "partial_words", "watch_list"})
 MAX_SHOWN = 100  # characters of a value in an error
 MOST_MEANT = 3  # knobs that an unknown word is answered with
-# What fastText's own commands call their options, and which knobs those are: of its vectors, then of its classifier.
-FASTTEXT = {
-    "input": ("ingest.path",),
-    "output": ("name",),
-    "label": ("ingest.label",),
-    "min-count": ("pretrain.min-count", "finetune.bag.min-documents"),
-    "min-count-label": ("ingest.labels",),
-    "word-ngrams": ("finetune.ngrams",),
-    "dim": ("pretrain.dim", "finetune.fasttext.dim"),
-    "epoch": ("pretrain.epoch", "finetune.fasttext.epoch"),
-    "lr": ("pretrain.lr", "finetune.network.lr", "finetune.fasttext.lr"),
-    "learning-rate": ("finetune.network.lr", "pretrain.lr", "finetune.fasttext.lr"),
-    "thread": ("pretrain.threads", "finetune.threads"),
-    "seed": ("pretrain.seed", "finetune.seed"),
-    "model": ("finetune.model", "pretrain.model"),
-    "pretrained-vectors": ("align.vectors",),
-    **{name: (f"pretrain.{name}",) for name in ("ws", "neg", "loss", "minn", "maxn", "bucket", "t")},
-}
 
 
 def resolve(arguments: list[str], *, preset: str | None = None, file: Path | None = None) -> PipelineConfig:
@@ -391,6 +374,9 @@ def _explain_values(model: type[BaseModel], error: ValidationError) -> str:
     reason = first["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     value = "" if isinstance(first["input"], dict) else f" {shortened(repr(first['input']), MAX_SHOWN)}"
+    instead = meant_value(flag.removeprefix("--"), first["input"])
+    if instead is not None:
+        reason += f"; did you mean {instead}?"
     told = f"{flag}{value}: {reason}{more}" if place else f"{reason}{more}"  # a root's concerns several sections
     return " ".join(told.split())
 
@@ -409,12 +395,20 @@ def _did_you_mean(word: str, known: list[str]) -> str:
 
 
 def _did_you_mean_knob(word: str, model: type[BaseModel], *, dashes: bool = True) -> str:
-    """The knobs that a word may mean: as fastText calls them, of another section or of none, or spelt nearly so."""
+    """The knobs that a word may mean: as tutorials call them, of another section or of none, or spelt nearly so."""
     flags = [flag for flag, *_ in knobs(model)]
     spelt = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", word.lstrip("-")).replace("_", "-").lower()
     meant = _meant(spelt, [flag.removeprefix("--") for flag in flags])[:MOST_MEANT]
-    shown = [f"--{knob}" if dashes else knob.replace("-", "_") for knob in meant]
+    shown = [_with_its_value(knob, dashes=dashes) for knob in meant]
     return f"; did you mean {' or '.join(shown)}?" if shown else ""
+
+
+def _with_its_value(knob: str, *, dashes: bool) -> str:
+    """A knob, and the value behind it, as the command line or as a file spells them."""
+    name, _, value = knob.partition(" ")
+    if dashes:
+        return f"--{knob}"
+    return name.replace("-", "_") + (f' = "{value}"' if value else "")
 
 
 def _meant(spelt: str, known: list[str]) -> list[str]:
@@ -424,7 +418,7 @@ def _meant(spelt: str, known: list[str]) -> list[str]:
         return own
     if section and (near := difflib.get_close_matches(spelt, known, n=1, cutoff=0.95)):
         return near
-    foreign = [knob for knob in FASTTEXT.get(last, ()) if knob in known]
+    foreign = [knob for knob in WORDS.get(last, ()) if knob.partition(" ")[0] in known]
     if foreign:
         return [knob for knob in foreign if knob.startswith(f"{section}.")] or foreign
     if section:
@@ -450,8 +444,18 @@ def _refuse_unknown_environment() -> None:
         if name.upper().startswith(PREFIX) and name.upper() not in known | sections | NOT_KNOBS:
             shown = name if name.isprintable() else repr(name)
             raise RequestError(
-                f"unknown environment variable {shown}{_did_you_mean(name.upper(), sorted(known))}; unset or correct it"
+                f"unknown environment variable {shown}{_did_you_mean_variable(name, known)}; unset or correct it"
             )
+
+
+def _did_you_mean_variable(name: str, known: set[str]) -> str:
+    section, _, last = name.upper().removeprefix(PREFIX).rpartition("__")
+    for knob in WORDS.get(last.lower().replace("_", "-"), ()):
+        flag, _, value = knob.partition(" ")
+        variable = f"{PREFIX}{flag.replace('-', '_').replace('.', '__')}".upper()
+        if variable in known and not (section and difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.95)):
+            return f"; did you mean {variable}{value and '='}{value}?"
+    return _did_you_mean(name.upper(), sorted(known))
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
