@@ -15,6 +15,7 @@ from tasks.align.readers import Listed
 from tasks.align.vec_file import ROWS_PER_WRITE, write_word2vec_text
 from tasks.durable import replaced
 from tasks.errors import RequestError
+from tasks.finetune.kinds import KINDS
 from tasks.model.vocabulary import RESERVED, Vocabulary
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def read_embedding(model: Path, view: str | None) -> tuple[str, np.ndarray, int]
                 view = view or views[0]
                 return view, weights.get_tensor(f"{view}{EMBEDDING}"), views.count(view)
     if not names:
-        raise RequestError("this model reads no word vectors; train one with mean, cnn or bilstm in --finetune.model")
+        kinds = ", ".join(kind.name for kind in KINDS.values() if kind.reads == "words")
+        raise RequestError(f"this model reads no word vectors; train one with one of {kinds} in --finetune.model")
     raise RequestError(f"this model has the word vectors of {', '.join(names)}; say which with --view")
 
 

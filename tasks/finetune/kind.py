@@ -40,6 +40,7 @@ class Kind:
     `alone`: it cannot be part of a sum.
     `reads_unlabelled(config)`: whether rows without a label can change it.
     `most_tokens(num_classes)`: tokens of the train rows up to which `finetune.model auto` chooses it; None: any number.
+    `like_yardstick`: it is made as the yardstick is, so it is what to try where that was better.
     `instead` gives the setting of its own for one that it does not read, such as `finetune.lr`.
     """
 
@@ -53,6 +54,7 @@ class Kind:
     alone: bool = False
     reads_unlabelled: Callable[[SharedSettings], bool] = field(default=lambda config: False)
     automatic: bool = False
+    like_yardstick: bool = False
     most_tokens: Callable[[int], float] = field(default=lambda num_classes: float("inf"))
     instead: Mapping[str, str] = field(default_factory=dict)
 

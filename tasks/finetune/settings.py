@@ -100,6 +100,13 @@ class SharedSettings(Section):
     def _without_absent_sections(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         return {name: value for name, value in dump(self).items() if value is not None or name not in SECTIONS}
 
+    def __eq__(self, other: object) -> bool:
+        """Whether the settings are the same, however they were spelt."""
+        return isinstance(other, SharedSettings) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        return hash((self.model, self.seed))
+
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds whose logits are added, as named; none yet where the model is `auto`."""

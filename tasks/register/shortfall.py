@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from tasks.evaluate.compare import Comparison, compare
 from tasks.evaluate.predictions import PREDICTIONS
 from tasks.evaluate.report import METRICS
+from tasks.finetune.kinds import KINDS
 from tasks.register.gate import significantly_worse
 from tasks.shown import shortened
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-YARDSTICK_MODEL = "tfidf"  # the model that is made as the yardstick is
+YARDSTICK_MODEL = next(kind.name for kind in KINDS.values() if kind.like_yardstick)
 
 
 @dataclass(frozen=True)

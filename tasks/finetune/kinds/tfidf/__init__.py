@@ -25,5 +25,6 @@ KIND = Kind(
     trained_with=("scipy",),
     shared=frozenset({"class_weights", "ngrams"}),
     automatic=True,
+    like_yardstick=True,
     most_tokens=most_tokens,
 )
