@@ -69,7 +69,7 @@ def _remedy(model: str, yardstick: Comparison | None) -> str:
     if model != YARDSTICK_MODEL:
         return f"--finetune.model {YARDSTICK_MODEL}"
     # It reads up to three words together and drops what occurs once; the yardstick reads two, and keeps that in small corpora.
-    return "--finetune.ngrams 2 --finetune.ngram-min-documents 1"
+    return f"--finetune.ngrams 2 --finetune.{YARDSTICK_MODEL}.min-documents 1"
 
 
 def _against_one_answer(predictions: Path, train_rows: Mapping[str, int]) -> tuple[str, Comparison | None]:

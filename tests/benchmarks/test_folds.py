@@ -23,7 +23,7 @@ pytestmark = pytest.mark.long
 CUES = {"negative": ["fell", "cuts"], "positive": ["rose", "wins"]}
 COMMON = ["the", "quarter", "group", "said", "its", "net", "sales", "of", "in", "euro", "year", "plant", "order", "from", "new"]
 COPIES = 4
-TINY = ["--finetune.model", "bag+cnn", "--finetune.epochs", "10", "--finetune.hidden", "4", "--finetune.threads", "1"]
+TINY = ["--finetune.model", "bag+cnn", "--finetune.epochs", "10", "--finetune.cnn.filters", "4", "--finetune.threads", "1"]
 TINY += ["--pretrain.threads", "1", "--pretrain.dim", "4", "--pretrain.epoch", "1", "--pretrain.min-count", "1"]
 
 

@@ -51,7 +51,7 @@ TAKEN_OUT = "what a flow's function has done is not kept where Prefect cannot be
 BUILT = tuple(step for step in STEPS if step not in ("pretrain", "align", "yardstick"))  # of a bag, without a yardstick
 SEAMS = ("textmill train", *BUILT)
 KNOBS = [  # what a server has nothing to do with is left out or small
-    *("--finetune.model", "bag", "--finetune.bag-epochs", "2", "--finetune.threads", "1", "--runtime.workers", "1"),
+    *("--finetune.model", "bag", "--finetune.bag.epochs", "2", "--finetune.threads", "1", "--runtime.workers", "1"),
     *("--evaluate.yardstick", "false", "--evaluate.bootstrap", "100"),
 ]
 LIMIT_SECONDS = 1200  # a trial has up to two runs and the start of two servers, on a machine that may be busy

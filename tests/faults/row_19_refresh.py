@@ -74,7 +74,7 @@ def prepare(folder: Path) -> Iterator[None]:
 
 def train(root: Path, corpus: Path) -> None:
     """Register the first version of a model that tells good news from bad."""
-    run(configured(root, corpus, "--finetune.bag-epochs", "8", base=BAG))
+    run(configured(root, corpus, "--finetune.bag.epochs", "8", base=BAG))
 
 
 def refresh(root: Path) -> None:

@@ -33,13 +33,22 @@ if TYPE_CHECKING:
     from tasks.config import PipelineConfig
 
 KNOBS = [
-    *("--finetune.model", "bag+mean", "--finetune.epochs", "2", "--finetune.bag-epochs", "2", "--finetune.max-len", "16"),
+    *(
+        "--finetune.model",
+        "bag+mean",
+        "--finetune.epochs",
+        "2",
+        "--finetune.bag.epochs",
+        "2",
+        "--finetune.network.max-len",
+        "16",
+    ),
     *("--finetune.threads", "1", "--pretrain.dim", "8", "--pretrain.epoch", "1", "--pretrain.min-count", "1"),
     *("--pretrain.threads", "1", "--pretrain.minn", "3", "--pretrain.maxn", "3", "--pretrain.bucket", "200"),
     *("--align.min-count", "1", "--evaluate.bootstrap", "100", "--runtime.workers", "1"),
 ]
 BAG = [
-    *("--finetune.model", "bag", "--finetune.bag-epochs", "2", "--finetune.threads", "1"),
+    *("--finetune.model", "bag", "--finetune.bag.epochs", "2", "--finetune.threads", "1"),
     *("--evaluate.bootstrap", "100", "--evaluate.yardstick", "false", "--runtime.workers", "1"),
 ]
 

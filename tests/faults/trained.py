@@ -16,7 +16,7 @@ from typing import Any
 from tasks.config import CHECKOUT
 
 KNOBS = [
-    *("--finetune.model", "bag+mean", "--finetune.epochs", "4", "--finetune.max-len", "32", "--finetune.threads", "1"),
+    *("--finetune.model", "bag+mean", "--finetune.epochs", "4", "--finetune.network.max-len", "32", "--finetune.threads", "1"),
     *("--pretrain.dim", "8", "--pretrain.epoch", "1", "--pretrain.min-count", "1", "--pretrain.threads", "1"),
     *("--pretrain.minn", "3", "--pretrain.maxn", "3", "--pretrain.bucket", "500", "--align.min-count", "1"),
     *("--evaluate.bootstrap", "100", "--json"),

@@ -14,7 +14,7 @@ from tasks.store.artifact import Store
 
 CHECKOUT = Path(__file__).parents[2]
 KNOBS = [
-    *("--finetune.model", "bag+mean", "--finetune.epochs", "3", "--finetune.threads", "1", "--finetune.max-len", "32"),
+    *("--finetune.model", "bag+mean", "--finetune.epochs", "3", "--finetune.threads", "1", "--finetune.network.max-len", "32"),
     *("--pretrain.enabled", "false", "--align.dim", "16", "--align.min-count", "1"),
     *("--evaluate.yardstick", "false", "--evaluate.bootstrap", "100"),
 ]

@@ -32,7 +32,7 @@ def test_a_model_below_the_yardstick_says_by_how_much_and_what_to_try(tmp_path: 
     assert found.figures["yardstick_mid_p"] < 0.05
     # The model that is made as the yardstick is has other settings to try.
     other = find_shortfall(tmp_path, "tfidf")
-    assert other.clause == ("worse than TF-IDF by 7.7 points; try --finetune.ngrams 2 --finetune.ngram-min-documents 1")
+    assert other.clause == ("worse than TF-IDF by 7.7 points; try --finetune.ngrams 2 --finetune.tfidf.min-documents 1")
 
 
 def test_a_difference_that_may_be_chance_is_not_called_worse(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from flows.commands.settings import PRESETS, check_train, knobs, preset_names, p
 from tasks.config import CHECKOUT, AlignConfig, FinetuneConfig, PipelineConfig, PretrainConfig, RefreshConfig
 from tasks.errors import RequestError
 
-RANK_8 = ["--finetune.model", "mean", "--finetune.embedding", "low_rank", "--finetune.embedding-rank", "8"]
+RANK_8 = ["--finetune.model", "mean", "--finetune.network.embedding", "low_rank", "--finetune.network.embedding-rank", "8"]
 
 
 def test_without_a_word_the_sample_is_trained() -> None:
@@ -145,7 +145,7 @@ def test_another_model_than_the_presets_goes_without_the_settings_of_that() -> N
 
 def test_what_is_asked_for_beside_a_preset_is_refused_where_it_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RequestError, match=r"finetune.bag.epochs 2 is for bag, not tfidf"):
-        resolve(["--finetune.model", "tfidf", "--finetune.bag-epochs", "2"], preset="imdb")
+        resolve(["--finetune.model", "tfidf", "--finetune.bag.epochs", "2"], preset="imdb")
     monkeypatch.setenv("TEXTMILL_PRETRAIN__EPOCH", "2")
     with pytest.raises(RequestError, match=r"pretrain.epoch 2 is for models that read word vectors, not tfidf"):
         resolve(["--finetune.model", "tfidf"], preset="imdb")
