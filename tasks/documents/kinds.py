@@ -61,6 +61,8 @@ _IN_ZIP = (
 _PAGES = (b"<!doctype html", b"<html")
 _HTML = Kind("an HTML page", "a login or error page may have been saved in place of the file; get the file itself")
 _XML = Kind("an XML file", "write it as CSV, or as JSON lines, one object a line")
+_FEED = Kind("an RSS or Atom feed", "textmill refresh reads feeds; for anything else write its entries as CSV")
+_FEEDS = frozenset({".xml", ".rss", ".atom"})
 _TABLES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson"})  # of other files a page may be the text
 _LARGEST_ZIP = 64 << 20
 _CONTROL = bytes((*range(1, 9), *range(14, 27), *range(28, 32)))  # NUL is what UTF-16 is full of, ESC begins a color
@@ -85,8 +87,10 @@ def kind_of_file(path: Path, head: bytes) -> Kind | None:
     kind = kind_of_bytes(head)
     if kind is not None and head.startswith(b"PK\3\4"):
         return _in_zip(path) or kind
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower()
+    if kind is None and plain_suffix(path) in _FEEDS and start.startswith((b"<?xml", b"<rss", b"<feed")):
+        return _FEED if b"<rss" in head or b"<feed" in head else _XML
     if kind is None and plain_suffix(path) in _TABLES:
-        start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower()
         return _HTML if start.startswith(_PAGES) else _XML if start.startswith(b"<?xml") else None
     return kind
 

@@ -1,0 +1,100 @@
+"""A stranger's source is one new file and one line in the table: shown in a copy of the tree."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+CHECKOUT = Path(__file__).parents[2]
+SOURCE = '''
+"""A data set as the Hugging Face hub stores it: Parquet files whose names begin with their split."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tasks.documents.layout import Layout, Notes
+from tasks.documents.layouts.table import TableLayout
+from tasks.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.documents.record import Record
+
+
+class HubLayout(Layout):
+    """The rows of data/train-*.parquet and data/test-*.parquet, file after file."""
+
+    name = "hub"
+
+    def check(self) -> None:
+        """Raise RequestError for a folder without files, or for wrong columns."""
+        if not self._parts():
+            raise RequestError(f"{self.path}: no data/train-*.parquet below this folder")
+        for part in self._parts():
+            part.check()
+
+    def records(self, notes: Notes) -> Iterator[Record]:
+        """Yield the rows."""
+        for part in self._parts():
+            yield from part.records(notes)
+
+    def own_test_split(self) -> str:
+        """Always."""
+        return f"{self.path} has its own test split"
+
+    def _parts(self) -> list[TableLayout]:
+        found = sorted((self.path / "data").glob("*-*.parquet"))
+        return [TableLayout(replace(self.asked, path=path, split=path.name.split("-")[0])) for path in found]
+'''
+RUN = """
+import json, sys
+from pathlib import Path
+from tasks.config import IngestConfig
+from tasks.errors import RequestError
+from tasks.ingest.corpus import write_corpus
+choices = IngestConfig.model_json_schema()["properties"]["source"]["enum"]
+report = write_corpus(IngestConfig(source="hub", path=Path(sys.argv[1])), Path(sys.argv[2]))
+try:
+    write_corpus(IngestConfig(source="hub", path=Path(sys.argv[2])), Path(sys.argv[2]))
+except RequestError as error:
+    refused = str(error)
+print(json.dumps([choices, report, refused]))
+"""
+
+
+def test_a_source_is_one_file_and_one_line(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(CHECKOUT / "tasks", tree / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
+    (tree / "tasks/documents/layouts/hub.py").write_text(SOURCE.lstrip())
+    table = tree / "tasks/documents/layouts/__init__.py"
+    first = '    "torchtext":'
+    text = table.read_text().replace(first, f'    "hub": HubLayout,\n{first}')
+    table.write_text("from tasks.documents.layouts.hub import HubLayout\n" + text)
+
+    data = tmp_path / "news" / "data"
+    data.mkdir(parents=True)
+    for split in ("train", "test"):
+        rows = {"text": [f"{split} one", f"{split} two"], "label": ["good", "bad"]}
+        pq.write_table(pa.table(rows), data / f"{split}-00000-of-00001.parquet")
+    (tmp_path / "out").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, data.parent, tmp_path / "out"],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(tree)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    choices, report, refused = json.loads(done.stdout)
+    assert "hub" in choices
+    assert report["splits"] == {"test": 2, "train": 2}
+    assert report["labels"] == {"bad": 2, "good": 2}
+    assert refused.endswith("no data/train-*.parquet below this folder")
