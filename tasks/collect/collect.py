@@ -1,4 +1,4 @@
-"""Collect what is new: read the source, judge each record, drop what was seen before, and lay the rest out for scoring."""
+"""Collect new documents: read the source, judge each record, drop those seen before, and lay the rest out for scoring."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH_ROWS = 4096
-BATCH_BYTES = 16 << 20  # or what is held at a time would grow with the longest rows, to gigabytes
+BATCH_BYTES = 16 << 20  # or a batch would grow with the longest rows, to gigabytes
 MAY_CHANGE = frozenset({"future", "unreadable_file", "ambiguous_date", "other_date_order"})
 _FIRST_ORDINAL = date(1970, 1, 1).toordinal()
 
@@ -142,7 +142,7 @@ class Collector:
             self._note_silent(source.name, dict(sorted(refused.items())), example)
         if source.newest and newest:
             self.transaction.set_newest(source.newest, newest[0])
-        # What is refused today may be a document later: when its day has come, its file is whole, or its order is known.
+        # A record that is refused today may be a document later: when its day comes, its file is whole, or its order is known.
         if source.watermark and not refused.keys() & MAY_CHANGE:
             self.transaction.set_watermark(*source.watermark, num_good, refused.total())
 
@@ -240,7 +240,7 @@ class Collector:
         return rows, bad
 
     def _fresh(self, rows: list[tuple[Record, Moment]], source: str) -> pa.RecordBatch | None:
-        """The rows that nobody has seen, claimed; None if there are none."""
+        """The rows that were never seen before, claimed; None if all were."""
         texts = [record.text or "" for record, _ in rows]
         ids = [identity(moment.microseconds, text) for (_, moment), text in zip(rows, texts, strict=True)]
         seen_N = self.transaction.seen(ids)

@@ -152,13 +152,13 @@ def _fetched(source: str) -> Iterator[_File]:
 
 
 def check_file(path: Path, config: CollectConfig) -> None:
-    """Raise RequestError for what the first record of a file shows to be wrong with it or with the options."""
+    """Raise RequestError for errors in a file or in the options that its first record shows."""
     if is_known(path):
         next(_records(_File(path, _shown(path.name)), config), None)
 
 
 def _writer_of_half_a_line(file: _File, config: CollectConfig) -> str:
-    """The program that has begun the last record of a file of lines and not ended it; empty if there is none."""
+    """The program that has begun the last record of a file of lines and not ended it; empty if no program has."""
     suffix = file.path.suffix.lower()
     lines = suffix in TABLES - PARQUET or (suffix in TEXT and config.delimiter is not None)
     return writer_of_half_a_line(file.path) if lines else ""
@@ -194,12 +194,12 @@ def _encoding(file: _File, config: CollectConfig) -> str:
 
 
 def _watermark(file: _File, config: CollectConfig) -> tuple[str, str] | None:
-    """The path and a stamp of what the file is and how it is read; None for one that may still change unnoticed."""
+    """The path and a stamp of the file and of how it is read; None for a file that may still change unnoticed."""
     if not file.watermark:
         return None
     try:
         status = file.path.stat()
-    except OSError:  # gone since the folder was listed: its reader says so
+    except OSError:  # gone since the folder was listed; its reader reports that
         return None
     if time.time() - max(status.st_mtime, status.st_ctime) < RACY_SECONDS:
         return None

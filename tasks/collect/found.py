@@ -1,4 +1,4 @@
-"""What collect hands to score, and the source that its records come from."""
+"""The documents that collect hands to score, and the source that its records come from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tasks.documents.record import Record
 
-# What score is handed: columns of tasks.monitor.schema.SCORED_SCHEMA.
+# The documents for score: columns of tasks.monitor.schema.SCORED_SCHEMA.
 COLLECTED_SCHEMA = pa.schema(
     [
         ("id", pa.binary(32)),
@@ -43,7 +43,7 @@ class Source(NamedTuple):
     """One file, feed or query and its records, whose `data` are in `encoding`; `again` gives them once more.
 
     `alone` says that the request names only this source, so that its faults are those of the request.
-    `warning` says what is wrong with the whole of it, if it can be read all the same.
+    `warning` is about the whole of it, if it can be read all the same.
     `watermark` is a path and a stamp: the file need not be read again while the stamp stays the same. `newest` is the name
     under which the time of the newest document is kept, for a query that asks for newer ones.
     """

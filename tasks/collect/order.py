@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 ORDERS: tuple[DateOrder, ...] = ("DMY", "MDY", "YMD")
 DEFAULT: DateOrder = "DMY"
-SLIPS = 20  # of so many dates that prove the order one may be a slip of the pen, and is refused alone
+SLIPS = 20  # of so many dates that prove the order one may be a slip, and is refused alone
 WORDS = {"DMY": "day first", "MDY": "month first", "YMD": "year first", "Y-D-M": "year, day, month"}
 _LONG = frozenset({"Y-M-D", "Y-D-M"})
 
 
 def needs_order(written: str | None, reader: TimeReader) -> bool:
-    """Whether a time is a date in numbers whose source has to be looked at as a whole."""
+    """Whether a time is a date in numbers, which only its whole source can explain."""
     if not written or (written[4:5] == written[7:8] == "-" and written[5:7] <= "12"):  # told fast: 2020-07-18
         return False
     orders = reader.orders(written)
@@ -36,7 +36,7 @@ class Verdict(NamedTuple):
 
     `order` is None where nothing tells it; `proved` says that the source's own dates do. `trouble` is a line about dates that
     are refused: all that need an order (or, with `long`, have the year in front) if `contradicted`, else those that could be
-    both; `most` says that they are at least half of what the source holds.
+    both; `most` says that they are at least half of the source.
     """
 
     order: DateOrder | None

@@ -2,7 +2,7 @@
 
     SELECT title, published FROM news WHERE published >= :since
 
-A query that names `:since` reads only what is new: the parameter is the time of the newest document of the refreshes before,
+A query that names `:since` reads only new rows: the parameter is the time of the newest document of the refreshes before,
 less OVERLAP for rows that are stored late, as text in UTC such as `2020-03-09 17:30:00` (1900-01-01 at first). Rows that the
 overlap reads twice are duplicates. With `--from` it is a day before that day, if that is earlier. A column that holds neither
 times nor such text needs a cast: `WHERE stamp >= CAST(strftime('%s', :since) AS INTEGER)`. Another query, or another database,

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_TOLD = 5  # sources that are told of one by one
-SILENT_SOURCES = "refused_sources"  # where the monitor keeps them, for the watchdog
-UNSCORED = "unscored"  # and a line, if nothing of what was new at last could be scored
-KIND_OF_FILE = frozenset({"unknown_format", "link", "special"})  # a stray file in an inbox is no source that fell silent
+MAX_TOLD = 5  # sources that are named one by one
+SILENT_SOURCES = "refused_sources"  # the setting in which the monitor keeps them, for the watchdog
+UNSCORED = "unscored"  # and a line, if none of the latest new documents could be scored
+KIND_OF_FILE = frozenset({"unknown_format", "link", "special"})  # a stray file in an inbox is not a source that fell silent
 REMEDIES = {
     "missing_time": "is --collect.time the column of times?",
     "unreadable_time": "is --collect.time the column of times? docs/TIMES.md lists what can be read",
     "incomplete_date": "a time needs its day, month and year; is --collect.time the right column?",
-    "ambiguous_date": "say what comes first: --collect.date-order DMY, MDY or YMD",
-    "other_date_order": "say what comes first: --collect.date-order DMY, MDY or YMD",
+    "ambiguous_date": "name the order: --collect.date-order DMY, MDY or YMD",
+    "other_date_order": "name the order: --collect.date-order DMY, MDY or YMD",
     "ambiguous_time": "write it as 2020-12-31 23:59:59",
     "ambiguous_zone": "--collect.timezone settles what such a zone means",
     "unknown_zone": "write the zone as +08:00, or as Asia/Shanghai",
@@ -28,7 +28,7 @@ REMEDIES = {
 
 
 class Silent(NamedTuple):
-    """A source that gave nothing but records that are refused, and a time of one of them."""
+    """A source whose records were all refused, and the time of one of them."""
 
     source: str
     records: int
@@ -36,7 +36,7 @@ class Silent(NamedTuple):
     example: str | None
 
     def told(self) -> str:
-        """A line that says so, with what to do."""
+        """One line about it, with a remedy."""
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.items())
         such = f", such as {self.example[:40]!r}" if self.example and self.reasons.keys() & REMEDIES.keys() else ""
         remedy = next(
@@ -46,7 +46,7 @@ class Silent(NamedTuple):
 
 
 def unscored(reasons: Mapping[str, int]) -> str:
-    """A line about documents of which the model knows no word, by reason."""
+    """Give a line about documents of which the model knows no word, by reason."""
     told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
     return (
         f"the model knows no word of {sum(reasons.values()):,} new documents ({told}); does --score.model fit their language?"

@@ -36,7 +36,7 @@ def read_spool(path: Path) -> Iterator[pa.RecordBatch]:
 
 @contextlib.contextmanager
 def spool_in(folder: Path) -> Iterator[Path]:
-    """A place for the spool in a monitor's folder; what is left there afterwards, or of a killed refresh, goes."""
+    """Give a place for the spool in a monitor's folder; a file that is left there, by a killed refresh too, is removed."""
     path = folder / "incoming.arrow"
     try:
         yield path

@@ -63,7 +63,7 @@ def extends_ascii(encoding: str) -> bool:
 class _Family(NamedTuple):
     """What text in some languages looks like: its letters by how frequent they are, and its codecs, likeliest first.
 
-    `frequent` letters count 1, `usual` ones 0.6, `rare` ones 0.2, and what is in the class `others` of a regular expression 0;
+    `frequent` letters count 1, `usual` ones 0.6, `rare` ones 0.2, and letters in the class `others` of a regular expression 0;
     `last` are those that only end a word.
     """
 
@@ -121,7 +121,7 @@ _FAMILIES = (
 _WIDE = ("utf-16-le", "utf-16-be")  # without a byte order mark
 _SIGNS = frozenset("’‘“”–—…•€£©®°§«»„‚·¿¡½™²\xa0、。，！？：；（）《》「」『』【】％　·")
 PLAUSIBLE = 0.2  # least mean score, of at most 1 a character beyond ASCII
-_CLOSE = 0.2  # what is this much worse than the best is not named beside it
+_CLOSE = 0.2  # a proposal that is this much worse than the best is left out
 SAMPLE_BYTES = 16 << 10
 
 
@@ -134,7 +134,7 @@ class Proposal(NamedTuple):
 
 
 def propose(data: bytes) -> list[Proposal]:
-    """The encodings that `data`, as they stand in a file, plausibly have: the likeliest first, at most three, none for no text.
+    """Give the encodings that the bytes of a file plausibly have: the likeliest first, at most three; nothing for other bytes.
 
     Bytes that are UTF-8 have that.
     """
@@ -174,7 +174,7 @@ def advice(data: bytes, option: str) -> str:
 
 
 def read_utf8(path: Path, *, what: str = "") -> str:
-    """Read a whole file that must be UTF-8, without its byte order mark; RequestError says what it is instead.
+    """Read a whole file that must be UTF-8, without its byte order mark; RequestError names its encoding.
 
     OSError if it cannot be read.
     """
@@ -221,7 +221,7 @@ def _decoded(data: bytes, encoding: str) -> str | None:
 
 
 def _score(text: str, family: _Family) -> float:
-    """Mean over the characters beyond ASCII; 0 where there is none."""
+    """Mean over the characters beyond ASCII; 0 if there are none of them."""
     weights, others = family.weights(), re.compile(f"[{family.others}]" if family.others else "(?!)")
     total = number = 0.0
     for at, character in enumerate(text):
@@ -258,7 +258,7 @@ def _letter(text: str, at: int, family: _Family, weight: float) -> float:
 
 
 def _sign(text: str, at: int) -> float:
-    """How much a character counts that is no letter."""
+    """How much a character counts that is not a letter."""
     before, character, after = text[at - 1] if at else " ", text[at], text[at + 1] if at + 1 < len(text) else " "
     if character == "’":
         return 1.0 if before.isalnum() else 0.5
@@ -270,7 +270,7 @@ def _sign(text: str, at: int) -> float:
 
 
 def _wide_score(text: str) -> float:
-    """As `_score`; ASCII counts, since bytes that are no UTF-16 give none."""
+    """As `_score`; ASCII counts, since bytes that are not UTF-16 give no ASCII."""
     if not text:
         return 0.0
     letters = sum(character.isascii() and (character.isprintable() or character in "\t\r\n") for character in text)
@@ -287,7 +287,7 @@ def _beginning(text: str) -> str:
 
 
 class Garbled(NamedTuple):
-    """What a text shows of its past: bytes in `right` were read as `wrong`; an example as it is and as it should read."""
+    """A text that was once misread: bytes in `right` were read as `wrong`; an example as it is and as it should be."""
 
     right: str
     wrong: str
@@ -304,7 +304,7 @@ def _cp1252(byte: int) -> str:
 _CP1252 = {character: byte for byte in range(0x80, 0x100) for character in (chr(byte), _cp1252(byte)) if character != "\ufffd"}
 _RUN = re.compile("[" + re.escape("".join(_CP1252)) + "]{2,}")
 _LOST = "\ufffd"  # where a reader met bytes that it could not decode; "锟斤拷" is two of them read as GBK, "ï¿½" one as cp1252
-_MANY = 0.1  # of the texts beyond ASCII; one that quotes a garbled word is none
+_MANY = 0.1  # of the texts beyond ASCII; one text may quote a garbled word
 _ENOUGH = 6  # bytes beyond ASCII; of fewer, two encodings may both give words
 _MARGIN = 0.4  # by which another encoding's text must be the more plausible
 

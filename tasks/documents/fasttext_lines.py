@@ -44,5 +44,5 @@ def labels_and_text(line: str) -> tuple[list[str], str]:
 
 
 def _blank(text: str) -> int:
-    """Where the first white space is; 0 if there is none."""
+    """The place of the first white space; 0 if the text has none."""
     return next((at for at, character in enumerate(text) if character.isspace()), 0)

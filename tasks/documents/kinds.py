@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, if not text: so that a message can say it, and images in a folder are no documents."""
+"""Kinds of files that are not text, told by their first bytes: for messages, and so that an image is not read as a document."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _CONTROL = bytes((*range(1, 9), *range(14, 27), *range(28, 32)))  # NUL is what 
 
 
 def kind_of_bytes(head: bytes) -> Kind | None:
-    """Tell what a file that begins with `head` is, if that is no text; None if it may be text."""
+    """Name the kind of a file that begins with `head`; None if it may be text."""
     for magic, kind in _MAGIC:
         if head.startswith(magic) and (magic not in (b"ORC", b"ID3", b"BZh", b"GIF8") or _has_control(head)):
             return kind
@@ -83,7 +83,7 @@ def kind_of_bytes(head: bytes) -> Kind | None:
 
 
 def kind_of_file(path: Path, head: bytes) -> Kind | None:
-    """Tell what a file given for a table is, if that is no table: as `kind_of_bytes`; zip archives are looked into."""
+    """Name the kind of a file that was given for a table; None if it may be one. As `kind_of_bytes`, and opens zip archives."""
     kind = kind_of_bytes(head)
     if kind is not None and head.startswith(b"PK\3\4"):
         return _in_zip(path) or kind
@@ -96,7 +96,7 @@ def kind_of_file(path: Path, head: bytes) -> Kind | None:
 
 
 def is_binary(head: bytes) -> bool:
-    """Whether a document's first bytes are those of no text: a known kind of file, or eight control characters and more."""
+    """Whether a document's first bytes are not text: a known kind of file, or at least eight control characters."""
     if kind_of_bytes(head) is not None:
         return True
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") or head[:4] == b"\0\0\xfe\xff":

@@ -24,7 +24,7 @@ MANY = 20  # names that a message lists at most
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request asks of a layout: the place, how to read it, and where its records belong.
+    """A request to a layout: the place, how to read it, and where its records belong.
 
     `option` is the one that names the path, and `is_archive` says that it is the option for archives. `split` is that of rows
     whose layout does not name one. `prefix` begins the ids of the records, so that no two inputs share one.
@@ -52,7 +52,7 @@ class Remote(NamedTuple):
 
 @dataclass
 class Notes:
-    """What was noticed while reading: lines for the user, and files that no author wrote, counted by name."""
+    """Notes made while reading: lines for the user, and files that no author wrote, counted by name."""
 
     warnings: list[str] = field(default_factory=list)
     passed_over: Counter[bytes] = field(default_factory=Counter)
@@ -85,11 +85,11 @@ class Layout:
     def path(self) -> Path:
         """The file or folder to read; ValueError before it was downloaded."""
         if self.asked.path is None:
-            raise ValueError(f"{self.name} has to be downloaded first")
+            raise ValueError(f"download {self.name} first")
         return self.asked.path
 
     def check(self) -> None:
-        """Raise RequestError for what the beginning of the place shows to be wrong with it."""
+        """Raise RequestError for errors that the beginning of the place shows."""
 
     def records(self, notes: Notes) -> Iterator[Record]:
         """Yield each document once, kept or refused, always in the same order."""
@@ -100,7 +100,7 @@ class Layout:
         return []
 
     def nothing(self) -> str:
-        """Say what a place without a record is."""
+        """Explain why there is no record."""
         return f"no record in it (it was read as {self.name})"
 
     def own_test_split(self) -> str:

@@ -1,7 +1,7 @@
 """Cut a file into lines and lines into rows, so that one bad record costs one record.
 
 Lines end at `\\n` alone: U+0085, U+2028 and form feeds occur inside texts. Work and memory are bounded for any input: a line
-longer than the limit is skipped to its end, and a quote that never closes costs the line it stands in.
+longer than the limit is skipped to its end, and a quote that never closes costs its own line.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CHUNK = 1 << 20
-MAX_UNCLOSED = 100  # quotes that never close; each makes the reader look ahead, and a file with so many is no quoted table
+MAX_UNCLOSED = 100  # quotes that never close; each makes the reader look ahead, and a file with so many does not quote fields
 LOOK_AHEAD = 100  # lines after which a row that turns out to be malformed counts as one of them
 
 
@@ -41,7 +41,7 @@ class Line(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row of a table: its fields, or the reason why there are none. `offset` is that of the row, or of a bad byte.
+    """One row of a table: its fields, or the reason why it has no fields. `offset` is that of the row, or of a bad byte.
 
     `detail` says more about a reason; `swallowed` counts lines that a quoted field holds and that look like rows.
     """
@@ -113,7 +113,7 @@ def _find(held: bytearray, newline: bytes, begin: int) -> int:
 def decode_line(line: Line, encoding: str) -> tuple[str, int | None]:
     """Decode a line; with bytes that do not decode, a replacement and the offset of the first bad one.
 
-    A byte order mark at its beginning, which is there where files were joined, is no part of it.
+    A byte order mark at its beginning, which is left where files were joined, is removed.
     """
     try:
         return line.data.decode(encoding).removeprefix("\ufeff"), None
@@ -137,7 +137,7 @@ def plain_rows(lines: Lines, delimiter: str, *, last: bool, first: bool) -> Iter
 
 
 def quoted_rows(lines: Lines, delimiter: str, *, columns: int | None = None, lenient: bool = False) -> Iterator[Row]:
-    """Cut lines as RFC 4180 says; a quoted field may hold delimiters, quotes and line ends. Blank lines are no rows.
+    """Cut lines as RFC 4180 says; a quoted field may hold delimiters, quotes and line ends. Blank lines are left out.
 
     `columns`: how many a row has, where that is known. `lenient`: a quote that does not close within its line is a character of
     the text if the line quotes no other field and it, and each line up to a quote that would close it, has a row's columns.

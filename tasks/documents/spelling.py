@@ -3,11 +3,11 @@
 - a whole number is written without a point: `0.0`, `1.00` and `-2.0` are `0`, `1` and `-2`, as programs write integers where a
   column has a gap
 - `True`, `TRUE` and `true` are `true`, and likewise for false
-- fastText's prefix `__label__` is no part of a label
-- a letter and its accent are one character (NFC; folders of a Mac part them), and what nobody can see, such as a zero-width
-  space, is left out
+- fastText's prefix `__label__` is removed
+- a letter and its accent are one character (NFC; folders of a Mac part them), and invisible characters, such as a zero-width
+  space, are left out
 
-Other text is as it is found, without white space around it. Where one input spells a label in two ways, a warning says so.
+Other text is as it is found, without white space around it. If one input spells a label in two ways, a warning names them.
 """
 
 from __future__ import annotations

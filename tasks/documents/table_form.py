@@ -45,7 +45,7 @@ Form = Literal["json", "quoted", "lenient", "plain", "fasttext"]
 class Table(NamedTuple):
     """How a delimited file, a file of JSON lines or of fastText's lines is to be read.
 
-    `first` are the fields of the header, or of the first row where there is none.
+    `first` are the fields of the header, or of the first row if there is no header.
     """
 
     path: Path
@@ -65,7 +65,7 @@ def row_limit(max_chars: int) -> int:
 
 
 def open_table(path: Path, reading: Reading) -> Table:
-    """Find out how to read a table other than Parquet; RequestError says what is wrong with the file or with the columns."""
+    """Find out how to read a table other than Parquet; RequestError for a wrong file or wrong columns."""
     suffix, limit, flags = plain_suffix(path), row_limit(reading.max_chars), reading.flags
     with whole(path), open_bytes(path) as file:
         head = file.read(HEAD_BYTES)
@@ -121,7 +121,7 @@ def _json_table(path: Path, reading: Reading, encoding: str, start: int, first_l
 
 
 def _is_fasttext(suffix: str, reading: Reading, first_lines: list[str]) -> bool:
-    """Whether lines begin with `__label__`, as fastText writes them; a table's own column of such labels is no sign."""
+    """Whether lines begin with `__label__`, as fastText writes them; a table may have a column of such labels, too."""
     begin = [line.lstrip().startswith(PREFIX) for line in first_lines]
     if 2 * sum(begin) <= len(begin) or reading.header:
         return False
@@ -133,7 +133,7 @@ def _is_fasttext(suffix: str, reading: Reading, first_lines: list[str]) -> bool:
 def _form(suffix: str, delimiter: str, reading: Reading, first_lines: list[str]) -> Form:
     """How quotes are to be read: as the request says; else they quote in a .csv, and in a .tsv where they can.
 
-    A .tsv in which most lines, or the header, quote a field is one whose quotes are no text.
+    A .tsv in which most lines, or the header, quote a field is one whose quotes are not text.
     """
     if reading.quoting == "none" or len(delimiter) != 1 or (reading.quoting == "auto" and suffix not in QUOTED):
         return "plain"

@@ -1,4 +1,4 @@
-"""What the records of one input say about the encoding that it was declared to have."""
+"""Whether an input has the encoding that was declared, judged by its records."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Tally:
             )
 
     def warnings(self, where: Path | str) -> list[str]:
-        """What makes one doubt that the texts are as their author wrote them: a line each."""
+        """Reasons to doubt that the texts are as their author wrote them, a line each."""
         said = []
         if self.first is not None and (found := propose(bytes(self._undecodable))):
             many = f"{self.undecodable:,} record{'s' * (self.undecodable != 1)}"

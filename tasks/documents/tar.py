@@ -1,7 +1,7 @@
 """Read a tar archive as a stream: one pass, nothing extracted, bounded memory.
 
 Not tarfile: it keeps every member, reads extended headers of any size into memory, takes a damaged header for the end of the
-archive, and some versions still in use can be sent round in circles by one. What a corpus needs of the format is small: POSIX
+archive, and some versions still in use loop for ever on a crafted one. A corpus needs little of the format: POSIX
 ustar (IEEE 1003.1), the pax records `path` and `size`, and GNU's long names. tarfile is the reference in the tests.
 """
 
@@ -69,7 +69,7 @@ class Body:
         return data
 
     def skip(self) -> None:
-        """Read past what is left and the padding; a second time, past nothing."""
+        """Skip the rest and the padding; a second call does nothing."""
         left, self._left, self._padding = self._left + self._padding, 0, 0
         while left > 0:
             left -= len(_exactly(self._stream, min(left, _SKIP)))

@@ -1,4 +1,4 @@
-"""What a text must be to count as a document: judged here for ingest, score and collect alike."""
+"""Whether a text can be a document: judged here for ingest, score and collect alike."""
 
 from __future__ import annotations
 

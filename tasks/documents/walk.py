@@ -1,6 +1,6 @@
 """Walk a folder in the order of its names' bytes. Links are reported, never followed; nothing but regular files is opened.
 
-Hidden names (`.x`) and what desktops and office programs leave behind (`Thumbs.db`, `desktop.ini`, `~$a.docx`) are passed over.
+Hidden names (`.x`) and leftovers of desktops and office programs (`Thumbs.db`, `desktop.ini`, `~$a.docx`) are passed over.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LEFTOVERS = frozenset({b"thumbs.db", b"ehthumbs.db", b"desktop.ini", b"$recycle
 
 
 class Found(NamedTuple):
-    """Something below a folder: `kind` is file, or the reason why it is none."""
+    """Something below a folder: `kind` is file, or the reason why it is not read."""
 
     name: bytes  # relative to the folder, parted by /
     path: bytes
@@ -26,9 +26,9 @@ class Found(NamedTuple):
 
 
 def walk(folder: bytes, prefix: bytes = b"", passed_over: Counter[bytes] | None = None) -> Iterator[Found]:
-    """Yield what is below `folder`, sorted; memory is the names of the folders now open.
+    """Yield everything below `folder`, sorted; memory is the names of the folders now open.
 
-    What is passed over is counted in `passed_over`, hidden names together.
+    Names that are passed over are counted in `passed_over`, hidden ones together.
     """
     waiting = [_children(folder, prefix, passed_over)]
     while waiting:
@@ -42,7 +42,7 @@ def walk(folder: bytes, prefix: bytes = b"", passed_over: Counter[bytes] | None 
 
 
 def entries(folder: bytes, passed_over: Counter[bytes] | None = None) -> list[bytes]:
-    """Sorted names in one folder, those of folders with a `/` at the end, without what is passed over."""
+    """Give the sorted names in one folder, those of folders with a `/` at the end, without those that are passed over."""
     names = []
     with os.scandir(folder) as scan:
         for entry in scan:
@@ -92,9 +92,9 @@ def kind_of(path: bytes) -> str:
 def read_head(path: bytes, limit: int) -> bytes:
     """Read at most `limit` bytes of a regular file; OSError for anything else, also if it became so a moment ago."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 a descriptor is no path
+    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 a descriptor is not a path
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError("no regular file")
+            raise OSError("not a regular file")
         pieces: list[bytes] = []
         while limit > 0 and (piece := file.read(min(limit, 1 << 20))):
             pieces.append(piece)

@@ -65,7 +65,7 @@ def default_names(edges: Sequence[float]) -> tuple[str, ...]:
 
 
 def check_labels(counts: Mapping[str, int], config: IngestConfig, where: Path | str) -> None:
-    """Raise RequestError where labels are no classes: a score, an identifier, or the text itself."""
+    """Raise RequestError if labels are not classes but scores, identifiers, or the texts themselves."""
     if not config.label_check or config.label_bins:
         return
     numbers = {label: number for label in counts if (number := as_number(label)) is not None}

@@ -1,4 +1,4 @@
-"""What a request asks to be read: a layout for the corpus, one for its test split and one for text without labels."""
+"""The layouts that a request names: one for the corpus, one for its test split, one for text without labels."""
 
 from __future__ import annotations
 

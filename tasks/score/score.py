@@ -91,8 +91,8 @@ def score_file(
     `source` is a text file (a document a line), csv, tsv, JSON lines, Parquet, an archive or a folder of .txt files; `reading`
     says in which column and encoding. A row of the output: id, text, label, confidence, probabilities (a struct with one field
     a label), reason, model. Where no label is given, `reason` says why: `uncertain` below `min_confidence` and `no_known_word`
-    where the model knows no word of the text (both with confidence and probabilities), `empty_after_cleaning`, or what is wrong
-    with the record. The input's other columns follow, in their order. Nothing is lost: found = scored + quarantined.
+    where the model knows no word of the text (both with confidence and probabilities), `empty_after_cleaning`, or the reason
+    why the record is refused. The input's other columns follow, in their order. Nothing is lost: found = scored + quarantined.
     `warnings` of the report are lines about things that a user should look at.
 
     RequestError for input or output that cannot be used.

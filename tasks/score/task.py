@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @task(name="score", task_run_name="score", cache_policy=NO_CACHE, persist_result=False)
 def score(scorer: Scorer, spool: Path, transaction: Transaction, progress: Progress) -> int:
-    """Score what was collected and add it to the monitor's state, or to its quarantine; return how many were scored."""
+    """Score the collected documents and add them to the monitor's state, or to its quarantine; return how many were scored."""
     for batch, refused in scorer.score(read_spool(spool), progress, total=transaction.num_waiting):
         transaction.add(batch, claimed=True)
         transaction.refuse(refused)

@@ -33,7 +33,7 @@ def layout_of(source: Path, config: IngestConfig, *, keep: bool = False) -> Layo
 
 
 def check_texts(source: Path, config: IngestConfig) -> None:
-    """Raise RequestError for what the beginning of a source shows to be wrong with it."""
+    """Raise RequestError for errors that the beginning of a source shows."""
     next(layout_of(source, config).records(Notes()), None)
 
 

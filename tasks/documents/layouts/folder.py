@@ -109,7 +109,7 @@ class FolderLayout(Layout):
             yield file_record(found, limit, label=label, split=split, prefix=prefix)
 
     def _links(self, root: bytes, above: bytes) -> Iterator[Record]:
-        """Links beside the labels' folders: each may be a whole label, so leaving it out has to be seen."""
+        """Links beside the labels' folders: each may be a whole label, so it must not be left out unseen."""
         for name in entries(root):
             path = os.path.join(root, name)
             if not name.endswith(b"/") and kind_of(path) == "link":
@@ -141,7 +141,7 @@ def folder_labels(folder: Path) -> list[str]:
 
 
 def no_label_folders(folder: Path, flag: str) -> str:
-    """Say what is in a folder instead of folders of labels: links, tables, or files."""
+    """Name what a folder holds instead of folders of labels: links, tables, or files."""
     names = entries(as_bytes(folder))
     links = [name for name in names if kind_of(os.path.join(as_bytes(folder), name.rstrip(b"/"))) == "link"]
     if links:

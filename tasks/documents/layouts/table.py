@@ -94,7 +94,7 @@ class TableLayout(Layout):
         ]
 
     def nothing(self) -> str:
-        """Say what a table without a record is."""
+        """Explain why there is no record."""
         if not self.is_parquet and self.table.header:
             return "the header is its only line; there is no record in it"
         return super().nothing()
