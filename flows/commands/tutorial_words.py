@@ -6,18 +6,20 @@ A knob alone takes the value that was given; a knob with a value says what the w
 
 from __future__ import annotations
 
-# By the word in kebab case: of several knobs the likeliest first.
+from tasks.finetune.kinds import KINDS
+
+# By the word in kebab case: of several knobs the likeliest first. What tutorials call kinds, and their settings, is added below.
 WORDS: dict[str, tuple[str, ...]] = {
-    # fastText's commands: of its vectors, then of its classifier
+    # fastText's commands
     "input": ("ingest.path",),
     "output": ("name",),
     "label": ("ingest.label",),
-    "min-count": ("pretrain.min-count", "finetune.bag.min-documents"),
+    "min-count": ("pretrain.min-count",),
     "min-count-label": ("ingest.labels",),
     "word-ngrams": ("finetune.ngrams",),
-    "dim": ("pretrain.dim", "finetune.fasttext.dim"),
-    "epoch": ("pretrain.epoch", "finetune.fasttext.epoch"),
-    "lr": ("pretrain.lr", "finetune.network.lr", "finetune.fasttext.lr"),
+    "dim": ("pretrain.dim",),
+    "epoch": ("pretrain.epoch",),
+    "lr": ("pretrain.lr", "finetune.network.lr"),
     "thread": ("pretrain.threads", "finetune.threads"),
     "seed": ("pretrain.seed", "finetune.seed"),
     "model": ("finetune.model", "pretrain.model"),
@@ -27,7 +29,6 @@ WORDS: dict[str, tuple[str, ...]] = {
     **{name: (f"pretrain.{name}",) for name in ("ws", "neg", "loss", "minn", "maxn", "bucket", "t")},
     "skipgram": ("pretrain.model skipgram",),
     "cbow": ("pretrain.model cbow",),
-    "supervised": ("finetune.model fasttext",),
     # gensim
     "vector-size": ("pretrain.dim",),
     "size": ("pretrain.dim",),
@@ -41,12 +42,6 @@ WORDS: dict[str, tuple[str, ...]] = {
     "workers": ("pretrain.threads", "runtime.workers"),
     "max-vocab-size": ("align.max-size",),
     # PyTorch and Keras
-    "textcnn": ("finetune.model cnn",),
-    "text-cnn": ("finetune.model cnn",),
-    "lstm": ("finetune.model bilstm",),
-    "bi-lstm": ("finetune.model bilstm",),
-    "rnn": ("finetune.model bilstm",),
-    "embedding-bag": ("finetune.model bag",),
     "freeze": ("finetune.network.embedding frozen",),
     "freeze-embeddings": ("finetune.network.embedding frozen",),
     "trainable": ("finetune.network.embedding",),
@@ -59,16 +54,9 @@ WORDS: dict[str, tuple[str, ...]] = {
     "max-vocab": ("align.max-size",),
     "max-features": ("align.max-size",),
     "min-freq": ("align.min-count", "pretrain.min-count"),
-    "filter-sizes": ("finetune.cnn.widths",),
-    "kernel-sizes": ("finetune.cnn.widths",),
-    "kernel-size": ("finetune.cnn.widths",),
-    "num-filters": ("finetune.cnn.filters",),
-    "n-filters": ("finetune.cnn.filters",),
-    "hidden-size": ("finetune.bilstm.hidden",),
-    "hidden-dim": ("finetune.bilstm.hidden",),
     "dropout-rate": ("finetune.network.dropout",),
     "drop-out": ("finetune.network.dropout",),
-    "batch-size": ("finetune.network.batch-size", "finetune.bag.batch-size"),
+    "batch-size": ("finetune.network.batch-size",),
     "num-epochs": ("finetune.epochs",),
     "n-epochs": ("finetune.epochs",),
     "max-epochs": ("finetune.epochs",),
@@ -88,7 +76,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "fp16": ("finetune.network.mixed-precision",),
     "amp": ("finetune.network.mixed-precision",),
     # Transformers
-    "learning-rate": ("finetune.network.lr", "pretrain.lr", "finetune.fasttext.lr"),
+    "learning-rate": ("finetune.network.lr", "pretrain.lr"),
     "warmup-ratio": ("finetune.network.warmup-share",),
     "warmup-steps": ("finetune.network.warmup-share",),
     "lr-scheduler": ("finetune.network.decay",),
@@ -105,28 +93,12 @@ WORDS: dict[str, tuple[str, ...]] = {
     "test-size": ("prepare.test-share",),
     "random-state": ("prepare.seed", "finetune.seed"),
     "ngram-range": ("finetune.ngrams",),
-    "min-df": ("finetune.tfidf.min-documents", "finetune.bag.min-documents"),
     "class-weight": ("finetune.class-weights",),
     "stop-words": ("prepare.stop-words",),
-    "tfidf-vectorizer": ("finetune.model tfidf",),
-    "logistic-regression": ("finetune.model tfidf",),
     "n-jobs": ("runtime.workers",),
 }
 # The same for values, by knob and in lower case without marks: `--finetune.model TextCNN`.
 VALUES: dict[str, dict[str, str]] = {
-    "finetune.model": {
-        "textcnn": "cnn",
-        "kimcnn": "cnn",
-        "lstm": "bilstm",
-        "rnn": "bilstm",
-        "textrnn": "bilstm",
-        "embeddingbag": "bag",
-        "bow": "bag",
-        "supervised": "fasttext",
-        "tfidfvectorizer": "tfidf",
-        "logisticregression": "tfidf",
-        "lr": "tfidf",
-    },
     "pretrain.model": {"sg": "skipgram", "word2vec": "skipgram"},
     "pretrain.loss": {"negativesampling": "ns", "negative": "ns", "hierarchicalsoftmax": "hs"},
     "finetune.network.embedding": {"static": "frozen", "freeze": "frozen", "nonstatic": "full", "finetune": "full"},
@@ -136,9 +108,25 @@ VALUES: dict[str, dict[str, str]] = {
 }
 
 
+def _add_words_of_kinds() -> None:
+    """What tutorials call a kind of model, and its settings, the kinds know themselves."""
+    for kind in KINDS.values():
+        for word in kind.called:
+            WORDS[word] = (*WORDS.get(word, ()), f"finetune.model {kind.name}")
+            VALUES.setdefault("finetune.model", {})[_plain(word)] = kind.name
+        for word, setting in kind.words.items():
+            WORDS[word] = (*WORDS.get(word, ()), f"finetune.{kind.name}.{setting}")
+
+
+def _plain(word: str) -> str:
+    return "".join(filter(str.isalnum, word)).lower()
+
+
+_add_words_of_kinds()
+
+
 def meant_value(knob: str, value: object) -> str | None:
     """The value that a tutorial's word means for a knob, whatever its case and marks; None for other words."""
     if not isinstance(value, str):
         return None
-    plain = "".join(filter(str.isalnum, value)).lower()
-    return VALUES.get(knob, {}).get(plain)
+    return VALUES.get(knob, {}).get(_plain(value))

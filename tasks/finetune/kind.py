@@ -42,6 +42,7 @@ class Kind:
     `most_tokens(num_classes)`: tokens of the train rows up to which `finetune.model auto` chooses it; None: any number.
     `like_yardstick`: it is made as the yardstick is, so it is what to try where that was better.
     `instead` gives the setting of its own for one that it does not read, such as `finetune.lr`.
+    `called`: what tutorials call it; `words`: what they call settings of its own section, each with the setting (kebab case).
     """
 
     name: str
@@ -57,6 +58,8 @@ class Kind:
     like_yardstick: bool = False
     most_tokens: Callable[[int], float] = field(default=lambda num_classes: float("inf"))
     instead: Mapping[str, str] = field(default_factory=dict)
+    called: tuple[str, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def modules(self) -> tuple[str, str]:

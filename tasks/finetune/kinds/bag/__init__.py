@@ -33,4 +33,6 @@ KIND = Kind(
         "pretrain.epoch": "bag.epochs",
         "pretrain.lr": "bag.lr",
     },
+    called=("embedding-bag", "bow"),
+    words={"min-count": "min-documents", "min-df": "min-documents", "batch-size": "batch-size"},
 )

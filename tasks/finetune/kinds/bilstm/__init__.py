@@ -28,4 +28,6 @@ KIND = Kind(
     libraries=("torch",),
     reads_unlabelled=reads_unlabelled,
     instead=INSTEAD,
+    called=("lstm", "bi-lstm", "rnn", "text-rnn"),
+    words={"hidden-size": "hidden", "hidden-dim": "hidden"},
 )

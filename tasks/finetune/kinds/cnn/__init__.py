@@ -28,4 +28,12 @@ KIND = Kind(
     libraries=("torch",),
     reads_unlabelled=reads_unlabelled,
     instead=INSTEAD,
+    called=("textcnn", "text-cnn", "kim-cnn"),
+    words={
+        "filter-sizes": "widths",
+        "kernel-sizes": "widths",
+        "kernel-size": "widths",
+        "num-filters": "filters",
+        "n-filters": "filters",
+    },
 )

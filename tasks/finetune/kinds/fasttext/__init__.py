@@ -33,4 +33,6 @@ KIND = Kind(
         "pretrain.epoch": "fasttext.epoch",
         "pretrain.lr": "fasttext.lr",
     },
+    called=("supervised",),
+    words={name: name for name in ("dim", "epoch", "lr")} | {"learning-rate": "lr"},
 )

@@ -27,4 +27,6 @@ KIND = Kind(
     automatic=True,
     like_yardstick=True,
     most_tokens=most_tokens,
+    called=("tfidf-vectorizer", "logistic-regression"),
+    words={"min-df": "min-documents"},
 )
