@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tasks.finetune.kinds import KINDS
 
-# By the word in kebab case: of several knobs the likeliest first. What tutorials call kinds, and their settings, is added below.
+# By the word in kebab case: of several knobs the likeliest first. The words for kinds and their settings are added below.
 WORDS: dict[str, tuple[str, ...]] = {
     # fastText's commands
     "input": ("ingest.path",),
