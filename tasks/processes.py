@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MOST_TIMES = 10  # as long as `Patience` lasts at most
 
@@ -44,21 +48,21 @@ class Patience:
     and never comes to an end is waited for ten times as long.
     """
 
-    def __init__(self, pid: int, seconds: float) -> None:
-        self.pid, self.seconds = pid, seconds
-        self._used = _ticks(pid)
+    def __init__(self, pid: int, seconds: float, *, used: Callable[[int], int] | None = None) -> None:
+        self.pid, self.seconds, self.used = pid, seconds, used or processor_time
+        self._used = self.used(pid)
         self._since = self._begun = time.monotonic()
 
     def is_over(self) -> bool:
         """Whether it has been waited for long enough."""
-        now, used = time.monotonic(), _ticks(self.pid)
+        now, used = time.monotonic(), self.used(self.pid)
         if used != self._used:
             self._used, self._since = used, now
         return now - self._since > self.seconds or now - self._begun > self.seconds * MOST_TIMES
 
 
-def _ticks(pid: int) -> int:
-    """Processor time that a process has used; so little that its own polling does not count is left out."""
+def processor_time(pid: int) -> int:
+    """Tenths of a second of processor time that a process has used, 0 if it is gone: what its own polling takes is less."""
     found = _stat(pid)
     return (int(found[11]) + int(found[12])) // max(1, os.sysconf("SC_CLK_TCK") // 10) if found else 0
 

@@ -146,12 +146,9 @@ def test_the_memory_of_fingerprints_that_is_locked_is_kept(tmp_path: Path) -> No
     (tmp_path / "corpus.csv").write_text("text,label\n")
     fingerprints = Fingerprints(tmp_path / "memory.db")
     digest = fingerprints.of(tmp_path / "corpus.csv")
-    with pytest.MonkeyPatch.context() as patch:
-
-        def locked(names: list[str]) -> list[str]:
-            raise sqlite3.OperationalError("database is locked")
-
-        patch.setattr(fingerprints, "_remembered", locked)
+    with pytest.MonkeyPatch.context() as patch, closing(sqlite3.connect(tmp_path / "memory.db")) as other:
+        patch.setattr("tasks.store.artifact.MEMORY_SECONDS", 0.0)
+        other.execute("BEGIN EXCLUSIVE")
         assert fingerprints.of(tmp_path / "corpus.csv") == digest
     with closing(sqlite3.connect(tmp_path / "memory.db")) as memory:
         memory.execute("SELECT * FROM seen")  # it is still there

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from tasks import processes
-from tasks.processes import MOST_TIMES, Patience, start_time
+from tasks.processes import MOST_TIMES, Patience, processor_time, start_time
 from tests.patience import until
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ def waited(monkeypatch: pytest.MonkeyPatch, used: list[int]) -> int:
     clock = iter(range(100_000))
     now = SimpleNamespace(second=next(clock))
     monkeypatch.setattr(processes, "time", SimpleNamespace(monotonic=lambda: now.second))
-    monkeypatch.setattr(processes, "_ticks", lambda pid: used[min(now.second, len(used) - 1)])
-    patience = Patience(1, 60.0)
+    patience = Patience(1, 60.0, used=lambda pid: used[min(now.second, len(used) - 1)])
     while not patience.is_over():
         now.second = next(clock)
     return now.second
@@ -39,7 +38,7 @@ def test_processor_time_is_read_from_the_kernel() -> None:
         assert process.stdin
         assert process.stdout
         process.stdout.readline()
-        assert 12 <= processes._ticks(process.pid) < 100  # tenths of a second, as the kernel samples them
+        assert 12 <= processor_time(process.pid) < 100  # tenths of a second, as the kernel samples them
         process.stdin.close()
         until(lambda: start_time(process.pid) is None, "its end")
-    assert processes._ticks(process.pid) == 0
+    assert processor_time(process.pid) == 0

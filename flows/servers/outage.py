@@ -77,7 +77,34 @@ class Ending:
         return name, f"{type(self.error).__name__}: {self.error}"[:1000] + f" ({when})"
 
 
-def run_through(flow: Flow[..., dict[str, Any]], config: BaseModel, data_root: Path, server: str) -> dict[str, Any]:
+class Prefect:
+    """What the end of a run needs of Prefect: its server, and its engine around a flow."""
+
+    def begin(self, flow: Flow[..., dict[str, Any]], config: BaseModel) -> FlowRun:
+        """Make a flow run that does not run yet, so that a note of it can be written before it does."""
+        with get_client(sync_client=True) as client:
+            return client.create_flow_run(flow, parameters=flow.serialize_parameters({"config": config}), state=Pending())
+
+    def run(self, flow: Flow[..., Any], begun: FlowRun, config: BaseModel) -> State[Any]:
+        """Run a flow as the flow run that was made; the state in which it ends."""
+        state: State[Any] = run_flow(flow, begun, {"config": config}, return_type="state")  # type: ignore[assignment]
+        return state
+
+    def set_state(self, flow_run_id: UUID, state: State[Any]) -> None:
+        """Set the state of a flow run, if the server knows it."""
+        with get_client(sync_client=True) as client:
+            try:
+                client.set_flow_run_state(flow_run_id, state, force=True)
+            except ObjectNotFound:
+                log.warning("Prefect does not know run %s (any more)", flow_run_id)
+
+
+PREFECT = Prefect()
+
+
+def run_through(
+    flow: Flow[..., dict[str, Any]], config: BaseModel, data_root: Path, server: str, *, prefect: Prefect = PREFECT
+) -> dict[str, Any]:
     """Run a flow and return or raise what its function did, even if Prefect's server did not take the report.
 
     `server` names the server beyond this run. In the result, `unreported` names the file of a report that could not be sent:
@@ -85,10 +112,10 @@ def run_through(flow: Flow[..., dict[str, Any]], config: BaseModel, data_root: P
     """
     ending, told = Ending(), False
     try:
-        begun = _begin(flow, config)
+        begun = prefect.begin(flow, config)
         note = note_run(data_root / RUNS, str(begun.id))
         crash_point("flow.noted")
-        state: State = run_flow(ending.of(flow), begun, {"config": config}, return_type="state")  # type: ignore[assignment]
+        state = prefect.run(ending.of(flow), begun, config)
         if ending.result is None and ending.error is None:
             state.result()  # raises what was wrong with the parameters
         told = state.is_completed() == (ending.error is None)
@@ -99,7 +126,7 @@ def run_through(flow: Flow[..., dict[str, Any]], config: BaseModel, data_root: P
             raise UnavailableError(
                 f"the Prefect server {server} stopped answering before the run began; start it and run again"
             ) from error
-    waiting = None if told else _tell_or_keep(begun.id, ending, data_root, server)
+    waiting = None if told else _tell_or_keep(prefect, begun.id, ending, data_root, server)
     note.unlink(missing_ok=True)
     if ending.error is not None:
         raise ending.error
@@ -108,7 +135,7 @@ def run_through(flow: Flow[..., dict[str, Any]], config: BaseModel, data_root: P
     return ending.result | {"unreported": unreported}
 
 
-def tell_late(data_root: Path, server: str) -> None:
+def tell_late(data_root: Path, server: str, *, prefect: Prefect = PREFECT) -> None:
     """Send the server the reports of runs that it did not take when they ended; those it does not take now stay."""
     crash_dead(data_root / RUNS)
     folder = data_root / RUNS / FOLDER
@@ -118,7 +145,7 @@ def tell_late(data_root: Path, server: str) -> None:
             kept = json.loads(path.read_bytes())
             if kept["server"] != server:
                 continue
-            _set_state(UUID(path.stem), STATES[kept["state"]](message=kept["message"]))
+            prefect.set_state(UUID(path.stem), STATES[kept["state"]](message=kept["message"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("%s is not a report of a run (%s); left alone", path, type(error).__name__)
             continue
@@ -128,28 +155,13 @@ def tell_late(data_root: Path, server: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def _begin(flow: Flow[..., dict[str, Any]], config: BaseModel) -> FlowRun:
-    """Have Prefect make a flow run that does not run yet, so that a note of it can be written before it does."""
-    with get_client(sync_client=True) as client:
-        return client.create_flow_run(flow, parameters=flow.serialize_parameters({"config": config}), state=Pending())
-
-
-def _tell_or_keep(flow_run_id: UUID, ending: Ending, data_root: Path, server: str) -> Path | None:
+def _tell_or_keep(prefect: Prefect, flow_run_id: UUID, ending: Ending, data_root: Path, server: str) -> Path | None:
     """Tell Prefect how a run ended; the file where that is kept for the next run, or None if it took it."""
     name, message = ending.state()
     try:
-        _set_state(flow_run_id, STATES[name](message=message))
+        prefect.set_state(flow_run_id, STATES[name](message=message))
     except HTTPError:
         path = data_root / RUNS / FOLDER / f"{flow_run_id}.json"
         write_note(path, {"server": server, "state": name, "message": message})
         return path
     return None
-
-
-def _set_state(flow_run_id: UUID, state: State) -> None:
-    """Set the state of a flow run, if the server knows it."""
-    with get_client(sync_client=True) as client:
-        try:
-            client.set_flow_run_state(flow_run_id, state, force=True)
-        except ObjectNotFound:
-            log.warning("Prefect does not know run %s (any more)", flow_run_id)

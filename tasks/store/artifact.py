@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 FORMAT = 1  # of the manifest; a later format is a miss, not an error
+MEMORY_SECONDS = 30.0  # so long another process may hold the memory of fingerprints before it is done without
 RACY_SECONDS = 2.0  # a file written this recently may change again within one tick of its mtime: hash it, do not memoise
 
 
@@ -120,7 +121,7 @@ class Fingerprints:
     def _remembered(self, names: list[str]) -> list[str]:
         self.memory.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self.memory, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite would make it readable by all
-        with contextlib.closing(sqlite3.connect(self.memory, timeout=30)) as db, db:
+        with contextlib.closing(sqlite3.connect(self.memory, timeout=MEMORY_SECONDS)) as db, db:
             db.execute("CREATE TABLE IF NOT EXISTS seen (path BLOB PRIMARY KEY, stamp TEXT, digest TEXT) WITHOUT ROWID")
             known = {
                 bytes(path): (stamp, digest)

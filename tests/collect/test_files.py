@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.collect.collect import check_source
+from tasks.collect.files import file_sources
 from tasks.config import CollectConfig
 from tasks.errors import RequestError, UnavailableError
 
@@ -235,17 +236,15 @@ def test_a_file_that_could_not_be_read_is_tried_again(
 
 
 def test_a_file_that_goes_while_the_inbox_is_read_stops_nothing(
-    collect: Collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    from tasks.collect import files
-
     write(tmp_path / "inbox/a.csv", "time,text\n2020-07-18,One\n")
     write(tmp_path / "inbox/b.csv", "time,text\n2020-07-18,Two\n")
-    listed = files._local(str(tmp_path / "inbox"))
-    monkeypatch.setattr("tasks.collect.files._local", lambda _: listed)
-    (tmp_path / "inbox/a.csv").unlink()
-    found = collect(tmp_path / "inbox")
-    assert (found.texts, found.report["reasons"]) == (["Two"], {"unreadable_file": 1})
+    sources = file_sources(CollectConfig(source=str(tmp_path / "inbox")))
+    first = [found.text for found in next(sources).records]
+    (tmp_path / "inbox/b.csv").unlink()
+    assert first == ["One"]
+    assert [found.reason for source in sources for found in source.records] == ["unreadable_file"]
 
 
 def test_long_rows_are_held_a_few_at_a_time(collect: Collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

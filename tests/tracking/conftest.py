@@ -74,6 +74,8 @@ class Forwarder:
         self.target = port
         self.port = a_free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
+        self.taken = 0  # connections that it has passed on
+        self.unanswered: list[str] = []  # what was asked while it hung
         self.open()
 
     def open(self) -> None:
@@ -86,6 +88,7 @@ class Forwarder:
         self.close()
         self.listener = socket.create_server(("127.0.0.1", self.port))
         self.sockets = [self.listener]
+        threading.Thread(target=self._hold, args=(self.listener,), daemon=True).start()
 
     def close(self) -> None:
         for each in self.sockets:
@@ -93,10 +96,22 @@ class Forwarder:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
+    def _hold(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client = listener.accept()[0]
+                self.sockets.append(client)
+                threading.Thread(target=self._listen, args=(client,), daemon=True).start()
+
+    def _listen(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            self.unanswered.append(client.recv(65536).partition(b"\r\n")[0].decode())
+
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client = listener.accept()[0]
+                self.taken += 1
                 try:
                     upstream = socket.create_connection(("127.0.0.1", self.target))
                 except OSError:

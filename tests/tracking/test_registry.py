@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
+import mlflow.artifacts
 import pytest
 
 from tasks.errors import RequestError, UnavailableError
 from tasks.tracking import registry as registry_module
-from tasks.tracking.registry import Registry, TamperedModel, Version
+from tasks.tracking.registry import TamperedModel, Version
 from tasks.tracking.tracker import Tracker
 
 Opener = Callable[..., Tracker]
@@ -106,15 +107,15 @@ def test_two_processes_that_want_a_servers_model_first_download_it_once(
     left.mkdir(parents=True)
     (left / "half").write_text("")
     together, downloads = threading.Barrier(2), []
-    download = Registry._download
+    download = mlflow.artifacts.download_artifacts
 
-    def both_at_once(self: Registry, uri: str, to: str) -> str:
-        downloads.append(uri)
+    def both_at_once(artifact_uri: str, **more: Any) -> str:
+        downloads.append(artifact_uri)
         with contextlib.suppress(threading.BrokenBarrierError):
             together.wait(2)  # for a second one, which had better not come
-        return download(self, uri, to)
+        return str(download(artifact_uri=artifact_uri, **more))
 
-    monkeypatch.setattr(Registry, "_download", both_at_once)
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", both_at_once)
     with ThreadPoolExecutor(2) as pool:
         folders = set(pool.map(tracker.registry.verify, [version, version]))
     assert len(downloads) == 1

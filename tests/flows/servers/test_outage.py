@@ -20,7 +20,7 @@ from prefect.states import Completed, Failed, Pending, Running, State
 
 from flows import killed
 from flows.servers import outage
-from flows.servers.outage import run_through, tell_late
+from flows.servers.outage import Prefect, run_through, tell_late
 from flows.servers.running import note_run
 from tasks.config import PipelineConfig, Runtime
 from tasks.errors import RequestError, UnavailableError
@@ -30,15 +30,18 @@ ID = str(uuid4())
 GONE = ConnectError("connection refused")
 
 
-class Engine:
-    """Stands for Prefect's engine around a flow: calls its function and returns a state, or raises where it cannot tell one."""
+class Engine(Prefect):
+    """In place of Prefect around a flow: calls its function and returns a state, or raises where it cannot tell one."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.states: list[tuple[str, str]] = []
         self.answers = False
-        monkeypatch.setattr(outage, "_begin", lambda flow, config: SimpleNamespace(id=UUID(ID)))
-        monkeypatch.setattr(outage, "run_flow", lambda flow, run, parameters, return_type: flow(**parameters))
-        monkeypatch.setattr(outage, "_set_state", self.set_state)
+
+    def begin(self, flow: Any, config: object) -> Any:
+        return SimpleNamespace(id=UUID(ID))
+
+    def run(self, flow: Any, begun: object, config: object) -> Any:
+        return flow(config)
 
     def set_state(self, flow_run_id: UUID, state: Any) -> None:
         if not self.answers:
@@ -80,8 +83,8 @@ def is_interrupted() -> dict[str, Any]:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
-    return Engine(monkeypatch)
+def engine() -> Engine:
+    return Engine()
 
 
 def notes(root: Path) -> list[Path]:
@@ -99,21 +102,21 @@ def kept(root: Path) -> dict[str, Any]:
 
 
 def test_a_run_that_prefect_heard_of_reports_nothing_late(engine: Engine, tmp_path: Path) -> None:
-    result = run_through(engine.runs(ends_well, then=Completed()), Runtime(), tmp_path, "http://prefect")
+    result = run_through(engine.runs(ends_well, then=Completed()), Runtime(), tmp_path, "http://prefect", prefect=engine)
     assert result == {"accuracy": 0.9, "unreported": {}}
     assert (engine.states, notes(tmp_path), kept_at(tmp_path)) == ([], [], [])
 
 
 def test_a_result_outlives_the_server_and_is_told_to_the_same_server_later(engine: Engine, tmp_path: Path) -> None:
-    result = run_through(engine.runs(ends_well, then=GONE), Runtime(), tmp_path, "http://prefect")
+    result = run_through(engine.runs(ends_well, then=GONE), Runtime(), tmp_path, "http://prefect", prefect=engine)
     assert result == {"accuracy": 0.9, "unreported": {"prefect": str(tmp_path / "runs" / "unreported" / f"{ID}.json")}}
     assert kept(tmp_path)["state"] == "Completed"
-    tell_late(tmp_path, "http://prefect")
+    tell_late(tmp_path, "http://prefect", prefect=engine)
     assert kept(tmp_path)  # it does not answer yet
     engine.answers = True
-    tell_late(tmp_path, "http://another")
+    tell_late(tmp_path, "http://another", prefect=engine)
     assert kept(tmp_path)
-    tell_late(tmp_path, "http://prefect")
+    tell_late(tmp_path, "http://prefect", prefect=engine)
     assert engine.states == [(ID, "COMPLETED")]
     assert not list((tmp_path / "runs" / "unreported").iterdir())
 
@@ -121,27 +124,27 @@ def test_a_result_outlives_the_server_and_is_told_to_the_same_server_later(engin
 def test_a_run_that_ended_well_is_not_left_as_failed(engine: Engine, tmp_path: Path) -> None:
     """Prefect's engine makes it Failed where Completed could not be told and the server is back a moment later."""
     engine.answers = True
-    result = run_through(engine.runs(ends_well, then=Failed()), Runtime(), tmp_path, "http://prefect")
+    result = run_through(engine.runs(ends_well, then=Failed()), Runtime(), tmp_path, "http://prefect", prefect=engine)
     assert result["unreported"] == {}
     assert engine.states == [(ID, "COMPLETED")]
 
 
 def test_what_failed_the_run_is_told_and_not_the_outage(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="no such label"):
-        run_through(engine.runs(is_refused, then=GONE), Runtime(), tmp_path, "http://prefect")
+        run_through(engine.runs(is_refused, then=GONE), Runtime(), tmp_path, "http://prefect", prefect=engine)
     assert kept(tmp_path)["state"] == "Failed"
     assert "no such label" in kept(tmp_path)["message"]
 
 
 def test_an_interruption_stays_one(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run_through(engine.runs(is_interrupted, then=GONE), Runtime(), tmp_path, "http://prefect")
+        run_through(engine.runs(is_interrupted, then=GONE), Runtime(), tmp_path, "http://prefect", prefect=engine)
     assert kept(tmp_path)["state"] == "Crashed"
 
 
 def test_a_server_that_goes_before_the_run_begins_is_a_clear_error(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="http://prefect stopped answering before the run began"):
-        run_through(engine.runs(never, then=GONE), Runtime(), tmp_path, "http://prefect")
+        run_through(engine.runs(never, then=GONE), Runtime(), tmp_path, "http://prefect", prefect=engine)
     assert not kept_at(tmp_path)
 
 
@@ -156,7 +159,7 @@ def test_what_is_no_note_of_a_run_is_left_alone(engine: Engine, tmp_path: Path, 
     }.items():
         (folder / f"{name}.json").write_text(text)
     with caplog.at_level(logging.WARNING, "flows.servers.outage"):
-        tell_late(tmp_path, "http://prefect")
+        tell_late(tmp_path, "http://prefect", prefect=engine)
     assert len(caplog.messages) == len(list(folder.iterdir())) == 3
     assert engine.states == []
 

@@ -78,7 +78,6 @@ def test_prefect_that_was_imported_before_learns_of_the_server_and_forgets_it(
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     prefect.context.refresh_global_settings_context()
     monkeypatch.setattr("flows.servers.server.living", lambda home, timeout: Endpoint("http://127.0.0.1:9/api"))
-    monkeypatch.setattr("flows.servers.server._drain", lambda endpoint: True)
     with Server(tmp_path, own=True):
         assert known() == "http://127.0.0.1:9/api"
     assert known() is None
