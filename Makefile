@@ -1,6 +1,6 @@
 # make run: train on the embedded sample. All set up .venv first if it is missing or out of date.
 # make test: run the tests but for the long ones. make test-long: run those (marked `long`) and each property test with five times
-# the examples. make test PYTEST="--cov": what pytest is to be told besides.
+# the examples; tests/README.md says what is long. make test PYTEST="--cov": what pytest is to be told besides.
 # make check: style, types and imports.
 # make torchtext: set up .venv-torchtext, with the archived torchtext and the old libraries it needs, and run the tests there.
 # make faults: try to break every promise of docs/RELIABILITY.md. ROW=14 chooses one, ARGS=--resume goes on.

@@ -90,26 +90,26 @@ def test_ten_folds_that_take_too_long_are_given_up_after_two(trained: Any, tmp_p
 def test_splits_that_were_trained_before_a_kill_are_not_trained_again(
     trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measure = folds._measure
+    train = folds.train_recipe
     calls: list[int] = []
 
     def killed_at_the_fourth(*arguments: Any) -> Any:
-        if len(calls) == 3:
+        if len(calls) == 6:  # two recipes beside each of three splits
             raise KeyboardInterrupt
         calls.append(1)
-        return measure(*arguments)
+        return train(*arguments)
 
-    monkeypatch.setattr(folds, "_measure", killed_at_the_fourth)
+    monkeypatch.setattr(folds, "train_recipe", killed_at_the_fourth)
     with pytest.raises(KeyboardInterrupt):
         measured(trained, tmp_path, recipe(), recipe(ngrams=1))
 
     def counted(*arguments: Any) -> Any:
         calls.append(1)
-        return measure(*arguments)
+        return train(*arguments)
 
-    monkeypatch.setattr(folds, "_measure", counted)
+    monkeypatch.setattr(folds, "train_recipe", counted)
     assert measured(trained, tmp_path, recipe(), recipe(ngrams=1))["splits"] == 10
-    assert len(calls) == 10
+    assert len(calls) == 2 * 10
 
 
 def test_macro_f1_is_scikit_learns() -> None:
