@@ -34,7 +34,7 @@ from tasks.prepare.schema import open_writer
 from tasks.progress import SILENT
 from tasks.register.evidence import Folds
 from tasks.register.folds import FoldsConfig, num_splits, train_recipe, write_folds
-from tasks.register.gate import Decision, Evidence, Rival, Rule, decide
+from tasks.register.gate import Evidence, GateDecision, Rival, Rule, decide
 from tasks.register.load import open_package
 from tasks.register.models import LoadedModel
 from tasks.register.package import write_package
@@ -147,7 +147,7 @@ def train_night(corpus: Corpus, rows: range, made_by: Recipe, folder: Path, outs
     return Made(made_by, folder, truth, tuple(served.labels))
 
 
-def judge_night(champion: Made, challenger: Made, splits: int, minutes: float = 10.0) -> tuple[Decision, Decision]:
+def judge_night(champion: Made, challenger: Made, splits: int, minutes: float = 10.0) -> tuple[GateDecision, GateDecision]:
     """What the gate decides from the test rows alone, and with folds where it asks for them."""
     rows = read_test_rows(challenger.folder / "predictions.parquet")
     served = open_package(champion.folder / "package").TextClassifier(champion.folder / "package")

@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tasks.config import DetectConfig
 from tasks.detect.surges import find_surges, judge, threshold
-from tasks.monitor.schema import COUNTS_SCHEMA
+from tasks.monitor.tables import COUNTS_SCHEMA
 
 SIZES = (10, 100, 1_000, 10_000)  # documents a day
 FACTORS = (1.25, 1.5, 2.0, 3.0)  # of the rate while a surge lasts

@@ -26,9 +26,8 @@ from tasks.crash import crash_point
 from tasks.dashboard.task import dashboard
 from tasks.detect.drift import renumbered
 from tasks.detect.task import detect
-from tasks.detect.unjudged import UNJUDGED, find_unjudged
-from tasks.detect.unjudged import in_words as unjudged_in_words
-from tasks.model.reasons import NO_KNOWN_WORD
+from tasks.detect.unjudged import UNJUDGED, find_unjudged, unjudged_in_words
+from tasks.model.no_label import NO_KNOWN_WORD
 from tasks.monitor.silence import about_silence
 from tasks.monitor.sources import keep_source
 from tasks.monitor.state import MonitorState, monitor_folder

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tasks.errors import RequestError, UnavailableError
 from tasks.prepare.salt import choose_salt
 from tasks.register.models import CHAMPION
-from tasks.register.outage import OUTAGE_SECONDS
+from tasks.register.waiting import OUTAGE_SECONDS
 from tasks.tracking.client import single_tries
 from tasks.tracking.registry import RegistryOutage
 

@@ -365,12 +365,12 @@ class RegisterConfig(Section):
     """When a new model replaces the champion."""
 
     gate: Literal["better", "not_worse"] = Field(
-        "not_worse", description="What the challenger must show on the same test rows."
+        "not_worse", description="The challenger must be better than, or not worse than, the champion on the same test rows."
     )
     margin: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.01, description="not_worse: largest loss of accuracy allowed.")
     evidence: Literal["auto", "test", "folds"] = Field(
         "auto",
-        description="What the gate looks at; test: the test rows; folds: both recipes trained anew on folds of the corpus, "
+        description="Evidence of the gate; test: the test rows; folds: both recipes trained anew on folds of the corpus, "
         "unless the test rows show a loss; auto: folds where the test rows are too few.",
     )
     fold_minutes: Annotated[float, Field(gt=0.0, le=1440.0)] = Field(
@@ -391,7 +391,7 @@ class Runtime(Section):
         10.0, description="Seconds between progress lines in the log that Prefect shows."
     )
     server_timeout: Annotated[float, Field(gt=0.0)] = Field(
-        60.0, description="Seconds without any work of a starting server after which it is given up."
+        60.0, description="Seconds to wait for a starting server that does nothing."
     )
 
 
@@ -550,36 +550,38 @@ class ScoreConfig(Section):
 
 
 class DetectConfig(Section):
-    """What counts as bad news, and how much of it is a surge."""
+    """How bad news is counted, and how much of it is a surge."""
 
-    negative: str = Field("negative", min_length=1, description="Label that is counted.")
+    negative: str = Field("negative", min_length=1, description="Label of bad news.")
     window_days: Annotated[int, Field(ge=1, le=90)] = Field(
-        7, description="Days of the window that is judged, the last included."
+        7, description="Days of the window that is judged, its last day included."
     )
     baseline_days: Annotated[int, Field(ge=7, le=3650)] = Field(
         180, description="Days before the window that it is compared with; at least twice the window."
     )
     min_documents: Positive = Field(20, description="Fewest documents in a window that is judged.")
     min_baseline_days: Annotated[int, Field(ge=7)] = Field(60, description="Fewest days with documents in a baseline.")
-    cooldown_days: Count = Field(14, description="Days without an alarm after which a series may raise one again.")
+    cooldown_days: Count = Field(14, description="Days without an alarm before a series may raise another.")
     false_alarms_high: Annotated[float, Field(gt=0.0, le=100.0)] = Field(
-        3.0, description="False alarms of severity high that are accepted in 1,000 days of one series; sets its threshold."
+        3.0, description="Accepted false alarms of severity high in 1,000 days of one series; sets the threshold."
     )
     false_alarms_low: Annotated[float, Field(gt=0.0, le=100.0)] = Field(
-        10.0, description="The same for severity low; not below high's."
+        10.0, description="The same for severity low; at least as many."
     )
     num_headlines: Count = Field(10, description="Headlines shown with a surge.")
     num_words: Count = Field(15, description="Words shown with a surge.")
     drift_days: Positive = Field(28, description="Latest days that are compared with the training data.")
     drift_reference_days: Positive = Field(
-        56, description="First days of the stream that stand in for training data of which the model has no profile."
+        56, description="First days of the stream that replace the training data where the model has no profile of it."
     )
-    drift_min_documents: Positive = Field(200, description="Fewest documents on either side of that comparison.")
+    drift_min_documents: Positive = Field(
+        200, description="Fewest documents on either side of the comparison with the training data."
+    )
     drift_min_psi: Annotated[float, Field(ge=0.0)] = Field(
-        0.25, description="Smallest population stability index that is called drift, however certain it is."
+        0.25, description="Smallest population stability index that counts as drift, however certain."
     )
     drift_level: Annotated[float, Field(gt=0.0, lt=0.5)] = Field(
-        0.001, description="Chance that sampling alone exceeds the threshold of a feature that has not drifted."
+        0.001, description="Chance that a feature without drift exceeds its threshold."
     )
 
     @model_validator(mode="after")
@@ -598,7 +600,7 @@ class NotifyConfig(Section):
         None, description="TOML file of channels (file, webhook, apprise, event); only its owner may read it (mode 0600)."
     )
     seconds: Annotated[float, Field(gt=0.0, le=600.0)] = Field(
-        30.0, description="Longest that one refresh spends on sending; what is left waits for the next."
+        30.0, description="Most seconds that one refresh spends on sending; the rest waits for the next refresh."
     )
     link: str | None = Field(
         None,
@@ -614,26 +616,24 @@ class NotifyConfig(Section):
 
 
 class DashboardConfig(Section):
-    """What the page shows."""
+    """How much the page shows."""
 
-    days: Positive = Field(3650, description="Most days that the curves go back.")
-    max_series: Positive = Field(
-        40, description="Most series that are drawn: the whole stream, then those with most documents."
-    )
-    headlines: Count = Field(400, description="Most of the latest negative headlines that are listed.")
+    days: Positive = Field(3650, description="Most days of the curves.")
+    max_series: Positive = Field(40, description="Most series on the page: the whole stream, then those with most documents.")
+    headlines: Count = Field(400, description="Most headlines on the page: the latest negative ones.")
 
 
 class RetrainConfig(Section):
-    """Whether drift of the stream starts a training run."""
+    """The training run that drift of the stream starts."""
 
     deployment: str | None = Field(
         None, pattern=r"^[^/]+/[^/]+$", description="Deployment of train that drift starts, such as train/phrasebank."
     )
-    cooldown_days: Positive = Field(7, description="Days after such a start in which drift starts no other.")
+    cooldown_days: Positive = Field(7, description="Days to wait before drift may start another training.")
 
 
 class WatchConfig(Section):
-    """What the watchdog warns of."""
+    """When the watchdog warns."""
 
     refresh_hours: Annotated[float, Field(gt=0.0)] = Field(
         3.0, description="Hours without a finished refresh after which it warns; longer where the schedule is sparser."
@@ -641,11 +641,11 @@ class WatchConfig(Section):
     train_hours: Annotated[float, Field(gt=0.0)] = Field(
         36.0, description="Hours without a finished training run after which it warns; longer where the schedule is sparser."
     )
-    remind_days: Positive = Field(1, description="Days after which it warns again of what is still so.")
+    remind_days: Positive = Field(1, description="Days before an unresolved warning is repeated.")
 
 
 class RefreshConfig(Section):
-    """One refresh of a monitor: what to read, what to look for, whom to tell."""
+    """One refresh of a monitor: where to read, how to judge, and where alerts go."""
 
     collect: CollectConfig = CollectConfig()
     score: ScoreConfig = ScoreConfig()

@@ -3,9 +3,9 @@
     TEXTMILL_CRASH_AT=monitor.uncommitted textmill refresh ...      # the first time that this point is reached
     TEXTMILL_CRASH_AT=monitor.part_named:3 textmill refresh ...     # the third time
 
-A point is called ROOM.WHAT_HAS_JUST_HAPPENED and stands where a kill is the most harmful: on both sides of a rename, a commit
+A point is called ROOM.WHAT_HAS_JUST_HAPPENED and is where a kill is the most harmful: on both sides of a rename, a commit
 or a message. No handler, `finally` or flush runs after it, as they would after an exception in its place. Only this module
-reads the variable; without it a point costs a look into the environment, about a microsecond, so none stands in a loop over
+reads the variable; without it a point costs a look into the environment, about a microsecond, so none is in a loop over
 documents. A name that is never reached kills nothing: a test has to see the exit code -9.
 """
 

@@ -55,8 +55,8 @@ def replaced(target: Path, *, mode: int = 0o666, flushed: bool = False) -> Itera
     """Give a new file beside `target` that takes its place when the block ends; if it raises, `target` stays as it was.
 
     `mode` is that of the new file, less the umask; with `flushed` its bytes and its name are on the disk afterwards. Several
-    processes may replace one file: the last one wins. What a killed process left beside it is removed by the next one, what
-    SQLite had put beside that too.
+    processes may replace one file: the last one wins. The next process removes the leftovers of a killed
+    one, with the files that SQLite had put beside them.
     """
     sweep_partials(target.parent, target.name)
     own = os.getpid()
@@ -75,7 +75,7 @@ def replaced(target: Path, *, mode: int = 0o666, flushed: bool = False) -> Itera
 
 
 def sweep_partials(folder: Path, name: str = "") -> None:
-    """Remove what killed processes began to write in a folder: for one file of it, or for any."""
+    """Remove the partial files of killed processes from a folder: those of one file, or of any."""
     for left in _beginning_with(folder, f".{name}"):
         begun = _PARTIAL_NAME.search(left.name)
         if begun is not None and not runs(int(begun[1]), begun[2]):

@@ -1,4 +1,4 @@
-"""The errors that are told in one line, without a trace."""
+"""The errors that are shown as one line, without a traceback."""
 
 
 class RequestError(Exception):

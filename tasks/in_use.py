@@ -1,6 +1,6 @@
 """Telling a file that another program holds, or has not finished writing, from one that is damaged.
 
-What is in use wants patience, not repair: whoever is told to move a database away that somebody else is writing loses it.
+A file in use needs patience, not repair: a user who moves a database away while another program writes it loses it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WAIT = "wait until that is done, and run it again"
-FRESH_SECONDS = 60.0  # what was changed so lately may still be written, by a program on another machine even
+FRESH_SECONDS = 60.0  # a file that was changed so lately may still be written, even by a program on another machine
 DAY_SECONDS = 86_400.0
 HELD_ERRNO = {errno.EAGAIN, errno.EBUSY, errno.ETXTBSY, errno.EDEADLK, errno.ENOLCK}
 HELD_WINDOWS = {32, 33}  # sharing and lock violations
@@ -53,13 +53,13 @@ def _number(error: BaseException) -> int | None:
 
 
 def _sqlite_code(error: BaseException) -> int:
-    return int(getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # without what it adds to the kind
+    return int(getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # the kind alone, without its details
 
 
 def unreadable(path: Path, error: BaseException, *, what: str = "damaged", after: str = "") -> str:
-    """One line about a file that could not be read to its end: what it is, and what to do.
+    """One line about a file that could not be read to its end: its state, and what to do.
 
-    `after` is what could be read of it. A file that is held, forbidden or still being written is not called damaged.
+    `after` is the part that could be read. A file that is held, forbidden or still being written is not called damaged.
     """
     reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:300] or type(error).__name__
     so_far = f" after {after}" if after else ""
@@ -71,7 +71,7 @@ def unreadable(path: Path, error: BaseException, *, what: str = "damaged", after
 
 
 def remedy(path: Path, error: BaseException, otherwise: str = "get a whole copy") -> str:
-    """What to do about a file that could not be read: patience or permissions, or else what there is to be done."""
+    """What to do about a file that could not be read: wait, check its permissions, or else `otherwise`."""
     if is_forbidden(error):
         return "check its permissions"
     if is_held(error):
@@ -98,9 +98,9 @@ def find_writer(path: Path) -> str:
 
 
 def writer_of_half_a_line(path: Path) -> str:
-    """Another process that has begun a line of a text file and not ended it, in words; empty if there is none.
+    """Another process that has begun a line of a text file and not ended it, in words; empty if no process has.
 
-    Only files of the last day are looked at: finding out who has a file open takes as long as reading a small one.
+    Only files of the last day are looked at: finding the process that has a file open takes as long as reading a small one.
     """
     seconds = _seconds_since_change(path)
     try:

@@ -34,7 +34,7 @@ TAIL_CHARS = 2000
 ENTRY = "from tasks.isolation import serve; serve()"
 
 
-class ChildDied(RuntimeError):  # noqa: N818 it tells what happened
+class ChildDied(RuntimeError):  # noqa: N818 the name says what happened
     """The child ended by a signal or without an answer."""
 
 
@@ -67,7 +67,7 @@ def run_isolated(function: Callable[..., Any], *args: Any, on_output: Callable[[
     try:
         assert child.stdin
         assert child.stdout
-        # A child that dies at once takes its end of the pipe along; what it left behind says more than this error.
+        # A child that dies at once takes its end of the pipe along; its last words say more than this error.
         with contextlib.suppress(BrokenPipeError), child.stdin:
             child.stdin.write(request.encode())
         answer, tail = _listen(answer_in, child.stdout.fileno(), on_output)

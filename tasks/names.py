@@ -1,4 +1,4 @@
-"""Names of models, monitors and deployments: what they may hold, and how the name of a file, folder or address becomes one.
+"""Names of models, monitors and deployments: the rule, and names made from those of files, folders and addresses.
 
 A name becomes a folder, a part of a file's name, of an address and of MLflow's `models:/NAME@ALIAS`. It holds letters and
 digits of any script, and is kept in Unicode's composed form (NFC), so that one name has one spelling in bytes.
@@ -23,13 +23,13 @@ def normal(name: str) -> str:
 
 
 def is_name(name: str) -> bool:
-    """Whether a model or monitor can be called so."""
+    """Whether it is a valid name for a model or monitor."""
     fits = 0 < len(name) <= MAX_CHARS and len(name.encode(errors="replace")) <= MAX_BYTES
     return fits and name == normal(name) and _begins(name[0]) and all(_goes_on(letter) or letter in SIGNS for letter in name)
 
 
 def checked_name(name: str) -> str:
-    """The one spelling of a name; ValueError says what it may hold."""
+    """The one spelling of a name; ValueError has the rule."""
     if not is_name(normal(name)):
         raise ValueError(f"{name!r} is not a valid name for a model or monitor; {RULE}")
     return normal(name)
@@ -41,9 +41,9 @@ def alike(one: str, other: str) -> bool:
 
 
 def name_of(source: str, kind: str, *, room: int = 0) -> str | None:
-    """A name from that of a file, folder or address, with what a name cannot hold replaced by dashes; None for an empty one.
+    """A name from that of a file, folder or address, with dashes for characters that a name cannot hold; None for an empty one.
 
-    What is cut, and what has no letter at all, is told apart by four digits of a digest: `monitor-3f2a`, if `kind` is monitor.
+    A name that is cut, or has no letter at all, ends in four digits of a digest: `monitor-3f2a`, if `kind` is monitor.
     `room` is how many characters are left free at the end.
     """
     source = normal(source)

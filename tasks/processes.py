@@ -20,13 +20,13 @@ def start_time(pid: int) -> str | None:
 
 
 def folder_identity(folder: Path) -> list[int]:
-    """What a folder keeps when it is renamed, and what a copy of it does not have."""
+    """The identity of a folder: it stays when the folder is renamed, and a copy has another."""
     status = folder.stat()
     return [status.st_dev, status.st_ino]
 
 
 def is_of(folder: Path, identity: object) -> bool:
-    """Whether what was written down with this identity was written in the folder itself, and did not come with a copy.
+    """Whether a note with this identity was written in the folder itself, and did not come with a copy.
 
     Version 0.1 wrote none.
     """
@@ -44,7 +44,7 @@ def runs(pid: int, started: str | None) -> bool:
 class Patience:
     """How long to wait for a process that is starting: until it has used no processor time for some seconds.
 
-    On a busy machine a start takes many times as long as on a quiet one, and is none the worse for it. A process that works
+    On a busy machine a start takes many times as long as on a quiet one, and works all the same. A process that works
     and never comes to an end is waited for ten times as long.
     """
 
@@ -68,7 +68,7 @@ def processor_time(pid: int) -> int:
 
 
 def _stat(pid: int) -> list[str]:
-    """What the kernel says of a process, from its state on; nothing if it is gone."""
+    """The kernel's fields of a process, from its state on; empty if it is gone."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:

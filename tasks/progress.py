@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """What a step may call while it builds; both calls are cheap and may be dropped."""
+    """The calls by which a step shows its progress; both are cheap and may be dropped."""
 
     def advance(self, done: float, total: float | None, unit: str, note: str = "") -> None:
         """Say that `done` of `total` units (documents, words, batches) are finished; `note` is a short remark."""
@@ -18,7 +18,7 @@ class Progress(Protocol):
         """Report metrics by full name (`finetune/loss`) at a step number (epoch or batch)."""
 
 
-class Silent:
+class NoProgress:
     """Progress that goes nowhere; the default of every pure function."""
 
     def advance(self, done: float, total: float | None, unit: str, note: str = "") -> None:
@@ -28,4 +28,4 @@ class Silent:
         """Drop it."""
 
 
-SILENT = Silent()
+SILENT = NoProgress()

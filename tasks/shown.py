@@ -9,8 +9,8 @@
     file_name   the bytes of a file's name, one to one
     listed      a few names out of a file in a message
 
-Letters, signs and emoji of every script stay as they are. What a reader cannot see, or what would steer the program that shows
-it, is written out: controls, formatting such as changes of direction, lone surrogates, line and paragraph separators.
+Letters, signs and emoji of every script stay as they are. Characters that a reader cannot see, or that would steer the
+program, are written out: controls, formatting such as changes of direction, lone surrogates, line and paragraph separators.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ NUM_LISTED, MAX_LISTED = 8, 80  # names in a message, and characters of each
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
-# What chat programs and mail readers take for mentions or markup, as a letter that looks alike and means nothing to them.
+# Characters that chat programs and mail readers take for markup, each as a letter that looks alike and means nothing to them.
 _INERT = str.maketrans("@<>&`*_~|[]", "\uff20\u2039\u203a\uff06\u02cb\u2217\uff3f\u223c\u00a6\uff3b\uff3d")
 _ADDRESS = re.compile(r"(?i)\bwww\.(?=\S)")  # made a link even without a scheme
 _LINK = re.compile(r"(?i)https?://[a-z0-9.-]+(?::[0-9]+)?(?:[/?#]|$)", re.ASCII)
-# What parts columns or lines, or cannot be seen: C0 and C1 controls, line separators, lone surrogates; and the backslash.
+# Characters that part columns or lines, or are unseen: C0 and C1 controls, line separators, lone surrogates; and the backslash.
 _NOT_IN_CELLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\\\]")
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
 class _Escapes(dict[int, str]):
-    """A table for `str.translate` that keeps what can be printed and learns each other character as it comes."""
+    """A table for `str.translate` that keeps printable characters and learns each other character as it comes."""
 
     def __init__(self, keep: str = "", *, as_json: bool = False) -> None:
         super().__init__({ord(character): character for character in keep})
@@ -68,7 +68,7 @@ def in_line(text: object) -> str:
 
 
 def json_text(value: Any, *, indent: int | None = None, sort_keys: bool = False, **more: Any) -> str:
-    """JSON that shows what can be printed as it is and escapes the rest, so that any encoding of Unicode can write it.
+    """JSON with printable characters as they are and escapes for the rest, so that any encoding of Unicode can write it.
 
     `more` goes to `json.dumps`.
     """
@@ -95,8 +95,8 @@ def inert(text: object) -> str:
 def safe_link(address: object) -> str:
     """An http(s) address that is a link and nothing else wherever it is shown; empty for anything else.
 
-    What is no character of an address, or means something to a chat program, is percent-encoded. An address with a login is
-    refused: what is before the @ would be read as the host.
+    Characters that an address cannot hold, or that mean something to a chat program, are percent-encoded. An address with a
+    login is refused: the part before the @ would be read as the host.
     """
     text = str(address or "").strip()
     if not _LINK.match(text) or len(text) > MAX_LINK or not text.isprintable():

@@ -1,4 +1,4 @@
-"""URLs as users give them: fsspec's chains (`zip://a.vec::https://host/x.zip`), what in it is secret, and ${NAME} in it."""
+"""URLs as users give them: fsspec's chains (`zip://a.vec::https://host/x.zip`), their secrets, and ${NAME} in them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PASSWORD = re.compile(r"(?:password|passwd|pwd)[^=&;]*=([^&;]+)", re.IGNORECASE
 
 
 class _Parts(NamedTuple):
-    """One link of a chain; `login` is what stands before the @ of its host."""
+    """One link of a chain; `login` is the part before the @ of its host."""
 
     scheme: str
     login: str
@@ -30,7 +30,7 @@ def is_url(source: str) -> bool:
 
 
 def holds_password(url: str) -> bool:
-    """Whether any link names a password before its host or among its arguments; one that is a reference, ${NAME}, is none."""
+    """Whether any link names a password before its host or among its arguments; a reference such as ${NAME} does not count."""
     words = []
     for parts in _links(url):
         words += [parts.login.partition(":")[2], *_PASSWORD.findall(unquote(parts.arguments))]
@@ -56,7 +56,7 @@ def without_secrets(url: str) -> str:
 def resolved(url: str, flag: str) -> str:
     """A URL with each ${NAME} in it replaced by that environment variable; RequestError if it is not set.
 
-    So a token stands neither in a configuration nor in Prefect's database, which keeps the parameters of every run.
+    So a token is neither in a configuration nor in Prefect's database, which keeps the parameters of every run.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -68,7 +68,7 @@ def resolved(url: str, flag: str) -> str:
 
 
 def unresolved(text: str, url: str) -> str:
-    """A text in which what `resolved` put into the URL is named again, not told."""
+    """A text with each value that `resolved` put into the URL replaced by its name again."""
     for match in REFERENCE.finditer(url):
         text = text.replace(os.environ.get(match[1]) or match[0], match[0])
     return text

@@ -1,4 +1,4 @@
-"""HTTP as feeds and webhooks use it: one client, one list of what may go wrong, and words for it without an address.
+"""HTTP as feeds and webhooks use it: one client, one list of errors, and words for them without an address.
 
 An address may hold a secret, in its path even, so it never comes into a message or a log. Certificates are those of the
 operating system, as for every other program of this machine; a proxy is taken from the environment.
@@ -52,5 +52,5 @@ def pieces(response: httpx.Response, *, seconds: float) -> Iterator[bytes]:
 
 
 def reason(error: BaseException) -> str:
-    """Why a request failed, in a few words that hold nothing of its address or of what the server sent."""
+    """Why a request failed, in a few words, without its address and without text of the server."""
     return str(error) if isinstance(error, _PLAIN) and str(error) else type(error).__name__

@@ -11,7 +11,7 @@ from tasks.store.layout import LOCKS, STORE
 if TYPE_CHECKING:
     from pathlib import Path
 
-# What a run writes to first, below the data root. Deeper folders are made by whoever made these.
+# The first folders that a run writes to, below the data root. Deeper ones have the same owner.
 FOLDERS = ("mlflow", "monitor", "prefect", "runs", STORE, f"{STORE}/{LOCKS}")
 REMEDY = "choose another, or make it writable for this user; predict, score, models list and models verify only read it"
 FILES = ("mlflow/mlflow.db", "mlflow/mlflow.lock", "prefect/prefect.db", "prefect/users.lock", "services.json")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tasks.documents.encoding import BOMS
 
-# What web pages call an encoding and what they mean by it (WHATWG's Encoding Standard, section 4.2).
+# Names of encodings on web pages, and the encodings that are meant (WHATWG's Encoding Standard, section 4.2).
 _MEANT = {
     **dict.fromkeys(("gb2312", "gb_2312-80", "gbk", "x-gbk", "csgb2312", "chinese", "euc-cn", "hz-gb-2312"), "gb18030"),
     **dict.fromkeys(("iso-8859-1", "iso8859-1", "latin1", "latin-1", "l1", "ascii", "us-ascii"), "cp1252"),
@@ -30,7 +30,7 @@ _EVERY_BYTE_IS_A_LETTER = re.compile(r"cp(?:125\d|874|866|437|850)|iso8859-\d+|k
 
 
 class Decoded(NamedTuple):
-    """A feed's text. `lost` is the encoding that it should have and has not: what could not be read is U+FFFD then."""
+    """A feed's text. `lost`: it is not in `encoding`, as it should be; bytes that could not be read are U+FFFD."""
 
     text: str
     encoding: str
@@ -75,7 +75,7 @@ def _as_utf_8_after_all(data: bytes, codec: str) -> str | None:
 
 
 def _is_no_latin(data: bytes) -> bool:
-    """Whether bytes that are to be Latin-1 are most likely letters of another script: most stand in rows of four and more."""
+    """Whether bytes that are to be Latin-1 are most likely letters of another script: most are in runs of four and more."""
     return 2 * sum(map(len, re.findall(rb"[\x80-\xff]{4,}", data))) > sum(byte > 127 for byte in data)
 
 
@@ -90,7 +90,7 @@ def _codec(name: str) -> str | None:
 
 
 def _decoded(data: bytes, codec: str) -> str | None:
-    for name in (codec, "latin-1") if codec == "cp1252" else (codec,):  # five bytes are no letters in cp1252
+    for name in (codec, "latin-1") if codec == "cp1252" else (codec,):  # five bytes are not letters in cp1252
         try:
             return data.decode(name).removeprefix("\ufeff")
         except UnicodeError:

@@ -29,7 +29,7 @@ SUFFIXES = frozenset({".rss", ".atom", ".xml"})
 MAX_BYTES = 32 << 20
 IDLE_SECONDS = 30.0
 TOTAL_SECONDS = 300.0  # a server that sends a byte now and then must not hold the monitor
-AGENT = "textmill (feed reader)"
+FEED_AGENT = "textmill (feed reader)"
 _KEPT = ("id", "link", "author", "title")
 _AS_UTF_8 = {"content-type": "application/xml; charset=utf-8"}
 _DEFAULTS = ("text", "time")  # the columns of a table; a feed's own are title and published
@@ -44,7 +44,7 @@ def is_feed(source: str) -> bool:
 
 
 def feed_sources(config: CollectConfig) -> Iterator[Source]:
-    """The entries of one feed. RequestError if it is none, UnavailableError if its server does not give it.
+    """The entries of one feed. RequestError if it is not a feed, UnavailableError if its server does not give it.
 
     `collect.text` names the field of an entry, by default its title (`title,summary` joins two); `collect.time` that of its
     time, by default published or else updated. Offsets are entries from 0.
@@ -57,10 +57,10 @@ def feed_sources(config: CollectConfig) -> Iterator[Source]:
     decoded = decode_feed(data, config.encoding, getattr(data, "charset", None))
     # As a stream: bytes are a file's name to feedparser first, and a server could name one of ours, or /dev/zero.
     stream = io.BytesIO(decoded.text.encode("utf-8", "replace"))
-    no_feed = f"--collect.source {name}: no RSS or Atom feed; give a feed, or --collect.kind table"
+    no_feed = f"--collect.source {name}: not an RSS or Atom feed; give a feed, or --collect.kind table"
     try:
         parsed = feedparser.parse(stream, sanitize_html=True, resolve_relative_uris=False, response_headers=_AS_UTF_8)
-    except Exception as error:  # noqa: BLE001 what it promises not to raise is not what its parts raise
+    except Exception as error:  # noqa: BLE001 it promises to raise nothing; its parts do not
         raise RequestError(f"{no_feed} ({type(error).__name__})") from None
     if not parsed.entries and (parsed.bozo or not parsed.get("version")):
         raise RequestError(no_feed)
@@ -100,7 +100,7 @@ def _found(row: int, entry: Any, text: str, when: str) -> Record:
 def _time(entry: Any, when: str) -> tuple[str | None, str | None]:
     """The time as it is written, and as feedparser reads it.
 
-    What feedparser reads is no moment: it makes up what is missing, such as the month of today, and drops names of zones.
+    feedparser makes up missing parts, such as the month of today, and drops names of zones.
     """
     for field in ("published", "updated") if when == _DEFAULTS[1] else (when,):
         # feedparser gives the time of publication, and a warning, for that of an update which is not there; a dict does not.
@@ -142,7 +142,7 @@ def _served(name: str, address: str) -> _Served:
 
     data = bytearray()
     try:
-        client = web.client(IDLE_SECONDS, redirects=True, agent=AGENT)
+        client = web.client(IDLE_SECONDS, redirects=True, agent=FEED_AGENT)
         with client, client.stream("GET", address, auth=_login(address)) as response:
             if not response.is_success:
                 status = response.status_code

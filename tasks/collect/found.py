@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tasks.documents.record import Record
 
-# The documents for score: columns of tasks.monitor.schema.SCORED_SCHEMA.
+# The documents for score: columns of tasks.monitor.tables.SCORED_SCHEMA.
 COLLECTED_SCHEMA = pa.schema(
     [
         ("id", pa.binary(32)),

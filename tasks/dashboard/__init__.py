@@ -1,1 +1,1 @@
-"""The room that shows what the monitor knows: one HTML page that needs nothing but a browser."""
+"""Show a monitor as one HTML page that needs nothing but a browser."""

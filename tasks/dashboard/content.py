@@ -1,4 +1,4 @@
-"""What the dashboard shows, gathered from the monitor's state; nothing here knows HTML."""
+"""The dashboard's content, gathered from the monitor's state; nothing here knows HTML."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from tasks.dashboard.curves import Axis, Curve, make_curves
-from tasks.detect.unjudged import find_unjudged
-from tasks.detect.unjudged import in_words as unjudged_in_words
+from tasks.detect.unjudged import find_unjudged, unjudged_in_words
 from tasks.errors import RequestError
-from tasks.monitor.schema import ALL, NAME, TOPIC
 from tasks.monitor.series import titled
 from tasks.monitor.state import MonitorState, watch_name
+from tasks.monitor.tables import ALL, NAME, TOPIC
 from tasks.monitor.watched import NotFound, not_found, num_watched
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ MAX_ALERTS = 300  # the latest; each may carry a dozen headlines
 
 @dataclass(frozen=True)
 class ShownSeries:
-    """A curve with what to call it; `group` is the topic model or NAMES, empty for the whole stream."""
+    """A curve with its title; `group` is the topic model or NAMES, empty for the whole stream."""
 
     curve: Curve
     title: str
@@ -72,7 +71,7 @@ class ShownHeadline:
 
 @dataclass(frozen=True)
 class DriftedFeature:
-    """One feature's drift now, against what chance explains; `ratios` are value / threshold on the days of the history."""
+    """One feature's drift now, and the most that chance explains; `ratios` are value / threshold on the days of the history."""
 
     title: str
     value: float
@@ -95,7 +94,8 @@ class DriftHistory:
 class Content:
     """Everything on the page, ready to be written; series 0 is the whole stream.
 
-    `unjudged` are titles of series and what each lacks, `not_found` the entries of the watch-list that no document speaks of.
+    `unjudged` are titles of series and the reason for each, `not_found` the entries of the watch-list that no document speaks
+    of.
     """
 
     name: str
@@ -118,8 +118,8 @@ class Content:
     num_watched: int = 0
 
 
-def gather(state: MonitorState, config: RefreshConfig, drift: DriftHistory | None, *, now: float) -> Content:
-    """Read what the page shows; `now` in seconds since 1970. Memory: the aggregates and the headlines that are shown."""
+def gather_content(state: MonitorState, config: RefreshConfig, drift: DriftHistory | None, *, now: float) -> Content:
+    """Read the content of the page; `now` in seconds since 1970. Memory: the aggregates and the headlines that are shown."""
     counts, detect = state.counts(), config.detect
     axis, curves = make_curves(
         counts,

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.monitor.schema import ALL
+from tasks.monitor.tables import ALL
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MAX_POINTS = 1_200  # more would stand closer together than a screen's pixels
+MAX_POINTS = 1_200  # more would be closer together than the pixels of a screen
 BAND = (0.025, 0.975)
 MILLION = 1_000_000
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from tasks.dashboard.content import DriftedFeature, DriftHistory
 from tasks.detect.drift import find_drift
-from tasks.monitor.schema import CONFIDENCE, LABEL, LENGTH, UNSEEN
+from tasks.monitor.tables import CONFIDENCE, LABEL, LENGTH, UNSEEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ REFERENCES = {"training": "the model's training data", "stream": "the stream's o
 def make_history(
     histograms: pa.Table, reference: Profile | None, config: DetectConfig, own_days: Sequence[str] | None = None
 ) -> DriftHistory | None:
-    """Judge the stream as it stood at the end of each of the last weeks; None if it cannot be judged now.
+    """Judge the stream as it was at the end of each of the last weeks; None if it cannot be judged now.
 
     `histograms` has the schema HISTOGRAMS_SCHEMA of tasks.monitor, `reference` is the profile of the model's training data,
     `own_days` the days that the model alone has scored (None: all).
@@ -63,7 +63,7 @@ def make_history(
 
 
 def _needed(histograms: pa.Table, first: datetime.date, since: datetime.date, config: DetectConfig) -> pa.Table:
-    """The days that may be judged, and the stream's first, which may be what they are judged by."""
+    """The days that may be judged, and the stream's first days, which may be their reference."""
     start = (since - datetime.timedelta(config.drift_days)).isoformat()
     end = (first + datetime.timedelta(config.drift_reference_days)).isoformat()
     day = histograms.column("day")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.crash import crash_point
-from tasks.dashboard.content import Content, gather
+from tasks.dashboard.content import Content, gather_content
 from tasks.dashboard.drifting import make_history
 from tasks.durable import PRIVATE, replaced
 from tasks.shown import shortened, visible
@@ -38,12 +38,12 @@ def write_dashboard(
 ) -> Path:
     """Write the page to `path`, in one step and readable by its owner only; returns `path`.
 
-    Drift is told against `reference`, the profile of the training data, or without it against the stream's own beginning;
-    of the days that `model` (NAME/VERSION) has scored alone, if it is given.
+    Drift compares with `reference`, the profile of the training data, or without it with the stream's own beginning. If
+    `model` (NAME/VERSION) is given, only the days count that it has scored alone.
     """
     own_days = None if model is None else state.days_of(model)
     drift = make_history(state.histograms(), reference, config.detect, own_days)
-    page = render_page(gather(state, config, drift, now=time.time()))
+    page = render_page(gather_content(state, config, drift, now=time.time()))
     path.parent.mkdir(parents=True, exist_ok=True)
     with replaced(path, mode=PRIVATE) as partial:
         partial.write_text(page, encoding="utf-8", newline="\n")
@@ -80,7 +80,7 @@ def render_page(content: Content) -> str:
 
 
 def page_data(content: Content) -> dict[str, Any]:
-    """What the page's script draws from; curves are in thousandths, null where there is nothing to tell."""
+    """The data of the page's script; curves are in thousandths, null where there is no value."""
     groups = [group for group, _ in grouped(content) if group]
     return {
         "step": content.axis.step if content.axis else 1,
@@ -126,13 +126,13 @@ def grouped(content: Content) -> list[tuple[str, list[tuple[int, str]]]]:
 
 
 def embedded_json(value: Any) -> str:
-    """JSON that can stand inside a script element: nothing in it can end the element or begin a comment."""
+    """JSON for a script element: nothing in it can end the element or begin a comment."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)  # ASCII, so U+2028 is escaped already
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def script_hash(script: str) -> str:
-    """What a content security policy calls this one script."""
+    """The source expression of a content security policy for this one script."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 

@@ -1,1 +1,1 @@
-"""What changed in a stream: surges of negative documents, what drives them, and drift away from the training data."""
+"""Find changes in a stream: surges of negative documents, the words behind them, and drift away from the training data."""

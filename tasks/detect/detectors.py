@@ -6,8 +6,8 @@ The `kind` of its alerts is the detector's name. Give each a `message` in `evide
 
 from __future__ import annotations
 
+from tasks.detect.detector import Detector
 from tasks.detect.drift_alerts import drift_alerts
-from tasks.detect.stream import Detector
 from tasks.detect.surge_alerts import surge_alerts
 
 DETECTORS = (

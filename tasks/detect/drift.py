@@ -4,10 +4,10 @@ Four features of a document are followed: the label it was given, the model's co
 words that the model has not seen. Each feature's histogram of the latest days is compared with that of the reference by the
 population stability index (PSI, the symmetrised Kullback-Leibler divergence).
 
-Two small samples of one distribution differ too, so the threshold is the quantile of what they differ by: both samples are
-drawn again from the pooled histogram at their own sizes (a parametric bootstrap; for the index' distribution see Yurdakul and
-Naranjo 2020, "Statistical properties of the population stability index"). With many documents any difference is certain, so a
-PSI below `drift_min_psi` is no drift; 0.25 is the customary border of a major shift (Siddiqi 2006, "Credit Risk Scorecards").
+Two small samples of one distribution differ too, so the threshold is a quantile of such differences: both samples are drawn
+again from the pooled histogram at their own sizes (a parametric bootstrap; for the index' distribution see Yurdakul and Naranjo
+2020, "Statistical properties of the population stability index"). With many documents any difference is certain, so a PSI below
+`drift_min_psi` does not count as drift; 0.25 is the customary border of a major shift (Siddiqi 2006, "Credit Risk Scorecards").
 
 Shapes: R resamples, K bins, N rows of the histograms.
 """
@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.monitor.schema import CONFIDENCE, LABEL, LENGTH, UNSEEN
+from tasks.monitor.tables import CONFIDENCE, LABEL, LENGTH, UNSEEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ SEED = 13  # equal histograms give equal thresholds
 class Drift:
     """One feature of the latest days against the reference.
 
-    `value` is the PSI, `drifted` whether it exceeds `threshold`. `documents` stand in the days from `window_start` to
+    `value` is the PSI, `drifted` whether it exceeds `threshold`. `documents` are in the days from `window_start` to
     `window_end`, `reference_documents` in the reference: the model's `training` data, or the `stream`'s own first days.
     """
 
@@ -104,7 +104,7 @@ def find_drift(
 def renumbered(reference: Profile, labels: Sequence[str]) -> Profile:
     """The profile with the bins of `label` as the stream numbers them: its own count a model's classes in the model's order.
 
-    `labels` are the stream's, by bin; what the profile alone has follows.
+    `labels` are the stream's, by bin; classes of the profile alone follow.
     """
     names = [*labels, *(name for name in reference.labels if name not in labels)]
     counts = dict(zip(reference.labels, reference.histograms.get(LABEL, ()), strict=False))  # the last may lack: zeros

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from tasks.monitor.alert import Alert
 
 if TYPE_CHECKING:
+    from tasks.detect.detector import Stream
     from tasks.detect.drift import Drift
-    from tasks.detect.stream import Stream
 
 
 def drift_alerts(stream: Stream) -> list[Alert]:

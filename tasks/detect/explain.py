@@ -1,9 +1,9 @@
-"""Show what is behind a surge: its most negative headlines, and the words that its negative news has more of than before.
+"""Explain a surge: its most negative headlines, and the words that its negative news has more of than before.
 
 Negative documents of the window are compared with negative documents of the baseline: with all documents, the words of good and
 neutral news that happened to be frequent would come first. A word counts once in a document.
 
-Whether a word stands out is asked of Fisher's exact test: were the documents that have it drawn from both samples alike, how
+Fisher's exact test decides whether a word stands out: were the documents that have it drawn from both samples alike, how
 often would the window have so many of them? The threshold holds for all words together (Bonferroni, without the words that are
 too rare to ever pass it: Tarone 1990, "A modified Bonferroni method for discrete data"), so that of 100 surges without a cause
 of their own at most five show a word. Words that stand out are ranked by their log-odds ratio with an informative Dirichlet
@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 from tasks.log_odds import log_odds
 from tasks.model.text.scripts import UNSPACED
 from tasks.model.text.tokenize import TextToTokens
-from tasks.monitor.schema import ALL, NAME, SCORED_SCHEMA, TOPIC
+from tasks.monitor.tables import ALL, NAME, SCORED_SCHEMA, TOPIC
 from tasks.prepare.word_lists import LISTS, listed_stop_words
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ CHANCE = 0.05  # that any word at all is shown of a surge without a cause of its
 EVEN = 0.5
 MAX_CHARS = 500  # of a headline that is shown
 COLUMNS = ["id", "time", "text", "negative", "topics", "names", "fields"]
-LINKS = ("link", "url", "href", "uri", "permalink")  # what sources call the address of a document
+LINKS = ("link", "url", "href", "uri", "permalink")  # names of the field with the address of a document
 MOST_NEGATIVE = [("negative", "descending"), ("time", "descending"), ("id", "ascending")]
 # Words that the lists for classifiers keep, since they carry a sentiment, and that name no cause.
 _NO_CAUSE = """
@@ -61,8 +61,8 @@ def evidence(state: MonitorState, surge: Surge, config: DetectConfig) -> dict[st
     words: word, deviate, the documents of the window that have it, the negative ones among these, and those of the baseline;
     none where no word stands out. Reads the window's documents and a sample of the baseline's days.
     """
-    window = gather(state, _days(surge, 0, config.window_days), surge.series, 10 * config.num_headlines)
-    before = gather(state, _baseline_days(state, surge, config), surge.series, 0)
+    window = gather_documents(state, _days(surge, 0, config.window_days), surge.series, 10 * config.num_headlines)
+    before = gather_documents(state, _baseline_days(state, surge, config), surge.series, 0)
     words = telling_words(window.sample, before.sample, config.num_words)
     return {"headlines": _headlines(window.top, config.num_headlines), "words": words}
 
@@ -88,7 +88,7 @@ class Gathered(NamedTuple):
     sample: pa.Table
 
 
-def gather(state: MonitorState, days: list[str], series: str, num_top: int) -> Gathered:
+def gather_documents(state: MonitorState, days: list[str], series: str, num_top: int) -> Gathered:
     """The `num_top` most negative documents of these days, and about MAX_DOCUMENTS of all; holds no others in memory."""
     counts = state.counts(series)
     total = pc.sum(counts.filter(pc.is_in(counts["day"], value_set=pa.array(days)))["documents"]).as_py() or 0

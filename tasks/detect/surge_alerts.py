@@ -9,7 +9,7 @@ from tasks.detect.surges import find_surges
 from tasks.monitor.alert import Alert
 
 if TYPE_CHECKING:
-    from tasks.detect.stream import Stream
+    from tasks.detect.detector import Stream
 
 
 def surge_alerts(stream: Stream) -> list[Alert]:

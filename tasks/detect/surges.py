@@ -4,13 +4,13 @@ Each day's window (its last `window_days` days) is compared with the `baseline_d
 probability of the negative label, which says more than the share of documents that are labelled so: it moves with documents
 that come near the border too.
 
-Test. The variance of a window's sum is estimated from the baseline, twice. Its days' own sums give one that is exact where
-days are independent. Its windows, one ending on each of its days, give one that holds whatever the days' noise is, correlated
-from day to day or with a weekly season, but from a seventh of the evidence (Künsch 1989, "The jackknife and the bootstrap for
+Test. The variance of a window's sum is estimated from the baseline, twice. Its days' own sums give one that is exact where days
+are independent. Its windows, one ending on each of its days, give one that holds whatever the days' noise is, correlated from
+day to day or with a weekly season, but from a seventh of the evidence (Künsch 1989, "The jackknife and the bootstrap for
 general stationary observations"; it is the Bartlett estimate of Newey and West 1987). The logarithm of their ratio is shrunk
-towards zero by the positive-part rule of James and Stein (1961): what chance explains is dropped, a real correlation stays.
-Variances grow with the number of documents (quasi-likelihood, Wedderburn 1974), and where the baseline expects few negative
-documents they are drawn towards the binomial variance.
+towards zero by the positive-part rule of James and Stein (1961): the part that chance explains is dropped, a real correlation
+stays. Variances grow with the number of documents (quasi-likelihood, Wedderburn 1974), and where the baseline expects few
+negative documents they are drawn towards the binomial variance.
 
 Past surges are left out of the baseline, or they would hide the next one (as in Noufaily et al. 2013, "An improved algorithm
 for outbreak detection in multiple surveillance systems"): all days are judged once with them, and again without the windows
@@ -62,7 +62,7 @@ SMALLEST_TAIL = 1e-300  # a deviate of 37; no alarm needs more
 class Surge:
     """A window with more negative news than its series' past explains.
 
-    `count` documents stand in the window from `window_start` to `window_end` (both counted). `negative_share` is their mean
+    `count` documents are in the window from `window_start` to `window_end` (both counted). `negative_share` is their mean
     probability of being negative, `baseline` that of the days before; `deviate` is the test's normal deviate.
     """
 
@@ -90,8 +90,8 @@ def find_surges(counts: pa.Table, config: DetectConfig) -> list[Surge]:
     """Judge every day of every series by the days up to it, and return the alarms in order of day, series and severity.
 
     `counts` has the columns of `COUNTS_SCHEMA`, in any order of rows. An alarm is a day above the threshold after
-    `cooldown_days` without one. A day above the threshold of `high` is not told as `low` too. A day without documents never
-    alarms.
+    `cooldown_days` without one. A day above the threshold of `high` does not raise a `low` alarm too. A day without documents
+    never alarms.
     """
     found: list[Surge] = []
     rates: dict[Severity, float] = {"high": config.false_alarms_high, "low": config.false_alarms_low}
@@ -187,7 +187,7 @@ def _scatter(
     days: int,
     config: DetectConfig,
 ) -> np.ndarray:
-    """Mean square, per document, of what sums of `days` days within the baseline differ by from what `mean` expects."""
+    """Mean square, per document, of the differences between sums of `days` days within the baseline and the sums by `mean`."""
 
     def of_baseline(values_SD: np.ndarray) -> np.ndarray:
         return delayed(trailing(values_SD, config.baseline_days - days + 1), config.window_days)
@@ -208,7 +208,7 @@ def trailing(values_SD: np.ndarray, days: int) -> np.ndarray:
 
 
 def delayed(values_SD: np.ndarray, days: int) -> np.ndarray:
-    """What stood `days` days before; zero before the first day."""
+    """The values of `days` days before; zero before the first day."""
     delayed_SD = np.zeros_like(values_SD)
     delayed_SD[:, days:] = values_SD[:, :-days]
     return delayed_SD

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.detect.detector import Stream
 from tasks.detect.detectors import DETECTORS
 from tasks.detect.drift import find_drift
-from tasks.detect.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

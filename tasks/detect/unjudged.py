@@ -1,4 +1,4 @@
-"""Which series nobody judges: a name with few documents could stay silent for ever, and look as if nothing had happened.
+"""Find the series that are not judged: a name with few documents could stay silent for ever, as if nothing had happened.
 
 Shapes: S series, D days.
 """
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.detect.surges import blocks, delayed, trailing
-from tasks.monitor.schema import ALL
-from tasks.monitor.series import in_words as spoken
+from tasks.monitor.series import series_in_words
+from tasks.monitor.tables import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 NUM_NAMED = 8  # series in one line
-UNJUDGED = "unjudged"  # the monitor's note about them
+UNJUDGED = "unjudged"  # the setting of the monitor that keeps the line about them
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Unjudged:
 
     @property
     def reason(self) -> str:
-        """What is missing, in a few words."""
+        """The missing documents or days, in a few words."""
         if self.most < self.needed:
             held = f"{self.fewest} to {self.most}" if self.fewest < self.most else str(self.most)
             return f"{held} of {self.needed} documents"
@@ -72,13 +72,13 @@ def find_unjudged(counts: pa.Table, config: DetectConfig) -> list[Unjudged]:
     return sorted(found, key=lambda each: (each.series != ALL, -each.most, each.series))
 
 
-def in_words(unjudged: Sequence[Unjudged], num_series: int, config: DetectConfig) -> str:
-    """One line about what is not judged, why, and what to do; empty where everything is."""
+def unjudged_in_words(unjudged: Sequence[Unjudged], num_series: int, config: DetectConfig) -> str:
+    """One line about the series that are not judged, why, and what to do; empty where all are."""
     if not unjudged:
         return ""
     if unjudged[0].series == ALL:
         return f"no series is judged yet: the whole stream has {unjudged[0].reason}"
-    named = [f"{spoken(each.series)} {each.reason}" for each in unjudged[:NUM_NAMED]]
+    named = [f"{series_in_words(each.series)} {each.reason}" for each in unjudged[:NUM_NAMED]]
     more = f", and {len(unjudged) - NUM_NAMED:,} more" if len(unjudged) > NUM_NAMED else ""
     few = [each.most for each in unjudged if each.most < each.needed]
     held = f"{min(few)} to {max(few)}" if few and min(few) < max(few) else str(max(few, default=0))

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import RequestError
 from .classifier import Classifier
-from .reasons import NO_KNOWN_WORD, NO_TOKENS
+from .no_label import NO_KNOWN_WORD, NO_TOKENS
 from .text.tokenize import TextToTokens
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""What a monitor remembers between refreshes: scored documents, aggregates, alerts and the outbox."""
+"""The memory of a monitor between refreshes: scored documents, aggregates, alerts and the outbox."""

@@ -1,4 +1,4 @@
-"""What a batch of scored documents adds to the aggregates.
+"""Count a batch of scored documents into the aggregates.
 
 Shapes: N documents of a batch, K pairs of a document and one of its topics or names.
 """
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.monitor.schema import (
+from tasks.monitor.tables import (
     ALL,
     CONFIDENCE,
     LABEL,

@@ -19,7 +19,7 @@ ALWAYS: dict[str, Any] = {"count": 0, "negative_share": 0.0, "baseline": 0.0}
 
 @dataclass(frozen=True)
 class Alert:
-    """What was noticed about one series; make it with `Alert.make`, which gives it its id.
+    """A warning about one series; make it with `Alert.make`, which gives it its id.
 
     `kind` is the detector's name (`surge`, `drift`), `watchdog`, `retrain`, `digest` or `test`. `window_start` and `window_end`
     are days (YYYY-MM-DD), `window_end` the last one counted. `facts` are the figures of its kind (JSON values, not named like

@@ -16,7 +16,7 @@ from tasks.crash import crash_point
 from tasks.durable import PRIVATE, flush, replaced
 from tasks.errors import UnavailableError
 from tasks.in_use import remedy
-from tasks.monitor.schema import SCORED_SCHEMA
+from tasks.monitor.tables import SCORED_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -72,7 +72,7 @@ def read_part(folder: Path, part: Part, columns: Sequence[str] | None) -> pa.Tab
 
 
 def small_parts(folder: Path, parts: Iterable[Part]) -> list[Part]:
-    """Those parts whose files have at most SMALL_BYTES; a file that is missing is none of them."""
+    """Those parts whose files have at most SMALL_BYTES; missing files are left out."""
     return [part for part in parts if (path := folder / part.path).is_file() and path.stat().st_size <= SMALL_BYTES]
 
 
@@ -97,7 +97,7 @@ def merge_parts(folder: Path, parts: Sequence[Part], held_bytes: int) -> Iterato
 
 
 def sweep_parts(folder: Path, known: Iterable[str]) -> int:
-    """Remove every file that `known` does not name: what a killed refresh wrote and never counted. Returns how many."""
+    """Remove every file that `known` does not name, such as those of a killed refresh. Returns how many."""
     keep, removed = set(known), 0
     for root, _, names in os.walk(folder):
         for name in names:

@@ -1,14 +1,14 @@
-"""What a series is called where people read of it."""
+"""Names of series for people."""
 
 from __future__ import annotations
 
-from tasks.monitor.schema import ALL, NAME, TOPIC
+from tasks.monitor.tables import ALL, NAME, TOPIC
 
 NAMES = "names of the watch-list"
 
 
 def titled(series: str) -> tuple[str, str]:
-    """What a series is called, and the group it is listed under: a topic model, NAMES, or nothing for the whole stream."""
+    """The title of a series, and the group it is listed under: a topic model, NAMES, or nothing for the whole stream."""
     if series.startswith(TOPIC):
         group, _, label = series.removeprefix(TOPIC).partition("/")
         return label, group
@@ -17,7 +17,7 @@ def titled(series: str) -> tuple[str, str]:
     return ("whole stream", "") if series == ALL else (series, "")
 
 
-def in_words(series: str) -> str:
+def series_in_words(series: str) -> str:
     """A series within a sentence: `the whole stream`, `Tesco`, `topic sport of model sections`."""
     title, group = titled(series)
     if series.startswith(TOPIC):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.monitor.watched import NotFound, in_words
+from tasks.monitor.watched import NotFound, not_found_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,4 +20,4 @@ def about_silence(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         lines.append(("mute", line))
     watch = result["watch_list"]
     missing = [NotFound(**each) for each in watch["not_found"]]
-    return lines + [("watch", line) for line in in_words(missing, watch["entries"])]
+    return lines + [("watch", line) for line in not_found_in_words(missing, watch["entries"])]

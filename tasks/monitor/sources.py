@@ -1,4 +1,4 @@
-"""Which sources a monitor has read, so that another stream is not mixed into its counts without a word.
+"""Remember the sources of a monitor, so that another stream is not mixed into its counts silently.
 
 A refresh that names its monitor with `collect.name` may read another source, and says so; one whose monitor has its name from a
 preset or a file's name, which two streams may share, is refused. A backfill (`--from`, `--to`) reads archives of the stream, is
@@ -24,7 +24,7 @@ MAX_SHOWN = 200
 
 
 def refuse_other_source(collect: CollectConfig, data_root: Path) -> None:
-    """RequestError if the monitor, whose name nobody has chosen for this refresh, has read other sources only."""
+    """RequestError if the monitor has read other sources only; for refreshes that did not name their monitor themselves."""
     source = source_of(collect)
     if source is None or _is_backfill(collect) or not (monitor_folder(data_root, collect.name) / "state.db").is_file():
         return
@@ -43,7 +43,7 @@ def _moved(old: str, new: str) -> bool:
 
 
 def keep_source(state: MonitorState, collect: CollectConfig) -> str:
-    """Remember what an open refresh reads; a line if the monitor has read something else so far, and empty if not."""
+    """Remember the source of an open refresh; return a line if the monitor has read something else so far, and empty if not."""
     source, known = source_of(collect), _known(state)
     if source is None or source in known:
         return ""
@@ -53,7 +53,7 @@ def keep_source(state: MonitorState, collect: CollectConfig) -> str:
 
 
 def source_of(collect: CollectConfig) -> str | None:
-    """What tells one stream from another: a source without its secrets, or a query and the place of its database."""
+    """The identity of a stream: a source without its secrets, or a query and the place of its database."""
     if collect.query:
         return f"{collect.query} ({collect.database_variable or collect.database_file})"
     return without_secrets(collect.source) if collect.source else None

@@ -32,7 +32,7 @@ from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import is_forbidden, is_held, remedy
 from tasks.monitor.alert import Alert
 from tasks.monitor.parts import Part, read_part, sweep_parts
-from tasks.monitor.schema import ALL, COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
+from tasks.monitor.tables import ALL, COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
 from tasks.monitor.transaction import Transaction
 from tasks.names import MAX_CHARS, RULE, alike, is_name
 from tasks.writable import writable
@@ -90,7 +90,7 @@ _ALERT_COLUMNS = "id, kind, series, severity, window_start, window_end, payload,
 
 
 class Delivery(NamedTuple):
-    """An alert that a channel has not taken yet, how often it was tried, and what went wrong last."""
+    """An alert that a channel has not taken yet, how often it was tried, and the last error."""
 
     alert: Alert
     channel: str
@@ -112,7 +112,7 @@ class MonitorState:
     def open(cls, data_root: Path, name: str) -> Iterator[Self]:
         """Hold the monitor's lock and its database, made at first use; waits for another refresh of the same monitor.
 
-        RequestError: no name for a folder, or a state that this program cannot read.
+        RequestError: the name cannot be a folder's, or this program cannot read the state.
         """
         folder = monitor_folder(data_root, name)
         _refuse_alike(folder)
@@ -194,7 +194,7 @@ class MonitorState:
         return self.setting("negative")
 
     def setting(self, key: str) -> str | None:
-        """What `Transaction.keep` or `keep_setting` kept under a key; None if nothing."""
+        """The text that `Transaction.keep` or `keep_setting` kept under a key; None if there is no such text."""
         row = self.db.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
 
@@ -263,7 +263,7 @@ class MonitorState:
         return near.fetchone() is not None
 
     def store_alerts(self, alerts: Sequence[Alert], *, cooldown_days: int, channels: Sequence[str] = ()) -> list[Alert]:
-        """Store the alerts that are new, and what is to be sent where; returns those that were stored.
+        """Store the alerts that are new, each with the channels it goes to; return those that were stored.
 
         An alert is new unless `is_stored` says otherwise: late documents may move a surge by a day. Outside of a refresh this
         is a transaction of its own.
@@ -278,7 +278,7 @@ class MonitorState:
             return stored
 
     def outbox(self, channels: Sequence[str], now: float) -> list[Delivery]:
-        """What these channels have to send by `now` (seconds since 1970), oldest first."""
+        """The deliveries of these channels that are due by `now` (seconds since 1970), oldest first."""
         columns = ", ".join(f"alerts.{name}" for name in _ALERT_COLUMNS.split(", "))
         rows = self.db.execute(
             f"SELECT {columns}, channel, attempts, error FROM deliveries JOIN alerts ON alerts.id = alert "  # noqa: S608
@@ -288,7 +288,7 @@ class MonitorState:
         return [Delivery(Alert.from_row(*row[:-3], monitor=self.name), *row[-3:]) for row in rows if row[-3] in channels]
 
     def delivered(self, alert: str, channel: str, now: float) -> None:
-        """Take down that a channel has taken an alert."""
+        """Write down that a channel has taken an alert."""
         with self._writing():
             self.db.execute(
                 "UPDATE deliveries SET attempts = attempts + 1, delivered = ?, error = NULL WHERE alert = ? AND channel = ?",
@@ -296,7 +296,7 @@ class MonitorState:
             )
 
     def failed(self, alert: str, channel: str, error: str, next_try: float) -> None:
-        """Take down that a channel did not take an alert, why, and when to try again. `error` must hold no secret."""
+        """Write down that a channel did not take an alert, why, and when to try again. `error` must hold no secret."""
         with self._writing():
             self.db.execute(
                 "UPDATE deliveries SET attempts = attempts + 1, next_try = ?, error = ? WHERE alert = ? AND channel = ?",
@@ -304,14 +304,14 @@ class MonitorState:
             )
 
     def mark_channel(self, channel: str, error: str | None) -> None:
-        """Say why all that waits for a channel waits, None if for nothing; it may be sent at once."""
+        """Write down why the deliveries of a channel wait (None: no reason); they may be sent at once."""
         with self._writing():
             self.db.execute(
                 "UPDATE deliveries SET error = ?, next_try = 0 WHERE channel = ? AND delivered IS NULL", (error, channel)
             )
 
     def waiting(self) -> list[dict[str, Any]]:
-        """What the outbox holds, the oldest first: alert, channel, attempts, error, created (seconds since 1970)."""
+        """The deliveries that are not done, oldest first: alert, channel, attempts, error, created (seconds since 1970)."""
         return self._dicts(
             "SELECT alert, channel, attempts, error, created FROM deliveries JOIN alerts ON alerts.id = alert "
             "WHERE delivered IS NULL ORDER BY created, alert, channel"
@@ -385,7 +385,7 @@ def watch_name(monitor: str) -> str:
 
 
 def monitor_folder(data_root: Path, name: str) -> Path:
-    """Where a monitor's state stands; RequestError if the name cannot be a folder's."""
+    """The folder of a monitor's state; RequestError if the name cannot be a folder's."""
     if not is_name(name):
         raise RequestError(f"{name!r} is not a valid name for a monitor; {RULE}")
     return data_root / "monitor" / name
@@ -438,7 +438,7 @@ def _still(path: Path) -> Iterator[str]:
     if not (log_file.exists() and log_file.stat().st_size):
         yield f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         return
-    with tempfile.TemporaryDirectory(prefix="textmill-") as folder:  # what is in the log alone must be read too
+    with tempfile.TemporaryDirectory(prefix="textmill-") as folder:  # the log may hold what the database does not yet
         for file in (path, log_file):
             shutil.copyfile(file, Path(folder) / file.name)
         yield f"{(Path(folder) / path.name).as_uri()}?mode=rw"

@@ -1,4 +1,4 @@
-"""One refresh while it is under way: what it adds to a monitor's state, in bounded memory."""
+"""One refresh under way: it adds to a monitor's state, in bounded memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.crash import crash_point
 from tasks.errors import UnavailableError
 from tasks.monitor.aggregate import count_histograms, count_models, count_series
 from tasks.monitor.parts import Part, merge_parts, small_parts, write_parts
-from tasks.monitor.schema import SCORED_SCHEMA
+from tasks.monitor.tables import SCORED_SCHEMA
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,7 +30,7 @@ _VARIABLES = 4096  # of one statement; SQLite takes at most 32,766
 
 
 class Refused(NamedTuple):
-    """A record that cannot be a document: where it stands, why, and how it begins."""
+    """A record that cannot be a document: its place, the reason, and its first bytes."""
 
     source: str
     offset: int
@@ -39,7 +39,7 @@ class Refused(NamedTuple):
 
 
 class Transaction:
-    """What one refresh adds; made by `MonitorState.refresh`, and part of its SQLite transaction.
+    """The changes of one refresh; made by `MonitorState.refresh`, and part of its SQLite transaction.
 
     `duplicates` is the caller's to count: documents that `seen` knew and that were therefore not added.
     """
@@ -58,7 +58,7 @@ class Transaction:
         self._days: set[str] = set()  # to which files were added
 
     def seen(self, ids: Sequence[bytes]) -> np.ndarray:
-        """Which documents count already, from this refresh or an earlier one, or stand earlier among these: bool [N]."""
+        """Which documents count already, from this refresh or an earlier one, or occur earlier among these: bool [N]."""
         known: set[bytes] = set()
         for start in range(0, len(ids), _VARIABLES):
             some = ids[start : start + _VARIABLES]
@@ -126,7 +126,7 @@ class Transaction:
         return {"found": sum(parts.values()), **parts}
 
     def setting(self, key: str) -> str | None:
-        """What `keep` kept under a key, in this refresh or an earlier one."""
+        """The text that `keep` kept under a key, in this refresh or an earlier one."""
         row = self.db.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
 
@@ -145,7 +145,7 @@ class Transaction:
         return (row[0], row[1]) if row else None
 
     def set_watermark(self, path: str, stamp: str, good: int, quarantined: int) -> None:
-        """Remember what a file held, so that it need not be read again while its `stamp` is the same."""
+        """Remember the counts of a file, so that it need not be read again while its `stamp` is the same."""
         self.db.execute("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?, ?)", (path, stamp, good, quarantined))
 
     def newest(self, name: str) -> int | None:
@@ -184,7 +184,7 @@ class Transaction:
                     self.db.executemany("DELETE FROM files WHERE path = ?", [(part.path,) for part in parts])
                     self._name([merged])
                     crash_point("monitor.merged")
-            except (UnavailableError, OSError) as error:  # who reads that day is told; what is new must count all the same
+            except (UnavailableError, OSError) as error:  # readers of that day are told; new documents must count all the same
                 log.warning("the files of %s are not merged: %s", day, error)
 
     def _name(self, parts: Sequence[Part]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks.monitor.schema import NAME
+from tasks.monitor.tables import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +48,7 @@ def not_found(state: MonitorState) -> list[NotFound]:
     ]
 
 
-def in_words(missing: list[NotFound], of: int) -> list[str]:
+def not_found_in_words(missing: list[NotFound], of: int) -> list[str]:
     """A line for each day since which entries are missed: which, in how many documents; the names at most eight a line."""
     days: dict[tuple[str, int], list[str]] = {}
     for each in missing:

@@ -1,1 +1,1 @@
-"""Tell whoever is to be told: alerts leave the outbox through channels, at least once each."""
+"""Send alerts: each leaves the outbox through its channels, at least once."""

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.errors import RequestError
 from tasks.notify.channels import KINDS
-from tasks.notify.channels.channel import Entry, UnusableChannel
+from tasks.notify.channels.channel import ChannelEntry, UnusableChannel
 from tasks.toml_names import CORRECT, remedy_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def read_channels(config: NotifyConfig, *, emit_event: Callable[[Alert], None] |
     """The channels of the file that the config names, in its order; none if it names none.
 
     `emit_event` sends an alert as a Prefect event. A channel that cannot be used, and each of a file that others can read, is
-    an UnusableChannel: its alerts are kept for it. RequestError: a file that cannot be read, or is no TOML, and so names none.
+    an UnusableChannel: its alerts are kept for it. RequestError: the file cannot be read, or is not TOML.
     """
     if config.channels is None:
         return []
@@ -77,7 +77,7 @@ def check_channels(config: NotifyConfig, *, emit_event: Callable[[Alert], None] 
 
 
 def _tables(path: Path) -> tuple[dict[str, Any], str]:
-    """The tables by name, and what is wrong if others can read the file; else empty."""
+    """The tables by name, and a complaint if others can read the file; else empty."""
     text = ""
     try:
         with path.open("rb") as file:
@@ -91,7 +91,7 @@ def _tables(path: Path) -> tuple[dict[str, Any], str]:
         remedy = remedy_of("\n".join(line if line.lstrip().startswith("[") else "" for line in text.split("\n")))
         if remedy == CORRECT:
             remedy = "it has a table for each channel, such as [desk]"
-        raise RequestError(f"{path} is no TOML; {remedy}") from None
+        raise RequestError(f"{path} is not TOML; {remedy}") from None
 
 
 def _channel(path: Path, name: str, table: Any, emit_event: Callable[[Alert], None] | None) -> Channel:
@@ -107,7 +107,7 @@ def _channel(path: Path, name: str, table: Any, emit_event: Callable[[Alert], No
         raise RequestError(f"{of_kind} has unknown settings: {', '.join(sorted(unknown))}; remove them")
     values = {key: _value(where, key, table[key]) for key in given - {EACH}}
     digests = not _flag(where, EACH, table.get(EACH, False))
-    return kind.made(Entry(name, where, path.absolute().parent, values, digests, emit_event))
+    return kind.made(ChannelEntry(name, where, path.absolute().parent, values, digests, emit_event))
 
 
 def _flag(where: str, key: str, value: Any) -> bool:

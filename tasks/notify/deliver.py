@@ -4,8 +4,8 @@ Alerts of the past are one message to a channel that wants it so, a digest; see 
 
 An alert leaves the outbox when the channel has taken it and that was written down; a crash between the two sends it again, with
 the same id. A channel that is down is left alone for a while that doubles with each try; an alert that a channel refuses
-waits alone. Channels send side by side, and one that hangs is given up when the time is over. What waits for a channel that is
-not configured any more is marked as given up; it is sent if a channel of that name comes back.
+waits alone. Channels send side by side, and one that hangs is given up when the time is over. Alerts for a channel that
+is not configured any more are marked as given up; they are sent if a channel of that name comes back.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ FIRST_WAIT_SECONDS = 30.0
 LONGEST_WAIT_SECONDS = 3600.0
 BUDGET_SECONDS = 30.0
 GIVEN_UP = "given up: "
-DEPLOYMENT = "deployment:"  # begins what the outbox holds for the flow to start, not for a channel to send
+DEPLOYMENT = "deployment:"  # begins the name of a deployment, which the flow starts, in the place of a channel's
 NO_ANSWER = "no answer in time"
 
 
 @dataclass(frozen=True)
 class Report:
-    """What one round did: alerts taken by a channel, alerts that wait for another round, and the channels that are down."""
+    """The outcome of one round: alerts taken by a channel, alerts that wait for another round, and channels that are down."""
 
     sent: int
     waiting: int
@@ -49,7 +49,7 @@ class Report:
 
 
 class _Outcome(NamedTuple):
-    """What came of sending a parcel."""
+    """The outcome of sending a parcel."""
 
     parcel: Parcel
     error: str | None  # None: taken
@@ -64,7 +64,7 @@ def deliver(
     digest_after_days: int | None = None,
     link: str = "",
 ) -> Report:
-    """Send what the outbox holds for `channels` by `now` (seconds since 1970), in at most `seconds`.
+    """Send the alerts in the outbox for `channels` by `now` (seconds since 1970), in at most `seconds`.
 
     Alerts that were found more than `digest_after_days` days after their window's end are of the past. `link` is the address at
     which people read more. Nothing a channel does is raised. Waits are counted from `now`. Channels that cannot be used are
@@ -121,7 +121,7 @@ class _Sending:
     def next_outcome(self, deadline: float) -> _Outcome | str | None:
         """The next outcome, or the name of a channel that sends no more; None if the time is over before either.
 
-        What is sent from then on is not written down, and would be sent again: nothing more is begun.
+        An alert that is sent from then on is not written down, and would be sent again: nothing more is begun.
         """
         try:
             return self._outcomes.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -143,7 +143,7 @@ class _Sending:
 
 
 def _try(channel: Channel, parcel: Parcel) -> tuple[_Outcome, bool]:
-    """Send a parcel; what came of it, and whether the channel can send more."""
+    """Send a parcel; return the outcome, and whether the channel can send more."""
     try:
         channel.send(parcel.alert)
     except AlertRefused as error:
@@ -158,7 +158,7 @@ def _try(channel: Channel, parcel: Parcel) -> tuple[_Outcome, bool]:
 def _take_outcomes(
     state: MonitorState, sending: _Sending, parcels: dict[str, list[Parcel]], now: float, deadline: float
 ) -> tuple[int, set[str]]:
-    """Write down what came of each parcel, until all channels are done or the time is over: alerts sent, and channels down."""
+    """Write down each outcome until all channels are done or the time is over; return alerts sent, and channels down."""
     sent, down = 0, set[str]()
     unsent = dict(parcels)
     while unsent:
@@ -200,7 +200,7 @@ def _mark_failed(state: MonitorState, outcome: _Outcome, now: float) -> None:
 
 
 def _mark_given_up(state: MonitorState, configured: set[str]) -> None:
-    """Mark what waits for channels that are gone; what waits for one that has come back is no longer marked."""
+    """Mark the deliveries of channels that are gone, and take the mark from those of a channel that has come back."""
     changes: dict[str, str | None] = {}
     for row in state.waiting():
         name = row["channel"]

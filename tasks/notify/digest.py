@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.monitor.alert import Alert
-from tasks.monitor.schema import ALL
+from tasks.monitor.tables import ALL
 from tasks.notify.message import title
 from tasks.shown import inert
 from tasks.store.digests import canonical, sha256_text
@@ -21,7 +21,7 @@ REFUSED = "refused: "  # begins the error of an alert that a channel does not ta
 
 
 class Parcel(NamedTuple):
-    """What a channel sends at once: one alert, or the digest of several, and the deliveries that end with it."""
+    """One message of a channel: one alert, or the digest of several, and the deliveries that end with it."""
 
     channel: str
     alert: Alert
@@ -31,7 +31,7 @@ class Parcel(NamedTuple):
 def packed(own: Sequence[Delivery], older_than_days: int | None) -> list[Parcel]:
     """The deliveries of one channel, those of the past in one parcel that comes first, if there are several; None: each alone.
 
-    What a channel has refused is sent alone again: it may be one of them that it does not take.
+    An alert that the channel has refused is sent alone: it may refuse only one of several.
     """
     past = [
         delivery

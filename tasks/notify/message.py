@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.monitor.schema import NAME
-from tasks.monitor.series import in_words
+from tasks.monitor.series import series_in_words
 from tasks.monitor.state import WATCH_SUFFIX
+from tasks.monitor.tables import NAME
 from tasks.shown import inert, json_text, safe_link, visible
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ NUM_PAST = 20  # alerts that a digest lists
 
 
 def as_json(alert: Alert) -> str:
-    """The alert as one line of JSON; characters that would steer a terminal stand in it by their numbers."""
+    """The alert as one line of JSON; characters that would steer a terminal are written as numbers."""
     figures: dict[str, Any] = {**alert.summary(), "created": alert.created, "evidence": dict(alert.evidence)}
     figures |= {"monitor": alert.monitor, "title": title(alert)} | ({"link": alert.link} if alert.link else {})
     return json_text(_shown(figures), sort_keys=True)
@@ -37,7 +37,7 @@ def _event(alert: Alert) -> str:
     match alert.kind:
         case "surge":
             about = "about" if alert.series.startswith(NAME) else "in"
-            return f"more negative news than usual {about} {inert(in_words(alert.series))}, {days}"
+            return f"more negative news than usual {about} {inert(series_in_words(alert.series))}, {days}"
         case "drift":
             return f"drift of {inert(alert.series)}, {days}"
         case "digest":
@@ -49,7 +49,7 @@ def _event(alert: Alert) -> str:
 
 
 def body(alert: Alert) -> str:
-    """What is behind it, in plain text lines for people; the last one holds the alert's id."""
+    """The evidence in plain text lines for people; the last one holds the alert's id."""
     lines = []
     if message := alert.evidence.get("message"):
         lines.append(inert(message))

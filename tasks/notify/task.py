@@ -31,7 +31,7 @@ def open_channels(config: NotifyConfig) -> list[Channel]:
 
 
 def check_flow_channels(config: NotifyConfig) -> None:
-    """Raise RequestError for what `open_channels` could not use."""
+    """Raise RequestError for a channel that `open_channels` could not use."""
     check_channels(config, emit_event=emit_event)
 
 
@@ -55,7 +55,7 @@ def emit_event(alert: Alert) -> None:
 
 @task(name="notify", task_run_name="notify", cache_policy=NO_CACHE, persist_result=False, retries=0)
 def notify(state: MonitorState, channels: list[Channel], now: float, config: RefreshConfig) -> Report:
-    """Send what the outbox holds."""
+    """Send the alerts in the outbox."""
     return deliver(
         state,
         channels,

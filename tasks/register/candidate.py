@@ -18,8 +18,8 @@ class Candidate:
     """The name to register under, the package, evaluate's predictions of it, and the corpus with the raw texts.
 
     `holdout` is the digest of the test rows, `labels` the classes of the model. `tags` go to the version: flow run, corpus
-    digest, accuracy, recipe. `run_id` is the MLflow run that the version belongs to. `shortfall` says what the model is worse
-    than although it should not be.
+    digest, accuracy, recipe. `run_id` is the MLflow run that the version belongs to. `shortfall` names a
+    baseline that is better than the model, if one is.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Candidate:
     shortfall: Shortfall = NO_SHORTFALL
 
     def with_shortfall(self, reason: str) -> str:
-        """The reason of a decision, and what the model is worse than, unless the reason says so already."""
+        """The reason of a decision with the shortfall, unless the reason names it already."""
         clause = self.shortfall.clause
         return reason if not clause or clause in reason else f"{reason}; {clause}"
 

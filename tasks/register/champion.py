@@ -1,4 +1,4 @@
-"""What the champion of a name was made with, so that its next training goes on in the same way where nothing else is asked."""
+"""Read the kind of a name's champion, so that the next training keeps it unless another is asked for."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Champion:
 
 
 def read_champion(tracker: Tracker, name: str) -> Champion | None:
-    """Verify the files of a name's champion and read what it is; None where there is none, or none that can be read.
+    """Verify the files of a name's champion and read its model; None if there is no champion, or it cannot be read.
 
     Why it cannot be read is logged: registration, which comes last, says the same and decides about it.
     """
@@ -41,5 +41,5 @@ def read_champion(tracker: Tracker, name: str) -> Champion | None:
         views = json.loads((package / MODEL).read_text(encoding="utf-8"))["views"]
         return Champion(number, "+".join(views))
     except (RequestError, UnavailableError, OSError, ValueError, KeyError) as error:
-        log.warning("%s: what its champion was made with cannot be read, so this run chooses anew: %s", name, error)
+        log.warning("%s: the kind of its champion cannot be read, so this run chooses anew: %s", name, error)
         return None

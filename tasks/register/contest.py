@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tasks.errors import RequestError
-from tasks.register.gate import Decision, Rival, Rule, decide
+from tasks.register.gate import GateDecision, Rival, Rule, decide
 from tasks.register.models import ACCURACY_TAG, load_version
 from tasks.register.rivals import read_test_rows, rival_on
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 class Contest:
     """One candidate and the models it meets: `champion`, and `line`, the versions that were champions so far.
 
-    `folds` is recipe evidence by the version that it is about, or the reason in its place; None: nobody asked for it yet.
+    `folds` is recipe evidence by the version that it is about, or the reason in its place; None: it was not asked for yet.
     """
 
     tracker: Tracker
@@ -38,7 +38,7 @@ class Contest:
     progress: Progress
     folds: Mapping[int, Folds | str] | None = None
 
-    def decide(self, rule: Rule, version: int) -> Decision:
+    def decide(self, rule: Rule, version: int) -> GateDecision:
         """Let the rivals label the test rows, and judge; `version` is the candidate's number, 0 if it has none yet."""
         candidate = self.candidate
         rows, promote = read_test_rows(candidate.predictions), self._promote_command(version)
@@ -46,7 +46,7 @@ class Contest:
             rival = None if self.champion is None else self._rival(rows, self.champion, "champion")
         except RequestError as error:
             log.error("%s: the champion cannot be loaded, so nothing can replace it: %s", candidate.name, error)
-            return Decision("refused", f"{error}; to replace the champion unseen: {promote}")
+            return GateDecision("refused", f"{error}; to replace the champion unseen: {promote}")
         best_rival = None
         if (best := self.best_other_than(version)) is not None:
             try:

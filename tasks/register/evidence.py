@@ -1,4 +1,4 @@
-"""Recipe evidence: what two recipes came to when both were trained anew on the same splits of one corpus."""
+"""Recipe evidence: the results of two recipes, both trained anew on the same splits of one corpus."""
 
 from __future__ import annotations
 

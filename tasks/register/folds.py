@@ -1,11 +1,11 @@
 """Train two or three recipes anew on the same splits of a corpus, and count which rows outside they have right.
 
 A split holds a tenth of the corpus' train and validation rows, labels spread evenly, as an official test split, so that
-prepare takes whatever duplicates or nearly duplicates one of them out of what is trained on. Ten splits hold every row once;
+prepare takes duplicates and near duplicates of them out of the training rows. Ten splits hold every row once;
 then the rows are parted anew. The test rows of the run take no part: they and the folds are evidence apart.
 
-The challenger's recipe gets all other rows, a rival's those of them that the registered rival was trained on: what the rows
-that came in since are worth, or cost, counts too.
+The challenger's recipe gets all other rows, a rival's those of them that the registered rival was trained on: so
+the gain or loss by the rows that came in since counts too.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FILE = "folds.json"
-PARTS = 10  # splits that hold every row once; fewer are no evidence
+REPORT = "folds.json"
+PARTS = 10  # splits that hold every row once; fewer do not count as evidence
 SPLITS = (30, 20, 10)  # as many as the bounds allow; beyond thirty an interval hardly shrinks (docs/GATE.md)
 MAX_FITTED_ROWS = 100_000  # rows times splits that one recipe is trained on
 KNOWN_SHARE = 0.9  # of the rows that a rival was trained on, which the corpus must still have
@@ -59,11 +59,11 @@ TRIAL = 2  # splits after which it is foreseen how long all will take
 SEED = 13
 BATCH_ROWS = 4096
 CHALLENGER = "challenger"
-RAN_OUT = (RequestError, ValueError, KeyError, TypeError, RuntimeError, ArithmeticError)  # of a recipe that runs no more
+RAN_OUT = (RequestError, ValueError, KeyError, TypeError, RuntimeError, ArithmeticError)  # of a recipe that no longer runs
 
 
 class FoldsConfig(Section):
-    """What is trained: the challenger's recipe, and those of registered models with their packages."""
+    """The challenger's recipe, and those of registered models with their packages."""
 
     challenger: Recipe
     champion: Recipe
@@ -83,7 +83,7 @@ class FoldsConfig(Section):
 
 
 @dataclass(frozen=True)
-class Rows:
+class FoldRows:
     """The corpus' rows that take part: a table as ingest wrote it, which rows have a label, and those each model may read."""
 
     table: pa.Table
@@ -102,7 +102,7 @@ def num_splits(rows: int) -> int:
 def write_folds(
     config: FoldsConfig, corpus: Path, dataset: Path, folder: Path, scratch: Path, *, progress: Progress = SILENT
 ) -> dict[str, Any]:
-    """Measure every split and write folds.json; the report has each rival's differences, or why there are none.
+    """Measure every split and write folds.json; the report has each rival's differences, or the reason why it has no result.
 
     `corpus` is ingest's folder, `dataset` prepare's with the rows that may be trained on. A split that `scratch` has from an
     interrupted call is not trained again. A rival whose recipe does not run any more is left out with the reason. A slow
@@ -120,7 +120,7 @@ def write_folds(
             kept = scratch / f"split-{number}.json"
             if not kept.is_file():
                 began = time.monotonic()
-                # The first split imports libraries, so the quickest foretells what ten take.
+                # The first split imports libraries, so the quickest foretells the time of ten.
                 if began - start > config.seconds or (len(took) >= TRIAL and min(took) * PARTS > config.seconds):
                     break
                 outcome = _measure(recipes, rows, test, folder, reasons)
@@ -131,7 +131,7 @@ def write_folds(
             measured.append(json.loads(kept.read_text(encoding="utf-8")))
             progress.advance(number + 1, config.splits, "folds")
     report = _report(config, measured, rows, reasons)
-    (folder / FILE).write_text(json.dumps(report, indent=1, sort_keys=True, allow_nan=False), encoding="utf-8")
+    (folder / REPORT).write_text(json.dumps(report, indent=1, sort_keys=True, allow_nan=False), encoding="utf-8")
     return report
 
 
@@ -152,7 +152,7 @@ def train_recipe(recipe: Any, dataset: Path, folder: Path) -> Classifier:
     return Classifier.load(places["model"])
 
 
-def _read_rows(config: FoldsConfig, corpus: Path, dataset: Path) -> tuple[Rows, dict[str, str]]:
+def _read_rows(config: FoldsConfig, corpus: Path, dataset: Path) -> tuple[FoldRows, dict[str, str]]:
     """The rows of train and valid, those without a label if a recipe reads them, and the rivals that cannot be measured."""
     recipes = [config.challenger, *(recipe for recipe, _ in config.rivals.values())]
     wanted = ("train", "valid", "unlabelled") if any(recipe.reads_unlabelled for recipe in recipes) else ("train", "valid")
@@ -174,10 +174,10 @@ def _read_rows(config: FoldsConfig, corpus: Path, dataset: Path) -> tuple[Rows, 
             reasons[role] = f"the corpus has {int(trained_on.sum()):,} of the {had:,} rows that it was trained on"
         elif recipe == config.challenger and known[role].all():
             reasons[role] = "its recipe and its rows are the challenger's"
-    return Rows(table, labelled, known), reasons
+    return FoldRows(table, labelled, known), reasons
 
 
-def _splits(rows: Rows, number: int) -> Iterator[np.ndarray]:
+def _splits(rows: FoldRows, number: int) -> Iterator[np.ndarray]:
     """Which rows each split holds, bool [N]: a tenth of each label's rows, dealt out by chance."""
     labels = rows.table.column("label").combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy()
     random = np.random.default_rng(SEED)
@@ -190,7 +190,9 @@ def _splits(rows: Rows, number: int) -> Iterator[np.ndarray]:
         yield from (part == at for at in range(PARTS))
 
 
-def _measure(recipes: dict[str, Recipe], rows: Rows, test: np.ndarray, folder: Path, reasons: dict[str, str]) -> dict[str, Any]:
+def _measure(
+    recipes: dict[str, Recipe], rows: FoldRows, test: np.ndarray, folder: Path, reasons: dict[str, str]
+) -> dict[str, Any]:
     """Train every recipe beside a split and score it there; a rival whose recipe fails goes to `reasons`."""
     outcome: dict[str, Any] = {}
     for role, recipe in recipes.items():
@@ -231,7 +233,7 @@ def macro_f1(truth: Sequence[str], predicted: Sequence[str]) -> float:
     return float((2 * right_C / either_C).mean())
 
 
-def _write_corpus(rows: Rows, test: np.ndarray, known: np.ndarray, folder: Path) -> None:
+def _write_corpus(rows: FoldRows, test: np.ndarray, known: np.ndarray, folder: Path) -> None:
     """Write the rows that a model may read, and the split's rows as an official test split."""
     split = np.where(test, "test", np.where(rows.labelled, "", "unlabelled"))
     position = rows.table.schema.get_field_index("split")
@@ -243,7 +245,7 @@ def _write_corpus(rows: Rows, test: np.ndarray, known: np.ndarray, folder: Path)
         pass
 
 
-def _report(config: FoldsConfig, measured: list[dict[str, Any]], rows: Rows, reasons: dict[str, str]) -> dict[str, Any]:
+def _report(config: FoldsConfig, measured: list[dict[str, Any]], rows: FoldRows, reasons: dict[str, str]) -> dict[str, Any]:
     differences = {}
     for role in config.rivals:
         both = [outcome for outcome in measured if role in outcome]
@@ -270,7 +272,7 @@ def _report(config: FoldsConfig, measured: list[dict[str, Any]], rows: Rows, rea
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the steps' own warnings to themselves: the run has said of the whole corpus what they would say of each split.
+    """Silence the steps' own warnings: the run has given them for the whole corpus.
 
     And one BLAS thread: the matrices are small, and on a busy machine two wait for one another.
     """

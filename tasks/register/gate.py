@@ -1,7 +1,7 @@
 """Decide whether a challenger replaces the champion, from which of the same test rows each has right.
 
-Where the test rows are few, recipe evidence may help: what both recipes came to on folds of the corpus. docs/GATE.md has the
-rule, and what it costs and gains in simulated and in trained nights.
+Where the test rows are few, recipe evidence may help: the results of both recipes on folds of the corpus. docs/GATE.md has
+the rule, with its costs and gains in simulated and in trained nights.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Rival:
     """A model that the challenger is compared with, and how it does on the test rows, in their order: bool [N] each.
 
     `seen` marks rows that the rival trained on; they say nothing about it. `labels` are the classes it knows. `folds` is
-    recipe evidence, or why there is none; None: nobody asked for it.
+    recipe evidence, or the reason in its place; None: it was not asked for.
     """
 
     title: str  # "champion version 3"
@@ -49,7 +49,7 @@ class Rival:
 
 @dataclass(frozen=True)
 class Rule:
-    """What the gate asks for: register.gate, register.margin and register.evidence."""
+    """The gate's rule: register.gate, register.margin and register.evidence."""
 
     gate: Gate = "not_worse"
     margin: float = 0.01
@@ -57,7 +57,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Decision:
+class GateDecision:
     """The verdict, why in one sentence, and the figures behind it. `open` if recipe evidence could still change it."""
 
     verdict: Verdict
@@ -68,7 +68,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class _Judgement:
-    """What came of one rival: `needed` is what would have passed, in words."""
+    """The judgement about one rival; `needed` says in words which result would have passed."""
 
     passed: bool
     reason: str
@@ -79,7 +79,7 @@ class _Judgement:
 
 def decide(
     correct: np.ndarray, labels: Sequence[str], champion: Rival | None, best: Rival | None, rule: Rule, *, promote: str
-) -> Decision:
+) -> GateDecision:
     """Judge a challenger that has `correct` (bool [N]) of the test rows right and knows `labels`.
 
     `better`: its lead over the champion has a mid-p below 0.05 (McNemar). `not_worse`: the 95% lower bound of its accuracy
@@ -88,10 +88,10 @@ def decide(
     rival's recipe evidence counts as docs/GATE.md has it. `promote` is the command that makes this version the champion.
     """
     if champion is None:
-        return Decision("first", "no champion yet", {"accuracy": _mean(correct), "rows": len(correct)})
+        return GateDecision("first", "no champion yet", {"accuracy": _mean(correct), "rows": len(correct)})
     if sorted(champion.labels) != sorted(labels):
         ours, theirs = ", ".join(sorted(labels)), ", ".join(sorted(champion.labels))
-        return Decision("refused", f"other labels ({ours}) than {champion.title} ({theirs}); if meant, run: {promote}")
+        return GateDecision("refused", f"other labels ({ours}) than {champion.title} ({theirs}); if meant, run: {promote}")
     figures: dict[str, Any] = {}
     passed = ""
     unsure = False
@@ -103,12 +103,12 @@ def decide(
         figures |= {f"{'champion' if rival is champion else 'best'}_{key}": value for key, value in found.figures.items()}
         if not found.passed and not found.open:
             needed = f"; needed: {found.needed}" if found.needed else ""
-            return Decision("refused", f"{found.reason}{needed}; or: {promote}", figures)
+            return GateDecision("refused", f"{found.reason}{needed}; or: {promote}", figures)
         unsure = unsure or found.open
         passed = passed or found.reason
     if unsure:
-        return Decision("refused", f"the test rows are too few: {passed}", figures, open=True)
-    return Decision("promoted", passed, figures)
+        return GateDecision("refused", f"the test rows are too few: {passed}", figures, open=True)
+    return GateDecision("promoted", passed, figures)
 
 
 def _judge(rival: Rival, correct: np.ndarray, rule: Rule) -> _Judgement:
@@ -212,7 +212,7 @@ def _judged_by_folds(folds: Folds, rule: Rule, facts: str, figures: dict[str, An
         f"macro-F1 {100 * macro_f1.mean:+.1f}"
     )
     if lower <= allowed:
-        # As on the test rows: what the difference would have to be, if it varied as much.
+        # As on the test rows: the difference that would pass, if it varied as much.
         needed = f"about {100 * (accuracy.mean - lower + allowed):+.1f} points in folds of {folds.rows:,} rows"
         verdict = "not better" if rule.gate == "better" else "may be worse"
         return _Judgement(False, f"{verdict} by recipe evidence: {found}; {facts}", figures, needed)

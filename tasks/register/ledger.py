@@ -25,10 +25,10 @@ MOVES = frozenset({"first", "promoted", "promote", "rollback", "noticed"})
 class Entry:
     """One decision about `version` of model `name`.
 
-    `first`, `promoted` and `refused` are the gate's; `promote` and `rollback` a person's; `noticed` records a champion that
-    was set outside of textmill, or by a run that ended before it wrote its line. `from_version` was champion before,
-    `to_version` is champion after. `basis` is what the decision depended on, `figures` what was measured. A change of champion
-    is written twice: `begun` before its aliases are set, and as a decision when they are.
+    `first`, `promoted` and `refused` are the gate's; `promote` and `rollback` a person's; `noticed` records a champion that was
+    set outside of textmill, or by a run that ended before it wrote its line. `from_version` was champion before, `to_version`
+    is champion after. `basis` is all that the decision depended on, `figures` the measurements. A change of champion is written
+    twice: `begun` before its aliases are set, and as a decision when they are.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Ledger:
         return [entry for entry in self._lines(name) if not entry.begun]
 
     def begun(self, name: str) -> Entry | None:
-        """The change of a model's champion that was begun last, unless a decision stands after it."""
+        """The change of a model's champion that was begun last, unless a decision follows it."""
         lines = self._lines(name)
         return lines[-1] if lines and lines[-1].begun else None
 
@@ -86,7 +86,7 @@ class Ledger:
 
 
 def champions(entries: Iterable[Entry]) -> list[int]:
-    """The champions that led to today's, oldest first, today's last; what was rolled back from is not among them."""
+    """The champions that led to today's, oldest first, today's last; without those that were rolled back."""
     stack: list[int] = []
     for entry in entries:
         if entry.action not in MOVES or entry.to_version is None:

@@ -97,7 +97,7 @@ class PackageFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         return self.sources[file].decode("utf-8")
 
     def get_filename(self, fullname: str) -> str:
-        """Where the source stands on disk, for tracebacks."""
+        """The path of the source on disk, for tracebacks."""
         return str(self.folder / (self._file(fullname) or ""))
 
     def _file(self, fullname: str) -> str | None:

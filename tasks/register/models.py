@@ -73,7 +73,7 @@ class VerifiedModel:
 
 @dataclass(frozen=True)
 class Registration:
-    """What became of a version: `alias` is the one it has now, `decision` first, promoted, refused, unchanged or rollback."""
+    """The outcome for a version: `alias` is the one it has now, `decision` first, promoted, refused, unchanged or rollback."""
 
     name: str
     version: int
@@ -143,7 +143,7 @@ def verify_models(tracker: Tracker, name: str | None = None, version: int | str 
 
 
 def load_champions(tracker: Tracker) -> dict[str, str | None]:
-    """Load every champion and label one text with it; by NAME/VERSION what is wrong with it, None if nothing is."""
+    """Load every champion and label one text with it; by NAME/VERSION its fault, or None."""
     found: dict[str, str | None] = {}
     for name in tracker.registry.names():
         number = tracker.registry.aliases(name).get(CHAMPION)
@@ -197,7 +197,7 @@ def promote(tracker: Tracker, name: str | None, version: int | str, reason: str 
 def rollback(tracker: Tracker, name: str | None = None, reason: str = "") -> Registration:
     """Bring back the champion before today's, once its files are verified; again: the one before that.
 
-    If a rollback was cut short after the champion's alias had moved, that one is completed and no second one made: whoever
+    If a rollback was cut short after the champion's alias had moved, that one is completed and no second one made: a user who
     repeats it wants the version that it brought back. RequestError if there is no champion before today's.
     """
     name = name or _last_promoted(tracker)
@@ -242,8 +242,8 @@ def notice_champion(tracker: Tracker, name: str) -> int | None:
 def change_champion(tracker: Tracker, entry: Entry, *, previous: int | None) -> None:
     """Move the aliases to an entry's `to_version` and write its line. The caller holds the model's lock.
 
-    The line stands in the ledger as begun before any alias moves, so that whoever finds the aliases of a change that was cut
-    short knows what was meant by it.
+    The ledger has the line as begun before any alias moves, so that the aim of a change that was cut short can be read from
+    it.
     """
     ledger, registry = _ledger(tracker), tracker.registry
     version = entry.version

@@ -2,11 +2,11 @@
 
 package.json            module name, requirements, and the SHA-256 of every other file
 load.py                 verifies and imports the rest
-model/                  what finetune wrote
+model/                  the files of finetune
 text.json, labels.json  how text becomes tokens, and the names of the classes
 split.json              how the rows were split: rule, salt, seed
 training_hashes.npy     sorted uint64, one for each row the model was trained or selected on
-profile.json            what the validation rows look like to the model, for drift
+profile.json            histograms of the validation rows as the model reads them, for drift
 code/textmill_model_*/  a copy of the folder `tasks/model`, without views that the model does not have
 """
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 ENTRY = "model.serving"
 LIBRARIES = ("numpy", "pyarrow", "safetensors", "pandas")
-SELF_CHECK = "profit rose zyxwv 漢字"  # a word that is in no vocabulary, and what a library may be asked to convert
+SELF_CHECK = "profit rose zyxwv 漢字"  # a word that is in no vocabulary, and characters that a library may have to convert
 
 
 def write_package(
@@ -108,7 +108,7 @@ def _training_hashes(dataset: Path, progress: Progress) -> np.ndarray:
 
 
 def _write_code(folder: Path, sources: Mapping[str, bytes]) -> str:
-    """Copy what is served into a package named by its digest; return that name."""
+    """Copy the served code into a package named by its digest; return that name."""
     digest = hashlib.sha256()
     for name, content in sources.items():
         digest.update(f"{name}\0{len(content)}\0".encode() + content)

@@ -1,4 +1,4 @@
-"""What the training data looked like to its model: the reference that a monitored stream is compared with.
+"""The profile of the training data as its model reads it: the reference for a monitored stream.
 
 The histograms are made of validation rows, which the weights were not fitted to, as the model itself labels them: on rows it
 was fitted to it would be surer of itself, and meet fewer unknown words, than on any stream. (A model that was refitted on the
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.monitor.schema import CONFIDENCE, LABEL, LENGTH, UNSEEN, confidence_bins, length_bins, unseen_bins
+from tasks.monitor.tables import CONFIDENCE, LABEL, LENGTH, UNSEEN, confidence_bins, length_bins, unseen_bins
 from tasks.prepare.read import iter_batches
 from tasks.store.digests import canonical
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tasks.model.classifier import Classifier
 
-FILE = "profile.json"
+PROFILE = "profile.json"
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class Profile:
 
 
 def write_profile(classifier: Classifier, dataset: Path, folder: Path) -> None:
-    """Write the profile of a model's validation rows, which stand in the folder `dataset`, into `folder`."""
+    """Write the profile of a model's validation rows, which are in the folder `dataset`, into `folder`."""
     made = make_profile(classifier, dataset)
     content = {"labels": list(made.labels), "histograms": {name: list(counts) for name, counts in made.histograms.items()}}
-    (folder / FILE).write_text(canonical(content), encoding="utf-8")
+    (folder / PROFILE).write_text(canonical(content), encoding="utf-8")
 
 
 def read_profile(folder: Path) -> Profile | None:
-    """The profile in a package whose files somebody has verified; None if it was made before packages had one."""
+    """The profile in a package whose files are verified; None if it was made before packages had one."""
     try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        content = json.loads((folder / PROFILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     histograms = {name: tuple(counts) for name, counts in content["histograms"].items()}

@@ -13,7 +13,7 @@ from tasks.crash import crash_point
 from tasks.errors import RequestError, UnavailableError
 from tasks.progress import SILENT
 from tasks.register.contest import Contest
-from tasks.register.gate import Decision, Rule
+from tasks.register.gate import GateDecision, Rule
 from tasks.register.ledger import Entry, Ledger, champions
 from tasks.register.models import (
     CHALLENGER,
@@ -25,9 +25,9 @@ from tasks.register.models import (
     notice_champion,
     verify_version,
 )
-from tasks.register.outage import through_outages
 from tasks.register.package import copy_package, package_digest, read_manifest
 from tasks.register.recipe import Recipe, read_recipe
+from tasks.register.waiting import through_outages
 from tasks.tracking.registry import TamperedModel
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ ABANDONED_SECONDS = 86_400.0  # a registration takes seconds, or minutes over a 
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedRival:
     """A registered model whose recipe is to be compared on folds: its role `champion` or `best`, and its verified package.
 
     `recipe` is the reason in its place if the recipe cannot be run.
@@ -73,7 +73,7 @@ class Registrar:
         self.ready = ready
         self.ledger = Ledger(tracker.home.ledger)
 
-    def ask_for_folds(self, candidate: Candidate, runs: Path) -> list[Asked]:
+    def ask_for_folds(self, candidate: Candidate, runs: Path) -> list[AskedRival]:
         """The registered models whose recipes could change the gate's decision; none if the test rows decide.
 
         None either if there is nothing to decide. `runs` is the folder of run records.
@@ -91,8 +91,8 @@ class Registrar:
     ) -> Registration:
         """Register the package, unless the same one is registered, and decide, unless the same was decided.
 
-        `folds` is recipe evidence by the registered version that it is about, or why there is none; without it the test rows
-        decide alone. `started` is called if there is anything to do, perhaps several times.
+        `folds` is recipe evidence by the registered version that it is about, or the reason in its place; without it the
+        test rows decide alone. `started` is called if there is anything to do, perhaps several times.
 
         Everything from reading the champion to the ledger's line happens under the model's lock. A run that ended between
         registering and deciding is made good by the next: the version is found by its package's digest, and decided.
@@ -118,14 +118,14 @@ class Registrar:
             crash_point("register.challenged")
             if champion in lost:
                 reason = f"the same model as version {champion}, the champion, whose files are missing or damaged"
-                decision = Decision("promoted", reason)
+                decision = GateDecision("promoted", reason)
             else:
                 rule = self._rule(self.config.evidence if folds is not None else "test")
                 decision = self._contest(candidate, champion, folds).decide(rule, version.version)
             crash_point("register.decided")
             return self._conclude(candidate, version, champion, decision)
 
-    def _conclude(self, candidate: Candidate, version: Version, champion: int | None, decision: Decision) -> Registration:
+    def _conclude(self, candidate: Candidate, version: Version, champion: int | None, decision: GateDecision) -> Registration:
         """Write a decision into the ledger, and give the alias to a model that won."""
         name, number, won = candidate.name, version.version, decision.verdict != "refused"
         reason = candidate.with_shortfall(decision.reason)
@@ -140,7 +140,7 @@ class Registrar:
         log.info("%s version %d: %s (%s)", name, number, decision.verdict, reason)
         return Registration(name, number, CHAMPION if won else CHALLENGER, decision.verdict, reason, figures)
 
-    def _ask(self, candidate: Candidate, runs: Path) -> list[Asked]:
+    def _ask(self, candidate: Candidate, runs: Path) -> list[AskedRival]:
         champion = self.tracker.registry.aliases(candidate.name).get(CHAMPION)
         if champion is None:
             return []
@@ -155,14 +155,14 @@ class Registrar:
         roles = {"champion": champion} | ({} if best is None else {"best": best})
         return [self._asked(candidate.name, role, rival, runs) for role, rival in roles.items()]
 
-    def _asked(self, name: str, role: str, version: int, runs: Path) -> Asked:
+    def _asked(self, name: str, role: str, version: int, runs: Path) -> AskedRival:
         chosen = self.tracker.registry.version(name, version)
         recipe: Recipe | str
         try:
             recipe = read_recipe(chosen.tags, runs)
         except RequestError as error:
             recipe = str(error)
-        return Asked(role, version, verify_version(self.tracker, chosen), recipe)
+        return AskedRival(role, version, verify_version(self.tracker, chosen), recipe)
 
     def _find(self, candidate: Candidate) -> tuple[Version | None, list[int]]:
         """The newest version of the same package whose files are whole, and the versions of it whose files are not."""
@@ -182,7 +182,7 @@ class Registrar:
 
     def _add(self, candidate: Candidate) -> Version:
         registry, name = self.tracker.registry, candidate.name
-        # The lock is this machine's; where others may register in the same store, what is young may be theirs.
+        # The lock is this machine's; where others may register in the same store, young leftovers may be theirs.
         registry.sweep(name, min_age_seconds=0.0 if self.tracker.home.database else ABANDONED_SECONDS)
         requirements = read_manifest(candidate.package)["requirements"]
         digest = package_digest(candidate.package)
@@ -207,7 +207,7 @@ class Registrar:
     def _why_decided(self, candidate: Candidate, version: Version, champion: int | None) -> str:
         """Why there is nothing to decide; empty if there is.
 
-        What was decided before recipe evidence existed stays decided, unless folds are asked for by name.
+        A decision from before recipe evidence existed stays, unless folds are asked for by name.
         """
         if version.version == champion:
             return f"version {champion} is this model, and the champion"

@@ -1,4 +1,4 @@
-"""What a model is worse than although it should not be: the yardstick, or always giving one answer."""
+"""Baselines that a model should beat and does not: the yardstick, or always giving one answer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ YARDSTICK_MODEL = next(kind.name for kind in KINDS.values() if kind.like_yardsti
 
 @dataclass(frozen=True)
 class Shortfall:
-    """What a person is told, as a clause of the decision's reason, and the figures for the ledger."""
+    """The words for people, as a clause of the decision's reason, and the figures for the ledger."""
 
     clause: str
     figures: Mapping[str, Any]
@@ -36,9 +36,9 @@ NO_SHORTFALL = Shortfall("", {})
 
 
 def find_shortfall(evaluation: Path, model: str) -> Shortfall:
-    """Compare the model (`model` as finetune.model names it) with what it should beat, on the rows of evaluate's folder.
+    """Compare the model (`model` as finetune.model names it) with the baselines, on the rows of evaluate's folder.
 
-    Worse is what the mid-p of McNemar's test calls worse by more than chance (below 0.05). The one answer is the most
+    Worse means that the mid-p of McNemar's test is below 0.05. The one answer is the most
     frequent label of the train rows. The clause is empty if the model is not worse than either.
     """
     metrics = json.loads((evaluation / METRICS).read_text(encoding="utf-8"))
@@ -68,7 +68,7 @@ def _remedy(model: str, yardstick: Comparison | None) -> str:
         return "more rows, or correct the labels; TF-IDF does not do better"
     if model != YARDSTICK_MODEL:
         return f"--finetune.model {YARDSTICK_MODEL}"
-    # It reads up to three words together and drops what occurs once; the yardstick reads two, and keeps that in small corpora.
+    # It reads up to three words together and drops those that occur once; the yardstick reads two, and keeps all in small ones.
     return f"--finetune.ngrams 2 --finetune.{YARDSTICK_MODEL}.min-documents 1"
 
 

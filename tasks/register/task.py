@@ -64,7 +64,7 @@ def folds(build: Build, config: FoldsConfig, run: Run, corpus: Path, dataset: Pa
 
 @dataclass(frozen=True)
 class FoldQuestion:
-    """Whether folds are wanted: what the step is to train, or why it is not run; neither where the test rows decide.
+    """Whether folds are wanted: the step's configuration, or the reason why it is not run; neither where the test rows decide.
 
     `roles` has the role in the step's report, or a reason, of each registered version that is asked about.
     """
@@ -74,7 +74,7 @@ class FoldQuestion:
     roles: Mapping[int, str] = field(default_factory=dict)
 
     def evidence(self, measured: Artifact | None) -> dict[int, Folds | str] | None:
-        """Recipe evidence by version from what the step measured, or why there is none; None if nobody asked."""
+        """Recipe evidence by version from the step's artifact, or the reason in its place; None if it was not asked for."""
         if measured is None:
             return dict.fromkeys(self.roles, self.reason) or None
         report = measured.report
@@ -96,7 +96,7 @@ def make_candidate(
     tags: Mapping[str, str],
     run_id: str | None,
 ) -> Candidate:
-    """Gather what a run made as a candidate for the champion of `name`; `run_id` is the run in MLflow.
+    """Gather the artifacts of a run as a candidate for the champion of `name`; `run_id` is the run in MLflow.
 
     `tags` go to the version beside accuracy, corpus digest and recipe.
     """
@@ -151,7 +151,7 @@ def _fields(role: str, recipe: Recipe, package: Path) -> list[tuple[str, Any]]:
 
 
 def _runnable(run: Run, recipe: Recipe | str) -> Recipe:
-    """The recipe with what it names by URL on this machine; RequestError if it cannot be run."""
+    """The recipe with local copies of the files that it names by URL; RequestError if it cannot be run."""
     if isinstance(recipe, str):
         raise RequestError(recipe)
     align = recipe.align

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.model.reasons import NO_KNOWN_WORD, NO_TOKENS
+from tasks.model.no_label import NO_KNOWN_WORD, NO_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

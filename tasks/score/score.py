@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from tasks.documents.encoding import propose
 from tasks.durable import num_cores, replaced
 from tasks.errors import RequestError
-from tasks.model.reasons import NO_TOKENS
+from tasks.model.no_label import NO_TOKENS
 from tasks.progress import SILENT
 from tasks.score.answers import answers
 from tasks.score.rest import rest_of

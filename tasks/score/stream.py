@@ -14,8 +14,8 @@ import pyarrow as pa
 from tasks.collect.found import COLLECTED_SCHEMA
 from tasks.documents.reasons import QUARANTINE_BYTES
 from tasks.errors import RequestError
-from tasks.model.reasons import NO_TOKENS
-from tasks.monitor.schema import SCORED_SCHEMA
+from tasks.model.no_label import NO_TOKENS
+from tasks.monitor.tables import SCORED_SCHEMA
 from tasks.monitor.transaction import Refused
 from tasks.progress import SILENT
 from tasks.score.answers import answers

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from tasks.tracking.home import TrackingHome
 
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-# Read by MLflow at import or at each call; whoever sets one of them is obeyed. Its own values try a dead server for 4 minutes.
+# Read by MLflow at import or at each call; a value that the user sets is kept. Its own values try a dead server for 4 minutes.
 ENVIRONMENT = {
     RETRIES: "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # stdout is for what was asked
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # stdout is for results
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_UV_AUTO_DETECT": "false",  # it would copy a lock file of the current folder into the model
 }
@@ -40,7 +40,7 @@ TRANSIENT = frozenset({"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIM
 MISTAKEN = "sqlite:///file:"  # which MLflow takes for a relative path
 SERVER_FILE = "server.json"  # where the server that `textmill up` started answers, and its login
 LOGIN_VARIABLES = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_AUTH")
-_logged_in: dict[str, str] = {}  # what `log_in` has put into this process' environment
+_logged_in: dict[str, str] = {}  # the logins that `log_in` has put into this process' environment
 
 
 def import_mlflow() -> None:
@@ -56,7 +56,7 @@ def import_mlflow() -> None:
 def open_client(home: TrackingHome, *, to_read: bool = False) -> MlflowClient:
     """A client of the store; a SQLite store is created under a lock if need be. RequestError if it cannot be used.
 
-    With `to_read` it may be a store that nobody can write to. UnavailableError if it is on a database server that does not
+    With `to_read` the store may be read-only. UnavailableError if it is on a database server that does not
     answer.
     """
     if home.database is not None and home.database.exists():
@@ -79,7 +79,7 @@ def open_client(home: TrackingHome, *, to_read: bool = False) -> MlflowClient:
             client.search_registered_models(max_results=1)
             _remove_mistaken_folders(home.uri)
         except (MlflowException, SQLAlchemyError, OSError) as error:
-            reason = " ".join(str(error).split("[SQL: ")[0].split())  # what follows is the statement, and a link
+            reason = " ".join(str(error).split("[SQL: ")[0].split())  # the rest is the statement, and a link
             kind: type[Exception]
             if "out-of-date" in reason:
                 kind, remedy = RequestError, f"upgrade it with: mlflow db upgrade {shlex.quote(home.uri)}"
@@ -155,7 +155,7 @@ def _written_login(home: TrackingHome) -> dict[str, str]:
 
 @contextlib.contextmanager
 def single_tries() -> Iterator[None]:
-    """Have MLflow's client make each call once: who waits for a server that went away repeats his calls himself."""
+    """Have MLflow's client make each call once: callers that wait for a server repeat their calls themselves."""
     before = os.environ[RETRIES]
     os.environ[RETRIES] = "0"
     try:
@@ -171,7 +171,7 @@ def transient(error: Exception) -> bool:
 
 @contextlib.contextmanager
 def own_warnings_ignored() -> Iterator[None]:
-    """Ignore two warnings that MLflow's own modules cause when they are imported, and that nobody here can mend."""
+    """Ignore two warnings that MLflow's own modules cause when they are imported, and that cannot be mended here."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType", category=UserWarning)
         warnings.filterwarnings("ignore", message="The ``noload`` loader strategy is deprecated")

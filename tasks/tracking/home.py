@@ -1,6 +1,6 @@
 """Where runs and models are recorded, and the lock that keeps two processes from doing the same thing at once.
 
-Without a server everything stands in one folder:
+Without a server everything is in one folder:
 
     mlflow.db       runs, metrics, registered models (SQLite)
     artifacts/      reports and models
@@ -35,7 +35,7 @@ TRACKING_REMEDY = (
 
 @dataclass(frozen=True)
 class TrackingHome:
-    """One MLflow store: its URI, and the folder of what textmill keeps beside it.
+    """One MLflow store: its URI, and the folder of the files that textmill keeps beside it.
 
     `database` is the SQLite file, if it is one. A server keeps artifacts itself; any other store gets `artifacts`.
     """
@@ -63,7 +63,7 @@ class TrackingHome:
     def locked(self, name: str, *, to_read: bool = False) -> Iterator[None]:
         """Hold `<name>.lock` of this folder; it ends with the process, however that ends.
 
-        Who only reads goes without it where nobody could write: on a disk or in a folder that is read-only.
+        Readers go without it where the folder is read-only: on a disk or in a folder that is read-only.
         """
         if to_read and not writable(self.folder / f"{name}.lock"):
             yield
@@ -77,7 +77,7 @@ def tracking_home(tracking_uri: str | None, data_root: Path, checkout: Path) -> 
     """Find the store: the URI given, else MLFLOW_TRACKING_URI, else a SQLite file.
 
     The file is the checkout's own `mlflow/mlflow.db` while the data root is the checkout's `data`, and otherwise
-    `<data root>/mlflow/mlflow.db`. RequestError for a URI with a password or a reference (nobody resolves it there), or of a
+    `<data root>/mlflow/mlflow.db`. RequestError for a URI with a password or a reference (it is not resolved there), or of a
     kind that MLflow 3 has no store for.
     """
     data_root, checkout = data_root.absolute(), checkout.absolute()
@@ -99,7 +99,7 @@ def tracking_home(tracking_uri: str | None, data_root: Path, checkout: Path) -> 
         return TrackingHome(uri.rstrip("/"), data_root / "mlflow", None)
     if scheme.partition("+")[0] in ("postgresql", "mysql", "mssql"):
         return TrackingHome(uri, data_root / "mlflow", None)
-    raise RequestError(f"tracking URI {uri!r} is no store of MLflow 3; give http://HOST:PORT or sqlite:///PATH/mlflow.db")
+    raise RequestError(f"tracking URI {uri!r} is not a store of MLflow 3; give http://HOST:PORT or sqlite:///PATH/mlflow.db")
 
 
 def _sqlite_home(database: Path) -> TrackingHome:

@@ -3,7 +3,7 @@
 MLflow's database names the files of runs and models by absolute paths. A store that is opened in another folder than the one
 its database was written in would read, and write, in the old one. So the places are looked up here before anything is read or
 written, and `bring_home` writes the new ones into the database, for MLflow's own programs and pages. Experiments whose files
-somebody has put elsewhere on purpose, and those that a server keeps, are left alone.
+were put elsewhere on purpose, and those that a server keeps, are left alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # so that the UI opens on runs, not on traces
-FORMER = "former.json"  # the folders that the store was in before, for what else names them
+FORMER = "former.json"  # the former folders of the store, for other files that name them
 ARTIFACTS = "artifacts"  # the folder of all files beside the database, one folder an experiment in it
 COLUMNS = (
     ("experiments", "artifact_location"),
@@ -57,7 +57,7 @@ class Places:
     def here(self, place: str, *, to_write: bool = False) -> str:
         """The place where files that the database has at `place` are, or are to be written, now.
 
-        What is only left in the former folder is read there.
+        A file that is only left in the former folder is read there.
         """
         now = self.moved(place)
         if now is None or not (to_write or now.exists() or not local_path(place).exists()):
@@ -65,7 +65,7 @@ class Places:
         return now.as_uri()
 
     def moved(self, place: str) -> Path | None:
-        """What a place in one of the former folders is in today's; None for any other place."""
+        """The place in today's folder for one in a former folder; None for any other place."""
         for former in self.former:
             if self.artifacts is not None and place.startswith(f"{former}/"):
                 inner = place.removeprefix(f"{former}/")
@@ -88,7 +88,7 @@ def find_places(home: TrackingHome, client: MlflowClient) -> Places:
 
 
 def bring_home(home: TrackingHome, places: Places) -> Places:
-    """Write today's places into a SQLite database that names former ones, and return what it names then.
+    """Write today's places into a SQLite database that names former ones, and return the places that it names then.
 
     Nothing in the former folder is changed. Files that are only there (a copy's run may have written them there) are copied
     first. Repeated after a kill it goes on. OSError or sqlite3.OperationalError if today's folder cannot be written.

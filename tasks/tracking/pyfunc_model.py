@@ -42,7 +42,7 @@ class PackagedModel(mlflow.pyfunc.PythonModel):
         accept_csv()
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Label each text; what is no text is refused in one line, as a client's error."""
+        """Label each text; an input that is not a text is refused in one line, as a client's error."""
         try:
             texts = self._serving.request_texts(model_input)
         except self._serving.RequestError as error:

@@ -1,7 +1,7 @@
 """Registered models: versions with the SHA-256 of each of their files, and aliases.
 
-MLflow loads whatever lies at a version's place. Here the digests stand in the version's tags, written when it is created, and
-nothing of a version is used before every file was compared with them.
+MLflow loads any files that lie at a version's place. Here the digests are in the version's tags, written when it is created,
+and nothing of a version is used before every file was compared with them.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Registry:
         return versions
 
     def version(self, name: str, wanted: int | str) -> Version:
-        """The version of a number or an alias; RequestError if there is none."""
+        """The version of a number or an alias; RequestError if it does not exist."""
         versions = {version.version: version for version in self.must_have(name)}
         text = str(wanted)
         number = int(text) if text.isascii() and text.isdigit() else self.aliases(name).get(text)
@@ -145,7 +145,7 @@ class Registry:
     ) -> Version:
         """Log the package as an MLflow model and create a version of it, its files' digests in its tags.
 
-        The version appears whole or not at all; what a kill leaves of the logged model is marked, for `sweep`. `package` is the
+        The version appears whole or not at all; the remains of a killed call are marked, for `sweep`. `package` is the
         folder that register.package wrote, `digest` its own.
         """
         marked = {REGISTERING_TAG: name}
@@ -194,7 +194,7 @@ class Registry:
         """Remove the logged models, files included, that registrations of `name` left behind when they were cut short.
 
         Only those of this experiment that bear the mark, that no version of any model refers to, and that were begun so long
-        ago. The caller holds the model's lock. What cannot be removed is logged and stays.
+        ago. The caller holds the model's lock. A model that cannot be removed is logged and stays.
         """
         begun_before = (time.time() - min_age_seconds) * 1000
         marked = [
@@ -255,7 +255,7 @@ class Registry:
         with self.home.locked(f"download-{version.name}"):
             if not kept.is_dir():  # still: another process may have been at it
                 kept.parent.mkdir(parents=True, exist_ok=True)
-                for left in kept.parent.glob(f"{DOWNLOAD}*"):  # nobody else is downloading, so a kill left it
+                for left in kept.parent.glob(f"{DOWNLOAD}*"):  # under the lock, so a killed process left it
                     shutil.rmtree(left)
                 with tempfile.TemporaryDirectory(prefix=DOWNLOAD, dir=kept.parent) as temporary:
                     Path(self._download(uri, to=temporary)).rename(kept)  # a folder, which `replaced` has no way to swap
@@ -330,7 +330,7 @@ class Registry:
 
 
 def _folder_of_this_process() -> str:
-    """A new folder that goes when this process ends: for what is downloaded where nothing can be kept."""
+    """A new folder that goes when this process ends: for downloads where nothing can be kept."""
     folder = tempfile.mkdtemp(prefix="textmill-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -1,4 +1,4 @@
-"""MLflow's server as an ASGI app, for whoever puts a guard in front of it and runs it."""
+"""MLflow's server as an ASGI app, to be run behind a guard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILES_VARIABLE = "MLFLOW_ARTIFACTS_DESTINATION"
 
 
 def server_environment(home: TrackingHome) -> dict[str, str]:
-    """What `load_app` reads in the server's process: the store, and where files of experiments made over HTTP go.
+    """The settings that `load_app` reads in the server's process: the store, and where files of experiments made over HTTP go.
 
     In the environment and not among arguments, where every user of the machine could read a database's password.
     """

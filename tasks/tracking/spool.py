@@ -1,4 +1,4 @@
-"""Keep on disk what the tracking server could not be told, until it can.
+"""Keep calls that the tracking server did not take on disk, until it does.
 
 A spool is a file of JSON lines, one call each, in the order they were made. Whoever writes or sends it holds a lock on it, so
 no two processes send the same lines. A kill in the middle of sending sends some twice: each call must bear that.
@@ -58,7 +58,7 @@ class Spool:
             self.close()
 
     def close(self) -> None:
-        """Let another process send what waits."""
+        """Let another process send the calls that wait."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -83,7 +83,7 @@ class Spool:
 
 
 def _open_locked(path: Path) -> int:
-    """Open a file to append to it, and lock it; what another process deleted before we had the lock is made anew."""
+    """Open a file to append to it, and lock it; a file that another process deleted before we had the lock is made anew."""
     while True:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         take(descriptor)

@@ -1,6 +1,6 @@
 """A run as TensorBoard event files: the curves of its training, its final figures, its hyper-parameters.
 
-They are written when a run is over, from what its steps recorded, so that a step taken from the store has its curves too.
+They are written when a run is over, from the records of its steps, so that a step taken from the store has its curves too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def write_events(
     """Write one event file into `folder`, which is made; returns the folder.
 
     `metrics` are the run's final figures, `parameters` its flattened configuration; TensorBoard's HPARAMS shows both in one
-    table of all runs. A value that is no finite number is left out of the curves.
+    table of all runs. A value that is not finite is left out of the curves.
     """
     from tensorboardX import SummaryWriter
     from tensorboardX.summary import hparams

@@ -63,7 +63,7 @@ class Tracker:
 
     @classmethod
     def open(cls, tracking_uri: str | None, data_root: Path, checkout: Path, experiment: str | None) -> Tracker:
-        """Open the store, creating it and the experiment if need be, and send what earlier runs could not.
+        """Open the store, creating it and the experiment if need be, and send the calls that earlier runs could not.
 
         Without an experiment nothing is created; that is enough for reading registered models. RequestError: the URI is of an
         unknown kind, the store is missing and not to be created, or the experiment was deleted. UnavailableError: the server
@@ -78,7 +78,7 @@ class Tracker:
             raise RequestError(f"no model is registered yet: {home.database} is missing; run textmill train first")
         client = open_client(home, to_read=experiment is None)
         places = find_places(home, client)
-        if experiment is None:  # who only reads writes nothing, not even what waits
+        if experiment is None:  # a reader writes nothing, not even the calls that wait
             return cls(home, data_root, client, "", places)
         places = bring_home(home, places)
         tracker = cls(home, data_root, client, _experiment_id(home, client, experiment), places)
@@ -89,7 +89,7 @@ class Tracker:
         return tracker
 
     def start_run(self, name: str, tags: Mapping[str, str] | None = None, parent_run_id: str | None = None) -> str:
-        """Create a run and return its id; a parent makes it a child run. Offline: an id that stands in until it is sent."""
+        """Create a run and return its id; a parent makes it a child run. Offline: a temporary id until the run is sent."""
         local = f"{LOCAL}{uuid.uuid4().hex}"
         self._record("start", local, name=name, tags=dict(tags or {}), parent=parent_run_id, time=_now())
         return self._run_ids.get(local, local)
@@ -111,7 +111,7 @@ class Tracker:
         self._record("tags", run_id, tags={name: str(value) for name, value in tags.items()})
 
     def log_artifacts(self, run_id: str, path: Path, artifact_path: str | None = None) -> None:
-        """Copy a file, or what a folder holds, to the run's files."""
+        """Copy a file, or all files of a folder, to the run's files."""
         self._record("artifacts", run_id, path=str(path.absolute()), to=artifact_path)
 
     def log_dataset(self, run_id: str, name: str, source: str, digest: str, context: str = "training") -> None:
@@ -150,7 +150,7 @@ class Tracker:
             raise Unreachable(f"tracking store {self.home.uri} does not answer ({_one_line(error)})") from error
 
     def flush(self) -> Path | None:
-        """Try once more to send what waits; the file where it still waits, or None if there is nothing left to send."""
+        """Try once more to send the calls that wait; return the file of those that still do, or None."""
         try:
             if not self._given_up:
                 self._send_waiting()
@@ -159,7 +159,7 @@ class Tracker:
         return self._spool.path if self._spool.waiting else None
 
     def give_up(self) -> None:
-        """Ask the store nothing more: whoever has waited for it long enough shall not wait again with each call."""
+        """Ask the store nothing more: a user who has waited long enough must not wait again with each call."""
         self._quiet_until = math.inf
 
     @property
@@ -167,7 +167,7 @@ class Tracker:
         return self._quiet_until == math.inf
 
     def close(self) -> None:
-        """Try once more to send what waits; what cannot be sent is left for the next run."""
+        """Try once more to send the calls that wait; the rest is left for the next run."""
         self.flush()
         self._spool.close()
 
@@ -227,7 +227,7 @@ class Tracker:
 
     def _send_start(self, call: dict[str, Any]) -> None:
         local = call["run"]
-        # Of a call that failed nobody knows whether it reached the store.
+        # A call that failed may have reached the store all the same.
         if not call.get("again") or self._find_local(local, call["experiment"]) is None:
             tags = {**call["tags"], LOCAL_TAG: local}
             if call["parent"]:

@@ -126,7 +126,7 @@ def test_a_server_that_does_not_serve_is_not_the_requests_fault(collect: Collect
 def test_what_is_no_feed_is_refused(collect: Collect, tmp_path: Path, content: str) -> None:
     path = tmp_path / "page.rss"
     path.write_text(content)
-    with pytest.raises(RequestError, match="no RSS or Atom feed"):
+    with pytest.raises(RequestError, match="not an RSS or Atom feed"):
         collect(path)
 
 
@@ -162,7 +162,7 @@ def test_what_a_server_sends_is_never_the_name_of_a_file_here(
 ) -> None:
     (tmp_path / "private.rss").write_text(RSS)
     monkeypatch.setitem(BODIES, "/name", bytes(tmp_path / "private.rss"))
-    with pytest.raises(RequestError, match="no RSS or Atom feed"):
+    with pytest.raises(RequestError, match="not an RSS or Atom feed"):
         collect(f"http://{server}/name")
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.dashboard.curves import MAX_POINTS, make_curves, past_band, window_share
-from tasks.monitor.schema import COUNTS_SCHEMA
+from tasks.monitor.tables import COUNTS_SCHEMA
 
 START = datetime.date(2020, 1, 1)
 

@@ -9,7 +9,7 @@ import pytest
 from tasks.config import DetectConfig
 from tasks.dashboard.drifting import WEEKS, make_history
 from tasks.detect.drift import find_drift
-from tasks.monitor.schema import HISTOGRAMS_SCHEMA
+from tasks.monitor.tables import HISTOGRAMS_SCHEMA
 
 START = datetime.date(2020, 1, 1)
 

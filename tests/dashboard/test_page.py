@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 
 from tasks.config import RefreshConfig
-from tasks.dashboard.content import DriftedFeature, DriftHistory, gather
+from tasks.dashboard.content import DriftedFeature, DriftHistory, gather_content
 from tasks.dashboard.page import embedded_json, render_page
 from tasks.monitor.alert import Alert
-from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.state import MonitorState, watch_name
+from tasks.monitor.tables import SCORED_SCHEMA
 from tests.dashboard.conftest import Browser
 
 SCRIPT = "<script>parent.attacked=1;document.title='attacked'</script>"
@@ -96,7 +96,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             DriftedFeature("length", 0.1, 0.2, False, (0.4, 0.5)),
         ]
         days = [(START + datetime.timedelta(NUM_DAYS - 1 - back)).isoformat() for back in (7, 0)]
-        content = gather(state, config, DriftHistory(days, tuple(features), "its past", 28), now=1.6e9)
+        content = gather_content(state, config, DriftHistory(days, tuple(features), "its past", 28), now=1.6e9)
     path = root / "dashboard.html"
     path.write_text(render_page(content), encoding="utf-8")
     return path
@@ -222,7 +222,7 @@ def test_the_page_is_small_enough_to_be_sent(page: Path) -> None:
 def test_a_monitor_without_documents_has_a_page_too(tmp_path: Path) -> None:
     config = RefreshConfig.model_validate({"collect": {"name": "desk"}, "runtime": {"data_root": tmp_path}})
     with MonitorState.open(tmp_path, "desk") as state:
-        page = render_page(gather(state, config, None, now=1.6e9))
+        page = render_page(gather_content(state, config, None, now=1.6e9))
     assert "No document has been scored yet" in page
     assert "<script" not in page
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from tasks.config import RefreshConfig
-from tasks.dashboard.content import gather
+from tasks.dashboard.content import gather_content
 from tasks.dashboard.page import render_page
-from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
+from tasks.monitor.tables import SCORED_SCHEMA
 from tasks.monitor.watched import begin_watching
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def page(folder: Path, num_days: int, names: list[str]) -> str:
         with state.refresh() as transaction:
             transaction.add(pa.RecordBatch.from_pylist(rows, SCORED_SCHEMA))
             begin_watching(state, names, "2022-01-01")
-        return render_page(gather(state, config, None, now=0.0))
+        return render_page(gather_content(state, config, None, now=0.0))
 
 
 def table(page: str, name: str) -> list[str]:

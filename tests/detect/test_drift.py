@@ -9,7 +9,7 @@ import pytest
 from tasks.config import DetectConfig
 from tasks.detect.drift import compare, find_drift, renumbered, stability_index
 from tasks.detect.drift_alerts import describe
-from tasks.monitor.schema import HISTOGRAMS_SCHEMA
+from tasks.monitor.tables import HISTOGRAMS_SCHEMA
 from tasks.register.profile import Profile
 
 CONFIG = DetectConfig()

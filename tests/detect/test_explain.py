@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 
 from tasks.config import DetectConfig
-from tasks.detect.explain import _distinct, evidence, gather
-from tasks.detect.stream import Stream
+from tasks.detect.detector import Stream
+from tasks.detect.explain import _distinct, evidence, gather_documents
 from tasks.detect.surge_alerts import surge_alerts
 from tasks.detect.surges import Surge
-from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
+from tasks.monitor.tables import SCORED_SCHEMA
 
 FIRST = datetime.date(2022, 1, 1)
 DAYS = 100
@@ -114,10 +114,10 @@ def test_a_sample_of_the_baseline_is_enough(state: MonitorState, monkeypatch: py
 
 def test_no_more_documents_are_held_than_are_shown_and_counted(state: MonitorState, monkeypatch: pytest.MonkeyPatch) -> None:
     days = [(FIRST + datetime.timedelta(days=day)).isoformat() for day in range(DAYS - 7, DAYS)]
-    whole = gather(state, days, "all", 1000).top
+    whole = gather_documents(state, days, "all", 1000).top
     assert whole.num_rows == 7 * 12 + 4 * 10
     monkeypatch.setattr("tasks.detect.explain.MAX_DOCUMENTS", 25)
-    few = gather(state, days, "all", 8)
+    few = gather_documents(state, days, "all", 8)
     assert few.top == whole.slice(0, 8)
     assert 20 <= few.sample.num_rows <= 25
     assert len(set(few.sample["time"].cast("date32").to_pylist())) == 7

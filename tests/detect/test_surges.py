@@ -12,7 +12,7 @@ from scipy.stats import multivariate_normal
 
 from tasks.config import DetectConfig
 from tasks.detect.surges import Surge, find_surges, judge, threshold
-from tasks.monitor.schema import COUNTS_SCHEMA
+from tasks.monitor.tables import COUNTS_SCHEMA
 from tests.examples import examples
 
 FIRST = datetime.date(2020, 1, 1)

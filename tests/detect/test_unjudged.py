@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from tasks.config import DetectConfig
-from tasks.detect.unjudged import find_unjudged, in_words
-from tasks.monitor.schema import COUNTS_SCHEMA
+from tasks.detect.unjudged import find_unjudged, unjudged_in_words
+from tasks.monitor.tables import COUNTS_SCHEMA
 
 CONFIG = DetectConfig(window_days=7, baseline_days=60, min_documents=20, min_baseline_days=30)
 FIRST = datetime.date(2022, 1, 1)
@@ -48,7 +48,7 @@ def test_names_with_too_few_documents_are_named_and_others_are_not() -> None:
     assert found["name:贵州茅台"].reason == "3 to 4 of 20 documents"
     assert found["name:seldom"].reason == "2 of 20 documents"
     assert found["name:gone"].reason == "0 of 20 documents"
-    assert in_words(find_unjudged(counts(made), CONFIG), 5, CONFIG) == (
+    assert unjudged_in_words(find_unjudged(counts(made), CONFIG), 5, CONFIG) == (
         "3 of 5 series are not judged: 0 to 4 of 20 documents in their busiest 7 days (贵州茅台 3 to 4 of 20 documents, "
         "seldom 2 of 20 documents, gone 0 of 20 documents); lower --detect.min-documents or widen --detect.window-days"
     )
@@ -58,19 +58,22 @@ def test_days_before_may_lack_too() -> None:
     young = {"all": EVERY_DAY, "topic:desk/news": dict.fromkeys(range(DAYS - 25, DAYS), 9)}
     (found,) = find_unjudged(counts(young), CONFIG)
     assert found.reason == "18 of 30 days with documents before"
-    assert "(topic news of model desk 18 of 30 days with documents before)" in in_words([found], 2, CONFIG)
+    assert "(topic news of model desk 18 of 30 days with documents before)" in unjudged_in_words([found], 2, CONFIG)
 
 
 def test_of_a_young_stream_one_thing_is_said() -> None:
     found = find_unjudged(counts({"name:x": {3: 1}, "all": dict.fromkeys(range(12), 9)}), CONFIG)
     assert [each.series for each in found] == ["all", "name:x"]
-    assert in_words(found, 2, CONFIG) == "no series is judged yet: the whole stream has 5 of 30 days with documents before"
+    assert (
+        unjudged_in_words(found, 2, CONFIG)
+        == "no series is judged yet: the whole stream has 5 of 30 days with documents before"
+    )
 
 
 def test_nothing_is_said_where_all_is_judged_or_nothing_was_scored() -> None:
     assert find_unjudged(counts({"all": EVERY_DAY}), CONFIG) == []
     assert find_unjudged(counts({}), CONFIG) == []
-    assert in_words([], 0, CONFIG) == ""
+    assert unjudged_in_words([], 0, CONFIG) == ""
 
 
 @pytest.mark.parametrize("lowered", [{"min_documents": 4}, {"window_days": 30, "baseline_days": 60}])

@@ -36,8 +36,8 @@ from tasks.finetune.checkpoint import load_checkpoint, save_checkpoint
 from tasks.finetune.loop import Epoch, Training
 from tasks.finetune.networks.network import NetworkView
 from tasks.monitor.alert import Alert
-from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
+from tasks.monitor.tables import SCORED_SCHEMA
 from tasks.notify.channels.file import FileChannel
 from tasks.register.ledger import Entry, Ledger
 from tasks.store.artifact import Build, Store

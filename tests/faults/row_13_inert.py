@@ -39,15 +39,15 @@ from flows.display import Display
 from flows.refresh import show_in_prefect
 from flows.servers.server import Endpoint, answers, free_port
 from tasks.config import EvaluateConfig, IngestConfig, PrepareConfig, RefreshConfig
-from tasks.dashboard.content import DriftedFeature, DriftHistory, gather
+from tasks.dashboard.content import DriftedFeature, DriftHistory, gather_content
 from tasks.dashboard.page import render_page
 from tasks.errors import RequestError
 from tasks.evaluate.evaluation import evaluate_classifier
 from tasks.evaluate.report import render_report
 from tasks.ingest.corpus import write_corpus
 from tasks.monitor.alert import Alert
-from tasks.monitor.schema import SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
+from tasks.monitor.tables import SCORED_SCHEMA
 from tasks.notify.message import as_json, body, title
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.schema import SCHEMA
@@ -210,7 +210,7 @@ def dashboard_of(texts: list[str], folder: Path) -> str:
         state.store_alerts([alert_of(texts, f"name:{text[:60]}") for text in texts], cooldown_days=0)
         days = [(start + datetime.timedelta(day)).isoformat() for day in (0, 7)]
         drift = DriftHistory(days, (DriftedFeature(texts[0], 0.3, 0.1, True, (1.0, 3.0)),), "its past", 28)
-        return render_page(gather(state, config, drift, now=1.706e9))
+        return render_page(gather_content(state, config, drift, now=1.706e9))
 
 
 def alert_of(texts: list[str], series: str) -> Alert:

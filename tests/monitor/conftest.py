@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tasks.monitor.schema import SCORED_SCHEMA
+from tasks.monitor.tables import SCORED_SCHEMA
 
 MakeBatch = Callable[..., pa.RecordBatch]
 

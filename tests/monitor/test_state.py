@@ -19,8 +19,8 @@ import pytest
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.alert import Alert
 from tasks.monitor.parts import Part, merge_parts, read_part, write_parts
-from tasks.monitor.schema import COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
 from tasks.monitor.state import MonitorState
+from tasks.monitor.tables import COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
 from tasks.monitor.transaction import MAX_SMALL_PARTS, Refused
 
 MakeBatch = Callable[..., pa.RecordBatch]

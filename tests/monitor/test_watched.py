@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from tasks.monitor.state import MonitorState
-from tasks.monitor.watched import NotFound, begin_watching, in_words, not_found, num_watched
+from tasks.monitor.watched import NotFound, begin_watching, not_found, not_found_in_words, num_watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ def test_entries_that_were_never_found_are_told_with_the_documents_since(
         later = [("2022-03-05", "AT&T falls", "negative", 0.9)]
         refresh(state, make_batch(later), ["茅台", "腾讯", "Café"], "2022-03-05")
         assert not_found(state) == [NotFound("Café", "2022-03-05", 1), NotFound("腾讯", "2022-03-01", 4)]
-        assert in_words(not_found(state), num_watched(state)) == [
+        assert not_found_in_words(not_found(state), num_watched(state)) == [
             "1 of 3 entries found in none of the 4 documents since 2022-03-01: 腾讯",
             "1 of 3 entries found in none of the 1 documents since 2022-03-05: Café",
         ]
@@ -45,7 +45,7 @@ def test_entries_that_were_never_found_are_told_with_the_documents_since(
 
 def test_many_entries_are_told_in_one_line() -> None:
     missing = [NotFound(f"name {number:02}", "2022-03-01", 1234) for number in range(20)]
-    (line,) = in_words(missing, 30)
+    (line,) = not_found_in_words(missing, 30)
     assert line.startswith("20 of 30 entries found in none of the 1,234 documents since 2022-03-01: name 00, name 01")
     assert line.endswith("name 07 and 12 more")
 

@@ -34,7 +34,7 @@ def test_a_champion_that_was_changed_or_whose_server_is_away_is_as_none_and_that
     folder = tracker.registry.verify(tracker.registry.version("films", 1))
     (folder / "artifacts" / "package" / "labels.json").write_text("{}")
     assert read_champion(tracker, "films") is None
-    assert "films: what its champion was made with cannot be read, so this run chooses anew" in caplog.text
+    assert "films: the kind of its champion cannot be read, so this run chooses anew" in caplog.text
 
     def away(name: str) -> dict[str, int]:
         raise RegistryOutage("no answer")

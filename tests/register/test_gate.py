@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tasks.register.evidence import Folds
-from tasks.register.gate import Decision, Evidence, Gate, Rival, Rule, decide
+from tasks.register.gate import Evidence, Gate, GateDecision, Rival, Rule, decide
 
 LABELS = ("neg", "pos")
 PROMOTE = "textmill models promote 7"
@@ -29,7 +29,7 @@ def judged(
     gate: Gate = "not_worse",
     margin: float = 0.01,
     evidence: Evidence = "test",
-) -> Decision:
+) -> GateDecision:
     return decide(correct, LABELS, champion, best, Rule(gate, margin, evidence), promote=PROMOTE)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import UnavailableError
-from tasks.register.outage import OUTAGE_SECONDS, through_outages
+from tasks.register.waiting import OUTAGE_SECONDS, through_outages
 from tasks.tracking.client import RETRIES
 from tasks.tracking.registry import RegistryOutage
 

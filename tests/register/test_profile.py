@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tasks.model.serving import TextClassifier
-from tasks.monitor.schema import confidence_bins, length_bins, unseen_bins
+from tasks.monitor.tables import confidence_bins, length_bins, unseen_bins
 from tasks.prepare.read import read_split
 from tasks.register.load import DamagedPackage, open_package
 from tasks.register.package import write_package

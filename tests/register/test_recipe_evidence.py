@@ -13,7 +13,7 @@ from tasks.register.evidence import Folds
 from tasks.register.ledger import Ledger
 from tasks.register.models import list_models, promote
 from tasks.register.recipe import Recipe
-from tasks.register.registration import Asked, Registrar
+from tasks.register.registration import AskedRival, Registrar
 from tasks.register.shortfall import Shortfall
 from tasks.tracking.tracker import Tracker
 
@@ -26,7 +26,7 @@ Make = Callable[..., Any]
 def ask(tracker: Tracker, candidacy: Make, tmp_path: Path) -> Make:
     """Ask whether folds are wanted about a trained model."""
 
-    def asked(model: Any, *, accuracy: float | None = None, **options: Any) -> list[Asked]:
+    def asked(model: Any, *, accuracy: float | None = None, **options: Any) -> list[AskedRival]:
         registrar = Registrar(tracker, RegisterConfig(**options))
         return registrar.ask_for_folds(candidacy(model, accuracy=accuracy), tmp_path / "runs")
 

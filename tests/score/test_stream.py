@@ -9,7 +9,7 @@ import pytest
 
 from tasks.collect.found import COLLECTED_SCHEMA
 from tasks.errors import RequestError
-from tasks.monitor.schema import SCORED_SCHEMA
+from tasks.monitor.tables import SCORED_SCHEMA
 from tasks.register.models import LoadedModel
 from tasks.score.stream import Scorer
 from tasks.score.watch import WatchList

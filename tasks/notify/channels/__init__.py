@@ -14,9 +14,9 @@ from tasks.notify.channels.file import FileChannel
 from tasks.notify.channels.webhook import WebhookChannel
 
 if TYPE_CHECKING:
-    from tasks.notify.channels.channel import Kind
+    from tasks.notify.channels.channel import ChannelKind
 
-KINDS: dict[str, Kind] = {
+KINDS: dict[str, ChannelKind] = {
     "file": FileChannel,
     "webhook": WebhookChannel,
     "apprise": AppriseChannel,

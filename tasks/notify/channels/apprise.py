@@ -10,7 +10,7 @@ from tasks.notify.message import body, title
 
 if TYPE_CHECKING:
     from tasks.monitor.alert import Alert
-    from tasks.notify.channels.channel import Entry
+    from tasks.notify.channels.channel import ChannelEntry
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class AppriseChannel:
     digests: bool = True
 
     @classmethod
-    def made(cls, entry: Entry) -> Self:
+    def made(cls, entry: ChannelEntry) -> Self:
         """Make the channel."""
         return cls(entry.name, entry.values["url"], entry.digests)
 

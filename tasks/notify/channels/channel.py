@@ -1,4 +1,4 @@
-"""The interface of a channel, what a table of the file of channels says about one, and how a channel fails."""
+"""The interface of a channel, its table in the file of channels, and its errors."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Channel(Protocol):
 
 
 @dataclass(frozen=True)
-class Entry:
+class ChannelEntry:
     """A table of the file of channels, its settings checked and read from the environment.
 
     `where` begins a message about it; `folder` is that of the file; `digests` is false where it says `each = true`;
@@ -51,7 +51,7 @@ class Entry:
     emit_event: Callable[[Alert], None] | None
 
 
-class Kind(Protocol):
+class ChannelKind(Protocol):
     """The class of a channel, as the table of kinds holds it: the settings that it needs and takes, and how it is made.
 
     A kind that takes the setting `each` sends alerts of the past as one digest unless that is true.
@@ -60,7 +60,7 @@ class Kind(Protocol):
     needs: frozenset[str]
     takes: frozenset[str]
 
-    def made(self, entry: Entry) -> Channel:
+    def made(self, entry: ChannelEntry) -> Channel:
         """Make the channel; RequestError, beginning with `entry.where`, if its settings are wrong."""
 
 

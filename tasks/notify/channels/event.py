@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tasks.monitor.alert import Alert
-    from tasks.notify.channels.channel import Entry
+    from tasks.notify.channels.channel import ChannelEntry
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class EventChannel:
     digests: bool = True
 
     @classmethod
-    def made(cls, entry: Entry) -> Self:
+    def made(cls, entry: ChannelEntry) -> Self:
         """Make the channel."""
         if entry.emit_event is None:
             raise RequestError(f"{entry.where}: events can only be sent from a Prefect flow")

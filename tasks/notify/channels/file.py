@@ -14,7 +14,7 @@ from tasks.notify.message import as_json
 
 if TYPE_CHECKING:
     from tasks.monitor.alert import Alert
-    from tasks.notify.channels.channel import Entry
+    from tasks.notify.channels.channel import ChannelEntry
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class FileChannel:
     path: str
 
     @classmethod
-    def made(cls, entry: Entry) -> Self:
+    def made(cls, entry: ChannelEntry) -> Self:
         """Make the channel; a path is relative to the folder of the file of channels, since workers run elsewhere."""
         try:
             return cls(entry.name, str(entry.folder / Path(entry.values["path"]).expanduser()))

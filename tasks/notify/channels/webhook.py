@@ -11,7 +11,7 @@ from tasks.notify.message import as_json
 
 if TYPE_CHECKING:
     from tasks.monitor.alert import Alert
-    from tasks.notify.channels.channel import Entry
+    from tasks.notify.channels.channel import ChannelEntry
 
 TIMEOUT_SECONDS = 10.0
 PASSING = {401, 403, 404, 407, 408, 425, 429}  # about the address, the token or the load; other 4xx are about the alert
@@ -30,7 +30,7 @@ class WebhookChannel:
     digests: bool = True
 
     @classmethod
-    def made(cls, entry: Entry) -> Self:
+    def made(cls, entry: ChannelEntry) -> Self:
         """Make the channel."""
         if not entry.values["url"].startswith(("http://", "https://")):
             raise RequestError(f"{entry.where}: its url begins with neither http:// nor https://")

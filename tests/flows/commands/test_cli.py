@@ -84,7 +84,7 @@ def train_command(corpus: Path, data_root: Path) -> list[str]:
             ["refresh", "--collect.source", "good.csv", "--score.watch-list", "watch.toml"],
             ["watch.toml", 'write the name in line 2 in quotes: "茅台"'],
         ),
-        (["refresh", "--collect.source", "good.csv", "--notify.channels", "watch.toml"], ["watch.toml", "is no TOML"]),
+        (["refresh", "--collect.source", "good.csv", "--notify.channels", "watch.toml"], ["watch.toml", "is not TOML"]),
         (["models", "promote", "one"], ["version", "integer"]),
         (["vectors", "report", "absent.vec"], ["no file of vectors absent.vec", "NAME@ALIAS"]),
         (["vectors", "projector", "absent.npy", "out"], ["no file of vectors absent.npy"]),

@@ -40,7 +40,7 @@ def test_a_test_message_says_what_it_is_and_each_has_an_id_of_its_own(tmp_path: 
         ('[desk]\nkind = "file"\npath = "x"\n', "has no channel 'team'; it has: desk"),
         ('[team]\nkind = "fax"\n', "channel team cannot be used: .*no known kind"),
         ('[team]\nkind = "webhook"\nurl = "http://127.0.0.1:9"\neach = "yes"\n', "each must be true or false"),
-        ("[team", "is no TOML"),
+        ("[team", "is not TOML"),
     ],
 )
 def test_a_wrong_request_says_what_is_wrong(tmp_path: Path, written: str, message: str) -> None:

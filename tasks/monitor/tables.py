@@ -10,7 +10,7 @@ import pyarrow as pa
 
 # One scored document. id: SHA-256 of its time and text; day: the calendar day of `time` in the collector's time zone;
 # model: NAME/VERSION; negative: probability of the negative label; topics: model name -> label; names: watch-list entries;
-# fields: what else its record held, such as its id and link; null where nothing was kept, as before version 0.2.
+# fields: other fields of its record, such as its id and link; null where nothing was kept, as before version 0.2.
 SCORED_SCHEMA = pa.schema(
     [
         ("id", pa.binary(32)),
@@ -63,6 +63,6 @@ def length_bins(tokens_N: np.ndarray) -> np.ndarray:
 
 
 def unseen_bins(tokens_N: np.ndarray, unseen_N: np.ndarray) -> np.ndarray:
-    """Tenths of the share of words that the model has not seen, 0 to 9; no token is no unseen one: int64 [N]."""
+    """Tenths of the share of words that the model has not seen, 0 to 9; 0 for a text without tokens: int64 [N]."""
     tokens_N, unseen_N = tokens_N.astype(np.int64), unseen_N.astype(np.int64)
     return np.minimum(unseen_N * NUM_UNSEEN_BINS // np.maximum(tokens_N, 1), NUM_UNSEEN_BINS - 1)
