@@ -38,7 +38,7 @@ from tasks.register.profile import read_profile
 from tasks.score.stream import Scorer
 from tasks.score.task import score
 from tasks.score.watch import WatchList
-from tasks.shown import inert, visible
+from tasks.shown import in_code, inert
 from tasks.store.digests import sha256_text
 from tasks.tracking.tracker import Tracker
 
@@ -239,13 +239,12 @@ def show_in_prefect(result: dict[str, Any]) -> None:
     key = artifact_key(result["name"])
     equation = "found {found:,} = scored {scored:,} + duplicates {duplicates:,} + quarantined {quarantined:,}".format(**result)
     drifted = ", ".join(drift["feature"] for drift in result["drift"] if drift["drifted"]) or "nothing"
-    report = " ".join(visible(result["report"]).split()).replace("`", "\u02cb")  # nothing else ends inline code
     lines = [
         f"**{equation}**",
         f"- model {inert(result['model']['name'])} version {inert(result['model']['version'])}",
         f"- new alerts: {len(result['alerts'])}",
         f"- drift of {inert(drifted)}",
-        f"- dashboard: `{report}`",
+        f"- dashboard: {in_code(result['report'])}",
         *(f"- {what}: {inert(line)}" for what, line in about_silence(result)),
         *(f"- warning: {inert(warning)}" for warning in result["warnings"]),
     ]

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.shown import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -61,7 +63,7 @@ def unreadable(path: Path, error: BaseException, *, what: str = "damaged", after
 
     `after` is the part that could be read. A file that is held, forbidden or still being written is not called damaged.
     """
-    reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:300] or type(error).__name__
+    reason = one_line(getattr(error, "strerror", None) or error) or type(error).__name__
     so_far = f" after {after}" if after else ""
     if is_forbidden(error) or is_held(error):
         what, so_far = "cannot be read", ""

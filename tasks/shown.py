@@ -1,6 +1,8 @@
 """Text from outside (labels, documents, names of files) made safe to show: one function for each place where it is shown.
 
     in_line     a line of a terminal or of a log
+    one_line    the same of a text with several lines, such as the message of another program's error, cut to a length
+    in_code     code within a line of Markdown
     json_text   JSON for people and programs
     visible     text that a template escapes: HTML, and figures
     inert       Markdown, chat programs, mail
@@ -23,7 +25,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MAX_TEXT = 300  # characters of a text that `inert` lets through
+MAX_TEXT = 300  # characters of a text that `inert` and `one_line` let through
 MAX_LINK = 2000
 NUM_LISTED, MAX_LISTED = 8, 80  # names in a message, and characters of each
 
@@ -33,6 +35,7 @@ _HIDDEN = re.compile(
 )
 # Characters that chat programs and mail readers take for markup, each as a letter that looks alike and means nothing to them.
 _INERT = str.maketrans("@<>&`*_~|[]", "\uff20\u2039\u203a\uff06\u02cb\u2217\uff3f\u223c\u00a6\uff3b\uff3d")
+_LIKE_A_BACKTICK = "\u02cb"
 _ADDRESS = re.compile(r"(?i)\bwww\.(?=\S)")  # made a link even without a scheme
 _LINK = re.compile(r"(?i)https?://[a-z0-9.-]+(?::[0-9]+)?(?:[/?#]|$)", re.ASCII)
 # Characters that part columns or lines, or are unseen: C0 and C1 controls, line separators, lone surrogates; and the backslash.
@@ -65,6 +68,16 @@ def in_line(text: object) -> str:
     r"""One line for a terminal or a log, with every character that cannot be printed as an escape such as `\x1b`."""
     line = str(text)
     return line if line.isprintable() else line.translate(_IN_LINE)
+
+
+def one_line(text: object) -> str:
+    """The words of a text on one line, at most MAX_TEXT characters of it, as `in_line` writes them."""
+    return in_line(" ".join(str(text).split())[:MAX_TEXT])
+
+
+def in_code(text: object) -> str:
+    """A text between backticks in Markdown; backticks of its own, which would end it, are replaced by a letter like them."""
+    return f"`{' '.join(visible(text).split()).replace('`', _LIKE_A_BACKTICK)}`"
 
 
 def json_text(value: Any, *, indent: int | None = None, sort_keys: bool = False, **more: Any) -> str:

@@ -11,8 +11,9 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
-from tasks.shown import file_name, in_cell, in_line, inert, json_text, listed, safe_link, shortened, visible
+from tasks.shown import file_name, in_cell, in_code, in_line, inert, json_text, listed, one_line, safe_link, shortened, visible
 
 PLAIN = ["发票 lost", "株価が下落", "ราคาหุ้น", "Café", "שלום", "Ｔｅｓｃｏ", "😡", "e\u0301", "<b>&amp;</b>", "a  b"]
 HIDDEN = [
@@ -32,6 +33,17 @@ HIDDEN = [
 ]
 HIDDEN += ["\u00a0", "\u3000", "\U000e0041", "\ue000"]
 NOT_SHOWN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def test_an_error_of_several_lines_is_one_and_not_long() -> None:
+    assert one_line(ValueError("first\n  second\t\x1b[2J")) == r"first second \x1b[2J"
+    assert len(one_line("x" * 1000)) == 300
+
+
+@pytest.mark.parametrize("text", ["` <i>x</i> `", "a\n\n# b", "``", "\x1b[2J`"])
+def test_code_in_markdown_ends_at_its_own_backtick(text: str) -> None:
+    (block,) = [token for token in MarkdownIt("commonmark").parse(f"- page: {in_code(text)}") if token.type == "inline"]
+    assert [child.type for child in block.children or ()] == ["text", "code_inline"]
 
 
 @pytest.mark.parametrize("text", PLAIN)

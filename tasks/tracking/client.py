@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tasks.durable import PRIVATE, replaced
 from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import WAIT, is_forbidden, is_held
+from tasks.shown import one_line
 from tasks.tracking.home import sqlite_uri
 
 if TYPE_CHECKING:
@@ -79,9 +80,9 @@ def open_client(home: TrackingHome, *, to_read: bool = False) -> MlflowClient:
             client.search_registered_models(max_results=1)
             _remove_mistaken_folders(home.uri)
         except (MlflowException, SQLAlchemyError, OSError) as error:
-            reason = " ".join(str(error).split("[SQL: ")[0].split())  # the rest is the statement, and a link
+            reason = one_line(str(error).split("[SQL: ")[0])  # the rest is the statement, and a link
             kind: type[Exception]
-            if "out-of-date" in reason:
+            if "out-of-date" in str(error):
                 kind, remedy = RequestError, f"upgrade it with: mlflow db upgrade {shlex.quote(home.uri)}"
             elif home.database is not None and is_held(error):
                 kind, remedy = UnavailableError, f"it is in use by another program: {WAIT}"

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.crash import crash_point
 from tasks.errors import RequestError, UnavailableError
 from tasks.names import normal
+from tasks.shown import one_line
 from tasks.store.digests import sha256_file
 from tasks.tracking.client import transient
 from tasks.tracking.home import URI_VARIABLE
@@ -295,7 +296,7 @@ class Registry:
             self._client.delete_logged_model(logged.model_id)
             log.info("removed %s, which a registration that was cut short had left", folder)
         except (MlflowException, OSError, NotImplementedError) as error:
-            log.warning("%s, left by a registration that was cut short, stays: %s", folder, " ".join(str(error).split())[:300])
+            log.warning("%s, left by a registration that was cut short, stays: %s", folder, one_line(error))
 
     def _download(self, uri: str, to: str) -> str:
         import mlflow.artifacts
@@ -323,7 +324,7 @@ class Registry:
         try:
             yield
         except (MlflowException, OSError) as error:
-            message = f"MLflow store {self.home.uri} failed: {' '.join(str(error).split())[:300]}"
+            message = f"MLflow store {self.home.uri} failed: {one_line(error)}"
             if self.home.is_server and transient(error):
                 raise RegistryOutage(message, since) from error
             raise UnavailableError(message) from error

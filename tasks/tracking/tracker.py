@@ -19,6 +19,7 @@ from urllib.parse import urlparse
 
 from tasks.errors import RequestError, UnavailableError
 from tasks.names import alike
+from tasks.shown import one_line
 from tasks.tracking.client import import_mlflow, log_in, open_client, transient
 from tasks.tracking.home import TrackingHome, tracking_home
 from tasks.tracking.places import EXPERIMENT_TAGS, Places, bring_home, find_places
@@ -147,7 +148,7 @@ class Tracker:
             conditions = f"attributes.status = 'RUNNING' and {_condition(tags)}"
             return [run.info.run_id for run in self._client.search_runs([found.experiment_id], conditions)]
         except (MlflowException, OSError) as error:
-            raise Unreachable(f"tracking store {self.home.uri} does not answer ({_one_line(error)})") from error
+            raise Unreachable(f"tracking store {self.home.uri} does not answer ({one_line(error)})") from error
 
     def flush(self) -> Path | None:
         """Try once more to send the calls that wait; return the file of those that still do, or None."""
@@ -221,8 +222,8 @@ class Tracker:
         except (MlflowException, OSError) as error:
             if transient(error):
                 self.unanswered_since = self.unanswered_since or began
-                raise Unreachable(f"tracking store {self.home.uri} does not answer ({_one_line(error)})") from error
-            log.warning("the tracking store refused %s: %s", call["op"], _one_line(error))
+                raise Unreachable(f"tracking store {self.home.uri} does not answer ({one_line(error)})") from error
+            log.warning("the tracking store refused %s: %s", call["op"], one_line(error))
         self.unanswered_since = None
 
     def _send_start(self, call: dict[str, Any]) -> None:
@@ -322,7 +323,7 @@ def _experiment_id(home: TrackingHome, client: MlflowClient, name: str) -> str:
                 return client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS)
         except MlflowException as error:
             kind = UnavailableError if transient(error) else RequestError
-            raise kind(f"experiment {name!r} cannot be opened in {home.uri}: {_one_line(error)}") from error
+            raise kind(f"experiment {name!r} cannot be opened in {home.uri}: {one_line(error)}") from error
     if experiment.lifecycle_stage != "active":
         raise RequestError(
             f"experiment {name!r} was deleted in MLflow; choose another --name, or bring it back with: "
@@ -367,10 +368,6 @@ def _probe(uri: str, seconds: float) -> None:
     except (MlflowException, OSError) as error:
         reason = (error.strerror or error) if isinstance(error, OSError) else "it takes connections and says nothing"
         raise UnavailableError(f"no MLflow server answers at {uri} ({reason}); start it, or change the tracking URI") from error
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 def _now() -> int:
