@@ -6,6 +6,7 @@ operating system, as for every other program of this machine; a proxy is taken f
 
 from __future__ import annotations
 
+import functools
 import logging
 import ssl
 import time
@@ -38,8 +39,14 @@ def client(idle_seconds: float, *, redirects: bool, agent: str = AGENT) -> httpx
         timeout=idle_seconds,
         follow_redirects=redirects,
         max_redirects=MAX_REDIRECTS,
-        verify=ssl.create_default_context(),
+        verify=_certificates(),
     )
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Those of the operating system; once, since to read them takes longer than to read a feed."""
+    return ssl.create_default_context()
 
 
 def pieces(response: httpx.Response, *, seconds: float) -> Iterator[bytes]:
