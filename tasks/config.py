@@ -597,7 +597,7 @@ class NotifyConfig(Section):
     """Where alerts are sent."""
 
     channels: Path | None = Field(
-        None, description="TOML file of channels (file, webhook, apprise, event); only its owner may read it (mode 0600)."
+        None, description="TOML file of channels (docs/NOTIFY.md); only its owner may read it (mode 0600)."
     )
     seconds: Annotated[float, Field(gt=0.0, le=600.0)] = Field(
         30.0, description="Most seconds that one refresh spends on sending; the rest waits for the next refresh."
