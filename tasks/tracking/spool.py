@@ -1,7 +1,7 @@
 """Keep calls that the tracking server did not take on disk, until it does.
 
-A spool is a file of JSON lines, one call each, in the order they were made. The process that writes or sends it holds a lock on it, so
-no two processes send the same lines. A kill in the middle of sending sends some twice: each call must bear that.
+A spool is a file of JSON lines, one call each, in the order they were made. The process that writes or sends it holds a lock on
+it, so no two processes send the same lines. A kill in the middle of sending sends some twice: each call must bear that.
 """
 
 from __future__ import annotations
