@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 from sqlalchemy import create_engine, text
 
-from benchmarks.kills import write_stream
 from flows.commands.settings import resolve, resolve_refresh
 from flows.servers.server import Endpoint, answers, free_port, login
 from tasks.config import CHECKOUT
@@ -37,6 +36,7 @@ from tasks.errors import RequestError
 from tasks.tracking.home import tracking_home
 from tasks.tracking.server import server_environment
 from tests.faults.trained import make_corpus, textmill, train
+from tests.monitored import write_stream
 from tests.patience import HANGS_SECONDS
 from tests.postgresql import USER, postgresql
 

@@ -17,7 +17,6 @@ import time
 from typing import TYPE_CHECKING
 
 import flows.refresh
-from benchmarks.kills import A_DAY, DAYS, POINTS, left_by, write_stream
 from tasks.config import CHECKOUT, RefreshConfig
 from tasks.dashboard.page import plotly
 from tasks.documents.times import TimeReader
@@ -26,6 +25,7 @@ from tests.faults.command import held_locks
 from tests.faults.forks import KILLED, Child
 from tests.faults.steps import BAG, configured, run, warm
 from tests.faults.trained import make_corpus
+from tests.monitored import A_DAY, DAYS, POINTS, left_by, write_stream
 from tests.steps import alone
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.kills import POINTS
 from tasks.config import CHECKOUT
+from tests.monitored import POINTS
 
 pytestmark = pytest.mark.long
 

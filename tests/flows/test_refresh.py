@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.kills import A_DAY, DAYS, FIRST, SURGE_DAYS, write_stream
 from flows.commands.health import monitors
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 from tasks.monitor.state import MonitorState
+from tests.monitored import A_DAY, DAYS, FIRST, SURGE_DAYS, write_stream
 from tests.patience import HANGS_SECONDS
 
 CHECKOUT = Path(__file__).parents[2]

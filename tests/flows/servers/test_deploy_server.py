@@ -27,6 +27,8 @@ from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.state import MonitorState
 from tests.patience import HANGS_SECONDS, until
 
+pytestmark = pytest.mark.long
+
 LATER = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=30)
 NEVER = f"0 0 {LATER.day} {LATER.month} *"  # not in this test, but soon enough for the server to plan it
 
