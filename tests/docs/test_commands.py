@@ -98,6 +98,8 @@ def test_a_command_of_a_page_is_one_that_the_program_takes(shown: Shown) -> None
     {"textmill": parse_textmill, "python": parse_python, "make": parse_make}[shown.words[0]](shown.words[1:])
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:mlflow")
+@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_mlflows_commands_are_ones_that_it_takes() -> None:
     from mlflow.cli import cli
 
