@@ -152,7 +152,7 @@ def judge_night(champion: Made, challenger: Made, splits: int, minutes: float = 
     rows = read_test_rows(challenger.folder / "predictions.parquet")
     served = open_package(champion.folder / "package").TextClassifier(champion.folder / "package")
     loaded = LoadedModel("news", 1, served)
-    rival = rival_on(rows, challenger.folder / "corpus" / "corpus.parquet", loaded, "champion version 1", SILENT)
+    rival = rival_on(rows, challenger.folder / "prepared" / "holdout_texts", loaded, "champion version 1", SILENT)
     alone = decide(rows.correct, challenger.labels, rival, None, dataclasses.replace(RULE, evidence="test"), promote=PROMOTE)
     decision = decide(rows.correct, challenger.labels, rival, None, RULE, promote=PROMOTE)
     if decision.open:
@@ -165,8 +165,8 @@ def judge_night(champion: Made, challenger: Made, splits: int, minutes: float = 
             splits=splits,
             seconds=60 * minutes,
         )
-        corpus, dataset = challenger.folder / "corpus", challenger.folder / "prepared" / "dataset"
-        report = write_folds(config, corpus, dataset, challenger.folder / "folds", challenger.folder / "scratch")
+        dataset, texts = (challenger.folder / "prepared" / part for part in ("dataset", "texts"))
+        report = write_folds(config, dataset, texts, challenger.folder / "folds", challenger.folder / "scratch")
         found = Folds.of(report, "champion") if report["differences"] else report["reasons"]["champion"]
         rival = dataclasses.replace(rival, folds=found)
         decision = decide(rows.correct, challenger.labels, rival, None, RULE, promote=PROMOTE)

@@ -79,7 +79,8 @@ def run_steps(record: Record) -> None:
     if change := change_of_split(config.prepare, recorded):
         record.warn(change)
     prepared = note(prepare(run, config.prepare, corpus=corpus))
-    dataset, holdout = part(prepared, "dataset"), part(prepared, "holdout")
+    dataset, texts = part(prepared, "dataset"), part(prepared, "texts")
+    holdout, holdout_texts = part(prepared, "holdout"), part(prepared, "holdout_texts")
     config = record.settle(settle_by_corpus(config, run.store.folder(dataset.result()), record.display.say))
     aligned = None
     if config.finetune.needs_vectors:
@@ -102,7 +103,8 @@ def run_steps(record: Record) -> None:
         baseline = note(yardstick(run, config.evaluate, dataset=dataset, holdout=holdout))
     else:
         record.skipped(yardstick, "switched off by evaluate.yardstick")
-    evaluation = note(evaluate(run, config.evaluate, model=model, dataset=dataset, holdout=holdout, yardstick=baseline))
+    tested = {"holdout": holdout, "texts": holdout_texts}
+    evaluation = note(evaluate(run, config.evaluate, model=model, dataset=dataset, **tested, yardstick=baseline))
     packaged = note(package(run, model=model, dataset=dataset))
     recipe = Recipe(prepare=config.prepare, pretrain=config.pretrain, align=config.align, finetune=config.finetune)
     candidate = make_candidate(
@@ -113,6 +115,7 @@ def run_steps(record: Record) -> None:
         evaluation=evaluation.result(),
         corpus=corpus.result(),
         holdout=holdout.result(),
+        texts=holdout_texts.result(),
         tags={RUN_TAG: record.id, MODEL_TAG: config.finetune.model, **split_tags(config.prepare)},
         run_id=record.tracking,
     )
@@ -121,7 +124,7 @@ def run_steps(record: Record) -> None:
     question = question_folds(run, config.register, candidate, recipe, record.tracker, rows=rows, ready=ready)
     measured = None
     if question.config is not None:
-        measured = note(folds(run, question.config, corpus=corpus, dataset=dataset))
+        measured = note(folds(run, question.config, dataset=dataset, texts=texts))
     elif question.reason:
         record.skipped(folds, question.reason)
     registered = register(

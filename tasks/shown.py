@@ -4,6 +4,7 @@
     one_line    the same of a text with several lines, such as the message of another program's error, cut to a length
     in_code     code within a line of Markdown
     json_text   JSON for people and programs
+    excerpt     the start of a document, on one line
     visible     text that a template escapes: HTML, and figures
     inert       Markdown, chat programs, mail
     safe_link   an address in the same that may be pressed
@@ -97,6 +98,18 @@ def visible(text: object) -> str:
 def shortened(text: str, length: int) -> str:
     """At most `length` characters, the last an ellipsis if any were left out."""
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def excerpt(text: str, length: int) -> str:
+    """The start of a document on one line, at most `length` characters: white space is folded, and the cut is between words.
+
+    A script without blanks is cut anywhere.
+    """
+    line = " ".join(text.split())
+    if len(line) <= length:
+        return line
+    blank = line.rfind(" ", length // 2, length)
+    return f"{line[: blank if blank > 0 else length - 1]}…"
 
 
 def inert(text: object) -> str:

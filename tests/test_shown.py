@@ -13,7 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tasks.shown import file_name, in_cell, in_code, in_line, inert, json_text, listed, one_line, safe_link, shortened, visible
+from tasks.shown import (
+    excerpt,
+    file_name,
+    in_cell,
+    in_code,
+    in_line,
+    inert,
+    json_text,
+    listed,
+    one_line,
+    safe_link,
+    shortened,
+    visible,
+)
 
 PLAIN = ["发票 lost", "株価が下落", "ราคาหุ้น", "Café", "שלום", "Ｔｅｓｃｏ", "😡", "e\u0301", "<b>&amp;</b>", "a  b"]
 HIDDEN = [
@@ -66,6 +79,30 @@ def test_what_cannot_be_printed_is_escaped_on_a_line_and_in_json(character: str)
     assert json.loads(line) == {text: [text]}
     line.encode()
     assert listed([text, "y"]) == in_line(text) + ", y"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (" two\r\n\r\n\tof\u3000it ", "two of it"),
+        ("exactly ten", "exactly…"),
+        ("exactlyten!", "exactlyte…"),
+        ("a bcdefghijkl", "a bcdefgh…"),
+        ("利润大幅上升，股价也上涨了不少", "利润大幅上升，股价…"),
+        ("", ""),
+        (" \n", ""),
+    ],
+)
+def test_an_excerpt_is_one_line_cut_between_words(text: str, shown: str) -> None:
+    assert excerpt(text, 10) == shown
+
+
+@given(st.text(), st.integers(1, 30))
+def test_an_excerpt_is_never_longer_than_asked_for(text: str, length: int) -> None:
+    shown = excerpt(text, length)
+    assert len(shown) <= length
+    assert "\n" not in shown
+    assert " ".join(text.split()).startswith(shown.removesuffix("…"))
 
 
 @given(

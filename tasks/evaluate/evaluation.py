@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.durable import num_cores
@@ -16,19 +18,16 @@ from tasks.evaluate.metrics import macro_f1_difference, measure
 from tasks.evaluate.predictions import PREDICTIONS, read_predicted, read_test, write_predictions
 from tasks.evaluate.report import METRICS, REPORT, SIDE, Context, render_report
 from tasks.finetune.history import read_history
-from tasks.prepare.read import iter_batches
+from tasks.prepare.read import iter_batches, iter_texts
 from tasks.progress import SILENT
-from tasks.shown import json_text, shortened
+from tasks.shown import excerpt, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    import pyarrow as pa
-
     from tasks.config import EvaluateConfig
     from tasks.evaluate.metrics import Outcomes
-    from tasks.prepare.read import Split
     from tasks.progress import Progress
 
 BATCH_ROWS = 2000
@@ -51,53 +50,48 @@ class Predictor(Protocol):
         """Float32 [documents, labels]."""
 
 
-def write_evaluation(
-    config: EvaluateConfig,
-    model: Path,
-    holdout: Path,
-    dataset: Path,
-    yardstick: Path | None,
-    folder: Path,
-    *,
-    progress: Progress = SILENT,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Evaluation:
+    """How a classifier is evaluated, and the folders that it is evaluated with.
+
+    `holdout` has the test rows, `texts` their texts, `dataset` the train rows that are counted by label; `yardstick` is the
+    folder that `write_yardstick` filled from the same holdout, if there is one. The quotes of texts belong to the evaluation:
+    its key covers the digest of `texts`, so that a changed text makes a new report and no new model.
+    """
+
+    config: EvaluateConfig
+    dataset: Path
+    holdout: Path
+    texts: Path
+    yardstick: Path | None = None
+
+
+def write_evaluation(asked: Evaluation, model: Path, folder: Path, *, progress: Progress = SILENT) -> dict[str, Any]:
     """Load the classifier in `model` and evaluate it; see `evaluate_classifier`."""
     from tasks.model.classifier import Classifier
 
-    return evaluate_classifier(
-        config,
-        Classifier.load(model),
-        read_history(model),
-        holdout,
-        dataset,
-        yardstick,
-        folder,
-        progress=progress,
-    )
+    return evaluate_classifier(asked, Classifier.load(model), read_history(model), folder, progress=progress)
 
 
 def evaluate_classifier(
-    config: EvaluateConfig,
+    asked: Evaluation,
     classifier: Predictor,
     history: Mapping[str, Sequence[Mapping[str, Any]]],
-    holdout: Path,
-    dataset: Path,
-    yardstick: Path | None,
     folder: Path,
     *,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Score the test rows; write metrics.json, predictions.parquet, and under side/ the figures and a report.
 
-    `yardstick` is the folder that `write_yardstick` filled from the same holdout. What the page says of the run is known only
-    when that ends; `report.render_report` then writes the page again.
+    The page says about the run only what is known by then; when it ends, `report.render_report` writes a page with the rest.
     """
-    test = read_test(holdout)
+    config, yardstick = asked.config, asked.yardstick
+    test = read_test(asked.holdout)
     probabilities_NC = predict(classifier, test.tokens, progress=progress)
     rows = write_predictions(folder / PREDICTIONS, test, classifier.labels, probabilities_NC)
     metrics = measure(rows, bins=config.bins, bootstrap=config.bootstrap, seed=config.seed)
-    metrics["train_rows"] = train_rows(dataset)
-    metrics["errors"] = confident_errors(rows, test, config.num_errors)
+    metrics["train_rows"] = train_rows(asked.dataset)
+    metrics["errors"] = confident_errors(rows, test.ids, asked.texts, config.num_errors)
     metrics["yardstick"], metrics["comparison"] = None, None
     if yardstick is not None:
         scores = json.loads((yardstick / METRICS).read_text(encoding="utf-8"))
@@ -135,20 +129,36 @@ def train_rows(dataset: Path) -> dict[str, int]:
     return rows
 
 
-def confident_errors(rows: Outcomes, test: Split, num: int) -> list[dict[str, Any]]:
-    """The wrong rows with the highest confidence first, at most `num`, with the start of their tokens."""
+def confident_errors(rows: Outcomes, ids: pa.Array, texts: Path, num: int) -> list[dict[str, Any]]:
+    """The wrong rows with the highest confidence first, at most `num`, with the start of their texts.
+
+    `ids` [N] are those of the rows, and `texts` is the folder with the texts of the same rows. ValueError if it lacks one.
+    """
     wrong = np.flatnonzero(~rows.correct)
     worst = wrong[np.argsort(-rows.confidence[wrong], kind="stable")[:num]]
+    names = ids.take(pa.array(worst)).to_pylist()
+    quotes = _quotes(texts, names)
     return [
         {
-            "id": test.ids[int(row)].as_py(),
+            "id": name,
             "label": rows.names[rows.true[row]],
             "predicted": rows.names[rows.predicted[row]],
             "confidence": float(rows.confidence[row]),
-            "text": shortened(" ".join(test.tokens[int(row)].as_py()), ERROR_CHARS),
+            "text": quotes[name],
         }
-        for row in worst
+        for name, row in zip(names, worst, strict=True)
     ]
+
+
+def _quotes(texts: Path, ids: Sequence[str]) -> dict[str, str]:
+    """The start of the text of each of these test rows."""
+    wanted, quotes = pa.array(ids, pa.string()), dict[str, str]()
+    for batch in iter_texts(texts, ("test",)):
+        for row in batch.filter(pc.is_in(batch.column("id"), value_set=wanted)).to_pylist():
+            quotes[row["id"]] = excerpt(row["text"], ERROR_CHARS)
+    if lacking := set(ids) - quotes.keys():
+        raise ValueError(f"{texts} lacks the texts of {len(lacking)} test rows")
+    return quotes
 
 
 def compare_outcomes(model: Outcomes, yardstick: Outcomes, *, resamples: int, seed: int) -> dict[str, Any]:

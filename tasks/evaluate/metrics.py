@@ -41,6 +41,12 @@ class Outcomes:
         """Which rows are right: bool [N]."""
         return self.true == self.predicted
 
+    @property
+    def confusion(self) -> np.ndarray:
+        """Rows by true and predicted label: int64 [K, K]."""
+        num = len(self.names)
+        return np.bincount(self.true * num + self.predicted, minlength=num * num).reshape(num, num)
+
 
 def outcomes(truth: Sequence[str], classes: Sequence[str], probabilities_NC: np.ndarray) -> Outcomes:
     """Line up true labels with predicted probabilities; of equally probable classes the first is predicted.
@@ -73,14 +79,12 @@ def outcomes(truth: Sequence[str], classes: Sequence[str], probabilities_NC: np.
 
 def measure(rows: Outcomes, *, bins: int, bootstrap: int, seed: int) -> dict[str, Any]:
     """Every figure the report shows about one classifier; at least one row."""
-    num = len(rows.names)
-    confusion_KK = np.bincount(rows.true * num + rows.predicted, minlength=num * num).reshape(num, num)
+    confusion_KK = rows.confusion
     right_K, true_K, predicted_K = confusion_KK.diagonal(), confusion_KK.sum(axis=1), confusion_KK.sum(axis=0)
     precision_K, recall_K = _share(right_K, predicted_K), _share(right_K, true_K)
-    f1_K = _share(2 * right_K, true_K + predicted_K)
+    f1_K, macro_f1 = f1_scores(confusion_KK)
     intervals, methods = confidence_intervals(confusion_KK, f1_K, resamples=bootstrap, seed=seed)
     reliability = reliability_bins(rows.confidence, rows.correct, bins)
-    present_K = true_K + predicted_K > 0
     per_class = {
         name: {
             "precision": float(precision_K[k]),
@@ -96,9 +100,10 @@ def measure(rows: Outcomes, *, bins: int, bootstrap: int, seed: int) -> dict[str
     return {
         "test_rows": len(rows.true),
         "accuracy": float(rows.correct.mean()),
-        "macro_f1": float(f1_K[present_K].mean()),
+        "macro_f1": macro_f1,
         "ece": expected_calibration_error(reliability),
-        "log_loss": log_loss(rows.likelihood),
+        # In nats; a likelihood of 0, that of a label the classifier does not know, counts as an epsilon, as in scikit-learn.
+        "log_loss": float(-np.log(np.clip(rows.likelihood, np.finfo(np.float32).eps, 1.0)).mean()),
         "mean_confidence": float(rows.confidence.mean()),
         "intervals": {"accuracy": intervals["accuracy"], "macro_f1": intervals["macro_f1"]},
         "interval_methods": methods,
@@ -110,14 +115,19 @@ def measure(rows: Outcomes, *, bins: int, bootstrap: int, seed: int) -> dict[str
     }
 
 
+def f1_scores(confusion_KK: np.ndarray) -> tuple[np.ndarray, float]:
+    """F1 of each label, 0 where it neither occurs nor is predicted, and the mean over the labels that do.
+
+    scikit-learn's macro average over the labels of truth and predictions.
+    """
+    either_K = confusion_KK.sum(axis=0) + confusion_KK.sum(axis=1)
+    f1_K = _share(2 * confusion_KK.diagonal(), either_K)
+    return f1_K, float(f1_K[either_K > 0].mean())
+
+
 def _share(part_K: np.ndarray, whole_K: np.ndarray) -> np.ndarray:
     """The quotients, 0 where there is nothing to divide."""
     return np.divide(part_K, whole_K, out=np.zeros(len(whole_K)), where=whole_K > 0)
-
-
-def log_loss(likelihood_N: np.ndarray) -> float:
-    """Mean negative log-likelihood in nats; a likelihood of 0 counts as float32's epsilon, as scikit-learn has it."""
-    return float(-np.log(np.clip(likelihood_N, np.finfo(np.float32).eps, 1.0)).mean())
 
 
 def reliability_bins(confidence_N: np.ndarray, correct_N: np.ndarray, bins: int) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.evaluate.evaluation import write_evaluation
+from tasks.evaluate.evaluation import Evaluation, write_evaluation
 from tasks.evaluate.says import SHOWN, YARDSTICK
 from tasks.evaluate.yardstick import write_yardstick
 from tasks.finetune.opened import OF_VIEWS
@@ -26,8 +26,15 @@ def yardstick(build: Build, config: EvaluateConfig, run: Run, dataset: Path, hol
 
 @step(libraries=("pyarrow", "numpy", "scipy", "safetensors"), choice=OF_VIEWS, shown=SHOWN)
 def evaluate(
-    build: Build, config: EvaluateConfig, run: Run, model: Path, holdout: Path, dataset: Path, yardstick: Path | None = None
+    build: Build,
+    config: EvaluateConfig,
+    run: Run,
+    model: Path,
+    holdout: Path,
+    texts: Path,
+    dataset: Path,
+    yardstick: Path | None = None,
 ) -> dict[str, Any]:
-    """Score the model on the test rows."""
-    progress = run.progress_for("evaluate")
-    return write_evaluation(config, model, holdout, dataset, yardstick, build.folder, progress=progress)
+    """Score the model on the test rows; `texts` are theirs, for the report to quote."""
+    asked = Evaluation(config, dataset, holdout, texts, yardstick)
+    return write_evaluation(asked, model, build.folder, progress=run.progress_for("evaluate"))

@@ -70,7 +70,7 @@ class Contest:
     def _rival(self, rows: TestRows, version: int, role: str) -> Rival:
         """Load a version and let it label the test rows; RequestError if its files are not whole."""
         loaded = load_version(self.tracker, self.tracker.registry.version(self.candidate.name, version))
-        rival = rival_on(rows, self.candidate.corpus, loaded, f"{role} version {version}", self.progress)
+        rival = rival_on(rows, self.candidate.texts, loaded, f"{role} version {version}", self.progress)
         if self.folds is None:
             return rival
         return replace(rival, folds=self.folds.get(version, "the champion changed meanwhile"))

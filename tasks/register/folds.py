@@ -1,6 +1,6 @@
-"""Train two or three recipes anew on the same splits of a corpus, and count which rows outside they have right.
+"""Train two or three recipes anew on the same splits of a dataset, and count which rows outside they have right.
 
-A split holds a tenth of the corpus' train and validation rows, labels spread evenly, as an official test split, so that
+A split holds a tenth of the train and validation rows, labels spread evenly, as an official test split, so that
 prepare takes duplicates and near duplicates of them out of the training rows. Ten splits hold every row once;
 then the rows are parted anew. The test rows of the run take no part: they and the folds are evidence apart.
 
@@ -11,6 +11,7 @@ the gain or loss by the rows that came in since counts too.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import tempfile
@@ -22,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tasks.align.matrix import write_matrix
 from tasks.config import Section
@@ -30,13 +30,14 @@ from tasks.crash import crash_point
 from tasks.durable import replaced
 from tasks.errors import RequestError
 from tasks.evaluate.evaluation import predict
+from tasks.evaluate.metrics import f1_scores, outcomes
 from tasks.evaluate.predictions import read_test
 from tasks.finetune.train import write_model
 from tasks.ingest.schema import CORPUS_SCHEMA, QUARANTINE_SCHEMA
 from tasks.model.classifier import Classifier
 from tasks.model.serving import HASHES
 from tasks.prepare.dataset import write_dataset
-from tasks.prepare.read import iter_batches
+from tasks.prepare.read import iter_with_texts
 from tasks.prepare.schema import open_writer
 from tasks.pretrain.vectors import train_vectors
 from tasks.progress import SILENT
@@ -44,7 +45,7 @@ from tasks.register.load import open_package
 from tasks.register.recipe import Recipe  # noqa: TC001 pydantic reads it
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from tasks.progress import Progress
 
@@ -84,7 +85,7 @@ class FoldsConfig(Section):
 
 @dataclass(frozen=True)
 class FoldRows:
-    """The corpus' rows that take part: a table as ingest wrote it, which rows have a label, and those each model may read."""
+    """The rows that take part: a table such as ingest writes, which rows have a label, and those each model may read."""
 
     table: pa.Table
     labelled: np.ndarray
@@ -100,15 +101,15 @@ def num_splits(rows: int) -> int:
 
 
 def write_folds(
-    config: FoldsConfig, corpus: Path, dataset: Path, folder: Path, scratch: Path, *, progress: Progress = SILENT
+    config: FoldsConfig, dataset: Path, texts: Path, folder: Path, scratch: Path, *, progress: Progress = SILENT
 ) -> dict[str, Any]:
     """Measure every split and write folds.json; the report has each rival's differences, or the reason why it has no result.
 
-    `corpus` is ingest's folder, `dataset` prepare's with the rows that may be trained on. A split that `scratch` has from an
-    interrupted call is not trained again. A rival whose recipe does not run any more is left out with the reason. A slow
-    machine gets through fewer splits in its time; if that would be fewer than ten, it stops after two.
+    `dataset` is prepare's folder with the rows that may be trained on, `texts` the one with their texts. A split that `scratch`
+    has from an interrupted call is not trained again. A rival whose recipe does not run any more is left out with the reason.
+    A slow machine gets through fewer splits in its time; if that would be fewer than ten, it stops after two.
     """
-    rows, reasons = _read_rows(config, corpus, dataset)
+    rows, reasons = _read_rows(config, dataset, texts)
     recipes = {CHALLENGER: config.challenger} | {role: recipe for role, (recipe, _) in config.rivals.items()}
     measured: list[dict[str, Any]] = []
     start = time.monotonic()
@@ -152,22 +153,19 @@ def train_recipe(recipe: Any, dataset: Path, folder: Path) -> Classifier:
     return Classifier.load(places["model"])
 
 
-def _read_rows(config: FoldsConfig, corpus: Path, dataset: Path) -> tuple[FoldRows, dict[str, str]]:
+def _read_rows(config: FoldsConfig, dataset: Path, texts: Path) -> tuple[FoldRows, dict[str, str]]:
     """The rows of train and valid, those without a label if a recipe reads them, and the rivals that cannot be measured."""
     recipes = [config.challenger, *(recipe for recipe, _ in config.rivals.values())]
     wanted = ("train", "valid", "unlabelled") if any(recipe.reads_unlabelled for recipe in recipes) else ("train", "valid")
-    ids = pa.chunked_array([batch.column("id") for batch in iter_batches(dataset, wanted, ["id"])], pa.string())
-    with pq.ParquetFile(corpus / "corpus.parquet", page_checksum_verification=True) as file:
-        batches = file.iter_batches(BATCH_ROWS, use_threads=False)
-        table = pa.Table.from_batches(batch.filter(pc.is_in(batch.column("id"), value_set=ids)) for batch in batches)
-    table = table.combine_chunks()
+    batches = [_as_ingested(batch) for batch in iter_with_texts(dataset, texts, wanted, ["id", "label"])]
+    table = pa.Table.from_batches(batches, CORPUS_SCHEMA).combine_chunks()
     labelled = pc.is_valid(table.column("label")).to_numpy().astype(bool)
-    texts = table.column("text").to_pylist()
+    documents = table.column("text").to_pylist()
     known = {CHALLENGER: np.ones(len(table), bool)}
     reasons = {}
     for role, (recipe, package) in config.rivals.items():
         model = open_package(package).TextClassifier(package)
-        trained_on = model.trained_on(texts) & labelled
+        trained_on = model.trained_on(documents) & labelled
         had = len(np.load(package / HASHES, allow_pickle=False))
         known[role] = trained_on | ~labelled
         if trained_on.sum() < KNOWN_SHARE * had:
@@ -175,6 +173,14 @@ def _read_rows(config: FoldsConfig, corpus: Path, dataset: Path) -> tuple[FoldRo
         elif recipe == config.challenger and known[role].all():
             reasons[role] = "its recipe and its rows are the challenger's"
     return FoldRows(table, labelled, known), reasons
+
+
+def _as_ingested(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows with id, label and text as rows of a corpus without splits; prepare uses their source only to list them."""
+    digests = [hashlib.sha256(text.encode()).hexdigest() for text in batch.column("text").to_pylist()]
+    columns = {"source": batch.column("id"), "sha256": pa.array(digests), "split": pa.nulls(len(batch), pa.string())}
+    found = [columns[name] if name in columns else batch.column(name) for name in CORPUS_SCHEMA.names]
+    return pa.record_batch(found, schema=CORPUS_SCHEMA)
 
 
 def _splits(rows: FoldRows, number: int) -> Iterator[np.ndarray]:
@@ -205,7 +211,7 @@ def _measure(
                 report = write_dataset(recipe.prepare, at, at.parent)
                 held = read_test(at.parent / "holdout")
                 classifier = train_recipe(recipe, at.parent / "dataset", at.parent)
-                best_N = predict(classifier, held.tokens).argmax(1)
+                scored = outcomes(held.labels.to_pylist(), classifier.labels, predict(classifier, held.tokens))
         except RAN_OUT as error:
             problem = f"({type(error).__name__}: {str(error)[:200]})"
             if role == CHALLENGER:
@@ -213,24 +219,13 @@ def _measure(
                 return {}
             reasons[role] = f"its recipe does not run any more {problem}"
             continue
-        truth, predicted = held.labels.to_pylist(), [classifier.labels[best] for best in best_N]
-        right = sum(label == guess for label, guess in zip(truth, predicted, strict=True))
         outcome[role] = {
-            "accuracy": right / len(truth),
-            "macro_f1": macro_f1(truth, predicted),
+            "accuracy": float(scored.correct.mean()),
+            "macro_f1": f1_scores(scored.confusion)[1],
             "train_rows": report["splits"]["train"] + report["splits"]["valid"],
-            "test_rows": len(truth),
+            "test_rows": len(scored.true),
         }
     return outcome
-
-
-def macro_f1(truth: Sequence[str], predicted: Sequence[str]) -> float:
-    """The mean F1 of the labels that occur or are predicted."""
-    names = sorted({*truth, *predicted})
-    true_N, predicted_N = (np.searchsorted(names, values) for values in (truth, predicted))
-    right_C = np.bincount(true_N[true_N == predicted_N], minlength=len(names))
-    either_C = np.bincount(true_N, minlength=len(names)) + np.bincount(predicted_N, minlength=len(names))
-    return float((2 * right_C / either_C).mean())
 
 
 def _write_corpus(rows: FoldRows, test: np.ndarray, known: np.ndarray, folder: Path) -> None:

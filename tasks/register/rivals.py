@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tasks.prepare.read import iter_texts
 from tasks.register.gate import Rival
 
 if TYPE_CHECKING:
@@ -40,26 +41,25 @@ def read_test_rows(predictions: Path) -> TestRows:
     return TestRows(table["id"].combine_chunks(), table["label"].combine_chunks(), correct)
 
 
-def rival_on(rows: TestRows, corpus: Path, loaded: LoadedModel, title: str, progress: Progress) -> Rival:
-    """Let an earlier model label the raw texts of the test rows; it has a tokenizer of its own.
+def rival_on(rows: TestRows, texts: Path, loaded: LoadedModel, title: str, progress: Progress) -> Rival:
+    """Let an earlier model label the test rows' texts as they were ingested; it has a tokenizer of its own.
 
-    `corpus` is ingest's corpus.parquet. ValueError if it lacks one of the rows.
+    `texts` is the folder of prepare's part `holdout_texts`. ValueError if it lacks one of the rows.
     """
     correct, seen, found = (np.zeros(len(rows.ids), bool) for _ in range(3))
     model = loaded.model
-    with pq.ParquetFile(corpus, page_checksum_verification=True) as file:
-        for batch in file.iter_batches(BATCH, columns=["id", "text"], use_threads=False):
-            places = pc.index_in(batch.column("id"), value_set=rows.ids)
-            chosen = pc.is_valid(places)
-            texts = batch.column("text").filter(chosen).to_pylist()
-            if not texts:
-                continue
-            at = places.filter(chosen).to_numpy()
-            predicted = pa.array([model.labels[best] for best in model.probabilities(texts).argmax(axis=1)], pa.string())
-            correct[at] = pc.equal(predicted, rows.labels.take(pa.array(at)).cast(pa.string())).to_numpy(zero_copy_only=False)
-            seen[at] = model.trained_on(texts)
-            found[at] = True
-            progress.advance(int(found.sum()), len(found), "documents", title)
+    for batch in iter_texts(texts, ("test",), BATCH):
+        places = pc.index_in(batch.column("id"), value_set=rows.ids)
+        chosen = pc.is_valid(places)
+        documents = batch.column("text").filter(chosen).to_pylist()
+        if not documents:
+            continue
+        at = places.filter(chosen).to_numpy()
+        predicted = pa.array([model.labels[best] for best in model.probabilities(documents).argmax(axis=1)], pa.string())
+        correct[at] = pc.equal(predicted, rows.labels.take(pa.array(at)).cast(pa.string())).to_numpy(zero_copy_only=False)
+        seen[at] = model.trained_on(documents)
+        found[at] = True
+        progress.advance(int(found.sum()), len(found), "documents", title)
     if not found.all():
-        raise ValueError(f"{corpus} lacks {int((~found).sum())} of the evaluated test rows")
+        raise ValueError(f"{texts} lacks {int((~found).sum())} of the evaluated test rows")
     return Rival(title, model.labels, correct, seen)

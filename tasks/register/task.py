@@ -54,12 +54,12 @@ OF_RECIPES = Choice(
 
 
 @step(libraries=("numpy", "pyarrow", "safetensors", "scipy", "scikit-learn", *TEXT_LIBRARIES), choice=OF_RECIPES, shown=FOLDS)
-def folds(build: Build, config: FoldsConfig, run: Run, corpus: Path, dataset: Path) -> dict[str, Any]:
-    """Train the challenger's recipe and its rivals' anew on folds of the corpus."""
+def folds(build: Build, config: FoldsConfig, run: Run, dataset: Path, texts: Path) -> dict[str, Any]:
+    """Train the challenger's recipe and its rivals' anew on folds of the dataset."""
     from tasks.register.folds import write_folds
 
     progress = run.progress_for("folds")
-    return write_folds(config, corpus, dataset, build.folder, build.scratch, progress=progress)
+    return write_folds(config, dataset, texts, build.folder, build.scratch, progress=progress)
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def make_candidate(
     evaluation: Artifact,
     corpus: Artifact,
     holdout: Artifact,
+    texts: Artifact,
     tags: Mapping[str, str],
     run_id: str | None,
 ) -> Candidate:
@@ -106,7 +107,7 @@ def make_candidate(
         name=name,
         package=run.store.folder(package),
         predictions=folder / "predictions.parquet",
-        corpus=run.store.folder(corpus) / "corpus.parquet",
+        texts=run.store.folder(texts),
         holdout=holdout.digest,
         labels=tuple(package.report["labels"]),
         tags={**own, **tags},

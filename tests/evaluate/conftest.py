@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.config import EvaluateConfig
-from tasks.evaluate.evaluation import evaluate_classifier
+from tasks.evaluate.evaluation import Evaluation, evaluate_classifier
 from tasks.evaluate.yardstick import write_yardstick
-from tasks.prepare.schema import SCHEMA
+from tasks.prepare.schema import SCHEMA, TEXTS_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,18 +20,33 @@ if TYPE_CHECKING:
 
 
 class Corpus:
-    """Folders as prepare writes them, from rows of (id, split, label, tokens)."""
+    """Folders as prepare writes them, from rows of (id, split, label, tokens).
 
-    def __init__(self, folder: Path, rows: list[tuple[str, str, str | None, list[str]]]) -> None:
-        self.dataset, self.holdout = folder / "dataset", folder / "holdout"
+    `text_of` makes a row's text of its tokens; without it they are joined by blanks.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        rows: list[tuple[str, str, str | None, list[str]]],
+        text_of: Callable[[list[str]], str] = " ".join,
+    ) -> None:
+        self.dataset, self.holdout, self.texts = folder / "dataset", folder / "holdout", folder / "holdout_texts"
         for place, name, held in ((self.dataset, "dataset", False), (self.holdout, "holdout", True)):
             place.mkdir()
             part = [row for row in rows if (row[1] == "test") == held]
             columns = [pa.array([row[column] for row in part], SCHEMA.field(column).type) for column in range(4)]
             table = pa.Table.from_arrays(columns, schema=SCHEMA)
             pq.write_table(table, place / f"{name}.parquet", compression="zstd", write_page_checksum=True)
+        self.texts.mkdir()
+        texts = [{"id": row[0], "split": row[1], "text": text_of(row[3])} for row in rows if row[1] == "test"]
+        pq.write_table(pa.Table.from_pylist(texts, TEXTS_SCHEMA), self.texts / "texts.parquet", write_page_checksum=True)
         labels = sorted({row[2] for row in rows if row[1] == "train" and row[2] is not None})
         (self.dataset / "labels.json").write_text(json.dumps({"labels": labels}))
+
+    def evaluation(self, config: EvaluateConfig, yardstick: Path | None = None) -> Evaluation:
+        """What is evaluated on these rows."""
+        return Evaluation(config, self.dataset, self.holdout, self.texts, yardstick)
 
 
 class WordClassifier:
@@ -51,7 +66,7 @@ class WordClassifier:
 
 @pytest.fixture
 def make_corpus(tmp_path: Path) -> Callable[..., Corpus]:
-    return lambda rows: Corpus(tmp_path, rows)
+    return lambda rows, **options: Corpus(tmp_path, rows, **options)
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +76,7 @@ def evaluated(reviews: Corpus, tmp_path_factory: pytest.TempPathFactory) -> tupl
     config = EvaluateConfig(bootstrap=200, num_errors=3)
     history = {"bag": [{"epoch": 1, "train_loss": 0.5, "valid_loss": 0.4, "valid_accuracy": 0.8}]}
     write_yardstick(config, reviews.dataset, reviews.holdout, yardstick)
-    report = evaluate_classifier(config, word_classifier(), history, reviews.holdout, reviews.dataset, yardstick, folder)
+    report = evaluate_classifier(reviews.evaluation(config, yardstick), word_classifier(), history, folder)
     return report, folder, yardstick
 
 

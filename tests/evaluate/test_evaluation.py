@@ -1,6 +1,7 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,40 @@ def test_errors_are_the_most_confident_ones(evaluated: tuple[dict[str, Any], Pat
     assert all(error["label"] != error["predicted"] and error["predicted"] in error["text"] for error in errors)
 
 
+def test_errors_quote_the_text_as_it_was_ingested_on_one_line(
+    make_corpus: Callable[..., Corpus], classifier: WordClassifier, tmp_path: Path
+) -> None:
+    def text_of(tokens: list[str]) -> str:
+        return f"<p>The “{tokens[0].upper()}”,\r\n\r\n\tR&amp;D </p>" + " more words" * 100
+
+    corpus = make_corpus(
+        [
+            ("1", "train", "bad", ["bad"]),
+            ("2", "train", "good", ["good"]),
+            ("3", "test", "bad", ["good"]),
+            ("4", "test", "bad", ["bad"]),
+        ],
+        text_of=text_of,
+    )
+    evaluate_classifier(corpus.evaluation(CONFIG), classifier, {}, tmp_path)
+    (error,) = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))["errors"]
+    assert error["id"] == "3"
+    assert error["text"].startswith("<p>The “GOOD”, R&amp;D </p> more words more")
+    assert error["text"].endswith((" words…", " more…"))
+    assert 390 < len(error["text"]) <= 400
+    assert "&lt;p&gt;The “GOOD”, R&amp;amp;D &lt;/p&gt; more words" in (tmp_path / "side/report.html").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_texts_that_lack_a_row_are_refused(
+    make_corpus: Callable[..., Corpus], classifier: WordClassifier, reviews: Corpus, tmp_path: Path
+) -> None:
+    corpus = make_corpus([("1", "train", "bad", ["bad"]), ("2", "train", "good", ["good"]), ("3", "test", "bad", ["good"])])
+    with pytest.raises(ValueError, match="lacks the texts of 1 test rows"):
+        evaluate_classifier(replace(corpus.evaluation(CONFIG), texts=reviews.texts), classifier, {}, tmp_path)
+
+
 def test_comparison_pairs_the_rows_with_the_yardstick(evaluated: tuple[dict[str, Any], Path, Path]) -> None:
     report, folder, yardstick = evaluated
     one, other = (pq.read_table(place / "predictions.parquet")["correct"].to_numpy() for place in (folder, yardstick))
@@ -63,11 +98,11 @@ def test_a_yardstick_of_other_rows_is_refused(
     table = pq.read_table(other / "predictions.parquet")
     pq.write_table(table.take(list(reversed(range(table.num_rows)))), other / "predictions.parquet", write_page_checksum=True)
     with pytest.raises(ValueError, match="other rows"):
-        evaluate_classifier(CONFIG, classifier, {}, reviews.holdout, reviews.dataset, other, tmp_path)
+        evaluate_classifier(reviews.evaluation(CONFIG, other), classifier, {}, tmp_path)
 
 
 def test_without_yardstick_and_history(reviews: Corpus, classifier: WordClassifier, tmp_path: Path) -> None:
-    report = evaluate_classifier(CONFIG, classifier, {}, reviews.holdout, reviews.dataset, None, tmp_path)
+    report = evaluate_classifier(reviews.evaluation(CONFIG), classifier, {}, tmp_path)
     assert report["yardstick"] is report["comparison"] is None
     assert sorted(file.name for file in (tmp_path / "side").iterdir()) == ["confusion.png", "reliability.png", "report.html"]
 
@@ -75,7 +110,7 @@ def test_without_yardstick_and_history(reviews: Corpus, classifier: WordClassifi
 def test_equal_input_equal_bytes(reviews: Corpus, classifier: WordClassifier, tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        evaluate_classifier(CONFIG, classifier, {}, reviews.holdout, reviews.dataset, None, tmp_path / name)
+        evaluate_classifier(reviews.evaluation(CONFIG), classifier, {}, tmp_path / name)
     for file in ("metrics.json", "predictions.parquet"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
@@ -94,7 +129,7 @@ def test_documents_are_asked_for_in_batches_with_progress(
 
     monkeypatch.setattr(evaluation, "BATCH_ROWS", 32)
     heard = Heard()
-    evaluate_classifier(CONFIG, classifier, {}, reviews.holdout, reviews.dataset, None, tmp_path, progress=heard)
+    evaluate_classifier(reviews.evaluation(CONFIG), classifier, {}, tmp_path, progress=heard)
     assert classifier.calls == [32, 32, 16]
     assert heard.done == [(32, 80, "documents"), (64, 80, "documents"), (80, 80, "documents")]
 
@@ -103,9 +138,9 @@ def test_one_test_row_of_an_unknown_label_without_tokens(
     make_corpus: Callable[..., Corpus], classifier: WordClassifier, tmp_path: Path
 ) -> None:
     corpus = make_corpus([("1", "train", "bad", ["bad"]), ("2", "train", "good", ["good"]), ("3", "test", "odd", [])])
-    report = evaluate_classifier(CONFIG, classifier, {}, corpus.holdout, corpus.dataset, None, tmp_path)
+    report = evaluate_classifier(corpus.evaluation(CONFIG), classifier, {}, tmp_path)
     assert report["accuracy"] == 0.0
-    assert "(no tokens)" in (tmp_path / "side/report.html").read_text()
+    assert "(empty)" in (tmp_path / "side/report.html").read_text()
     assert "not in train" in (tmp_path / "side/report.html").read_text()
 
 
@@ -114,7 +149,7 @@ def test_no_test_rows_is_the_users_to_mend(
 ) -> None:
     corpus = make_corpus([("1", "train", "bad", ["bad"]), ("2", "train", "good", ["good"])])
     with pytest.raises(RequestError, match="no test rows"):
-        evaluate_classifier(CONFIG, classifier, {}, corpus.holdout, corpus.dataset, None, tmp_path)
+        evaluate_classifier(corpus.evaluation(CONFIG), classifier, {}, tmp_path)
 
 
 def test_a_trained_model_is_loaded_from_its_folder(reviews: Corpus, tmp_path: Path) -> None:
@@ -124,7 +159,7 @@ def test_a_trained_model_is_loaded_from_its_folder(reviews: Corpus, tmp_path: Pa
     for place in (model, scratch, folder):
         place.mkdir()
     write_model(FinetuneConfig(model="bag", threads=1), reviews.dataset, None, model, scratch)
-    report = write_evaluation(CONFIG, model, reviews.holdout, reviews.dataset, None, folder)
+    report = write_evaluation(reviews.evaluation(CONFIG), model, folder)
     assert report["accuracy"] > 0.75
     assert (folder / "side" / "history.png").is_file()
 

@@ -74,7 +74,7 @@ def test_hostile_labels_and_texts_are_inert_and_fit_a_phone(
     folder = tmp_path / "evaluate"
     folder.mkdir()
     history = {"bag": [{"epoch": 1, "train_loss": 0.5, "valid_accuracy": 0.5}]}
-    evaluate_classifier(EvaluateConfig(bootstrap=200), Mistaken(HOSTILE), history, corpus.holdout, corpus.dataset, None, folder)
+    evaluate_classifier(corpus.evaluation(EvaluateConfig(bootstrap=200)), Mistaken(HOSTILE), history, folder)
     context = {
         "name": HOSTILE[0],
         "command": HOSTILE[4],

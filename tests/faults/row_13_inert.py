@@ -42,7 +42,7 @@ from tasks.config import EvaluateConfig, IngestConfig, PrepareConfig, RefreshCon
 from tasks.dashboard.content import DriftedFeature, DriftHistory, gather_content
 from tasks.dashboard.page import render_page
 from tasks.errors import RequestError
-from tasks.evaluate.evaluation import evaluate_classifier
+from tasks.evaluate.evaluation import Evaluation, evaluate_classifier
 from tasks.evaluate.report import render_report
 from tasks.ingest.corpus import write_corpus
 from tasks.monitor.alert import Alert
@@ -50,7 +50,7 @@ from tasks.monitor.state import MonitorState
 from tasks.monitor.tables import SCORED_SCHEMA
 from tasks.notify.message import as_json, body, title
 from tasks.prepare.dataset import write_dataset
-from tasks.prepare.schema import SCHEMA
+from tasks.prepare.schema import SCHEMA, TEXTS_SCHEMA, open_writer
 from tests.chromium import CHROMIUM, CHROMIUM_FLAGS
 from tests.patience import HANGS_SECONDS
 
@@ -161,7 +161,7 @@ class Mistaken:
 
 def report_of(texts: list[str], folder: Path) -> str:
     """A report whose labels, texts, name, command and configuration are these."""
-    for part in ("dataset", "holdout", "evaluate"):
+    for part in ("dataset", "holdout", "holdout_texts", "evaluate"):
         (folder / part).mkdir(parents=True)
     for part, split in (("dataset", "train"), ("holdout", "test")):
         rows = [
@@ -172,8 +172,11 @@ def report_of(texts: list[str], folder: Path) -> str:
         )
     (folder / "dataset" / "labels.json").write_text(json.dumps({"labels": sorted(texts)}))
     history = {"bag": [{"epoch": 1, "train_loss": 0.5, "valid_accuracy": 0.5}]}
-    config = EvaluateConfig(bootstrap=100)
-    evaluate_classifier(config, Mistaken(texts), history, folder / "holdout", folder / "dataset", None, folder / "evaluate")
+    rows = [{"id": f"test{at}", "split": "test", "text": " ".join([text, *texts])} for at, text in enumerate(texts)]
+    with open_writer(folder / "holdout_texts" / "texts.parquet", TEXTS_SCHEMA) as writer:
+        writer.write_table(pa.Table.from_pylist(rows, TEXTS_SCHEMA))
+    asked = Evaluation(EvaluateConfig(bootstrap=100), *(folder / part for part in ("dataset", "holdout", "holdout_texts")))
+    evaluate_classifier(asked, Mistaken(texts), history, folder / "evaluate")
     step = {"name": texts[1], "seconds": 1, "cached": True, "key": texts[2], "note": texts[3]}
     context = {"name": texts[0], "command": texts[4], "steps": [step], "splits": {texts[5]: 3}, "config": {texts[6]: texts[7]}}
     return render_report(folder / "evaluate", context, folder / "report.html").read_text(encoding="utf-8")

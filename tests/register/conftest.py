@@ -34,12 +34,17 @@ FILLER = ["the", "company", "quarter", "sales", "said", "that", "its", "market",
 
 @dataclass(frozen=True)
 class Trained:
-    """Folders of a tiny trained model: its corpus, dataset and package."""
+    """Folders of a tiny trained model: its corpus, dataset and package; `prepared` has the dataset and the other parts."""
 
     corpus: Path
-    dataset: Path
+    prepared: Path
     package: Path
     model: Path
+
+    @property
+    def dataset(self) -> Path:
+        """The rows that it was trained on."""
+        return self.prepared / "dataset"
 
 
 def sentence(source: random.Random, words: list[str]) -> str:
@@ -91,7 +96,7 @@ def train(
         (folder / name).mkdir()
     write_model(config, dataset, aligned, folder / "finetune", folder / "scratch")
     write_package(folder / "finetune", dataset, folder / "package")
-    return Trained(corpus, dataset, folder / "package", folder / "finetune")
+    return Trained(corpus, folder / "prepare", folder / "package", folder / "finetune")
 
 
 Train = Callable[..., Trained]
@@ -155,10 +160,10 @@ def candidacy(tmp_path: Path) -> Candidacy:
         shortfall: Shortfall = NO_SHORTFALL,
         recipe: Recipe | None = None,
     ) -> Candidate:
-        corpus = (on or model).corpus / "corpus.parquet"
+        given = on or model
         serving = open_package(model.package)
         classifier = serving.TextClassifier(model.package)
-        rows = pq.read_table(corpus).filter(pc.field("split") == "test")
+        rows = pq.read_table(given.corpus / "corpus.parquet").filter(pc.field("split") == "test")
         texts, labels = rows["text"].to_pylist(), rows["label"].to_pylist()
         predicted = [prediction["label"] for prediction in classifier.predict(texts)]
         correct = np.array([guess == label for guess, label in zip(predicted, labels, strict=True)])
@@ -172,7 +177,8 @@ def candidacy(tmp_path: Path) -> Candidacy:
         (stored / "manifest.json").write_text("{}")
         tags = {"textmill.test_accuracy": f"{correct.mean():.6f}", **(recipe.tags() if recipe else {})}
         labels = tuple(classifier.labels)
-        return Candidate("films", stored, predictions, corpus, "holdout", labels, tags, shortfall=shortfall)
+        texts = given.prepared / "holdout_texts"
+        return Candidate("films", stored, predictions, texts, "holdout", labels, tags, shortfall=shortfall)
 
     return made
 

@@ -27,7 +27,7 @@ def measured(trained: Any, folder: Path, champion: Recipe, challenger: Recipe, *
         (folder / name).mkdir(exist_ok=True)
     asked = {"splits": 10, "seconds": 1e6, "champion_package": trained.package} | options
     config = FoldsConfig(challenger=challenger, champion=champion, **asked)
-    return write_folds(config, trained.corpus, trained.dataset, folder / "folds", folder / "scratch")
+    return write_folds(config, trained.dataset, trained.prepared / "texts", folder / "folds", folder / "scratch")
 
 
 def test_a_recipe_that_reads_nothing_loses_to_one_that_reads(trained: Any, tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_recipe_that_reads_nothing_loses_to_one_that_reads(trained: Any, tmp_p
 
 def test_every_row_is_held_out_once_in_ten_splits_with_even_labels(trained: Any) -> None:
     asked = FoldsConfig(challenger=recipe(), champion=recipe(), champion_package=trained.package, splits=20, seconds=1.0)
-    rows, _ = folds._read_rows(asked, trained.corpus, trained.dataset)
+    rows, _ = folds._read_rows(asked, trained.dataset, trained.prepared / "texts")
     splits = list(folds._splits(rows, 20))
     labels = np.array(rows.table["label"].to_pylist())
     for ten in (splits[:10], splits[10:]):
@@ -110,13 +110,6 @@ def test_splits_that_were_trained_before_a_kill_are_not_trained_again(
     monkeypatch.setattr(folds, "train_recipe", counted)
     assert measured(trained, tmp_path, recipe(), recipe(ngrams=1))["splits"] == 10
     assert len(calls) == 2 * 10
-
-
-def test_macro_f1_is_scikit_learns() -> None:
-    from sklearn.metrics import f1_score
-
-    truth, predicted = ["a", "b", "b", "c", "a", "a"], ["a", "b", "c", "d", "b", "a"]
-    assert folds.macro_f1(truth, predicted) == pytest.approx(f1_score(truth, predicted, average="macro", zero_division=0.0))
 
 
 def test_the_number_of_splits_follows_from_the_rows() -> None:

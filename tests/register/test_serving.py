@@ -47,8 +47,8 @@ def store(migrated: Path, train_tiny: Callable[..., Any], tmp_path_factory: pyte
     tracker = Tracker.open(None, root, root / "checkout", "新闻")
     predictions = root / "predictions.parquet"
     write_predictions(model.corpus / "corpus.parquet", predictions)
-    corpus = model.corpus / "corpus.parquet"
-    candidate = Candidate("新闻", model.package, predictions, corpus, "h", ("negative", "positive"))
+    texts = model.prepared / "holdout_texts"
+    candidate = Candidate("新闻", model.package, predictions, texts, "h", ("negative", "positive"))
     assert Registrar(tracker, RegisterConfig()).register(candidate).decision == "first"
     return root, model
 
