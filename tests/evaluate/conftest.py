@@ -1,22 +1,21 @@
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from tasks.config import EvaluateConfig
 from tasks.evaluate.evaluation import Evaluation, evaluate_classifier
 from tasks.evaluate.yardstick import write_yardstick
-from tasks.prepare.schema import SCHEMA, TEXTS_SCHEMA
+from tests.writers import write_dataset, write_holdout, write_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from typing import Any
+
+    import pyarrow as pa
 
 
 class Corpus:
@@ -32,17 +31,10 @@ class Corpus:
         text_of: Callable[[list[str]], str] = " ".join,
     ) -> None:
         self.dataset, self.holdout, self.texts = folder / "dataset", folder / "holdout", folder / "holdout_texts"
-        for place, name, held in ((self.dataset, "dataset", False), (self.holdout, "holdout", True)):
-            place.mkdir()
-            part = [row for row in rows if (row[1] == "test") == held]
-            columns = [pa.array([row[column] for row in part], SCHEMA.field(column).type) for column in range(4)]
-            table = pa.Table.from_arrays(columns, schema=SCHEMA)
-            pq.write_table(table, place / f"{name}.parquet", compression="zstd", write_page_checksum=True)
-        self.texts.mkdir()
-        texts = [{"id": row[0], "split": row[1], "text": text_of(row[3])} for row in rows if row[1] == "test"]
-        pq.write_table(pa.Table.from_pylist(texts, TEXTS_SCHEMA), self.texts / "texts.parquet", write_page_checksum=True)
-        labels = sorted({row[2] for row in rows if row[1] == "train" and row[2] is not None})
-        (self.dataset / "labels.json").write_text(json.dumps({"labels": labels}))
+        test = [row for row in rows if row[1] == "test"]
+        write_dataset(self.dataset, [row for row in rows if row[1] != "test"])
+        write_holdout(self.holdout, test)
+        write_texts(self.texts, [(row[0], row[1], text_of(row[3])) for row in test])
 
     def evaluation(self, config: EvaluateConfig, yardstick: Path | None = None) -> Evaluation:
         """What is evaluated on these rows."""

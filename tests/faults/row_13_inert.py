@@ -50,7 +50,7 @@ from tasks.monitor.state import MonitorState
 from tasks.monitor.tables import SCORED_SCHEMA
 from tasks.notify.message import as_json, body, title
 from tasks.prepare.dataset import write_dataset
-from tasks.prepare.schema import SCHEMA, TEXTS_SCHEMA, open_writer
+from tests import writers
 from tests.chromium import CHROMIUM, CHROMIUM_FLAGS
 from tests.patience import HANGS_SECONDS
 
@@ -161,20 +161,12 @@ class Mistaken:
 
 def report_of(texts: list[str], folder: Path) -> str:
     """A report whose labels, texts, name, command and configuration are these."""
-    for part in ("dataset", "holdout", "holdout_texts", "evaluate"):
-        (folder / part).mkdir(parents=True)
-    for part, split in (("dataset", "train"), ("holdout", "test")):
-        rows = [
-            {"id": f"{split}{at}", "split": split, "label": text, "tokens": [text, *texts]} for at, text in enumerate(texts)
-        ]
-        pq.write_table(
-            pa.Table.from_pylist(rows, SCHEMA), folder / part / f"{part}.parquet", compression="zstd", write_page_checksum=True
-        )
-    (folder / "dataset" / "labels.json").write_text(json.dumps({"labels": sorted(texts)}))
+    writers.write_dataset(folder / "dataset", [(f"train{at}", "train", text, [text, *texts]) for at, text in enumerate(texts)])
+    writers.write_holdout(folder / "holdout", [(f"test{at}", "test", text, [text, *texts]) for at, text in enumerate(texts)])
+    quoted = [(f"test{at}", "test", " ".join([text, *texts])) for at, text in enumerate(texts)]
+    writers.write_texts(folder / "holdout_texts", quoted)
+    (folder / "evaluate").mkdir()
     history = {"bag": [{"epoch": 1, "train_loss": 0.5, "valid_accuracy": 0.5}]}
-    rows = [{"id": f"test{at}", "split": "test", "text": " ".join([text, *texts])} for at, text in enumerate(texts)]
-    with open_writer(folder / "holdout_texts" / "texts.parquet", TEXTS_SCHEMA) as writer:
-        writer.write_table(pa.Table.from_pylist(rows, TEXTS_SCHEMA))
     asked = Evaluation(EvaluateConfig(bootstrap=100), *(folder / part for part in ("dataset", "holdout", "holdout_texts")))
     evaluate_classifier(asked, Mistaken(texts), history, folder / "evaluate")
     step = {"name": texts[1], "seconds": 1, "cached": True, "key": texts[2], "note": texts[3]}
