@@ -192,52 +192,50 @@ class PrepareConfig(Section):
 
     html: bool = Field(True, description="Remove HTML tags and decode entities.")
     lowercase: bool = Field(True, description="Fold case.")
-    numbers: Literal["keep", "zero", "drop"] = Field("keep", description="Digits: as they are, each as 0, or removed.")
+    numbers: Literal["keep", "zero", "drop"] = Field("keep", description="Digits: keep them, write each as 0, or drop them.")
     punctuation: Literal["keep", "drop"] = Field(
-        "drop", description="Punctuation: a token of its own, or removed, but for the sign and the % of a number."
+        "drop", description="Punctuation: keep each mark as a token, or drop it, except the sign and the % of a number."
     )
     width: Literal["keep", "fold"] = Field(
-        "keep", description="Full-width Latin letters, digits and marks, half-width kana: as they are, or as ordinary ones."
+        "keep", description="Full-width Latin letters, digits and marks, half-width kana: keep them, or fold to ordinary ones."
     )
-    han: Literal["keep", "simplified"] = Field(
-        "keep", description="Traditional Chinese characters: as they are, or simplified."
-    )
+    han: Literal["keep", "simplified"] = Field("keep", description="Traditional Chinese characters: keep them, or simplify.")
     stop_words: Literal["none", "english", "chinese"] | Path = Field(
         "none", description="Words to leave out: none, english, chinese, or a file."
     )
     tokenizer: TokenizerName = Field(
         "auto",
-        description="What a token is; auto: char for Chinese, Japanese, Thai; jieba for these among more of others; else word; "
-        f"{_NOTES}.",
+        description="How text is cut into tokens; auto: char if most of it is Chinese, Japanese or Thai, jieba if some is, else "
+        f"word; {_NOTES}.",
     )
     user_dictionary: Path | None = Field(
         None, description=f"{_READ_DICTIONARIES}: more words, one a line as `word [frequency] [part of speech]`."
     )
-    min_tokens: Positive = Field(1, description="Shortest document in tokens; a shorter one is quarantined.")
+    min_tokens: Positive = Field(1, description="Fewest tokens of a document; a shorter one is quarantined.")
     contradictions: Literal["drop", "majority", "first", "error"] = Field(
         "drop",
         description="A text with several labels: drop its rows, keep the label of most rows or of the first row, or stop.",
     )
     near_duplicates: bool = Field(True, description="Look for near-duplicates, not only exact ones.")
     near_duplicate_similarity: Annotated[float, Field(gt=0.5, le=1.0)] = Field(
-        0.8, description="Estimated Jaccard similarity of token 5-shingles from which two rows are near-duplicates."
+        0.8, description="Rows are near-duplicates from this estimated Jaccard similarity of their token 5-shingles on."
     )
     valid_share: Annotated[float, Field(gt=0.0, lt=0.5)] = Field(
         0.1, description="Share of the train rows held for validation."
     )
     test_share: Annotated[float, Field(gt=0.0, lt=0.9)] = Field(
-        0.2, description="Share held for test where the corpus has none."
+        0.2, description="Share of rows held for test if the corpus has no test split."
     )
     seed: Count = Field(13, description="Seed of the split.")
     split_rule: Annotated[int, Field(ge=1, le=2)] | Literal["auto"] = Field(
         "auto",
-        description="How rows are parted: 1 as before version 0.2, 2 with a salt and care for rare classes; auto: as for the "
-        "name's models, 2 for a new name.",
+        description="How rows are split: 1 as before version 0.2, 2 with a salt and care for rare classes; auto: the rule of "
+        "the name's models, or 2 for a new name.",
     )
     salt: Count | Literal["auto"] = Field(
         "auto",
-        description="Rule 2: which of many splits; auto: as for the name's models, for a new name the one of a hundred with "
-        "the most even shares.",
+        description="Rule 2: number of the split; auto: the number of the name's models, or for a new name the one of the "
+        "first hundred with the most even shares.",
     )
 
     @model_validator(mode="after")
@@ -352,9 +350,9 @@ class AlignConfig(Section):
 
 
 class EvaluateConfig(Section):
-    """What is measured on the test rows."""
+    """How the model is measured on the test rows."""
 
-    yardstick: bool = Field(True, description="Train TF-IDF + logistic regression on the same split for comparison.")
+    yardstick: bool = Field(True, description="Train TF-IDF + logistic regression on the same rows, for comparison.")
     bootstrap: Annotated[int, Field(ge=100, le=100_000)] = Field(1000, description="Resamples behind each 95% interval.")
     bins: Annotated[int, Field(ge=2, le=100)] = Field(15, description="Bins of the reliability diagram and of ECE.")
     num_errors: Count = Field(20, description="Most confident errors shown in the report.")

@@ -1,1 +1,1 @@
-"""evaluate: what the model scores on the test rows, beside a linear yardstick, and the report of both."""
+"""Score the model and a linear yardstick on the test rows, and write the report of both."""

@@ -39,7 +39,7 @@ def compare(correct_a: np.ndarray, correct_b: np.ndarray) -> Comparison:
 
 
 def mid_p(only_a: int, only_b: int) -> float:
-    """Two-sided mid-p value of McNemar's test.
+    """The two-sided mid-p value of McNemar's test.
 
     Fagerland, Lydersen & Laake (2013), "The McNemar test for binary matched-pairs data: mid-p and asymptotic are better
     than exact conditional", BMC Medical Research Methodology 13:91. No discordant rows, or as many on each side, give 1.

@@ -40,7 +40,7 @@ REPORTED = (
 
 
 class Predictor(Protocol):
-    """What is evaluated: labels, and for documents as lists of tokens their probabilities."""
+    """A classifier to evaluate: its labels, and the probabilities of documents given as lists of tokens."""
 
     @property
     def labels(self) -> list[str]:
@@ -121,7 +121,7 @@ def predict(classifier: Predictor, tokens: pa.Array, *, progress: Progress = SIL
 
 
 def train_rows(dataset: Path) -> dict[str, int]:
-    """Number of train rows of each label."""
+    """Count the train rows of each label."""
     rows: dict[str, int] = {}
     for batch in iter_batches(dataset, ("train",), ["label"], 65_536):
         for entry in pc.value_counts(batch.column("label")).to_pylist():
@@ -130,7 +130,7 @@ def train_rows(dataset: Path) -> dict[str, int]:
 
 
 def confident_errors(rows: Outcomes, ids: pa.Array, texts: Path, num: int) -> list[dict[str, Any]]:
-    """The wrong rows with the highest confidence first, at most `num`, with the start of their texts.
+    """List the wrong rows, the highest confidence first, at most `num`, with the start of their texts.
 
     `ids` [N] are those of the rows, and `texts` is the folder with the texts of the same rows. ValueError if it lacks one.
     """

@@ -138,7 +138,7 @@ def draw_comparison(model: Mapping[str, Any], yardstick: Mapping[str, Any]) -> F
 
 
 def drawable(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """How names are written in a figure, and the font families for it; numbers from 1 if no font has all their characters."""
+    """Names as a figure shows them, and its font families; numbers from 1 instead if no font has all their characters."""
     shown = [shortened(visible(name).replace("\n", " ").replace("\t", " "), 18) or "(empty)" for name in names]
     families = _families(frozenset("".join(shown)))
     if families is None:
@@ -148,13 +148,13 @@ def drawable(names: Sequence[str]) -> tuple[list[str], list[str]]:
 
 @functools.lru_cache(maxsize=64)
 def _families(characters: frozenset[str]) -> tuple[str, ...] | None:
-    """DejaVu Sans, and the first installed font that has what it lacks; None if none has."""
+    """DejaVu Sans, and the first installed font with all the characters it lacks; None if there is no such font."""
     from matplotlib.font_manager import findfont
 
     missing = {ord(character) for character in characters} - _codes(findfont(FONT))
     if not missing:
         return (FONT,)
-    # matplotlib remembers the fonts of its first day: those installed since are looked for when it knows none that does.
+    # matplotlib keeps a list of fonts from when it first ran: newer ones are looked for only if no font in the list will do.
     for look in (_known_fonts, _fonts_installed_since):
         found = next((name for name, file in look() if missing <= _codes(file)), None)
         if found:
@@ -174,20 +174,20 @@ def _known_fonts() -> list[tuple[str, str]]:
 
 
 def _fonts_installed_since() -> list[tuple[str, str]]:
-    """Make fonts known that matplotlib's list lacks, for this process, and return all."""
+    """Add the fonts that matplotlib's list lacks, for this process alone, and return all."""
     from matplotlib.font_manager import findSystemFonts, fontManager
 
     known = {font.fname for font in fontManager.ttflist}
     for file in sorted(set(findSystemFonts()) - known):
         try:
             fontManager.addfont(file)
-        except (RuntimeError, OSError):  # no font that can be drawn with: a bitmap, say
+        except (RuntimeError, OSError):  # not a font that can be drawn with: a bitmap, for example
             log.debug("%s cannot be used", file)
     return _known_fonts()
 
 
 def _boxes(font_name: str) -> bool:
-    """Whether a font claims characters that come out as boxes: the fallback matplotlib brings, colour bitmaps."""
+    """Tell whether a font draws boxes for characters that it claims to have: matplotlib's fallback, and colour bitmaps."""
     return "Last Resort" in font_name or "Emoji" in font_name
 
 
@@ -196,7 +196,7 @@ def _codes(file: str) -> set[int]:
 
     try:
         return set(FT2Font(file).get_charmap())
-    except (RuntimeError, OSError):  # the font cache names a file that is gone or no font
+    except (RuntimeError, OSError):  # the font cache names a file that is gone or is not a font
         return set()
 
 

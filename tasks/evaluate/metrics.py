@@ -1,4 +1,4 @@
-"""Figures of merit on labelled rows, each a plain number that goes into JSON.
+"""Figures about a classifier on labelled rows, each a plain number that goes into JSON.
 
 Axes: N rows, C classes the classifier knows, K labels in play (its classes and any other label among the rows), B bins,
 R resamples, M distinct outcomes.
@@ -22,7 +22,7 @@ MAX_CELLS = 2_000_000  # outcome counts held at once while resampling: 16 MB
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What was true and what was predicted, as numbers of `names`.
+    """The true and the predicted labels, as numbers of `names`.
 
     names: [K], sorted; trained: bool [K], which of them the classifier knows; true, predicted: int64 [N] below K;
     confidence: float64 [N], the probability of the predicted class; likelihood: float64 [N], that of the true one, 0 if the
@@ -38,7 +38,7 @@ class Outcomes:
 
     @property
     def correct(self) -> np.ndarray:
-        """Which rows are right: bool [N]."""
+        """Rows that are right: bool [N]."""
         return self.true == self.predicted
 
     @property
@@ -51,14 +51,14 @@ class Outcomes:
 def outcomes(truth: Sequence[str], classes: Sequence[str], probabilities_NC: np.ndarray) -> Outcomes:
     """Line up true labels with predicted probabilities; of equally probable classes the first is predicted.
 
-    A label that is no class of the classifier counts as an error in each of its rows. ValueError if the shapes differ or
-    a probability is no number.
+    A label that the classifier does not know counts as an error in each of its rows. ValueError if the shapes differ or a
+    probability is not a number.
     """
     if probabilities_NC.shape != (len(truth), len(classes)):
         raise ValueError(f"probabilities of shape {probabilities_NC.shape} for {len(truth)} rows and {len(classes)} classes")
     bad = np.flatnonzero(~np.isfinite(probabilities_NC).all(axis=1))
     if len(bad):
-        raise ValueError(f"{len(bad)} of {len(truth)} rows have probabilities that are no numbers, row {bad[0]} first")
+        raise ValueError(f"{len(bad)} of {len(truth)} rows have probabilities that are not numbers, row {bad[0]} first")
     names = sorted({*classes, *truth})
     number = {name: position for position, name in enumerate(names)}
     known = set(classes)
@@ -78,7 +78,7 @@ def outcomes(truth: Sequence[str], classes: Sequence[str], probabilities_NC: np.
 
 
 def measure(rows: Outcomes, *, bins: int, bootstrap: int, seed: int) -> dict[str, Any]:
-    """Every figure the report shows about one classifier; at least one row."""
+    """Compute every figure that the report shows about one classifier; `rows` has at least one row."""
     confusion_KK = rows.confusion
     right_K, true_K, predicted_K = confusion_KK.diagonal(), confusion_KK.sum(axis=1), confusion_KK.sum(axis=0)
     precision_K, recall_K = _share(right_K, predicted_K), _share(right_K, true_K)
@@ -126,7 +126,7 @@ def f1_scores(confusion_KK: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _share(part_K: np.ndarray, whole_K: np.ndarray) -> np.ndarray:
-    """The quotients, 0 where there is nothing to divide."""
+    """The quotients, 0 where the whole is 0."""
     return np.divide(part_K, whole_K, out=np.zeros(len(whole_K)), where=whole_K > 0)
 
 
@@ -161,10 +161,10 @@ def expected_calibration_error(reliability: Sequence[dict[str, Any]]) -> float:
 def confidence_intervals(
     confusion_KK: np.ndarray, f1_K: np.ndarray, *, resamples: int, seed: int
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The intervals of `bootstrap_intervals`, or Wilson's where resampling knows too little; and which the first two are.
+    """The intervals of `bootstrap_intervals`, or Wilson's where resampling has too little to go by; and the methods by name.
 
-    Rows that are all right give [1, 1] by bootstrap, however few they are. So accuracy has Wilson's interval where fewer than
-    five rows are right, or wrong; macro-F1 and a label's F1 where all resamples are alike. F1, TP / (TP + (FP + FN) / 2),
+    Rows that are all right give [1, 1] by bootstrap, even if they are very few. So accuracy has Wilson's interval where fewer
+    than five rows are right, or wrong; macro-F1 and a label's F1 where all resamples are alike. F1, TP / (TP + (FP + FN) / 2),
     is taken for a share of (true + predicted) / 2 rows, and macro-F1 for a share of as many rows as give the mean of the
     labels' shares its variance.
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Ngrams:
-    """The unigrams and bigrams that stand in at least `min_df` of the documents it was made from.
+    """The unigrams and bigrams of at least `min_df` of the documents it was made from.
 
     At most `max_size` of them are kept, those in most documents. Columns are numbered unigrams first, by first occurrence,
     then bigrams by the numbers of their two words.
@@ -41,7 +41,7 @@ class Ngrams:
         return len(self.unigrams) + len(self.bigrams)
 
     def counts(self, tokens: pa.ListArray | pa.LargeListArray) -> csr_matrix:
-        """How often each n-gram stands in each document: [documents, n-grams] float64; unknown ones are left out."""
+        """Count each n-gram in each document: [documents, n-grams] float64; unknown ones are left out."""
         from scipy.sparse import csr_matrix
 
         found = pc.index_in(tokens.flatten().cast(self.words.type), value_set=self.words)
@@ -57,7 +57,7 @@ class Ngrams:
         return matrix
 
     def _pairs(self, ids_T: np.ndarray, rows_T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """One number for each two neighbours that stand in one document, and the row of each."""
+        """One number for each two neighbours in one document, and the row of each."""
         left, right = ids_T[:-1], ids_T[1:]
         whole = (rows_T[:-1] == rows_T[1:]) & (left >= 0) & (right >= 0)
         return left[whole] * len(self.words) + right[whole], rows_T[:-1][whole]
@@ -78,7 +78,7 @@ def _documents(keys: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _positions(keys: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each key stands in the sorted `known`, and whether it does."""
+    """The position of each key in the sorted `known`, and whether it is there at all."""
     if not len(known):
         return np.zeros(len(keys), dtype=np.int64), np.zeros(len(keys), dtype=bool)
     positions = np.minimum(np.searchsorted(known, keys), len(known) - 1)

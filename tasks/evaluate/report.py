@@ -1,6 +1,6 @@
 """The HTML report: one file without scripts or links to anything outside it, for a screen, a phone, or print.
 
-All text from outside goes through Jinja's autoescape and `visible`, stands in <bdi>, and may break anywhere; the page's
+All text from outside goes through Jinja's autoescape and `visible`, is wrapped in <bdi>, and may break anywhere; the page's
 content security policy allows inline styles and embedded images, nothing else.
 """
 
@@ -33,7 +33,7 @@ class _Part(BaseModel):
 
 
 class StepRun(_Part):
-    """One step of the run: what it took, or that the store had it."""
+    """One step of the run: its seconds, and whether the store had its artifact already."""
 
     name: str
     seconds: float
@@ -43,7 +43,7 @@ class StepRun(_Part):
 
 
 class Equation(_Part):
-    """What became of the records: found = kept + duplicates + quarantined."""
+    """The records by outcome: found = kept + duplicates + quarantined."""
 
     found: int
     kept: int
@@ -52,7 +52,7 @@ class Equation(_Part):
 
 
 class SplitRule(_Part):
-    """How rows were parted."""
+    """The rule by which rows were split."""
 
     rule: int
     salt: int | None = None
@@ -67,7 +67,7 @@ class Contradiction(_Part):
 
 
 class Contradictions(_Part):
-    """Texts that were given several labels; see tasks.prepare.contradictions."""
+    """Texts with several labels; see tasks.prepare.contradictions."""
 
     rule: str
     texts: int
@@ -81,7 +81,7 @@ class Contradictions(_Part):
 
 
 class ModelVersion(_Part):
-    """What the registry made of the model."""
+    """The version that the model was registered as, and the decision about it."""
 
     name: str
     version: str
@@ -91,7 +91,7 @@ class ModelVersion(_Part):
 
 
 class WordSimilarity(_Part):
-    """Spearman's rank correlation with people's judgements, over the pairs whose words both have a vector; None of too few."""
+    """Spearman's rank correlation with people's judgements, over pairs with two vectors; None if there are too few."""
 
     spearman: float | None
     pairs: int
@@ -99,7 +99,7 @@ class WordSimilarity(_Part):
 
 
 class AnalogyScore(_Part):
-    """Analogies answered rightly, of the questions whose words all have a vector; the accuracy is None of too few."""
+    """Correct analogies among the questions whose words all have a vector; the accuracy is None if there are too few."""
 
     accuracy: float | None
     correct: int
@@ -108,13 +108,13 @@ class AnalogyScore(_Part):
 
 
 class Analogies(AnalogyScore):
-    """The same of each kind of question."""
+    """The same for each kind of question."""
 
     sections: dict[str, AnalogyScore]
 
 
 class Intrinsic(_Part):
-    """What the vectors know of English; see tasks.pretrain.intrinsic."""
+    """Tests of the vectors on English words; see tasks.pretrain.intrinsic."""
 
     wordsim353: WordSimilarity
     simlex999: WordSimilarity
@@ -122,7 +122,7 @@ class Intrinsic(_Part):
 
 
 class Vectors(_Part):
-    """What the pretrained vectors look like.
+    """A look at the pretrained vectors.
 
     The nearest neighbours, with their cosine similarity, of frequent words and of words typical of each class.
     """
@@ -133,7 +133,7 @@ class Vectors(_Part):
 
 
 class Context(_Part):
-    """What the report says beside the evaluation itself; a part left empty is left out of the page.
+    """The facts about the run that the report shows beside the evaluation; a part left empty is left out of the page.
 
     `command` reproduces the run. `warnings` are lines for a person. `skipped` maps a step that did not run to the reason,
     `splits` a split to its rows, `labels` a split to its rows by label, `dropped` a reason to the rows it cost. `coverage` has
@@ -180,7 +180,7 @@ def report_page(metrics: Mapping[str, Any], figures: Mapping[str, bytes], contex
     """The report as HTML, from the values of metrics.json and PNG figures by name."""
     import jinja2
 
-    # Autoescaping is on for whatever the template is called, and a name the template misspells is an error.
+    # Autoescaping does not depend on the name of the template, and a name that the template misspells is an error.
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     decimals = 2 if metrics["test_rows"] >= 10_000 else 1
     environment.filters |= {

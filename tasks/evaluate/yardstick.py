@@ -1,7 +1,7 @@
-"""The yardstick: what a linear model on TF-IDF weighted n-grams scores on the same test rows.
+"""The yardstick: a linear model on TF-IDF weighted n-grams, scored on the same test rows.
 
-It is trained on the rows of `train` alone, the rows whose gradients the model is trained with; the model uses `valid` to
-choose an epoch and a temperature, the yardstick has nothing to choose.
+It is trained on the rows of `train` alone, as the model's weights are; the model also uses `valid`, to choose an epoch and a
+temperature, and the yardstick has nothing to choose.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def write_yardstick(
 
 
 def fit_predict(train: Split, test: Split, *, progress: Progress = SILENT) -> tuple[list[str], np.ndarray, dict[str, int]]:
-    """Sorted classes, test probabilities (float32 [N, C]) and the sizes of what was fitted.
+    """Fit, and return sorted classes, test probabilities (float32 [N, C]), and the numbers of rows and n-grams fitted.
 
     Unigrams and bigrams of the tokens as given, sublinear term frequency, smoothed inverse document frequency, rows of unit
     length; multinomial logistic regression by Newton-CG, L2 (on these matrices four times as fast as
@@ -72,7 +72,7 @@ def fit_predict(train: Split, test: Split, *, progress: Progress = SILENT) -> tu
     vectors = 1 if num_classes == 2 else num_classes
     ngrams = Ngrams(tokens, 1 if len(tokens) < TINY_ROWS else 2, max_size=MAX_COEFFICIENTS // vectors)
     if not len(ngrams):
-        raise RequestError(f"none of the {len(tokens)} train rows holds a token; loosen the cleaning in prepare")
+        raise RequestError(f"the {len(tokens)} train rows have no tokens; loosen the cleaning in prepare")
     weighting = TfidfTransformer(sublinear_tf=True)
     weights = weighting.fit_transform(ngrams.counts(tokens))
     progress.advance(0, test.num_rows, "documents", "fitting logistic regression")

@@ -1,1 +1,1 @@
-"""Clean, tokenize, find duplicates, split: a corpus becomes a dataset and a holdout."""
+"""Clean, tokenize, find duplicates, split: a corpus becomes a dataset, a holdout, and the texts beside each."""

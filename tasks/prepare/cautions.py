@@ -1,6 +1,6 @@
-"""What a person ought to be told about the rows, from prepare's report: one line for each kind of doubt.
+"""Warnings about the rows, from prepare's report: one line for each kind of doubt.
 
-The report is in the store, so the same is said whether the step ran or not.
+The report is in the store, so a run warns of the same things whether the step ran or was cached.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tasks.shown import shortened
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-FEW_ROWS = 20  # of a class
+FEW_ROWS = 20  # in a class
 FEW_TEST_ROWS = 30
 MOST_OF_ONE = 0.9
 NAMED = 5
@@ -26,7 +26,7 @@ RULES = {
 
 
 def cautions(report: Mapping[str, Any], contradictions: str | None = None) -> list[str]:
-    """The lines, none if nothing is in doubt; `contradictions` is the file that lists those rows, if there is one."""
+    """Write the lines, an empty list if nothing is in doubt; `contradictions` is the file that lists such rows, if any."""
     found = report["contradictions"]
     lines = [
         _contradictions(found, contradictions),
@@ -69,7 +69,7 @@ def _lost(report: Mapping[str, Any]) -> str:
 def _untrained(report: Mapping[str, Any]) -> str:
     unseen = sorted(report["labels"]["test"].keys() - report["labels"]["train"].keys())
     names = _listed([_quoted(name) for name in unseen])
-    return f"test rows have labels that train has not, and no model can get them right: {names}" if unseen else ""
+    return f"test rows have labels that no train row has, so no model can get them right: {names}" if unseen else ""
 
 
 def _few(report: Mapping[str, Any]) -> list[str]:
@@ -108,7 +108,7 @@ def _score(report: Mapping[str, Any]) -> str:
 
 
 def _by_label(report: Mapping[str, Any]) -> dict[str, int]:
-    """Rows that are kept of each class, on all sides."""
+    """Number of kept rows of each class, on all sides together."""
     rows: dict[str, int] = {}
     for side in report["labels"].values():
         for name, count in side.items():

@@ -1,4 +1,4 @@
-"""Texts that were given several labels: which there are, which of their rows stay, and the file that lists them.
+"""Texts with several labels: find them, decide which of their rows stay, and list them in a file.
 
 Two rows are the same text if they have the same tokens. A row of an official test split is never removed, only counted.
 """
@@ -44,8 +44,8 @@ _READ_ROWS = 1024
 class Contradictions:
     """Rows whose text, or nearly their text, has another label too; each bool [N].
 
-    `exact`: labelled rows of a text with several labels; `decided`: those among them on which the rule decides, so neither rows
-    of an official test split nor their duplicates; `near`: rows that were kept beside a near-duplicate with another label.
+    `exact`: labelled rows of a text with several labels; `decided`: those among them that the rule decides about, so neither
+    rows of an official test split nor their duplicates; `near`: rows that were kept beside a near-duplicate with another label.
     """
 
     exact: np.ndarray
@@ -54,7 +54,7 @@ class Contradictions:
 
 
 def several_labels(numbers: np.ndarray, label: np.ndarray, considered: np.ndarray) -> np.ndarray:
-    """Which of the considered rows share their number with a considered row of another label: bool [N].
+    """Find the considered rows that share their number with a considered row of another label: bool [N].
 
     `numbers` int32 [N] below N: the text's or the group's; `label` int32 [N].
     """
@@ -67,7 +67,7 @@ def several_labels(numbers: np.ndarray, label: np.ndarray, considered: np.ndarra
 
 
 def losers(numbers: np.ndarray, label: np.ndarray, contradicting: np.ndarray, config: PrepareConfig) -> np.ndarray:
-    """Which of the contradicting rows are left out by the configured rule: bool [N]. The others have one label a text."""
+    """Find the contradicting rows that the configured rule leaves out: bool [N]. The others have one label a text."""
     rows = np.flatnonzero(contradicting)
     winner = np.full(len(numbers), -1, np.int32)
     if config.contradictions in ("first", "error"):  # error: the caller stops
@@ -87,8 +87,8 @@ def write_contradictions(
 ) -> list[dict[str, Any]]:
     """Write contradictions.parquet into `folder` if there are any, in the corpus' order; examples of exact ones, test's last.
 
-    `corpus` is ingest's corpus.parquet; `first` and `group` int32 [N] number texts and near texts; `fate` uint8 [N] is what
-    became of the rows, a position in SPLITS for those that stay. An example is a text's start and its rows by label.
+    `corpus` is ingest's corpus.parquet; `first` and `group` int32 [N] number texts and near texts; `fate` uint8 [N] is a
+    position in SPLITS for each row that stays. An example is a text's start and its rows by label.
     """
     listed = found.exact | found.near
     if not listed.any():
@@ -118,7 +118,7 @@ def write_contradictions(
 
 
 def refuse(counts: Mapping[str, Any]) -> RequestError:
-    """What `error` says, of the counts in prepare's report."""
+    """The error that `prepare.contradictions error` raises, made from the counts in prepare's report."""
     return RequestError(
         f"{counts['texts']:,} texts with {counts['rows']:,} rows have several labels, such as {shown(counts['examples'][0])}; "
         "correct them, or set --prepare.contradictions drop, majority or first"
@@ -126,6 +126,6 @@ def refuse(counts: Mapping[str, Any]) -> RequestError:
 
 
 def shown(example: Mapping[str, Any]) -> str:
-    """An example in one line: the text's start and its labels."""
+    """Write an example on one line: the text's start and its labels."""
     labels = ", ".join(f"{count} x {shortened(name, 40)!r}" for name, count in sorted(example["labels"].items()))
     return f"{shortened(' '.join(example['text'].split()), LINE_CHARS)!r} ({labels})"

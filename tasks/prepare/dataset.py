@@ -60,7 +60,7 @@ POOL_FROM = 20_000  # documents; below, starting processes costs more than they 
 _READ_ROWS = 256
 _BATCH_ROWS = 2048
 _BATCH_BYTES = 4 << 20  # of text, so that a batch of long documents stays small
-_SAMPLE_GROUPS, _SAMPLE_STEP = 8, 8  # row groups that are looked at to choose a tokenizer, and rows from one text to the next
+_SAMPLE_GROUPS, _SAMPLE_STEP = 8, 8  # row groups to choose a tokenizer from, and rows from one text to the next
 _COLUMNS = ("id", "text", "label", "split", "sha256")
 _PARTS = {  # folder, file and schema of each part with rows
     "dataset": (DATASET, SCHEMA),
@@ -125,7 +125,7 @@ def write_dataset(
 
 @dataclass
 class Tokenized:
-    """The first pass' result, N rows: arrays as in `split.Rows`, label names by code, and the files that hold the tokens."""
+    """The result of the first pass, N rows: arrays as in `split.Rows`, label names by code, and the files with the tokens."""
 
     kind: np.ndarray
     label: np.ndarray
@@ -201,7 +201,7 @@ def _corpus_batches(path: Path, columns: Sequence[str] = _COLUMNS) -> Iterator[p
 
 
 def _describe(batch: pa.RecordBatch, result: Tokenized, rows: slice, codes: dict[str, int]) -> None:
-    """Note what is known before a text is read: kind, label and digest."""
+    """Note kind, label and digest, which are known before a text is read."""
     encoded = batch.column("label").dictionary_encode()
     known = np.array([codes.setdefault(name, len(codes)) for name in encoded.dictionary.to_pylist()] + [-1], np.int32)
     label = known[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
@@ -321,7 +321,7 @@ def _report(tokenized: Tokenized, decision: Decision, quarantined_before: int) -
 
 
 def _own_texts(tokenized: Tokenized, fate: np.ndarray) -> np.ndarray:
-    """Which labelled rows are no copy of another with the same label: those whose loss is a loss to their class."""
+    """Find the labelled rows that are not copies of another row with their label: losing one costs its class a text."""
     return (tokenized.label >= 0) & (fate != reason("labelled_duplicate"))
 
 

@@ -23,7 +23,7 @@ _SEPARATOR = 0x0A  # tokens hold no white space
 
 @dataclass(frozen=True)
 class Documents:
-    """What is known of a batch of N documents once it is tokenized.
+    """The facts about a batch of N documents once it is tokenized.
 
     `rejected` bool [N]; `num_tokens` int32 [N]; `fingerprints` uint64 [N, 2], equal for equal tokens; `signatures` uint32
     [N, 32]; `quarantine` the rejected rows. The tokens themselves are in the file at `path`.
@@ -42,7 +42,7 @@ def tokenize_documents(
 ) -> Documents:
     """Clean and tokenize a batch of the corpus (id, text, split), write id and tokens to `path` (Arrow IPC), describe the rest.
 
-    A row of an official test split is never rejected, whatever its length.
+    A row of an official test split is never rejected, even if it is too short.
     """
     texts = batch.column("text").to_pylist()
     documents = _text_to_tokens(settings).batch(texts)

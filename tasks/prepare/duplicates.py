@@ -1,4 +1,4 @@
-"""Which rows say the same, exactly or nearly.
+"""Find rows that say the same, exactly or nearly.
 
 Near-duplicates are found by locality-sensitive hashing of min-hash signatures (Broder 1997; Leskovec, Rajaraman and Ullman,
 "Mining of Massive Datasets", chapter 3): 8 bands of 4 rows propose pairs, and pairs whose signatures agree in a large enough
@@ -16,14 +16,14 @@ from tasks.prepare.minhash import NUM_HASHES, mix
 
 NUM_BANDS = 8
 _ROWS = NUM_HASHES // NUM_BANDS
-# In a bucket each row is compared with so many that follow it: all pairs of a bucket of ordinary size, and a bound on the
+# In a bucket each row is compared with this many that follow it: all pairs of a bucket of ordinary size, and a bound on the
 # work when thousands of rows follow one template (those chain through their neighbours).
 _WINDOW = 64
 _BLOCK = 1 << 16  # rows worked on at once
 
 
 def exact_firsts(fingerprints: np.ndarray, considered: np.ndarray) -> np.ndarray:
-    """For each row the first row with the same fingerprint, int32 [N]; a row that is not considered stands alone.
+    """Find for each row the first row with the same fingerprint, int32 [N]; a row that is not considered is its own.
 
     `fingerprints` uint64 [N, 2], which may be memory-mapped; `considered` bool [N].
     """

@@ -46,7 +46,7 @@ def map_ordered(function: Callable[..., T], calls: Iterable[tuple], *, workers: 
 
 
 def _die_with_parent() -> None:
-    """Leave Ctrl-C to the parent, and end when it does, however it ends: a worker also holds the pipe it waits on."""
+    """Leave Ctrl-C to the parent, and exit with it even if it is killed: a worker also holds the pipe that it waits on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None

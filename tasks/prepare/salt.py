@@ -1,7 +1,7 @@
 """The salt of a new name: of a hundred splits by rule 2 the one with the most even shares of classes.
 
-It is chosen once, from ingest's corpus, before anything is tokenized: what is the same text after cleaning, or nearly, is not
-known yet, so shares are exact only where few rows are duplicates.
+It is chosen once, from ingest's corpus, before anything is tokenized. Near-duplicates, and texts that cleaning makes equal,
+are not known then, so shares are exact only where few rows are duplicates.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CANDIDATES = 100
-MOST_ROWS = 200_000  # that are looked at, of the smallest classes: shares of larger ones are even by chance
+MOST_ROWS = 200_000  # rows to look at, those of the smallest classes: shares of larger ones are even by chance
 _READ_ROWS = 65_536
 
 
 def choose_salt(corpus: Path, labels: Mapping[str, int], config: PrepareConfig) -> int:
-    """The salt below 100 whose split of corpus.parquet in folder `corpus` is the most even; of equal ones the smallest.
+    """Find the salt below 100 whose split of corpus.parquet in folder `corpus` is the most even; of equal ones the smallest.
 
-    `labels` are the rows of each class, as in ingest's report. What is minimised is chi-square of the rows by class and side.
+    `labels` are the rows of each class, as in ingest's report. The chi-square of the rows by class and side is minimised.
     """
     sizes = sorted((count, name) for name, count in labels.items())
     within = int(np.searchsorted(np.cumsum([count for count, _ in sizes]), MOST_ROWS, side="right"))

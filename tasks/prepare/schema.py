@@ -45,7 +45,7 @@ def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     """Open a Parquet writer with zstd pages and a checksum on each.
 
     The limit on dictionary pages is above what a row group's distinct words need, so that no column falls back to plain text.
-    Of texts themselves a dictionary is no shorter, and the smallest and largest say nothing: both are left out.
+    Texts have neither dictionaries nor statistics: a dictionary would not be shorter, and nobody asks for the smallest text.
     """
     of_texts = {"use_dictionary": ["split"], "write_statistics": ["split"]} if schema == TEXTS_SCHEMA else {}
     return pq.ParquetWriter(

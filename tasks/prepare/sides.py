@@ -1,7 +1,7 @@
 """The side of each group of near-duplicates: a function of its smallest SHA-256, the seed and, by rule 2, a salt.
 
-Rule 1 is that of versions before 0.2. Rule 2 draws with a salt, so that the most even of many splits can be chosen once for a
-new name, and has its own care for classes of a few groups. By either rule a group's draw never changes as the corpus grows.
+Rule 1 is the rule of versions before 0.2. Rule 2 draws with a salt, so that the most even of many splits can be chosen once for
+a new name, and has its own care for classes of a few groups. By either rule a group's draw never changes as the corpus grows.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from tasks.config import PrepareConfig
 
-RARE = 20  # groups; from here on chance alone gives every side of a class its share, nearly
-WITH_VALID = 10  # groups from which on a rare class is given one for validation
+RARE = 20  # groups; a class with this many gets nearly its share on every side by chance alone
+WITH_VALID = 10  # groups; a rare class with this many gets one for validation
 
 
 class Rule(NamedTuple):
@@ -36,7 +36,7 @@ class Rule(NamedTuple):
 
     @classmethod
     def from_config(cls, config: PrepareConfig, official: bool) -> Rule:
-        """The rule that is configured; auto, which a training run resolves before, is rule 2 with salt 0."""
+        """Make the configured rule; auto is rule 2 with salt 0, but a training run has replaced auto before this."""
         salt = None if config.split_rule == 1 else 0 if config.salt == "auto" else config.salt
         test_share = 0.0 if official else config.test_share
         return cls(config.seed, salt, test_share, config.valid_share * (1 - test_share))
@@ -94,7 +94,7 @@ def mend_by_rule_1(label: np.ndarray, group: np.ndarray, side: np.ndarray, label
 def mend_by_rule_2(
     label: np.ndarray, group: np.ndarray, side: np.ndarray, draw: np.ndarray, labels: Sequence[str], rule: Rule
 ) -> int:
-    """Give classes of fewer than 20 groups what `due` says, train first and valid last; the number of groups moved.
+    """Give classes of fewer than 20 groups their sides by `due`, train first and valid last; the number of groups moved.
 
     Arguments as for `mend_by_rule_1`; `draw` float64 [N], at the group's number. Of a class the groups with the smallest draws
     go to test, the next to valid, the rest to train: another order of the corpus moves nothing, and one more group at most
@@ -148,8 +148,8 @@ def due(count: int, test: int, valid: int, rule: Rule) -> tuple[int, int]:
 def _fill_valid(classes: _Classes, side: np.ndarray, draw: np.ndarray, rule: Rule) -> None:
     """Where valid has less than half of its share, take one train group of each class, of those with most groups first.
 
-    Where no class can give one it is a test group, of all but the last. Training is stopped by valid, so a corpus of nothing
-    but tiny classes must not be without it.
+    Where no class can give one, test groups are taken, all but the last. Validation decides when training stops, so a corpus of
+    tiny classes alone needs it too.
     """
     groups = np.unique(classes.groups)
     wanted = max(1, round(rule.valid_share * len(groups)))

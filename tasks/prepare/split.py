@@ -1,4 +1,4 @@
-"""Which split each row goes to, or why it is dropped.
+"""Decide which split each row goes to, or why it is dropped.
 
 A row's side is a function of the smallest SHA-256 in its group of near-duplicates, the seed and a salt. So groups stay
 together, nothing leaks, labels are stratified in expectation, and a row keeps its side as the corpus grows, unless a new row
@@ -39,7 +39,7 @@ REASONS = (
 QUARANTINED = len(SPLITS) + len(REASONS)
 NAMED_LABELS = 5  # in a message
 
-# What a row is in the corpus.
+# Kinds of rows in the corpus.
 OFFICIAL_TEST, LABELLED, NO_LABEL, REJECTED = range(4)
 
 
@@ -60,7 +60,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Decision:
-    """`fate` uint8 [N]: a position in SPLITS, then in REASONS after it, or QUARANTINED; and what else is worth reporting."""
+    """`fate` uint8 [N]: a position in SPLITS, then in REASONS after it, or QUARANTINED; the rest is for the report."""
 
     fate: np.ndarray
     contradictions: Contradictions
@@ -76,15 +76,15 @@ def reason(name: str) -> int:
 def decide(rows: Rows, labels: Sequence[str], config: PrepareConfig) -> Decision:
     """Decide every row's fate.
 
-    With an official test split its rows all stay, whatever duplicates them in train or among the unlabelled is dropped, and
-    the rest is parted into train and valid. Without one, labelled rows are parted into train, valid and test. Of exact
+    With an official test split all its rows stay, their duplicates in train and among the unlabelled are dropped, and the
+    rest is parted into train and valid. Without one, labelled rows are parted into train, valid and test. Of exact
     duplicates with one label the first in the corpus' order is kept, or the first row if none has a label; those with several
     labels are contradictions, which `config.contradictions` decides; near-duplicates are kept on one side. An unlabelled row
     that nearly duplicates a valid or test row is dropped: vectors are trained on it, and valid would look better than new
     text does.
 
     Raises RequestError if train would have fewer than two labels, or valid or test no row, or if test has labels and train
-    has none of them.
+    has none of these.
     """
     official = bool((rows.kind == OFFICIAL_TEST).any())
     sides = _Sides(rows, labels, Rule.from_config(config, official), official)
@@ -141,7 +141,7 @@ class _Sides:
 
 
 def _drop_duplicates_of_test(rows: Rows, fate: np.ndarray) -> None:
-    """Drop what shares a group, or its very tokens, with a row of an official test split."""
+    """Drop rows that share a group, or exactly their tokens, with a row of an official test split."""
     test = rows.kind == OFFICIAL_TEST
     for numbers, near in ((rows.group, "near_duplicate"), (rows.first, "duplicate")):
         holds_test = np.zeros(len(fate), bool)
