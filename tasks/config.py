@@ -205,8 +205,8 @@ class PrepareConfig(Section):
     )
     tokenizer: TokenizerName = Field(
         "auto",
-        description="How text is cut into tokens; auto: char if most of it is Chinese, Japanese or Thai, jieba if some is, else "
-        f"word; {_NOTES}.",
+        description="How text is cut into tokens; auto: char if most of it is Chinese, Japanese or Thai, jieba if some is, "
+        f"else word; {_NOTES}.",
     )
     user_dictionary: Path | None = Field(
         None, description=f"{_READ_DICTIONARIES}: more words, one a line as `word [frequency] [part of speech]`."

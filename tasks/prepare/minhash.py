@@ -19,6 +19,7 @@ _BASE = 0x9E3779B97F4A7C15  # odd, from the golden ratio: the usual multiplier o
 _ONE = np.uint64(1)
 _INVERSE = pow(_BASE, -1, 1 << 64)
 _BLOCK_BYTES = 1 << 16  # of tokens hashed at once: the working arrays stay in the processor's cache
+_BLOCK_SHINGLES = 1 << 16  # as many, for the same reason
 _random = np.frombuffer(hashlib.shake_256(b"textmill min-hash").digest(8 * (2 * NUM_HASHES + SHINGLE)), dtype="<u8")
 _FACTORS = _random[:NUM_HASHES] | _ONE
 _ADDENDS = _random[NUM_HASHES : 2 * NUM_HASHES]
@@ -65,14 +66,24 @@ def signatures(hashes: np.ndarray, num_tokens: np.ndarray) -> np.ndarray:
         return result
     shingles, starts = _shingles(hashes, num_tokens[filled].astype(np.int64))
     columns = np.empty((NUM_HASHES, len(starts)), np.uint32)
+    ends = np.append(starts[1:], len(shingles))
+    begin = 0
+    while begin < len(starts):
+        end = max(begin + 1, int(np.searchsorted(ends, starts[begin] + _BLOCK_SHINGLES, "right")))
+        _min_hashes(shingles[starts[begin] : ends[end - 1]], starts[begin:end] - starts[begin], columns[:, begin:end])
+        begin = end
+    result[filled] = columns.T
+    return result
+
+
+def _min_hashes(shingles: np.ndarray, starts: np.ndarray, columns: np.ndarray) -> None:
+    """Fill `columns` [NUM_HASHES, documents] for the documents whose shingles begin at `starts`."""
     scratch = np.empty_like(shingles)
     for j in range(NUM_HASHES):
         np.multiply(shingles, _FACTORS[j], out=scratch)
         scratch += _ADDENDS[j]
         # The smallest of the 64-bit values has the smallest upper half.
         columns[j] = np.minimum.reduceat(scratch, starts) >> np.uint64(32)
-    result[filled] = columns.T
-    return result
 
 
 def _shingles(hashes: np.ndarray, num_tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -102,7 +102,7 @@ def test_a_large_corpus_is_thinned_evenly(reviews: Corpus, tmp_path: Path, monke
     [
         ([("1", "train", "a", ["x"]), ("2", "train", "b", ["y"])], "no test rows"),
         ([("1", "train", "a", ["x"]), ("2", "train", "a", ["y"]), ("3", "test", "a", ["y"])], "fewer than two labels"),
-        ([("1", "train", "a", []), ("2", "train", "b", []), ("3", "test", "a", ["y"])], "holds a token"),
+        ([("1", "train", "a", []), ("2", "train", "b", []), ("3", "test", "a", ["y"])], "have no tokens"),
         ([("1", "train", "a", ["x"]), ("2", "train", "b", ["y"]), ("3", "test", None, ["y"])], "no label"),
     ],
 )

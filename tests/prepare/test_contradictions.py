@@ -145,7 +145,7 @@ def test_labels_that_only_test_has_are_named(
 ) -> None:
     test = [(f"t{i}", make_text(), ("neg", "new")[i % 2], "test") for i in range(40)]
     said = cautions(prepare(write_corpus(ordinary(make_text, 200) + test), tmp_path / "out"))
-    assert said == ["test rows have labels that train has not, and no model can get them right: 'new'"]
+    assert said == ["test rows have labels that no train row has, so no model can get them right: 'new'"]
 
 
 def test_many_whole_numbers_as_labels_are_doubted(

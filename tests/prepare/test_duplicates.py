@@ -69,6 +69,14 @@ def test_token_hashes_do_not_depend_on_blocks_or_neighbours(monkeypatch: pytest.
     assert len(token_hashes(utf8[:0], starts[:1])) == 0
 
 
+def test_signatures_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(2)
+    documents = [rng.choices("abcdefgh", k=rng.randrange(0, 40)) for _ in range(100)]
+    whole = signatures_of(documents)
+    monkeypatch.setattr("tasks.prepare.minhash._BLOCK_SHINGLES", 30)
+    assert (signatures_of(documents) == whole).all()
+
+
 def test_estimate_is_near_the_true_similarity() -> None:
     rng = random.Random(3)
     errors = []
