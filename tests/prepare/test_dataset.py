@@ -197,7 +197,7 @@ def jaccard(one: Any, two: Any) -> float:
 
 
 @pytest.mark.parametrize("official", [True, False])
-def test_no_near_duplicate_stands_on_two_sides(
+def test_no_near_duplicate_is_on_two_sides(
     make_text: Callable[..., str], write_corpus: Callable[..., Path], tmp_path: Path, official: bool
 ) -> None:
     rows = ordinary(make_text, 120)
@@ -285,7 +285,7 @@ def test_row_groups_of_long_texts_are_bounded_in_bytes(
     assert all(row["text"] == text_of[row["id"]] for batch in rows for row in batch.to_pylist())
 
 
-def test_progress_is_told(make_text: Callable[..., str], write_corpus: Callable[..., Path], tmp_path: Path) -> None:
+def test_progress_is_reported(make_text: Callable[..., str], write_corpus: Callable[..., Path], tmp_path: Path) -> None:
     calls = []
 
     class Listener:
