@@ -1,4 +1,3 @@
-import hashlib
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,7 +14,6 @@ import pytest
 from tasks.align.matrix import write_matrix
 from tasks.config import AlignConfig, FinetuneConfig, PrepareConfig, PretrainConfig, RegisterConfig
 from tasks.finetune.train import write_model
-from tasks.ingest.schema import CORPUS_SCHEMA, QUARANTINE_SCHEMA
 from tasks.prepare.dataset import write_dataset
 from tasks.pretrain.vectors import train_vectors
 from tasks.register.candidate import Candidate
@@ -26,6 +24,7 @@ from tasks.register.recipe import Recipe
 from tasks.register.registration import Registrar
 from tasks.register.shortfall import NO_SHORTFALL, Shortfall
 from tasks.tracking.tracker import Tracker
+from tests import writers
 
 GOOD = ["profit", "rose", "gained", "surged", "improved", "strong", "record", "growth", "beat", "jumped"]
 BAD = ["loss", "fell", "dropped", "plunged", "worsened", "weak", "slump", "decline", "missed", "shrank"]
@@ -55,19 +54,14 @@ def sentence(source: random.Random, words: list[str]) -> str:
 
 def write_corpus(folder: Path, seed: int, labels: dict[str, list[str]], num_documents: int) -> Path:
     """Ingest's artifact with `num_documents` sentences; half of them test rows."""
-    folder.mkdir(parents=True)
     source = random.Random(seed)
     names = sorted(labels)
-    rows = []
+    documents: list[writers.Document] = []
     for number in range(num_documents):
         label = names[number % len(names)]
         text = sentence(source, labels[label])
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        split = "test" if number % 4 > 1 else "train"
-        rows.append({"id": f"{number}", "text": text, "label": label, "split": split, "source": "made", "sha256": digest})
-    pq.write_table(pa.Table.from_pylist(rows, schema=CORPUS_SCHEMA), folder / "corpus.parquet", write_page_checksum=True)
-    pq.write_table(pa.Table.from_pylist([], schema=QUARANTINE_SCHEMA), folder / "quarantine.parquet", write_page_checksum=True)
-    return folder
+        documents.append((f"{number}", text, label, "test" if number % 4 > 1 else "train"))
+    return writers.write_corpus(folder, documents)
 
 
 def train(
