@@ -27,6 +27,7 @@ from tasks.dashboard.task import dashboard
 from tasks.detect.drift import renumbered
 from tasks.detect.task import detect
 from tasks.detect.unjudged import UNJUDGED, find_unjudged, unjudged_in_words
+from tasks.equation import equation
 from tasks.model.no_label import NO_KNOWN_WORD
 from tasks.monitor.silence import about_silence
 from tasks.monitor.sources import keep_source
@@ -237,10 +238,9 @@ def show_in_prefect(result: dict[str, Any]) -> None:
     What is counted and sent by now stays so: a server that does not take them is a warning.
     """
     key = artifact_key(result["name"])
-    equation = "found {found:,} = scored {scored:,} + duplicates {duplicates:,} + quarantined {quarantined:,}".format(**result)
     drifted = ", ".join(drift["feature"] for drift in result["drift"] if drift["drifted"]) or "nothing"
     lines = [
-        f"**{equation}**",
+        f"**{equation(result, 'scored')}**",
         f"- model {inert(result['model']['name'])} version {inert(result['model']['version'])}",
         f"- new alerts: {len(result['alerts'])}",
         f"- drift of {inert(drifted)}",

@@ -82,20 +82,7 @@ def run_steps(record: Record) -> None:
     dataset, texts = part(prepared, "dataset"), part(prepared, "texts")
     holdout, holdout_texts = part(prepared, "holdout"), part(prepared, "holdout_texts")
     config = record.settle(settle_by_corpus(config, run.store.folder(dataset.result()), record.display.say))
-    aligned = None
-    if config.finetune.needs_vectors:
-        vectors = None
-        if config.align.vectors:
-            record.skipped(pretrain, "align.vectors gives vectors trained elsewhere")
-        elif config.pretrain.enabled:
-            vectors = note(pretrain(run, config.pretrain, dataset=dataset))
-        else:
-            record.skipped(pretrain, "switched off; embeddings start at random")
-        places = local_copies(config.align, run.store.data_root, run.store.fingerprints, progress=run.progress_for("align"))
-        aligned = note(align(run, places, dataset=dataset, vectors=vectors))
-    else:
-        for step in (pretrain, align):
-            record.skipped(step, f"model {config.finetune.model} reads no word vectors")
+    aligned = align_vectors(record, config, dataset)
     record.result["kind"] = config.finetune.model
     model = note(finetune(run, config.finetune, dataset=dataset, aligned=aligned))
     baseline = None
@@ -119,8 +106,8 @@ def run_steps(record: Record) -> None:
         tags={RUN_TAG: record.id, MODEL_TAG: config.finetune.model, **split_tags(config.prepare)},
         run_id=record.tracking,
     )
-    splits = prepared.result().report["splits"]
-    rows, ready = splits["train"] + splits["valid"], record.last_ended
+    splits, ready = prepared.result().report["splits"], record.last_ended
+    rows = splits["train"] + splits["valid"]
     question = question_folds(run, config.register, candidate, recipe, record.tracker, rows=rows, ready=ready)
     measured = None
     if question.config is not None:
@@ -137,6 +124,24 @@ def run_steps(record: Record) -> None:
         wait_for=[made for made in (packaged, evaluation, corpus, holdout, measured) if made],  # the edges of the UI
     )
     record.did("register", registered, shown=REGISTRATION, key=packaged.result().key)
+
+
+def align_vectors(record: Record, config: PipelineConfig, dataset: State) -> State | None:
+    """Find or train word vectors and align them with the vocabulary; None for a model that reads none."""
+    run, note = record.run, record.note
+    if not config.finetune.needs_vectors:
+        for step in (pretrain, align):
+            record.skipped(step, f"model {config.finetune.model} reads no word vectors")
+        return None
+    vectors = None
+    if config.align.vectors:
+        record.skipped(pretrain, "align.vectors gives vectors trained elsewhere")
+    elif config.pretrain.enabled:
+        vectors = note(pretrain(run, config.pretrain, dataset=dataset))
+    else:
+        record.skipped(pretrain, "switched off; embeddings start at random")
+    places = local_copies(config.align, run.store.data_root, run.store.fingerprints, progress=run.progress_for("align"))
+    return note(align(run, places, dataset=dataset, vectors=vectors))
 
 
 def part(state: State, name: str) -> State:

@@ -8,6 +8,7 @@ import typer
 
 from flows.commands.options import File, Help, Json
 from flows.commands.printing import cells, print_below, print_json, result_table, results
+from tasks.equation import equation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,11 +71,10 @@ def print_refresh(result: Mapping[str, Any]) -> None:
         console.print(_alerts(result["alerts"]))
     drifted = [drift["feature"] for drift in result["drift"] if drift["drifted"]]
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in result["reasons"].items())
-    equation = "found {found:,} = scored {scored:,} + duplicates {duplicates:,} + quarantined {quarantined:,}".format(**result)
     print_below(
         console,
         (
-            f"data     {equation}" + (f" ({reasons})" if reasons else ""),
+            f"data     {equation(result, 'scored')}" + (f" ({reasons})" if reasons else ""),
             f"model    {result['model']['name']} version {result['model']['version']}",
             f"alerts   {len(result['alerts'])} new; drift of {', '.join(drifted) or 'nothing'}",
             *_what_was_not_done(result),

@@ -68,7 +68,7 @@ def run(commands: str, tree: Path) -> None:
 
 
 def test_there_are_recipes() -> None:
-    assert set(RECIPES) >= {"A tokenizer", "A channel", "A source", "A model kind"}
+    assert set(RECIPES) >= {"A tokenizer", "A channel", "A source", "A model kind", "A step"}
 
 
 @pytest.mark.parametrize("name", RECIPES)
