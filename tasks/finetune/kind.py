@@ -38,6 +38,7 @@ class Kind:
     `trained_with` are the libraries that shape its weights, `libraries` what its view needs when it is served; both beside
     NumPy, Arrow and safetensors.
     `alone`: it cannot be part of a sum.
+    `needs_vectors(config)`: whether it reads what align makes; None: as `reads` says.
     `reads_unlabelled(config)`: whether rows without a label can change it.
     `most_tokens(num_classes)`: tokens of the train rows up to which `finetune.model auto` chooses it; None: any number.
     `like_yardstick`: it is made as the yardstick is, so it is what to try where that was better.
@@ -53,6 +54,7 @@ class Kind:
     trained_with: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     alone: bool = False
+    needs_vectors: Callable[[SharedSettings], bool] | None = None
     reads_unlabelled: Callable[[SharedSettings], bool] = field(default=lambda config: False)
     automatic: bool = False
     like_yardstick: bool = False
@@ -60,6 +62,10 @@ class Kind:
     instead: Mapping[str, str] = field(default_factory=dict)
     called: tuple[str, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)
+
+    def reads_vectors(self, config: SharedSettings) -> bool:
+        """Whether it reads the vocabulary and the matrix that align makes."""
+        return self.reads == "words" if self.needs_vectors is None else self.needs_vectors(config)
 
     @property
     def modules(self) -> tuple[str, str]:

@@ -120,7 +120,7 @@ class SharedSettings(Section):
     @property
     def needs_vectors(self) -> bool:
         """Whether any kind reads an embedding matrix."""
-        return any(kind.reads == "words" for kind in self.kinds)
+        return any(kind.reads_vectors(self) for kind in self.kinds)
 
     @property
     def reads_unlabelled(self) -> bool:

@@ -540,3 +540,40 @@ def test_a_corpus_without_any_repeated_word_still_gives_a_model(
     report, folder = train(small(), data=write_dataset(rows, ["x", "y"], "singletons"))
     assert report["views"]["bag"]["members"][0]["epochs"] == 12
     assert Classifier.load(folder).probabilities([["word1"], []]).shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "options", [{"loss": "hs"}, {"loss": "ova"}, {"minn": 2, "maxn": 4}, {"min_count": 2}, {"vectors": True}]
+)
+def test_fasttext_takes_the_options_of_its_library(
+    options: dict[str, Any], train: Callable, small: Callable[..., FinetuneConfig]
+) -> None:
+    report, folder = train(small(model="fasttext", ngrams=1, fasttext={"epoch": 40, **options}))
+    assert report["valid_accuracy"] > 0.8
+    probabilities_NC = Classifier.load(folder).probabilities([["great"], ["awful"]])
+    np.testing.assert_allclose(probabilities_NC.sum(1), 1, rtol=1e-5)
+    shape = json.loads((folder / "model.json").read_text())["views"]["fasttext"]
+    assert shape["dim"] == (8 if options.get("vectors") else 10)
+    assert "pretrainedVectors" not in shape
+
+
+def test_fasttext_refuses_other_dimensions_than_those_of_the_vectors_it_starts_from(
+    train: Callable, small: Callable[..., FinetuneConfig]
+) -> None:
+    with pytest.raises(RequestError, match=r"finetune\.fasttext\.dim 5 is not the 8 dimensions of the vectors"):
+        train(small(model="fasttext", fasttext={"dim": 5, "vectors": True}))
+
+
+def test_partial_rows_may_start_anew_and_the_others_stay(
+    train: Callable, small: Callable[..., FinetuneConfig], aligned: Path
+) -> None:
+    network = {"embedding": "partial", "partial_start": "random", "lr": 1e-9, "embedding_lr": 1e-9}
+    _, folder = train(small(model="mean", epochs=1, network=network))
+    tensors = load_file(folder / "weights.safetensors")
+    before_VD = same_length(np.load(aligned / "matrix.npy"))
+    has_vector_V = np.load(aligned / "has_vector.npy")
+    after_VD = tensors["mean.embedding.weight"].numpy()
+    np.testing.assert_array_equal(after_VD[has_vector_V], before_VD[has_vector_V])
+    fresh_V = ~has_vector_V
+    assert not np.isclose(after_VD[fresh_V][1:], before_VD[fresh_V][1:], atol=1e-3).all(1).any()
+    np.testing.assert_allclose(np.linalg.norm(after_VD[fresh_V][1:], axis=1), 3.0, rtol=1e-4)

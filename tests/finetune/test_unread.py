@@ -60,10 +60,15 @@ OTHER: dict[str, Any] = {
     "fasttext.dim": 4,
     "fasttext.epoch": 2,
     "fasttext.lr": 0.1,
+    "fasttext.loss": "ova",
+    "fasttext.min_count": 2,
+    "fasttext.maxn": 3,
+    "fasttext.vectors": True,
 }
 # They ask for another one beside them.
 TOGETHER = {
     *("network.partial_rows", "network.partial_words", "network.partial_share", "network.embedding_rank"),
+    *("network.partial_start", "fasttext.minn"),
     *("network.adversarial_norm", "network.adversarial_unlabelled"),
 }
 

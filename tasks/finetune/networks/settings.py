@@ -42,6 +42,9 @@ class NetworkSettings(Section):
         "without_vector", description="partial: which rows are trained; words: those of partial_words."
     )
     partial_share: Share = Field(0.5, description="partial, rarest and random: the share of rows trained.")
+    partial_start: Literal["vectors", "random"] = Field(
+        "vectors", description="partial: the trained rows start at their vectors, or anew at random ones."
+    )
     partial_words: Path | None = Field(
         None, description="partial, words: file of the words whose rows are trained, one a line as prepare leaves them."
     )
@@ -74,6 +77,8 @@ class NetworkSettings(Section):
         partial, words = self.embedding == "partial", self.partial_rows == "words"
         if self.partial_rows != "without_vector" and not partial:
             raise ValueError(f"embedding {self.embedding} reads no partial_rows {self.partial_rows}; set embedding partial")
+        if self.partial_start != "vectors" and not partial:
+            raise ValueError(f"embedding {self.embedding} reads no partial_start {self.partial_start}; set embedding partial")
         if words != (self.partial_words is not None):
             raise ValueError("partial_rows words and the file partial_words go together; give both, or neither")
         if self.frozen_epochs and self.embedding == "frozen":

@@ -15,7 +15,7 @@ from tasks.finetune.loop import Recipe, Training, num_threads, reproducible
 from tasks.finetune.networks.low_rank import LowRankEmbedding, merge_low_rank
 from tasks.finetune.networks.network import NetworkView, member_seed
 from tasks.finetune.networks.settings import NetworkSettings
-from tasks.finetune.networks.trained_rows import trained_rows
+from tasks.finetune.networks.trained_rows import started_anew, trained_rows
 from tasks.finetune.objective import Adversary
 from tasks.finetune.optimizer import Optimizer
 from tasks.finetune.rows import check_rows
@@ -88,6 +88,8 @@ class NetworkStart:
         has_vector_V = np.load(self.aligned / "has_vector.npy", allow_pickle=False)
         config, num_classes, device = self.job.config, len(self.job.labels), self.job.device
         trained_V = trained_rows(config, self.vocabulary, has_vector_V)
+        if self.settings.partial_start == "random":
+            matrix_VD = started_anew(matrix_VD, trained_V, config.seed)
         return lambda member: network_training(
             self.network, config, matrix_VD, trained_V, num_classes, device, member, self.unlabelled
         )

@@ -13,6 +13,7 @@ import numpy as np
 from tasks.errors import RequestError
 from tasks.finetune.networks.settings import NetworkSettings
 from tasks.model.vocabulary import PAD_ID, RESERVED
+from tasks.model.words import same_length
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +47,14 @@ def trained_rows(config: FinetuneConfig, vocabulary: Vocabulary, has_vector_V: n
         trained_V[_rows_of(settings.partial_words, vocabulary)] = True
     trained_V[PAD_ID] = False
     return trained_V
+
+
+def started_anew(matrix_VD: np.ndarray, trained_V: np.ndarray, seed: int) -> np.ndarray:
+    """The matrix with random rows, as long as the others, where `trained_V` says; float32 [V, D]."""
+    fresh_TD = np.random.default_rng([seed, 1]).standard_normal((int(trained_V.sum()), matrix_VD.shape[1]))
+    started_VD = matrix_VD.copy()
+    started_VD[trained_V] = same_length(fresh_TD)
+    return started_VD
 
 
 def _rows_of(path: Path, vocabulary: Vocabulary) -> list[int]:

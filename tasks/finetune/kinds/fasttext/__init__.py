@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.finetune.kind import Kind
-from tasks.finetune.kinds.fasttext.settings import FasttextSettings
+from tasks.finetune.kinds.fasttext.settings import FasttextSettings, starts_from_vectors
 
 if TYPE_CHECKING:
     from tasks.finetune.job import Job, Trained
@@ -26,6 +26,7 @@ KIND = Kind(
     shared=frozenset({"epochs", "ngrams"}),
     libraries=("fasttext-community",),
     alone=True,
+    needs_vectors=starts_from_vectors,
     instead={
         "finetune.epochs": "fasttext.epoch",
         "network.lr": "fasttext.lr",
