@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tasks.config import Runtime
     from tasks.register.models import LoadedModel
+    from tasks.runtime import Runtime
     from tasks.store.artifact import Artifact, Store
 
 __all__ = ["Model", "Opened", "RequestError", "TrainedRun", "UnavailableError", "artifact", "load", "run", "runs", "train"]
@@ -220,7 +220,7 @@ class Model:
         """
         import pandas as pd
 
-        from tasks.config import IngestConfig
+        from tasks.ingest.settings import IngestConfig
         from tasks.score.score import score_file
 
         with tempfile.TemporaryDirectory(prefix="textmill-") as folder:

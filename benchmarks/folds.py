@@ -48,7 +48,8 @@ from tasks.register.folds import train_recipe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.config import PipelineConfig, PrepareConfig
+    from tasks.config import PipelineConfig
+    from tasks.prepare.settings import PrepareConfig
 
 CORPUS, QUARANTINE = "corpus.parquet", "quarantine.parquet"
 

@@ -24,13 +24,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.config import AlignConfig, FinetuneConfig, PrepareConfig, PretrainConfig
+from tasks.align.settings import AlignConfig
 from tasks.errors import RequestError
 from tasks.evaluate.evaluation import predict
 from tasks.evaluate.predictions import read_test, write_predictions
+from tasks.finetune.settings import FinetuneConfig
 from tasks.ingest.schema import CORPUS_SCHEMA, QUARANTINE_SCHEMA
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.schema import open_writer
+from tasks.prepare.settings import PrepareConfig
+from tasks.pretrain.settings import PretrainConfig
 from tasks.progress import SILENT
 from tasks.register.evidence import Folds
 from tasks.register.folds import FoldsConfig, num_splits, train_recipe, write_folds

@@ -29,7 +29,7 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tasks.config import DetectConfig
+from tasks.detect.settings import DetectConfig
 from tasks.detect.surges import find_surges, judge, threshold
 from tasks.monitor.tables import COUNTS_SCHEMA
 

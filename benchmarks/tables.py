@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from tasks.config import IngestConfig, PrepareConfig
 from tasks.ingest.corpus import write_corpus
 from tasks.ingest.schema import CORPUS
+from tasks.ingest.settings import IngestConfig
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.read import iter_batches
+from tasks.prepare.settings import PrepareConfig
 
 
 def write_tables(config: IngestConfig, folder: Path) -> dict[str, int]:

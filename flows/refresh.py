@@ -21,7 +21,7 @@ from flows.servers.running import running
 from tasks.collect.silent import UNSCORED, unscored
 from tasks.collect.spool import spool_in
 from tasks.collect.task import collect
-from tasks.config import CHECKOUT, RefreshConfig
+from tasks.config import RefreshConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.crash import crash_point
 from tasks.dashboard.task import dashboard
 from tasks.detect.drift import renumbered
@@ -39,6 +39,7 @@ from tasks.register.profile import read_profile
 from tasks.score.stream import Scorer
 from tasks.score.task import score
 from tasks.score.watch import WatchList
+from tasks.section import CHECKOUT
 from tasks.shown import in_code, inert
 from tasks.store.digests import sha256_text
 from tasks.tracking.tracker import Tracker

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from tasks.config import PipelineConfig, PrepareConfig
+    from tasks.config import PipelineConfig
+    from tasks.prepare.settings import PrepareConfig
     from tasks.store.artifact import Artifact
     from tasks.tracking.registry import Version
     from tasks.tracking.tracker import Tracker

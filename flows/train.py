@@ -14,7 +14,7 @@ from flows.settled import settle_by_champion, settle_by_corpus
 from flows.split import change_of_split, recorded_split, settle_split, split_tags
 from tasks.align.fetch import local_copies
 from tasks.align.task import align
-from tasks.config import CHECKOUT, PipelineConfig
+from tasks.config import PipelineConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.evaluate.task import evaluate, yardstick
 from tasks.finetune.task import finetune
 from tasks.ingest.task import ingest
@@ -25,6 +25,7 @@ from tasks.register.models import MODEL_TAG
 from tasks.register.recipe import Recipe
 from tasks.register.says import REGISTRATION
 from tasks.register.task import folds, make_candidate, package, question_folds, register
+from tasks.section import CHECKOUT
 from tasks.store.artifact import Store
 from tasks.tracking.tensorboard import check_installed
 from tasks.tracking.tracker import Tracker

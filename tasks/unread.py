@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.config import AlignConfig, PretrainConfig
+from tasks.align.settings import AlignConfig
 from tasks.errors import RequestError
 from tasks.finetune.kinds import KINDS
 from tasks.finetune.networks.settings import NETWORK
 from tasks.finetune.settings import AUTO, SECTIONS
+from tasks.pretrain.settings import PretrainConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

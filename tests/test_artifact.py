@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.config import AlignConfig, IngestConfig
+from tasks.align.settings import AlignConfig
 from tasks.errors import RequestError
+from tasks.ingest.settings import IngestConfig
 from tasks.store.artifact import MANIFEST, Artifact, DamagedArtifact, Fingerprints, Store, section_values
 from tasks.store.sweep import sweep
 

@@ -14,10 +14,12 @@ import pytest
 
 from flows.commands.settings import check_paths
 from tasks.collect.files import file_sources
-from tasks.config import CollectConfig, IngestConfig, PipelineConfig
+from tasks.collect.settings import CollectConfig
+from tasks.config import PipelineConfig
 from tasks.documents.parquet import parquet_columns
 from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import find_writer, is_forbidden, is_held, unreadable
+from tasks.ingest.settings import IngestConfig
 from tasks.monitor.state import MonitorState
 from tasks.store.artifact import Fingerprints
 from tasks.tracking.client import open_client

@@ -111,8 +111,10 @@ def step_function(room: str, name: str, file: Path | None = None) -> Callable[..
 def test_a_step_reaches_no_orchestrator_and_no_configuration(room: str, name: str) -> None:
     """What decides a step's bytes must be neither Prefect's wrapper nor another step's knobs."""
     banned = {
-        CHECKOUT / "tasks" / name for name in ("store/step.py", "store/artifact.py", "store/presentation.py", "config.py")
+        CHECKOUT / "tasks" / name
+        for name in ("store/step.py", "store/artifact.py", "store/presentation.py", "config.py", "runtime.py")
     }
+    banned |= {path for path in (CHECKOUT / "tasks").glob("*/settings.py") if path.parent.name != room}
     assert all(path.is_file() for path in banned)
     reached = code_files(step_function(room, name))
     assert any(path.parent.name == room for path in reached)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from prefect import flow
 
-from tasks.config import AlignConfig
+from tasks.align.settings import AlignConfig
 from tasks.store.artifact import Build, Store
 from tasks.store.step import Run, library_versions, step, step_key
 

@@ -25,7 +25,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.peers.peer import scores
-from tasks.config import AlignConfig, FinetuneConfig, IngestConfig, PrepareConfig, PretrainConfig
+from tasks.align.settings import AlignConfig
+from tasks.finetune.settings import FinetuneConfig
+from tasks.ingest.settings import IngestConfig
+from tasks.prepare.settings import PrepareConfig
+from tasks.pretrain.settings import PretrainConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,9 +11,10 @@ import os
 import time
 from pathlib import Path
 
-from tasks.config import IngestConfig, PrepareConfig
 from tasks.ingest.corpus import write_corpus
+from tasks.ingest.settings import IngestConfig
 from tasks.prepare.dataset import write_dataset
+from tasks.prepare.settings import PrepareConfig
 
 
 def main() -> None:

@@ -69,8 +69,8 @@ def _copies(documents: Sequence[Document], times: int) -> Iterator[list[dict[str
 
 def prepare(folder: Path, times: int) -> dict[str, Any]:
     """Corpus to dataset, a process a core."""
-    from tasks.config import PrepareConfig
     from tasks.prepare.dataset import write_dataset
+    from tasks.prepare.settings import PrepareConfig
 
     (folder / "prepared").mkdir()
     workers = len(os.sched_getaffinity(0))
@@ -80,7 +80,7 @@ def prepare(folder: Path, times: int) -> dict[str, Any]:
 
 def finetune(folder: Path, times: int) -> dict[str, Any]:
     """Dataset to a bag of n-grams, two epochs."""
-    from tasks.config import FinetuneConfig
+    from tasks.finetune.settings import FinetuneConfig
     from tasks.finetune.train import write_model
 
     for name in ("model", "scratch"):
@@ -93,7 +93,7 @@ def finetune(folder: Path, times: int) -> dict[str, Any]:
 
 def score(folder: Path, times: int) -> dict[str, Any]:
     """Every text of the corpus to a label, with the model as a package serves it."""
-    from tasks.config import IngestConfig
+    from tasks.ingest.settings import IngestConfig
     from tasks.model.serving import TEXT, TextClassifier
     from tasks.register.models import LoadedModel
     from tasks.score.score import score_file

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.servers.notes import write_note
-from tasks.config import CHECKOUT
 from tasks.errors import RequestError, UnavailableError
 from tasks.processes import runs
+from tasks.section import CHECKOUT
 from tasks.store.artifact import DamagedArtifact, Store
 from tasks.writable import check_data_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tasks.config import Runtime
+    from tasks.runtime import Runtime
 
 LIBRARIES = ("prefect", "fastapi", "mlflow", "torch", "fasttext-community", "gensim", "numpy", "pandas", "pyarrow")
 MAX_DETAIL = 1000  # characters of what a check says; the remedy comes last

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def open_registry(data_root: Path | None, *, to_write: bool = False) -> Tracker:
     """Open the registry of a data root, or of the default one; RequestError if it cannot be written `to_write`."""
     from flows.commands.settings import runtime_of
-    from tasks.config import CHECKOUT
+    from tasks.section import CHECKOUT
     from tasks.tracking.tracker import Tracker
 
     runtime = runtime_of(data_root)

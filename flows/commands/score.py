@@ -30,7 +30,7 @@ def score(
     """Score a file of documents with the champion."""
     from flows.commands.registry import load
     from flows.commands.settings import section
-    from tasks.config import IngestConfig
+    from tasks.ingest.settings import IngestConfig
     from tasks.score.score import check_request, score_file
 
     words = [word for word in missing.split(",") if word.strip()]

@@ -32,12 +32,13 @@ from pydantic_settings import (
 
 from flows.commands.named import default_monitor, default_name, warn_of_earlier_monitor, warn_of_other_corpus
 from flows.commands.tutorial_words import WORDS, meant_value
-from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig
+from tasks.config import PipelineConfig, RefreshConfig
 from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
 from tasks.finetune.former import former_names
 from tasks.finetune.settings import SECTIONS, SharedSettings, modern_finetune
 from tasks.in_use import WAIT, find_writer
+from tasks.section import CHECKOUT
 from tasks.shown import shortened
 from tasks.toml_names import remedy_of
 from tasks.tracking.home import TRACKING_REMEDY
@@ -47,7 +48,7 @@ from tasks.urls import holds_password
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.config import Runtime
+    from tasks.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

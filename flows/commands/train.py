@@ -16,7 +16,8 @@ from flows.commands.printing import cells, print_below, print_json, result_table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.config import PipelineConfig, Runtime
+    from tasks.config import PipelineConfig
+    from tasks.runtime import Runtime
 
 
 def train(

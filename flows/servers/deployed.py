@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from flows.servers.schedule import next_times
 from flows.servers.server import Server, answers, configured_endpoint, read_endpoint, what_is_wrong
-from tasks.config import CHECKOUT, PipelineConfig, RefreshConfig
+from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError, UnavailableError
+from tasks.section import CHECKOUT
 from tasks.tracking.tracker import flatten
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
 
     from flows.servers.server import Endpoint
-    from tasks.config import Runtime
+    from tasks.runtime import Runtime
 
 TRAIN, REFRESH, WATCH = "train", "refresh", "watch"
 PLANNING_SECONDS = 180.0  # in which the server has planned the first runs of a new schedule

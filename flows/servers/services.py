@@ -35,17 +35,17 @@ from flows.servers.server import (
     login,
     private,
 )
-from tasks.config import CHECKOUT
 from tasks.durable import locked
 from tasks.errors import RequestError, UnavailableError
 from tasks.processes import Patience, start_time
+from tasks.section import CHECKOUT
 from tasks.tracking.home import tracking_home
 from tasks.writable import make_data_root
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from tasks.config import Runtime
+    from tasks.runtime import Runtime
 
 WORKERS = {"worker": WORK_POOL, "watch-worker": WATCH_POOL}
 SERVICES = (*WORKERS, "mlflow", "prefect")  # in the order in which they are stopped

@@ -10,7 +10,7 @@ from tasks.progress import SILENT, Progress
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.config import AlignConfig
+    from tasks.align.settings import AlignConfig
     from tasks.store.artifact import Fingerprints
 
 LOCATED = ("vectors", "vocabulary", "second", "second_vocabulary")

@@ -24,7 +24,7 @@ from tasks.progress import SILENT, Progress
 from tasks.token_counts import count_tokens
 
 if TYPE_CHECKING:
-    from tasks.config import AlignConfig
+    from tasks.align.settings import AlignConfig
     from tasks.model.subwords import Subwords
 
 

@@ -11,7 +11,7 @@ from tasks.store.step import Run, step
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.config import AlignConfig
+    from tasks.align.settings import AlignConfig
     from tasks.store.artifact import Build
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tasks.collect.found import Source
-    from tasks.config import CollectConfig
+    from tasks.collect.settings import CollectConfig
     from tasks.documents.record import Record
     from tasks.documents.times import DateOrder
     from tasks.monitor.transaction import Transaction

@@ -23,7 +23,7 @@ from tasks.urls import is_url, resolved, without_secrets
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.config import CollectConfig
+    from tasks.collect.settings import CollectConfig
 
 SUFFIXES = frozenset({".rss", ".atom", ".xml"})
 MAX_BYTES = 32 << 20

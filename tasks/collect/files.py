@@ -29,7 +29,7 @@ from tasks.urls import is_url, resolved, unresolved, without_secrets
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.config import CollectConfig
+    from tasks.collect.settings import CollectConfig
 
 log = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
-    from tasks.config import CollectConfig
+    from tasks.collect.settings import CollectConfig
 
 BATCH_ROWS = 4096
 OVERLAP = timedelta(days=2)  # rows may be stored so much later than they are dated; and a day of it is for time zones

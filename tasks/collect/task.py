@@ -13,7 +13,7 @@ from tasks.collect.spool import write_spool
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.config import CollectConfig
+    from tasks.collect.settings import CollectConfig
     from tasks.monitor.transaction import Transaction
     from tasks.progress import Progress
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from tasks.config import DetectConfig
+    from tasks.detect.settings import DetectConfig
     from tasks.register.profile import Profile
 
 WEEKS = 26

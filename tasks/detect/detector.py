@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tasks.config import DetectConfig
     from tasks.detect.drift import Drift
+    from tasks.detect.settings import DetectConfig
     from tasks.monitor.alert import Alert
     from tasks.monitor.state import MonitorState
 

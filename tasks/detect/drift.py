@@ -27,7 +27,7 @@ from tasks.monitor.tables import CONFIDENCE, LABEL, LENGTH, UNSEEN
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.config import DetectConfig
+    from tasks.detect.settings import DetectConfig
     from tasks.register.profile import Profile
 
 FEATURES = (LABEL, CONFIDENCE, LENGTH, UNSEEN)

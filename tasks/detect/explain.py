@@ -30,7 +30,7 @@ from tasks.monitor.tables import ALL, NAME, SCORED_SCHEMA, TOPIC
 from tasks.prepare.word_lists import LISTS, listed_stop_words
 
 if TYPE_CHECKING:
-    from tasks.config import DetectConfig
+    from tasks.detect.settings import DetectConfig
     from tasks.detect.surges import Surge
     from tasks.monitor.state import MonitorState
 

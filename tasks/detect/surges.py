@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from tasks.config import DetectConfig
+    from tasks.detect.settings import DetectConfig
     from tasks.monitor.alert import Severity
 
 BLOCK_CELLS = 1_000_000  # series-days judged at a time: bounds memory to some 100 MB

@@ -14,8 +14,8 @@ from tasks.detect.drift import find_drift
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.config import DetectConfig
     from tasks.detect.drift import Drift
+    from tasks.detect.settings import DetectConfig
     from tasks.monitor.alert import Alert
     from tasks.monitor.state import MonitorState
     from tasks.register.profile import Profile

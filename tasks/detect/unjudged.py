@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from tasks.config import DetectConfig
+    from tasks.detect.settings import DetectConfig
 
 
 NUM_NAMED = 8  # series in one line

@@ -365,3 +365,13 @@ def _from_gb18030(text: str) -> str | None:
         return text.encode("gb18030").decode()
     except UnicodeError:
         return None
+
+
+def known_encoding(value: str) -> str:
+    """Check a character encoding; ValueError proposes some."""
+    try:
+        "".encode(value)
+    except LookupError:
+        usual = "utf-8, cp1252 (Western), cp932 (Japanese) or gb18030 (Chinese)"
+        raise ValueError(f"unknown encoding {value!r}; try {usual}") from None
+    return value

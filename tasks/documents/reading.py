@@ -9,6 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Quoting = Literal["auto", "standard", "none"]
+QUOTING_HELP = (
+    "whether quotes hold a field together; auto: in a .csv, and in a .tsv unless a line with a lone quote has all its columns; "
+    "none: quotes are text."
+)
+MISSING_HELP = "words that mean a missing value, such as NA,None; always missing: null, NaN, empty, \\N."
 DEFAULT_TEXT, DEFAULT_LABEL = "text", "label"
 
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from tasks.config import EvaluateConfig
     from tasks.evaluate.metrics import Outcomes
+    from tasks.evaluate.settings import EvaluateConfig
     from tasks.progress import Progress
 
 BATCH_ROWS = 2000

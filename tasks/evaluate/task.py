@@ -13,7 +13,7 @@ from tasks.store.step import step
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.config import EvaluateConfig
+    from tasks.evaluate.settings import EvaluateConfig
     from tasks.store.artifact import Build
     from tasks.store.step import Run
 

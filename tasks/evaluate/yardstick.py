@@ -24,7 +24,7 @@ from tasks.shown import json_text
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.config import EvaluateConfig
+    from tasks.evaluate.settings import EvaluateConfig
     from tasks.prepare.read import Split
     from tasks.progress import Progress
 

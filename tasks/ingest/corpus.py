@@ -20,8 +20,8 @@ from tasks.shown import file_name
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.config import IngestConfig
     from tasks.documents.record import Record
+    from tasks.ingest.settings import IngestConfig
 
 
 _PROGRESS_EVERY = 1024

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from tasks.config import IngestConfig
+    from tasks.ingest.settings import IngestConfig
 
 MOST_VALUES = 20  # of a fraction that can still be classes
 FEWEST_LABELS = 5  # below, labels that occur once are a corpus of a few rows

@@ -17,7 +17,7 @@ from tasks.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.config import IngestConfig
+    from tasks.ingest.settings import IngestConfig
 
 UNLABELLED, TEST = "unlabelled:", "test:"
 _NOTHING = "nothing to read: give --ingest.path FILE_OR_FOLDER, --ingest.archive FILE or --ingest.source imdb"

@@ -17,7 +17,7 @@ from tasks.store.step import Run, step
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.config import IngestConfig
+    from tasks.ingest.settings import IngestConfig
     from tasks.store.artifact import Build
 
 REFUSED = "refused.parquet"  # the quarantine of the last corpus that could not be used at all

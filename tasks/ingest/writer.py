@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tasks.config import IngestConfig
     from tasks.documents.record import Record
     from tasks.documents.tally import Tally
+    from tasks.ingest.settings import IngestConfig
 
 BATCH_ROWS = 4096
 BATCH_CHARS = 16 << 20

@@ -17,7 +17,7 @@ from tasks.shown import in_line, shortened
 from tasks.urls import is_url, without_secrets
 
 if TYPE_CHECKING:
-    from tasks.config import CollectConfig
+    from tasks.collect.settings import CollectConfig
 
 SOURCES = "sources"  # the setting of the monitor's state that holds them
 MAX_SHOWN = 200

@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tasks.config import NotifyConfig
     from tasks.monitor.alert import Alert
     from tasks.notify.channels.channel import Channel
+    from tasks.notify.settings import NotifyConfig
 
 ENVIRONMENT = "env:"
 EACH = "each"

@@ -16,11 +16,12 @@ from tasks.notify.deliver import deliver
 from tasks.notify.message import as_json
 
 if TYPE_CHECKING:
-    from tasks.config import NotifyConfig, RefreshConfig
+    from tasks.config import RefreshConfig
     from tasks.monitor.alert import Alert
     from tasks.monitor.state import MonitorState
     from tasks.notify.channels.channel import Channel
     from tasks.notify.deliver import Report
+    from tasks.notify.settings import NotifyConfig
 
 EVENT = "textmill.alert"
 

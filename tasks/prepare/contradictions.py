@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tasks.config import PrepareConfig
+    from tasks.prepare.settings import PrepareConfig
 
 CONTRADICTIONS = "contradictions.parquet"
 SCHEMA = pa.schema(

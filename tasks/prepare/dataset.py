@@ -49,8 +49,8 @@ from tasks.progress import SILENT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tasks.config import PrepareConfig
     from tasks.model.text.tokenize import TextToTokens
+    from tasks.prepare.settings import PrepareConfig
     from tasks.progress import Progress
 
 log = logging.getLogger(__name__)

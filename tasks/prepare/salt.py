@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tasks.config import PrepareConfig
+    from tasks.prepare.settings import PrepareConfig
 
 log = logging.getLogger(__name__)
 

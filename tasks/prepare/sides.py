@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from tasks.config import PrepareConfig
+    from tasks.prepare.settings import PrepareConfig
 
 RARE = 20  # groups; a class with this many gets nearly its share on every side by chance alone
 WITH_VALID = 10  # groups; a rare class with this many gets one for validation

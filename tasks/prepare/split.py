@@ -22,7 +22,7 @@ from tasks.shown import shortened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.config import PrepareConfig
+    from tasks.prepare.settings import PrepareConfig
 
 log = logging.getLogger(__name__)
 

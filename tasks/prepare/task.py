@@ -12,7 +12,7 @@ from tasks.store.step import step
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.config import PrepareConfig
+    from tasks.prepare.settings import PrepareConfig
     from tasks.store.artifact import Build
     from tasks.store.step import Run
 

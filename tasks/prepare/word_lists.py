@@ -14,7 +14,7 @@ from tasks.model.text.tokenizer import RESERVED_TOKENS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.config import PrepareConfig
+    from tasks.prepare.settings import PrepareConfig
 
 LISTS = {"english": "english_stop_words.txt", "chinese": "chinese_stop_words.txt"}
 MAX_FREQUENCY = 1_000_000_000  # beyond any word of jieba's dictionary, and well within its 64 bits

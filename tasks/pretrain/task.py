@@ -11,7 +11,7 @@ from tasks.store.step import Run, step
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.config import PretrainConfig
+    from tasks.pretrain.settings import PretrainConfig
     from tasks.store.artifact import Build
 
 

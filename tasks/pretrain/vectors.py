@@ -28,7 +28,7 @@ from tasks.progress import SILENT, Progress
 if TYPE_CHECKING:
     import numpy as np
 
-    from tasks.config import PretrainConfig
+    from tasks.pretrain.settings import PretrainConfig
 
 log = logging.getLogger(__name__)
 

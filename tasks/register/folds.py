@@ -17,7 +17,7 @@ import logging
 import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path  # noqa: TC003 pydantic reads it
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.align.matrix import write_matrix
-from tasks.config import Section
 from tasks.crash import crash_point
 from tasks.durable import replaced
 from tasks.errors import RequestError
@@ -42,7 +41,8 @@ from tasks.prepare.schema import open_writer
 from tasks.pretrain.vectors import train_vectors
 from tasks.progress import SILENT
 from tasks.register.load import open_package
-from tasks.register.recipe import Recipe  # noqa: TC001 pydantic reads it
+from tasks.register.recipe import Recipe
+from tasks.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from tasks.config import AlignConfig, FinetuneConfig, PrepareConfig, PretrainConfig, Section
+from tasks.align.settings import AlignConfig
 from tasks.errors import RequestError
+from tasks.finetune.settings import FinetuneConfig
+from tasks.prepare.settings import PrepareConfig
+from tasks.pretrain.settings import PretrainConfig
+from tasks.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -33,10 +33,10 @@ from tasks.tracking.registry import TamperedModel
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tasks.config import RegisterConfig
     from tasks.progress import Progress
     from tasks.register.candidate import Candidate
     from tasks.register.evidence import Folds
+    from tasks.register.settings import RegisterConfig
     from tasks.tracking.registry import Version
     from tasks.tracking.tracker import Tracker
 

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tasks.config import RegisterConfig
     from tasks.finetune.settings import FinetuneConfig
     from tasks.register.folds import FoldsConfig
     from tasks.register.recipe import Recipe
+    from tasks.register.settings import RegisterConfig
     from tasks.store.artifact import Artifact, Build
     from tasks.store.step import Run
     from tasks.tracking.tracker import Tracker

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from tasks.config import IngestConfig
     from tasks.documents.record import Record
+    from tasks.ingest.settings import IngestConfig
     from tasks.progress import Progress
     from tasks.register.models import LoadedModel
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tasks.config import IngestConfig
     from tasks.documents.record import Record
+    from tasks.ingest.settings import IngestConfig
 
 FLAGS = Flags()  # of `textmill score`, which have no section
 

@@ -15,7 +15,7 @@ import fsspec
 import pytest
 
 from tasks.align.fetch import local_copies
-from tasks.config import AlignConfig
+from tasks.align.settings import AlignConfig
 from tasks.errors import RequestError, UnavailableError
 from tasks.store.artifact import Fingerprints, section_values
 from tasks.store.digests import sha256_text

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tasks.align.matrix import write_matrix
-from tasks.config import AlignConfig
+from tasks.align.settings import AlignConfig
 from tasks.errors import RequestError
 from tasks.store.artifact import Store
 

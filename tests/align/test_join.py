@@ -8,12 +8,13 @@ import pytest
 from tasks.align.join import Rows, concatenate, fill, procrustes
 from tasks.align.matrix import write_matrix
 from tasks.align.readers import VectorFile, read_vectors
+from tasks.align.settings import AlignConfig
 from tasks.align.vec_file import write_word2vec_text
-from tasks.config import AlignConfig, PretrainConfig
 from tasks.errors import RequestError
 from tasks.model.subwords import Subwords
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.model_file import read_model_file
+from tasks.pretrain.settings import PretrainConfig
 from tasks.pretrain.vectors import train_vectors
 
 RANDOM = np.random.default_rng(5)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tasks.align.matrix import write_matrix
+from tasks.align.settings import AlignConfig
 from tasks.align.spellings import CASE, NFKC, Spellings, other_spellings
-from tasks.config import AlignConfig
 from tasks.model.vocabulary import Vocabulary
 
 

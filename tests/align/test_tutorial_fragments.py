@@ -17,8 +17,9 @@ from torch import nn
 
 from tasks.align.export import export_vectors
 from tasks.align.matrix import write_matrix
+from tasks.align.settings import AlignConfig
 from tasks.align.torchtext_vocabulary import TorchtextVocabulary
-from tasks.config import AlignConfig, FinetuneConfig
+from tasks.finetune.settings import FinetuneConfig
 from tasks.finetune.train import write_model
 
 

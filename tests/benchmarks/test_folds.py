@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import folds
-from tasks.config import IngestConfig, PrepareConfig
 from tasks.ingest.corpus import write_corpus
+from tasks.ingest.settings import IngestConfig
+from tasks.prepare.settings import PrepareConfig
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,9 @@ import pytest
 from benchmarks import subset, tables
 from benchmarks.micro import ablation, optimizer, scaling, vectors
 from benchmarks.peers.corpus import Columns, Document, read_corpus
-from tasks.config import IngestConfig, PrepareConfig
+from tasks.ingest.settings import IngestConfig
 from tasks.prepare.dataset import write_dataset
+from tasks.prepare.settings import PrepareConfig
 
 pytestmark = pytest.mark.long
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.collect.collect import Collector
-from tasks.config import CollectConfig
+from tasks.collect.settings import CollectConfig
 from tasks.monitor.state import MonitorState
 
 NOW = 1_600_000_000.0  # 13 September 2020

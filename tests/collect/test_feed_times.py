@@ -10,7 +10,7 @@ import pytest
 
 from tasks.collect.collect import Collector, identity
 from tasks.collect.order import needs_order
-from tasks.config import CollectConfig
+from tasks.collect.settings import CollectConfig
 from tasks.documents.times import TimeReader
 from tasks.errors import RequestError
 from tasks.monitor.state import MonitorState

@@ -12,7 +12,7 @@ import pytest
 
 from tasks.collect.collect import check_source
 from tasks.collect.files import file_sources
-from tasks.config import CollectConfig
+from tasks.collect.settings import CollectConfig
 from tasks.errors import RequestError, UnavailableError
 
 Collect = Callable

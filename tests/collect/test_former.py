@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.collect.collect import identity
-from tasks.config import CollectConfig
+from tasks.collect.settings import CollectConfig
 from tasks.monitor.state import MonitorState
 
 Collect = Callable

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.config import CollectConfig, RefreshConfig
+from tasks.collect.settings import CollectConfig
+from tasks.config import RefreshConfig
 from tasks.monitor.state import MonitorState
 
 Collect = Callable

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.config import DetectConfig
 from tasks.dashboard.drifting import WEEKS, make_history
 from tasks.detect.drift import find_drift
+from tasks.detect.settings import DetectConfig
 from tasks.monitor.tables import HISTOGRAMS_SCHEMA
 
 START = datetime.date(2020, 1, 1)

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.config import DetectConfig
 from tasks.detect.drift import compare, find_drift, renumbered, stability_index
 from tasks.detect.drift_alerts import describe
+from tasks.detect.settings import DetectConfig
 from tasks.monitor.tables import HISTOGRAMS_SCHEMA
 from tasks.register.profile import Profile
 

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.config import DetectConfig
 from tasks.detect.detector import Stream
 from tasks.detect.explain import _distinct, evidence, gather_documents
+from tasks.detect.settings import DetectConfig
 from tasks.detect.surge_alerts import surge_alerts
 from tasks.detect.surges import Surge
 from tasks.monitor.state import MonitorState

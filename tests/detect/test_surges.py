@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
-from tasks.config import DetectConfig
+from tasks.detect.settings import DetectConfig
 from tasks.detect.surges import Surge, find_surges, judge, threshold
 from tasks.monitor.tables import COUNTS_SCHEMA
 from tests.examples import examples

@@ -7,7 +7,7 @@ import datetime
 import pyarrow as pa
 import pytest
 
-from tasks.config import DetectConfig
+from tasks.detect.settings import DetectConfig
 from tasks.detect.unjudged import find_unjudged, unjudged_in_words
 from tasks.monitor.tables import COUNTS_SCHEMA
 

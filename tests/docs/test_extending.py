@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.config import CHECKOUT
+from tasks.section import CHECKOUT
 
 if TYPE_CHECKING:
     from pathlib import Path

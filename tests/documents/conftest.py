@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.config import IngestConfig
 from tasks.ingest.corpus import write_corpus
+from tasks.ingest.settings import IngestConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.config import IngestConfig
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request
+from tasks.ingest.settings import IngestConfig
 
 ROWS = [(f"good news {n}", "pos") if n % 2 else (f"bad news {n}", "neg") for n in range(30)]
 BODY = "".join(f"{text},{label}\n" for text, label in ROWS)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tasks.config import IngestConfig
 from tasks.documents.fasttext_lines import labels_and_text
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request
+from tasks.ingest.settings import IngestConfig
 
 BY_HAND = {"delimiter": " ", "text": "1", "label": "0"}
 LINES = [f"__label__{'pos' if n % 2 else 'neg'} text number {n} of __label__x kind" for n in range(20)]

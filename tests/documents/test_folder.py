@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.config import IngestConfig
 from tasks.documents.layout import Asked, Notes
 from tasks.documents.layouts.folder import FolderLayout
 from tasks.documents.seen import Names
@@ -14,6 +13,7 @@ from tasks.documents.walk import read_head
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request, write_corpus
 from tasks.ingest.says import says
+from tasks.ingest.settings import IngestConfig
 from tasks.shown import file_name
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.config import IngestConfig
 from tasks.documents.layouts.imdb import REMOTE, ImdbLayout
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request, write_corpus
+from tasks.ingest.settings import IngestConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable

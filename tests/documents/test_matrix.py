@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.collect.collect import Collector
-from tasks.config import CollectConfig, IngestConfig
+from tasks.collect.settings import CollectConfig
 from tasks.errors import RequestError
 from tasks.ingest.corpus import write_corpus
+from tasks.ingest.settings import IngestConfig
 from tasks.monitor.state import MonitorState
 from tasks.score.texts import layout_of, read_texts
 

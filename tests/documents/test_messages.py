@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.config import IngestConfig
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request
+from tasks.ingest.settings import IngestConfig
 
 ROWS = "".join(f"good news {n},pos\nbad news {n},neg\n" for n in range(10))
 RECORDS = [{"text": f"text {n}", "label": "pn"[n % 2]} for n in range(10)]

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from tasks.config import IngestConfig, TorchtextSet
 from tasks.documents.layouts.torchtext import DATA_SETS
 from tasks.errors import RequestError
+from tasks.ingest.settings import IngestConfig, TorchtextSet
 from tasks.store.artifact import Fingerprints, section_values
 from tests.examples import examples
 

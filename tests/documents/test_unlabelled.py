@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.config import IngestConfig
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request
+from tasks.ingest.settings import IngestConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable

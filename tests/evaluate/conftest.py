@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tasks.config import EvaluateConfig
 from tasks.evaluate.evaluation import Evaluation, evaluate_classifier
+from tasks.evaluate.settings import EvaluateConfig
 from tasks.evaluate.yardstick import write_yardstick
 from tests.writers import write_dataset, write_holdout, write_texts
 

@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.config import EvaluateConfig, FinetuneConfig
 from tasks.errors import RequestError
 from tasks.evaluate import evaluation
 from tasks.evaluate.evaluation import evaluate_classifier, write_evaluation
+from tasks.evaluate.settings import EvaluateConfig
 from tasks.finetune.history import read_history
+from tasks.finetune.settings import FinetuneConfig
 from tests.evaluate.conftest import Corpus, WordClassifier
 
 CONFIG = EvaluateConfig(bootstrap=200, num_errors=3)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tasks.config import EvaluateConfig
 from tasks.evaluate.evaluation import evaluate_classifier
 from tasks.evaluate.report import render_report
+from tasks.evaluate.settings import EvaluateConfig
 from tests.evaluate.conftest import Corpus
 
 SCRIPT = "<script>parent.attacked=1;document.title='attacked'</script>"

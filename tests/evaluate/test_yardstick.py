@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 
-from tasks.config import EvaluateConfig
 from tasks.errors import RequestError
 from tasks.evaluate import yardstick
 from tasks.evaluate.ngrams import Ngrams
+from tasks.evaluate.settings import EvaluateConfig
 from tasks.evaluate.yardstick import write_yardstick
 from tasks.prepare.read import read_split
 from tests.evaluate.conftest import Corpus

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from flows import train
-from tasks.config import IngestConfig, PrepareConfig
+from tasks.ingest.settings import IngestConfig
+from tasks.prepare.settings import PrepareConfig
 from tasks.store.artifact import Store
 from tasks.store.step import Run
 from tests.faults.command import Command, processes

@@ -11,7 +11,7 @@ import functools
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks.config import AlignConfig
+from tasks.align.settings import AlignConfig
 from tasks.durable import locked
 from tasks.isolation import run_isolated
 from tasks.monitor.state import MonitorState

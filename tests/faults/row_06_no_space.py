@@ -27,18 +27,21 @@ import torch
 from flows import train
 from flows.servers.notes import write_note
 from flows.servers.server import login
+from tasks.align.settings import AlignConfig
 from tasks.collect.found import COLLECTED_SCHEMA
 from tasks.collect.spool import read_spool, spool_in, write_spool
-from tasks.config import AlignConfig, IngestConfig, PrepareConfig, RefreshConfig
+from tasks.config import RefreshConfig
 from tasks.dashboard.page import plotly, write_dashboard
 from tasks.durable import sweep_partials
 from tasks.finetune.checkpoint import load_checkpoint, save_checkpoint
 from tasks.finetune.loop import Epoch, Training
 from tasks.finetune.networks.network import NetworkView
+from tasks.ingest.settings import IngestConfig
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState
 from tasks.monitor.tables import SCORED_SCHEMA
 from tasks.notify.channels.file import FileChannel
+from tasks.prepare.settings import PrepareConfig
 from tasks.register.ledger import Entry, Ledger
 from tasks.store.artifact import Build, Store
 from tasks.store.step import Run, step

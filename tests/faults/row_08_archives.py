@@ -22,9 +22,9 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.config import IngestConfig
 from tasks.errors import RequestError
 from tasks.ingest.corpus import write_corpus
+from tasks.ingest.settings import IngestConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -38,18 +38,21 @@ from flows.commands.printing import complain
 from flows.display import Display
 from flows.refresh import show_in_prefect
 from flows.servers.server import Endpoint, answers, free_port
-from tasks.config import EvaluateConfig, IngestConfig, PrepareConfig, RefreshConfig
+from tasks.config import RefreshConfig
 from tasks.dashboard.content import DriftedFeature, DriftHistory, gather_content
 from tasks.dashboard.page import render_page
 from tasks.errors import RequestError
 from tasks.evaluate.evaluation import Evaluation, evaluate_classifier
 from tasks.evaluate.report import render_report
+from tasks.evaluate.settings import EvaluateConfig
 from tasks.ingest.corpus import write_corpus
+from tasks.ingest.settings import IngestConfig
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState
 from tasks.monitor.tables import SCORED_SCHEMA
 from tasks.notify.message import as_json, body, title
 from tasks.prepare.dataset import write_dataset
+from tasks.prepare.settings import PrepareConfig
 from tests import writers
 from tests.chromium import CHROMIUM, CHROMIUM_FLAGS
 from tests.patience import HANGS_SECONDS

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.config import CHECKOUT
+from tasks.section import CHECKOUT
 from tests.monitored import POINTS
 
 pytestmark = pytest.mark.long

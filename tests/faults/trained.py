@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tasks.config import CHECKOUT
+from tasks.section import CHECKOUT
 
 KNOBS = [
     *("--finetune.model", "bag+mean", "--finetune.epochs", "4", "--finetune.network.max-len", "32", "--finetune.threads", "1"),

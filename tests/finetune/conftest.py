@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.config import FinetuneConfig
+from tasks.finetune.settings import FinetuneConfig
 from tasks.model.subwords import Subwords
 from tasks.model.vocabulary import Vocabulary
 from tasks.token_counts import count_tokens

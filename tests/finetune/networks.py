@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.config import FinetuneConfig
 from tasks.finetune.kinds.bilstm.train import network as bilstm
 from tasks.finetune.kinds.cnn.train import network as cnn
 from tasks.finetune.kinds.mean.train import network as mean
+from tasks.finetune.settings import FinetuneConfig
 
 if TYPE_CHECKING:
     import torch

@@ -8,8 +8,8 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from tasks.config import FinetuneConfig
 from tasks.finetune.kinds.ca.train import logistic_regression
+from tasks.finetune.settings import FinetuneConfig
 from tasks.finetune.train import write_model
 from tasks.model.classifier import Classifier
 

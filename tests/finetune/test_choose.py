@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.config import FinetuneConfig
 from tasks.finetune.choose import choose, choose_model, with_model
 from tasks.finetune.kind import Size
 from tasks.finetune.kinds.tfidf.settings import FEW_TOKENS
+from tasks.finetune.settings import FinetuneConfig
 from tasks.finetune.train import write_model
 
 if TYPE_CHECKING:

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tasks.config import FinetuneConfig, IngestConfig, PrepareConfig
 from tasks.evaluate.evaluation import predict
 from tasks.evaluate.predictions import read_test
 from tasks.evaluate.yardstick import fit_predict
+from tasks.finetune.settings import FinetuneConfig
 from tasks.finetune.train import write_model
 from tasks.ingest.corpus import write_corpus
+from tasks.ingest.settings import IngestConfig
 from tasks.model.classifier import Classifier
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.read import read_split
+from tasks.prepare.settings import PrepareConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

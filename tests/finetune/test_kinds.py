@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.config import FinetuneConfig, PipelineConfig
+from tasks.config import PipelineConfig
 from tasks.finetune.kinds import KINDS
-from tasks.finetune.settings import SECTIONS
+from tasks.finetune.settings import SECTIONS, FinetuneConfig
 from tasks.finetune.task import OF_KINDS, finetune
 from tasks.finetune.uses import TABLE, modules_of
 from tasks.section import CHECKOUT

@@ -32,7 +32,7 @@ from tests.finetune.networks import NETWORKS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks.config import FinetuneConfig
+    from tasks.finetune.settings import FinetuneConfig
 
 CPU = torch.device("cpu")
 # Losses of the tiny training below, on one thread, by what `drawn` gives: torch 2.13 and torch 2.3 draw other random numbers.

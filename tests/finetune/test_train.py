@@ -27,7 +27,7 @@ from tasks.prepare.read import read_split
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks.config import FinetuneConfig
+    from tasks.finetune.settings import FinetuneConfig
 
 CUES = ["awful", "dull", "sinking", "great", "superb", "rising"]
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tasks.config import FinetuneConfig
 from tasks.errors import RequestError
 from tasks.finetune.networks.trained_rows import trained_rows
+from tasks.finetune.settings import FinetuneConfig
 from tasks.model.vocabulary import Vocabulary
 from tasks.store.artifact import Fingerprints, section_values
 

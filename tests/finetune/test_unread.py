@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.config import AlignConfig, FinetuneConfig, IngestConfig, PipelineConfig, PrepareConfig, PretrainConfig
+from tasks.align.settings import AlignConfig
+from tasks.config import PipelineConfig
 from tasks.errors import RequestError
 from tasks.finetune.kinds import KINDS
-from tasks.finetune.settings import SECTIONS, SharedSettings
+from tasks.finetune.settings import SECTIONS, FinetuneConfig, SharedSettings
 from tasks.finetune.train import write_model
+from tasks.ingest.settings import IngestConfig
+from tasks.prepare.settings import PrepareConfig
+from tasks.pretrain.settings import PretrainConfig
 from tasks.unread import ALWAYS, SHARED, refuse_unread, unread
 
 if TYPE_CHECKING:

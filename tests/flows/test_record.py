@@ -10,8 +10,9 @@ import pytest
 
 from flows import record, train
 from flows.record import Record
-from tasks.config import PipelineConfig, Runtime
+from tasks.config import PipelineConfig
 from tasks.processes import runs
+from tasks.runtime import Runtime
 from tasks.store.artifact import Store
 
 

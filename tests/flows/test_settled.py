@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.settled import settle_by_champion, settle_by_corpus, settled_values
-from tasks.config import FinetuneConfig, PipelineConfig
+from tasks.config import PipelineConfig
+from tasks.finetune.settings import FinetuneConfig
 from tasks.register.champion import Champion
 from tests.writers import write_dataset
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.collect.query import database_url, query_sources
-from tasks.config import CollectConfig
+from tasks.collect.settings import CollectConfig
 from tasks.errors import RequestError, UnavailableError
 from tasks.urls import holds_login, holds_password, is_url, resolved, unresolved, without_secrets
 from tests.fuzz.bounded import bounded, refused, texts

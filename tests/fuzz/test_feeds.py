@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.collect.feed import feed_sources
-from tasks.config import CollectConfig
+from tasks.collect.settings import CollectConfig
 from tasks.documents.record import Record
 from tasks.errors import RequestError
 from tests.fuzz.bounded import bounded, damaged, pieces, refused

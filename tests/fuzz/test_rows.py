@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.collect.query import query_sources
-from tasks.config import CollectConfig
+from tasks.collect.settings import CollectConfig
 from tasks.documents.times import TimeReader
 from tasks.errors import RequestError, UnavailableError
 from tests.fuzz.bounded import refused, texts

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.config import IngestConfig
 from tasks.documents.layout import Asked, Notes
 from tasks.documents.layouts.table import TableLayout
 from tasks.documents.missing import ALWAYS as MISSING
 from tasks.documents.record import Record
 from tasks.errors import RequestError
+from tasks.ingest.settings import IngestConfig
 from tests.fuzz.bounded import bounded, pieces, refused
 
 SUFFIXES = st.sampled_from([".csv", ".tsv", ".txt", ".jsonl"])

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from tasks.config import IngestConfig
 from tasks.errors import RequestError
 from tasks.ingest.corpus import write_corpus
 from tasks.ingest.labels import LabelBins, as_number, default_names, proposed_edges
+from tasks.ingest.settings import IngestConfig
 
 Write = Callable[[Sequence[str]], Path]
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.config import IngestConfig
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request, write_corpus
+from tasks.ingest.settings import IngestConfig
 from tasks.ingest.task import keep_refused
 
 if TYPE_CHECKING:

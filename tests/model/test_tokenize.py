@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.commands.settings import knobs, resolve
-from tasks.config import PrepareConfig
 from tasks.errors import RequestError
 from tasks.model.text.clean import clean
 from tasks.model.text.signs import SIGN_TOKENS, with_plain_signs
@@ -20,6 +19,7 @@ from tasks.model.text.tokenizer import RESERVED_TOKENS
 from tasks.model.text.tokenizers import TOKENIZERS
 from tasks.model.text.tokenizers.jieba import FOLDED
 from tasks.model.text.tokenizers.word import APART, combining_marks, word_pattern
+from tasks.prepare.settings import PrepareConfig
 from tasks.prepare.word_lists import load_stop_words, text_to_tokens
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.commands.settings import resolve_refresh
-from tasks.config import CollectConfig
+from tasks.collect.settings import CollectConfig
 from tasks.errors import RequestError
 from tasks.monitor.sources import keep_source, refuse_other_source, source_of
 from tasks.monitor.state import MonitorState

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tasks.config import NotifyConfig
 from tasks.errors import RequestError
 from tasks.monitor.alert import Alert
 from tasks.notify.channels.apprise import AppriseChannel
@@ -18,6 +17,7 @@ from tasks.notify.channels.file import FileChannel
 from tasks.notify.channels.webhook import WebhookChannel
 from tasks.notify.channels_file import check_channels, read_channels
 from tasks.notify.message import as_json, body, title
+from tasks.notify.settings import NotifyConfig
 
 MakeAlert = Callable[..., Alert]
 

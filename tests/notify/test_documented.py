@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.config import NotifyConfig
 from tasks.notify.channels import KINDS
 from tasks.notify.channels.apprise import AppriseChannel
 from tasks.notify.channels.channel import UnusableChannel
 from tasks.notify.channels_file import read_channels
 from tasks.notify.digest import digest_of
 from tasks.notify.message import as_json
+from tasks.notify.settings import NotifyConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable

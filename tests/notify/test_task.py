@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from prefect.client.orchestration import get_client
 
-from tasks.config import NotifyConfig
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState
 from tasks.notify.deliver import deliver
+from tasks.notify.settings import NotifyConfig
 from tasks.notify.task import EVENT, open_channels
 from tests.patience import until
 

@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.config import PrepareConfig
 from tasks.errors import RequestError
 from tasks.prepare.cautions import cautions
 from tasks.prepare.contradictions import CONTRADICTIONS
 from tasks.prepare.dataset import write_dataset
+from tasks.prepare.settings import PrepareConfig
 
 
 def ordinary(

@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.config import PrepareConfig
 from tasks.errors import RequestError
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.minhash import SHINGLE
 from tasks.prepare.pool import map_ordered
 from tasks.prepare.read import iter_with_texts
 from tasks.prepare.schema import SCHEMA
+from tasks.prepare.settings import PrepareConfig
 from tasks.processes import start_time
 from tests.patience import until
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.config import PrepareConfig
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.salt import choose_salt
+from tasks.prepare.settings import PrepareConfig
 from tasks.prepare.sides import digest_words
 
 SIZES = {"negative": 74, "neutral": 120, "positive": 200}

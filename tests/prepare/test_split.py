@@ -3,9 +3,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.config import PrepareConfig
 from tasks.errors import RequestError
 from tasks.prepare.schema import SPLITS
+from tasks.prepare.settings import PrepareConfig
 from tasks.prepare.split import (
     LABELLED,
     NO_LABEL,

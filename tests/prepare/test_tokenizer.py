@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.config import PrepareConfig
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.read import read_split, read_text_settings
+from tasks.prepare.settings import PrepareConfig
 
 
 @pytest.mark.parametrize(("text", "tokenizer", "tokens"), [("很好的第{}部", "char", 5), ("the very good film {}", "word", 5)])

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from gensim.models.fasttext import load_facebook_vectors
 
-from tasks.config import PretrainConfig
 from tasks.errors import RequestError
 from tasks.pretrain.model_file import read_model_file
+from tasks.pretrain.settings import PretrainConfig
 from tasks.pretrain.vectors import Watcher, choose_bucket, model_megabytes, train_vectors
 
 SMALL = {"dim": 10, "epoch": 2, "min_count": 1, "bucket": 500, "threads": 1, "minn": 2, "maxn": 4}

@@ -12,9 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.align.matrix import write_matrix
-from tasks.config import AlignConfig, FinetuneConfig, PrepareConfig, PretrainConfig, RegisterConfig
+from tasks.align.settings import AlignConfig
+from tasks.finetune.settings import FinetuneConfig
 from tasks.finetune.train import write_model
 from tasks.prepare.dataset import write_dataset
+from tasks.prepare.settings import PrepareConfig
+from tasks.pretrain.settings import PretrainConfig
 from tasks.pretrain.vectors import train_vectors
 from tasks.register.candidate import Candidate
 from tasks.register.load import open_package
@@ -22,6 +25,7 @@ from tasks.register.models import Registration
 from tasks.register.package import package_digest, write_package
 from tasks.register.recipe import Recipe
 from tasks.register.registration import Registrar
+from tasks.register.settings import RegisterConfig
 from tasks.register.shortfall import NO_SHORTFALL, Shortfall
 from tasks.tracking.tracker import Tracker
 from tests import writers

@@ -5,8 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.config import AlignConfig, FinetuneConfig, PrepareConfig, PretrainConfig
+from tasks.align.settings import AlignConfig
 from tasks.errors import RequestError
+from tasks.finetune.settings import FinetuneConfig
+from tasks.prepare.settings import PrepareConfig
+from tasks.pretrain.settings import PretrainConfig
 from tasks.register import folds
 from tasks.register.evidence import Folds
 from tasks.register.folds import FoldsConfig, num_splits, write_folds

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.config import PrepareConfig
 from tasks.model.serving import TextClassifier, training_hashes
 from tasks.prepare.read import iter_batches
+from tasks.prepare.settings import PrepareConfig
 from tasks.register import load
 from tasks.register.load import DamagedPackage, open_package
 from tasks.register.package import package_digest, read_manifest, served_code, write_package

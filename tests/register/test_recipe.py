@@ -3,8 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.config import AlignConfig, FinetuneConfig, PipelineConfig, PrepareConfig, PretrainConfig
+from tasks.align.settings import AlignConfig
+from tasks.config import PipelineConfig
 from tasks.errors import RequestError
+from tasks.finetune.settings import FinetuneConfig
+from tasks.prepare.settings import PrepareConfig
+from tasks.pretrain.settings import PretrainConfig
 from tasks.register.recipe import Recipe, read_recipe
 
 

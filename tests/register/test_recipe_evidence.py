@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.config import AlignConfig, FinetuneConfig, PrepareConfig, PretrainConfig, RegisterConfig
+from tasks.align.settings import AlignConfig
+from tasks.finetune.settings import FinetuneConfig
+from tasks.prepare.settings import PrepareConfig
+from tasks.pretrain.settings import PretrainConfig
 from tasks.register.evidence import Folds
 from tasks.register.ledger import Ledger
 from tasks.register.models import list_models, promote
 from tasks.register.recipe import Recipe
 from tasks.register.registration import AskedRival, Registrar
+from tasks.register.settings import RegisterConfig
 from tasks.register.shortfall import Shortfall
 from tasks.tracking.tracker import Tracker
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from tasks.config import RegisterConfig
 from tasks.register.candidate import Candidate
 from tasks.register.load import open_package
 from tasks.register.models import load_model
 from tasks.register.registration import Registrar
+from tasks.register.settings import RegisterConfig
 from tasks.tracking.tracker import Tracker
 from tests.patience import HANGS_SECONDS, until
 

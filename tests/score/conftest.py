@@ -2,10 +2,11 @@ import random
 
 import pytest
 
-from tasks.config import FinetuneConfig, PrepareConfig
+from tasks.finetune.settings import FinetuneConfig
 from tasks.finetune.train import write_model
 from tasks.model.serving import TextClassifier
 from tasks.prepare.dataset import write_dataset
+from tasks.prepare.settings import PrepareConfig
 from tasks.register.models import LoadedModel
 from tasks.register.package import write_package
 from tests.writers import Document, write_corpus

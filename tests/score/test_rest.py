@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.config import IngestConfig
+from tasks.ingest.settings import IngestConfig
 from tasks.register.models import LoadedModel
 from tasks.score.rest import free_names
 from tasks.score.score import score_file

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.config import IngestConfig
 from tasks.errors import RequestError
+from tasks.ingest.settings import IngestConfig
 from tasks.register.models import LoadedModel
 from tasks.score.score import check_unicode, predict_texts, score_file
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.config import CHECKOUT
+from tasks.section import CHECKOUT
 from tasks.tracking.client import open_client
 from tasks.tracking.home import tracking_home
 

@@ -8,8 +8,12 @@ import pytest
 from pydantic import ValidationError
 
 from flows.commands.settings import PRESETS, check_train, knobs, preset_names, preset_path, resolve, resolve_refresh
-from tasks.config import CHECKOUT, AlignConfig, FinetuneConfig, PipelineConfig, PretrainConfig, RefreshConfig
+from tasks.align.settings import AlignConfig
+from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
+from tasks.finetune.settings import FinetuneConfig
+from tasks.pretrain.settings import PretrainConfig
+from tasks.section import CHECKOUT
 
 RANK_8 = ["--finetune.model", "mean", "--finetune.network.embedding", "low_rank", "--finetune.network.embedding-rank", "8"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.config import CHECKOUT
+from tasks.section import CHECKOUT
 
 if TYPE_CHECKING:
     from pathlib import Path

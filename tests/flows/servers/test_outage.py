@@ -22,8 +22,9 @@ from flows import killed
 from flows.servers import outage
 from flows.servers.outage import Prefect, run_through, tell_late
 from flows.servers.running import note_run
-from tasks.config import PipelineConfig, Runtime
+from tasks.config import PipelineConfig
 from tasks.errors import RequestError, UnavailableError
+from tasks.runtime import Runtime
 from tasks.tracking.spool import Unreachable
 
 ID = str(uuid4())

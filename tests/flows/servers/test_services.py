@@ -21,9 +21,9 @@ from flows.servers.deployed import lasting_endpoint
 from flows.servers.pidfile import PidFile
 from flows.servers.server import free_port, login
 from flows.servers.services import WORKERS, start_all, stop_all
-from tasks.config import Runtime
 from tasks.errors import RequestError, UnavailableError
 from tasks.processes import folder_identity, runs, start_time
+from tasks.runtime import Runtime
 
 DEAD = 2**22 + 1  # no process has such an id
 

@@ -1,0 +1,150 @@
+"""The section `ingest`: where the corpus comes from."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from tasks.documents.encoding import known_encoding
+from tasks.documents.layouts import LAYOUTS
+from tasks.documents.reading import MISSING_HELP, QUOTING_HELP, Flags, Quoting, Reading
+from tasks.section import Positive, Section
+
+# The names in the table of sources; mypy takes no Literal that is computed.
+if TYPE_CHECKING:
+    SourceName = str
+else:
+    SourceName = Literal[("auto", *LAYOUTS)]
+
+TorchtextSet = Literal[
+    "AG_NEWS",
+    "AmazonReviewFull",
+    "AmazonReviewPolarity",
+    "CoLA",
+    "DBpedia",
+    "IMDB",
+    "SogouNews",
+    "SST2",
+    "YahooAnswers",
+    "YelpReviewFull",
+    "YelpReviewPolarity",
+]
+TORCHTEXT_PAIRS = frozenset({"MNLI", "MRPC", "QNLI", "QQP", "RTE", "STSB", "WNLI"})
+
+
+class IngestConfig(Section):
+    """Where the corpus comes from and how its bytes are to be read."""
+
+    source: SourceName = Field(
+        "auto",
+        description="Layout of the corpus; auto: torchtext if a dataset is named, else imdb for an archive, folder for a "
+        "folder, table for a file.",
+    )
+    dataset: TorchtextSet | None = Field(
+        None, description="Set of torchtext.datasets to read from the files below its root folder, which path names."
+    )
+    archive: Path | None = Field(None, description="IMDB archive (.tar.gz) or its unpacked folder; without it: downloaded.")
+    path: Path | None = Field(None, description="Folder with one folder per label, a table file, or torchtext's root folder.")
+    test_path: Path | None = Field(None, description="Official test split, in the same layout as path.")
+    unlabelled: Path | None = Field(None, description="More text without labels: a text file, folder, table or archive.")
+    text: str = Field(
+        "text", min_length=1, description="Table: name or 0-based position of the text column; title,body joins two."
+    )
+    label: str = Field("label", min_length=1, description="Table: name or 0-based position of the label column.")
+    header: bool | None = Field(None, description="Table: first line names the columns; default: unless columns are positions.")
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=8, description="Table: the mark between the columns; default by suffix."
+    )
+    quoting: Quoting = Field("auto", description=f"Table: {QUOTING_HELP}")
+    missing: tuple[str, ...] = Field((), description=f"Table: {MISSING_HELP}")
+    encoding: str = Field("utf-8", min_length=1, description="Character encoding of the corpus and its test split.")
+    with_unlabelled: bool = Field(
+        True, description="Keep the records of the corpus that have no label; off: they are left out."
+    )
+    unlabelled_text: str | None = Field(None, min_length=1, description="Column of an unlabelled table; default: as text.")
+    unlabelled_encoding: str = Field("utf-8", min_length=1, description="Character encoding of the unlabelled text.")
+    labels: tuple[str, ...] = Field((), description="Labels to accept; any other is quarantined. Empty: all that occur.")
+    label_names: Path | None = Field(
+        None, description="File that names label numbers, one name a line from 0; empty first line: from 1."
+    )
+    label_bins: tuple[float, ...] = Field(
+        (), description="Edges that make classes of labels that are numbers, such as -0.1,0.1; a number on an edge is above it."
+    )
+    label_bin_names: tuple[str, ...] = Field(
+        (),
+        description="Names of these classes, from the lowest; default: negative, neutral, positive around 0, else the edges.",
+    )
+    label_check: bool = Field(
+        True, description="Stop if the labels look like scores or identifiers, not like classes; off: go on."
+    )
+    max_chars: Positive = Field(1_000_000, description="Longest text in characters; a longer one is quarantined.")
+
+    @property
+    def reading(self) -> Reading:
+        """How the corpus and its test split are read."""
+        flags = Flags.of_section("ingest", unlabelled="--ingest.unlabelled")
+        names = ("text", "label", "header", "delimiter", "quoting", "missing", "encoding", "max_chars")
+        return Reading(**{name: getattr(self, name) for name in names}, flags=flags)
+
+    @property
+    def unlabelled_reading(self) -> Reading:
+        """How the text without labels is read: in its own column and encoding, by the form that its suffix names."""
+        flags = Flags.of_section("ingest", text="--ingest.unlabelled-text", encoding="--ingest.unlabelled-encoding")
+        names = ("quoting", "missing", "max_chars")
+        return Reading(
+            text=self.unlabelled_text or self.text,
+            second="none",
+            encoding=self.unlabelled_encoding,
+            flags=flags,
+            **{name: getattr(self, name) for name in names},
+        )
+
+    @model_validator(mode="after")
+    def _bins_of_labels(self) -> Self:
+        edges, names = self.label_bins, self.label_bin_names
+        if not all(map(math.isfinite, edges)):
+            raise ValueError("label_bins must be finite numbers")
+        if any(low >= high for low, high in pairwise(edges)):
+            raise ValueError(f"label_bins must rise, and {', '.join(f'{edge:g}' for edge in edges)} do not")
+        if names and not edges:
+            raise ValueError("label_bin_names are given without label_bins; give the edges too")
+        if edges and self.label_names is not None:
+            raise ValueError("label_bins and label_names are both given; keep the one that makes the classes")
+        if names and len(names) != len(edges) + 1:
+            raise ValueError(f"{len(edges)} edges make {len(edges) + 1} bins, and {len(names)} names are given")
+        if len(set(names)) < len(names) or not all(name.strip() for name in names):
+            raise ValueError("label_bin_names: a name is empty or repeated")
+        return self
+
+    @field_validator("encoding", "unlabelled_encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        return known_encoding(value)
+
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _one_text(cls, value: object) -> object:
+        if isinstance(value, str) and value in TORCHTEXT_PAIRS:
+            raise ValueError(f"{value} is made of pairs of texts, and a model here reads one; choose another set")
+        return value
+
+    @field_validator("path")
+    @classmethod
+    def _folder_of_the_set(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        """Below torchtext's root, narrow the path to the set: others beside it are no part of the corpus and of its key."""
+        dataset = info.data.get("dataset")
+        if value is None or dataset is None or value.parts[-2:] == ("datasets", dataset):
+            return value
+        return value / "datasets" / str(dataset)
+
+    @model_validator(mode="after")
+    def _set_of_torchtext(self) -> Self:
+        if self.dataset is None and self.source == "torchtext":
+            raise ValueError("source torchtext reads a dataset; name one, such as dataset AG_NEWS")
+        if self.dataset is not None and self.source not in ("auto", "torchtext"):
+            raise ValueError(f"dataset {self.dataset} is one of torchtext's; set source torchtext, or leave one of them out")
+        return self

@@ -1,0 +1,109 @@
+"""The section `prepare`: how text becomes tokens, and rows become splits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from tasks.model.text.tokenizers import TOKENIZERS
+from tasks.section import Count, Positive, Section
+
+# The names in the table of tokenizers; mypy takes no Literal that is computed.
+if TYPE_CHECKING:
+    TokenizerName = str
+else:
+    TokenizerName = Literal[("auto", *TOKENIZERS)]
+_READ_DICTIONARIES = " or ".join(name for name, each in TOKENIZERS.items() if "user_dictionary" in each.reads)
+_NOTES = "; ".join(f"{name}: {each.note}" for name, each in TOKENIZERS.items() if each.note)
+TORCHTEXT_PACKAGES = {"spacy": "spaCy", "moses": "sacremoses", "toktok": "NLTK", "revtok": "revtok", "subword": "revtok"}
+
+
+class PrepareConfig(Section):
+    """How text becomes tokens, and rows become splits."""
+
+    html: bool = Field(True, description="Remove HTML tags and decode entities.")
+    lowercase: bool = Field(True, description="Fold case.")
+    numbers: Literal["keep", "zero", "drop"] = Field("keep", description="Digits: keep them, write each as 0, or drop them.")
+    punctuation: Literal["keep", "drop"] = Field(
+        "drop", description="Punctuation: keep each mark as a token, or drop it, except the sign and the % of a number."
+    )
+    width: Literal["keep", "fold"] = Field(
+        "keep", description="Full-width Latin letters, digits and marks, half-width kana: keep them, or fold to ordinary ones."
+    )
+    han: Literal["keep", "simplified"] = Field("keep", description="Traditional Chinese characters: keep them, or simplify.")
+    stop_words: Literal["none", "english", "chinese"] | Path = Field(
+        "none", description="Words to leave out: none, english, chinese, or a file."
+    )
+    tokenizer: TokenizerName = Field(
+        "auto",
+        description="How text is cut into tokens; auto: char if most of it is Chinese, Japanese or Thai, jieba if some is, "
+        f"else word; {_NOTES}.",
+    )
+    user_dictionary: Path | None = Field(
+        None, description=f"{_READ_DICTIONARIES}: more words, one a line as `word [frequency] [part of speech]`."
+    )
+    min_tokens: Positive = Field(1, description="Fewest tokens of a document; a shorter one is quarantined.")
+    contradictions: Literal["drop", "majority", "first", "error"] = Field(
+        "drop",
+        description="A text with several labels: drop its rows, keep the label of most rows or of the first row, or stop.",
+    )
+    near_duplicates: bool = Field(True, description="Look for near-duplicates, not only exact ones.")
+    near_duplicate_similarity: Annotated[float, Field(gt=0.5, le=1.0)] = Field(
+        0.8, description="Rows are near-duplicates from this estimated Jaccard similarity of their token 5-shingles on."
+    )
+    valid_share: Annotated[float, Field(gt=0.0, lt=0.5)] = Field(
+        0.1, description="Share of the train rows held for validation."
+    )
+    test_share: Annotated[float, Field(gt=0.0, lt=0.9)] = Field(
+        0.2, description="Share of rows held for test if the corpus has no test split."
+    )
+    seed: Count = Field(13, description="Seed of the split.")
+    split_rule: Annotated[int, Field(ge=1, le=2)] | Literal["auto"] = Field(
+        "auto",
+        description="How rows are split: 1 as before version 0.2, 2 with a salt and care for rare classes; auto: the rule of "
+        "the name's models, or 2 for a new name.",
+    )
+    salt: Count | Literal["auto"] = Field(
+        "auto",
+        description="Rule 2: number of the split; auto: the number of the name's models, or for a new name the one of the "
+        "first hundred with the most even shares.",
+    )
+
+    @model_validator(mode="after")
+    def _salt_of_rule_two(self) -> Self:
+        if self.split_rule == 1 and self.salt != "auto":
+            raise ValueError(f"split_rule 1 reads no salt {self.salt}; set split_rule 2, or leave the salt out")
+        return self
+
+    @field_validator("tokenizer", mode="before")
+    @classmethod
+    def _own_tokenizer(cls, value: object) -> object:
+        if value == "split":
+            raise ValueError("split is whitespace here; set it with punctuation keep, html false and lowercase false")
+        if isinstance(value, str) and value in TORCHTEXT_PACKAGES:
+            instead = (
+                "word, whose vectors are made of subwords by pretrain" if value == "subword" else "word with punctuation keep"
+            )
+            raise ValueError(
+                f"{value} is cut by a package of its own, {TORCHTEXT_PACKAGES[value]}, and a model here carries all that it "
+                f"needs to be served; use {instead}, or basic_english"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _settings_of_the_tokenizer(self) -> Self:
+        chosen = TOKENIZERS.get(self.tokenizer)  # None for auto
+        for demand in chosen.demands if chosen else ():
+            if getattr(self, demand.setting) != demand.value:
+                value = str(demand.value).lower()
+                raise ValueError(
+                    f"tokenizer {self.tokenizer} {demand.reason}; set {demand.setting} {value}, or another tokenizer"
+                )
+        if self.user_dictionary is not None and not (chosen and "user_dictionary" in chosen.reads):
+            raise ValueError(
+                f"tokenizer {self.tokenizer} does not read user_dictionary; set tokenizer {_READ_DICTIONARIES}, or leave "
+                "user_dictionary out"
+            )
+        return self

@@ -1,0 +1,41 @@
+"""The section `pretrain`: fastText's unsupervised training."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tasks.section import Count, Positive, Section, Threads
+
+
+class PretrainConfig(Section):
+    """fastText's unsupervised training, each option by its own name."""
+
+    enabled: bool = Field(True, description="Train word vectors; off: embeddings start at random or from align.vectors.")
+    model: Literal["skipgram", "cbow"] = Field("skipgram", description="Predict the context from the word, or the reverse.")
+    dim: Annotated[int, Field(ge=1, le=2000)] = Field(100, description="Dimensions of a vector.")
+    ws: Positive = Field(5, description="Largest distance of a context word.")
+    epoch: Positive = Field(5, description="Passes over the text.")
+    neg: Positive = Field(5, description="Negative samples a word.")
+    loss: Literal["ns", "hs", "softmax"] = Field("ns", description="Negative sampling, hierarchical softmax, or softmax.")
+    min_count: Positive = Field(5, description="Rarest word that gets a row of its own.")
+    minn: Count = Field(3, description="Shortest subword in characters.")
+    maxn: Count = Field(6, description="Longest subword in characters; 0: no subwords.")
+    bucket: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+        "auto", description="Hash buckets of subwords; auto: by corpus."
+    )
+    lr: Annotated[float, Field(gt=0.0, le=10.0)] = Field(0.05, description="Learning rate at the start.")
+    t: Annotated[float, Field(gt=0.0)] = Field(1e-4, description="Frequency from which words are subsampled.")
+    threads: Threads = Field("auto", description="Threads; 1 is reproducible byte for byte, auto uses every core.")
+    seed: Count = Field(13, description="Seed of fastText's random numbers.")
+    unlabelled: bool = Field(True, description="Train on the unlabelled texts too.")
+    max_model_mb: Positive = Field(2000, description="Largest estimated model in MB; a larger one stops before training.")
+
+    @model_validator(mode="after")
+    def _subword_range(self) -> Self:
+        if self.maxn and self.minn > self.maxn:
+            raise ValueError(f"minn {self.minn} is larger than maxn {self.maxn}; set minn <= maxn, or maxn 0 for no subwords")
+        if self.maxn and self.bucket == 0:
+            raise ValueError(f"bucket 0 leaves no rows for subwords up to maxn {self.maxn}; set maxn 0 too, or bucket auto")
+        return self
