@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
-import torch
 from sklearn.linear_model import LogisticRegression
 
-from tasks.finetune.kinds.ca.train import logistic_regression
+from tasks.finetune.logistic import Solver, logistic_regression
 from tasks.finetune.settings import FinetuneConfig
 from tasks.finetune.train import write_model
 from tasks.model.classifier import Classifier
+from tasks.model.scores import log_softmax
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,16 +43,17 @@ def test_logistic_regression_finds_what_scikit_learn_finds() -> None:
     source = np.random.default_rng(0)
     features_ND = source.normal(size=(200, 4)).astype(np.float32)
     labels_N = (features_ND[:, :3] + source.normal(size=(200, 3))).argmax(1)
-    weights_DC, bias_C = logistic_regression(torch.from_numpy(features_ND), torch.from_numpy(labels_N), 3, 0.01)
+    weights_DC, bias_C = logistic_regression(features_ND, labels_N, 3, 0.01, solver=Solver(100))
     theirs = LogisticRegression(C=1 / (0.01 * 200), tol=1e-8, max_iter=1000).fit(features_ND, labels_N)
-    ours_NC = torch.softmax(torch.from_numpy(features_ND) @ weights_DC + bias_C, 1).numpy()
+    ours_NC = np.exp(log_softmax(features_ND @ weights_DC + bias_C))
     np.testing.assert_allclose(ours_NC, theirs.predict_proba(features_ND), atol=2e-3)
 
 
 def test_a_class_that_weighs_more_is_answered_more_often() -> None:
-    features_ND, labels_N = torch.zeros(10, 1), torch.tensor([0] * 9 + [1])
-    plain = logistic_regression(features_ND, labels_N, 2, 0.1)[1]
-    balanced = logistic_regression(features_ND, labels_N, 2, 0.1, torch.tensor([10 / 18, 10 / 2]))[1]
+    features_ND, labels_N = np.zeros((10, 1), np.float32), np.array([0] * 9 + [1])
+    plain = logistic_regression(features_ND, labels_N, 2, 0.1, solver=Solver(100))[1]
+    importance_N = np.array([10 / 18, 10 / 2])[labels_N]
+    balanced = logistic_regression(features_ND, labels_N, 2, 0.1, importance_N, solver=Solver(100))[1]
     assert (plain[0] - plain[1]).item() == pytest.approx(np.log(9), abs=1e-3)
     assert (balanced[0] - balanced[1]).item() == pytest.approx(0, abs=1e-3)
 

@@ -8,7 +8,8 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
 from tasks.finetune.documents import Documents
-from tasks.finetune.kinds.tfidf.train import INVERSE_REGULARISATION, fitted, sparse_logistic_regression
+from tasks.finetune.kinds.tfidf.train import INVERSE_REGULARISATION, fitted
+from tasks.finetune.logistic import Solver, logistic_regression
 from tasks.model.ngram_sum import ngram_sums
 from tasks.model.scores import log_softmax
 from tasks.progress import SILENT
@@ -51,7 +52,7 @@ def test_the_bag_answers_as_logistic_regression_on_tfidf(balanced: bool, documen
 
 def test_a_heavier_penalty_gives_smaller_weights_and_leaves_the_bias_free(documents: Documents) -> None:
     features_NK = weighted(documents)
-    light, heavy = (sparse_logistic_regression(features_NK, documents.labels, 3, l2, None, SILENT) for l2 in (1e-3, 1e3))
+    light, heavy = (logistic_regression(features_NK, documents.labels, 3, l2, solver=Solver(500)) for l2 in (1e-3, 1e3))
     assert np.abs(heavy[0]).max() < 1e-3 < np.abs(light[0]).max()
     prior_C = np.exp(heavy[1]) / np.exp(heavy[1]).sum()
     np.testing.assert_allclose(prior_C, np.bincount(documents.labels) / len(documents), atol=1e-3)

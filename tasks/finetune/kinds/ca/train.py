@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from tasks.finetune.class_weights import class_weights
 from tasks.finetune.encode import FITTED, REFITTED, UNLABELLED, NumberedWords
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.kinds.ca.averaging import reciprocal_averages
 from tasks.finetune.kinds.ca.settings import CaSettings
+from tasks.finetune.logistic import Solver, logistic_regression
 from tasks.finetune.loop import num_threads
 from tasks.finetune.rows import check_rows, longest_ngram
 from tasks.model.ngram_sum import BIAS, WEIGHTS, ngram_sums
@@ -82,33 +82,18 @@ def _fitted(
     """Weights [K, C] and bias [C] of a sum of n-grams that gives what logistic regression on standardised features gives."""
     mean_D, deviation_D = features_ND.mean(0), features_ND.std(0, correction=0).clamp(min=1e-9)
     balance_C = class_weights(labels_N, job.config.class_weights)
-    weights_C = None if balance_C is None else torch.from_numpy(balance_C)
-    weights_DC, bias_C = logistic_regression(
-        (features_ND - mean_D).div_(deviation_D), torch.from_numpy(labels_N), len(job.labels), settings.l2, weights_C
+    fitted_DC, bias_C = logistic_regression(
+        (features_ND - mean_D).div_(deviation_D).numpy(),
+        labels_N,
+        len(job.labels),
+        settings.l2,
+        None if balance_C is None else balance_C[labels_N],
+        solver=Solver(STEPS, remembers=20),
     )
-    weights_DC = weights_DC / deviation_D[:, None]
+    weights_DC = torch.from_numpy(fitted_DC.astype(np.float32)) / deviation_D[:, None]
     weights_KC = np.zeros((max(len(averages.ngrams), 1), len(job.labels)), np.float32)
     weights_KC[: len(averages.ngrams)] = (averages.ngrams @ weights_DC).numpy()
-    return weights_KC, (bias_C - mean_D @ weights_DC).numpy()
-
-
-def logistic_regression(
-    features_ND: torch.Tensor, labels_N: torch.Tensor, num_classes: int, l2: float, weights_C: torch.Tensor | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weights [D, C] and bias [C] of least mean log-loss plus `l2` / 2 times the squared weights, by L-BFGS."""
-    weights_DC = torch.zeros(features_ND.shape[1], num_classes, requires_grad=True)
-    bias_C = torch.zeros(num_classes, requires_grad=True)
-    solver = torch.optim.LBFGS([weights_DC, bias_C], max_iter=STEPS, history_size=20, line_search_fn="strong_wolfe")
-
-    def loss() -> torch.Tensor:
-        solver.zero_grad()
-        value = functional.cross_entropy(features_ND @ weights_DC + bias_C, labels_N, weights_C)
-        value = value + l2 / 2 * weights_DC.square().sum()
-        value.backward()
-        return value
-
-    solver.step(loss)
-    return weights_DC.detach(), bias_C.detach()
+    return weights_KC, (torch.from_numpy(bias_C.astype(np.float32)) - mean_D @ weights_DC).numpy()
 
 
 def _shape(job: Job, settings: CaSettings, rows: Documents) -> dict[str, Any]:

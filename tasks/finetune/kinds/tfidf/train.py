@@ -13,16 +13,15 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
 from tasks.finetune.class_weights import class_weights
 from tasks.finetune.encode import FITTED, REFITTED, NumberedWords
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.kinds.tfidf.settings import TfidfSettings
+from tasks.finetune.logistic import Solver, logistic_regression
 from tasks.finetune.rows import check_rows, least_documents, longest_ngram
 from tasks.model.ngram_sum import BIAS, WEIGHTS, ngram_sums
-from tasks.model.scores import log_softmax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +35,6 @@ INVERSE_REGULARISATION = 10.0  # as the yardstick's: scikit-learn's 1.0 under-fi
 STEPS = 500  # of L-BFGS at most
 FEW_ROWS, FEW_ROWS_A_CLASS = 1000, 25  # below either, words of one document count too; docs/MODELS.md has the measurements
 MANY_CLASSES = 20  # from which longer n-grams of so few rows a class do not
-REMEMBERED = 80_000_000  # numbers that L-BFGS keeps of its last steps, in two vectors each: 640 MB
-FLAT = 1e-6  # largest slope of the mean loss at which it stops; a single document's share is 1 / N
 
 
 def train_tfidf(job: Job) -> list[Trained]:
@@ -132,43 +129,13 @@ def fitted(
     shares_T = weights_K[rows.ids] / np.repeat(roots_N, np.diff(rows.offsets))
     features_NK = csr_matrix((shares_T, rows.ids, rows.offsets), (len(rows), num_ngrams))
     l2 = 1 / (INVERSE_REGULARISATION * len(rows))
-    fitted_KC, bias_C = sparse_logistic_regression(features_NK, rows.labels, num_classes, l2, importance_N, progress)
+
+    def advance(step: int) -> None:
+        progress.advance(step, STEPS, "steps", f"logistic regression on {num_ngrams:,} n-grams")
+
+    fitted_KC, bias_C = logistic_regression(
+        features_NK, rows.labels, num_classes, l2, importance_N, solver=Solver(STEPS), advance=advance
+    )
     weights_KC = np.zeros((max(num_ngrams, 1), num_classes), np.float32)  # one row where no n-gram counts: nothing reads it
     weights_KC[:num_ngrams] = weights_K[:, None] * fitted_KC
     return weights_KC, bias_C.astype(np.float32)
-
-
-def sparse_logistic_regression(
-    features_NK: csr_matrix,
-    labels_N: np.ndarray,
-    num_classes: int,
-    l2: float,
-    importance_N: np.ndarray | None,
-    progress: Progress,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weights [K, C] and bias [C] of least mean log-loss plus `l2` / 2 times the squared weights, by L-BFGS."""
-    num_rows, num_features = features_NK.shape
-    target_NC = np.zeros((num_rows, num_classes))
-    target_NC[np.arange(num_rows), labels_N] = 1
-    share_N1 = (np.ones(num_rows) if importance_N is None else importance_N)[:, None] / num_rows
-    turned_KN = features_NK.T.tocsr()
-
-    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weights_KC, bias_C = flat[num_classes:].reshape(num_features, num_classes), flat[:num_classes]
-        likely_NC = log_softmax(features_NK @ weights_KC + bias_C)
-        slope_NC = (np.exp(likely_NC) - target_NC) * share_N1
-        value = -(target_NC * likely_NC * share_N1).sum() + l2 / 2 * (weights_KC**2).sum()
-        return float(value), np.concatenate([slope_NC.sum(0), (turned_KN @ slope_NC + l2 * weights_KC).ravel()])
-
-    steps = 0
-
-    def advance(_: np.ndarray) -> None:
-        nonlocal steps
-        steps += 1
-        progress.advance(steps, STEPS, "steps", f"logistic regression on {num_features:,} n-grams")
-
-    start = np.zeros(num_classes * (num_features + 1))
-    kept = min(max(REMEMBERED // (2 * len(start)), 3), 10)
-    options = {"maxiter": STEPS, "maxfun": 2 * STEPS, "gtol": FLAT, "ftol": 0.0, "maxcor": kept}
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", callback=advance, options=options).x
-    return found[num_classes:].reshape(num_features, num_classes), found[:num_classes]
