@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def save_checkpoint(folder: Path, training: Training, digest: str) -> None:
-    """Write the state after an epoch; `digest` stands for the configuration and the data it belongs to."""
+    """Write the state after an epoch; `digest` is of its configuration and its data."""
     name, number = training.view.member_name, len(training.history)
     tensors = {f"weights.{key}": value for key, value in training.view.model.state_dict().items()}
     tensors |= {f"best.{key}": value for key, value in training.best.items()}

@@ -50,7 +50,7 @@ def build_ngrams(
 
 
 def _distinct(known: NgramVocabulary, words_T: np.ndarray, offsets: np.ndarray, n: int) -> np.ndarray:
-    """Keys of the n-grams whose shorter parts are known, each once for every document that it stands in."""
+    """Keys of the n-grams whose shorter parts are known, each once for every document that has it."""
     document_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     *_, (_, starts, ids) = known.levels(words_T, document_T)
     starts, grams = longer(starts, ids, words_T, document_T, n, len(known.words))
@@ -69,7 +69,7 @@ def _parted(keys: np.ndarray, num_parts: int) -> list[np.ndarray]:
 
 
 def _frequent(file: IO[bytes], min_documents: int) -> np.ndarray:
-    """The keys that stand at least so often in the file, ascending."""
+    """The keys that occur at least so often in the file, ascending."""
     file.seek(0)
     keys = np.fromfile(file, np.int64)
     keys.sort()

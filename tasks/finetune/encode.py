@@ -142,7 +142,7 @@ class NumberedWords:
     def ngrams(
         self, splits: Sequence[str], *, longest: int, min_documents: int, word_min_documents: int | None = None
     ) -> NgramVocabulary:
-        """The n-grams, up to `longest` words, that stand in at least `min_documents` documents of `splits`.
+        """The n-grams, up to `longest` words, that are in at least `min_documents` documents of `splits`.
 
         Single words may have a bound of their own.
         """
@@ -178,7 +178,7 @@ class NumberedWords:
             yield from chunks(self.splits[split].ids, self.splits[split].offsets)
 
     def _document_frequency(self, splits: Sequence[str]) -> np.ndarray:
-        """In how many documents each word stands, int64 [W]."""
+        """In how many documents each word is, int64 [W]."""
         counts_W = np.zeros(len(self.words), np.int64)
         for codes_T, offsets in self._chunks(splits):
             documents_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
@@ -213,7 +213,7 @@ def encode_in_order(
 
 
 def document_frequency(rows: Documents, num_ngrams: int) -> np.ndarray:
-    """In how many of the rows, which are sets of n-grams, each n-gram stands; int64 [K]."""
+    """In how many of the rows, which are sets of n-grams, each n-gram is; int64 [K]."""
     counts_K = np.zeros(num_ngrams, np.int64)
     for ids_T, _, _ in slices(rows):
         counts_K += np.bincount(ids_T, minlength=num_ngrams)

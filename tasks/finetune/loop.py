@@ -31,7 +31,7 @@ SHOWN_NAMES = 8
 
 
 class NonFiniteLossError(ArithmeticError):
-    """The loss of a batch is no finite number; nothing was updated. The message names the documents."""
+    """The loss of a batch is not a finite number; nothing was updated. The message names the documents."""
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ class RowOptimizer:
 
 
 def sum_by_row(indices_T: torch.Tensor, values_TD: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The distinct indices [R], ascending, and for each the sum of its values [R, D], added in the order in which they stand.
+    """The distinct indices [R], ascending, and for each the sum of its values [R, D], added in their order.
 
     Faster than coalesce() or unique() and index_add_(), and nothing of V rows is built: indices are sorted with their
     positions in one integer each, and the values summed as an embedding bag sums its rows.

@@ -311,7 +311,7 @@ class Store:
     ) -> Artifact:
         """Write the manifest, flush everything to disk and rename the folder into place.
 
-        Files whose name starts with `side/` (reports, figures, timings) stand outside the digest.
+        Files whose name starts with `side/` (reports, figures, timings) are outside the digest.
         """
         files: dict[str, Any] = {}
         side_files: dict[str, Any] = {}

@@ -73,7 +73,7 @@ def reachable(modules: set[Path], root: Path = CHECKOUT, *, not_into: Set[Path] 
 
 
 def package_data(module: Path) -> set[Path]:
-    """The files that a module names in a string and that stand in its folder or below it."""
+    """The files that a module names in a string, in its folder or below it."""
     strings = {
         node.value
         for node in ast.walk(_parse(module))

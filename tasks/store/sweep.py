@@ -57,7 +57,7 @@ def used_keys(runs: Path, keep_runs: int) -> set[tuple[str, str]]:
                 resumable.append(record["keys"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RequestError(
-                f"{path} is no record of a run ({type(error).__name__}); repair or remove it, then gc again"
+                f"{path} is not a record of a run ({type(error).__name__}); repair or remove it, then gc again"
             ) from error
     recent = [
         keys for records in finished.values() for _, keys in sorted(records, key=lambda r: r[0], reverse=True)[:keep_runs]

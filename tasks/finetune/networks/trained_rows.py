@@ -58,7 +58,7 @@ def started_anew(matrix_VD: np.ndarray, trained_V: np.ndarray, seed: int) -> np.
 
 
 def _rows_of(path: Path, vocabulary: Vocabulary) -> list[int]:
-    """The rows of a UTF-8 file's words, one a line, as they stand in prepared text; words of no row are passed over."""
+    """The rows of a UTF-8 file's words, one a line, spelt as in prepared text; words of no row are passed over."""
     try:
         words = {line.strip() for line in path.read_text(encoding="utf-8-sig").split("\n")} - {""}
     except UnicodeDecodeError as error:

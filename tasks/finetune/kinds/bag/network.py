@@ -56,7 +56,7 @@ def naive_bayes(
 ) -> torch.Tensor:
     """Log-count ratios of each n-gram, each class against the others together; float32 [K, C] (Wang & Manning 2012).
 
-    `batches` gives (ngrams_T, offsets, labels_B) of all train documents; every n-gram stands once in a document.
+    `batches` gives (ngrams_T, offsets, labels_B) of all train documents; each n-gram occurs once in a document.
     """
     counts_KC = np.zeros((num_ngrams, num_classes))
     for ngrams_T, offsets, labels_B in batches:

@@ -1,6 +1,6 @@
 """Vectors of n-grams by reciprocal averaging, from labelled and unlabelled documents alike; linear, and almost in closed form.
 
-A document's vector is the mean of its n-grams' vectors, an n-gram's the mean of the vectors of the documents that it stands in.
+A document's vector is the mean of its n-grams' vectors, an n-gram's the mean of the vectors of its documents.
 Repeated with whitening in between, this is subspace iteration towards the axes of correspondence analysis (Hill 1973,
 "Reciprocal averaging: an eigenvector method of ordination"; Benzecri 1973). Two departures: the vectors of documents get
 unit length, so that none outweighs another, and a document is divided by the root of its number of n-grams, as in the bag.
