@@ -179,9 +179,7 @@ def _former_arguments(model: type[BaseModel], arguments: list[str]) -> tuple[lis
             if not waiting:
                 raise RequestError(f"{flag} needs a value")
             value = waiting.pop(0)
-        section, new = names[old][0]
-        listed = isinstance(SECTIONS[section].model_fields[new].default, tuple)
-        former[old] = tuple(value.split(",")) if listed else value
+        former[old] = value
     return left, {"finetune": former} if former else {}
 
 

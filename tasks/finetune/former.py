@@ -40,6 +40,8 @@ def modern(
         places = [place for place in names[old] if place[0] in own] or names[old][:1]
         asked = [place for place in places if not _is_default(value, sections[place[0]].model_fields[place[1]].default)]
         for section, new in asked:
+            if isinstance(value, str) and isinstance(sections[section].model_fields[new].default, tuple):
+                value = tuple(value.strip("[] ").split(","))  # of a command line or an environment
             if out.get(section) is None:
                 out[section] = {}
             if isinstance(out[section], dict):

@@ -356,3 +356,30 @@ def test_a_file_of_words_that_is_not_utf_8_is_named_before_anything_starts(tmp_p
     config = resolve(["--ingest.path", str(tmp_path / "a.csv"), flag, str(tmp_path / "words.txt")])
     with pytest.raises(RequestError, match=rf"{flag}.*words\.txt: byte 0 is not (UTF|utf)-8; it reads as gb18030 \('公司'\)"):
         check_train(config)
+
+
+@pytest.mark.parametrize("door", ["flag", "file", "environment"])
+def test_settings_as_version_0_1_spelt_them_are_taken_at_every_door(
+    door: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    arguments = ["--ingest.path", str(tmp_path), "--finetune.model", "bag+cnn"]
+    (file := tmp_path / "run.toml").write_text(
+        "[finetune]\nbag_lr = 0.07\nwidths = [2, 3]\nhidden = 7\n" if door == "file" else "name = 'x'\n"
+    )
+    if door == "flag":
+        arguments += ["--finetune.bag-lr", "0.07", "--finetune.widths=2,3", "--finetune.hidden", "7"]
+    if door == "environment":
+        monkeypatch.setenv("TEXTMILL_FINETUNE__BAG_LR", "0.07")
+        monkeypatch.setenv("TEXTMILL_FINETUNE__WIDTHS", "[2, 3]")
+        monkeypatch.setenv("TEXTMILL_FINETUNE__HIDDEN", "7")
+    finetune = resolve(arguments, file=file).finetune
+    assert (finetune.bag.lr, finetune.cnn.widths, finetune.cnn.filters) == (0.07, (2, 3), 7)
+    for old, new in (("bag_lr", "bag.lr"), ("widths", "cnn.widths"), ("hidden", "cnn.filters")):
+        assert f"finetune.{old} is now finetune.{new}; the old name is taken until the next release" in caplog.text
+
+
+def test_todays_name_beats_the_old_one_and_an_old_name_without_a_value_is_said(tmp_path: Path) -> None:
+    arguments = ["--ingest.path", str(tmp_path), "--finetune.model", "bag", "--finetune.bag-lr", "0.07"]
+    assert resolve([*arguments, "--finetune.bag.lr", "0.05"]).finetune.bag.lr == 0.05
+    with pytest.raises(RequestError, match=r"--finetune\.bag-lr needs a value"):
+        resolve([*arguments, "--finetune.bag-lr"])
