@@ -120,7 +120,7 @@ class Record:
         self._stage(step, cached, artifact.key, shown.says(artifact.report))
         metrics = {f"{step}/{name}": value for name, value in shown.metrics(artifact.report).items()}
         self.tracker.log_metrics(self.tracking, metrics)
-        self._end_child(step, {KEY_TAG: artifact.key, "textmill.digest": artifact.digest})
+        self._end_child(step, {**shown.tags(artifact.report), KEY_TAG: artifact.key, "textmill.digest": artifact.digest})
         tags = {"key": artifact.key, "cached": str(cached)}
         self.tracker.set_tags(self.tracking, {f"textmill.{step}.{name}": value for name, value in tags.items()})
         self.tracker.link_run(self.tracking, f"textmill.{step}.run_id", {KEY_TAG: artifact.key, STEP_TAG: step})

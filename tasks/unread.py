@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tasks.finetune.kind import Kind
     from tasks.finetune.settings import FinetuneConfig
 
-READ_WORDS = tuple(kind for kind in KINDS.values() if kind.reads == "words")
+KINDS_OF_WORDS = tuple(kind for kind in KINDS.values() if kind.reads == "words")
 AUTOMATIC = tuple(kind for kind in KINDS.values() if kind.automatic)  # chosen without being asked for; a champion's may be any
 SHARED = frozenset().union(*(kind.shared for kind in KINDS.values()))  # settings of finetune that not every kind reads
 # Given to whatever does not need them: `enabled` false says that nothing is trained, which is what happens.
@@ -123,7 +123,7 @@ def _of_kinds(name: str, finetune: FinetuneConfig) -> Iterator[tuple[str, str]]:
 
 def _of_other_kinds(setting: str, readers: tuple[Kind, ...], finetune: FinetuneConfig) -> str:
     own = [f"finetune.{kind.instead[setting]}" for kind in finetune.kinds if setting in kind.instead]
-    whose = "models that read word vectors" if readers == READ_WORDS else ", ".join(kind.name for kind in readers)
+    whose = "models that read word vectors" if readers == KINDS_OF_WORDS else ", ".join(kind.name for kind in readers)
     instead = f"{finetune.model} reads {own[0]}" if own else f"set finetune.model to {_or(readers)} or a sum with one"
     chosen = "and finetune.model auto chooses by the corpus" if finetune.model == AUTO else f"not {finetune.model}"
     return f"is for {whose}, {chosen}; {instead}, or leave it out"
@@ -162,7 +162,7 @@ def _of_pretrain(config: PipelineConfig) -> Iterator[tuple[str, str]]:
             yield "minn", "is for subwords, and maxn 0 makes none; raise maxn, or leave it out"
     for name in PretrainConfig.model_fields:
         if not config.finetune.needs_vectors:
-            yield name, _of_other_kinds(f"pretrain.{name}", READ_WORDS, config.finetune)
+            yield name, _of_other_kinds(f"pretrain.{name}", KINDS_OF_WORDS, config.finetune)
         elif config.align.vectors is not None:
             yield name, "is not read where align.vectors gives vectors that are trained already; leave one of them out"
         elif not pretrain.enabled:
@@ -182,4 +182,4 @@ def _of_align(config: PipelineConfig) -> Iterator[tuple[str, str]]:
         yield "join", "joins align.second to other vectors; give that too, or leave it out"
     for name in AlignConfig.model_fields:
         if not config.finetune.needs_vectors:
-            yield name, _of_other_kinds(f"align.{name}", READ_WORDS, config.finetune)
+            yield name, _of_other_kinds(f"align.{name}", KINDS_OF_WORDS, config.finetune)

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from tasks.durable import replaced
 from tasks.evaluate.figures import DPI, MAX_NAMED
@@ -138,9 +138,10 @@ class Context(_Part):
     `command` reproduces the run. `warnings` are lines for a person. `skipped` maps a step that did not run to the reason,
     `splits` a split to its rows, `labels` a split to its rows by label, `dropped` a reason to the rows it cost. `coverage` has
     any of tokens and types (shares 0..1), vocabulary and missing (numbers of types). `config` is the resolved configuration,
-    nested as it is.
+    nested as it is. `more` are parts that steps bring and that have no place of their own: a table under each name.
     """
 
+    more: dict[str, Any] = {}
     name: str = ""
     run_id: str = ""
     created: str = ""
@@ -159,6 +160,16 @@ class Context(_Part):
     vectors: Vectors = Vectors()
     model: ModelVersion | None = None
     config: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parts_without_a_place(cls, values: Any) -> Any:
+        """Show what a step brings under a name that the page does not know; the run is over, and nothing may fail it now."""
+        if not isinstance(values, dict):
+            return values
+        more = {name: value for name, value in values.items() if name not in cls.model_fields}
+        known = {name: value for name, value in values.items() if name in cls.model_fields}
+        return {**known, "more": {**known.get("more", {}), **more}}
 
 
 def render_report(folder: Path, context: Context | Mapping[str, Any], out_file: Path) -> Path:

@@ -40,7 +40,7 @@ class Kind:
     `alone`: it cannot be part of a sum.
     `needs_vectors(config)`: whether it reads what align makes; None: as `reads` says.
     `reads_unlabelled(config)`: whether rows without a label can change it.
-    `most_tokens(num_classes)`: tokens of the train rows up to which `finetune.model auto` chooses it; None: any number.
+    `automatic`: `finetune.model auto` may choose it, for train rows of up to `most_tokens(num_classes)` tokens.
     `like_yardstick`: it is made as the yardstick is, so it is what to try where that was better.
     `instead` gives the setting of its own for one that it does not read, such as `finetune.lr`.
     `called`: what tutorials call it; `words`: what they call settings of its own section, each with the setting (kebab case).

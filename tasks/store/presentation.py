@@ -51,7 +51,7 @@ class Presentation:
     details   further lines on the console
     warnings  what a person ought to know, a line each
     result    its part of `train --json`, and `skipped` the same of a step that did not run
-    page      its part of the run's page; see tasks.evaluate.report.Context
+    page      its part of the run's page; see tasks.evaluate.report.Context: what has no place there is a table of its own
     figures   numbers that the run ends with, under their whole names
     tags      for the step's own run in MLflow, and `run_tags` for that of the whole run
     files     names below its folder (`.` for all of it) that MLflow keeps with the run

@@ -125,10 +125,16 @@ def test_vectors_that_cover_no_english_have_no_figures(folder: Path, tmp_path: P
     assert "WordSim-353" not in text
 
 
-def test_a_misspelt_context_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_a_part_that_the_page_has_no_place_for_is_a_table_of_its_own(folder: Path, tmp_path: Path) -> None:
+    parts = {"lengths": {"mean": 12.5, "<b>most</b>": 40}, "note": "<i>short</i>"}
+    html = render_report(folder, parts, tmp_path / "report.html").read_text()
+    text = Page(html).text
+    assert "lengths" in text
+    assert "12.5" in text
+    assert "<b>most</b>" not in html
+    assert "<i>short</i>" not in html
     with pytest.raises(ValidationError, match="nmae"):
-        render_report(folder, {"nmae": "x"}, tmp_path / "report.html")
-    assert not (tmp_path / "report.html").exists()
+        render_report(folder, {"splits": {"nmae": "x"}}, tmp_path / "other.html")
 
 
 def test_the_page_stands_alone(folder: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ WORDS = re.compile(rf"(?<![\w.-])({'|'.join(sorted(KINDS, key=len, reverse=True)
 ALSO_WORDS = {"mean", "fasttext"}  # a figure, and a library with its files
 # What a sentence tells a person may give an example.
 EXAMPLES = {
+    "tasks/documents/months.py",  # months of many languages, some as short as a kind
     "tasks/finetune/settings.py",  # the help of finetune.model and of what it may be
     "tasks/finetune/networks/settings.py",
 }

@@ -34,7 +34,7 @@ VIEW = "tfidf"
 INVERSE_REGULARISATION = 10.0  # as the yardstick's: scikit-learn's 1.0 under-fits rows of unit length
 STEPS = 500  # of L-BFGS at most
 FEW_ROWS, FEW_ROWS_A_CLASS = 1000, 25  # below either, words of one document count too; docs/MODELS.md has the measurements
-MANY_CLASSES = 20  # from which longer n-grams of so few rows a class do not
+CLASSES_FOR_SHORT_NGRAMS = 20  # from which longer n-grams of so few rows a class do not
 
 
 def train_tfidf(job: Job) -> list[Trained]:
@@ -81,7 +81,7 @@ class Limits:
         few = num_rows < FEW_ROWS_A_CLASS * num_classes
         asked = config.settings(TfidfSettings).min_documents
         longest, least = longest_ngram(config), least_documents(asked)
-        if config.ngrams == "auto" and few and num_classes >= MANY_CLASSES:
+        if config.ngrams == "auto" and few and num_classes >= CLASSES_FOR_SHORT_NGRAMS:
             longest = 2 if characters else 1
         tiny = asked == "auto" and (few or num_rows < FEW_ROWS)
         return cls(longest, least, 1 if tiny else least)
