@@ -208,7 +208,8 @@ class Record:
 
     def _collect(self, shown: Presentation, report: Report, folder: Path) -> None:
         """Keep a step's part of what is shown at the end."""
-        self.result |= shown.result(report, folder)
+        part = shown.result(report, folder)
+        self.result = {**part, **self.result} if shown.render else {**self.result, **part}  # the figures come first
         self.page |= shown.page(report, folder)
         self.figures |= shown.figures(report)
         self.tags |= shown.run_tags(report)
@@ -277,7 +278,10 @@ class Record:
 
 def command(config: PipelineConfig) -> str:
     """The command line that gives the same configuration, quoted for a shell."""
-    default = dict(flatten(PipelineConfig().model_dump(mode="json")))
+    plain = PipelineConfig()
+    sections = plain.finetune.with_model(config.finetune.model)  # the sections that this model has, at their defaults
+    alike = plain.model_copy(update={"finetune": sections})
+    default = dict(flatten(alike.model_dump(mode="json"))) | {"finetune.model": plain.finetune.model}
     words = ["textmill", "train"]
     for name, value in flatten(config.model_dump(mode="json")):
         if value != default.get(name) and value is not None:

@@ -30,13 +30,14 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from flows.commands.former_names import Given, with_todays_names
 from flows.commands.named import default_monitor, default_name, warn_of_earlier_monitor, warn_of_other_corpus
 from flows.commands.tutorial_words import WORDS, meant_value
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
 from tasks.finetune.former import former_names
-from tasks.finetune.settings import SECTIONS, SharedSettings, modern_finetune
+from tasks.finetune.settings import SECTIONS, modern_finetune
 from tasks.in_use import WAIT, find_writer
 from tasks.section import CHECKOUT
 from tasks.shown import shortened
@@ -117,16 +118,19 @@ def _resolved(model: type[Config], arguments: list[str], preset: str | None, fil
     if isinstance(collect, dict) and isinstance(collect.get("source"), str):
         written = {**written, "collect": {**collect, "source": _placed(collect["source"], base)}}
     written = _absolute(model, written, base)
-    arguments, former = _former_arguments(model, arguments)
-    renamed: list[str] = []
+    given = with_todays_names(arguments, os.environ, written)
     if issubclass(model, PipelineConfig) and isinstance(written.get("finetune"), dict):
-        today, renamed = modern_finetune(written["finetune"])
+        try:
+            today, renamed = modern_finetune(written["finetune"])
+        except ValueError as error:
+            raise RequestError(f"[finetune] {error}") from None
         written = {**written, "finetune": today}
-    settings = _settings(model, written, arguments, former)
+        given.renamed += renamed
+    settings = _settings(model, written, given)
     if issubclass(model, PipelineConfig):
-        for line in (*renamed, *settings.finetune.renamed):
+        for line in given.renamed:
             log.warning("%s; the old name is taken until the next release", line)
-        settings = _settings(model, _still_read(model, written, arguments, settings), arguments, former)
+        settings = _settings(model, _still_read(model, written, given, settings), given)
     config = model.model_validate(settings.model_dump(include=set(model.model_fields)))
     if isinstance(config, PipelineConfig):
         refuse_unread(config)
@@ -138,7 +142,7 @@ def _resolved(model: type[Config], arguments: list[str], preset: str | None, fil
 
 
 def _still_read(
-    model: type[PipelineConfig], written: Mapping[str, Any], arguments: list[str], settings: BaseModel
+    model: type[PipelineConfig], written: Mapping[str, Any], given: Given, settings: BaseModel
 ) -> Mapping[str, Any]:
     """The settings of a preset or a file, without those for a model, or for vectors, that another door has replaced.
 
@@ -149,7 +153,7 @@ def _still_read(
     if not written or not unread_now:
         return written
     try:
-        mistakes = _unread(model, _settings(model, written, [], environment=False))
+        mistakes = _unread(model, _settings(model, written, None))
     except RequestError:  # the file is whole only together with the other doors
         return written
     kept = copy.deepcopy(dict(written))
@@ -157,39 +161,18 @@ def _still_read(
         inside: Any = kept
         for part in section.split("."):
             inside = inside.get(part, {})
-        if name in inside and not _asked(section, name, arguments):
+        if name in inside and not _asked(section, name, given):
             del inside[name]
     return kept
 
 
-def _former_arguments(model: type[BaseModel], arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
-    """The arguments without those that are spelt as in version 0.1, and these as values of their section."""
-    if not issubclass(model, PipelineConfig):
-        return arguments, {}
-    names, now = former_names(SECTIONS), SharedSettings.model_fields.keys() | SECTIONS.keys()
-    left, former, waiting = list[str](), dict[str, Any](), list(arguments)
-    while waiting:
-        word = waiting.pop(0)
-        flag, equals, value = word.partition("=")
-        old = flag.removeprefix("--finetune.").replace("-", "_")
-        if not flag.startswith("--finetune.") or old not in names or old in now:
-            left.append(word)
-            continue
-        if not equals:
-            if not waiting:
-                raise RequestError(f"{flag} needs a value")
-            value = waiting.pop(0)
-        former[old] = value
-    return left, {"finetune": former} if former else {}
-
-
-def _asked(section: str, name: str, arguments: list[str]) -> bool:
+def _asked(section: str, name: str, given: Given) -> bool:
     """Whether the command line or the environment gives a setting, or its section as a whole."""
     flags = {f"--{section}", f"--{section}.{name.replace('_', '-')}"}
     path = section.replace(".", "__")
     variables = {f"{PREFIX}{path}".upper(), f"{PREFIX}{path}__{name}".upper()}
-    given = any(argument.split("=")[0] in flags for argument in arguments)
-    return given or any(variable.upper() in variables for variable in os.environ)
+    by_flag = any(argument.split("=")[0] in flags for argument in given.arguments)
+    return by_flag or any(variable.upper() in variables for variable in given.variables)
 
 
 def _unread(model: type[PipelineConfig], settings: BaseModel) -> set[tuple[str, str]]:
@@ -288,14 +271,9 @@ def knobs(model: type[BaseModel] = PipelineConfig, prefix: str = "") -> Iterator
             yield f"--{flag}", _type_name(field.annotation), _shown(field.default), field.description or ""
 
 
-def _settings(
-    model: type[BaseModel],
-    written: Mapping[str, Any],
-    arguments: list[str],
-    former: Mapping[str, Any] | None = None,
-    *,
-    environment: bool = True,
-) -> Any:
+def _settings(model: type[BaseModel], written: Mapping[str, Any], given: Given | None) -> Any:
+    """The settings that the doors give together; without `given` those of the file alone."""
+
     class Doors(BaseSettings):
         """Command line, environment and file."""
 
@@ -319,7 +297,11 @@ def _settings(
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             file_settings = InitSettingsSource(settings_cls, dict(written))
-            return (init_settings, env_settings, file_settings) if environment else (init_settings, file_settings)
+            if given is None:
+                return init_settings, file_settings
+            variables: Any = env_settings
+            variables.env_vars = {name.lower(): value for name, value in given.variables.items()}
+            return init_settings, variables, file_settings
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message='Field name "register"', category=UserWarning)  # as in tasks/config.py
@@ -327,7 +309,7 @@ def _settings(
         fields: dict[str, Any] = {name: (field.annotation, field) for name, field in model.model_fields.items()}
         settings: Any = create_model("Settings", __base__=cast(Any, (Doors, model)), **fields)
     try:
-        return CliApp.run(settings, cli_args=_joined(arguments), **(former or {}))
+        return CliApp.run(settings, cli_args=_joined(given.arguments if given else []))
     except SettingsError as error:
         raise RequestError(_explain_arguments(model, str(error))) from None
     except ValidationError as error:
@@ -435,12 +417,12 @@ def _names_a_corpus(arguments: list[str]) -> bool:
 def _refuse_unknown_environment() -> None:
     """RequestError for a variable that is a knob of neither flow."""
     flags = [flag for model in (PipelineConfig, RefreshConfig) for flag, *_ in knobs(model)]
-    flags += [f"--finetune.{name}" for name in former_names(SECTIONS)]
     known = {f"{PREFIX}{flag[2:].replace('-', '_').replace('.', '__')}".upper() for flag in flags}
+    former = {f"{PREFIX}finetune__{name}".upper() for name in former_names(SECTIONS)}
     sections = {f"{PREFIX}{name}".upper() for model in (PipelineConfig, RefreshConfig) for name in model.model_fields}
     sections |= {f"{PREFIX}finetune__{name}".upper() for name in SECTIONS}
     for name in os.environ:
-        if name.upper().startswith(PREFIX) and name.upper() not in known | sections | NOT_KNOBS:
+        if name.upper().startswith(PREFIX) and name.upper() not in known | former | sections | NOT_KNOBS:
             shown = name if name.isprintable() else repr(name)
             raise RequestError(
                 f"unknown environment variable {shown}{_did_you_mean_variable(name, known)}; unset or correct it"

@@ -24,32 +24,43 @@ def former_names(sections: Mapping[str, type[Section]]) -> dict[str, list[tuple[
     return found
 
 
+def places_now(old: str, sections: Mapping[str, type[Section]], kinds: Sequence[Kind]) -> list[tuple[str, str]]:
+    """The section and the name of a setting of before, for a model of these kinds; none for what is not an old name.
+
+    A setting of several kinds goes to those of the model; if it has none of them, to the first, which says then that it is not
+    read.
+    """
+    places, own = former_names(sections).get(old, []), {name for kind in kinds for name in kind.sections}
+    return [place for place in places if place[0] in own] or places[:1]
+
+
 def modern(
     values: Mapping[str, Any], sections: Mapping[str, type[Section]], kinds: Sequence[Kind]
 ) -> tuple[dict[str, Any], list[str]]:
     """The values of the section by today's names, and for each old name that was used a sentence with the new one.
 
-    A value that is the default is dropped: whoever stored a whole configuration did not ask for it. A setting of several kinds
-    goes to those of the model; if it has none of them, to the first, which says then that it is not read.
+    A value that was the default is dropped: whoever stored a whole configuration did not ask for it. ValueError for a setting
+    that is given by both names.
     """
-    names, own = former_names(sections), {name for kind in kinds for name in kind.sections}
     out = {name: dict(value) if name in sections and isinstance(value, dict) else value for name, value in values.items()}
     said = []
-    for old in [name for name in values if name in names]:
+    for old in [name for name in values if places_now(name, sections, kinds)]:
         value = out.pop(old)
-        places = [place for place in names[old] if place[0] in own] or names[old][:1]
-        asked = [place for place in places if not _is_default(value, sections[place[0]].model_fields[place[1]].default)]
+        asked = [place for place in places_now(old, sections, kinds) if not _was_default(value, *place, sections)]
         for section, new in asked:
-            if isinstance(value, str) and isinstance(sections[section].model_fields[new].default, tuple):
-                value = tuple(value.strip("[] ").split(","))  # of a command line or an environment
             if out.get(section) is None:
                 out[section] = {}
-            if isinstance(out[section], dict):
-                out[section].setdefault(new, value)
+            if not isinstance(out[section], dict):
+                continue
+            if new in out[section]:
+                raise ValueError(f"{old} and {section}.{new} are the same setting, and both are given; keep the second")
+            out[section][new] = value
         if asked and old not in KEPT:
-            said.append(f"finetune.{old} is now {' and '.join(f'finetune.{section}.{new}' for section, new in places)}")
+            said.append(f"finetune.{old} is now {' and '.join(f'finetune.{section}.{new}' for section, new in asked)}")
     return out, said
 
 
-def _is_default(value: Any, default: Any) -> bool:
+def _was_default(value: Any, section: str, new: str, sections: Mapping[str, type[Section]]) -> bool:
+    made = sections[section]
+    default = getattr(made, "FORMER_DEFAULTS", {}).get(new, made.model_fields[new].default)
     return bool(value == default) or (isinstance(default, tuple) and isinstance(value, list) and tuple(value) == default)

@@ -152,8 +152,12 @@ class SharedSettings(Section):
 
 def modern_finetune(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """A section as version 0.1 spelt it by today's names, and a sentence for each setting that has another one now."""
-    automatic = tuple(kind for kind in KINDS.values() if kind.automatic)
-    return modern(values, SECTIONS, _kinds(values.get("model", AUTO)) or automatic)
+    return modern(values, SECTIONS, kinds_of(values.get("model", AUTO)))
+
+
+def kinds_of(model: object) -> tuple[Kind, ...]:
+    """The kinds of a model, those that may be chosen for `auto`."""
+    return _kinds(model) or tuple(kind for kind in KINDS.values() if kind.automatic)
 
 
 def _kinds(model: object) -> tuple[Kind, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import ValidationError, field_validator
 
 from tasks.align.settings import AlignConfig
 from tasks.errors import RequestError
@@ -34,6 +34,12 @@ class Recipe(Section):
     pretrain: PretrainConfig
     align: AlignConfig
     finetune: FinetuneConfig
+
+    @field_validator("finetune")
+    @classmethod
+    def _only_read(cls, value: FinetuneConfig) -> FinetuneConfig:
+        """Settings of kinds that the model does not have are no part of its recipe."""
+        return value.only_read()
 
     @property
     def trains_vectors(self) -> bool:

@@ -107,7 +107,11 @@ OLD = [
         ],
     ),
     ({"model": "cnn", "embedding": "frozen"}, {"network": {"embedding": "frozen"}}, []),  # a short form that stays
-    ({"model": "bag", "ca_dim": 200, "hidden": 100, "widths": [3, 4, 5]}, {}, []),  # a whole configuration, stored by 0.1
+    (
+        {"model": "bag", "ca_dim": 200, "hidden": 100, "fasttext_dim": 10, "widths": [3, 4, 5]},
+        {},
+        [],
+    ),  # a whole configuration, stored by 0.1
     (
         {"ngram_min_documents": 1},
         {"bag": {"min_documents": 1}, "tfidf": {"min_documents": 1}},

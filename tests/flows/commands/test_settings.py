@@ -374,12 +374,40 @@ def test_settings_as_version_0_1_spelt_them_are_taken_at_every_door(
         monkeypatch.setenv("TEXTMILL_FINETUNE__HIDDEN", "7")
     finetune = resolve(arguments, file=file).finetune
     assert (finetune.bag.lr, finetune.cnn.widths, finetune.cnn.filters) == (0.07, (2, 3), 7)
-    for old, new in (("bag_lr", "bag.lr"), ("widths", "cnn.widths"), ("hidden", "cnn.filters")):
-        assert f"finetune.{old} is now finetune.{new}; the old name is taken until the next release" in caplog.text
+    for old, section, new in (("bag_lr", "bag", "lr"), ("widths", "cnn", "widths"), ("hidden", "cnn", "filters")):
+        said = {
+            "flag": f"--finetune.{old.replace('_', '-')} is now --finetune.{section}.{new}",
+            "file": f"finetune.{old} is now finetune.{section}.{new}",
+            "environment": f"TEXTMILL_FINETUNE__{old} is now TEXTMILL_FINETUNE__{section}__{new}".upper().replace(
+                "IS NOW", "is now"
+            ),
+        }
+        assert f"{said[door]}; the old name is taken until the next release" in caplog.text
 
 
-def test_todays_name_beats_the_old_one_and_an_old_name_without_a_value_is_said(tmp_path: Path) -> None:
-    arguments = ["--ingest.path", str(tmp_path), "--finetune.model", "bag", "--finetune.bag-lr", "0.07"]
-    assert resolve([*arguments, "--finetune.bag.lr", "0.05"]).finetune.bag.lr == 0.05
+def test_the_doors_keep_their_order_whichever_names_they_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (file := tmp_path / "run.toml").write_text('[finetune]\nmodel = "bag"\n[finetune.bag]\nlr = 0.3\n')
+    assert resolve(["--finetune.bag-lr", "0.05"], file=file).finetune.bag.lr == 0.05
+    assert resolve(["--finetune.batch-size", "16"], preset="sample").finetune.network.batch_size == 16
+    monkeypatch.setenv("TEXTMILL_FINETUNE__BAG_LR", "0.1")
+    assert resolve([], file=file).finetune.bag.lr == 0.1
+    assert resolve(["--finetune.bag.lr", "0.05"], file=file).finetune.bag.lr == 0.05
+    monkeypatch.delenv("TEXTMILL_FINETUNE__BAG_LR")
+    monkeypatch.setenv("TEXTMILL_FINETUNE__BAG__LR", "0.1")
+    assert resolve(["--finetune.bag-lr", "0.05"], file=file).finetune.bag.lr == 0.05
+
+
+def test_a_setting_that_one_door_gives_by_both_names_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = ["--ingest.path", str(tmp_path), "--finetune.model", "bag"]
+    both = r"--finetune\.bag-lr and --finetune\.bag\.lr are the same setting, and both are given; keep the second"
+    with pytest.raises(RequestError, match=both):
+        resolve([*corpus, "--finetune.bag-lr", "0.05", "--finetune.bag.lr", "0.06"])
+    (file := tmp_path / "run.toml").write_text('[finetune]\nmodel = "ca"\nca_rounds = 5\n[finetune.ca]\nrounds = 7\n')
+    with pytest.raises(RequestError, match=r"ca_rounds and ca\.rounds are the same setting"):
+        resolve([], file=file)
     with pytest.raises(RequestError, match=r"--finetune\.bag-lr needs a value"):
-        resolve([*arguments, "--finetune.bag-lr"])
+        resolve([*corpus, "--finetune.bag-lr"])
+    monkeypatch.setenv("TEXTMILL_FINETUNE__BAG_LR", "0.1")
+    monkeypatch.setenv("TEXTMILL_FINETUNE__BAG__LR", "0.2")
+    with pytest.raises(RequestError, match=r"TEXTMILL_FINETUNE__BAG_LR and TEXTMILL_FINETUNE__BAG__LR are the same setting"):
+        resolve(corpus)

@@ -16,6 +16,7 @@ class FasttextSettings(Section):
     """fastText's supervised classifier."""
 
     FORMER: ClassVar = {"dim": "fasttext_dim", "epoch": "fasttext_epoch", "lr": "fasttext_lr"}
+    FORMER_DEFAULTS: ClassVar = {"dim": 10}
 
     dim: Positive | None = Field(None, description="Dimensions; default: 10, or those of the vectors it starts from.")
     epoch: Positive | None = Field(
