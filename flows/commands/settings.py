@@ -348,11 +348,14 @@ def _explain_arguments(model: type[BaseModel], message: str) -> str:
 def _explain_values(model: type[BaseModel], error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"] if isinstance(part, str) and part.isidentifier())
-    flag = "--" + place.replace("_", "-")
+    flag = flag_of(place)
     if first["type"] == "extra_forbidden":
         near = _did_you_mean_knob(place, model, dashes=False)
         return f"unknown knob {place}{near}; {_command(model)} --help lists them all"
     reason = first["msg"].removeprefix("Value error, ")
+    inner = next((flag for flag, *_ in knobs(model) if place and flag.startswith(f"{flag_of(place)}.")), None)
+    if inner is not None and first["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        reason = f"it is a section of settings; give one of them, such as {inner}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     value = "" if isinstance(first["input"], dict) else f" {shortened(repr(first['input']), MAX_SHOWN)}"
     instead = meant_value(flag.removeprefix("--"), first["input"])
@@ -360,6 +363,11 @@ def _explain_values(model: type[BaseModel], error: ValidationError) -> str:
         reason += f"; did you mean {instead}?"
     told = f"{flag}{value}: {reason}{more}" if place else f"{reason}{more}"  # a root's concerns several sections
     return " ".join(told.split())
+
+
+def flag_of(place: str) -> str:
+    """The flag of a setting by its place in the configuration."""
+    return "--" + place.replace("_", "-")
 
 
 def _command(model: type[BaseModel]) -> str:
@@ -400,8 +408,9 @@ def _meant(spelt: str, known: list[str]) -> list[str]:
     if section and (near := difflib.get_close_matches(spelt, known, n=1, cutoff=0.95)):
         return near
     foreign = [knob for knob in WORDS.get(last, ()) if knob.partition(" ")[0] in known]
-    if foreign:
-        return [knob for knob in foreign if knob.startswith(f"{section}.")] or foreign
+    if foreign:  # of its own section, if that has a knob of such a name
+        alike = dict.fromkeys(f"{section}.{knob.rpartition('.')[2]}" for knob in foreign)
+        return [knob for knob in foreign if knob.startswith(f"{section}.")] or [k for k in alike if k in known] or foreign
     if section:
         return difflib.get_close_matches(spelt, known, n=1, cutoff=0.5)
     names = [knob.rpartition(".")[2] for knob in known]

@@ -73,6 +73,11 @@ def test_words_and_paths_share_the_stop_word_option(tmp_path: Path, monkeypatch:
     [
         (["--finetune.epoch", "3"], ["--finetune.epoch", "did you mean --finetune.epochs"]),
         (["--finetune.epochs", "0"], ["--finetune.epochs '0'", "greater than or equal to 1"]),
+        (
+            ["--finetune.bag", "3"],
+            ["--finetune.bag 3: it is a section of settings; give one of them, such as --finetune.bag.epochs"],
+        ),
+        (["--finetune.bag.learning-rate", "5"], ["did you mean --finetune.bag.lr?"]),
         (["--finetune.epochs"], ["--finetune.epochs", "expected one argument"]),
         (["--finetune.model", "bag+cnnn"], ["unknown model 'cnnn'", "bilstm"]),
         (["--finetune.model", "bag+fasttext"], ["cannot be part of a sum"]),
