@@ -14,7 +14,6 @@ from prefect.runtime import flow_run
 
 from flows.servers.notes import write_note
 from flows.settled import SETTLED, settled_values
-from tasks.config import PipelineConfig
 from tasks.crash import crash_point
 from tasks.durable import num_cores
 from tasks.errors import RequestError
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from prefect.states import State
 
     from flows.display import Display
+    from tasks.config import PipelineConfig
     from tasks.store.artifact import Artifact, Store
     from tasks.store.presentation import Presentation, Report
     from tasks.store.step import Step
@@ -278,10 +278,7 @@ class Record:
 
 def command(config: PipelineConfig) -> str:
     """The command line that gives the same configuration, quoted for a shell."""
-    plain = PipelineConfig()
-    sections = plain.finetune.with_model(config.finetune.model)  # the sections that this model has, at their defaults
-    alike = plain.model_copy(update={"finetune": sections})
-    default = dict(flatten(alike.model_dump(mode="json"))) | {"finetune.model": plain.finetune.model}
+    default = dict(flatten(config.defaults().model_dump(mode="json")))
     words = ["textmill", "train"]
     for name, value in flatten(config.model_dump(mode="json")):
         if value != default.get(name) and value is not None:

@@ -80,6 +80,12 @@ with warnings.catch_warnings():
                 )
             return self
 
+        def defaults(self) -> Self:
+            """The defaults of a run, with the sections that this run's model has."""
+            plain = type(self)()
+            sections = plain.finetune.with_model(self.finetune.model).model_copy(update={"model": plain.finetune.model})
+            return plain.model_copy(update={"finetune": sections})
+
         def _known_dim(self) -> int | None:
             """Dimensions of the vectors; None where a file has yet to tell them."""
             if self.align.vectors is not None or (self.align.second is not None and self.align.join == "concatenate"):

@@ -567,8 +567,8 @@ def test_fasttext_refuses_other_dimensions_than_those_of_the_vectors_it_starts_f
 def test_partial_rows_may_start_anew_and_the_others_stay(
     train: Callable, small: Callable[..., FinetuneConfig], aligned: Path
 ) -> None:
-    network = {"embedding": "partial", "partial_start": "random", "lr": 1e-9, "embedding_lr": 1e-9}
-    _, folder = train(small(model="mean", epochs=1, network=network))
+    slow = {"lr": 1e-9, "embedding_lr": 1e-9}
+    _, folder = train(small(model="mean", epochs=1, embedding="partial", partial_start="random", **slow))
     tensors = load_file(folder / "weights.safetensors")
     before_VD = same_length(np.load(aligned / "matrix.npy"))
     has_vector_V = np.load(aligned / "has_vector.npy")
