@@ -283,7 +283,7 @@ def test_each_way_of_training_ends_with_the_same_bits_when_interrupted(
                 raise Interrupted
 
         with monkeypatch.context() as patched:
-            patched.setattr("tasks.finetune.train.crash_point", stop)
+            patched.setattr("tasks.finetune.epochs.crash_point", stop)
             with pytest.raises(Interrupted):
                 train(config, point, data, "scratch")
     report, resumed = train(config, "resumed", data, "scratch")
