@@ -8,12 +8,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from tasks.section import CHECKOUT
+from tests.command_line import train_command
 
 KNOBS = [
     *("--finetune.model", "bag+mean", "--finetune.epochs", "4", "--finetune.network.max-len", "32", "--finetune.threads", "1"),
@@ -43,16 +43,7 @@ def make_corpus(folder: Path, size: int = 60) -> Path:
 
 def train(root: Path, corpus: Path, *knobs: str, variables: dict[str, str] | None = None) -> dict[str, Any]:
     """Run `textmill train` in a process of its own and return what it prints; RuntimeError with its last words if it fails."""
-    command = [
-        sys.executable,
-        "-m",
-        "flows.commands",
-        "train",
-        "--ingest.path",
-        str(corpus),
-        "--runtime.data-root",
-        str(root),
-    ]
+    command = train_command(corpus, root)
     done = textmill(root, [*command, "--runtime.workers", "1", *KNOBS, *knobs], variables)
     return json.loads(done.stdout)
 

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from tasks.store.artifact import Store
+from tests.command_line import train_command
 
 CHECKOUT = Path(__file__).parents[2]
 KNOBS = [
@@ -21,16 +21,7 @@ KNOBS = [
 
 
 def train(corpus: Path, data_root: Path, **environment: str) -> tuple[int, str]:
-    command = [
-        sys.executable,
-        "-m",
-        "flows.commands",
-        "train",
-        "--ingest.path",
-        str(corpus),
-        "--runtime.data-root",
-        str(data_root),
-    ]
+    command = train_command(corpus, data_root)
     said = subprocess.run(
         [*command, *KNOBS, "--json"],
         cwd=CHECKOUT,

@@ -3,9 +3,9 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+from tests.command_line import train_command
 from tests.patience import until
 
 CHECKOUT = Path(__file__).parents[2]
@@ -26,16 +26,7 @@ def servers(data_root: Path) -> list[str]:
 
 
 def test_both_succeed_share_the_work_and_leave_nothing_behind(corpus: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "flows.commands",
-        "train",
-        "--ingest.path",
-        str(corpus),
-        "--runtime.data-root",
-        str(tmp_path),
-    ]
+    command = train_command(corpus, tmp_path)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     # A home without a profile, so that a server the developer uses is left alone.
     environment["HOME"] = str(tmp_path)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from tasks.finetune.settings import SharedSettings
 
 NETWORK = "network"
-INSTEAD: dict[str, str] = {}
 
 
 class NetworkSettings(Section):

@@ -14,6 +14,7 @@ import pytest
 from flows.commands import registry
 from flows.commands.main import main
 from tasks.register import models
+from tests.command_line import train_command
 from tests.patience import until
 
 CHECKOUT = Path(__file__).parents[3]
@@ -39,19 +40,6 @@ def folder(root: Path, **labels: int) -> Path:
         for number in range(count):
             (root / label / f"{number}.txt").write_text(f"Sentence {number} of {label} stands here.")
     return root
-
-
-def train_command(corpus: Path, data_root: Path) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "flows.commands",
-        "train",
-        "--ingest.path",
-        str(corpus),
-        "--runtime.data-root",
-        str(data_root),
-    ]
 
 
 @pytest.mark.parametrize(

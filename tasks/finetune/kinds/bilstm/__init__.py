@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.finetune.kind import Kind
 from tasks.finetune.kinds.bilstm.settings import BilstmSettings
-from tasks.finetune.networks.settings import INSTEAD, NETWORK, NetworkSettings, reads_unlabelled
+from tasks.finetune.networks.kind import network_kind
 
 if TYPE_CHECKING:
     from tasks.finetune.job import Job, Trained
@@ -18,16 +17,10 @@ def _train(job: Job, epochs_before: int) -> list[Trained]:
     return train_bilstm(job, epochs_before)
 
 
-KIND = Kind(
+KIND = network_kind(
     "bilstm",
-    reads="words",
-    train=_train,
-    sections={"bilstm": BilstmSettings, NETWORK: NetworkSettings},
-    trained_with=("torch",),
-    shared=frozenset({"epochs", "patience", "class_weights"}),
-    libraries=("torch",),
-    reads_unlabelled=reads_unlabelled,
-    instead=INSTEAD,
+    _train,
+    BilstmSettings,
     called=("lstm", "bi-lstm", "rnn", "text-rnn"),
     words={"hidden-size": "hidden", "hidden-dim": "hidden"},
 )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.finetune.kind import Kind
 from tasks.finetune.kinds.cnn.settings import CnnSettings
-from tasks.finetune.networks.settings import INSTEAD, NETWORK, NetworkSettings, reads_unlabelled
+from tasks.finetune.networks.kind import network_kind
 
 if TYPE_CHECKING:
     from tasks.finetune.job import Job, Trained
@@ -18,16 +17,10 @@ def _train(job: Job, epochs_before: int) -> list[Trained]:
     return train_cnn(job, epochs_before)
 
 
-KIND = Kind(
+KIND = network_kind(
     "cnn",
-    reads="words",
-    train=_train,
-    sections={"cnn": CnnSettings, NETWORK: NetworkSettings},
-    trained_with=("torch",),
-    shared=frozenset({"epochs", "patience", "class_weights"}),
-    libraries=("torch",),
-    reads_unlabelled=reads_unlabelled,
-    instead=INSTEAD,
+    _train,
+    CnnSettings,
     called=("textcnn", "text-cnn", "kim-cnn"),
     words={
         "filter-sizes": "widths",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.finetune.kind import Kind
-from tasks.finetune.networks.settings import INSTEAD, NETWORK, NetworkSettings, reads_unlabelled
+from tasks.finetune.networks.kind import network_kind
 
 if TYPE_CHECKING:
     from tasks.finetune.job import Job, Trained
@@ -17,14 +16,4 @@ def _train(job: Job, epochs_before: int) -> list[Trained]:
     return train_mean(job, epochs_before)
 
 
-KIND = Kind(
-    "mean",
-    reads="words",
-    train=_train,
-    sections={NETWORK: NetworkSettings},
-    trained_with=("torch",),
-    shared=frozenset({"epochs", "patience", "class_weights"}),
-    libraries=("torch",),
-    reads_unlabelled=reads_unlabelled,
-    instead=INSTEAD,
-)
+KIND = network_kind("mean", _train)
