@@ -50,6 +50,7 @@ from tasks.ingest.settings import IngestConfig
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState
 from tasks.monitor.tables import SCORED_SCHEMA
+from tasks.monitor.watched import NotFound
 from tasks.notify.message import as_json, body, title
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.settings import PrepareConfig
@@ -318,6 +319,8 @@ def artifacts_of(texts: list[str]) -> list[dict[str, str]]:
     result |= {"model": {"name": texts[0], "version": texts[-1]}, "report": f"/root/{texts[0]}/dashboard.html"}
     result |= {"drift": [{"feature": text, "drifted": True} for text in texts]}
     result |= {"alerts": [alert_of(["plain"], text).summary() for text in texts]}
+    missing = [NotFound(text, "2020-07-18", 9)._asdict() for text in texts]
+    result |= {"warnings": texts, "not_judged": {"summary": texts[0]}, "watch_list": {"entries": 9, "not_found": missing}}
     with (
         mock.patch(
             "flows.refresh.create_markdown_artifact",
