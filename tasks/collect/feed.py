@@ -81,7 +81,9 @@ def _without_lost_letters(entries: list[Record], encoding: str) -> tuple[list[Re
     damaged = ["\ufffd" in (found.text or "") for found in entries]
     bad = beyond if 2 * sum(damaged) >= sum(beyond) else damaged
     told = f"it is not in {encoding}, as it says: {sum(bad):,} of {len(entries):,} entries cannot be read"
-    kept = [found._replace(reason="undecodable") if lost else found for found, lost in zip(entries, bad, strict=True)]
+    kept = [
+        found._replace(text=None, reason="undecodable") if lost else found for found, lost in zip(entries, bad, strict=True)
+    ]
     return kept, f"{told}; name its encoding, such as --collect.encoding gb18030 or windows-1251"
 
 

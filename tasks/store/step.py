@@ -105,7 +105,7 @@ def step(
             artifacts = {parameter: artifact for parameter, artifact in upstream.items() if artifact is not None}
             digests = {parameter: artifact.digest for parameter, artifact in artifacts.items()}
             section = section_values(config, store.fingerprints)
-            code = code_digest(function, tables=choice.tables, chosen=choice.modules(config, artifacts))
+            code = code_digest(function, tables=choice.tables, chosen=tuple(sorted(choice.modules(config, artifacts))))
             versions = library_versions((*libraries, *choice.libraries(config, artifacts)))
             key, inputs = step_key(name, section, digests, code, versions)
             with store.locked(name, key):

@@ -55,6 +55,7 @@ TEXTS = st.sampled_from(["text", "summary", "links", "published_parsed", "keys",
 @example(RSS.replace(b'encoding="', b'encoding="\0'), "text", "time")
 @example(RSS.replace(b'encoding="', b'encoding="\x80'), "text", "time")
 @example(RSS, "text", "updated")
+@example(RSS.replace(b"<?x", b"\0").replace(b"Profit", b"\x80Profit"), "text", "time")  # a letter is lost
 @given(BYTES, TEXTS, st.sampled_from(["time", "updated", "tags"]))
 def test_any_bytes(path: Path, data: Any, text: str, when: str) -> None:
     with bounded(len(data)):
