@@ -133,8 +133,8 @@ def run(config: PipelineConfig, *, started: Callable[[str], None] = lambda step:
 def _plain(function: Callable[..., State]) -> Callable[..., State]:
     """The function of a task, called with what the states hold that Prefect would have unwrapped."""
 
-    def called(run: Run, config: object, **given: object) -> State:
-        return function(run, config, **{name: _value(value) for name, value in given.items()})
+    def called(*given: object, **named: object) -> State:
+        return function(*map(_value, given), **{name: _value(value) for name, value in named.items()})
 
     return called
 
