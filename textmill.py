@@ -307,7 +307,7 @@ def _open_package(folder: Path, title: str) -> Model:
 
 
 def _runtime(data_root: str | Path | None) -> Runtime:
-    from flows.commands.settings import runtime_of
+    from flows.commands.runtime import runtime_of
 
     return runtime_of(_root(data_root))
 

@@ -42,7 +42,7 @@ from tasks.score.watch import WatchList
 from tasks.section import CHECKOUT
 from tasks.shown import in_code, inert
 from tasks.store.digests import sha256_text
-from tasks.tracking.tracker import Tracker
+from tasks.tracking.tracker import open_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,13 +175,10 @@ def tell(config: RefreshConfig, state: MonitorState, channels: Sequence[Channel]
 
 def load_scorer(config: RefreshConfig) -> Scorer:
     """The models of one refresh, verified and loaded once: a model that is promoted meanwhile waits for the next one."""
-    tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, None)
-    try:
-        watch_list = WatchList.load(config.score.watch_list) if config.score.watch_list else None
-        topics = tuple(load_model(tracker, name) for name in config.score.topics)
-        return Scorer(load_model(tracker, config.score.model), config.detect.negative, topics, watch_list)
-    finally:
-        tracker.close()
+    registered = open_to_read(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT)
+    watch_list = WatchList.load(config.score.watch_list) if config.score.watch_list else None
+    topics = tuple(load_model(registered, name) for name in config.score.topics)
+    return Scorer(load_model(registered, config.score.model), config.detect.negative, topics, watch_list)
 
 
 def reference(scorer: Scorer, state: MonitorState) -> Profile | None:

@@ -72,7 +72,7 @@ def undeploy(
     data_root: DataRoot = None,
 ) -> None:
     """Take a schedule of `textmill deploy` away; models, monitors and their data stay."""
-    from flows.commands.settings import runtime_of
+    from flows.commands.runtime import runtime_of
     from flows.servers.deployed import undeploy as take_away
 
     result = take_away(name, runtime_of(data_root))

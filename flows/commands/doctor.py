@@ -19,7 +19,7 @@ def doctor(
 ) -> None:
     """Check versions, servers, the store and the last runs."""
     from flows.commands import health
-    from flows.commands.settings import runtime_of
+    from flows.commands.runtime import runtime_of
 
     runtime = runtime_of(data_root)
     if dismiss:

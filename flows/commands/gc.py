@@ -18,7 +18,7 @@ def gc(
     data_root: DataRoot = None,
 ) -> None:
     """Remove artifacts that no recent run used, and what killed builds left."""
-    from flows.commands.settings import runtime_of
+    from flows.commands.runtime import runtime_of
     from tasks.store.sweep import sweep
 
     root = runtime_of(data_root).data_root

@@ -213,15 +213,15 @@ def mlflow_store(runtime: Runtime) -> str:
     """The tracking store can be opened."""
     from tasks.tracking.home import tracking_home
     from tasks.tracking.places import local_path
-    from tasks.tracking.tracker import Tracker
+    from tasks.tracking.tracker import open_to_read
 
     home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
     if home.database and not home.database.exists():
         return f"{home.uri} is made by the first run"
-    tracker = Tracker.open(runtime.tracking_uri, runtime.data_root, CHECKOUT, None)
-    moved = [str(local_path(former).parent) for former in tracker.places.former]
+    registry = open_to_read(runtime.tracking_uri, runtime.data_root, CHECKOUT).registry
+    moved = [str(local_path(former).parent) for former in registry.places.former]
     later = "; it was in {} before, which MLflow's own programs still look into: the next training or textmill up changes that"
-    words = f"{home.database or home.uri} opens, {len(tracker.registry.names())} registered models"
+    words = f"{home.database or home.uri} opens, {len(registry.names())} registered models"
     return words + (later.format(" and ".join(moved)) if moved else "")
 
 
@@ -229,12 +229,12 @@ def champions(runtime: Runtime) -> str:
     """Every champion loads and labels a text: its files are there, whole, and in the place that is looked at."""
     from tasks.register.models import load_champions
     from tasks.tracking.home import tracking_home
-    from tasks.tracking.tracker import Tracker
+    from tasks.tracking.tracker import open_to_read
 
     home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
     if home.database and not home.database.exists():
         return "none yet"
-    found = load_champions(Tracker.open(runtime.tracking_uri, runtime.data_root, CHECKOUT, None))
+    found = load_champions(open_to_read(runtime.tracking_uri, runtime.data_root, CHECKOUT))
     bad = [problem for problem in found.values() if problem]
     if bad:
         raise UnavailableError(f"{len(bad)} of {len(found)} cannot be loaded, so predict and score fail: {'; '.join(bad)}")

@@ -18,10 +18,10 @@ def list_versions(
     name: Annotated[str | None, typer.Option(help=ONE_MODEL)] = None, as_json: Json = False, data_root: DataRoot = None
 ) -> None:
     """List registered versions, their aliases and figures."""
-    from flows.commands.registry import open_registry
+    from flows.commands.registry import open_to_read
     from tasks.register.models import list_models
 
-    rows = list_models(open_registry(data_root), name)
+    rows = list_models(open_to_read(data_root), name)
     if as_json:
         print_json({"models": [dataclasses.asdict(row) for row in rows]})
         return
@@ -41,10 +41,10 @@ def verify(
     data_root: DataRoot = None,
 ) -> None:
     """Compare every file of registered versions with what was registered; exit code 1 if one is not whole."""
-    from flows.commands.registry import open_registry
+    from flows.commands.registry import open_to_read
     from tasks.register.models import verify_models
 
-    rows = verify_models(open_registry(data_root), name, version)
+    rows = verify_models(open_to_read(data_root), name, version)
     whole = all(row.whole for row in rows)
     if as_json:
         print_json({"whole": whole, "models": [dataclasses.asdict(row) for row in rows]})
@@ -57,17 +57,17 @@ def verify(
 
 def promote(version: int, name: Named = None, as_json: Json = False, data_root: DataRoot = None) -> None:
     """Make a version the champion, whatever the gate said."""
-    from flows.commands.registry import open_registry, the_only_name
+    from flows.commands.registry import open_to_change, the_only_name
     from tasks.register.models import promote as make_champion
 
-    registry = open_registry(data_root, to_write=True)
+    registry = open_to_change(data_root)
     print_values(dataclasses.asdict(make_champion(registry, the_only_name(registry, name), version)), as_json=as_json)
 
 
 def rollback(name: Named = None, as_json: Json = False, data_root: DataRoot = None) -> None:
     """Make the previous champion the champion again."""
-    from flows.commands.registry import open_registry, the_only_name
+    from flows.commands.registry import open_to_change, the_only_name
     from tasks.register.models import rollback as roll_back
 
-    registry = open_registry(data_root, to_write=True)
+    registry = open_to_change(data_root)
     print_values(dataclasses.asdict(roll_back(registry, the_only_name(registry, name))), as_json=as_json)

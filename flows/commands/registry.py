@@ -11,18 +11,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.register.models import LoadedModel
-    from tasks.tracking.tracker import Tracker
+    from tasks.tracking.tracker import RegistryReader, Tracker
 
 
-def open_registry(data_root: Path | None, *, to_write: bool = False) -> Tracker:
-    """Open the registry of a data root, or of the default one; RequestError if it cannot be written `to_write`."""
-    from flows.commands.settings import runtime_of
+def open_to_read(data_root: Path | None) -> RegistryReader:
+    """Open the registry of a data root, or of the default one, to look something up."""
+    from flows.commands.runtime import runtime_of
+    from tasks.section import CHECKOUT
+    from tasks.tracking import tracker
+
+    runtime = runtime_of(data_root)
+    return tracker.open_to_read(runtime.tracking_uri, runtime.data_root, CHECKOUT)
+
+
+def open_to_change(data_root: Path | None) -> Tracker:
+    """Open the registry of a data root, or of the default one, to move aliases; RequestError if it cannot be written."""
+    from flows.commands.runtime import runtime_of
     from tasks.section import CHECKOUT
     from tasks.tracking.tracker import Tracker
 
     runtime = runtime_of(data_root)
-    if to_write:
-        check_data_root(runtime.data_root)
+    check_data_root(runtime.data_root)
     return Tracker.open(runtime.tracking_uri, runtime.data_root, CHECKOUT, None)
 
 
@@ -41,4 +50,4 @@ def load(model: str | None, data_root: Path | None) -> LoadedModel:
     """Load a registered model, the last promoted champion if none is named."""
     from tasks.register.models import load_model
 
-    return load_model(open_registry(data_root), model)
+    return load_model(open_to_read(data_root), model)

@@ -32,6 +32,7 @@ from pydantic_settings import (
 
 from flows.commands.former_names import Given, with_todays_names
 from flows.commands.named import default_monitor, default_name, warn_of_earlier_monitor, warn_of_other_corpus
+from flows.commands.runtime import NOT_SETTINGS, PREFIX
 from flows.commands.tutorial_words import WORDS, meant_value
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.documents.encoding import read_utf8
@@ -49,16 +50,12 @@ from tasks.urls import holds_password
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.runtime import Runtime
-
 log = logging.getLogger(__name__)
 
 Config = TypeVar("Config", bound=BaseModel)
 Section = TypeVar("Section", bound=BaseModel)
 
 PRESETS = Path(__file__).resolve().parents[1] / "presets"
-PREFIX = "TEXTMILL_"
-NOT_KNOBS = frozenset({"TEXTMILL_CRASH_AT", "TEXTMILL_DEBUG"})  # a seam of the fault tests; traces for developers
 DEFAULT_PRESET = "sample"
 NEGATIVE = re.compile(r"-\.?\d")
 UTF8_FILES = frozenset({"stop_words", "user_dictionary", "partial_words", "watch_list"})
@@ -76,11 +73,6 @@ def resolve(arguments: list[str], *, preset: str | None = None, file: Path | Non
         if not preset:
             warn_of_other_corpus(config)
     return config
-
-
-def runtime_of(data_root: Path | None) -> Runtime:
-    """The runtime section of verbs that train nothing: as everywhere, with this data root if one is given."""
-    return resolve(["--runtime.data-root", str(data_root)] if data_root else [], preset=DEFAULT_PRESET).runtime
 
 
 def resolve_refresh(arguments: list[str], *, preset: str | None = None, file: Path | None = None) -> RefreshConfig:
@@ -431,7 +423,7 @@ def _refuse_unknown_environment() -> None:
     sections = {f"{PREFIX}{name}".upper() for model in (PipelineConfig, RefreshConfig) for name in model.model_fields}
     sections |= {f"{PREFIX}finetune__{name}".upper() for name in SECTIONS}
     for name in os.environ:
-        if name.upper().startswith(PREFIX) and name.upper() not in known | former | sections | NOT_KNOBS:
+        if name.upper().startswith(PREFIX) and name.upper() not in known | former | sections | NOT_SETTINGS:
             shown = name if name.isprintable() else repr(name)
             raise RequestError(
                 f"unknown environment variable {shown}{_did_you_mean_variable(name, known)}; unset or correct it"

@@ -16,7 +16,7 @@ def up(
     data_root: DataRoot = None,
 ) -> None:
     """Start the Prefect server, its workers and the MLflow server on 127.0.0.1."""
-    from flows.commands.settings import runtime_of
+    from flows.commands.runtime import runtime_of
     from flows.servers.services import start_all
 
     print_values(start_all(runtime_of(data_root), prefect_port=port, mlflow_port=mlflow_port))
@@ -24,7 +24,7 @@ def up(
 
 def down(data_root: DataRoot = None) -> None:
     """Stop what `textmill up` started."""
-    from flows.commands.settings import runtime_of
+    from flows.commands.runtime import runtime_of
     from flows.servers.services import stop_all
 
     print_values(stop_all(runtime_of(data_root)))

@@ -1,7 +1,8 @@
 """Registered models by name: find, verify, load, list, promote, roll back.
 
-`tracker` is an open `tasks.tracking.tracker.Tracker`; its registry holds versions and aliases, its home the ledger and a lock
-for each name, under which every change of a champion is made (one machine's processes; a server does not lend it to others).
+`tracker` is an open store (see tasks/tracking/tracker.py); its registry holds versions and aliases, its home the ledger and a
+lock for each name, under which every change of a champion is made (one machine's processes; a server does not lend it to
+others). What only reads takes a `RegistryReader` too.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from tasks.model.serving import TextClassifier
     from tasks.tracking.registry import Version
-    from tasks.tracking.tracker import Tracker
+    from tasks.tracking.tracker import RegistryReader, Tracker
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class Registration:
     figures: dict[str, Any]
 
 
-def load_model(tracker: Tracker, wanted: str | None = None) -> LoadedModel:
+def load_model(tracker: Tracker | RegistryReader, wanted: str | None = None) -> LoadedModel:
     """Verify and load `NAME@ALIAS`, `NAME/VERSION` or `NAME` (its champion); without a name the champion promoted last.
 
     RequestError: no such model. TamperedModel: a file is not as it was registered.
@@ -92,7 +93,7 @@ def load_model(tracker: Tracker, wanted: str | None = None) -> LoadedModel:
     return load_version(tracker, tracker.registry.version(name, version))
 
 
-def load_version(tracker: Tracker, version: Version) -> LoadedModel:
+def load_version(tracker: Tracker | RegistryReader, version: Version) -> LoadedModel:
     """Verify every file of a version, then load it by its own code."""
     package = verify_version(tracker, version)
     try:
@@ -102,12 +103,12 @@ def load_version(tracker: Tracker, version: Version) -> LoadedModel:
     return LoadedModel(version.name, version.version, serving.TextClassifier(package))
 
 
-def verify_version(tracker: Tracker, version: Version) -> Path:
+def verify_version(tracker: Tracker | RegistryReader, version: Version) -> Path:
     """Compare a version's files with the digests in its tags; return its package's folder."""
     return tracker.registry.verify(version) / "artifacts" / PACKAGE
 
 
-def list_models(tracker: Tracker, name: str | None = None) -> list[ListedModel]:
+def list_models(tracker: Tracker | RegistryReader, name: str | None = None) -> list[ListedModel]:
     """All versions of one model or of every model, oldest first. RequestError if the name is unknown."""
     if name is not None:
         tracker.registry.must_have(name)
@@ -124,7 +125,9 @@ def list_models(tracker: Tracker, name: str | None = None) -> list[ListedModel]:
     return listed
 
 
-def verify_models(tracker: Tracker, name: str | None = None, version: int | str | None = None) -> list[VerifiedModel]:
+def verify_models(
+    tracker: Tracker | RegistryReader, name: str | None = None, version: int | str | None = None
+) -> list[VerifiedModel]:
     """Compare every file of one version, of all of a model or of all models with its digest; nothing is loaded.
 
     The files of a server are those that it hands out now, so that a copy of before hides nothing. RequestError: no such model
@@ -142,7 +145,7 @@ def verify_models(tracker: Tracker, name: str | None = None, version: int | str 
     return found
 
 
-def load_champions(tracker: Tracker) -> dict[str, str | None]:
+def load_champions(tracker: Tracker | RegistryReader) -> dict[str, str | None]:
     """Load every champion and label one text with it; by NAME/VERSION its fault, or None."""
     found: dict[str, str | None] = {}
     for name in tracker.registry.names():
@@ -161,7 +164,7 @@ def load_champions(tracker: Tracker) -> dict[str, str | None]:
     return found
 
 
-def _problem(tracker: Tracker, version: Version) -> str | None:
+def _problem(tracker: Tracker | RegistryReader, version: Version) -> str | None:
     try:
         tracker.registry.verify_at_source(version)
     except RegistryOutage:
@@ -276,7 +279,7 @@ def _set_previous(tracker: Tracker, name: str, version: int | None) -> None:
         tracker.registry.delete_alias(name, PREVIOUS)
 
 
-def _parsed(tracker: Tracker, wanted: str | None) -> tuple[str, str]:
+def _parsed(tracker: Tracker | RegistryReader, wanted: str | None) -> tuple[str, str]:
     name, at, alias = normal(wanted or "").partition("@")
     if at:
         return name, alias
@@ -284,14 +287,14 @@ def _parsed(tracker: Tracker, wanted: str | None) -> tuple[str, str]:
     return name or _last_promoted(tracker), version if slash else CHAMPION
 
 
-def _last_promoted(tracker: Tracker) -> str:
+def _last_promoted(tracker: Tracker | RegistryReader) -> str:
     name = _ledger(tracker).last_promoted()
     if name is None:
         raise RequestError("no model has a champion yet; run textmill train first")
     return name
 
 
-def _ledger(tracker: Tracker) -> Ledger:
+def _ledger(tracker: Tracker | RegistryReader) -> Ledger:
     return Ledger(tracker.home.ledger)
 
 

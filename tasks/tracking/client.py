@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import shlex
+import sqlite3
+import sys
 import warnings
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import WAIT, is_forbidden, is_held
 from tasks.shown import one_line
 from tasks.tracking.home import sqlite_uri
+from tasks.tracking.sqlite_reader import MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,6 +166,12 @@ def single_tries() -> Iterator[None]:
         yield
     finally:
         os.environ[RETRIES] = before
+
+
+def is_store_error(error: Exception) -> bool:
+    """Whether a store failed: MLflow's own error, one of the system, or one of a database that is read without MLflow."""
+    own = getattr(sys.modules.get("mlflow.exceptions"), "MlflowException", MissingError)  # not imported: it raised nothing
+    return isinstance(error, own | MissingError | OSError | sqlite3.Error)
 
 
 def transient(error: Exception) -> bool:

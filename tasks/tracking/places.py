@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment
 
     from tasks.tracking.home import TrackingHome
+    from tasks.tracking.sqlite_reader import SqliteReader, StoredExperiment
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ COLUMNS = (
     ("model_versions", "storage_location"),
     ("model_versions", "source"),
 )
+EVERY = 3  # mlflow.entities.ViewType.ALL
 WAIT_SECONDS = 30.0  # for another process that writes to the database
 
 
@@ -73,7 +75,7 @@ class Places:
         return None
 
 
-def find_places(home: TrackingHome, client: MlflowClient) -> Places:
+def find_places(home: TrackingHome, client: MlflowClient | SqliteReader) -> Places:
     """Compare the places of all experiments with the folder where the store is now.
 
     A database on a server may serve several data roots: there only a folder that is gone counts as former.
@@ -155,7 +157,7 @@ def _shown(places: Places) -> str:
     return " and ".join(str(local_path(former).parent) for former in places.former)
 
 
-def _former(experiment: Experiment, artifacts: Path) -> str | None:
+def _former(experiment: Experiment | StoredExperiment, artifacts: Path) -> str | None:
     """The folder of all files that an experiment of ours names, unless it is today's; None for any other experiment."""
     place = experiment.artifact_location or ""
     if EXPERIMENT_TAGS.items() - experiment.tags.items() or not is_local(place):
@@ -181,12 +183,10 @@ def _copy(source: Path, target: Path) -> None:
         (Path(folder) / "copy").rename(target)  # a folder, which `replaced` has no way to swap
 
 
-def _experiments(client: MlflowClient) -> Iterator[Experiment]:
-    from mlflow.entities import ViewType
-
+def _experiments(client: MlflowClient | SqliteReader) -> Iterator[Experiment | StoredExperiment]:
     token = None
     while True:
-        page = client.search_experiments(ViewType.ALL, page_token=token)
+        page = client.search_experiments(EVERY, page_token=token)
         yield from page
         if not (token := page.token):
             return

@@ -23,7 +23,7 @@ from tasks.errors import RequestError, UnavailableError
 from tasks.names import normal
 from tasks.shown import one_line
 from tasks.store.digests import sha256_file
-from tasks.tracking.client import transient
+from tasks.tracking.client import is_store_error, transient
 from tasks.tracking.home import URI_VARIABLE
 from tasks.tracking.places import is_local, local_path
 from tasks.writable import writable
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from tasks.tracking.home import TrackingHome
     from tasks.tracking.places import Places
+    from tasks.tracking.sqlite_reader import SqliteReader
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Registry:
     Every method may raise UnavailableError if the store fails, and RegistryOutage if it is a server that does not answer.
     """
 
-    def __init__(self, home: TrackingHome, client: MlflowClient, experiment_id: str, places: Places) -> None:
+    def __init__(self, home: TrackingHome, client: MlflowClient | SqliteReader, experiment_id: str, places: Places) -> None:
         self.home = home
         self.places = places
         self._client = client
@@ -286,16 +287,16 @@ class Registry:
         return folder
 
     def _remove(self, logged: Any) -> None:
-        from mlflow.exceptions import MlflowException
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         folder = self.places.here(logged.artifact_location, to_write=True).rstrip("/").removesuffix("/artifacts")
         try:
             if folder.endswith(f"/{logged.model_id}"):
-                get_artifact_repository(folder, tracking_uri=self.home.uri).delete_artifacts()
-            self._client.delete_logged_model(logged.model_id)
+                with self._asking():
+                    get_artifact_repository(folder, tracking_uri=self.home.uri).delete_artifacts()
+            self._call("delete_logged_model", logged.model_id)
             log.info("removed %s, which a registration that was cut short had left", folder)
-        except (MlflowException, OSError, NotImplementedError) as error:
+        except (UnavailableError, NotImplementedError) as error:
             log.warning("%s, left by a registration that was cut short, stays: %s", folder, one_line(error))
 
     def _download(self, uri: str, to: str) -> str:
@@ -318,12 +319,12 @@ class Registry:
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[None]:
-        from mlflow.exceptions import MlflowException
-
         since = time.monotonic()
         try:
             yield
-        except (MlflowException, OSError) as error:
+        except Exception as error:
+            if not is_store_error(error):
+                raise
             message = f"MLflow store {self.home.uri} failed: {one_line(error)}"
             if self.home.is_server and transient(error):
                 raise RegistryOutage(message, since) from error

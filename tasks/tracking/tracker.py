@@ -13,6 +13,7 @@ import shlex
 import socket
 import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -25,6 +26,7 @@ from tasks.tracking.home import TrackingHome, tracking_home
 from tasks.tracking.places import EXPERIMENT_TAGS, Places, bring_home, find_places
 from tasks.tracking.registry import Registry
 from tasks.tracking.spool import Spool, Unreachable
+from tasks.tracking.sqlite_reader import SqliteReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,17 +68,11 @@ class Tracker:
     def open(cls, tracking_uri: str | None, data_root: Path, checkout: Path, experiment: str | None) -> Tracker:
         """Open the store, creating it and the experiment if need be, and send the calls that earlier runs could not.
 
-        Without an experiment nothing is created; that is enough for reading registered models. RequestError: the URI is of an
+        Without an experiment nothing is created; that is enough for changing aliases. RequestError: the URI is of an
         unknown kind, the store is missing and not to be created, or the experiment was deleted. UnavailableError: the server
         takes no connection within 2 s, or gives no answer within 30 s.
         """
-        home = tracking_home(tracking_uri, data_root, checkout)
-        if home.is_server:
-            import_mlflow()
-            log_in(home)
-            _probe(home.uri, OPEN_SECONDS)
-        elif home.database and experiment is None and not home.database.exists():
-            raise RequestError(f"no model is registered yet: {home.database} is missing; run textmill train first")
+        home = _reachable(tracking_uri, data_root, checkout, may_be_missing=experiment is not None)
         client = open_client(home, to_read=experiment is None)
         places = find_places(home, client)
         if experiment is None:  # a reader writes nothing, not even the calls that wait
@@ -347,6 +343,36 @@ def _refuse_alike(client: MlflowClient, name: str) -> None:
                 )
         if not (token := page.token):
             return
+
+
+@dataclass(frozen=True)
+class RegistryReader:
+    """The registered models of a store that is only read. Made by `open_to_read`."""
+
+    home: TrackingHome
+    registry: Registry
+
+
+def open_to_read(tracking_uri: str | None, data_root: Path, checkout: Path) -> RegistryReader:
+    """Open a store for reading registered models; the errors are those of `Tracker.open`.
+
+    A SQLite file of a known schema is read without importing MLflow.
+    """
+    home = _reachable(tracking_uri, data_root, checkout, may_be_missing=False)
+    client = (SqliteReader.open(home.database) if home.database else None) or open_client(home, to_read=True)
+    return RegistryReader(home, Registry(home, client, "", find_places(home, client)))
+
+
+def _reachable(tracking_uri: str | None, data_root: Path, checkout: Path, *, may_be_missing: bool) -> TrackingHome:
+    """Find the store, and make sure that its server answers or its file is there."""
+    home = tracking_home(tracking_uri, data_root, checkout)
+    if home.is_server:
+        import_mlflow()
+        log_in(home)
+        _probe(home.uri, OPEN_SECONDS)
+    elif home.database and not may_be_missing and not home.database.exists():
+        raise RequestError(f"no model is registered yet: {home.database} is missing; run textmill train first")
+    return home
 
 
 def _probe(uri: str, seconds: float) -> None:

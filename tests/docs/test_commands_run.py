@@ -18,6 +18,7 @@ from tasks.section import CHECKOUT
 from tests.docs.commands import shown_commands
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.docs.commands import Shown
@@ -34,6 +35,9 @@ NAMES_ALONE = ("INPUT", "MODEL", "SOURCE", "CHANNEL", "ROOT", "NEW", "FILE", "NA
 REFUSED = {  # where several models are registered these need a name, as their pages say
     ("models", "promote", "1"): "say which with --name",
     ("models", "rollback"): "say which with --name",
+}
+FIRST = {  # a page may speak of a model with vectors: the gate, which has a few rows here, may prefer the one without
+    "VECTORS.md": ("models", "promote", "2", "--name", "reviews"),
 }
 RUN_ELSEWHERE = {"MESSAGES.zh-CN.md"}  # tests/docs/test_messages.py
 
@@ -115,12 +119,11 @@ def write_ag_news(root: Path) -> None:
         )
 
 
-def run(shown: Shown, folder: Path) -> tuple[int, str]:
+def run(words: Sequence[str], folder: Path) -> tuple[int, str]:
     """Exit code and standard error of a command in the folder, with a data root and a home of their own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_", "TEXTMILL_"))}
     own = {"HOME": str(folder), "PYTHONPATH": str(CHECKOUT), "TEXTMILL_RUNTIME__DATA_ROOT": str(folder / "root")}
-    words = [re.sub(r"^~", str(folder), word) for word in shown.words[1:]]
-    command = [sys.executable, "-m", "flows.commands", *words]
+    command = [sys.executable, "-m", "flows.commands", *(re.sub(r"^~", str(folder), word) for word in words)]
     done = subprocess.run(command, cwd=folder, env=kept | own, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     return done.returncode, done.stderr
 
@@ -128,7 +131,9 @@ def run(shown: Shown, folder: Path) -> tuple[int, str]:
 @pytest.mark.long
 @pytest.mark.parametrize("shown", COMMANDS, ids=str)
 def test_a_command_of_a_page_runs(shown: Shown, folder: Path) -> None:
-    code, said = run(shown, folder)
+    if first := FIRST.get(shown.page):
+        assert run(first, folder)[0] == 0
+    code, said = run(shown.words[1:], folder)
     if shown.words[1:] in REFUSED:
         assert code == 2
         assert REFUSED[shown.words[1:]] in said

@@ -131,9 +131,9 @@ def run(config: PipelineConfig, *, started: Callable[[str], None] = lambda step:
 
 
 def _plain(function: Callable[..., State]) -> Callable[..., State]:
-    """The function of a task, called with what the states hold that Prefect would have unwrapped."""
+    """The function of a task, called as Prefect calls it: states unwrapped, and without the tasks it is to wait for."""
 
-    def called(*given: object, **named: object) -> State:
+    def called(*given: object, wait_for: object = None, **named: object) -> State:
         return function(*map(_value, given), **{name: _value(value) for name, value in named.items()})
 
     return called

@@ -24,6 +24,13 @@ WRITTEN = texts(
 )
 
 
+@pytest.fixture(scope="module")
+def languages() -> None:
+    """Let dateparser load its two hundred languages, which takes seconds once and is not what a text costs."""
+    READERS["UTC", "DMY"].read("12 zzz 2020")
+
+
+@pytest.mark.usefixtures("languages")
 @given(WRITTEN, st.sampled_from(list(READERS)))
 def test_any_text(written: str, reader: tuple[str, str]) -> None:
     with bounded(len(written)):

@@ -147,7 +147,7 @@ def test_models_verify_ends_with_1_if_a_version_is_not_whole(
         models.VerifiedModel("news", 1, ("champion",), True, None),
         models.VerifiedModel("news", 2, (), whole, "2 is\x1b[31m"),
     ]
-    monkeypatch.setattr(registry, "open_registry", lambda data_root: data_root)
+    monkeypatch.setattr(registry, "open_to_read", lambda data_root: data_root)
     monkeypatch.setattr(models, "verify_models", lambda *asked: rows if asked == (None, "news", "champion") else None)
     code, out, _ = textmill("models", "verify", "news", "champion")
     assert (code, out) == (not whole, "ok    news/1\n" + ("ok    news/2\n" if whole else "FAIL  2 is\\x1b[31m\n"))

@@ -1,0 +1,44 @@
+"""The section `runtime` for verbs that train nothing: most need only that one, and not what importing all others takes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tasks.runtime import Runtime
+from tasks.urls import holds_password
+
+PREFIX = "TEXTMILL_"
+NOT_SETTINGS = frozenset({"TEXTMILL_CRASH_AT", "TEXTMILL_DEBUG"})  # a seam of the fault tests; traces for developers
+# The variables that are read here.
+PLAIN = {"TEXTMILL_RUNTIME__DATA_ROOT": "data_root", "TEXTMILL_RUNTIME__TRACKING_URI": "tracking_uri"}
+
+
+def runtime_of(data_root: Path | None) -> Runtime:
+    """The runtime section as the environment gives it, with this data root if one is given.
+
+    RequestError says in one line what is wrong with the environment or with the path.
+    """
+    return _read_here(data_root) or _resolved(data_root)
+
+
+def _read_here(data_root: Path | None) -> Runtime | None:
+    """The section, where nothing but plain values of PLAIN is set; else None."""
+    given = {name.upper(): value for name, value in os.environ.items() if name.upper().startswith(PREFIX)}
+    if not given.keys() <= PLAIN.keys() | NOT_SETTINGS:
+        return None
+    values: dict[str, str | Path] = {PLAIN[name]: value for name, value in given.items() if name in PLAIN}
+    if data_root is not None:
+        values["data_root"] = data_root
+    place = str(values.get("data_root", ""))
+    if place.startswith("~") or not place.isprintable() or holds_password(str(values.get("tracking_uri", ""))):
+        return None
+    if "data_root" in values:
+        values["data_root"] = Path(os.path.normpath(Path.cwd() / place))
+    return Runtime.model_validate(values)
+
+
+def _resolved(data_root: Path | None) -> Runtime:
+    from flows.commands.settings import DEFAULT_PRESET, resolve
+
+    return resolve(["--runtime.data-root", str(data_root)] if data_root else [], preset=DEFAULT_PRESET).runtime
