@@ -58,6 +58,7 @@ def train(
     `raw/frames/<name>.parquet` of the data root, where the same frame hits the cache next time.
     RequestError: what is asked for is wrong.
     """
+    from flows.commands.doors import Doors
     from flows.commands.options import Session
     from flows.commands.run_flow import run_flow
     from flows.commands.settings import check_train, resolve
@@ -66,9 +67,12 @@ def train(
     own = name if name is not None or preset or config or isinstance(corpus, str | Path | None) else FRAME_NAME
     given = {"name": own, "ingest.text": text, "ingest.label": label, "runtime.data_root": root}
     given |= {"ingest.path": _path(corpus, root, own, ""), "ingest.test_path": _path(test, root, own, "-test")}
-    resolved = resolve(_flags(given) + _flags(settings or {}), preset=preset, file=None if config is None else Path(config))
-    check_train(resolved)
-    return TrainedRun.of_result(run_flow("train", resolved, Session()), resolved.runtime.data_root)
+    arguments, file = _flags(given) + _flags(settings or {}), None if config is None else Path(config)
+    with Doors() as doors:
+        resolved = resolve(arguments, preset=preset, file=file, doors=doors)
+        check_train(resolved)
+        result = run_flow("train", resolved, Session())
+    return TrainedRun.of_result(result, resolved.runtime.data_root)
 
 
 def load(wanted: str | Path | None = None, *, data_root: str | Path | None = None) -> Model:

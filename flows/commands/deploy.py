@@ -123,22 +123,26 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _resolve_train(arguments: list[str], asked: Asked) -> PipelineConfig:
     """The configuration of training, checked as `textmill train` checks it."""
+    from flows.commands.doors import Doors
     from flows.commands.settings import check_train, resolve
 
-    config = resolve(arguments, preset=asked.preset, file=asked.file)
-    check_train(config)
+    with Doors() as doors:
+        config = resolve(arguments, preset=asked.preset, file=asked.file, doors=doors)
+        check_train(config)
     return config
 
 
 def _resolve_refresh(arguments: list[str], asked: Asked) -> RefreshConfig:
     """The configuration of a refresh, checked as far as it can be without a model."""
+    from flows.commands.doors import Doors
     from flows.commands.refresh import check_refresh
     from flows.commands.settings import resolve_refresh
     from tasks.notify.task import check_flow_channels
 
-    config = resolve_refresh(arguments, preset=asked.preset, file=asked.file)
-    check_refresh(config)
-    check_flow_channels(config.notify)
+    with Doors() as doors:
+        config = resolve_refresh(arguments, preset=asked.preset, file=asked.file, doors=doors)
+        check_refresh(config)
+        check_flow_channels(config.notify)
     return config
 
 

@@ -36,11 +36,26 @@ def with_todays_names(arguments: Sequence[str], variables: Mapping[str, str], wr
 
     `variables` are those of the environment, `written` the values of the preset or file; they say which model is meant.
     """
-    kinds = kinds_of(_model(arguments, variables, written))
+    kinds = kinds_given(arguments, variables, written)
     given = Given([], {})
     _rename_arguments(list(arguments), kinds, given)
     _rename_variables(variables, kinds, given)
     return given
+
+
+def kinds_given(arguments: Sequence[str], variables: Mapping[str, str], written: Mapping[str, Any]) -> tuple[Kind, ...]:
+    """The kinds of the model that the doors give together."""
+    return kinds_of(_model(arguments, variables, written))
+
+
+def places_today(place: str, kinds: Sequence[Kind]) -> list[str]:
+    """The places, `finetune.network.lr`, of a setting that version 0.1 spelt `finetune.lr`; empty for a name of today."""
+    section, _, old = place.partition(".")
+    return [f"{SECTION}.{own}.{new}" for own, new in _now(old, kinds)] if section == SECTION else []
+
+
+def _now(old: str, kinds: Sequence[Kind]) -> list[tuple[str, str]]:
+    return [] if old in NOW else places_now(old, SECTIONS, kinds)
 
 
 def _model(arguments: Sequence[str], variables: Mapping[str, str], written: Mapping[str, Any]) -> object:
@@ -61,7 +76,7 @@ def _rename_arguments(waiting: list[str], kinds: Sequence[Kind], given: Given) -
         word = waiting.pop(0)
         flag, equals, value = word.partition("=")
         old = flag.removeprefix(f"--{SECTION}.").replace("-", "_")
-        places = places_now(old, SECTIONS, kinds) if flag.startswith(f"--{SECTION}.") and old not in NOW else []
+        places = _now(old, kinds) if flag.startswith(f"--{SECTION}.") else []
         if not places:
             given.arguments.append(word)
             continue
@@ -80,7 +95,7 @@ def _rename_variables(variables: Mapping[str, str], kinds: Sequence[Kind], given
     names = {name.lower() for name in variables}
     for name, value in variables.items():
         old = name.lower().removeprefix(PREFIX)
-        places = places_now(old, SECTIONS, kinds) if name.lower().startswith(PREFIX) and old not in NOW else []
+        places = _now(old, kinds) if name.lower().startswith(PREFIX) else []
         today = [f"{PREFIX}{section}__{new}" for section, new in places]
         _refuse_both(name, today, names)
         given.variables |= dict.fromkeys(today, value) if today else {name: value}

@@ -32,13 +32,15 @@ def refresh(
 
         print_knobs(RefreshConfig, "refresh", "Score new documents and warn of surges of bad news.")
         return
+    from flows.commands.doors import Doors
     from flows.commands.run_flow import run_flow
     from flows.commands.settings import resolve_refresh
 
     days = [word for flag, day in (("since", since), ("until", until)) if day for word in (f"--collect.{flag}", day)]
-    resolved = resolve_refresh([*context.args, *days], preset=preset, file=config)
-    check_refresh(resolved)
-    result = run_flow("refresh", resolved, context.obj)
+    with Doors() as doors:
+        resolved = resolve_refresh([*context.args, *days], preset=preset, file=config, doors=doors)
+        check_refresh(resolved)
+        result = run_flow("refresh", resolved, context.obj)
     if as_json:
         print_json(result)
     else:

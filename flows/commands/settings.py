@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import difflib
+import json
 import logging
 import os
 import re
@@ -30,7 +31,8 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from flows.commands.former_names import Given, with_todays_names
+from flows.commands.doors import Doors
+from flows.commands.former_names import Given, kinds_given, with_todays_names
 from flows.commands.named import default_monitor, default_name, warn_of_earlier_monitor, warn_of_other_corpus
 from flows.commands.runtime import NOT_SETTINGS, PREFIX
 from flows.commands.tutorial_words import WORDS, meant_value
@@ -60,14 +62,22 @@ DEFAULT_PRESET = "sample"
 NEGATIVE = re.compile(r"-\.?\d")
 UTF8_FILES = frozenset({"stop_words", "user_dictionary", "partial_words", "watch_list"})
 MAX_SHOWN = 100  # characters of a value in an error
+AS_JSON = 'write a list as ["a", "b"]'
+TYPES = {"tuple_type": AS_JSON, "path_type": "write a path as text"}  # by pydantic's name of the error: it names Python's types
 MOST_MEANT = 3  # knobs that an unknown word is answered with
 
 
-def resolve(arguments: list[str], *, preset: str | None = None, file: Path | None = None) -> PipelineConfig:
-    """Make the one configuration of a training run; RequestError says in one line what is wrong with it."""
+def resolve(
+    arguments: list[str], *, preset: str | None = None, file: Path | None = None, doors: Doors | None = None
+) -> PipelineConfig:
+    """Make the one configuration of a training run; RequestError says in one line what is wrong with it.
+
+    `doors` learns who gave each setting, so that later errors can name that too.
+    """
     if not preset and not file and not _names_a_corpus(arguments):
         preset = DEFAULT_PRESET
-    settings, config = _resolved(PipelineConfig, arguments, preset, file)
+    with doors or Doors() as doors:
+        settings, config = _resolved(PipelineConfig, arguments, preset, file, doors)
     if "name" not in settings.model_fields_set:
         config = config.model_copy(update={"name": preset or default_name(config)})
         if not preset:
@@ -75,9 +85,12 @@ def resolve(arguments: list[str], *, preset: str | None = None, file: Path | Non
     return config
 
 
-def resolve_refresh(arguments: list[str], *, preset: str | None = None, file: Path | None = None) -> RefreshConfig:
+def resolve_refresh(
+    arguments: list[str], *, preset: str | None = None, file: Path | None = None, doors: Doors | None = None
+) -> RefreshConfig:
     """Make the one configuration of a refresh, as `resolve` does for a training run."""
-    settings, config = _resolved(RefreshConfig, arguments, preset, file)
+    with doors or Doors() as doors:
+        settings, config = _resolved(RefreshConfig, arguments, preset, file, doors)
     if config.collect.source is not None:  # a worker runs in another folder
         source = _placed(config.collect.source, Path.cwd())
         config = config.model_copy(update={"collect": config.collect.model_copy(update={"source": source})})
@@ -95,7 +108,9 @@ def resolve_refresh(arguments: list[str], *, preset: str | None = None, file: Pa
     return config
 
 
-def _resolved(model: type[Config], arguments: list[str], preset: str | None, file: Path | None) -> tuple[Any, Config]:
+def _resolved(
+    model: type[Config], arguments: list[str], preset: str | None, file: Path | None, doors: Doors
+) -> tuple[Any, Config]:
     """The settings as they were given, and the configuration that they make."""
     if preset and file:
         raise RequestError(f"--preset {preset} and --config {file} were both given; choose one")
@@ -106,6 +121,8 @@ def _resolved(model: type[Config], arguments: list[str], preset: str | None, fil
         written, base = _read_toml(file), file.resolve().parent
     else:
         written, base = {}, CHECKOUT
+    kinds = kinds_given(arguments, os.environ, written)
+    doors.note(arguments, os.environ, written, file=f"preset {preset}" if preset else str(file), kinds=kinds)
     collect = written.get("collect")  # its source is a text, since it may be a URL too
     if isinstance(collect, dict) and isinstance(collect.get("source"), str):
         written = {**written, "collect": {**collect, "source": _placed(collect["source"], base)}}
@@ -115,7 +132,7 @@ def _resolved(model: type[Config], arguments: list[str], preset: str | None, fil
         try:
             today, renamed = modern_finetune(written["finetune"])
         except ValueError as error:
-            raise RequestError(f"[finetune] {error}") from None
+            raise RequestError(f"finetune.{error}") from None
         written = {**written, "finetune": today}
         given.renamed += renamed
     settings = _settings(model, written, given)
@@ -234,21 +251,20 @@ def preset_config(name: str) -> PipelineConfig:
 
 
 def _placed(source: str, base: Path) -> str:
-    """A source that is a path, made absolute; a URL, and no source, as it is."""
-    return str(_expanded(source, base)) if source and "://" not in source else source
+    """The source of a refresh made absolute if it is a path; a URL, and no source, as it is."""
+    return str(_expanded(source, base, "collect.source")) if source and "://" not in source else source
 
 
-def _expanded(path: str | Path, base: Path) -> Path:
+def _expanded(path: str | Path, base: Path, place: str) -> Path:
     """A path made absolute; RequestError for one that Prefect and MLflow could not store, or of an unknown user's home."""
+    told = f"{flag_of(place)} {str(path)[:MAX_SHOWN]!r}"
     try:
         place = os.path.normpath(base.absolute() / Path(path).expanduser())
         place.encode()
     except RuntimeError:
-        raise RequestError(
-            f"{str(path)[:MAX_SHOWN]!r} starts with ~ but there is no such home folder; write the path out"
-        ) from None
+        raise RequestError(f"{told} starts with ~ but there is no such home folder; write the path out") from None
     except UnicodeEncodeError:
-        raise RequestError(f"{str(path)[:MAX_SHOWN]!r} is not UTF-8, so it cannot be stored with the run; rename it") from None
+        raise RequestError(f"{told} is not UTF-8, so it cannot be stored with the run; rename it") from None
     return Path(place)
 
 
@@ -303,7 +319,7 @@ def _settings(model: type[BaseModel], written: Mapping[str, Any], given: Given |
     try:
         return CliApp.run(settings, cli_args=_joined(given.arguments if given else []))
     except SettingsError as error:
-        raise RequestError(_explain_arguments(model, str(error))) from None
+        raise RequestError(_explain_arguments(model, str(error), given)) from None
     except ValidationError as error:
         raise RequestError(_explain_values(model, error)) from None
 
@@ -327,14 +343,36 @@ def _joined(arguments: list[str]) -> list[str]:
     return joined
 
 
-def _explain_arguments(model: type[BaseModel], message: str) -> str:
+def _explain_arguments(model: type[BaseModel], message: str, given: Given | None) -> str:
     every = f"{_command(model)} --help lists"
     message = " ".join(message.removeprefix("error parsing CLI: ").split())
     unknown = re.search(r"unrecognized arguments: (\S+)", message)
     if unknown:
         word = unknown[1].split("=")[0]
         return f"unknown option {word}{_did_you_mean_knob(word, model)}; {every} them all"
+    unreadable = re.match(r'error parsing value for field "(\w+)"', message)
+    if unreadable and given:
+        return _explain_variables(model, unreadable[1], given.variables)
     return f"{message}; {every} every option"
+
+
+def _explain_variables(model: type[BaseModel], name: str, variables: Mapping[str, str]) -> str:
+    """Why the variables of a section, or of a setting that has none, cannot be read: one of them is to be JSON."""
+    lists = {flag.removeprefix("--").replace("-", "_") for flag, kind, *_ in knobs(model) if "list" in kind.split("|")}
+    remedies = dict.fromkeys(lists, AS_JSON) | {name: "correct it, or give one variable for each setting"}
+    for variable, value in variables.items():
+        place = variable.upper().removeprefix(PREFIX).lower().replace("__", ".")
+        if place in remedies and f"{place}.".startswith(f"{name}.") and not _is_json(value):
+            return f"{flag_of(place)} {shortened(repr(value), MAX_SHOWN)} is not JSON; {remedies[place]}"
+    return f"{flag_of(name)}: a variable of it cannot be read; {_command(model)} --help lists every setting"
+
+
+def _is_json(value: str) -> bool:
+    try:
+        json.loads(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _explain_values(model: type[BaseModel], error: ValidationError) -> str:
@@ -343,12 +381,17 @@ def _explain_values(model: type[BaseModel], error: ValidationError) -> str:
     flag = flag_of(place)
     if first["type"] == "extra_forbidden":
         near = _did_you_mean_knob(place, model, dashes=False)
-        return f"unknown knob {place}{near}; {_command(model)} --help lists them all"
-    reason = first["msg"].removeprefix("Value error, ")
-    inner = next((flag for flag, *_ in knobs(model) if place and flag.startswith(f"{flag_of(place)}.")), None)
+        return f"{flag} is not a setting{near}; {_command(model)} --help lists them all"
+    reason = TYPES.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+    flags = [flag for flag, *_ in knobs(model)]
+    inner = next((each for each in flags if place and each.startswith(f"{flag}.")), None)
     if inner is not None and first["type"] in ("model_type", "model_attributes_type", "dict_type"):
         reason = f"it is a section of settings; give one of them, such as {inner}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    about, _, rest = reason.partition(" ")
+    about = flag_of(f"{place}.{about}" if place else about)
+    if about.rstrip(":") in flags:  # a section says which of its settings is to blame
+        return " ".join(f"{about} {rest}{more}".split())
     value = "" if isinstance(first["input"], dict) else f" {shortened(repr(first['input']), MAX_SHOWN)}"
     instead = meant_value(flag.removeprefix("--"), first["input"])
     if instead is not None:
@@ -452,18 +495,18 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise RequestError(f"{path} is not TOML ({error}); {remedy_of(text)}") from None
 
 
-def _absolute(model: type[BaseModel], values: Mapping[str, Any], base: Path) -> dict[str, Any]:
+def _absolute(model: type[BaseModel], values: Mapping[str, Any], base: Path, section: str = "") -> dict[str, Any]:
     """The same values with every path made absolute; words that a field also takes (`english`) stay words."""
     out = dict(values)
     for name, field in model.model_fields.items():
         value = out.get(name)
         inner = _section_of(field.annotation)
         if isinstance(value, dict) and inner is not None:
-            out[name] = _absolute(inner, value, base)
+            out[name] = _absolute(inner, value, base, f"{section}{name}.")
         elif isinstance(value, str) and "://" in value:  # a URL, where a field takes one
             continue
         elif isinstance(value, str | Path) and _takes(field.annotation, Path) and value not in _literals(field.annotation):
-            out[name] = _expanded(value, base)
+            out[name] = _expanded(value, base, f"{section}{name}")
     return out
 
 

@@ -34,12 +34,14 @@ def train(
 
         print_knobs(PipelineConfig, "train", "Train, evaluate and register a classifier.")
         return
+    from flows.commands.doors import Doors
     from flows.commands.run_flow import run_flow
     from flows.commands.settings import check_train, resolve
 
-    resolved = resolve(context.args, preset=preset, file=config)
-    check_train(resolved)
-    result = run_flow("train", resolved, context.obj)
+    with Doors() as doors:
+        resolved = resolve(context.args, preset=preset, file=config, doors=doors)
+        check_train(resolved)
+        result = run_flow("train", resolved, context.obj)
     if as_json:
         print_json(result)
     else:

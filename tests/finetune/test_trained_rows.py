@@ -74,7 +74,7 @@ def test_a_file_that_names_no_row_is_a_request_error(content: bytes | None, mess
         ({"partial_rows": "rarest"}, "embedding full reads no partial_rows rarest; set embedding partial"),
         ({"embedding": "partial", "partial_rows": "words"}, "partial_rows words and the file partial_words go together"),
         ({"embedding": "partial", "partial_words": "a.txt"}, "partial_rows words and the file partial_words go together"),
-        ({"embedding": "frozen", "frozen_epochs": 1}, "embedding=frozen already freezes every epoch"),
+        ({"embedding": "frozen", "frozen_epochs": 1}, "embedding frozen already freezes every epoch"),
         ({"embedding": "low_rank", "embedding_pull": 0.1}, "embedding low_rank moves no row that embedding_pull could"),
         ({"embedding": "frozen", "embedding_pull": 0.1}, "embedding frozen moves no row that embedding_pull could"),
         ({"embedding": "frozen", "embedding_lr": 0.1}, "embedding frozen trains no row at embedding_lr 0.1; leave that out"),

@@ -81,7 +81,7 @@ class NetworkSettings(Section):
         if words != (self.partial_words is not None):
             raise ValueError("partial_rows words and the file partial_words go together; give both, or neither")
         if self.frozen_epochs and self.embedding == "frozen":
-            raise ValueError("embedding=frozen already freezes every epoch; frozen_epochs needs embedding=full")
+            raise ValueError("embedding frozen already freezes every epoch; leave frozen_epochs out, or set embedding full")
         if self.embedding_pull and self.embedding in ("frozen", "low_rank"):
             raise ValueError(f"embedding {self.embedding} moves no row that embedding_pull could pull back; leave that out")
         if self.embedding_lr is not None and self.embedding == "frozen":

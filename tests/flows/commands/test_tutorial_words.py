@@ -77,7 +77,9 @@ def test_a_tutorials_option_is_answered_with_ours(word: str, meant: str) -> None
 
 def test_in_a_file_the_value_is_spelled_as_files_spell_it(tmp_path: Path) -> None:
     (file := tmp_path / "run.toml").write_text("[finetune]\nfreeze = true\n")
-    with pytest.raises(RequestError, match=r'knob finetune.freeze; did you mean finetune.network.embedding = "frozen"\?'):
+    with pytest.raises(
+        RequestError, match=r'run.toml: finetune.freeze is not a setting; did you mean finetune.network.embedding = "frozen"\?'
+    ):
         resolve([], file=file)
 
 
