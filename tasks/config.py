@@ -17,7 +17,6 @@ from tasks.collect.settings import CollectConfig
 from tasks.dashboard.settings import DashboardConfig
 from tasks.detect.settings import DetectConfig
 from tasks.evaluate.settings import EvaluateConfig
-from tasks.finetune.kinds import KINDS
 from tasks.finetune.networks.settings import NetworkSettings
 from tasks.finetune.settings import FinetuneConfig
 from tasks.ingest.settings import IngestConfig
@@ -30,9 +29,7 @@ from tasks.register.settings import RegisterConfig
 from tasks.runtime import Runtime
 from tasks.score.settings import ScoreConfig
 from tasks.section import Section
-
-READ_WORDS = tuple(kind.name for kind in KINDS.values() if kind.reads == "words")
-
+from tasks.unread import KINDS_OF_WORDS, OR_REMOVE, models_with
 
 with warnings.catch_warnings():
     # Every pydantic class has ABCMeta.register; the section is named for the step, and nobody registers virtual subclasses.
@@ -65,7 +62,7 @@ with warnings.catch_warnings():
                 if getattr(align, name) is not None and not finetune.needs_vectors:
                     raise ValueError(
                         f"align.{name} is for models that read word vectors, not {finetune.model}; "
-                        f"set finetune.model to {', '.join(READ_WORDS)} or a sum with one, or leave align.{name} out"
+                        f"set finetune.model to {models_with(KINDS_OF_WORDS)}, {OR_REMOVE}"
                     )
             if align.second is not None and align.vectors is None and not self.pretrain.enabled:
                 raise ValueError(

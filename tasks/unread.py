@@ -17,7 +17,7 @@ from tasks.finetune.settings import AUTO, SECTIONS
 from tasks.pretrain.settings import PretrainConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pydantic import BaseModel
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tasks.finetune.kind import Kind
     from tasks.finetune.settings import FinetuneConfig
 
+OR_REMOVE = "or remove this setting"
 KINDS_OF_WORDS = tuple(kind for kind in KINDS.values() if kind.reads == "words")
 AUTOMATIC = tuple(kind for kind in KINDS.values() if kind.automatic)  # chosen without being asked for; a champion's may be any
 SHARED = frozenset().union(*(kind.shared for kind in KINDS.values()))  # settings of finetune that not every kind reads
@@ -124,29 +125,33 @@ def _of_kinds(name: str, finetune: FinetuneConfig) -> Iterator[tuple[str, str]]:
 def _of_other_kinds(setting: str, readers: tuple[Kind, ...], finetune: FinetuneConfig) -> str:
     own = [f"finetune.{kind.instead[setting]}" for kind in finetune.kinds if setting in kind.instead]
     whose = "models that read word vectors" if readers == KINDS_OF_WORDS else ", ".join(kind.name for kind in readers)
-    instead = f"{finetune.model} reads {own[0]}" if own else f"set finetune.model to {_or(readers)} or a sum with one"
+    instead = f"{finetune.model} reads {own[0]}, so set that" if own else f"set finetune.model to {models_with(readers)}"
     chosen = "and finetune.model auto chooses by the corpus" if finetune.model == AUTO else f"not {finetune.model}"
-    return f"is for {whose}, {chosen}; {instead}, or leave it out"
+    return f"is for {whose}, {chosen}; {instead}, {OR_REMOVE}"
 
 
-def _or(readers: tuple[Kind, ...]) -> str:
-    return ", ".join(kind.name for kind in readers if not kind.alone or len(readers) == 1)
+def models_with(kinds: Sequence[Kind]) -> str:
+    """The values of finetune.model that have one of these kinds, in words: "bag or a sum that contains it"."""
+    in_sums = [kind.name for kind in kinds if not kind.alone]
+    if not in_sums:
+        return " or ".join(kind.name for kind in kinds)
+    return f"{', '.join(in_sums)} or a sum that contains {'it' if len(in_sums) == 1 else 'one of them'}"
 
 
 def _of_networks(finetune: FinetuneConfig) -> Iterator[tuple[str, str]]:
     """Settings of the networks that another one of them switches off."""
     network = getattr(finetune, NETWORK)
     if network.embedding != "partial" or network.partial_rows not in ("rarest", "random"):
-        yield "partial_share", "is for embedding partial with partial_rows rarest or random; set these too, or leave it out"
+        yield "partial_share", f"is for embedding partial with partial_rows rarest or random; set both, {OR_REMOVE}"
     if network.embedding != "low_rank":
-        yield "embedding_rank", "is for embedding low_rank; set that too, or leave it out"
+        yield "embedding_rank", f"is for embedding low_rank; set that too, {OR_REMOVE}"
     if network.adversarial == "none":
-        yield "adversarial_norm", "is for adversarial fgm or virtual; set one of them too, or leave it out"
+        yield "adversarial_norm", f"is for adversarial fgm or virtual; set one of them too, {OR_REMOVE}"
 
 
 def _of_prepare(config: PipelineConfig) -> Iterator[tuple[str, str]]:
     if not config.prepare.near_duplicates:
-        yield "near_duplicate_similarity", "is for near_duplicates true; set that too, or leave it out"
+        yield "near_duplicate_similarity", f"is for near_duplicates true; set that too, {OR_REMOVE}"
     if config.ingest.test_path is not None:
         yield "test_share", "is not read where ingest.test_path gives the test rows; leave one of them out"
 
@@ -154,12 +159,12 @@ def _of_prepare(config: PipelineConfig) -> Iterator[tuple[str, str]]:
 def _of_pretrain(config: PipelineConfig) -> Iterator[tuple[str, str]]:
     pretrain = config.pretrain
     if pretrain.loss != "ns":
-        yield "neg", f"is for loss ns, not {pretrain.loss}; set loss ns, or leave it out"
+        yield "neg", f"is for loss ns, not {pretrain.loss}; set loss ns, {OR_REMOVE}"
     if not pretrain.maxn:
         if pretrain.bucket != 0:
-            yield "bucket", "is for subwords, and maxn 0 makes none; raise maxn, or leave it out"
+            yield "bucket", f"is for subwords, and maxn 0 makes none; raise maxn, {OR_REMOVE}"
         if pretrain.minn:
-            yield "minn", "is for subwords, and maxn 0 makes none; raise maxn, or leave it out"
+            yield "minn", f"is for subwords, and maxn 0 makes none; raise maxn, {OR_REMOVE}"
     for name in PretrainConfig.model_fields:
         if not config.finetune.needs_vectors:
             yield name, _of_other_kinds(f"pretrain.{name}", KINDS_OF_WORDS, config.finetune)
@@ -173,13 +178,13 @@ def _of_pretrain(config: PipelineConfig) -> Iterator[tuple[str, str]]:
 def _of_align(config: PipelineConfig) -> Iterator[tuple[str, str]]:
     align, pretrained = config.align, config.pretrain.enabled
     if align.vectors is not None:
-        yield "dim", "is for random vectors; those of align.vectors have their own, so leave it out"
+        yield "dim", "is for random vectors; those of align.vectors have their own, so remove this setting"
     elif pretrained:
         yield "dim", "is for random vectors (pretrain.enabled false); for those that are trained set pretrain.dim"
     elif align.second is None:
-        yield "fallbacks", "is for vectors of words, and random ones have none; give align.vectors too, or leave it out"
+        yield "fallbacks", f"is for vectors of words, and random ones have none; give align.vectors too, {OR_REMOVE}"
     if align.second is None:
-        yield "join", "joins align.second to other vectors; give that too, or leave it out"
+        yield "join", f"joins align.second to other vectors; give that too, {OR_REMOVE}"
     for name in AlignConfig.model_fields:
         if not config.finetune.needs_vectors:
             yield name, _of_other_kinds(f"align.{name}", KINDS_OF_WORDS, config.finetune)

@@ -174,11 +174,15 @@ def test_the_vocabulary_of_words_is_refused_for_models_of_ngrams() -> None:
         ),
         (
             {"finetune": FinetuneConfig(model="bag", network={"lr": 0.1})},
-            "finetune.network.lr 0.1 is for .* not bag; bag reads finetune.bag.lr",
+            "finetune.network.lr 0.1 is for .* not bag; bag reads finetune.bag.lr, so set that, or remove this setting",
         ),
         (
             {"finetune": FinetuneConfig(bag={"lr": 0.1})},
-            "bag.lr 0.1 is for bag, and finetune.model auto chooses .*; set finetune.model to bag",
+            "bag.lr 0.1 is for bag, and finetune.model auto chooses .*; set finetune.model to bag or a sum that contains it",
+        ),
+        (
+            {"finetune": FinetuneConfig(model="bag", fasttext={"dim": 9})},
+            "finetune.fasttext.dim 9 is for fasttext, not bag; set finetune.model to fasttext, or remove this setting",
         ),
         ({"pretrain": PretrainConfig(dim=5, epoch=3)}, r"pretrain.dim 5 .*auto.* \(the same for pretrain.epoch\)"),
     ],

@@ -38,7 +38,7 @@ class FasttextSettings(Section):
         if self.maxn and self.minn > self.maxn:
             raise ValueError(f"minn {self.minn} is larger than maxn {self.maxn}; set minn <= maxn, or maxn 0 for no subwords")
         if self.minn and not self.maxn:
-            raise ValueError(f"minn {self.minn} is for subwords, and maxn 0 makes none; raise maxn, or leave it out")
+            raise ValueError(f"minn {self.minn} is for subwords, and maxn 0 makes none; raise maxn, or remove minn")
         return self
 
 
