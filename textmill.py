@@ -212,7 +212,7 @@ class Model:
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """One dict a text, as `textmill predict`: label, confidence, probabilities, and why there is no label."""
-        from tasks.score.score import predict_texts
+        from tasks.score.predict import predict_texts
 
         return predict_texts(self._loaded, [texts] if isinstance(texts, str) else list(texts))
 

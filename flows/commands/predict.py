@@ -29,7 +29,7 @@ def predict(
 ) -> None:
     """Classify texts with the champion."""
     from flows.commands.registry import load
-    from tasks.score.score import check_unicode, predict_texts
+    from tasks.score.predict import check_unicode, predict_texts
 
     given = texts or _lines_of_stdin()
     if not given:

@@ -162,7 +162,7 @@ class NumberedWords:
 
     def documents(self, splits: Sequence[str], vocabulary: NgramVocabulary, path: Path) -> Documents:
         """The rows of `splits`, one split after another, as sets of n-grams; they go to `path` as in `encode_split`."""
-        known_W = index_of(self.words, vocabulary.words)
+        known_W = index_of(self.words, vocabulary.arrow_words)
         with RowWriter(path) as writer:
             for split in splits:
                 rows, start = self.splits[split], 0

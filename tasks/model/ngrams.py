@@ -10,6 +10,7 @@ Shapes: N documents, T tokens of them one after another, K n-grams of one level.
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
@@ -69,10 +70,18 @@ class NgramVocabulary:
     """Words and the keys of longer n-grams; `encode` turns documents into sets of n-gram ids."""
 
     def __init__(self, words: Sequence[str], keys: Sequence[np.ndarray]) -> None:
-        self.words = pa.array(words, pa.string())
+        self.words = words
         self.keys = [np.asarray(level, np.int64) for level in keys]
         self.tables = [KeyTable(level) for level in self.keys]
-        self._index: dict[str, int] | None = None
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.words)}
+
+    @cached_property
+    def arrow_words(self) -> pa.Array:
+        """The words in Arrow: made when asked for, since `pa.array` imports pandas, which takes longer than a few texts do."""
+        return pa.array(self.words, pa.string())
 
     def __len__(self) -> int:
         return len(self.words) + sum(map(len, self.keys))
@@ -86,7 +95,7 @@ class NgramVocabulary:
 
     def save(self, folder: Path) -> None:
         """Write the words as JSON and the keys as safetensors."""
-        (folder / WORDS_FILE).write_text(json.dumps({"words": self.words.to_pylist()}, ensure_ascii=False), encoding="utf-8")
+        (folder / WORDS_FILE).write_text(json.dumps({"words": list(self.words)}, ensure_ascii=False), encoding="utf-8")
         levels = {f"keys_{n}": level for n, level in enumerate(self.keys, start=2)}
         save_file(levels or {"none": np.zeros(1, np.int64)}, folder / KEYS_FILE)
 
@@ -94,13 +103,11 @@ class NgramVocabulary:
         """Ids of all words one after another (int32 [T], -1 unknown) and where documents begin (int64 [N + 1])."""
         if not isinstance(tokens, pa.Array | pa.ChunkedArray):
             lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
-            if self._index is None:
-                self._index = {word: number for number, word in enumerate(self.words.to_pylist())}
             # Without a step of the interpreter for each token.
             flat = map(self._index.get, chain.from_iterable(tokens), repeat(-1))
             return np.fromiter(flat, np.int32, int(lengths.sum())), _offsets(lengths)
         flat_array, lengths = flatten(tokens)
-        return index_of(flat_array, self.words), _offsets(lengths)
+        return index_of(flat_array, self.arrow_words), _offsets(lengths)
 
     def encode(self, tokens: pa.ListArray | Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         """The distinct n-grams of each document: ids (int32, ascending inside a document) and offsets (int64 [N + 1])."""

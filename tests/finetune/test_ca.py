@@ -84,7 +84,7 @@ def test_valid_rows_have_no_part_in_the_averages_and_a_refit_fits_on_them(
     extra = [(f"valid/x{number}", "valid", "good", ["only", "here"]) for number in range(3)]
     data = write_dataset([*rows, *extra], name="extra")
     models = {refit: train(data, f"refit-{refit}", refit=refit) for refit in (False, True)}
-    known = [cast("Any", Classifier.load(folder).views["ca"]).vocabulary.words.to_pylist() for _, folder in models.values()]
+    known = [cast("Any", Classifier.load(folder).views["ca"]).vocabulary.words for _, folder in models.values()]
     assert known[0] == known[1]
     assert "only" not in known[0]
     assert models[True][0]["views"]["ca"]["members"][0]["refit"]["rows"] == len(rows) + 3

@@ -59,7 +59,7 @@ def test_nothing_that_grows_with_the_rows_stays_in_memory(words: NumberedWords, 
         assert is_mapped(documents.offsets)
         assert is_mapped(documents.labels)
         assert len(documents.names) == len(documents)
-    assert pa.total_allocated_bytes() - before <= vocabulary.words.nbytes + 1024
+    assert pa.total_allocated_bytes() - before <= vocabulary.arrow_words.nbytes + 1024
 
 
 def test_no_rows_are_written_and_read_too(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def build(documents: Documents, longest: int, min_documents: int, chunk: int = 7
 
 def names(vocabulary: NgramVocabulary) -> list[tuple[str, ...]]:
     """The words of every n-gram, by id."""
-    words: list[tuple[str, ...]] = [(word,) for word in vocabulary.words.to_pylist()]
+    words: list[tuple[str, ...]] = [(word,) for word in vocabulary.words]
     named, level = list(words), list(words)
     for keys in vocabulary.keys:
         level = [(*level[key // len(words)], *words[key % len(words)]) for key in keys.tolist()]

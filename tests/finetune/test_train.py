@@ -406,7 +406,7 @@ def test_a_refit_of_a_view_of_n_grams_finds_those_of_the_valid_rows(
     for refit in (False, True):
         _, folder = train(small(model=view, ngrams=2, refit=refit), f"refit-{refit}", data)
         vocabulary = cast("Any", Classifier.load(folder).views[view]).vocabulary
-        assert ("only" in vocabulary.words.to_pylist()) == refit
+        assert ("only" in vocabulary.words) == refit
         assert len(vocabulary.encode([["only", "here"]])[0]) == (3 if refit else 0)
 
 

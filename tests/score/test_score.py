@@ -10,7 +10,8 @@ import pytest
 from tasks.errors import RequestError
 from tasks.ingest.settings import IngestConfig
 from tasks.register.models import LoadedModel
-from tasks.score.score import check_unicode, predict_texts, score_file
+from tasks.score.predict import check_unicode, predict_texts
+from tasks.score.score import score_file
 
 GOOD, BAD = "profit rose, strong growth", "loss fell, weak slump"
 
