@@ -26,8 +26,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from tasks.checkout import CHECKOUT
 from tasks.crash import VARIABLE
-from tasks.section import CHECKOUT
 from tests.monitored import POINTS, left_by, told, write_stream
 
 KNOBS = ["--finetune.model", "bag", "--finetune.threads", "1", "--pretrain.enabled", "false", "--evaluate.yardstick", "false"]

@@ -14,7 +14,7 @@ import random
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 
 FIRST, DAYS = datetime(2018, 1, 1), 731
 MAX_CHARS = 160

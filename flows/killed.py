@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from httpx import HTTPError
 
-from flows.record import RUN_TAG
 from flows.servers.notes import write_note
 from flows.servers.running import crash_in_prefect
 from tasks.durable import sweep_partials
 from tasks.processes import runs
+from tasks.register.recipe import RUN_TAG
 from tasks.tracking.spool import Unreachable
 
 if TYPE_CHECKING:

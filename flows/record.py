@@ -18,6 +18,7 @@ from tasks.crash import crash_point
 from tasks.durable import num_cores
 from tasks.errors import RequestError
 from tasks.processes import start_time
+from tasks.register.recipe import RUN_TAG
 from tasks.store.step import Run
 from tasks.tracking.tensorboard import write_events
 from tasks.tracking.tracker import flatten
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RUN_TAG = "prefect.flow_run_id"  # finds everything that MLflow has of one run
 MAX_WARNINGS = 5000  # characters of them in a tag
 KEY_TAG, STEP_TAG = (
     "textmill.key",

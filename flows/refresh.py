@@ -18,6 +18,7 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from flows.display import Display
 from flows.retrain import request_retraining, start_requested
 from flows.servers.running import running
+from tasks.checkout import CHECKOUT
 from tasks.collect.silent import UNSCORED, unscored
 from tasks.collect.spool import spool_in
 from tasks.collect.task import collect
@@ -39,7 +40,6 @@ from tasks.register.profile import read_profile
 from tasks.score.stream import Scorer
 from tasks.score.task import score
 from tasks.score.watch import WatchList
-from tasks.section import CHECKOUT
 from tasks.shown import in_code, inert
 from tasks.store.digests import sha256_text
 from tasks.tracking.tracker import open_to_read

@@ -9,11 +9,12 @@ from prefect.states import Completed, State
 
 from flows.display import Display
 from flows.killed import mark_killed
-from flows.record import RUN_TAG, Record, command
+from flows.record import Record, command
 from flows.settled import settle_by_champion, settle_by_corpus
 from flows.split import change_of_split, recorded_split, settle_split, split_tags
 from tasks.align.fetch import local_copies
 from tasks.align.task import align
+from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.evaluate.task import evaluate, yardstick
 from tasks.finetune.task import finetune
@@ -22,10 +23,9 @@ from tasks.prepare.task import prepare
 from tasks.pretrain.task import pretrain
 from tasks.register.champion import read_champion
 from tasks.register.models import MODEL_TAG
-from tasks.register.recipe import Recipe
+from tasks.register.recipe import RUN_TAG, Recipe
 from tasks.register.says import REGISTRATION
 from tasks.register.task import folds, make_candidate, package, question_folds, register
-from tasks.section import CHECKOUT
 from tasks.store.artifact import Store
 from tasks.tracking.tensorboard import check_installed
 from tasks.tracking.tracker import Tracker

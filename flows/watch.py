@@ -86,7 +86,7 @@ def silent_sources(config: RefreshConfig, now: float) -> list[Alert]:
 
 def overdue(client: SyncPrefectClient, name: str, deployment: DeploymentResponse, *, hours: float, now: float) -> str:
     """The warning if no run succeeded in the last hours, counted from the deployment's making at the earliest; else empty."""
-    last = last_success(client, deployment)
+    last = last_success_time(client, deployment)
     since = last or (deployment.created or datetime.fromtimestamp(now, UTC)).timestamp()
     if now - since <= hours * 3600:
         return ""
@@ -95,7 +95,7 @@ def overdue(client: SyncPrefectClient, name: str, deployment: DeploymentResponse
     return f"no run of {name} succeeded for {(now - since) / 3600:.1f} hours ({ever}){paused}"
 
 
-def last_success(client: SyncPrefectClient, deployment: DeploymentResponse) -> float | None:
+def last_success_time(client: SyncPrefectClient, deployment: DeploymentResponse) -> float | None:
     """When the latest completed run of a deployment ended, in seconds since 1970; None if none did."""
     (run,) = latest_runs(client, deployment.id, [StateType.COMPLETED], 1) or (None,)
     return run.end_time.timestamp() if run and run.end_time else None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WAIT = "wait until that is done, and run it again"
 FRESH_SECONDS = 60.0  # a file that was changed so lately may still be written, even by a program on another machine
+RACY_SECONDS = 2.0  # a file that was changed so lately may change again and keep the time of its change
 DAY_SECONDS = 86_400.0
 HELD_ERRNO = {errno.EAGAIN, errno.EBUSY, errno.ETXTBSY, errno.EDEADLK, errno.ENOLCK}
 HELD_WINDOWS = {32, 33}  # sharing and lock violations

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+PRIOR_WORDS = 500.0  # size of a prior in words
+
 
 def log_odds(here_V: np.ndarray, there_V: np.ndarray, prior_V: np.ndarray) -> np.ndarray:
     """How much more frequent each word is here than there, as a normal deviate (Monroe et al. 2008, equations 16 and 20)."""

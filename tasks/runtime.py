@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tasks.section import CHECKOUT, Positive, Section
+from tasks.checkout import CHECKOUT
+from tasks.section import Positive, Section
 
 
 class Runtime(Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 
 
 def test_the_served_folder_may_import_no_module_but_the_errors() -> None:

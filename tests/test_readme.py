@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.commands.readme import CHINESE, KNOBS, README, fill, knob_page
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 
 LARGEST = 12_000  # bytes of a README: a page that is read to its end
 LINK = re.compile(r"\]\(([^)#: ]+)(#[^)]*)?\)")

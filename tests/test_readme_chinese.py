@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.commands.readme import CHINESE, CHINESE_KNOBS, KNOBS, README, fill
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 
 GENERATED = re.compile(r"<!-- (\w+) -->\n(.*?)<!-- /\1 -->\n", re.DOTALL)
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)

@@ -4,7 +4,7 @@ import re
 import tomllib
 from importlib.metadata import version
 
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 
 
 def test_the_version_is_that_of_a_release_in_the_changelog() -> None:

@@ -24,7 +24,7 @@ WAYS = {
     "full, FGM": "--knob adversarial=fgm",
     "full, virtual adversarial": "--knob adversarial=virtual",
 }
-UNLABELLED = {
+WITH_UNLABELLED = {
     "full, virtual, 1 unlabelled review a labelled one": "--knob adversarial=virtual --knob adversarial_unlabelled=1",
     "full, virtual, 4 unlabelled reviews a labelled one": "--knob adversarial=virtual --knob adversarial_unlabelled=4",
 }
@@ -54,6 +54,6 @@ def group(quick: bool) -> Group:
         rows=tuple(
             row(labels, name, options)
             for labels in (QUICK_LABELS if quick else LABELS)
-            for name, options in (WAYS | (UNLABELLED if labels else {})).items()
+            for name, options in (WAYS | (WITH_UNLABELLED if labels else {})).items()
         ),
     )

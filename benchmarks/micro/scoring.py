@@ -35,10 +35,10 @@ def write_reviews(archive: Path, target: Path) -> None:
 
 def textmill_labeller(model: str, data_root: Path) -> Labeller:
     """Load a registered model, verified as `textmill score` does it."""
+    from tasks.checkout import CHECKOUT
     from tasks.ingest.settings import IngestConfig
     from tasks.register.models import load_model
     from tasks.score.score import score_file
-    from tasks.section import CHECKOUT
     from tasks.tracking.tracker import Tracker
 
     loaded = load_model(Tracker.open(None, data_root, CHECKOUT, None), model)

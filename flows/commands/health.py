@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.servers.notes import write_note
+from tasks.checkout import CHECKOUT
 from tasks.errors import RequestError, UnavailableError
 from tasks.processes import runs
-from tasks.section import CHECKOUT
 from tasks.store.artifact import DamagedArtifact, Store
 from tasks.writable import check_data_root
 

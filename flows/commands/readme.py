@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel
 
 from flows.commands.settings import knobs, load_preset, preset_names, preset_path
+from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.finetune.settings import AUTO
-from tasks.section import CHECKOUT
 
 if TYPE_CHECKING:
     from pathlib import Path

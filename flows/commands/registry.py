@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def open_to_read(data_root: Path | None) -> RegistryReader:
     """Open the registry of a data root, or of the default one, to look something up."""
     from flows.commands.runtime import runtime_of
-    from tasks.section import CHECKOUT
+    from tasks.checkout import CHECKOUT
     from tasks.tracking import tracker
 
     runtime = runtime_of(data_root)
@@ -27,7 +27,7 @@ def open_to_read(data_root: Path | None) -> RegistryReader:
 def open_to_change(data_root: Path | None) -> Tracker:
     """Open the registry of a data root, or of the default one, to move aliases; RequestError if it cannot be written."""
     from flows.commands.runtime import runtime_of
-    from tasks.section import CHECKOUT
+    from tasks.checkout import CHECKOUT
     from tasks.tracking.tracker import Tracker
 
     runtime = runtime_of(data_root)

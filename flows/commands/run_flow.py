@@ -48,7 +48,7 @@ def run_flow(name: str, config: PipelineConfig | RefreshConfig, session: Session
 def _import_flow(name: str, runtime: Runtime) -> None:
     """Import what every run of a flow needs and make a missing MLflow store, while the Prefect server starts beside us."""
     importlib.import_module(f"flows.{name}")
-    from tasks.section import CHECKOUT
+    from tasks.checkout import CHECKOUT
     from tasks.tracking.client import import_mlflow, open_client
     from tasks.tracking.home import tracking_home
 

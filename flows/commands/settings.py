@@ -36,13 +36,13 @@ from flows.commands.former_names import Given, kinds_given, with_todays_names
 from flows.commands.named import default_monitor, default_name, warn_of_earlier_monitor, warn_of_other_corpus
 from flows.commands.runtime import NOT_SETTINGS, PREFIX
 from flows.commands.tutorial_words import WORDS, meant_value
+from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
 from tasks.finetune.former import former_names
 from tasks.finetune.settings import SECTIONS, modern_finetune
 from tasks.in_use import WAIT, find_writer
-from tasks.section import CHECKOUT
 from tasks.shown import shortened
 from tasks.toml_names import remedy_of
 from tasks.tracking.home import TRACKING_REMEDY

@@ -25,10 +25,10 @@ from flows.servers.deployed import (
 )
 from flows.servers.schedule import Cron, checked, next_times, shown_times
 from flows.servers.server import Server
+from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig, RefreshConfig  # noqa: TC001 Prefect looks them up
 from tasks.errors import RequestError
 from tasks.runtime import Runtime
-from tasks.section import CHECKOUT
 from tasks.writable import check_data_root
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from flows.servers.schedule import next_times
 from flows.servers.server import Server, answers, configured_endpoint, read_endpoint, what_is_wrong
+from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError, UnavailableError
-from tasks.section import CHECKOUT
 from tasks.tracking.tracker import flatten
 
 if TYPE_CHECKING:

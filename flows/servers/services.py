@@ -35,10 +35,10 @@ from flows.servers.server import (
     login,
     private,
 )
+from tasks.checkout import CHECKOUT
 from tasks.durable import locked
 from tasks.errors import RequestError, UnavailableError
 from tasks.processes import Patience, start_time
-from tasks.section import CHECKOUT
 from tasks.tracking.home import tracking_home
 from tasks.writable import make_data_root
 

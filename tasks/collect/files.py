@@ -21,7 +21,7 @@ from tasks.documents.record import Record
 from tasks.documents.table_form import PARQUET, TABLES
 from tasks.documents.walk import kind_of, walk
 from tasks.errors import RequestError, UnavailableError
-from tasks.in_use import unreadable, writer_of_half_a_line
+from tasks.in_use import RACY_SECONDS, unreadable, writer_of_half_a_line
 from tasks.shown import file_name, in_line
 from tasks.store.digests import canonical, sha256_text
 from tasks.urls import is_url, resolved, unresolved, without_secrets
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BEING_WRITTEN = (".tmp", ".part")
-RACY_SECONDS = 2.0  # a file written this recently may change again within one tick of its clock
 READER = 2  # the version of the reader of times; 1 was that of textmill 0.1
 
 

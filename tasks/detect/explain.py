@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.log_odds import log_odds
+from tasks.log_odds import PRIOR_WORDS, log_odds
 from tasks.model.text.scripts import UNSPACED
 from tasks.model.text.tokenize import TextToTokens
 from tasks.monitor.tables import ALL, NAME, SCORED_SCHEMA, TOPIC
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from tasks.monitor.state import MonitorState
 
 MAX_DOCUMENTS = 20_000  # whose words are counted, in the window and in the baseline: more say the same, and take seconds
-PRIOR_WORDS = 500.0  # size of the prior in words
 MIN_DOCUMENTS = 3  # negative ones of the window that have a word which is shown
 MIN_NEGATIVE = 20  # documents of the baseline that the label calls negative; of fewer nothing can be told
 CHANCE = 0.05  # that any word at all is shown of a surge without a cause of its own

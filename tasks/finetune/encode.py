@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 NAMES = pa.schema([("name", pa.string())])
 FITTED = ("train",)
 REFITTED = ("train", "valid")
-UNLABELLED = "unlabelled"
+UNLABELLED_SPLIT = "unlabelled"
 
 
 def encode_split(

@@ -12,7 +12,7 @@ from tasks.documents.tally import Tally
 from tasks.download import download
 from tasks.errors import RequestError
 from tasks.ingest.labels import check_labels
-from tasks.ingest.plan import UNLABELLED, label_names, plan, sharing_options
+from tasks.ingest.plan import UNLABELLED_IDS, label_names, plan, sharing_options
 from tasks.ingest.writer import Writer
 from tasks.progress import SILENT, Progress
 from tasks.shown import file_name
@@ -96,7 +96,7 @@ def _present(layout: Layout, raw: Path | None, progress: Progress) -> Layout:
 def _read(layout: Layout, config: IngestConfig, writer: Writer, progress: Progress, notes: Notes) -> None:
     tally = Tally(layout.encoding, layout.encoding_flag)
     writer.begin_input()
-    all_wanted = config.with_unlabelled or layout.asked.prefix == UNLABELLED
+    all_wanted = config.with_unlabelled or layout.asked.prefix == UNLABELLED_IDS
     for record in layout.records(notes):
         if not all_wanted and _is_unlabelled(record):
             continue

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tasks.ingest.settings import IngestConfig
 
-UNLABELLED, TEST = "unlabelled:", "test:"
+UNLABELLED_IDS, TEST_IDS = "unlabelled:", "test:"  # so ids of their records begin
 _NOTHING = "nothing to read: give --ingest.path FILE_OR_FOLDER, --ingest.archive FILE or --ingest.source imdb"
 
 
@@ -40,7 +40,7 @@ def plan(config: IngestConfig) -> list[Layout]:
         layouts = _with_test_split(layouts[0], replace(asked, path=config.test_path, is_archive=False))
     if config.unlabelled is not None:
         reading = config.unlabelled_reading
-        layouts.append(input_of(Asked(config.unlabelled, reading, "--ingest.unlabelled", "unlabelled", UNLABELLED)))
+        layouts.append(input_of(Asked(config.unlabelled, reading, "--ingest.unlabelled", "unlabelled", UNLABELLED_IDS)))
     return layouts
 
 
@@ -60,7 +60,7 @@ def _with_test_split(corpus: Layout, asked: Asked) -> list[Layout]:
     """The corpus as train rows, and the test rows beside it: in the same layout if that fits, else in the first that does."""
     if own := corpus.own_test_split():
         raise RequestError(f"--ingest.test-path: {own}; leave the option out")
-    asked = replace(asked, option="--ingest.test-path", split="test", prefix=TEST)
+    asked = replace(asked, option="--ingest.test-path", split="test", prefix=TEST_IDS)
     kind = type(corpus) if corpus.fits(asked) else _first_that_fits(asked)
     assert kind is not None  # a path is given
     test = kind(asked)
@@ -82,7 +82,7 @@ def sharing_options(layout: Layout) -> Iterator[None]:
         flags = layout.reading.flags
         shared = (flags.encoding, flags.text, flags.label, flags.header.split()[0], flags.delimiter, flags.quoting)
         named = re.search(rf"(?:{'|'.join(map(re.escape, shared))})(?![\w-])", str(error))
-        if layout.asked.prefix == TEST and named:
+        if layout.asked.prefix == TEST_IDS and named:
             raise RequestError(f"{error}; but {named[0]} holds for --ingest.path too, so write both files alike") from error
         raise
 

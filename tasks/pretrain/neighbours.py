@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.log_odds import log_odds
+from tasks.log_odds import PRIOR_WORDS, log_odds
 from tasks.prepare.read import iter_batches, read_labels
 from tasks.prepare.word_lists import listed_stop_words
 
@@ -26,7 +26,6 @@ NUM_WORDS, NUM_NEIGHBOURS = 10, 5
 MAX_CLASSES, WORDS_OF_CLASS = 12, 3  # the largest classes have their words shown
 MAX_COUNTED = 20_000  # of the most frequent words that may be typical of a class
 MIN_COUNT = 3  # of a word in its class
-PRIOR_WORDS = 500.0  # size of the prior in words
 
 Neighbours = dict[str, list[tuple[str, float]]]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TAG = "textmill.recipe."  # textmill.recipe.0, .1, … are one JSON object, cut where older servers' tags end
 TAG_CHARS = 4500
-RUN_TAG = "prefect.flow_run_id"
+RUN_TAG = "prefect.flow_run_id"  # finds everything that MLflow has of one run
 
 
 class Recipe(Section):

@@ -31,7 +31,7 @@ from pydantic import BaseModel
 from tasks.crash import crash_point
 from tasks.durable import flush, flush_tree, locked
 from tasks.errors import RequestError
-from tasks.in_use import is_held
+from tasks.in_use import RACY_SECONDS, is_held
 from tasks.store.digests import canonical, sha256_file, sha256_text
 from tasks.store.layout import BUILDING, DAMAGED, FINGERPRINTS, LOCKS, SCRATCH, STORE
 from tasks.store.presentation import PLAIN, Presentation
@@ -45,7 +45,6 @@ log = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
 FORMAT = 1  # of the manifest; a later format is a miss, not an error
 MEMORY_SECONDS = 30.0  # so long another process may hold the memory of fingerprints before it is done without
-RACY_SECONDS = 2.0  # a file written this recently may change again within one tick of its mtime: hash it, do not memoise
 
 
 class DamagedArtifact(Exception):  # noqa: N818 said as it is
@@ -143,7 +142,7 @@ class Fingerprints:
                     continue
                 digest = _digest_or_kind(name)
                 digests.append(digest)
-                if now - max(status.st_mtime, status.st_ctime) > RACY_SECONDS:
+                if now - max(status.st_mtime, status.st_ctime) > RACY_SECONDS:  # else hash it again next time
                     fresh.append((os.fsencode(name), stamp, digest))
             db.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", fresh)
         return digests

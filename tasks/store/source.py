@@ -18,10 +18,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.checkout import CHECKOUT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Set
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 FIRST_PARTY = ("tasks", "flows")
 
 

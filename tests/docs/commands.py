@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

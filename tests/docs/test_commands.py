@@ -14,8 +14,8 @@ from flows.commands.deploy import split_arguments
 from flows.commands.main import VERBS, app
 from flows.commands.options import Session
 from flows.commands.settings import knobs, resolve, resolve_refresh
+from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig, RefreshConfig
-from tasks.section import CHECKOUT
 from tests.docs.commands import Shown, shown_commands, shown_options
 
 if TYPE_CHECKING:

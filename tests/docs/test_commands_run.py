@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 from tests.docs.commands import shown_commands
 
 if TYPE_CHECKING:

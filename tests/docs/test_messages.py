@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 
 PAGE = CHECKOUT / "docs/MESSAGES.zh-CN.md"
 QUOTED = re.findall(r"(?m)^```\n\$ textmill (.+)\n(.+)\n```$", PAGE.read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import textmill
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 
 PAGE = CHECKOUT / "docs/PYTHON.md"
 BLOCKS = re.findall(r"(?ms)^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 from tasks.store.artifact import Store
 from tests.faults.row_02_store import artifacts
 from tests.patience import HANGS_SECONDS

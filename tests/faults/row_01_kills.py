@@ -15,7 +15,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 from tasks.store.artifact import Store
 from tasks.tracking.tracker import Tracker
 from tests.faults.forks import KILLED, Child

@@ -18,10 +18,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from flows.record import RUN_TAG
 from flows.servers.server import Endpoint, answers, free_port, launch, login
+from tasks.checkout import CHECKOUT
 from tasks.register.ledger import Ledger
-from tasks.section import CHECKOUT
+from tasks.register.recipe import RUN_TAG
 from tasks.tracking.client import LOGIN_VARIABLES
 from tasks.tracking.home import LEDGER, URI_VARIABLE, tracking_home
 from tasks.tracking.server import server_environment

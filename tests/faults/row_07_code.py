@@ -25,10 +25,10 @@ import numpy as np
 import torch
 
 from tasks.align.readers import VectorFile, read_vectors
+from tasks.checkout import CHECKOUT
 from tasks.errors import RequestError
 from tasks.register.load import DamagedPackage, open_package
 from tasks.register.models import load_model
-from tasks.section import CHECKOUT
 from tasks.store.artifact import MANIFEST, DamagedArtifact, Store
 from tasks.tracking.tracker import Tracker
 from tests.faults.trained import KNOBS, make_corpus, textmill, trained

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.checkout import CHECKOUT
 from tasks.errors import RequestError
 from tasks.ingest.corpus import write_corpus
 from tasks.ingest.settings import IngestConfig
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.settings import PrepareConfig
-from tasks.section import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

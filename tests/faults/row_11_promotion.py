@@ -14,9 +14,9 @@ import itertools
 import shutil
 from typing import TYPE_CHECKING
 
+from tasks.checkout import CHECKOUT
 from tasks.register.ledger import MOVES, Ledger
 from tasks.register.models import CHAMPION, PREVIOUS, promote, rollback
-from tasks.section import CHECKOUT
 from tasks.tracking.tracker import Tracker
 from tests.faults.forks import KILLED, Child
 from tests.faults.row_03_shared import together

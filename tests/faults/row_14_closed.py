@@ -25,9 +25,9 @@ from websockets.typing import Subprotocol
 from flows.servers.pidfile import PidFile
 from flows.servers.server import free_port, launch, login
 from flows.servers.services import start_all, stop_all
+from tasks.checkout import CHECKOUT
 from tasks.errors import RequestError
 from tasks.runtime import Runtime
-from tasks.section import CHECKOUT
 from tasks.tracking.tracker import Tracker
 from tests.patience import HANGS_SECONDS
 

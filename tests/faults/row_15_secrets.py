@@ -31,8 +31,8 @@ from sqlalchemy import create_engine, text
 
 from flows.commands.settings import resolve, resolve_refresh
 from flows.servers.server import Endpoint, answers, free_port, login
+from tasks.checkout import CHECKOUT
 from tasks.errors import RequestError
-from tasks.section import CHECKOUT
 from tasks.tracking.home import tracking_home
 from tasks.tracking.server import server_environment
 from tests.faults.trained import make_corpus, textmill, train

@@ -24,10 +24,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.stream import write_stream
+from tasks.checkout import CHECKOUT
 from tasks.collect.collect import identity
 from tasks.documents.times import TimeReader
 from tasks.monitor.state import MonitorState
-from tasks.section import CHECKOUT
 from tests.faults.hostile_requests import MALFORMED, Answer, good_body, post
 from tests.faults.limits import Memory, limited, on_cores
 from tests.faults.trained import KNOBS, make_corpus

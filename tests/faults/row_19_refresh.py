@@ -17,10 +17,10 @@ import time
 from typing import TYPE_CHECKING
 
 import flows.refresh
+from tasks.checkout import CHECKOUT
 from tasks.config import RefreshConfig
 from tasks.dashboard.page import plotly
 from tasks.documents.times import TimeReader
-from tasks.section import CHECKOUT
 from tasks.tracking.home import tracking_home
 from tests.faults.command import held_locks
 from tests.faults.forks import KILLED, Child

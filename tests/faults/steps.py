@@ -18,7 +18,7 @@ from prefect.states import State
 import tasks.store.step
 from flows import train
 from flows.commands.settings import resolve
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 from tasks.store.artifact import Store
 from tasks.store.source import code_digest
 from tasks.store.step import Run

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 from tests.monitored import POINTS
 
 pytestmark = pytest.mark.long

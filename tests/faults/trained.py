@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 from tests.command_line import train_command
 
 KNOBS = [

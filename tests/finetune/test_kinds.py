@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig
 from tasks.finetune.kinds import KINDS
 from tasks.finetune.settings import SECTIONS, FinetuneConfig
 from tasks.finetune.task import OF_KINDS, finetune
 from tasks.finetune.uses import TABLE, modules_of
-from tasks.section import CHECKOUT
 from tasks.store.artifact import Fingerprints, section_values
 from tasks.store.source import code_files
 

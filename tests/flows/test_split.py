@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.split import RULE_TAG, SALT_TAG, Recorded, change_of_split, recorded_in, recorded_split, resolved_split, split_tags
+from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig
 from tasks.errors import RequestError
 from tasks.prepare.settings import PrepareConfig
 from tasks.register.models import CHAMPION
-from tasks.section import CHECKOUT
 from tasks.tracking.registry import Version
 from tasks.tracking.tracker import Tracker
 

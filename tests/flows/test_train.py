@@ -232,8 +232,8 @@ def test_the_model_that_auto_chooses_is_written_down_and_kept(
 
 
 def promote(data_root: Path, name: str, version: int) -> None:
+    from tasks.checkout import CHECKOUT
     from tasks.register.models import promote as promote_by_hand
-    from tasks.section import CHECKOUT
     from tasks.tracking.tracker import Tracker
 
     promote_by_hand(Tracker.open(None, data_root, CHECKOUT, None), name, version)
@@ -241,8 +241,8 @@ def promote(data_root: Path, name: str, version: int) -> None:
 
 def of_run(data_root: Path, result: dict[str, Any]) -> list[str]:
     """The model as the run's record, its report, MLflow, the version's tags, the ledger and the key's inputs name it."""
+    from tasks.checkout import CHECKOUT
     from tasks.register.ledger import Ledger
-    from tasks.section import CHECKOUT
     from tasks.tracking.tracker import Tracker
 
     record = json.loads((data_root / "runs" / f"{result['flow_run_id']}.json").read_text())

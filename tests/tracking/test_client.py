@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 from tasks.tracking.client import open_client
 from tasks.tracking.home import tracking_home
 

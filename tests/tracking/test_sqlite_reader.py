@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from mlflow.store.db.utils import _get_latest_schema_revision
 
+from tasks.checkout import CHECKOUT
 from tasks.errors import UnavailableError
-from tasks.section import CHECKOUT
 from tasks.tracking.sqlite_reader import SCHEMAS, SqliteReader
 from tasks.tracking.tracker import RegistryReader, Tracker, open_to_read
 

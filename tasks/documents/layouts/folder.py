@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tasks.documents.record import Record
 
-UNLABELLED = frozenset({b"unlabelled", b"unlabeled", b"unsup"})
+UNLABELLED_FOLDERS = frozenset({b"unlabelled", b"unlabeled", b"unsup"})
 _SPLITS = (b"test", b"train")
 _TABLES = (b".csv", b".tsv", b".jsonl", b".ndjson", b".json", b".parquet", b".pq")
 
@@ -91,14 +91,14 @@ class FolderLayout(Layout):
             yield from self._links(os.path.join(root, split), split + b"/")
             yield from self._labelled(os.path.join(root, split), split + b"/", split.decode(), notes)
         if self._splits:
-            for name in sorted(UNLABELLED & set(_folders(root))):
+            for name in sorted(UNLABELLED_FOLDERS & set(_folders(root))):
                 yield from self._below(os.path.join(root, name), name + b"/", None, "unlabelled", notes)
         else:
             yield from self._labelled(root, b"", self.asked.split, notes)
 
     def _labelled(self, root: bytes, above: bytes, split: str | None, notes: Notes) -> Iterator[Record]:
         for name in _folders(root):
-            unlabelled = name in UNLABELLED
+            unlabelled = name in UNLABELLED_FOLDERS
             label = None if unlabelled else file_name(name)
             here = "unlabelled" if unlabelled else split
             yield from self._below(os.path.join(root, name), above + name + b"/", label, here, notes)
@@ -124,7 +124,7 @@ def split_folders(folder: Path) -> tuple[bytes, ...]:
     splits = tuple(name for name in _SPLITS if name in names)
     if not any(_folders(os.path.join(root, name)) for name in splits):
         return ()  # a label may be called train
-    beside = [name for name in names if name not in splits and name not in UNLABELLED]
+    beside = [name for name in names if name not in splits and name not in UNLABELLED_FOLDERS]
     if beside:
         known = " and ".join(file_name(name) + "/" for name in splits)
         raise RequestError(
@@ -137,7 +137,7 @@ def folder_labels(folder: Path) -> list[str]:
     """Names of the labels' folders, sorted. RequestError if the folder cannot be listed."""
     root = as_bytes(folder)
     roots = [os.path.join(root, split) for split in split_folders(folder)] or [root]
-    return sorted({file_name(name) for each in roots for name in _folders(each) if name not in UNLABELLED})
+    return sorted({file_name(name) for each in roots for name in _folders(each) if name not in UNLABELLED_FOLDERS})
 
 
 def no_label_folders(folder: Path, flag: str) -> str:

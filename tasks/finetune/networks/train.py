@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from tasks.errors import RequestError
-from tasks.finetune.encode import REFITTED, UNLABELLED, encode_in_order, encode_split
+from tasks.finetune.encode import REFITTED, UNLABELLED_SPLIT, encode_in_order, encode_split
 from tasks.finetune.epochs import train_in_epochs
 from tasks.finetune.loop import Recipe, Training, num_threads, reproducible
 from tasks.finetune.networks.low_rank import LowRankEmbedding, merge_low_rank
@@ -97,7 +97,9 @@ class NetworkStart:
     def _read_unlabelled(self) -> Documents:
         """The unlabelled rows; RequestError where there are none."""
         job = self.job
-        rows = encode_split(job.dataset, (UNLABELLED,), job.labels, self.vocabulary.encode, job.scratch / "unlabelled.rows")
+        rows = encode_split(
+            job.dataset, (UNLABELLED_SPLIT,), job.labels, self.vocabulary.encode, job.scratch / "unlabelled.rows"
+        )
         if not len(rows):
             raise RequestError(
                 f"finetune.network.adversarial_unlabelled {self.settings.adversarial_unlabelled:g} reads unlabelled "

@@ -10,8 +10,8 @@ import pytest
 
 from flows.commands.doors import Doors
 from flows.commands.settings import check_train, resolve, resolve_refresh
+from tasks.checkout import CHECKOUT
 from tasks.errors import RequestError
-from tasks.section import CHECKOUT
 from tests.command_line import TEXTMILL
 
 if TYPE_CHECKING:

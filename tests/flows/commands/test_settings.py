@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from flows.commands.settings import PRESETS, check_train, knobs, preset_names, preset_path, resolve, resolve_refresh
 from tasks.align.settings import AlignConfig
+from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 from tasks.finetune.settings import FinetuneConfig
 from tasks.pretrain.settings import PretrainConfig
-from tasks.section import CHECKOUT
 
 RANK_8 = ["--finetune.model", "mean", "--finetune.network.embedding", "low_rank", "--finetune.network.embedding-rank", "8"]
 

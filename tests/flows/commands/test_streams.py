@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,9 +17,9 @@ from flows.servers.deploy import make_plans, read_plans, schedules_of
 from flows.servers.deployed import lasting_endpoint
 from flows.servers.schedule import longest_gap_hours, patience_hours
 from flows.servers.server import Endpoint
+from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
-from tasks.section import CHECKOUT
 
 TRAIN = PipelineConfig.model_validate({"name": "news", "ingest": {"path": CHECKOUT / "data/sample"}})
 INBOX = ["--collect.source", "inbox"]

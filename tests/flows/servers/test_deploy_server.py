@@ -22,12 +22,12 @@ from prefect.client.orchestration import SyncPrefectClient
 from flows.servers.pidfile import PidFile
 from flows.servers.server import Server, free_port
 from flows.servers.services import start_all, stop_all
+from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError, UnavailableError
 from tasks.finetune.settings import FinetuneConfig
 from tasks.monitor.state import MonitorState
 from tasks.runtime import Runtime
-from tasks.section import CHECKOUT
 from tests.patience import HANGS_SECONDS, until
 
 pytestmark = pytest.mark.long

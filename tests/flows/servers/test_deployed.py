@@ -8,7 +8,7 @@ import pytest
 
 from flows.commands.health import deployments
 from flows.servers.deployed import deploy_again
-from tasks.section import CHECKOUT
+from tasks.checkout import CHECKOUT
 
 WORKING = "prefect.deployments.steps.set_working_directory"
 

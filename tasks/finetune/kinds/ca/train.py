@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from tasks.finetune.class_weights import class_weights
-from tasks.finetune.encode import FITTED, REFITTED, UNLABELLED, NumberedWords
+from tasks.finetune.encode import FITTED, REFITTED, UNLABELLED_SPLIT, NumberedWords
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.kinds.ca.averaging import reciprocal_averages
 from tasks.finetune.kinds.ca.settings import CaSettings
@@ -46,10 +46,10 @@ def _trained(job: Job, settings: CaSettings) -> Trained:
     config, scratch = job.config, job.scratch / VIEW
     scratch.mkdir(exist_ok=True)
     job.progress.advance(0, settings.rounds, "rounds", "counting n-grams")
-    limits = {UNLABELLED: settings.unlabelled}
-    words = NumberedWords.read(job.dataset, job.labels, scratch, (*REFITTED, UNLABELLED), limits)
+    limits = {UNLABELLED_SPLIT: settings.unlabelled}
+    words = NumberedWords.read(job.dataset, job.labels, scratch, (*REFITTED, UNLABELLED_SPLIT), limits)
     check_rows(*(words.splits[split] for split in REFITTED))
-    averaged = (*FITTED, UNLABELLED)
+    averaged = (*FITTED, UNLABELLED_SPLIT)
     vocabulary = words.ngrams(averaged, longest=longest_ngram(config), min_documents=settings.min_documents)
     folder = job.folder / VIEW
     folder.mkdir()
