@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib.metadata
 import logging
 import os
 import sys
@@ -91,6 +90,8 @@ def make_app() -> typer.Typer:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        import importlib.metadata
+
         print(f"textmill {importlib.metadata.version('textmill')}")  # noqa: T201
         raise typer.Exit
 

@@ -98,3 +98,36 @@ def test_doctor_finds_a_damaged_artifact(copy: Path, trained: Trained) -> None:
 def test_gc_removes_what_no_run_uses_and_the_model_stays(copy: Path, trained: Trained) -> None:
     assert speak_json(copy, "gc", "--keep-runs", "0")["removed"] == len(trained.result["stages"]) - 1
     assert speak_json(copy, "predict", "Sentence 3 of good stands here.")["predictions"]
+
+
+LOADED = """
+import sys
+from flows.commands.main import main
+try:
+    main()
+finally:
+    print(len(sys.modules), *{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)
+"""
+SERVERS = {"prefect", "mlflow", "sqlalchemy", "fastapi", "torch", "gensim", "sklearn", "matplotlib"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "most", "never"),
+    [
+        (("models", "list"), 500, SERVERS | {"numpy", "pandas", "pyarrow"}),
+        (("models", "verify"), 500, SERVERS | {"numpy", "pandas", "pyarrow"}),
+        (("predict", "Sentence 3 of good stands here."), 650, SERVERS | {"pandas", "scipy"}),
+        (("score", "texts.txt", "scored.parquet"), 1100, SERVERS),
+    ],
+    ids=["list", "verify", "predict", "score"],
+)
+def test_a_verb_loads_no_more_modules_than_it_needs(
+    trained: Trained, tmp_path: Path, arguments: tuple[str, ...], most: int, never: set[str]
+) -> None:
+    (tmp_path / "texts.txt").write_text("Sentence 3 of good stands here.\n")
+    words = [sys.executable, "-c", LOADED, *arguments, "--runtime.data-root", str(trained.root)]
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    number, *loaded = done.stderr.splitlines()[-1].split()
+    assert never.isdisjoint(loaded), never.intersection(loaded)
+    assert int(number) <= most
