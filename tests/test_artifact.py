@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -97,6 +98,20 @@ def test_every_damage_is_found_and_set_aside(store: Store, damage: str, name: st
     assert store.find("demo", KEY) is None
     build(store, files)
     assert store.find("demo", KEY) is not None
+
+
+def test_damage_is_told_in_one_line_that_says_where_it_went(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    build(store, {"a": b"1"})
+    (store.place("demo", KEY) / "a").write_bytes(b"2")
+    store.find("demo", KEY)
+    build(store, {"a": b"1"})
+    build(store, {"a": b"1"})  # nobody looked whether it is there
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2
+    for line, reason in zip(lines, ("damaged: ", f"demo/{KEY} was in the way of the build that makes it"), strict=True):
+        assert line.startswith(reason)
+        (aside,) = re.findall(r"set aside as (store/\.damaged/\S+/folder)", line)
+        assert (store.data_root / aside / "a").is_file()
 
 
 def test_a_stray_file_is_damage(store: Store) -> None:

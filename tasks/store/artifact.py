@@ -265,7 +265,7 @@ class Store:
             return artifact
         except DamagedArtifact as error:
             aside = self._set_aside(folder, step, key)
-            log.warning("damaged: %s; set aside as %s, the step runs again", error, aside.relative_to(self.data_root))
+            log.warning("damaged: %s; set aside as %s, the step runs again", error, aside)
             return None
 
     def verify(self, step: str, key: str) -> Artifact:
@@ -339,7 +339,8 @@ class Store:
         folder = self.place(step, key)
         folder.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(folder):
-            self._set_aside(folder, step, key)
+            aside = self._set_aside(folder, step, key)
+            log.warning("%s/%s was in the way of the build that makes it; set aside as %s", step, key, aside)
         os.replace(build.folder, folder)  # not `replaced`: that swaps a file
         crash_point(f"{step}.renamed")
         flush(folder.parent)
@@ -351,11 +352,12 @@ class Store:
         return self.root / SCRATCH / f"{step}-{key}"
 
     def _set_aside(self, folder: Path, step: str, key: str) -> Path:
+        """Where the folder is from now on, relative to the data root."""
         area = self.root / DAMAGED
         area.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f"{step}-{key}-", dir=area)) / "folder"
         os.replace(folder, aside)
-        return aside
+        return aside.relative_to(self.data_root)
 
 
 def _artifact(manifest: Mapping[str, Any], path: Path) -> Artifact:
