@@ -16,8 +16,8 @@ import torch
 
 from tasks.finetune.calibrate import temperature
 from tasks.finetune.class_weights import class_weights
+from tasks.finetune.measures import accuracy, log_loss, macro_f1
 from tasks.finetune.objective import Adversary, Batch, add_gradients
-from tasks.model.scores import accuracy, log_loss, macro_f1
 from tasks.progress import SILENT, Progress
 
 if TYPE_CHECKING:

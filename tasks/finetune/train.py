@@ -21,8 +21,9 @@ from tasks.errors import RequestError
 from tasks.finetune.calibrate import choose_weights, deviation, temperature
 from tasks.finetune.choose import with_model
 from tasks.finetune.job import Job, Trained
+from tasks.finetune.measures import accuracy, log_loss, macro_f1
 from tasks.model.classifier import FORMAT, MODEL_FILE, WEIGHTS_FILE, member_name
-from tasks.model.scores import accuracy, add, log_loss, macro_f1
+from tasks.model.scores import add
 from tasks.prepare.read import read_labels
 from tasks.progress import SILENT, Progress
 

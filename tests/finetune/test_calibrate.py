@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tasks.finetune.calibrate import choose_weights, deviation, temperature
-from tasks.model.scores import accuracy, add, log_loss, log_softmax, macro_f1
+from tasks.finetune.measures import accuracy, log_loss, macro_f1
+from tasks.model.scores import add, log_softmax
 
 
 @pytest.fixture
