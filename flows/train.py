@@ -75,7 +75,7 @@ def run_steps(record: Record) -> None:
     recorded = recorded_split(record.tracker, config.name)
     corpus = note(ingest(run, config.ingest))
     found = corpus.result()
-    record.trained_on(str(config.ingest.path or config.ingest.archive or "imdb"), found.digest)
+    record.trained_on(config.ingest.corpus, found.digest)
     config = record.settle(settle_split(config, recorded, found, run.store.folder(found)))
     if change := change_of_split(config.prepare, recorded):
         record.warn(change)

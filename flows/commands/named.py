@@ -21,9 +21,9 @@ WATCHDOG_CHARS = 6  # of the name of a monitor's watchdog, beside the monitor's 
 
 
 def default_name(config: PipelineConfig) -> str:
-    """A model name from the corpus' path: its stem, with what a name cannot hold replaced by dashes."""
-    corpus = config.ingest.path or config.ingest.archive
-    return name_of(_without_suffix(corpus.name) if corpus else "imdb", "textmill") or "textmill"
+    """A model name from the corpus: the stem of its path, with what a name cannot hold replaced by dashes, or its source."""
+    corpus = config.ingest.place
+    return name_of(_without_suffix(corpus.name) if corpus else config.ingest.corpus, "textmill") or "textmill"
 
 
 def default_monitor(source: str) -> str | None:
@@ -36,10 +36,10 @@ def warn_of_other_corpus(config: PipelineConfig) -> None:
 
     Versions before 0.2 knew letters of ASCII alone: every corpus with a Chinese name was `textmill`.
     """
-    corpus = config.ingest.path or config.ingest.archive
-    earlier = _ascii_name(corpus.name.split(".")[0] if corpus else "imdb") or "textmill"
+    corpus = config.ingest.place
     if corpus is None:
         return
+    earlier = _ascii_name(corpus.name.split(".")[0]) or "textmill"
     trained = _trained(config.runtime.data_root, {config.name, earlier})
     before = trained.get(config.name)
     if before and before != str(corpus) and Path(before).exists():

@@ -1,4 +1,8 @@
-"""Which layout a file or folder of documents has, told by its name and its first bytes: the one place that knows."""
+"""Which layout a file or folder of texts without labels has, told by its name and its first bytes.
+
+The text beside a corpus, `score` and `refresh` read by it. They do not take the table of `layouts/__init__.py`, which is for
+corpora: those layouts say which label and split a document has, and where the labels are missing the documents are refused.
+"""
 
 from __future__ import annotations
 

@@ -62,6 +62,7 @@ class Layout:
     """Documents in one place. RequestError, from the constructor on, if the request does not fit it."""
 
     name: ClassVar[str] = ""  # in progress and in messages
+    note: ClassVar[str] = ""  # when `fits` takes it, for the help of the option: "for a folder"
     encoding: str = "utf-8"  # of the records' bytes
     encoding_flag: str = ""  # the option that declares it; empty if the form prescribes UTF-8
     remote: ClassVar[Remote | None] = None

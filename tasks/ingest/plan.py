@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from tasks.ingest.settings import IngestConfig
 
 UNLABELLED_IDS, TEST_IDS = "unlabelled:", "test:"  # so ids of their records begin
-_NOTHING = "nothing to read: give --ingest.path FILE_OR_FOLDER, --ingest.archive FILE or --ingest.source imdb"
+_DOWNLOADED = " or ".join(f"--ingest.source {name}" for name, layout in LAYOUTS.items() if layout.remote is not None)
+_NOTHING = f"nothing to read: give --ingest.path FILE_OR_FOLDER, --ingest.archive FILE or {_DOWNLOADED}"
 
 
 def plan(config: IngestConfig) -> list[Layout]:
     """List the layouts of a request in reading order; RequestError if a path or a pair of options is wrong."""
     asked = Asked(
-        config.archive or config.path,
+        config.place,
         config.reading,
         "--ingest.path" if config.archive is None else "--ingest.archive",
         is_archive=config.archive is not None,

@@ -36,13 +36,15 @@ TorchtextSet = Literal[
 TORCHTEXT_PAIRS = frozenset({"MNLI", "MRPC", "QNLI", "QQP", "RTE", "STSB", "WNLI"})
 
 
+_LAYOUTS_OF_AUTO = ", ".join(f"{name} {layout.note}".strip() for name, layout in LAYOUTS.items())
+
+
 class IngestConfig(Section):
     """Where the corpus comes from and how its bytes are to be read."""
 
     source: SourceName = Field(
         "auto",
-        description="Layout of the corpus; auto: torchtext if a dataset is named, else imdb for an archive, folder for a "
-        "folder, table for a file.",
+        description=f"Layout of the corpus; auto takes the first that fits: {_LAYOUTS_OF_AUTO}.",
     )
     dataset: TorchtextSet | None = Field(
         None, description="Set of torchtext.datasets to read from the files below its root folder, which path names."
@@ -82,6 +84,16 @@ class IngestConfig(Section):
         True, description="Stop if the labels look like scores or identifiers, not like classes; off: go on."
     )
     max_chars: Positive = Field(1_000_000, description="Longest text in characters; a longer one is quarantined.")
+
+    @property
+    def place(self) -> Path | None:
+        """The file or folder of the corpus; None if it is to be downloaded."""
+        return self.archive or self.path
+
+    @property
+    def corpus(self) -> str:
+        """What names the corpus: its place, or the source that it is downloaded from."""
+        return str(self.place or self.source)
 
     @property
     def reading(self) -> Reading:

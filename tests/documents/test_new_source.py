@@ -33,6 +33,7 @@ class HubLayout(Layout):
     """The rows of data/train-*.parquet and data/test-*.parquet, file after file."""
 
     name = "hub"
+    note = "for a folder of the hub"
 
     def check(self) -> None:
         """Raise RequestError for a folder without files, or for wrong columns."""
@@ -60,13 +61,14 @@ from pathlib import Path
 from tasks.config import IngestConfig
 from tasks.errors import RequestError
 from tasks.ingest.corpus import write_corpus
-choices = IngestConfig.model_json_schema()["properties"]["source"]["enum"]
+source = IngestConfig.model_json_schema()["properties"]["source"]
+choices, told = source["enum"], source["description"]
 report = write_corpus(IngestConfig(source="hub", path=Path(sys.argv[1])), Path(sys.argv[2]))
 try:
     write_corpus(IngestConfig(source="hub", path=Path(sys.argv[2])), Path(sys.argv[2]))
 except RequestError as error:
     refused = str(error)
-print(json.dumps([choices, report, refused]))
+print(json.dumps([choices, told, report, refused]))
 """
 
 
@@ -93,8 +95,9 @@ def test_a_source_is_one_file_and_one_line(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    choices, report, refused = json.loads(done.stdout)
+    choices, told, report, refused = json.loads(done.stdout)
     assert "hub" in choices
+    assert "hub for a folder of the hub, " in told
     assert report["splits"] == {"test": 2, "train": 2}
     assert report["labels"] == {"bad": 2, "good": 2}
     assert refused.endswith("no data/train-*.parquet below this folder")

@@ -35,6 +35,7 @@ class FolderLayout(Layout):
     """Documents sorted by name, those without a label after the splits."""
 
     name = "folder"
+    note = "for a folder"
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)

@@ -35,6 +35,7 @@ class ImdbLayout(Layout):
     """The reviews, of an archive in its order, of a folder by name."""
 
     name = "imdb"
+    note = "for an archive"
     remote = REMOTE
     takes_archive = True
 

@@ -34,6 +34,7 @@ class TableLayout(Layout):
     """One row for each document; the columns are those of the reading."""
 
     name = "table"
+    note = "for a file"
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)

@@ -130,6 +130,7 @@ class TorchtextLayout(Layout):
     """One set by its name; the path is `root/datasets/<name>`."""
 
     name = "torchtext"
+    note = "where a dataset is named"
     may_repeat_texts = True
 
     def __init__(self, asked: Asked) -> None:

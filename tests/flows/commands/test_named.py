@@ -22,6 +22,10 @@ def trained(data_root: Path, name: str, corpus: Path, started: str = "2026-01-01
     (data_root / "runs" / f"{name}-{started}.json").write_text(json.dumps(record))
 
 
+def test_a_model_of_a_corpus_that_is_downloaded_is_named_for_its_source() -> None:
+    assert resolve(["--ingest.source", "imdb"]).name == "imdb"
+
+
 def resolved(corpus: Path, data_root: Path, *more: str) -> str:
     return resolve(["--ingest.path", str(corpus), "--runtime.data-root", str(data_root), *more]).name
 
