@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.compute as pc
 
+from tasks.checkout import CHECKOUT
 from tasks.crash import crash_point
 from tasks.finetune.uses import view_libraries
 from tasks.model.text.tokenize import libraries_for
@@ -30,7 +31,6 @@ from tasks.progress import SILENT
 from tasks.register import load
 from tasks.register.profile import write_profile
 from tasks.store.digests import canonical, sha256_file
-from tasks.store.source import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,17 +11,16 @@ are added: what was not chosen cannot shape the output.
 from __future__ import annotations
 
 import ast
-import copy
 import hashlib
 import inspect
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.checkout import CHECKOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Set
+    from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 FIRST_PARTY = ("tasks", "flows")
 
@@ -33,10 +32,12 @@ def code_digest(
 
     `tables` and `chosen` are dotted names of modules: tables that the search does not enter, and what was chosen from them.
     """
-    digest = hashlib.sha256(ast.unparse(_without_docstrings(_function_node(function))).encode())
+    own = _function_node(function)
+    _without_docstrings(own)
+    digest = hashlib.sha256(ast.unparse(own).encode())
     for path in sorted(code_files(function, root, tables=tables, chosen=chosen)):
         digest.update(f"\n# {path.relative_to(root)}\n".encode())
-        digest.update(ast.unparse(_without_docstrings(_parse(path))).encode())
+        digest.update(_module(path).code)
         for data in sorted(package_data(path)):
             digest.update(f"\n# {data.relative_to(root)}\n".encode())
             digest.update(data.read_bytes())
@@ -49,7 +50,7 @@ def code_files(
     """Every first-party file that the names in a function's body lead to; see `code_digest`."""
     home = Path(inspect.getfile(function)).resolve()
     used = _names_used(_function_node(function))
-    modules = {module for module, names in _imports(_parse(home), home, root).items() if names & used}
+    modules = {module for module, names in _imports(home, root).items() if names & used}
     return reachable(modules | _files(chosen, root), root, not_into=_files(tables, root))
 
 
@@ -69,74 +70,56 @@ def reachable(modules: set[Path], root: Path = CHECKOUT, *, not_into: Set[Path] 
         path = waiting.pop()
         if path not in seen and path not in not_into:
             seen.add(path)
-            waiting.extend(_imports(_parse(path), path, root))
+            waiting.extend(_imports(path, root))
     return seen
 
 
 def package_data(module: Path) -> set[Path]:
     """The files that a module names in a string, in its folder or below it."""
-    strings = {
-        node.value
-        for node in ast.walk(_parse(module))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value and len(node.value) < 100
-    }
-    safe = (text for text in strings if "\0" not in text and "\n" not in text and ".." not in text and not text.startswith("/"))
-    return {path for text in safe if (path := module.parent / text).is_file() and path.suffix != ".py"}
+    return {path for text in _module(module).file_names if (path := module.parent / text).is_file() and path.suffix != ".py"}
 
 
 def _function_node(function: Callable[..., object]) -> ast.FunctionDef:
-    tree = _parse(Path(inspect.getfile(function)).resolve())
-    name = function.__name__
-    for node in tree.body:
+    name, path = function.__name__, Path(inspect.getfile(function)).resolve()
+    for node in _parse(path).body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            plain = copy.deepcopy(node)
-            plain.decorator_list, plain.returns = [], None
-            for argument in ast.walk(plain.args):
+            node.decorator_list, node.returns = [], None
+            for argument in ast.walk(node.args):
                 if isinstance(argument, ast.arg):
                     argument.annotation = None  # types are no logic, and name the wrapper's own classes
-            return plain
-    raise ValueError(f"{name} is not a function at the top level of {inspect.getfile(function)}")
+            return node
+    raise ValueError(f"{name} is not a function at the top level of {path}")
 
 
 def _names_used(node: ast.AST) -> set[str]:
     return {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
 
 
-def _imports(tree: ast.Module, path: Path, root: Path) -> dict[Path, set[str]]:
+def _imports(path: Path, root: Path) -> dict[Path, set[str]]:
     """First-party files that a module imports, each with the local names it is imported for."""
     found: dict[Path, set[str]] = {}
-    for node in _running(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                target = _module_file(alias.name.split("."), root)
-                if target:
-                    found.setdefault(target, set()).add((alias.asname or alias.name).split(".")[0])
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                package = path.relative_to(root).parent.parts
-                base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
-            else:
-                base = (node.module or "").split(".")
-            base = [part for part in base if part]
-            for alias in node.names:
-                # `from tasks.align import matrix` names a module, `from tasks.align.matrix import write` a thing inside one.
-                target = _module_file([*base, alias.name], root) or _module_file(base, root)
-                if target:
-                    found.setdefault(target, set()).add(alias.asname or alias.name)
+    package = path.relative_to(root).parent.parts
+    for level, base, name, local in _module(path).imports:
+        within = (*package[: len(package) - level + 1], *base) if level else base
+        # `from tasks.align import matrix` names a module, `from tasks.align.matrix import write` a thing inside one.
+        target = (_module_file((*within, name), root) if name else None) or _module_file(within, root)
+        if target:
+            found.setdefault(target, set()).add(local)
     return found
 
 
 def _running(tree: ast.AST) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            for other in node.orelse:
-                yield from _running(other)
-            continue
-        yield node
-        yield from _running(node)
+    """The statements that may run, however deep; expressions are not entered, since nothing is imported there."""
+    for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for node in getattr(tree, block, ()):
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                yield from _running(ast.Module(node.orelse, []))
+                continue
+            yield node
+            yield from _running(node)
 
 
-def _module_file(parts: list[str], root: Path) -> Path | None:
+def _module_file(parts: Sequence[str], root: Path) -> Path | None:
     if not parts or parts[0] not in FIRST_PARTY:
         return None
     base = root.joinpath(*parts)
@@ -146,24 +129,60 @@ def _module_file(parts: list[str], root: Path) -> Path | None:
     return None
 
 
-@lru_cache(maxsize=256)
-def _parse_stamped(path: Path, _stamp: tuple[int, int]) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+class Module(NamedTuple):
+    """What a digest needs of a module: each file is read once, however many steps reach it.
+
+    `code` is without comments and docstrings. `imports` are (level, module, name, local name), the module cut at its dots, the
+    name None for `import module`. `file_names` are the strings that may name a file beside the module.
+    """
+
+    code: bytes
+    imports: tuple[tuple[int, tuple[str, ...], str | None, str], ...]
+    file_names: frozenset[str]
+
+
+def _module(path: Path) -> Module:
+    status = path.stat()
+    return _read_module(path, (status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=1024)
+def _read_module(path: Path, _stamp: tuple[int, int]) -> Module:
+    tree = _parse(path)
+    imports = tuple(_found_imports(tree))
+    strings = [
+        node.value for node in _without_docstrings(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    return Module(ast.unparse(tree).encode(), imports, frozenset(text for text in strings if _may_name_a_file(text)))
+
+
+def _may_name_a_file(text: str) -> bool:
+    """Whether a string may be the path of a file that belongs to the module."""
+    return "." in text and len(text) < 100 and not text.startswith("/") and not any(part in text for part in ("\0", "\n", ".."))
+
+
+def _found_imports(tree: ast.Module) -> Iterator[tuple[int, tuple[str, ...], str | None, str]]:
+    for node in _running(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield 0, tuple(alias.name.split(".")), None, (alias.asname or alias.name).split(".")[0]
+        elif isinstance(node, ast.ImportFrom):
+            base = tuple(part for part in (node.module or "").split(".") if part)
+            for alias in node.names:
+                yield node.level, base, alias.name, alias.asname or alias.name
 
 
 def _parse(path: Path) -> ast.Module:
-    status = path.stat()
-    return _parse_stamped(path, (status.st_mtime_ns, status.st_size))
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
-def _without_docstrings(tree: ast.AST) -> ast.AST:
-    class Strip(ast.NodeTransformer):
-        def generic_visit(self, node: ast.AST) -> ast.AST:
-            super().generic_visit(node)
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                match node.body:
-                    case [ast.Expr(value=ast.Constant(value=str())), *rest]:
-                        node.body = rest or [ast.Pass()]
-            return node
-
-    return ast.fix_missing_locations(Strip().visit(copy.deepcopy(tree)))
+def _without_docstrings(tree: ast.AST) -> list[ast.AST]:
+    """Take the docstrings out of a tree; every node that is left."""
+    left = []
+    for node in ast.walk(tree):
+        left.append(node)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            match node.body:
+                case [ast.Expr(value=ast.Constant(value=str())), *rest]:
+                    node.body = rest or [ast.Pass()]
+    return left
