@@ -240,21 +240,19 @@ def rate_factor(step: int, num_steps: int, recipe: Recipe) -> float:
 @contextlib.contextmanager
 def reproducible(seed: int, number: int, device: torch.device) -> Iterator[None]:
     """Seed torch inside, and put its random state and settings back after; on CPU only deterministic operations are allowed."""
-    deterministic, warn_only = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
+    # Not torch.use_deterministic_algorithms, which does the same and imports the compiler: two seconds.
+    deterministic = torch.get_deterministic_debug_mode()
     memory: Any = torch.utils.deterministic
     filled = memory.fill_uninitialized_memory
     memory.fill_uninitialized_memory = False  # a tenth of the bag's time, for memory that nothing reads
     # On CUDA some sums have no deterministic form and cuBLAS would need an environment variable set before the process began.
-    torch.use_deterministic_algorithms(device.type == "cpu")
+    torch.set_deterministic_debug_mode("error" if device.type == "cpu" else "default")
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0]) >> 1)
             yield
     finally:
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.set_deterministic_debug_mode(deterministic)
         memory.fill_uninitialized_memory = filled
 
 

@@ -74,7 +74,6 @@ def warm() -> Iterator[None]:
         "sqlalchemy.dialects.sqlite",
         "mlflow.store.tracking.sqlalchemy_store",
         "mlflow.pyfunc",
-        "torch._dynamo",
         "gensim.models",
         "jinja2",
         "matplotlib.figure",
