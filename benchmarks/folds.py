@@ -36,12 +36,12 @@ from tasks.evaluate.predictions import read_test
 from tasks.evaluate.yardstick import fit_predict
 from tasks.ingest.corpus import write_corpus
 from tasks.ingest.schema import CORPUS_SCHEMA
-from tasks.model.text.scripts import choose_tokenizer
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.documents import tokenize_documents
 from tasks.prepare.duplicates import exact_firsts, near_groups
 from tasks.prepare.read import Split, read_split
 from tasks.prepare.schema import open_writer
+from tasks.prepare.script import choose_tokenizer
 from tasks.prepare.word_lists import text_to_tokens
 from tasks.register.folds import train_recipe
 

@@ -1,7 +1,7 @@
 """Settings that a configuration leaves open are decided before the key of the step that reads them is built.
 
 A name that has a champion keeps its kind of model; another kind must be asked for. A new name gets the kind that docs/MODELS.md
-found good for a corpus like its own.
+found good for a corpus like its own. The tokenizer follows from the scripts of the corpus.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tasks.register.champion import Champion
 
 # Settings whose `auto` is replaced before it enters a key, so that MLflow's parameters, which cannot change, wait for it.
-SETTLED = (("prepare", "split_rule"), ("prepare", "salt"), ("finetune", "model"))
+SETTLED = (("prepare", "tokenizer"), ("prepare", "split_rule"), ("prepare", "salt"), ("finetune", "model"))
 
 
 def settle_by_champion(config: PipelineConfig, champion: Champion | None, say: Callable[[str], None]) -> PipelineConfig:
@@ -28,6 +28,20 @@ def settle_by_champion(config: PipelineConfig, champion: Champion | None, say: C
         why = f"as the champion, version {champion.version}"
         return _with_model(config, champion.model, why, say)
     return config
+
+
+def settle_by_texts(config: PipelineConfig, corpus: Path, say: Callable[[str], None]) -> PipelineConfig:
+    """The configuration with the tokenizer that suits the scripts of the corpus, if it still says auto."""
+    if config.prepare.tokenizer != AUTO:
+        return config
+    from tasks.prepare.script import choose_for_corpus
+
+    chosen = choose_for_corpus(corpus)
+    say(
+        f"tokenizer {chosen.tokenizer}, chosen by prepare.tokenizer auto: {chosen.share:.0%} of letters are of scripts without "
+        "blanks; another: --prepare.tokenizer"
+    )
+    return config.model_copy(update={"prepare": config.prepare.model_copy(update={"tokenizer": chosen.tokenizer})})
 
 
 def settle_by_corpus(config: PipelineConfig, dataset: Path, say: Callable[[str], None]) -> PipelineConfig:

@@ -10,7 +10,7 @@ from prefect.states import Completed, State
 from flows.display import Display
 from flows.killed import mark_killed
 from flows.record import Record, command
-from flows.settled import settle_by_champion, settle_by_corpus
+from flows.settled import settle_by_champion, settle_by_corpus, settle_by_texts
 from flows.split import change_of_split, recorded_split, settle_split, split_tags
 from tasks.align.fetch import local_copies
 from tasks.align.task import align
@@ -76,6 +76,7 @@ def run_steps(record: Record) -> None:
     corpus = note(ingest(run, config.ingest))
     found = corpus.result()
     record.trained_on(config.ingest.corpus, found.digest)
+    config = settle_by_texts(config, run.store.folder(found), record.display.say)
     config = record.settle(settle_split(config, recorded, found, run.store.folder(found)))
     if change := change_of_split(config.prepare, recorded):
         record.warn(change)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from tasks.checkout import CHECKOUT
+from tasks.store.source import code_digest, code_files
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tasks.store.step import Choice
 
 ROOMS = {  # room -> its steps, in the order in which a run comes to them
     "ingest": ["ingest"],
@@ -23,3 +30,42 @@ def alone(step: Any) -> Callable[..., Any]:
     """What a step or a flow does, without Prefect's engine around it."""
     function: Callable[..., Any] = step.fn
     return function
+
+
+def decorated(step: Any, tree: Path = CHECKOUT) -> FunctionType:
+    """What the decorator was given, below Prefect's task and the wrapper, as if its file were the one in `tree`."""
+    function: FunctionType = _cells(step)["function"].cell_contents
+    file = tree / function.__code__.co_filename.removeprefix(f"{CHECKOUT}/")
+    return FunctionType(function.__code__.replace(co_filename=str(file)), {}, function.__name__)
+
+
+def chosen_files(step: Any, config: Any = None, artifacts: Mapping[str, Any] | None = None) -> set[str]:
+    """The files whose code is in a step's key, as paths in the checkout."""
+    tables, modules = _chosen(step, config, artifacts)
+    found = code_files(decorated(step), tables=tables, chosen=modules)
+    return {path.relative_to(CHECKOUT).as_posix() for path in found}
+
+
+def chosen_digest(step: Any, tree: Path, config: Any = None, artifacts: Mapping[str, Any] | None = None) -> str:
+    """The digest in a step's key of the code in `tree`, a copy of the checkout."""
+    tables, modules = _chosen(step, config, artifacts)
+    return code_digest(decorated(step, tree), tree, tables=tables, chosen=modules)
+
+
+def chosen_libraries(step: Any, config: Any = None, artifacts: Mapping[str, Any] | None = None) -> set[str]:
+    """The libraries in a step's key that it does not always have there."""
+    return {name for choice in _choices(step) for name in choice.libraries(config, artifacts or {})}
+
+
+def _chosen(step: Any, config: Any, artifacts: Mapping[str, Any] | None) -> tuple[list[str], list[str]]:
+    choices = _choices(step)
+    return [each.table for each in choices], [name for each in choices for name in each.modules(config, artifacts or {})]
+
+
+def _choices(step: Any) -> tuple[Choice, ...]:
+    choices: tuple[Choice, ...] = _cells(step)["choices"].cell_contents
+    return choices
+
+
+def _cells(step: Any) -> dict[str, Any]:
+    return dict(zip(step.fn.__code__.co_freevars, step.fn.__closure__, strict=True))

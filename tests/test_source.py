@@ -6,13 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import ModuleType
 
 import pytest
 
 from tasks.store.source import code_digest, code_files
 from tasks.store.sweep import sweep
-from tests.steps import ROOMS
+from tests.steps import ROOMS, decorated
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -99,12 +99,8 @@ def test_logic_in_reach_counts(digest: Callable[..., str], file: str, old: str, 
 EVERY_STEP = pytest.mark.parametrize(("room", "name"), [(room, name) for room, names in ROOMS.items() for name in names])
 
 
-def step_function(room: str, name: str, file: Path | None = None) -> Callable[..., object]:
-    """What the decorator was given, below Prefect's task and the wrapper; as if it stood in `file`, if one is given."""
-    wrapper = getattr(importlib.import_module(f"tasks.{room}.task"), name).fn
-    cells = dict(zip(wrapper.__code__.co_freevars, wrapper.__closure__, strict=True))
-    function: FunctionType = cells["function"].cell_contents
-    return FunctionType(function.__code__.replace(co_filename=str(file)), {}, name) if file else function
+def step_function(room: str, name: str, tree: Path = CHECKOUT) -> Callable[..., object]:
+    return decorated(getattr(importlib.import_module(f"tasks.{room}.task"), name), tree)
 
 
 @EVERY_STEP
@@ -125,7 +121,7 @@ def test_a_step_reaches_no_orchestrator_and_no_configuration(room: str, name: st
 def test_a_comment_never_rebuilds_a_step_and_its_logic_does(tmp_path: Path, room: str, name: str) -> None:
     for folder in ("tasks", "flows"):
         shutil.copytree(CHECKOUT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    function = step_function(room, name, tmp_path / "tasks" / room / "task.py")
+    function = step_function(room, name, tmp_path)
     before = code_digest(function, tmp_path)
     for path in (tmp_path / "tasks" / room).glob("*.py"):
         path.write_text(f"# a comment\n{path.read_text()}\n# another\n")

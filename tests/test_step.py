@@ -1,5 +1,6 @@
 """The step decorator under a real Prefect server: hits, misses, failures, and each ingredient of the key."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,8 @@ import pytest
 from prefect import flow
 
 from tasks.align.settings import AlignConfig
-from tasks.store.artifact import Build, Store
-from tasks.store.step import Run, library_versions, step, step_key
+from tasks.store.artifact import MANIFEST, Build, Store
+from tasks.store.step import Choice, Run, library_versions, step, step_key
 
 BUILT: list[str] = []
 
@@ -66,6 +67,45 @@ def test_a_damaged_artifact_is_rebuilt(tmp_path: Path) -> None:
     after = both(str(tmp_path))
     assert [name for name, _ in after] == ["Cached", "Completed"]
     assert before[1][1].digest == after[1][1].digest
+
+
+LETTER = Choice(
+    "tasks.finetune.kinds",
+    lambda config, artifacts: [("tasks.model.views.bag", "tasks.model.views.mean")[config.seed % 2]],
+    lambda config, artifacts: [("scipy", "gensim")[config.seed % 2]],
+)
+NUMBER = Choice(
+    "tasks.prepare.tokenizers",
+    lambda config, artifacts: [("tasks.model.text.tokenizers.word", "tasks.model.text.tokenizers.char")[config.seed // 2]],
+    lambda config, artifacts: ["scipy", ("rjieba", "opencc")[config.seed // 2]],
+)
+
+
+@step(libraries=("numpy",), choices=(LETTER, NUMBER))
+def third(build: Build, config: AlignConfig, run: Run) -> dict[str, int]:
+    """Write nothing that depends on anything."""
+    (build.folder / "same").write_text("same")
+    return {}
+
+
+@flow
+def chosen(root: str, seed: int) -> dict[str, Any]:
+    run = Run(Store(Path(root)))
+    made = third(run, AlignConfig(seed=seed)).result()
+    inputs: dict[str, Any] = json.loads((run.store.folder(made) / MANIFEST).read_text())["inputs"]
+    return inputs
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_step_that_chooses_twice_has_the_code_and_the_libraries_of_both_in_its_key(tmp_path: Path) -> None:
+    inputs = [chosen(str(tmp_path), seed) for seed in range(4)]
+    assert [each["libraries"].keys() - {"numpy", "python"} for each in inputs] == [
+        {"scipy", "rjieba"},
+        {"gensim", "scipy", "rjieba"},
+        {"scipy", "opencc"},
+        {"gensim", "scipy", "opencc"},
+    ]
+    assert len({each["code"] for each in inputs}) == 4
 
 
 def test_every_ingredient_changes_the_key() -> None:

@@ -24,7 +24,7 @@ def yardstick(build: Build, config: EvaluateConfig, run: Run, dataset: Path, hol
     return write_yardstick(config, dataset, holdout, build.folder, progress=run.progress_for("yardstick"))
 
 
-@step(libraries=("pyarrow", "numpy", "scipy", "safetensors"), choice=OF_VIEWS, shown=SHOWN)
+@step(libraries=("pyarrow", "numpy", "scipy", "safetensors"), choices=(OF_VIEWS,), shown=SHOWN)
 def evaluate(
     build: Build,
     config: EvaluateConfig,

@@ -21,4 +21,4 @@ def _libraries(config: object, artifacts: Mapping[str, Artifact]) -> set[str]:
     return view_libraries(artifacts["model"].report["views"])
 
 
-OF_VIEWS = Choice((TABLE,), _modules, _libraries)
+OF_VIEWS = Choice(TABLE, _modules, _libraries)

@@ -24,10 +24,10 @@ def _libraries(config: FinetuneConfig, artifacts: Mapping[str, Artifact]) -> set
     return libraries_of(config)
 
 
-OF_KINDS = Choice((TABLE,), _modules, _libraries)
+OF_KINDS = Choice(TABLE, _modules, _libraries)
 
 
-@step(libraries=("numpy", "pyarrow", "safetensors"), choice=OF_KINDS, shown=SHOWN)
+@step(libraries=("numpy", "pyarrow", "safetensors"), choices=(OF_KINDS,), shown=SHOWN)
 def finetune(build: Build, config: FinetuneConfig, run: Run, dataset: Path, aligned: Path | None = None) -> dict[str, Any]:
     """Train the classifier."""
     from tasks.finetune.train import write_model  # torch: two seconds that a run with a stored model need not spend

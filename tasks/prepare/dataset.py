@@ -23,13 +23,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.errors import RequestError
-from tasks.model.text.scripts import choose_tokenizer
 from tasks.prepare.contradictions import refuse, write_contradictions
 from tasks.prepare.documents import Documents, tokenize_documents
 from tasks.prepare.minhash import NUM_HASHES
 from tasks.prepare.pool import map_ordered
 from tasks.prepare.read import DATASET, HOLDOUT, LABELS, SPLIT, TEXT, TEXTS
 from tasks.prepare.schema import QUARANTINE, SCHEMA, SPLITS, TEST, TEXTS_SCHEMA, TRAIN, RowGroups, open_reader
+from tasks.prepare.script import choose_for_corpus
 from tasks.prepare.sides import Rule, digest_words
 from tasks.prepare.split import (
     LABELLED,
@@ -60,7 +60,6 @@ POOL_FROM = 20_000  # documents; below, starting processes costs more than they 
 _READ_ROWS = 256
 _BATCH_ROWS = 2048
 _BATCH_BYTES = 4 << 20  # of text, so that a batch of long documents stays small
-_SAMPLE_GROUPS, _SAMPLE_STEP = 8, 8  # row groups to choose a tokenizer from, and rows from one text to the next
 _COLUMNS = ("id", "text", "label", "split", "sha256")
 _PARTS = {  # folder, file and schema of each part with rows
     "dataset": (DATASET, SCHEMA),
@@ -88,8 +87,7 @@ def write_dataset(
     contradict each other and prepare.contradictions is error.
     """
     start = time.monotonic()
-    chosen = choose_tokenizer(_sample(corpus / "corpus.parquet")) if config.tokenizer == "auto" else None
-    text = text_to_tokens(config, chosen and chosen.tokenizer)
+    text = text_to_tokens(config, choose_for_corpus(corpus).tokenizer if config.tokenizer == "auto" else None)
     num_rows = pq.read_metadata(corpus / "corpus.parquet").num_rows
     with tempfile.TemporaryDirectory(prefix=".tokens-", dir=folder) as name:
         scratch = Path(name)
@@ -115,10 +113,7 @@ def write_dataset(
     )
     report = _report(tokenized, decision, pq.read_metadata(corpus / "quarantine.parquet").num_rows)
     report |= {"split": split, "contradictions": contradictions}
-    report["tokenizer"] = text.settings["tokenizer"]
-    if chosen:
-        report["unspaced_share"] = round(chosen.share, 4)  # of the letters, of scripts without blanks between words
-        log.info("tokenizer %s: %.1f%% of letters are of scripts without blanks", chosen.tokenizer, 100 * chosen.share)
+    report |= {name: text.settings[name] for name in ("tokenizer", "han")}
     log.info("found %(found)d = kept %(kept)d + duplicates %(duplicates)d + quarantined %(quarantined)d", report)
     return report
 
@@ -174,14 +169,6 @@ def _tokenize(
     if done != num_rows:
         raise OSError(f"{corpus / 'corpus.parquet'} is damaged: {num_rows - done} of {num_rows} rows are missing")
     return result
-
-
-def _sample(path: Path) -> Iterator[str]:
-    """Texts from all over the corpus, chosen by position alone."""
-    with open_reader(path) as file:
-        groups = np.linspace(0, max(file.num_row_groups - 1, 0), min(file.num_row_groups, _SAMPLE_GROUPS)).astype(int).tolist()
-        for batch in file.iter_batches(_READ_ROWS, row_groups=groups, columns=["text"], use_threads=False):
-            yield from batch.column("text")[::_SAMPLE_STEP].to_pylist()
 
 
 def _corpus_batches(path: Path, columns: Sequence[str] = _COLUMNS) -> Iterator[pa.RecordBatch]:

@@ -22,11 +22,9 @@ SHOWN_CLASSES = 6
 def says(report: Report) -> str:
     """Where the rows went, how they are split, and how they were tokenized."""
     splits = ", ".join(f"{count:,} {split}" for split, count in report["splits"].items())
-    share = report.get("unspaced_share")
-    chosen = "" if share is None else f" (auto: {share:.0%} of letters are of scripts without blanks)"
     salt = "" if report["split"]["salt"] is None else f", salt {report['split']['salt']}"
     rule = f"split rule {report['split']['rule']}{salt}"
-    return f"{equation(report)}; {splits}; {rule}; {report['tokenizer']} tokens{chosen}"
+    return f"{equation(report)}; {splits}; {rule}; {report['tokenizer']} tokens"
 
 
 def metrics(report: Report) -> dict[str, float]:

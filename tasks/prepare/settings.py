@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from tasks.model.text.tokenizers import TOKENIZERS
+from tasks.prepare.tokenizers import TOKENIZERS
 from tasks.section import Count, Positive, Section
 
 # The names in the table of tokenizers; mypy takes no Literal that is computed.

@@ -26,7 +26,7 @@ _ENTRY = re.compile(r"(?P<word>\S+)(?:\s+(?P<frequency>[0-9]+))?(?:\s+[A-Za-z]+)
 def text_to_tokens(config: PrepareConfig, tokenizer: str | None = None) -> TextToTokens:
     """Make the tokenizer of a prepare section, with its files; RequestError if one cannot be read.
 
-    `tokenizer` is the choice of `choose_tokenizer` where the section says auto.
+    `tokenizer` is the choice by script where the section says auto.
     """
     settings = {key: getattr(config, key) for key in SETTINGS}
     settings |= {"stop_words": load_stop_words(config), "user_dictionary": load_user_dictionary(config)}

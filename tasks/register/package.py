@@ -7,7 +7,7 @@ text.json, labels.json  how text becomes tokens, and the names of the classes
 split.json              how the rows were split: rule, salt, seed
 training_hashes.npy     sorted uint64, one for each row the model was trained or selected on
 profile.json            histograms of the validation rows as the model reads them, for drift
-code/textmill_model_*/  a copy of the folder `tasks/model`, without views that the model does not have
+code/textmill_model_*/  a copy of the folder `tasks/model`, without views and tokenizers that the model does not have
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ import pyarrow.compute as pc
 from tasks.checkout import CHECKOUT
 from tasks.crash import crash_point
 from tasks.finetune.uses import view_libraries
-from tasks.model.text.tokenize import libraries_for
 from tasks.prepare.read import LABELS, SPLIT, TEXT, iter_batches, read_text_settings
+from tasks.prepare.uses import text_libraries
 from tasks.progress import SILENT
 from tasks.register import load
 from tasks.register.profile import write_profile
 from tasks.store.digests import canonical, sha256_file
+from tasks.store.source import reachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from tasks.progress import Progress
 
 ENTRY = "model.serving"
+VIEWS, TOKENIZERS = "model/views", "model/text/tokenizers"  # a package has of these what it opens
 LIBRARIES = ("numpy", "pyarrow", "safetensors", "pandas")
 SELF_CHECK = "profit rose zyxwv 漢字"  # a word that is in no vocabulary, and characters that a library may have to convert
 
@@ -63,8 +65,9 @@ def write_package(
     write_profile(Classifier.load(folder / serving.MODEL), dataset, folder)
     shutil.copyfile(Path(load.__file__), folder / "load.py")
     views = json.loads((model / MODEL_FILE).read_text(encoding="utf-8"))["views"]
-    module = _write_code(folder / load.CODE, served_code(views) if code is None else code)
-    requirements = _requirements(views, read_text_settings(dataset))
+    text = read_text_settings(dataset)
+    module = _write_code(folder / load.CODE, served_code(views, text["tokenizer"]) if code is None else code)
+    requirements = _requirements(views, text)
     files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     manifest = {"format": 1, "module": module, "entry": ENTRY, "requirements": requirements, "files": files}
     (folder / load.MANIFEST).write_text(canonical(manifest), encoding="utf-8")
@@ -120,18 +123,20 @@ def _write_code(folder: Path, sources: Mapping[str, bytes]) -> str:
     return module
 
 
-def served_code(views: Iterable[str]) -> dict[str, bytes]:
-    """The folder `tasks/model`, of its views those named, and the errors that it raises; by path below `tasks`, sorted.
+def served_code(views: Iterable[str], tokenizer: str, root: Path = CHECKOUT) -> dict[str, bytes]:
+    """The folder `tasks/model` below `root` and the errors that it raises; by path below `tasks`, sorted.
 
-    All imports in it are relative.
+    Of its views and tokenizers it has those named, and what they import. All imports in it are relative.
     """
-    home, wanted = CHECKOUT / "tasks", {"__init__", *views}
-    paths = [path for path in (home / "model").rglob("*.py") if path.parent.name != "views" or path.stem in wanted]
+    home = root / "tasks"
+    opened = {*(home / VIEWS / f"{view}.py" for view in views), home / TOKENIZERS / f"{tokenizer}.py"}
+    others = {path for folder in (VIEWS, TOKENIZERS) for path in (home / folder).glob("[!_]*.py")} - reachable(opened, root)
+    paths = set((home / "model").rglob("*.py")) - others
     files = {path.relative_to(home).as_posix(): path.read_bytes() for path in paths}
     return dict(sorted(({"__init__.py": b"", "errors.py": (home / "errors.py").read_bytes()} | files).items()))
 
 
 def _requirements(views: Iterable[str], text: Mapping[str, Any]) -> list[str]:
     """Pinned libraries, without the build tags (`+cpu`) that package indexes do not know."""
-    names = [*sorted(view_libraries(views)), *LIBRARIES, *libraries_for(text)]
+    names = [*sorted(view_libraries(views)), *LIBRARIES, *text_libraries(text["tokenizer"], text["han"])]
     return [f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in names]

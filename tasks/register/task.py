@@ -12,8 +12,10 @@ from prefect.states import Completed, State
 from tasks.align.fetch import local_copies
 from tasks.errors import RequestError, UnavailableError
 from tasks.finetune.opened import OF_VIEWS
-from tasks.finetune.uses import TABLE, libraries_of, modules_of
-from tasks.model.text.tokenize import TEXT_LIBRARIES
+from tasks.finetune.uses import TABLE as KINDS
+from tasks.finetune.uses import libraries_of, modules_of
+from tasks.prepare.uses import TABLE as TOKENIZERS
+from tasks.prepare.uses import text_libraries, text_modules
 from tasks.register.candidate import Candidate, evaluation_tags
 from tasks.register.evidence import Folds
 from tasks.register.registration import Registrar
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tasks.finetune.settings import FinetuneConfig
     from tasks.register.folds import FoldsConfig
     from tasks.register.recipe import Recipe
     from tasks.register.settings import RegisterConfig
@@ -34,7 +35,14 @@ if TYPE_CHECKING:
     from tasks.tracking.tracker import Tracker
 
 
-@step(libraries=("numpy", "pyarrow", "safetensors", "pandas", *TEXT_LIBRARIES), choice=OF_VIEWS)
+OF_TEXTS = Choice(
+    TOKENIZERS,
+    lambda config, artifacts: text_modules(artifacts["dataset"].report["tokenizer"]),
+    lambda config, artifacts: text_libraries(artifacts["dataset"].report["tokenizer"], artifacts["dataset"].report["han"]),
+)
+
+
+@step(libraries=("numpy", "pyarrow", "safetensors", "pandas"), choices=(OF_VIEWS, OF_TEXTS))
 def package(build: Build, run: Run, model: Path, dataset: Path) -> dict[str, Any]:
     """Make the model a folder that needs nothing of this project."""
     from tasks.register.package import write_package  # torch again
@@ -42,18 +50,29 @@ def package(build: Build, run: Run, model: Path, dataset: Path) -> dict[str, Any
     return write_package(model, dataset, build.folder, progress=run.progress_for("package"))
 
 
-def _recipes(config: FoldsConfig) -> list[FinetuneConfig]:
-    return [config.challenger.finetune, *(recipe.finetune for recipe, _ in config.rivals.values())]
+def _recipes(config: FoldsConfig) -> list[Recipe]:
+    return [config.challenger, *(recipe for recipe, _ in config.rivals.values())]
 
 
-OF_RECIPES = Choice(
-    (TABLE,),
-    lambda config, artifacts: modules_of(*_recipes(config)),
-    lambda config, artifacts: libraries_of(*_recipes(config)),
+KINDS_OF_RECIPES = Choice(
+    KINDS,
+    lambda config, artifacts: modules_of(*(recipe.finetune for recipe in _recipes(config))),
+    lambda config, artifacts: libraries_of(*(recipe.finetune for recipe in _recipes(config))),
+)
+TEXTS_OF_RECIPES = Choice(
+    TOKENIZERS,
+    lambda config, artifacts: [name for each in _recipes(config) for name in text_modules(each.prepare.tokenizer)],
+    lambda config, artifacts: [
+        name for each in _recipes(config) for name in text_libraries(each.prepare.tokenizer, each.prepare.han)
+    ],
 )
 
 
-@step(libraries=("numpy", "pyarrow", "safetensors", "scipy", "scikit-learn", *TEXT_LIBRARIES), choice=OF_RECIPES, shown=FOLDS)
+@step(
+    libraries=("numpy", "pyarrow", "safetensors", "scipy", "scikit-learn"),
+    choices=(KINDS_OF_RECIPES, TEXTS_OF_RECIPES),
+    shown=FOLDS,
+)
 def folds(build: Build, config: FoldsConfig, run: Run, dataset: Path, texts: Path) -> dict[str, Any]:
     """Train the challenger's recipe and its rivals' anew on folds of the dataset."""
     from tasks.register.folds import write_folds

@@ -68,17 +68,15 @@ def library_versions(names: tuple[str, ...]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a step chooses from tables: `modules(config, artifacts)` and `libraries(config, artifacts)` name what it uses.
+    """What a step chooses from a table: `modules(config, artifacts)` and `libraries(config, artifacts)` name what it uses.
 
-    `tables` are dotted names of modules. Code and libraries that were not chosen do not enter the key.
+    `table` is the dotted name of a module. Code and libraries that were not chosen do not enter the key. A step may choose from
+    several tables.
     """
 
-    tables: tuple[str, ...]
+    table: str
     modules: Callable[[Any, Mapping[str, Artifact]], Iterable[str]]
-    libraries: Callable[[Any, Mapping[str, Artifact]], Iterable[str]] = lambda config, artifacts: ()
-
-
-NOTHING = Choice((), lambda config, artifacts: ())
+    libraries: Callable[[Any, Mapping[str, Artifact]], Iterable[str]]
 
 
 class Step(Protocol):
@@ -93,7 +91,7 @@ class Step(Protocol):
 
 
 def step(
-    *, libraries: tuple[str, ...] = (), choice: Choice = NOTHING, shown: Presentation = PLAIN
+    *, libraries: tuple[str, ...] = (), choices: tuple[Choice, ...] = (), shown: Presentation = PLAIN
 ) -> Callable[[Callable[..., dict[str, Any]]], Step]:
     """Make `function(build, config, run, **folders) -> report` a cached Prefect task of the same name."""
 
@@ -105,8 +103,10 @@ def step(
             artifacts = {parameter: artifact for parameter, artifact in upstream.items() if artifact is not None}
             digests = {parameter: artifact.digest for parameter, artifact in artifacts.items()}
             section = section_values(config, store.fingerprints)
-            code = code_digest(function, tables=choice.tables, chosen=tuple(sorted(choice.modules(config, artifacts))))
-            versions = library_versions((*libraries, *choice.libraries(config, artifacts)))
+            chosen = {module for choice in choices for module in choice.modules(config, artifacts)}
+            code = code_digest(function, tables=tuple(choice.table for choice in choices), chosen=tuple(sorted(chosen)))
+            used = {library for choice in choices for library in choice.libraries(config, artifacts)}
+            versions = library_versions((*libraries, *used))
             key, inputs = step_key(name, section, digests, code, versions)
             with store.locked(name, key):
                 artifact = store.find(name, key)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig
 from tasks.finetune.kinds import KINDS
 from tasks.finetune.settings import SECTIONS, FinetuneConfig
-from tasks.finetune.task import OF_KINDS, finetune
+from tasks.finetune.task import finetune
 from tasks.finetune.uses import TABLE, modules_of
 from tasks.store.artifact import Fingerprints, section_values
-from tasks.store.source import code_files
+from tests.steps import chosen_files
+from tests.strings import strings_of_modules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 HOMES = ("tasks/finetune/kinds/", "tasks/model/views/")
@@ -32,40 +30,19 @@ EXAMPLES = {
 }
 
 
-def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Every string of a module that is no docstring, with its line."""
-    documented = {
-        id(node.body[0].value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body and isinstance(node.body[0], ast.Expr)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented:
-            yield node.lineno, node.value
-
-
 def test_no_file_outside_its_folder_and_its_view_names_a_kind() -> None:
-    named = []
-    for path in sorted([*(CHECKOUT / "tasks").rglob("*.py"), *(CHECKOUT / "flows").rglob("*.py")]):
-        place = path.relative_to(CHECKOUT).as_posix()
-        if place.startswith(HOMES) or place in EXAMPLES:
-            continue
-        for line, text in texts(ast.parse(path.read_text(encoding="utf-8"))):
-            if any(word not in ALSO_WORDS for word in WORDS.findall(text)):
-                named.append(f"{place}:{line}: {text[:80]}")
+    named = [
+        f"{place}:{line}: {text[:80]}"
+        for place, line, text in strings_of_modules()
+        if not place.startswith(HOMES) and place not in EXAMPLES
+        if any(word not in ALSO_WORDS for word in WORDS.findall(text))
+    ]
     assert not named, "\n".join(named)
-
-
-def step_function(step: Any) -> Any:
-    wrapper = step.fn
-    return dict(zip(wrapper.__code__.co_freevars, wrapper.__closure__, strict=True))["function"].cell_contents
 
 
 def files_of(model: str) -> set[str]:
     """The files whose code is in the key of a model."""
-    config = FinetuneConfig(model=model)
-    found = code_files(step_function(finetune), tables=OF_KINDS.tables, chosen=OF_KINDS.modules(config, {}))
-    return {path.relative_to(CHECKOUT).as_posix() for path in found}
+    return chosen_files(finetune, FinetuneConfig(model=model))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.settled import settle_by_champion, settle_by_corpus, settled_values
+from flows.settled import settle_by_champion, settle_by_corpus, settle_by_texts, settled_values
 from tasks.config import PipelineConfig
 from tasks.finetune.settings import FinetuneConfig
 from tasks.register.champion import Champion
-from tests.writers import write_dataset
+from tests.writers import write_corpus, write_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,3 +56,20 @@ def test_settings_beside_auto_that_the_model_does_not_read_are_named(dataset: Pa
     settle_by_corpus(PipelineConfig(finetune=FinetuneConfig(epochs=3)), dataset, said.append)
     assert said[3].startswith("finetune.epochs 3 is for mean, cnn, bilstm, fasttext, bag, not tfidf")
     assert len(said) == 4
+
+
+@pytest.mark.parametrize(("text", "tokenizer", "share"), [("a film", "word", "0%"), ("一部好电影", "char", "100%")])
+def test_the_scripts_of_the_corpus_decide_about_the_tokenizer_and_one_line_says_so(
+    tmp_path: Path, text: str, tokenizer: str, share: str
+) -> None:
+    corpus = write_corpus(tmp_path, [(str(number), text, "ab"[number % 2], None) for number in range(20)])
+    said: list[str] = []
+    config = settle_by_texts(PipelineConfig(), corpus, said.append)
+    assert config.prepare.tokenizer == tokenizer
+    assert said == [
+        f"tokenizer {tokenizer}, chosen by prepare.tokenizer auto: {share} of letters are of scripts without blanks; another: "
+        "--prepare.tokenizer"
+    ]
+    assert ("prepare", "tokenizer", tokenizer) in set(settled_values(config))
+    assert settle_by_texts(config, corpus, said.append) is config
+    assert len(said) == 1

@@ -14,12 +14,12 @@ from flows.commands.settings import knobs, resolve
 from tasks.errors import RequestError
 from tasks.model.text.clean import clean
 from tasks.model.text.signs import SIGN_TOKENS, with_plain_signs
-from tasks.model.text.tokenize import TEXT_LIBRARIES, TextToTokens, libraries_for
+from tasks.model.text.tokenize import TextToTokens
 from tasks.model.text.tokenizer import RESERVED_TOKENS
-from tasks.model.text.tokenizers import TOKENIZERS
 from tasks.model.text.tokenizers.jieba import FOLDED
 from tasks.model.text.tokenizers.word import APART, combining_marks, word_pattern
 from tasks.prepare.settings import PrepareConfig
+from tasks.prepare.tokenizers import TOKENIZERS
 from tasks.prepare.word_lists import load_stop_words, text_to_tokens
 
 
@@ -285,8 +285,13 @@ def test_settings_survive_json() -> None:
     second = TextToTokens(json.loads(json.dumps(first.to_dict())))
     text = "The 25 films weren't <i>bad</i>"
     assert first.batch([text]) == second.batch([text]) == [["00", "films", "weren't", "bad"]]
-    with pytest.raises(ValueError, match="unknown tokenizer 'auto'"):
-        TextToTokens(first.to_dict() | {"tokenizer": "auto"})
+
+
+@pytest.mark.parametrize("name", ["auto", "", "../word", "word.cut"])
+def test_an_unknown_tokenizer_is_named_in_one_line(name: str) -> None:
+    settings = text_to_tokens(PrepareConfig(tokenizer="word")).to_dict()
+    with pytest.raises(ValueError, match=rf"^unknown tokenizer '{re.escape(name)}': tasks\.model\.text\.tokenizers has no .*$"):
+        TextToTokens(settings | {"tokenizer": name})
 
 
 def test_the_choices_are_those_of_the_table() -> None:
@@ -304,15 +309,8 @@ def test_what_a_tokenizer_needs_is_there(name: str) -> None:
     assert {demand.setting for demand in tokenizer.demands} | set(tokenizer.reads) <= set(fields)
     with pytest.raises(ValueError, match="does not read user_dictionary") if not tokenizer.reads else contextlib.nullcontext():
         PrepareConfig(tokenizer=name, user_dictionary=Path("words.txt"))
-    if name in ("word", "char", "jieba"):
+    if tokenizer.automatic_from is not None:
         assert not tokenizer.demands
-
-
-def test_the_libraries_of_texts_follow_from_the_settings() -> None:
-    settings = text_to_tokens(PrepareConfig(tokenizer="word")).to_dict()
-    assert TEXT_LIBRARIES == ("opencc", "rjieba")
-    assert libraries_for(settings | {"tokenizer": "word"}) == []
-    assert libraries_for(settings | {"tokenizer": "jieba", "han": "simplified"}) == ["rjieba", "opencc"]
 
 
 @pytest.mark.parametrize("tokenizer", ["char", "jieba"])

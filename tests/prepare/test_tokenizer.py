@@ -1,4 +1,3 @@
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,21 +5,21 @@ import pytest
 
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.read import read_split, read_text_settings
+from tasks.prepare.script import choose_for_corpus
 from tasks.prepare.settings import PrepareConfig
 
 
 @pytest.mark.parametrize(("text", "tokenizer", "tokens"), [("很好的第{}部", "char", 5), ("the very good film {}", "word", 5)])
 def test_a_corpus_without_flags_is_cut_by_its_script(
-    write_corpus: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, tokenizer: str, tokens: int
+    write_corpus: Callable[..., Path], tmp_path: Path, text: str, tokenizer: str, tokens: int
 ) -> None:
     words = "一二三四五六七八九十" if tokenizer == "char" else [f"w{n}" for n in range(10)]
     rows = [(f"{n}-{label}", text.format(word) + label, label, None) for n, word in enumerate(words) for label in "ab"]
     (tmp_path / "out").mkdir()
-    with caplog.at_level(logging.INFO):
-        report = write_dataset(PrepareConfig(near_duplicates=False, valid_share=0.3), write_corpus(rows), tmp_path / "out")
+    corpus = write_corpus(rows)
+    report = write_dataset(PrepareConfig(near_duplicates=False, valid_share=0.3), corpus, tmp_path / "out")
     assert report["tokenizer"] == tokenizer
-    assert report["unspaced_share"] == pytest.approx(1.0 if tokenizer == "char" else 0.0, abs=0.2)
-    assert f"tokenizer {tokenizer}" in caplog.text
+    assert choose_for_corpus(corpus).share == pytest.approx(1.0 if tokenizer == "char" else 0.0, abs=0.2)
     assert read_text_settings(tmp_path / "out" / "dataset")["tokenizer"] == tokenizer
     assert max(map(len, read_split(tmp_path / "out" / "dataset", "train").tokens.to_pylist())) >= tokens
 
@@ -30,7 +29,6 @@ def test_a_given_tokenizer_is_not_second_guessed(write_corpus: Callable[..., Pat
     (tmp_path / "out").mkdir()
     report = write_dataset(PrepareConfig(tokenizer="jieba", near_duplicates=False), write_corpus(rows), tmp_path / "out")
     assert report["tokenizer"] == "jieba"
-    assert "unspaced_share" not in report
 
 
 def test_rows_from_all_over_a_large_corpus_are_looked_at(write_corpus: Callable[..., Path], tmp_path: Path) -> None:

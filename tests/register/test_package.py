@@ -82,6 +82,11 @@ def test_a_package_requires_only_what_its_text_needs(trained: Any) -> None:
     assert not requirements & {"rjieba", "opencc"}
 
 
+def test_a_package_carries_no_tokenizer_but_its_own(trained: Any) -> None:
+    (folder,) = trained.package.glob("code/*/model/text/tokenizers")
+    assert sorted(path.name for path in folder.iterdir()) == ["__init__.py", "word.py"]
+
+
 def test_a_packaged_model_answers_as_the_project_does(trained: Any) -> None:
     serving = open_package(trained.package)
     assert serving.__name__.startswith("textmill_model_")
@@ -122,9 +127,11 @@ def test_the_hash_of_a_document_is_the_beginning_of_a_sha256() -> None:
 
 
 def test_code_that_is_served_names_no_module_of_the_project() -> None:
-    sources = served_code(["bag"])
+    sources = served_code(["bag"], "jieba")
     assert "model/serving.py" in sources
     assert {name for name in sources if "/views/" in name} == {"model/views/__init__.py", "model/views/bag.py"}
+    cuts = {name.rpartition("/")[2] for name in sources if "/tokenizers/" in name}
+    assert cuts == {"__init__.py", "jieba.py", "word.py"}  # which cuts what is not Chinese
     assert all(name.startswith("model/") or name in ("__init__.py", "errors.py") for name in sources)
     for name, content in sources.items():
         if name.endswith(".py"):
@@ -172,7 +179,7 @@ def test_a_list_of_files_written_anew_is_found_by_its_digest(package: Path) -> N
 
 
 def test_two_versions_in_one_process_run_their_own_code(trained: Any, tmp_path: Path) -> None:
-    changed = served_code(["bag"])
+    changed = served_code(["bag"], "word")
     changed["model/text/clean.py"] += b"\n\nVERSION_MARK = 2\n"
     (tmp_path / "second").mkdir()
     write_package(trained.model, trained.dataset, tmp_path / "second", code=changed)

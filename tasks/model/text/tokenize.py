@@ -5,19 +5,18 @@ With every tokenizer a token is never empty, holds no white space, and is never 
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import han
 from .clean import clean
-from .tokenizers import TOKENIZERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .tokenizer import Tokenizer
+
 SETTINGS = ("html", "lowercase", "numbers", "punctuation", "width", "han", "tokenizer")
 LISTS = ("stop_words", "user_dictionary")
-# What texts are cleaned and cut with, whatever the settings.
-TEXT_LIBRARIES = tuple(sorted({*han.LIBRARIES, *(name for each in TOKENIZERS.values() for name in each.libraries)}))
 
 
 class TextToTokens:
@@ -31,11 +30,7 @@ class TextToTokens:
         self.settings = {key: settings[key] for key in SETTINGS} | {key: list(settings[key]) for key in LISTS}
         self._stop_words = frozenset(self.settings["stop_words"])
         self._clean = {key: self.settings[key] for key in ("html", "lowercase", "numbers", "width", "han")}
-        try:
-            make = TOKENIZERS[self.settings["tokenizer"]].make
-        except KeyError:
-            raise ValueError(f"unknown tokenizer {self.settings['tokenizer']!r}; known: {', '.join(TOKENIZERS)}") from None
-        self._cut = make(self.settings)
+        self._cut = open_tokenizer(self.settings["tokenizer"]).make(self.settings)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values, in a fixed order: `TextToTokens(x.to_dict())` cuts as `x` does."""
@@ -53,7 +48,14 @@ class TextToTokens:
         return [self.tokens(text) for text in texts]
 
 
-def libraries_for(settings: Mapping[str, Any]) -> list[str]:
-    """The libraries that TextToTokens imports with these settings."""
-    converts = settings["han"] == "simplified"
-    return [*TOKENIZERS[settings["tokenizer"]].libraries, *(han.LIBRARIES if converts else ())]
+def open_tokenizer(name: str) -> Tokenizer:
+    """The tokenizer of that name; ValueError for one that this code does not have."""
+    place = f"{__package__}.tokenizers.{name}"
+    try:
+        module = importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        if not place.startswith(str(error.name)):  # a library that the tokenizer needs
+            raise
+        raise ValueError(f"unknown tokenizer {name!r}: {__package__}.tokenizers has no module of that name") from error
+    tokenizer: Tokenizer = module.TOKENIZER
+    return tokenizer

@@ -31,11 +31,13 @@ class Tokenizer:
 
     `make` gets the settings of `text.json` (see TextToTokens) and returns the function that cuts one text. `libraries` are the
     distributions that it imports: they enter the cache keys, and a served model requires them. `reads` names the settings of
-    prepare that this tokenizer reads and most others do not. `note` is shown in the help of the option.
+    prepare that this tokenizer reads and most others do not. `automatic_from`: `auto` may choose it, for texts of which this
+    share of letters or more is of scripts without blanks between words. `note` is shown in the help of the option.
     """
 
     make: Callable[[Mapping[str, Any]], Cut]
     libraries: tuple[str, ...] = ()
     demands: tuple[Demand, ...] = ()
     reads: tuple[str, ...] = ()
+    automatic_from: float | None = None
     note: str = ""

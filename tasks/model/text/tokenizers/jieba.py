@@ -80,4 +80,5 @@ def jieba_cut(settings: Mapping[str, Any]) -> Cut:
     return cut
 
 
-TOKENIZER = Tokenizer(jieba_cut, libraries=("rjieba",), reads=("user_dictionary",))
+# From there on there is too much of such text to take all between two blanks for a word; words of other scripts stay whole.
+TOKENIZER = Tokenizer(jieba_cut, libraries=("rjieba",), reads=("user_dictionary",), automatic_from=0.05)

@@ -73,4 +73,4 @@ def combining_marks() -> str:
     return "".join(c for c in map(chr, range(0x300, 0x20000)) if unicodedata.category(c) in ("Mn", "Mc"))
 
 
-TOKENIZER = Tokenizer(word_cut)
+TOKENIZER = Tokenizer(word_cut, automatic_from=0.0)

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tasks.model.text.scripts import choose_tokenizer
+from tasks.prepare.script import choose_tokenizer
 
 ENGLISH = ["Operating profit rose to EUR 13.1m from EUR 8.7m", "The café was naïve, привет"]
 CHINESE = ["营业利润同比增长三成", "新款iPhone 15下周开售，售价5,999元"]
