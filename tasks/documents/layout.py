@@ -1,7 +1,8 @@
 """A layout: how documents are laid out in one place. It checks the place before anything is read, and gives its records.
 
 A new source for a corpus is one file in `layouts/` with a class below `Layout`, and one line in the table of
-`layouts/__init__.py`; it then has a name for `--ingest.source`. `layouts/folder.py` is an example.
+`layouts/__init__.py`; it then has a name for `--ingest.source`. `layouts/folder.py` is an example. With a suffix of its own
+it is also read by `score`, by `refresh` and beside a corpus.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from tasks.documents.compressed import plain_suffix
 from tasks.documents.reading import DEFAULT_READING, Reading
 from tasks.errors import RequestError
 
@@ -62,6 +64,7 @@ class Layout:
     """Documents in one place. RequestError, from the constructor on, if the request does not fit it."""
 
     name: ClassVar[str] = ""  # in progress and in messages
+    suffixes: ClassVar[frozenset[str]] = frozenset()  # of files that are in this layout whoever reads them; see inputs.py
     note: ClassVar[str] = ""  # when `fits` takes it, for the help of the option: "for a folder"
     encoding: str = "utf-8"  # of the records' bytes
     encoding_flag: str = ""  # the option that declares it; empty if the form prescribes UTF-8
@@ -79,8 +82,11 @@ class Layout:
 
     @classmethod
     def fits(cls, asked: Asked) -> bool:
-        """Whether the place looks like this layout; where no source is named, the first in the table that does is taken."""
-        return False
+        """Whether the place looks like this layout; where no source is named, the first in the table that does is taken.
+
+        Unless a layout knows better, by a suffix of its own.
+        """
+        return asked.path is not None and plain_suffix(asked.path) in cls.suffixes
 
     @property
     def path(self) -> Path:

@@ -96,11 +96,12 @@ def _present(layout: Layout, raw: Path | None, progress: Progress) -> Layout:
 def _read(layout: Layout, config: IngestConfig, writer: Writer, progress: Progress, notes: Notes) -> None:
     tally = Tally(layout.encoding, layout.encoding_flag)
     writer.begin_input()
-    all_wanted = config.with_unlabelled or layout.asked.prefix == UNLABELLED_IDS
+    beside = layout.asked.prefix == UNLABELLED_IDS  # the corpus; a layout may find labels there that are not asked for
+    all_wanted = config.with_unlabelled or beside
     for record in layout.records(notes):
         if not all_wanted and _is_unlabelled(record):
             continue
-        writer.add(record, tally)
+        writer.add(record._replace(label=None) if beside else record, tally)
         if writer.found % _PROGRESS_EVERY == 0:
             progress.advance(writer.found, None, "documents", layout.name)
     progress.advance(writer.found, None, "documents", layout.name)

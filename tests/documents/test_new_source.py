@@ -72,15 +72,77 @@ print(json.dumps([choices, told, report, refused]))
 """
 
 
-def test_a_source_is_one_file_and_one_line(tmp_path: Path) -> None:
-    tree = tmp_path / "tree"
-    shutil.copytree(CHECKOUT / "tasks", tree / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
-    (tree / "tasks/documents/layouts/hub.py").write_text(SOURCE.lstrip())
-    table = tree / "tasks/documents/layouts/__init__.py"
-    first = '    "torchtext":'
-    text = table.read_text().replace(first, f'    "hub": HubLayout,\n{first}')
-    table.write_text("from tasks.documents.layouts.hub import HubLayout\n" + text)
+WIRE = '''
+"""A wire: a line `label|time|text` for each document."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.documents.layout import Layout, Notes
+from tasks.documents.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class WireLayout(Layout):
+    """The lines of a .wire file."""
+
+    name = "wire"
+    suffixes = frozenset({".wire"})
+
+    def records(self, notes: Notes) -> Iterator[Record]:
+        """Yield the lines."""
+        name = self.asked.prefix + self.path.name
+        for number, line in enumerate(self.path.read_bytes().splitlines()):
+            label, time, data = line.split(b"|")
+            yield Record(
+                f"{name}:{number}", name, 0, data, label=label.decode(), time=time.decode(), split=self.asked.split
+            )
+'''
+READ_BY_ALL = """
+import json, sys
+from pathlib import Path
+from tests.documents.test_matrix import collected, ingested, scored, unlabelled
+path, folder = Path(sys.argv[1]), Path(sys.argv[2])
+inbox = folder / "inbox"
+inbox.mkdir()
+(inbox / path.name).write_bytes(path.read_bytes())
+print(json.dumps([ingested(path, folder), unlabelled(path, folder), scored(path, folder), collected(inbox, folder)]))
+"""
+
+
+def tree_with(source: str, name: str, folder: Path) -> Path:
+    """A copy of the tree in which a layout is added as a file and a line."""
+    shutil.copytree(CHECKOUT / "tasks", folder / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / f"tasks/documents/layouts/{name}.py").write_text(source.lstrip())
+    table, made = folder / "tasks/documents/layouts/__init__.py", f"{name.capitalize()}Layout"
+    first = '    "torchtext":'
+    text = table.read_text().replace(first, f'    "{name}": {made},\n{first}')
+    table.write_text(f"from tasks.documents.layouts.{name} import {made}\n" + text)
+    return folder
+
+
+def test_a_layout_with_a_suffix_of_its_own_is_read_by_training_score_and_refresh(tmp_path: Path) -> None:
+    tree = tree_with(WIRE, "wire", tmp_path / "tree")
+    shutil.copytree(CHECKOUT / "tests/documents", tree / "tests/documents", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "news.wire").write_text("good|2020-07-16|Profit rose\nbad|2020-07-17|Loss widened\n")
+    (tmp_path / "out").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", READ_BY_ALL, tmp_path / "news.wire", tmp_path / "out"],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(tree)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    texts = ["Profit rose", "Loss widened"]
+    assert json.loads(done.stdout) == [[[texts[0], "good"], [texts[1], "bad"]], texts, texts, texts]
+
+
+def test_a_source_is_one_file_and_one_line(tmp_path: Path) -> None:
+    tree = tree_with(SOURCE, "hub", tmp_path / "tree")
     data = tmp_path / "news" / "data"
     data.mkdir(parents=True)
     for split in ("train", "test"):

@@ -14,7 +14,7 @@ from tasks.documents.lines import Lines, Row, UnclosedQuotesError, plain_rows, q
 from tasks.documents.reasons import REASONS
 from tasks.documents.record import Record
 from tasks.documents.spelling import spelled
-from tasks.documents.table_form import PARQUET, Table, open_bytes, open_table, row_limit, seek, whole
+from tasks.documents.table_form import PARQUET, TABLES, Table, open_bytes, open_table, row_limit, seek, whole
 from tasks.errors import RequestError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class TableLayout(Layout):
     """One row for each document; the columns are those of the reading."""
 
     name = "table"
+    suffixes = TABLES
     note = "for a file"
 
     def __init__(self, asked: Asked) -> None:
