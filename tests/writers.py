@@ -1,9 +1,12 @@
-"""The formats that rooms hand each other, written from rows that a test makes up: by the code's own schemas and file names."""
+"""What tests make up and hand to the code: the formats that rooms give each other, by the code's own schemas, and archives."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import tarfile
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -14,7 +17,7 @@ from tasks.prepare.read import DATASET, HOLDOUT, LABELS, TEXTS
 from tasks.prepare.schema import SCHEMA, TEXTS_SCHEMA, open_writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 Row = tuple[str, str, str | None, list[str]]  # id, split, label, tokens
@@ -53,6 +56,24 @@ def write_texts(folder: Path, texts: Iterable[tuple[str, str, str]], *, group: i
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / TEXTS, TEXTS_SCHEMA, texts, group)
     return folder
+
+
+def write_zip(path: Path, members: Mapping[str, bytes | str]) -> Path:
+    """Write a ZIP archive of these files. Returns the path."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def write_tar(path: Path, members: dict[str, bytes] | Sequence[tuple[Any, bytes]], mode: Any = "w:gz", **options: Any) -> Path:
+    """Write a tar archive of regular files, and of any TarInfo given as it is. Returns the path."""
+    with tarfile.open(path, mode, **options) as archive:
+        for name, data in members.items() if isinstance(members, dict) else members:
+            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
 
 
 def _write(path: Path, schema: pa.Schema, rows: Iterable[Sequence[Any]], group: int | None) -> None:

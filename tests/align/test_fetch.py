@@ -5,7 +5,6 @@ import json
 import logging
 import shutil
 import threading
-import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from tasks.align.settings import AlignConfig
 from tasks.errors import RequestError, UnavailableError
 from tasks.store.artifact import Fingerprints, section_values
 from tasks.store.digests import sha256_text
+from tests.writers import write_zip
 
 TEXT = b"good 1 2\nfilm 3 4\n"
 
@@ -166,9 +166,7 @@ def test_a_place_that_does_not_answer_costs_a_warning_where_there_is_a_copy(
 
 
 def test_a_file_in_a_zip_elsewhere(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "glove.zip", "w") as archive:
-        archive.writestr("glove.2d.txt", TEXT)
-        archive.writestr("glove.3d.txt", b"good 1 2 3\n")
+    write_zip(tmp_path / "glove.zip", {"glove.2d.txt": TEXT, "glove.3d.txt": b"good 1 2 3\n"})
     assert bring(tmp_path, f"zip://glove.2d.txt::file://{tmp_path}/glove.zip").vectors.read_bytes() == TEXT
 
 

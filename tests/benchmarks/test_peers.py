@@ -1,10 +1,8 @@
 """The peers on small corpora that any of them can learn."""
 
 import argparse
-import io
 import json
 import random
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 from benchmarks.peers import fasttext_supervised, nbsvm, peer, tfidf, tutorial
 from benchmarks.peers.corpus import Columns, Corpus, Document, read_corpus
 from benchmarks.peers.words import line, words
+from tests.writers import write_tar
 
 pytestmark = pytest.mark.long
 
@@ -66,13 +65,7 @@ def test_scores_of_a_constant_answer() -> None:
 
 
 def archive(path: Path, names: list[str]) -> Path:
-    with tarfile.open(path, "w:gz") as file:
-        for name in names:
-            content = f"text of {name}".encode()
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            file.addfile(member, io.BytesIO(content))
-    return path
+    return write_tar(path, {name: f"text of {name}".encode() for name in names})
 
 
 def test_imdb_archive_and_folder_alike(tmp_path: Path) -> None:

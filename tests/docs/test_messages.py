@@ -4,12 +4,12 @@ import random
 import re
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from tasks.checkout import CHECKOUT
+from tests.writers import write_zip
 
 PAGE = CHECKOUT / "docs/MESSAGES.zh-CN.md"
 QUOTED = re.findall(r"(?m)^```\n\$ textmill (.+)\n(.+)\n```$", PAGE.read_text(encoding="utf-8"))
@@ -26,9 +26,7 @@ def beginners_folder(tmp_path: Path) -> Path:
     numbers = random.Random(5)
     scores = "".join(f"headline number {row},{numbers.random():.3f}\n" for row in range(200))
     (tmp_path / "scores.csv").write_text(f"text,label\n{scores}", encoding="utf-8")
-    with zipfile.ZipFile(tmp_path / "评论.xlsx", "w") as workbook:
-        workbook.writestr("[Content_Types].xml", "<Types/>")
-        workbook.writestr("xl/workbook.xml", "<workbook/>")
+    write_zip(tmp_path / "评论.xlsx", {"[Content_Types].xml": "<Types/>", "xl/workbook.xml": "<workbook/>"})
     return tmp_path
 
 

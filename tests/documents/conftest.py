@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import io
-import tarfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -40,21 +38,6 @@ def ingest(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., SimpleName
         )
 
     return run
-
-
-@pytest.fixture
-def write_tar() -> Callable[..., Path]:
-    """Write an archive of regular members, and of any TarInfo given as it is."""
-
-    def write(path: Path, members: dict[str, bytes] | list, mode: Any = "w:gz", **options: Any) -> Path:
-        with tarfile.open(path, mode, **options) as archive:
-            for name, data in members.items() if isinstance(members, dict) else members:
-                info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
-                info.size = len(data)
-                archive.addfile(info, io.BytesIO(data))
-        return path
-
-    return write
 
 
 @pytest.fixture

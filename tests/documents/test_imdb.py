@@ -10,6 +10,7 @@ from tasks.documents.layouts.imdb import REMOTE, ImdbLayout
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request, write_corpus
 from tasks.ingest.settings import IngestConfig
+from tests.writers import write_tar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,13 +39,13 @@ KEPT = {
 
 
 @pytest.fixture
-def archive(tmp_path: Path, write_tar: Callable[..., Path]) -> Path:
+def archive(tmp_path: Path) -> Path:
     return write_tar(tmp_path / "aclImdb_v1.tar.gz", REVIEWS)
 
 
 @pytest.mark.parametrize("form", ["archive", "path", "folder", "folder above", "path of the folder", "repacked"])
 def test_every_way_to_the_official_layout(
-    tmp_path: Path, archive: Path, write_tar: Callable[..., Path], ingest: Callable[..., SimpleNamespace], form: str
+    tmp_path: Path, archive: Path, ingest: Callable[..., SimpleNamespace], form: str
 ) -> None:
     folder = tmp_path / "unpacked"
     for name, data in REVIEWS.items():
@@ -85,7 +86,7 @@ def test_reviews_without_a_label_can_be_passed_over(
     assert out.report["found"] == out.report["kept"] + out.report["quarantined"] == 5
 
 
-def test_hostile_members(tmp_path: Path, write_tar: Callable[..., Path], ingest: Callable[..., SimpleNamespace]) -> None:
+def test_hostile_members(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     link = tarfile.TarInfo("aclImdb/train/pos/2_9.txt")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     members = [*REVIEWS.items(), (link, b""), ("aclImdb/../train/pos/3_9.txt", b"x"), ("copy/train/pos/0_9.txt", b"another")]
@@ -104,7 +105,7 @@ def test_special_files_in_the_folder(tmp_path: Path, ingest: Callable[..., Simpl
     assert out.report["reasons"] == {"link": 2, "undecodable": 1}
 
 
-def test_what_is_no_imdb(tmp_path: Path, write_tar: Callable[..., Path], ingest: Callable[..., SimpleNamespace]) -> None:
+def test_what_is_no_imdb(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     text = tmp_path / "notes.tar.gz"
     text.write_bytes(b"plain text")
     other = write_tar(tmp_path / "other.tar.gz", {"a.txt": b"x"})

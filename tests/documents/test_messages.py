@@ -1,7 +1,6 @@
 """What is wrong with a file, where, and what to do: one line before anything is read."""
 
 import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,16 +12,14 @@ import pytest
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request
 from tasks.ingest.settings import IngestConfig
+from tests.writers import write_zip
 
 ROWS = "".join(f"good news {n},pos\nbad news {n},neg\n" for n in range(10))
 RECORDS = [{"text": f"text {n}", "label": "pn"[n % 2]} for n in range(10)]
 
 
 def office(path: Path, *names: str) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name in names:
-            archive.writestr(name, "x")
-    return path
+    return write_zip(path, dict.fromkeys(names, "x"))
 
 
 FILES = {

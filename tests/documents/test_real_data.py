@@ -8,6 +8,7 @@ import pytest
 from tasks.documents.layouts.imdb import place
 from tasks.documents.tar import read_tar
 from tasks.errors import RequestError
+from tests.writers import write_tar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long
 
 
-def test_the_first_reviews_of_the_imdb_archive(
-    tmp_path: Path, data: Path, write_tar: Callable[..., Path], ingest: Callable[..., SimpleNamespace]
-) -> None:
+def test_the_first_reviews_of_the_imdb_archive(tmp_path: Path, data: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     chosen: dict[str, bytes] = {}
     with gzip.open(data / "imdb" / "aclImdb_v1.tar.gz") as stream:
         for member in read_tar(cast("BinaryIO", stream), 1 << 20, lambda name: place(name) is not None):

@@ -15,9 +15,9 @@ from tasks.documents.layouts.texts import is_text_member
 from tasks.documents.tar import MAX_HEADER_BYTES, TarError, read_tar
 from tasks.errors import RequestError
 from tests.examples import examples
+from tests.writers import write_tar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 LIMIT = 1000
@@ -107,7 +107,7 @@ def test_malformed_pax_headers(pax: bytes) -> None:
         everything(header(b"h", len(pax), b"x") + pax.ljust(512, b"\0") + header(b"a", 0, b"0") + bytes(1024))
 
 
-def test_hostile_members_are_counted_and_nothing_is_written(tmp_path: Path, write_tar: Callable[..., Path]) -> None:
+def test_hostile_members_are_counted_and_nothing_is_written(tmp_path: Path) -> None:
     def special(name: str, kind: bytes, target: str = "") -> tuple[tarfile.TarInfo, bytes]:
         info = tarfile.TarInfo(name)
         info.type, info.linkname = kind, target
@@ -159,21 +159,21 @@ def test_sparse_members_are_special(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2"])
-def test_compressions(tmp_path: Path, write_tar: Callable[..., Path], mode: str) -> None:
+def test_compressions(tmp_path: Path, mode: str) -> None:
     path = write_tar(tmp_path / "any-name", {"./a.txt": b"one", "b/._a.txt": b"hidden"}, mode)
     assert archive_kind(path) == "tar"
     assert [(record.id, record.data) for record in archive_records(path, LIMIT, place_text)] == [("a.txt", b"one")]
 
 
 @pytest.mark.parametrize("part", [0.3, 0.7, 0.99])
-def test_a_cut_off_download_is_a_clear_error(tmp_path: Path, write_tar: Callable[..., Path], part: float) -> None:
+def test_a_cut_off_download_is_a_clear_error(tmp_path: Path, part: float) -> None:
     path = write_tar(tmp_path / "a.tar.gz", {f"{n}.txt": bytes(str(n) * 50, "ascii") for n in range(200)})
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
     with pytest.raises(RequestError, match=r"a\.tar\.gz: the archive is damaged or cut off after"):
         list(archive_records(path, LIMIT, place_text))
 
 
-def test_a_wrong_checksum_at_the_end_is_an_error(tmp_path: Path, write_tar: Callable[..., Path]) -> None:
+def test_a_wrong_checksum_at_the_end_is_an_error(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "a.tar.gz", {"a.txt": b"one"})
     whole = bytearray(path.read_bytes())
     whole[-6] ^= 0xFF  # of the CRC-32
@@ -182,7 +182,7 @@ def test_a_wrong_checksum_at_the_end_is_an_error(tmp_path: Path, write_tar: Call
         list(archive_records(path, LIMIT, place_text))
 
 
-def test_too_many_members(tmp_path: Path, write_tar: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_MEMBERS == 5_000_000
     monkeypatch.setattr("tasks.documents.archive.MAX_MEMBERS", 3)
     path = write_tar(tmp_path / "a.tar.gz", {f"{n}.txt": b"x" for n in range(4)})
@@ -214,7 +214,7 @@ def test_sizes_in_base_256_and_members_that_have_none() -> None:
     ]
 
 
-def test_memory_stays_small_for_a_bomb(tmp_path: Path, write_tar: Callable[..., Path]) -> None:
+def test_memory_stays_small_for_a_bomb(tmp_path: Path) -> None:
     import tracemalloc
 
     path = write_tar(tmp_path / "bomb.tar.gz", {"a.txt": bytes(100 << 20), "b.txt": b"fine"})

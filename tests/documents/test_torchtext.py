@@ -9,7 +9,6 @@ import io
 import shutil
 import tracemalloc
 import typing
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from tasks.errors import RequestError
 from tasks.ingest.settings import IngestConfig, TorchtextSet
 from tasks.store.artifact import Fingerprints, section_values
 from tests.examples import examples
+from tests.writers import write_tar, write_zip
 
 if typing.TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,9 +81,7 @@ def contents(name: str) -> dict[str, bytes]:
     }
 
 
-def put_set(
-    root: Path, name: str, *, packed: bool, write_tar: Callable[..., Path], replace: dict[str, bytes] | None = None
-) -> Path:
+def put_set(root: Path, name: str, *, packed: bool, replace: dict[str, bytes] | None = None) -> Path:
     """Write a set below `root`, in its archive where it has one and `packed` says so; return the set's folder."""
     folder = root / "datasets" / name
     folder.mkdir(parents=True)
@@ -94,10 +92,7 @@ def put_set(
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_bytes(data)
     elif archive.endswith(".zip"):
-        with zipfile.ZipFile(folder / archive, "w", zipfile.ZIP_DEFLATED) as out:
-            out.writestr("beside/original.txt", "no part")
-            for file, data in files.items():
-                out.writestr(file, data)
+        write_zip(folder / archive, {"beside/original.txt": b"no part", **files})
     elif name == "IMDB":
         members: dict[str, bytes] = {}
         for file, data in files.items():
@@ -110,9 +105,9 @@ def put_set(
 
 
 @pytest.fixture
-def put(tmp_path: Path, write_tar: Callable[..., Path]) -> Callable[..., Path]:
+def put(tmp_path: Path) -> Callable[..., Path]:
     def run(name: str, *, packed: bool = False, root: str = "root", replace: dict[str, bytes] | None = None) -> Path:
-        put_set(tmp_path / root, name, packed=packed, write_tar=write_tar, replace=replace)
+        put_set(tmp_path / root, name, packed=packed, replace=replace)
         return tmp_path / root
 
     return run
@@ -272,9 +267,7 @@ def test_a_changed_byte_in_a_zip_is_seen(put: Callable[..., Path], ingest: Calla
         ingest(dataset="SST2", path=root)
 
 
-def test_an_archive_that_lacks_a_part(
-    tmp_path: Path, ingest: Callable[..., SimpleNamespace], write_tar: Callable[..., Path]
-) -> None:
+def test_an_archive_that_lacks_a_part(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     folder = tmp_path / "datasets/DBpedia"
     folder.mkdir(parents=True)
     write_tar(folder / "dbpedia_csv.tar.gz", {"dbpedia_csv/train.csv": table([["1", "a", "b"], ["2", "c", "d"]])})
@@ -283,7 +276,7 @@ def test_an_archive_that_lacks_a_part(
 
 
 def test_a_second_member_of_the_same_name_and_one_that_only_ends_so_are_none(
-    tmp_path: Path, ingest: Callable[..., SimpleNamespace], write_tar: Callable[..., Path]
+    tmp_path: Path, ingest: Callable[..., SimpleNamespace]
 ) -> None:
     folder = tmp_path / "datasets/DBpedia"
     folder.mkdir(parents=True)
@@ -295,9 +288,7 @@ def test_a_second_member_of_the_same_name_and_one_that_only_ends_so_are_none(
 
 
 @pytest.mark.long
-def test_a_large_member_is_streamed(
-    tmp_path: Path, ingest: Callable[..., SimpleNamespace], write_tar: Callable[..., Path]
-) -> None:
+def test_a_large_member_is_streamed(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     folder = tmp_path / "datasets/YelpReviewPolarity"
     folder.mkdir(parents=True)
     rows = table([[str(n % 2 + 1), f"{n} " + "x" * 1000] for n in range(24_000)])

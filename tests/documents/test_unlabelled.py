@@ -9,6 +9,7 @@ import pytest
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request
 from tasks.ingest.settings import IngestConfig
+from tests.writers import write_tar, write_zip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,15 +48,11 @@ def test_a_folder(tmp_path: Path, ingest: Callable[..., SimpleNamespace], corpus
 
 
 @pytest.mark.parametrize("name", ["u.tar.gz", "u.tar", "u.zip", "without-suffix"])
-def test_an_archive(
-    tmp_path: Path, ingest: Callable[..., SimpleNamespace], corpus: dict[str, Any], write_tar: Callable[..., Path], name: str
-) -> None:
+def test_an_archive(tmp_path: Path, ingest: Callable[..., SimpleNamespace], corpus: dict[str, Any], name: str) -> None:
     members = {"train/a.txt": b"one", "README.md": b"no", "b.txt": "zwö".encode(), "long.txt": b"x" * 5000}
     path = tmp_path / name
     if name == "u.zip":
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for member, data in members.items():
-                archive.writestr(member, data)
+        write_zip(path, members)
     else:
         write_tar(path, members, "w" if name == "u.tar" else "w:gz")
     out = ingest(**corpus, unlabelled=path, max_chars=1000)
@@ -97,10 +94,7 @@ def test_a_hostile_zip(tmp_path: Path, ingest: Callable[..., SimpleNamespace], c
 def test_a_zip_whose_directory_is_too_large_to_hold(
     tmp_path: Path, ingest: Callable[..., SimpleNamespace], corpus: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "u.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for number in range(10):
-            archive.writestr(f"{number}.txt", b"x")
+    path = write_zip(tmp_path / "u.zip", {f"{number}.txt": b"x" for number in range(10)})
     monkeypatch.setattr("tasks.documents.archive.MAX_ZIP_DIRECTORY_BYTES", 100)
     with pytest.raises(RequestError, match=r"pack them as \.tar\.gz"):
         ingest(**corpus, unlabelled=path)
