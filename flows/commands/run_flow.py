@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.commands.printing import complain
@@ -46,9 +47,13 @@ def run_flow(name: str, config: PipelineConfig | RefreshConfig, session: Session
 
 
 def _import_flow(name: str, runtime: Runtime) -> None:
-    """Import what every run of a flow needs and make a missing MLflow store, while the Prefect server starts beside us."""
-    importlib.import_module(f"flows.{name}")
+    """Import what every run of a flow needs, read its code for the keys of its steps, and make a missing MLflow store.
+
+    All this is done while the Prefect server starts beside us.
+    """
+    flow = importlib.import_module(f"flows.{name}")
     from tasks.checkout import CHECKOUT
+    from tasks.store.source import reachable
     from tasks.tracking.client import import_mlflow, open_client
     from tasks.tracking.home import tracking_home
 
@@ -56,6 +61,7 @@ def _import_flow(name: str, runtime: Runtime) -> None:
     home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
     if home.database is not None:
         open_client(home)
+    reachable({Path(str(flow.__file__))})  # each module is read once in a process
 
 
 def _complain_of_outages(unreported: Mapping[str, str]) -> None:
