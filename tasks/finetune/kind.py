@@ -38,6 +38,8 @@ class Kind:
     `trained_with` are the libraries that shape its weights, `libraries` what its view needs when it is served; both beside
     NumPy, Arrow and safetensors.
     `alone`: it cannot be part of a sum.
+    `beside`: it is fitted in one go, with no random numbers and no settings of torch's that others share, and logs no figures,
+    so it may be trained while another kind is.
     `needs_vectors(config)`: whether it reads what align makes; None: as `reads` says.
     `reads_unlabelled(config)`: whether rows without a label can change it.
     `automatic`: `finetune.model auto` may choose it, for train rows of up to `most_tokens(num_classes)` tokens.
@@ -54,6 +56,7 @@ class Kind:
     trained_with: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     alone: bool = False
+    beside: bool = False
     needs_vectors: Callable[[SharedSettings], bool] | None = None
     reads_unlabelled: Callable[[SharedSettings], bool] = field(default=lambda config: False)
     automatic: bool = False

@@ -10,7 +10,6 @@ Shapes: N documents, C classes.
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from tasks.errors import RequestError
 from tasks.finetune.calibrate import choose_weights, deviation, temperature
 from tasks.finetune.choose import with_model
 from tasks.finetune.job import Job, Trained
+from tasks.finetune.lanes import train_kinds
 from tasks.finetune.measures import accuracy, log_loss, macro_f1
 from tasks.model.classifier import FORMAT, MODEL_FILE, WEIGHTS_FILE, member_name
 from tasks.model.scores import add
@@ -52,13 +52,7 @@ def write_model(
         raise RequestError(f"the train rows have {len(labels)} label(s) ({', '.join(labels)}); a classifier needs at least two")
     threads = num_cores() if config.threads == "auto" else config.threads
     job = Job(config, labels, dataset, aligned, folder, scratch, threads, progress)
-    trained: dict[str, list[Trained]] = {}
-    seconds: dict[str, float] = {}
-    for kind in config.kinds:
-        begun, epochs_before = time.monotonic(), sum(len(member.history) for members in trained.values() for member in members)
-        trained[kind.name] = kind.train(job, epochs_before)
-        seconds[kind.name] = time.monotonic() - begun
-    return _write(job, trained, seconds)
+    return _write(job, *train_kinds(job))
 
 
 def _write(job: Job, trained: dict[str, list[Trained]], seconds: dict[str, float]) -> dict[str, Any]:

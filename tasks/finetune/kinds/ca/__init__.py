@@ -23,6 +23,7 @@ KIND = Kind(
     train=_train,
     sections={"ca": CaSettings},
     trained_with=("torch", "scipy"),
+    beside=True,
     shared=frozenset({"class_weights", "ngrams"}),
     reads_unlabelled=lambda config: True,
     instead={"pretrain.dim": "ca.dim"},

@@ -23,6 +23,7 @@ KIND = Kind(
     train=_train,
     sections={"tfidf": TfidfSettings},
     trained_with=("scipy",),
+    beside=True,
     shared=frozenset({"class_weights", "ngrams"}),
     automatic=True,
     like_yardstick=True,
