@@ -234,6 +234,17 @@ def restricted(rows: Documents, kept_K: np.ndarray, path: Path) -> Documents:
     return writer.documents()
 
 
+def joined(parts: Sequence[Documents], path: Path) -> Documents:
+    """All rows of several parts, one part after another; they go to `path` as in `encode_split`."""
+    with RowWriter(path) as writer:
+        for rows in parts:
+            start = 0
+            for ids_T, offsets, labels_N in slices(rows):
+                writer.add(ids_T, offsets, labels_N, rows.names[start : start + len(labels_N)])
+                start += len(labels_N)
+    return writer.documents()
+
+
 def content_digest(*splits: Documents) -> str:
     """SHA-256 over all ids, offsets and labels: what a checkpoint belongs to."""
     digest = hashlib.sha256()

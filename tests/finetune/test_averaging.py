@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tasks.finetune.documents import Documents
-from tasks.finetune.kinds.ca.averaging import reciprocal_averages
+from tasks.finetune.kinds.ca.averaging import carried_on, reciprocal_averages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,3 +92,16 @@ def test_a_read_only_map_gives_the_same_bits(drawn: Documents, tmp_path: Path) -
     first, second = (reciprocal_averages(rows, 30, dim=6, rounds=3, seed=4) for rows in (drawn, mapped))
     assert torch.equal(first.ngrams, second.ngrams)
     assert not torch.equal(first.ngrams, reciprocal_averages(drawn, 30, dim=6, rounds=3, seed=5).ngrams)
+
+
+def test_rounds_may_be_carried_on_with_the_same_documents_or_with_more(drawn: Documents) -> None:
+    at_once = reciprocal_averages(drawn, 30, dim=6, rounds=5, seed=4)
+    later = carried_on(reciprocal_averages(drawn, 30, dim=6, rounds=3, seed=4), drawn, rounds=2)
+    for one, other in zip(
+        (at_once.ngrams, at_once.documents, at_once.counts), (later.ngrams, later.documents, later.counts), strict=True
+    ):
+        assert torch.equal(one, other)
+    half = drawn.head(len(drawn) // 2)
+    wider = carried_on(reciprocal_averages(half, 30, dim=6, rounds=3, seed=4), drawn, rounds=1)
+    assert torch.equal(wider.counts, at_once.counts)
+    assert len(wider.documents) == len(drawn)

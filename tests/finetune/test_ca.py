@@ -78,7 +78,7 @@ def test_unlabelled_rows_beyond_the_limit_are_not_read(train: Callable, linked: 
         assert (folder.parent / f"scratch-limit{limit}" / "ca" / "unlabelled.words").stat().st_size == 4 * 6 * min(limit, 60)
 
 
-def test_valid_rows_have_no_part_in_the_averages_and_a_refit_fits_on_them(
+def test_valid_rows_change_only_a_refit_and_give_it_no_ngrams(
     train: Callable, rows: list, write_dataset: Callable[..., Path]
 ) -> None:
     extra = [(f"valid/x{number}", "valid", "good", ["only", "here"]) for number in range(3)]

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.finetune.encode import FITTED, REFITTED, NumberedWords, RowWriter, document_frequency, restricted
+from tasks.finetune.encode import FITTED, REFITTED, NumberedWords, RowWriter, document_frequency, joined, restricted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,3 +92,13 @@ def test_a_part_of_the_rows_is_those_rows(words: NumberedWords) -> None:
     assert part.names.to_pylist() == documents.names.to_pylist()[3:8]
     first = documents.ids[documents.offsets[3] : documents.offsets[4]]
     assert np.array_equal(part.ids[part.offsets[0] : part.offsets[1]], first)
+
+
+def test_parts_are_joined_in_their_order(words: NumberedWords, tmp_path: Path) -> None:
+    train, valid = (words.splits[split] for split in REFITTED)
+    assert same(joined([train, valid], tmp_path / "both").head(len(train)), train)
+    back = joined([valid, train.part(3, len(train)), train.head(3)], tmp_path / "turned")
+    assert same(back.head(len(valid)), valid)
+    assert same(back.part(len(valid), len(back) - 3), train.part(3, len(train)))
+    assert same(back.part(len(back) - 3, len(back)), train.head(3))
+    assert is_mapped(back.ids)

@@ -64,13 +64,27 @@ def reciprocal_averages(
     Needs about 4 bytes an n-gram of a document, and 4 * D bytes a distinct n-gram and a document. Equal seeds and numbers of
     threads give equal bits.
     """
-    members, starts = _turned(rows, num_ngrams)
+    documents_ND = torch.randn(len(rows), dim, generator=torch.Generator().manual_seed(seed))
+    return _averaged(rows, torch.empty(num_ngrams, dim), documents_ND, rounds, progress)
+
+
+def carried_on(averages: Averages, rows: Documents, *, rounds: int, progress: Progress = SILENT) -> Averages:
+    """Average on over other documents, `rounds` times, from the n-grams' vectors that `averages` ends with; it is used up."""
+    ngrams_KD = averages.ngrams
+    documents_ND = _sums(ngrams_KD, rows.ids, rows.offsets).div_(_roots(rows.offsets))
+    _whiten(documents_ND)
+    return _averaged(rows, ngrams_KD, documents_ND, rounds, progress)
+
+
+def _averaged(
+    rows: Documents, ngrams_KD: torch.Tensor, documents_ND: torch.Tensor, rounds: int, progress: Progress
+) -> Averages:
+    """Average n-grams and documents by turns, beginning and ending with n-grams; both tensors are written anew."""
+    members, starts = _turned(rows, len(ngrams_KD))
     counts_K = torch.from_numpy(np.diff(starts).astype(np.float32))
     divisors_K1, roots_N1 = counts_K.clamp(min=1)[:, None], _roots(rows.offsets)
-    documents_ND = torch.randn(len(rows), dim, generator=torch.Generator().manual_seed(seed))
-    ngrams_KD = torch.empty(num_ngrams, dim)
     for number in range(rounds):
-        progress.advance(number, rounds, "rounds", f"averaging {len(rows):,} documents and {num_ngrams:,} n-grams")
+        progress.advance(number, rounds, "rounds", f"averaging {len(rows):,} documents and {len(ngrams_KD):,} n-grams")
         _sums(documents_ND, members, starts, out=ngrams_KD).div_(divisors_K1)
         if number < rounds - 1:
             _whiten(_sums(ngrams_KD, rows.ids, rows.offsets, out=documents_ND).div_(roots_N1))
