@@ -10,13 +10,11 @@ This module is imported before Prefect, since Prefect reads its environment at i
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import json
 import logging
 import os
 import secrets
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -34,6 +32,7 @@ from flows.servers.guard import serve_guarded
 from tasks.durable import PRIVATE, locked, replaced, take
 from tasks.errors import RequestError, UnavailableError
 from tasks.processes import Patience, folder_identity, is_of, runs, start_time
+from tasks.template import copied_or_made, template_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -372,49 +371,29 @@ def private(path: Path, *, append: bool = False) -> TextIO:
 
 
 def make_database(home: Path, template: Path) -> None:
-    """Give a fresh home its database: a copy of `template`, an empty one of this Prefect version, made here if it is missing.
+    """Give a fresh home its database: a copy of `template`, an empty one of this Prefect version.
 
-    Migrating an empty database from the first version to the last takes four seconds of a processor, a copy none. PREFECT_HOME
-    must be `home`; where the user has named another database, or `template` cannot be read or written (it may be another
-    user's, or damaged), Prefect's own way is left.
+    PREFECT_HOME must be `home`; where the user has named another database, Prefect's own way is left.
     """
     database = home / "prefect.db"
     if database.exists() or any(name.endswith("DATABASE_CONNECTION_URL") for name in os.environ):
         return
-    with contextlib.suppress(OSError, sqlite3.Error):
-        if template.exists():
-            _copy_database(template, database)
-            return
+    copied_or_made(database, template, _migrate)
+
+
+def _migrate() -> None:
+    """Have Prefect make the database that its settings name; four seconds of a processor."""
     import asyncio
 
     from prefect.server.database import provide_database_interface
 
     asyncio.run(provide_database_interface().create_db())
-    if database.exists():  # not so where Prefect's settings name another
-        with contextlib.suppress(OSError, sqlite3.Error):
-            template.parent.mkdir(parents=True, exist_ok=True)
-            _copy_database(database, template)
-
-
-def _copy_database(source: Path, target: Path) -> None:
-    """Copy what a SQLite file and its write-ahead log hold, whole or not at all; sqlite3.Error if that is damaged."""
-    with (
-        replaced(target) as partial,
-        contextlib.closing(sqlite3.connect(source)) as old,
-        contextlib.closing(sqlite3.connect(partial)) as new,
-    ):
-        old.backup(new)
-        # A copy with a write-ahead log could not be read in a folder that is not ours to write to.
-        new.execute("PRAGMA journal_mode = DELETE")
-        if new.execute("PRAGMA quick_check").fetchone() != ("ok",):
-            raise sqlite3.DatabaseError(f"{source} is damaged")
 
 
 def serve(home: Path, port: int, *, stay: bool) -> None:
     """Run the server in this process: until it is stopped, or until no user is left."""
     os.umask(0o077)  # the database holds parameters and logs
-    version = importlib.metadata.version("prefect")
-    make_database(home, Path(sys.prefix) / "share" / "textmill" / f"prefect-{version}.db")
+    make_database(home, template_of("prefect"))
     from prefect.server.api.server import create_app
 
     server = serve_guarded(create_app(), port=port)  # Prefect asks for the password itself, for its WebSockets too

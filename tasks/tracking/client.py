@@ -16,6 +16,7 @@ from tasks.durable import PRIVATE, replaced
 from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import WAIT, is_forbidden, is_held
 from tasks.shown import one_line
+from tasks.template import copied_or_made, template_of
 from tasks.tracking.home import sqlite_uri
 from tasks.tracking.sqlite_reader import MissingError
 
@@ -77,7 +78,7 @@ def open_client(home: TrackingHome, *, to_read: bool = False) -> MlflowClient:
     with home.locked("mlflow", to_read=to_read), own_warnings_ignored():
         try:
             if home.database is not None and not (home.database.exists() and home.database.stat().st_size):
-                _make_database(home.database)
+                make_database(home.database, template_of("mlflow"))
             client = MlflowClient(tracking_uri=home.uri, registry_uri=home.uri)
             client.search_experiments(max_results=1)
             client.search_registered_models(max_results=1)
@@ -116,12 +117,17 @@ def _remove_mistaken_folders(uri: str) -> None:
             os.removedirs(os.path.dirname(uri.removeprefix("sqlite:///").partition("?")[0]))  # noqa: PTH120 a name, relative
 
 
-def _make_database(database: Path) -> None:
-    """Make MLflow's tables in a file that takes the database's place when it is whole.
+def make_database(database: Path, template: Path) -> None:
+    """Give a store its tables in a file that takes the database's place when it is whole: a copy of `template`.
 
     There are some fifty steps to them, each of which SQLite keeps at once; where a kill has left a database between two of
     them, MLflow can neither use it nor go on.
     """
+    copied_or_made(database, template, lambda: _migrate(database))
+
+
+def _migrate(database: Path) -> None:
+    """Have MLflow make its tables; two seconds of a processor."""
     from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
 
     with replaced(database, mode=PRIVATE) as partial:

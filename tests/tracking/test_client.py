@@ -16,8 +16,7 @@ KILLED_AT_A_STEP = """
 import os, signal, sys
 from pathlib import Path
 from alembic.runtime.migration import HeadMaintainer
-from tasks.tracking.client import open_client
-from tasks.tracking.home import tracking_home
+from tasks.tracking.client import make_database
 
 update, left = HeadMaintainer.update_to_step, [int(sys.argv[2])]
 
@@ -28,15 +27,17 @@ def counted(self, step):
         os.kill(os.getpid(), signal.SIGKILL)
 
 HeadMaintainer.update_to_step = counted
-open_client(tracking_home(None, Path(sys.argv[1]), Path(sys.argv[1])))
+make_database(Path(sys.argv[1]), Path(sys.argv[1] + ".no-template"))
 """
 
 
 @pytest.mark.parametrize("step", [1, 30])
 def test_a_kill_while_the_database_is_made_leaves_none(step: int, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", KILLED_AT_A_STEP, str(tmp_path), str(step)]
-    assert subprocess.run(command, cwd=CHECKOUT, check=False).returncode == -signal.SIGKILL
     home = tracking_home(None, tmp_path, tmp_path)
+    home.folder.mkdir()
+    command = [sys.executable, "-c", KILLED_AT_A_STEP, str(home.database), str(step)]
+    assert subprocess.run(command, cwd=CHECKOUT, check=False).returncode == -signal.SIGKILL
+    assert not home.database.exists()
     assert [each.name for each in open_client(home).search_experiments()] == ["Default"]
     assert home.database.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in home.folder.iterdir()) == ["mlflow.db", "mlflow.lock"]

@@ -57,15 +57,6 @@ def test_a_second_home_gets_a_copy_of_the_migrated_database_and_no_home_loses_it
     assert not list(template.parent.glob(".*"))
 
 
-def test_a_damaged_template_is_made_anew(tmp_path: Path) -> None:
-    template = tmp_path / "share" / "prefect.db"
-    template.parent.mkdir()
-    template.write_bytes(b"no database" * 100)
-    assert make(tmp_path / "home", template) == "True"
-    assert content(tmp_path / "home" / "prefect.db") == content(template)
-    assert not list((tmp_path / "home").glob(".prefect.db*"))
-
-
 def test_prefect_that_was_imported_before_learns_of_the_server_and_forgets_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
