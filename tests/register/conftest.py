@@ -1,3 +1,4 @@
+import functools
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -119,23 +120,27 @@ def retrained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store that is migrated, which takes MLflow seconds."""
-    root = tmp_path_factory.mktemp("migrated")
-    Tracker.open(None, root, root / "checkout", "any").close()
-    return root / "mlflow" / "mlflow.db"
+def thirdly_trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """And on others."""
+    return train(tmp_path_factory.mktemp("thirdly"), seed=3)
+
+
+@pytest.fixture
+def beginning() -> Path | None:
+    """The data root whose models a test begins with; none, unless its file has a fixture of this name."""
+    return None
 
 
 @pytest.fixture
 def tracker(
-    migrated: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    beginning: Path | None, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Tracker]:
     """A tracker with a store of its own; nothing may land in the current folder."""
     here = tmp_path_factory.mktemp("here")
     monkeypatch.chdir(here)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (tmp_path / "mlflow").mkdir()
-    shutil.copyfile(migrated, tmp_path / "mlflow" / "mlflow.db")
+    if beginning is not None:
+        shutil.copytree(beginning / "mlflow", tmp_path / "mlflow")
     tracker = Tracker.open(None, tmp_path, tmp_path / "checkout", "films")
     yield tracker
     tracker.close()
@@ -146,39 +151,42 @@ Enrol = Callable[..., Registration]
 Candidacy = Callable[..., Candidate]
 
 
+def candidate(
+    folder: Path,
+    model: Trained,
+    *,
+    on: Trained | None = None,
+    accuracy: float | None = None,
+    shortfall: Shortfall = NO_SHORTFALL,
+    recipe: Recipe | None = None,
+) -> Candidate:
+    """A trained model as what is to be registered, with what it, or somebody, got right of the test rows of `on`'s corpus."""
+    given = on or model
+    serving = open_package(model.package)
+    classifier = serving.TextClassifier(model.package)
+    rows = pq.read_table(given.corpus / "corpus.parquet").filter(pc.field("split") == "test")
+    texts, labels = rows["text"].to_pylist(), rows["label"].to_pylist()
+    predicted = [prediction["label"] for prediction in classifier.predict(texts)]
+    correct = np.array([guess == label for guess, label in zip(predicted, labels, strict=True)])
+    if accuracy is not None:
+        correct = np.arange(len(labels)) < accuracy * len(labels)
+    predictions = folder / f"{package_digest(model.package)[:8]}.parquet"
+    table = pa.table({"id": rows["id"], "label": rows["label"], "correct": correct})
+    pq.write_table(table, predictions, write_page_checksum=True)
+    stored = folder / "store" / package_digest(model.package)  # a folder of the store is named for its key
+    shutil.copytree(model.package, stored, dirs_exist_ok=True)
+    (stored / "manifest.json").write_text("{}")
+    tags = {"textmill.test_accuracy": f"{correct.mean():.6f}", **(recipe.tags() if recipe else {})}
+    holdout_texts = given.prepared / "holdout_texts"
+    return Candidate(
+        "films", stored, predictions, holdout_texts, "holdout", tuple(classifier.labels), tags, shortfall=shortfall
+    )
+
+
 @pytest.fixture
 def candidacy(tmp_path: Path) -> Candidacy:
-    """A trained model as what is to be registered, with what it, or somebody, got right of the test rows of `on`'s corpus."""
-
-    def made(
-        model: Trained,
-        *,
-        on: Trained | None = None,
-        accuracy: float | None = None,
-        shortfall: Shortfall = NO_SHORTFALL,
-        recipe: Recipe | None = None,
-    ) -> Candidate:
-        given = on or model
-        serving = open_package(model.package)
-        classifier = serving.TextClassifier(model.package)
-        rows = pq.read_table(given.corpus / "corpus.parquet").filter(pc.field("split") == "test")
-        texts, labels = rows["text"].to_pylist(), rows["label"].to_pylist()
-        predicted = [prediction["label"] for prediction in classifier.predict(texts)]
-        correct = np.array([guess == label for guess, label in zip(predicted, labels, strict=True)])
-        if accuracy is not None:
-            correct = np.arange(len(labels)) < accuracy * len(labels)
-        predictions = tmp_path / f"{package_digest(model.package)[:8]}.parquet"
-        table = pa.table({"id": rows["id"], "label": rows["label"], "correct": correct})
-        pq.write_table(table, predictions, write_page_checksum=True)
-        stored = tmp_path / "store" / package_digest(model.package)  # a folder of the store is named for its key
-        shutil.copytree(model.package, stored, dirs_exist_ok=True)
-        (stored / "manifest.json").write_text("{}")
-        tags = {"textmill.test_accuracy": f"{correct.mean():.6f}", **(recipe.tags() if recipe else {})}
-        labels = tuple(classifier.labels)
-        texts = given.prepared / "holdout_texts"
-        return Candidate("films", stored, predictions, texts, "holdout", labels, tags, shortfall=shortfall)
-
-    return made
+    """Make a candidate of a trained model, with options."""
+    return functools.partial(candidate, tmp_path)
 
 
 @pytest.fixture
@@ -195,7 +203,24 @@ def enrol(tracker: Tracker, candidacy: Candidacy) -> Enrol:
         folds: dict[int, Any] | None = None,
         **options: Any,
     ) -> Registration:
-        candidate = candidacy(model, on=on, accuracy=accuracy, shortfall=shortfall, recipe=recipe)
-        return Registrar(tracker, RegisterConfig(**options)).register(candidate, folds)
+        made = candidacy(model, on=on, accuracy=accuracy, shortfall=shortfall, recipe=recipe)
+        return Registrar(tracker, RegisterConfig(**options)).register(made, folds)
 
     return enrolled
+
+
+@pytest.fixture(scope="session")
+def four_versions(
+    trained: Trained, retrained: Trained, thirdly_trained: Trained, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The data root of versions 1, 2 and 3, each promoted over the one before, and a fourth that was refused; to be copied."""
+    root = tmp_path_factory.mktemp("four")
+    tracker = Tracker.open(None, root, root / "checkout", "films")
+    registrar = Registrar(tracker, RegisterConfig(margin=0.99))
+    for model in (trained, retrained, thirdly_trained):
+        assert registrar.register(candidate(root, model, accuracy=1.0)).alias == "champion"
+    fourth = train(tmp_path_factory.mktemp("fourth"), seed=4)
+    made = Registrar(tracker, RegisterConfig()).register(candidate(root, fourth, accuracy=0.1))
+    assert made.alias == "challenger"
+    tracker.close()
+    return root

@@ -104,13 +104,12 @@ def test_a_decision_of_before_stays_until_folds_are_asked_for(
 
 
 def test_the_best_champion_of_before_is_asked_about_too(
-    enrol: Make, ask: Make, trained: Any, retrained: Any, train_tiny: Make, tmp_path: Path
+    enrol: Make, ask: Make, trained: Any, retrained: Any, thirdly_trained: Any
 ) -> None:
     enrol(trained, accuracy=1.0, recipe=RECIPE)
     enrol(retrained, accuracy=0.5, margin=0.99, recipe=RECIPE)
-    third = train_tiny(tmp_path / "third", seed=3)
-    assert [(asked.role, asked.version) for asked in ask(third, accuracy=0.99)] == [("champion", 2), ("best", 1)]
-    assert enrol(third, accuracy=0.99, folds={2: BETTER, 1: BETTER}).decision == "promoted"
+    assert [(asked.role, asked.version) for asked in ask(thirdly_trained, accuracy=0.99)] == [("champion", 2), ("best", 1)]
+    assert enrol(thirdly_trained, accuracy=0.99, folds={2: BETTER, 1: BETTER}).decision == "promoted"
 
 
 def test_a_first_model_below_the_yardstick_is_champion_and_says_so_everywhere(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import RequestError, UnavailableError
-from tasks.register import models, registration
+from tasks.register import registration
 from tasks.register.contest import Contest
 from tasks.register.ledger import Ledger
 from tasks.register.models import list_models, load_champions, load_model, promote, rollback, verify_models
@@ -18,16 +18,9 @@ from tasks.register.package import package_digest
 from tasks.tracking import registry
 from tasks.tracking.registry import RegistryOutage, TamperedModel
 from tasks.tracking.tracker import Tracker
+from tests.register.films import aliases, killed_at, ledger
 
 Enrol = Callable[..., Any]
-
-
-def aliases(tracker: Tracker) -> dict[str, int]:
-    return tracker.registry.aliases("films")
-
-
-def ledger(tracker: Tracker) -> list[tuple[str, int | None, int | None]]:
-    return [(entry.action, entry.from_version, entry.to_version) for entry in Ledger(tracker.home.ledger).entries("films")]
 
 
 def test_the_first_model_becomes_champion_and_the_same_package_is_not_registered_again(
@@ -183,11 +176,11 @@ def test_a_registration_without_its_server_promotes_nothing_and_says_so(
 
 
 def test_small_losses_are_measured_against_the_best_champion(
-    tracker: Tracker, enrol: Enrol, trained: Any, retrained: Any, train_tiny: Any, tmp_path: Path
+    tracker: Tracker, enrol: Enrol, trained: Any, retrained: Any, thirdly_trained: Any
 ) -> None:
     enrol(trained, accuracy=1.0)
     enrol(retrained, accuracy=0.5, margin=0.99)  # promoted, but measured as worse
-    third = enrol(train_tiny(tmp_path / "third", seed=3), accuracy=0.9, margin=0.3)
+    third = enrol(thirdly_trained, accuracy=0.9, margin=0.3)
     assert third.decision == "promoted"
     # Both know all of the third corpus' test rows.
     assert third.figures["champion_accuracy"] == third.figures["best_accuracy"] == 1.0
@@ -303,94 +296,6 @@ except mlflow.MlflowException as error:
     assert "text.json was changed; the model is not loaded" in error
 
 
-def killed_at(monkeypatch: pytest.MonkeyPatch, point: str) -> None:
-    """Let the named point end what is under way, as a kill would: nothing after it happens."""
-
-    def reached(name: str) -> None:
-        if name == point:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(models, "crash_point", reached)
-
-
-MOVES = ["begun", "previous_set", "champion_set", "promoted", "recorded"]
-
-
-@pytest.fixture
-def three(tracker: Tracker, enrol: Enrol, trained: Any, retrained: Any, train_tiny: Any, tmp_path: Path) -> Tracker:
-    """Versions 1, 2 and 3, each promoted over the one before; a fourth that was refused."""
-    for model in (trained, retrained, train_tiny(tmp_path / "third", seed=3)):
-        assert enrol(model, accuracy=1.0, margin=0.99).alias == "champion"
-    assert enrol(train_tiny(tmp_path / "fourth", seed=4), accuracy=0.1).alias == "challenger"
-    return tracker
-
-
-@pytest.mark.parametrize("point", MOVES[:-1])
-def test_a_rollback_that_was_killed_goes_back_once_when_it_is_repeated(
-    three: Tracker, monkeypatch: pytest.MonkeyPatch, point: str
-) -> None:
-    killed_at(monkeypatch, f"register.{point}")
-    with pytest.raises(KeyboardInterrupt):
-        rollback(three, "films", "3 is bad")
-    monkeypatch.undo()
-    made = rollback(three, "films", "3 is bad")
-    assert (made.version, made.decision, made.reason) == (2, "rollback", "3 is bad")
-    assert aliases(three) == {"champion": 2, "previous": 1, "challenger": 4}
-    assert [move for move in ledger(three) if move[0] != "refused"][3:] == [("rollback", 3, 2)]
-    assert rollback(three, "films").version == 1
-
-
-def test_a_rollback_that_was_killed_after_its_line_is_over(three: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
-    killed_at(monkeypatch, "register.recorded")
-    with pytest.raises(KeyboardInterrupt):
-        rollback(three, "films")
-    monkeypatch.undo()
-    assert aliases(three) == {"champion": 2, "previous": 1, "challenger": 4}
-    assert rollback(three, "films").version == 1  # the second of two, never what the first went back from
-
-
-@pytest.mark.parametrize("point", MOVES)
-def test_a_promotion_that_was_killed_is_made_once_when_it_is_repeated(
-    three: Tracker, monkeypatch: pytest.MonkeyPatch, point: str
-) -> None:
-    killed_at(monkeypatch, f"register.{point}")
-    with pytest.raises(KeyboardInterrupt):
-        promote(three, "films", 4, "it is right")
-    monkeypatch.undo()
-    made = promote(three, "films", 4, "it is right")
-    assert (made.version, made.alias) == (4, "champion")
-    assert made.decision == ("unchanged" if point == "recorded" else "promoted")
-    assert aliases(three) == {"champion": 4, "previous": 3}
-    assert [move for move in ledger(three) if move[0] != "refused"][3:] == [("promote", 3, 4)]
-    assert rollback(three, "films").version == 3
-    assert rollback(three, "films").version == 2
-
-
-@pytest.mark.parametrize("point", ["begun", "previous_set"])
-def test_a_promotion_that_was_killed_before_its_alias_and_not_repeated_leaves_nothing(
-    three: Tracker, monkeypatch: pytest.MonkeyPatch, point: str
-) -> None:
-    killed_at(monkeypatch, f"register.{point}")
-    with pytest.raises(KeyboardInterrupt):
-        promote(three, "films", 4)
-    monkeypatch.undo()
-    assert list_models(three, "films")[3].action == "refused"
-    assert promote(three, "films", 3).decision == "unchanged"
-    assert aliases(three) == {"champion": 3, "previous": 2, "challenger": 4}
-
-
-def test_a_killed_rollback_that_another_run_finds_is_a_rollback_in_the_ledger(
-    three: Tracker, enrol: Enrol, trained: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    killed_at(monkeypatch, "register.champion_set")
-    with pytest.raises(KeyboardInterrupt):
-        rollback(three, "films")
-    monkeypatch.undo()
-    assert enrol(trained, accuracy=0.1).decision == "refused"
-    assert ledger(three)[-2:] == [("rollback", 3, 2), ("refused", 2, 2)]
-    assert rollback(three, "films").version == 1
-
-
 def test_a_registration_that_was_killed_at_its_aliases_is_recorded_with_its_figures(
     tracker: Tracker, enrol: Enrol, trained: Any, retrained: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -423,10 +328,10 @@ def test_a_registration_that_was_killed_leaves_no_second_copy_of_its_package(
 
 
 def test_every_version_is_verified_and_the_whole_ones_beside_a_broken_one_too(
-    tracker: Tracker, enrol: Enrol, trained: Any, retrained: Any, train_tiny: Any, tmp_path: Path
+    tracker: Tracker, enrol: Enrol, trained: Any, retrained: Any, thirdly_trained: Any
 ) -> None:
     assert verify_models(tracker) == []
-    for model in (trained, retrained, train_tiny(tmp_path / "third", seed=3)):
+    for model in (trained, retrained, thirdly_trained):
         enrol(model, accuracy=0.5, margin=0.99)
     versions = tracker.registry.versions("films")
     (tracker.registry.verify(versions[0]) / "MLmodel").unlink()

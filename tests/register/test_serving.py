@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -38,12 +37,10 @@ UNKNOWN = "profits risen"  # neither word was in the training text; parts of bot
 
 
 @pytest.fixture(scope="module")
-def store(migrated: Path, train_tiny: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+def store(train_tiny: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """A store whose champion is a bag of n-grams plus averaged embeddings with subwords; and that model."""
     root = tmp_path_factory.mktemp("my root 数据 #1")
     model = train_tiny(root / "work", model="bag+mean")
-    (root / "mlflow").mkdir()
-    shutil.copyfile(migrated, root / "mlflow" / "mlflow.db")
     tracker = Tracker.open(None, root, root / "checkout", "新闻")
     predictions = root / "predictions.parquet"
     write_predictions(model.corpus / "corpus.parquet", predictions)
