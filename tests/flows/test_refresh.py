@@ -364,6 +364,7 @@ def test_a_promotion_in_mid_stream_marks_its_day_and_gives_drift_a_new_baseline(
     assert {row["documents"] for row in before["drift"]} == {28 * A_DAY}
 
     sections = {"pretrain": {"enabled": False}, "evaluate": {"bootstrap": 100, "yardstick": False}}
+    sections |= {"register": {"evidence": "test"}}
     sections |= {"finetune": {"model": "bag", "epochs": 5, "threads": 1}, "runtime": {"data_root": data_root, "workers": 1}}
     train(PipelineConfig.model_validate({"name": "news", "ingest": {"path": corpus}, **sections}))
     tracker = Tracker.open(None, data_root, CHECKOUT, None)

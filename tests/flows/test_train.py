@@ -161,7 +161,8 @@ def test_one_more_document_rebuilds_what_it_touches(
 
 @pytest.mark.usefixtures("first")
 def test_a_bag_needs_no_vectors(corpus: Path, data_root: Path) -> None:
-    result = train(bare(corpus, data_root, finetune={"model": "bag"}, evaluate={"yardstick": False}))
+    finetune = {"model": "bag", "epochs": 2, "threads": 1}
+    result = train(bare(corpus, data_root, finetune=finetune, evaluate={"yardstick": False}, register={"evidence": "test"}))
     assert not {"pretrain", "align", "yardstick"} & result["stages"].keys()
     assert result["coverage"] is None
     assert result["yardstick"] is None
