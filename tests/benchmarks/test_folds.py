@@ -96,6 +96,32 @@ def test_the_command_prints_one_object_with_both_classifiers(lines: Path, capsys
     assert "McNemar" in printed.err
 
 
+def test_vectors_may_be_shared_by_all_folds(lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = tmp_path / "unlabelled.txt"
+    texts.write_text(
+        f"{lines.read_text().splitlines()[0].partition('@')[0]}\n" + "sales rose and profit fell in the year\n" * 9
+    )
+    arguments = [
+        "--folds",
+        "2",
+        "--only",
+        "1",
+        "--ingest.path",
+        str(lines),
+        "--ingest.delimiter",
+        "@",
+        *TINY,
+        "--share-vectors",
+    ]
+    assert folds.main([*arguments, "--ingest.unlabelled", str(texts)]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["test_rows"] > 40
+    assert "vectors of the texts without a label" in printed.err
+    assert folds.main(arguments) == 2
+    assert "no text is without a label" in capsys.readouterr().err
+    assert folds.main([*arguments, "--finetune.model", "bag"]) == 2
+
+
 def test_errors_of_means_are_those_of_the_literature() -> None:
     def fold(number: int, ours: float, theirs: float) -> folds.Fold:
         correct = [np.arange(10) < 10 * accuracy for accuracy in (ours, theirs)]
