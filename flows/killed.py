@@ -12,8 +12,8 @@ from flows.servers.notes import write_note
 from flows.servers.running import crash_in_prefect
 from tasks.durable import sweep_partials
 from tasks.processes import runs
-from tasks.register.recipe import RUN_TAG
 from tasks.tracking.spool import Unreachable
+from tasks.tracking.tags import RUN_TAG
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,8 +18,8 @@ from tasks.crash import crash_point
 from tasks.durable import num_cores
 from tasks.errors import RequestError
 from tasks.processes import start_time
-from tasks.register.recipe import RUN_TAG
 from tasks.store.step import Run
+from tasks.tracking.tags import RUN_TAG
 from tasks.tracking.tensorboard import write_events
 from tasks.tracking.tracker import flatten
 

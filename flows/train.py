@@ -23,10 +23,11 @@ from tasks.prepare.task import prepare
 from tasks.pretrain.task import pretrain
 from tasks.register.champion import read_champion
 from tasks.register.models import MODEL_TAG
-from tasks.register.recipe import RUN_TAG, Recipe
+from tasks.register.recipe import Recipe
 from tasks.register.says import REGISTRATION
 from tasks.register.task import folds, make_candidate, package, question_folds, register
 from tasks.store.artifact import Store
+from tasks.tracking.tags import RUN_TAG
 from tasks.tracking.tensorboard import check_installed
 from tasks.tracking.tracker import Tracker
 from tasks.unread import unread

@@ -17,6 +17,7 @@ from tasks.finetune.settings import FinetuneConfig
 from tasks.prepare.settings import PrepareConfig
 from tasks.pretrain.settings import PretrainConfig
 from tasks.section import Section
+from tasks.tracking.tags import RUN_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 TAG = "textmill.recipe."  # textmill.recipe.0, .1, … are one JSON object, cut where older servers' tags end
 TAG_CHARS = 4500
-RUN_TAG = "prefect.flow_run_id"  # finds everything that MLflow has of one run
 
 
 class Recipe(Section):

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 from flows.servers.server import Endpoint, answers, free_port, launch, login
 from tasks.checkout import CHECKOUT
 from tasks.register.ledger import Ledger
-from tasks.register.recipe import RUN_TAG
 from tasks.tracking.client import LOGIN_VARIABLES
 from tasks.tracking.home import LEDGER, URI_VARIABLE, tracking_home
 from tasks.tracking.server import server_environment
+from tasks.tracking.tags import RUN_TAG
 from tasks.tracking.tracker import PARENT_TAG, Tracker
 from tests.faults.command import Command, compare, digests
 from tests.faults.trained import make_corpus
