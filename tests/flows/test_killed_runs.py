@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from flows.commands.settings import resolve
 from tasks.store.artifact import Store
 from tests.command_line import train_command
 
@@ -59,6 +60,7 @@ def test_a_killed_run_is_taken_up_again_and_ends_the_same(corpus: Path, tmp_path
     with get_client(sync_client=True) as client:
         assert client.read_flow_run(UUID(record.stem)).state_name == "Crashed"
 
-    code, out = train(corpus, tmp_path / "whole")
-    assert code == 0, out
-    assert weights(tmp_path / "whole", json.loads(out)) == weights(tmp_path / "killed", resumed)
+    from flows.train import train as flow
+
+    asked = ["--ingest.path", str(corpus), "--runtime.data-root", str(tmp_path / "whole"), *KNOBS]
+    assert weights(tmp_path / "whole", flow(resolve(asked))) == weights(tmp_path / "killed", resumed)

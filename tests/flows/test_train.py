@@ -39,7 +39,7 @@ def config(corpus: Path, data_root: Path, **sections: dict[str, Any]) -> Pipelin
 
 def bare(corpus: Path, data_root: Path, name: str = "news", **sections: dict[str, Any]) -> PipelineConfig:
     """A configuration with nothing in it that concerns word vectors."""
-    values = {"prepare": SECTIONS["prepare"], "evaluate": SECTIONS["evaluate"], **sections}
+    values = {name: SECTIONS[name] for name in ("prepare", "evaluate", "register")} | sections
     return PipelineConfig.model_validate(
         values | {"name": name, "ingest": {"path": corpus}, "runtime": {"data_root": data_root, "workers": 1}}
     )
@@ -162,7 +162,7 @@ def test_one_more_document_rebuilds_what_it_touches(
 @pytest.mark.usefixtures("first")
 def test_a_bag_needs_no_vectors(corpus: Path, data_root: Path) -> None:
     finetune = {"model": "bag", "epochs": 2, "threads": 1}
-    result = train(bare(corpus, data_root, finetune=finetune, evaluate={"yardstick": False}, register={"evidence": "test"}))
+    result = train(bare(corpus, data_root, finetune=finetune, evaluate={"yardstick": False}))
     assert not {"pretrain", "align", "yardstick"} & result["stages"].keys()
     assert result["coverage"] is None
     assert result["yardstick"] is None
@@ -223,7 +223,7 @@ def test_the_model_that_auto_chooses_is_written_down_and_kept(
         "key": chosen["stages"]["finetune"]["key"],
     }
     # A champion of another kind, by whatever way it came to that, is gone on with.
-    other = train(bare(corpus, data_root, "auto", finetune={"model": "bag", "bag_epochs": 3}, register={"gate": "not_worse"}))
+    other = train(bare(corpus, data_root, "auto", finetune={"model": "bag", "bag_epochs": 3}))
     promote(data_root, "auto", other["model"]["version"])
     capfd.readouterr()
     kept = train(bare(corpus, data_root, "auto"))
