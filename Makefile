@@ -18,17 +18,22 @@ ROW ?=
 EXAMPLES ?= 5000
 AUDIT := .venv-audit
 PYTEST ?=
+# A process takes one file after the other, in the order of tests/conftest.py.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test test-long check torchtext bench faults fuzz audit format lock lock-torchtext clean
 
 run: $(READY)
 	$(BIN)/textmill train
 
+# Where the environment forbids it, each of the hundreds of programs that the tests start would compile the checkout anew.
+test test-long: export PYTHONDONTWRITEBYTECODE =
+
 test: $(READY)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" --hypothesis-profile quick $(PYTEST)
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "not long" --hypothesis-profile quick $(PYTEST)
 
 test-long: $(READY)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "long or hypothesis" $(PYTEST)
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "long or hypothesis" $(PYTEST)
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -37,7 +42,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 torchtext: $(TORCHTEXT)/.ready
-	$(TORCHTEXT)/bin/python -m pytest -q -n 2 --dist loadfile $(PYTEST)
+	$(TORCHTEXT)/bin/python -m pytest -q $(PARALLEL) $(PYTEST)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks --data $(DATA) $(ARGS)
