@@ -316,6 +316,7 @@ def prepare(folder: Path) -> Iterator[None]:
 
 def read_all(connection: Any) -> None:
     """The child: read what comes, watched by an audit hook and a thread."""
+    sys.dont_write_bytecode = True  # what an import compiles is not the archive's doing
     sys.addaudithook(note_writes)
     peak = [0.0]
     threading.Thread(target=watch_memory, args=(peak,), daemon=True).start()

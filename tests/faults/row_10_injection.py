@@ -107,7 +107,9 @@ def unsupervised(folder: Path, documents: list[list[str]]) -> str | None:
     written = write_text(folder, ["train"], text)
     if written.num_documents != sum(bool(words) for words in documents):
         return f"{written.num_documents} documents were written"
-    model = fasttext.train_unsupervised(str(text), dim=1, epoch=1, minCount=1, thread=1, verbose=0, minn=0, maxn=0, bucket=1)
+    # Another loss than hs shuffles a table of ten million words first.
+    options = {"dim": 1, "epoch": 1, "minCount": 1, "thread": 1, "verbose": 0, "minn": 0, "maxn": 0, "bucket": 1, "loss": "hs"}
+    model = fasttext.train_unsupervised(str(text), **options)
     words, counts = model.get_words(include_freq=True, on_unicode_error="replace")
     hidden = [word for word in words if LABEL in word]
     if hidden:

@@ -15,31 +15,13 @@ from tasks.tracking import tracker as tracker_module
 from tasks.tracking.tracker import Tracker
 from tests.patience import HANGS_SECONDS, until
 
-CHECKOUT = Path(__file__).parents[2]
-OPEN_ONE = """
-import sys
-from pathlib import Path
-from tasks.tracking.tracker import Tracker
-root = Path(sys.argv[1])
-tracker = Tracker.open(None, root, root / "checkout", "shared")
-tracker.finish(tracker.start_run(sys.argv[2]))
-"""
-
 
 @pytest.fixture(scope="session")
-def opened_at_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[subprocess.CompletedProcess[str]]]:
-    """Three processes that open one store which none of them has seen before; its data root, and how each ended."""
-    root = tmp_path_factory.mktemp("fresh")
-    command = [sys.executable, "-W", "error", "-c", OPEN_ONE, str(root)]
-    running = [
-        subprocess.Popen([*command, f"run{n}"], cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for n in range(3)
-    ]
-    ended = []
-    for process in running:
-        output, errors = process.communicate()
-        ended.append(subprocess.CompletedProcess(process.args, process.returncode, output, errors))
-    return root, ended
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root whose store has been opened once, to be copied: MLflow takes seconds to migrate one."""
+    root = tmp_path_factory.mktemp("opened")
+    Tracker.open(None, root, root / "checkout", "shared").close()
+    return root
 
 
 @pytest.fixture(autouse=True)
@@ -50,10 +32,10 @@ def _a_busy_server_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def data_root(opened_at_once: tuple[Path, object], tmp_path: Path) -> Path:
-    """A data root with a store that is migrated already, which takes MLflow seconds."""
+def data_root(opened: Path, tmp_path: Path) -> Path:
+    """A data root with a store that is migrated already."""
     (tmp_path / "mlflow").mkdir()
-    shutil.copyfile(opened_at_once[0] / "mlflow" / "mlflow.db", tmp_path / "mlflow" / "mlflow.db")
+    shutil.copyfile(opened / "mlflow" / "mlflow.db", tmp_path / "mlflow" / "mlflow.db")
     return tmp_path
 
 
@@ -129,9 +111,9 @@ class Forwarder:
 
 
 @pytest.fixture(scope="session")
-def server_port(opened_at_once: tuple[Path, object], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def server_port(opened: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder = tmp_path_factory.mktemp("server")
-    (folder / "mlflow.db").write_bytes((opened_at_once[0] / "mlflow" / "mlflow.db").read_bytes())
+    (folder / "mlflow.db").write_bytes((opened / "mlflow" / "mlflow.db").read_bytes())
     port = a_free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     command += ["--artifacts-destination", str(folder / "artifacts"), "--port", str(port), "--workers", "1"]

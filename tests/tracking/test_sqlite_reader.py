@@ -16,10 +16,10 @@ from tasks.tracking.tracker import RegistryReader, Tracker, open_to_read
 
 
 @pytest.fixture(scope="module")
-def root(opened_at_once: tuple[Path, object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(opened: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("registry")
     (root / "mlflow").mkdir()
-    shutil.copyfile(opened_at_once[0] / "mlflow" / "mlflow.db", root / "mlflow" / "mlflow.db")
+    shutil.copyfile(opened / "mlflow" / "mlflow.db", root / "mlflow" / "mlflow.db")
     return root
 
 

@@ -2,26 +2,40 @@ import json
 import math
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tasks.checkout import CHECKOUT
 from tasks.errors import RequestError, UnavailableError
 from tasks.tracking import tracker as tracker_module
 from tasks.tracking.tracker import Tracker, flatten
 
 Opener = Callable[..., Tracker]
 
+OPEN_ONE = """
+import sys
+from pathlib import Path
+from tasks.tracking.tracker import Tracker
+root = Path(sys.argv[1])
+tracker = Tracker.open(None, root, root / "checkout", "shared")
+tracker.finish(tracker.start_run(sys.argv[2]))
+"""
 
-def test_three_processes_open_a_fresh_store_at_once(
-    opened_at_once: tuple[Path, list[subprocess.CompletedProcess[str]]],
-) -> None:
-    root, ended = opened_at_once
-    assert [(process.returncode, process.stderr) for process in ended] == [(0, "")] * 3
-    assert (root / "mlflow" / "mlflow.db").stat().st_mode & 0o777 == 0o600
-    tracker = Tracker.open(None, root, root / "checkout", "shared")
+
+def test_three_processes_open_a_fresh_store_at_once(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", "-c", OPEN_ONE, str(tmp_path)]
+    running = [
+        subprocess.Popen([*command, f"run{n}"], cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for n in range(3)
+    ]
+    said = [process.communicate()[1] for process in running]
+    assert [(process.returncode, errors) for process, errors in zip(running, said, strict=True)] == [(0, "")] * 3
+    assert (tmp_path / "mlflow" / "mlflow.db").stat().st_mode & 0o777 == 0o600
+    tracker = Tracker.open(None, tmp_path, tmp_path / "checkout", "shared")
     runs = tracker._client.search_runs([tracker.experiment_id])
     assert sorted(run.info.run_name for run in runs) == ["run0", "run1", "run2"]
 
