@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from tasks.durable import PRIVATE, replaced
 
@@ -34,6 +35,21 @@ def copied_or_made(database: Path, template: Path, make: Callable[[], object]) -
         with contextlib.suppress(OSError, sqlite3.Error):
             template.parent.mkdir(parents=True, exist_ok=True)
             _copy(database, template)
+
+
+def as_migrated(database: Path, template: Path) -> bool:
+    """Whether a database has the schema of the template already, so that its library need not look for migrations."""
+    try:
+        found, wanted = _revisions(database), _revisions(template)
+    except sqlite3.Error:
+        return False
+    return bool(found) and found == wanted
+
+
+def _revisions(database: Path) -> set[str]:
+    """What Alembic has written down of a database's schema."""
+    with contextlib.closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as opened:
+        return {revision for (revision,) in opened.execute("SELECT version_num FROM alembic_version")}
 
 
 def _copy(source: Path, target: Path) -> None:

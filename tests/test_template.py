@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.template import copied_or_made, template_of
+from tasks.template import as_migrated, copied_or_made, template_of
 
 
 @pytest.fixture
@@ -73,3 +73,19 @@ def test_another_version_of_a_library_has_another_template() -> None:
 
     assert template_of("mlflow").name == f"mlflow-{version('mlflow')}.db"
     assert template_of("mlflow") != template_of("prefect")
+
+
+def test_a_database_is_as_migrated_if_its_revision_is_the_templates(tmp_path: Path) -> None:
+    for name, revision in (("template", "b2"), ("same", "b2"), ("older", "a1")):
+        with contextlib.closing(sqlite3.connect(tmp_path / f"{name}.db")) as connection, connection:
+            connection.execute("create table alembic_version (version_num)")
+            connection.execute("insert into alembic_version values (?)", [revision])
+    (tmp_path / "damaged.db").write_text("no database" * 100)
+    sqlite3.connect(tmp_path / "empty.db").close()
+    found = {
+        name: as_migrated(tmp_path / f"{name}.db", tmp_path / "template.db")
+        for name in ("same", "older", "damaged", "empty", "none")
+    }
+    assert found == {"same": True, "older": False, "damaged": False, "empty": False, "none": False}
+    assert not as_migrated(tmp_path / "same.db", tmp_path / "none.db")
+    assert not (tmp_path / "none.db").exists()

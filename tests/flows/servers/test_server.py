@@ -14,11 +14,11 @@ from tasks.errors import UnavailableError
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 MAKE = """
-import sys
+import os, sys
 from pathlib import Path
 from flows.servers.server import make_database
 make_database(Path(sys.argv[1]), Path(sys.argv[2]))
-print("prefect.server.database" in sys.modules)
+print("prefect.server.database" in sys.modules, os.environ.get("PREFECT_SERVER_DATABASE_MIGRATE_ON_START", "true"))
 """
 
 
@@ -44,15 +44,16 @@ def content(database: Path) -> tuple[list, list]:
 
 def test_a_second_home_gets_a_copy_of_the_migrated_database_and_no_home_loses_its_own(tmp_path: Path) -> None:
     template = tmp_path / "share" / "prefect.db"
-    assert make(tmp_path / "first", template) == "True"
-    assert make(tmp_path / "second", template) == "False"
+    assert make(tmp_path / "first", template) == "True false"
+    assert make(tmp_path / "second", template) == "False false"
     first, second = (content(tmp_path / name / "prefect.db") for name in ("first", "second"))
     assert first == second == content(template)
     assert len(first[0]) > 100
     assert len(first[1]) == 1
-    with contextlib.closing(sqlite3.connect(tmp_path / "second" / "prefect.db")) as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "second" / "prefect.db")) as connection, connection:
         connection.execute("create table mine (x)")
-    assert make(tmp_path / "second", template) == "False"
+        connection.execute("update alembic_version set version_num = 'older'")
+    assert make(tmp_path / "second", template) == "False true"  # Prefect is to migrate it
     assert content(tmp_path / "second" / "prefect.db") != first
     assert not list(template.parent.glob(".*"))
 
