@@ -40,6 +40,13 @@ ENVIRONMENT = {
     "MLFLOW_UV_AUTO_DETECT": "false",  # it would copy a lock file of the current folder into the model
 }
 
+LOUDEST = {
+    "mlflow": logging.WARNING,
+    "mlflow.store.db.utils": logging.CRITICAL,  # it writes the traceback of each error that it raises, which we tell in a line
+    "alembic": logging.WARNING,
+    "urllib3.connectionpool": logging.ERROR,
+}
+
 TRANSIENT = frozenset({"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED"})
 
 MISTAKEN = "sqlite:///file:"  # which MLflow takes for a relative path
@@ -54,7 +61,7 @@ def import_mlflow() -> None:
         os.environ.setdefault(name, value)
     with own_warnings_ignored():
         import mlflow.pyfunc  # noqa: F401
-    for name, level in (("mlflow", logging.WARNING), ("alembic", logging.WARNING), ("urllib3.connectionpool", logging.ERROR)):
+    for name, level in LOUDEST.items():
         logging.getLogger(name).setLevel(level)
 
 
