@@ -156,8 +156,8 @@ def measure_fold(config: PipelineConfig, corpus: Path, folds_N: np.ndarray, numb
         write_fold_corpus(corpus, folds_N, number, folder / "corpus")
         write_dataset(config.prepare, folder / "corpus", folder)
         test = read_test(folder / "holdout")
-        classifier = train_recipe(config, folder / "dataset", folder)
-        textmill = _scored(test, classifier.labels, predict(classifier, test.tokens), start)
+        classifier = train_recipe(config, folder, folder)
+        textmill = _scored(test, classifier.labels, predict(classifier, test.tokens, folder / "holdout_texts"), start)
         start = time.monotonic()
         parts = [read_split(folder / "dataset", split) for split in ("train", "valid")]
         joined = (pa.concat_arrays([getattr(part, column) for part in parts]) for column in ("ids", "labels", "tokens"))

@@ -87,7 +87,8 @@ def run_steps(record: Record) -> None:
     config = record.settle(settle_by_corpus(config, run.store.folder(dataset.result()), record.display.say))
     aligned = align_vectors(record, config, dataset)
     record.result["kind"] = config.finetune.model
-    model = note(finetune(run, config.finetune, dataset=dataset, aligned=aligned))
+    read = {"texts": texts} if config.finetune.reads_text else {}
+    model = note(finetune(run, config.finetune, dataset=dataset, aligned=aligned, **read))
     baseline = None
     if config.evaluate.yardstick:
         baseline = note(yardstick(run, config.evaluate, dataset=dataset, holdout=holdout))
@@ -95,7 +96,7 @@ def run_steps(record: Record) -> None:
         record.skipped(yardstick, "switched off by evaluate.yardstick")
     tested = {"holdout": holdout, "texts": holdout_texts}
     evaluation = note(evaluate(run, config.evaluate, model=model, dataset=dataset, **tested, yardstick=baseline))
-    packaged = note(package(run, model=model, dataset=dataset))
+    packaged = note(package(run, model=model, dataset=dataset, **read))
     recipe = Recipe(prepare=config.prepare, pretrain=config.pretrain, align=config.align, finetune=config.finetune)
     candidate = make_candidate(
         run,

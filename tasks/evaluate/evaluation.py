@@ -46,7 +46,11 @@ class Predictor(Protocol):
     def labels(self) -> list[str]:
         """Names of the columns of the probabilities."""
 
-    def probabilities(self, tokens: pa.Array) -> np.ndarray:
+    @property
+    def reads_text(self) -> bool:
+        """Whether it asks for the documents' texts too."""
+
+    def probabilities(self, tokens: pa.Array, texts: Sequence[str] | None = None) -> np.ndarray:
         """Float32 [documents, labels]."""
 
 
@@ -87,7 +91,7 @@ def evaluate_classifier(
     """
     config, yardstick = asked.config, asked.yardstick
     test = read_test(asked.holdout)
-    probabilities_NC = predict(classifier, test.tokens, progress=progress)
+    probabilities_NC = predict(classifier, test.tokens, asked.texts, progress=progress)
     rows = write_predictions(folder / PREDICTIONS, test, classifier.labels, probabilities_NC)
     metrics = measure(rows, bins=config.bins, bootstrap=config.bootstrap, seed=config.seed)
     metrics["train_rows"] = train_rows(asked.dataset)
@@ -105,12 +109,17 @@ def evaluate_classifier(
     return {name: metrics[name] for name in REPORTED} | {"report": REPORT}
 
 
-def predict(classifier: Predictor, tokens: pa.Array, *, progress: Progress = SILENT) -> np.ndarray:
-    """Probabilities of every document, float32 [N, C], asked for in batches of bounded size."""
+def predict(classifier: Predictor, tokens: pa.Array, texts: Path, *, progress: Progress = SILENT) -> np.ndarray:
+    """Probabilities of every test row, float32 [N, C], asked for in batches of bounded size; `texts` is their texts' folder."""
     batches = []
+    read: list[str] | None = None
+    if classifier.reads_text:
+        read = [text for batch in iter_texts(texts, ("test",)) for text in batch.column("text").to_pylist()]
 
     def answers(start: int) -> np.ndarray:
-        return np.asarray(classifier.probabilities(tokens[start : start + BATCH_ROWS]), dtype=np.float32)
+        rows = slice(start, start + BATCH_ROWS)
+        given = classifier.probabilities(tokens[rows], None if read is None else read[rows])
+        return np.asarray(given, dtype=np.float32)
 
     # Threads, not processes: nearly all the work is NumPy's and torch's, which do it without Python's lock.
     with ThreadPoolExecutor(num_cores()) as pool:

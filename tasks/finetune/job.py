@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """One call of `write_model`: its inputs, where it writes, and what it runs on."""
+    """One call of `write_model`: its inputs, where it writes, and what it runs on.
+
+    `texts` is the folder with the texts of the dataset's rows, given if a kind of the model reads them.
+    """
 
     config: FinetuneConfig
     labels: list[str]
@@ -27,6 +30,7 @@ class Job:
     scratch: Path
     threads: int
     progress: Progress
+    texts: Path | None = None
 
     @property
     def device(self) -> torch.device:

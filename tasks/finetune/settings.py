@@ -123,6 +123,11 @@ class SharedSettings(Section):
         return any(kind.reads_vectors(self) for kind in self.kinds)
 
     @property
+    def reads_text(self) -> bool:
+        """Whether any kind reads texts as they were ingested, and not their tokens alone."""
+        return any(kind.reads == "text" for kind in self.kinds)
+
+    @property
     def reads_unlabelled(self) -> bool:
         """Whether rows without a label can change the model."""
         return any(kind.reads_unlabelled(self) for kind in self.kinds)

@@ -28,8 +28,11 @@ OF_KINDS = Choice(TABLE, _modules, _libraries)
 
 
 @step(libraries=("numpy", "pyarrow", "safetensors"), choices=(OF_KINDS,), shown=SHOWN)
-def finetune(build: Build, config: FinetuneConfig, run: Run, dataset: Path, aligned: Path | None = None) -> dict[str, Any]:
-    """Train the classifier."""
+def finetune(
+    build: Build, config: FinetuneConfig, run: Run, dataset: Path, aligned: Path | None = None, texts: Path | None = None
+) -> dict[str, Any]:
+    """Train the classifier; `texts` are those of the dataset's rows, for kinds that read them."""
     from tasks.finetune.train import write_model  # torch: two seconds that a run with a stored model need not spend
 
-    return write_model(config, dataset, aligned, build.folder, build.scratch, progress=run.progress_for("finetune"))
+    progress = run.progress_for("finetune")
+    return write_model(config, dataset, aligned, build.folder, build.scratch, texts=texts, progress=progress)

@@ -36,22 +36,29 @@ HISTORY_FILE, SECONDS_FILE = "history.json", "side/seconds.json"
 
 
 def write_model(
-    config: FinetuneConfig, dataset: Path, aligned: Path | None, folder: Path, scratch: Path, *, progress: Progress = SILENT
+    config: FinetuneConfig,
+    dataset: Path,
+    aligned: Path | None,
+    folder: Path,
+    scratch: Path,
+    *,
+    texts: Path | None = None,
+    progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Train on `dataset`'s train rows, choose on its valid rows, and write the model into `folder`; the report.
 
     With `config.refit` each view is then trained again on both. The weights of a sum, its temperature and every figure of the
     report come from the first training, which has not seen the valid rows.
 
-    `aligned` is the folder of align's vocabulary and matrix (None if no view reads words); `scratch` keeps checkpoints, so
-    that a killed call, made again, ends with the same weights. Raises RequestError for a corpus that cannot be trained on,
-    NonFiniteLossError if training diverges.
+    `aligned` is the folder of align's vocabulary and matrix (None if no view reads words), `texts` that of the rows' texts
+    (None if no view reads those); `scratch` keeps checkpoints, so that a killed call, made again, ends with the same weights.
+    Raises RequestError for a corpus that cannot be trained on, NonFiniteLossError if training diverges.
     """
     config, labels = with_model(config, dataset), read_labels(dataset)
     if len(labels) < 2:
         raise RequestError(f"the train rows have {len(labels)} label(s) ({', '.join(labels)}); a classifier needs at least two")
     threads = num_cores() if config.threads == "auto" else config.threads
-    job = Job(config, labels, dataset, aligned, folder, scratch, threads, progress)
+    job = Job(config, labels, dataset, aligned, folder, scratch, threads, progress, texts)
     return _write(job, *train_kinds(job))
 
 

@@ -1,4 +1,4 @@
-"""A trained classifier, read from its folder: tokens in, calibrated probabilities out.
+"""A trained classifier, read from its folder: tokens in, and texts for views that read those; calibrated probabilities out.
 
 Shapes: N documents, C classes, T tokens, U unseen words, D dimensions.
 """
@@ -53,14 +53,22 @@ class View(Protocol):
 
 
 class Tokens:
-    """The tokens of a batch of documents, and what several views make of them, made once."""
+    """The tokens of a batch of documents, and what several views make of them, made once; the texts too, if they are given."""
 
-    def __init__(self, documents: pa.Array | Sequence[Sequence[str]]) -> None:
+    def __init__(self, documents: pa.Array | Sequence[Sequence[str]], texts: Sequence[str] | None = None) -> None:
         self.documents = documents
+        self._texts = texts
         self._words: tuple[np.ndarray, np.ndarray, np.ndarray | None] | None = None
 
     def __len__(self) -> int:
         return len(self.documents)
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The texts as they were ingested, for a view that reads `text`; ValueError if they were not given."""
+        if self._texts is None:
+            raise ValueError("a view reads the texts of documents, and only their tokens were given")
+        return self._texts
 
     def words(self, source: ModelFolder) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Rows of the vocabulary (int32 [T]), offsets of the documents [N + 1], vectors [U, D] of rows beyond it."""
@@ -133,23 +141,31 @@ class Classifier:
         source = ModelFolder(folder)
         return cls(source.settings, {name: source.open_view(name) for name in source.views})
 
-    def probabilities(self, documents: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
+    @property
+    def reads_text(self) -> bool:
+        """Whether the texts of documents must be given beside their tokens."""
+        return any(view.reads == "text" for view in self.views.values())
+
+    def probabilities(self, documents: pa.Array | Sequence[Sequence[str]], texts: Sequence[str] | None = None) -> np.ndarray:
         """Calibrated probabilities of the classes, float32 [N, C]; a document without tokens gets the model's prior."""
         parts = [np.zeros((0, len(self.labels)), np.float32)]
         for start in range(0, len(documents), BATCH):
-            logits_NC = self.logits(documents[start : start + BATCH]) / self.settings["temperature"]
+            rows = slice(start, start + BATCH)
+            logits_NC = self.logits(documents[rows], None if texts is None else texts[rows]) / self.settings["temperature"]
             parts.append(np.exp(log_softmax(logits_NC)).astype(np.float32))
         return np.concatenate(parts)
 
-    def unseen(self, documents: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
+    def unseen(self, documents: pa.Array | Sequence[Sequence[str]], texts: Sequence[str] | None = None) -> np.ndarray:
         """How many tokens of each document the model has no place for: int64 [N].
 
         A sum is asked for its first view of n-grams, if it has one.
         """
         views = list(self.views.values())
-        return next((view for view in views if view.reads == "ngrams"), views[0]).unseen(Tokens(documents))
+        return next((view for view in views if view.reads == "ngrams"), views[0]).unseen(Tokens(documents, texts))
 
-    def blank(self, documents: Sequence[Sequence[str]], probabilities_NC: np.ndarray) -> np.ndarray:
+    def blank(
+        self, documents: Sequence[Sequence[str]], probabilities_NC: np.ndarray, texts: Sequence[str] | None = None
+    ) -> np.ndarray:
         """Documents in which no view finds anything to read, so that their probabilities say nothing about them: bool [N].
 
         A document without tokens is one; so is one of unknown words alone, unless some view reads those.
@@ -163,12 +179,13 @@ class Classifier:
         (rows,) = np.nonzero(suspect_N)
         if len(rows):
             suspects = [documents[row] for row in rows.tolist()]
-            blank_N[rows] = self.unseen(suspects) == np.fromiter(map(len, suspects), np.int64, len(suspects))
+            their_texts = None if texts is None else [texts[row] for row in rows.tolist()]
+            blank_N[rows] = self.unseen(suspects, their_texts) == np.fromiter(map(len, suspects), np.int64, len(suspects))
         return blank_N
 
-    def logits(self, documents: pa.Array | Sequence[Sequence[str]]) -> np.ndarray:
+    def logits(self, documents: pa.Array | Sequence[Sequence[str]], texts: Sequence[str] | None = None) -> np.ndarray:
         """The sum of the views' logits before calibration, float32 [N, C]."""
-        tokens, parts = Tokens(documents), self.settings["views"]
+        tokens, parts = Tokens(documents, texts), self.settings["views"]
         logits = {name: view.logits(tokens) for name, view in self.views.items()}
         deviations = {name: parts[name]["deviation"] for name in logits}
         return add(logits, deviations, {name: parts[name]["weight"] for name in logits})

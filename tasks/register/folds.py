@@ -136,8 +136,12 @@ def write_folds(
     return report
 
 
-def train_recipe(recipe: Any, dataset: Path, folder: Path) -> Classifier:
-    """Pretrain, align and fine-tune in `folder` as the training flow does; `recipe` has these three sections."""
+def train_recipe(recipe: Any, prepared: Path, folder: Path) -> Classifier:
+    """Pretrain, align and fine-tune in `folder` as the training flow does; `recipe` has these three sections.
+
+    `prepared` is the folder that prepare has written.
+    """
+    dataset = prepared / "dataset"
     places = {name: folder / name for name in ("vectors", "aligned", "model", "scratch")}
     for place in places.values():
         place.mkdir()
@@ -149,7 +153,7 @@ def train_recipe(recipe: Any, dataset: Path, folder: Path) -> Classifier:
             train_vectors(recipe.pretrain, dataset, vectors)
         aligned = places["aligned"]
         write_matrix(recipe.align, dataset, vectors, aligned)
-    write_model(recipe.finetune, dataset, aligned, places["model"], places["scratch"])
+    write_model(recipe.finetune, dataset, aligned, places["model"], places["scratch"], texts=prepared / "texts")
     return Classifier.load(places["model"])
 
 
@@ -210,8 +214,10 @@ def _measure(
                 _write_corpus(rows, test, rows.known[role], at)
                 report = write_dataset(recipe.prepare, at, at.parent)
                 held = read_test(at.parent / "holdout")
-                classifier = train_recipe(recipe, at.parent / "dataset", at.parent)
-                scored = outcomes(held.labels.to_pylist(), classifier.labels, predict(classifier, held.tokens))
+                classifier = train_recipe(recipe, at.parent, at.parent)
+                scored = outcomes(
+                    held.labels.to_pylist(), classifier.labels, predict(classifier, held.tokens, at.parent / "holdout_texts")
+                )
         except RAN_OUT as error:
             problem = f"({type(error).__name__}: {str(error)[:200]})"
             if role == CHALLENGER:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.monitor.tables import CONFIDENCE, LABEL, LENGTH, UNSEEN, confidence_bins, length_bins, unseen_bins
-from tasks.prepare.read import iter_batches
+from tasks.prepare.read import iter_batches, iter_with_texts
 from tasks.store.digests import canonical
 
 if TYPE_CHECKING:
@@ -34,9 +34,12 @@ class Profile:
     histograms: Mapping[str, tuple[int, ...]]
 
 
-def write_profile(classifier: Classifier, dataset: Path, folder: Path) -> None:
-    """Write the profile of a model's validation rows, which are in the folder `dataset`, into `folder`."""
-    made = make_profile(classifier, dataset)
+def write_profile(classifier: Classifier, dataset: Path, folder: Path, texts: Path | None = None) -> None:
+    """Write the profile of a model's validation rows, which are in the folder `dataset`, into `folder`.
+
+    `texts` is the folder with the texts of these rows, given if the model reads them.
+    """
+    made = make_profile(classifier, dataset, texts)
     content = {"labels": list(made.labels), "histograms": {name: list(counts) for name, counts in made.histograms.items()}}
     (folder / PROFILE).write_text(canonical(content), encoding="utf-8")
 
@@ -51,16 +54,21 @@ def read_profile(folder: Path) -> Profile | None:
     return Profile(tuple(content["labels"]), histograms)
 
 
-def make_profile(classifier: Classifier, dataset: Path) -> Profile:
-    """Let a model read the validation rows of a dataset."""
+def make_profile(classifier: Classifier, dataset: Path, texts: Path | None = None) -> Profile:
+    """Let a model read the validation rows of a dataset; see `write_profile`."""
     bins: dict[str, list[np.ndarray]] = {feature: [np.zeros(0, np.int64)] for feature in (LABEL, CONFIDENCE, LENGTH, UNSEEN)}
-    for batch in iter_batches(dataset, ("valid",), ["tokens"]):
+    if classifier.reads_text and texts is not None:
+        batches = iter_with_texts(dataset, texts, ("valid",), ["tokens"])
+    else:
+        batches = iter_batches(dataset, ("valid",), ["tokens"])
+    for batch in batches:
         documents = batch.column("tokens")
+        read = batch.column("text").to_pylist() if "text" in batch.schema.names else None
         tokens_N = documents.value_lengths().to_numpy(zero_copy_only=False)
-        probabilities_NC = classifier.probabilities(documents)
+        probabilities_NC = classifier.probabilities(documents, read)
         bins[LABEL].append(probabilities_NC.argmax(axis=1))
         bins[CONFIDENCE].append(confidence_bins(probabilities_NC.max(axis=1)))
         bins[LENGTH].append(length_bins(tokens_N))
-        bins[UNSEEN].append(unseen_bins(tokens_N, classifier.unseen(documents)))
+        bins[UNSEEN].append(unseen_bins(tokens_N, classifier.unseen(documents, read)))
     histograms = {feature: tuple(np.bincount(np.concatenate(parts)).tolist()) for feature, parts in bins.items()}
     return Profile(tuple(classifier.labels), histograms)

@@ -43,11 +43,11 @@ OF_TEXTS = Choice(
 
 
 @step(libraries=("numpy", "pyarrow", "safetensors", "pandas"), choices=(OF_VIEWS, OF_TEXTS))
-def package(build: Build, run: Run, model: Path, dataset: Path) -> dict[str, Any]:
-    """Make the model a folder that needs nothing of this project."""
+def package(build: Build, run: Run, model: Path, dataset: Path, texts: Path | None = None) -> dict[str, Any]:
+    """Make the model a folder that needs nothing of this project; `texts` are those of the dataset, if it reads them."""
     from tasks.register.package import write_package  # torch again
 
-    return write_package(model, dataset, build.folder, progress=run.progress_for("package"))
+    return write_package(model, dataset, build.folder, texts=texts, progress=run.progress_for("package"))
 
 
 def _recipes(config: FoldsConfig) -> list[Recipe]:

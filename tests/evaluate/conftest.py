@@ -44,12 +44,14 @@ class Corpus:
 class WordClassifier:
     """Probabilities from how often each label's telling word occurs; knows no more than that."""
 
+    reads_text = False
+
     def __init__(self, words: dict[str, str]) -> None:
         self.labels = sorted(words)
         self.words = words
         self.calls: list[int] = []
 
-    def probabilities(self, tokens: pa.Array) -> np.ndarray:
+    def probabilities(self, tokens: pa.Array, texts: object = None) -> np.ndarray:
         self.calls.append(len(tokens))
         counts = [[list(document).count(self.words[label]) for label in self.labels] for document in tokens.to_pylist()]
         strength = np.exp(np.asarray(counts, dtype=np.float64).reshape(len(tokens), len(self.labels)))

@@ -53,10 +53,12 @@ def look(chromium: list[str], page: str, folder: Path) -> dict[str, Any]:
 class Mistaken:
     """Sure of the next label, so that every label and text is among the errors."""
 
+    reads_text = False
+
     def __init__(self, labels: Any) -> None:
         self.labels = sorted(labels)
 
-    def probabilities(self, tokens: Any) -> np.ndarray:
+    def probabilities(self, tokens: Any, texts: object = None) -> np.ndarray:
         truth = [self.labels.index(document[0]) for document in tokens.to_pylist()]
         wrong = np.eye(len(self.labels), dtype=np.float32)[[(label + 1) % len(self.labels) for label in truth]]
         return wrong * 0.9 + 0.1 / len(self.labels)

@@ -153,10 +153,12 @@ def look(page: str, folder: Path) -> dict[str, Any]:
 class Mistaken:
     """Sure of the next label, so that every label and text is among the errors that the report lists."""
 
+    reads_text = False
+
     def __init__(self, labels: list[str]) -> None:
         self.labels = sorted(labels)
 
-    def probabilities(self, tokens: pa.Array) -> np.ndarray:
+    def probabilities(self, tokens: pa.Array, texts: object = None) -> np.ndarray:
         truth = [self.labels.index(document[0]) for document in tokens.to_pylist()]
         return np.eye(len(self.labels), dtype=np.float32)[[(at + 1) % len(self.labels) for at in truth]] * 0.9 + 0.1 / len(
             self.labels

@@ -45,7 +45,9 @@ def accuracies(rows: Sequence[tuple[str, str]], folder: Path) -> tuple[float, fl
     write_model(FinetuneConfig(threads=1), folder / "dataset", None, folder / "model", folder / "scratch")
     test, model = read_test(folder / "holdout"), Classifier.load(folder / "model")
     classes, probabilities_NC, _ = fit_predict(read_split(folder / "dataset", "train"), test)
-    return right(test, model.labels, predict(model, test.tokens)), right(test, classes, probabilities_NC)
+    return right(test, model.labels, predict(model, test.tokens, folder / "holdout_texts")), right(
+        test, classes, probabilities_NC
+    )
 
 
 def right(test: Split, classes: Sequence[str], probabilities_NC: np.ndarray) -> float:
