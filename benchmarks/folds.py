@@ -7,8 +7,7 @@ fold's rows are its official test split, so nothing that duplicates or nearly du
 the folds goes to stderr, one JSON object to stdout.
 
 With --share-vectors the word vectors are trained once, on the texts without a label alone, and every fold reads those: a fold
-then differs from a run in that its own training sentences have no part in the vectors, and takes a tenth of the time where
-there is much unlabelled text.
+then differs from a run in that its own training sentences have no part in the vectors.
 
 The yardstick reads the same tokens. It has nothing to choose, so it is trained on the validation rows too, with which textmill
 chooses an epoch and calibrates: of the same rows both see all.

@@ -40,14 +40,14 @@ def copied_or_made(database: Path, template: Path, make: Callable[[], object]) -
 def as_migrated(database: Path, template: Path) -> bool:
     """Whether a database has the schema of the template already, so that its library need not look for migrations."""
     try:
-        found, wanted = _revisions(database), _revisions(template)
+        found, wanted = revisions(database), revisions(template)
     except sqlite3.Error:
         return False
     return bool(found) and found == wanted
 
 
-def _revisions(database: Path) -> set[str]:
-    """What Alembic has written down of a database's schema."""
+def revisions(database: Path) -> set[str]:
+    """What Alembic has written down of a database's schema; sqlite3.Error where it has not."""
     with contextlib.closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as opened:
         return {revision for (revision,) in opened.execute("SELECT version_num FROM alembic_version")}
 

@@ -88,7 +88,7 @@ def draw_reliability(reliability: Sequence[Mapping[str, Any]], ece: float) -> Fi
     below.bar(middles, [entry["count"] for entry in filled], width=width, color=BLUE)
     below.set(xlim=(0, 1), xlabel="confidence", ylabel="rows")
     below.set_yscale("log")
-    below.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))  # not 10 to the n, whose typesetting takes half a second
+    below.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     below.yaxis.set_minor_formatter(NullFormatter())
     below.set_ylim(bottom=0.7)  # a bin of one row still shows
     for axes in (above, below):

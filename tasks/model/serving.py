@@ -71,27 +71,24 @@ class TextClassifier:
     def answer(self, texts: Sequence[str]) -> Answer:
         """The probabilities, and in which texts the model finds anything to read."""
         parts = [Answer(np.zeros((0, len(self.labels)), np.float32), np.zeros(0, np.int64), np.zeros(0, bool))]
-        return Answer(*map(np.concatenate, zip(*parts, *(part for _, part in self._answers(texts)), strict=True)))
+        return Answer(*map(np.concatenate, zip(*parts, *(part for *_, part in self._answers(texts)), strict=True)))
 
     def read(self, texts: Sequence[str]) -> Reading:
         """The answer, with how much of each text the model has never seen."""
         none = np.zeros(0, np.int64)
         parts = [Reading(np.zeros((0, len(self.labels)), np.float32), none, none, none.astype(bool))]
-        for start, (documents, (probabilities, tokens, blank)) in zip(
-            range(0, len(texts), BATCH), self._answers(texts), strict=True
-        ):
-            unseen = self._classifier.unseen(documents, texts[start : start + BATCH])
-            parts.append(Reading(probabilities, tokens, unseen, blank))
+        for batch, documents, (probabilities, tokens, blank) in self._answers(texts):
+            parts.append(Reading(probabilities, tokens, self._classifier.unseen(documents, batch), blank))
         return Reading(*map(np.concatenate, zip(*parts, strict=True)))
 
-    def _answers(self, texts: Sequence[str]) -> Iterator[tuple[list[list[str]], Answer]]:
-        """Tokens and answer of one batch of texts after another."""
+    def _answers(self, texts: Sequence[str]) -> Iterator[tuple[Sequence[str], list[list[str]], Answer]]:
+        """One batch of texts after another, with their tokens and the answer."""
         for start in range(0, len(texts), BATCH):
             batch = texts[start : start + BATCH]
             documents = self._text_to_tokens.batch(batch)
             probabilities = self._classifier.probabilities(documents, batch)
             lengths = np.fromiter(map(len, documents), np.int64, len(documents))
-            yield documents, Answer(probabilities, lengths, self._classifier.blank(documents, probabilities, batch))
+            yield batch, documents, Answer(probabilities, lengths, self._classifier.blank(documents, probabilities, batch))
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """One dict a text: label, its probability as confidence, the probabilities by label, and a reason.

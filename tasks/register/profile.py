@@ -57,10 +57,10 @@ def read_profile(folder: Path) -> Profile | None:
 def make_profile(classifier: Classifier, dataset: Path, texts: Path | None = None) -> Profile:
     """Let a model read the validation rows of a dataset; see `write_profile`."""
     bins: dict[str, list[np.ndarray]] = {feature: [np.zeros(0, np.int64)] for feature in (LABEL, CONFIDENCE, LENGTH, UNSEEN)}
-    if classifier.reads_text and texts is not None:
-        batches = iter_with_texts(dataset, texts, ("valid",), ["tokens"])
-    else:
+    if texts is None:
         batches = iter_batches(dataset, ("valid",), ["tokens"])
+    else:
+        batches = iter_with_texts(dataset, texts, ("valid",), ["tokens"])
     for batch in batches:
         documents = batch.column("tokens")
         read = batch.column("text").to_pylist() if "text" in batch.schema.names else None

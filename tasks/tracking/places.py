@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from tasks.durable import replaced
+from tasks.tracking.sqlite_reader import WAIT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,6 @@ COLUMNS = (
     ("model_versions", "source"),
 )
 EVERY = 3  # mlflow.entities.ViewType.ALL
-WAIT_SECONDS = 30.0  # for another process that writes to the database
 
 
 @dataclass(frozen=True)

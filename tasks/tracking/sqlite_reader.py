@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from tasks.template import revisions
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -82,11 +84,10 @@ class SqliteReader:
     def open(cls, path: Path) -> SqliteReader | None:
         """Open a database to read; None if this code does not know its schema or cannot read the file."""
         with contextlib.suppress(sqlite3.Error):
-            database = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=WAIT_SECONDS, isolation_level=None)
-            found = {revision for (revision,) in database.execute("SELECT version_num FROM alembic_version")}
+            found = revisions(path)
             if len(found) == 1 and found <= SCHEMAS:
-                return cls(database)
-            database.close()
+                place = f"file:{quote(str(path))}?mode=ro"
+                return cls(sqlite3.connect(place, uri=True, timeout=WAIT_SECONDS, isolation_level=None))
         return None
 
     def search_experiments(self, view_type: object = None, *, page_token: None = None) -> Page:

@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import folds
+from flows.commands.settings import resolve
 from tasks.ingest.corpus import write_corpus
 from tasks.ingest.settings import IngestConfig
+from tasks.prepare.read import read_split
 from tasks.prepare.settings import PrepareConfig
 
 if TYPE_CHECKING:
@@ -120,6 +122,24 @@ def test_vectors_may_be_shared_by_all_folds(lines: Path, tmp_path: Path, capsys:
     assert folds.main(arguments) == 2
     assert "no text is without a label" in capsys.readouterr().err
     assert folds.main([*arguments, "--finetune.model", "bag"]) == 2
+
+
+def test_shared_vectors_are_of_texts_that_no_label_goes_with(lines: Path, tmp_path: Path) -> None:
+    labelled = lines.read_text().splitlines()[0].partition("@")[0]
+    (tmp_path / "unlabelled.txt").write_text(
+        f"{labelled}\n" + "".join(f"profit {number} fell in the year\n" for number in range(9))
+    )
+    (tmp_path / "corpus").mkdir()
+    config = resolve(["--ingest.path", str(lines), "--ingest.delimiter", "@", *TINY])
+    ingest = config.ingest.model_copy(update={"unlabelled": tmp_path / "unlabelled.txt"})
+    write_corpus(ingest, tmp_path / "corpus")
+    shared = folds.share_vectors(config, tmp_path / "corpus", tmp_path)
+    texts = [" ".join(batch) for batch in read_split(tmp_path / "unlabelled", "unlabelled").tokens.to_pylist()]
+    assert len(texts) == 9
+    assert labelled not in texts
+    assert read_split(tmp_path / "unlabelled", "train").num_rows == 0
+    assert shared.align.vectors == tmp_path / "vectors" / "vectors.bin"
+    assert pq.read_table(tmp_path / "corpus" / "corpus.parquet").column("label").null_count == 0
 
 
 def test_errors_of_means_are_those_of_the_literature() -> None:

@@ -70,10 +70,9 @@ def reciprocal_averages(
 
 def carried_on(averages: Averages, rows: Documents, *, rounds: int, progress: Progress = SILENT) -> Averages:
     """Average on over other documents, `rounds` times, from the n-grams' vectors that `averages` ends with; it is used up."""
-    ngrams_KD = averages.ngrams
-    documents_ND = _sums(ngrams_KD, rows.ids, rows.offsets).div_(_roots(rows.offsets))
+    documents_ND = averages.features(rows)
     _whiten(documents_ND)
-    return _averaged(rows, ngrams_KD, documents_ND, rounds, progress)
+    return _averaged(rows, averages.ngrams, documents_ND, rounds, progress)
 
 
 def _averaged(
