@@ -42,6 +42,8 @@ from tasks.score.task import score
 from tasks.score.watch import WatchList
 from tasks.shown import in_code, inert
 from tasks.store.digests import sha256_text
+from tasks.tracking.client import import_mlflow
+from tasks.tracking.home import tracking_home
 from tasks.tracking.tracker import open_to_read
 
 if TYPE_CHECKING:
@@ -86,6 +88,12 @@ class Refresh:
         seconds, self._clock = now - self._clock, now
         self.stages[step] = round(seconds, 2)
         self.display.finished(step, cached=False, seconds=seconds, summary=summary)
+
+
+def get_ready(config: RefreshConfig) -> None:
+    """Do what every run needs, in the time that the Prefect server takes to start."""
+    if tracking_home(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT).is_server:
+        import_mlflow()
 
 
 @flow(name="refresh", flow_run_name="{config.name}", persist_result=False, validate_parameters=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow
@@ -16,6 +18,7 @@ from tasks.align.fetch import local_copies
 from tasks.align.task import align
 from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
+from tasks.errors import RequestError
 from tasks.evaluate.task import evaluate, yardstick
 from tasks.finetune.task import finetune
 from tasks.ingest.task import ingest
@@ -27,6 +30,9 @@ from tasks.register.recipe import Recipe
 from tasks.register.says import REGISTRATION
 from tasks.register.task import folds, make_candidate, package, question_folds, register
 from tasks.store.artifact import Store
+from tasks.store.source import reachable
+from tasks.tracking.client import import_mlflow, open_client
+from tasks.tracking.home import tracking_home
 from tasks.tracking.tags import RUN_TAG
 from tasks.tracking.tensorboard import check_installed
 from tasks.tracking.tracker import Tracker
@@ -34,6 +40,22 @@ from tasks.unread import unread
 
 if TYPE_CHECKING:
     from tasks.store.artifact import Artifact
+
+
+def get_ready(config: PipelineConfig) -> None:
+    """Do what every run needs, in the time that the Prefect server takes to start: nothing of it is done twice.
+
+    MLflow's client, whose import takes seconds, is got ready only for a run that will surely register something, since it reads
+    its corpus for the first time. Where other steps are built anew, it is opened when the model is registered.
+    """
+    store = Store(config.runtime.data_root)
+    reachable({Path(__file__)})  # each module is read once in a process
+    home = tracking_home(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT)
+    with contextlib.suppress(RequestError):  # the run says it
+        if home.is_server or not ingest.is_stored(store, config.ingest):
+            import_mlflow()
+    if home.database is not None and not home.database.exists():
+        open_client(home)
 
 
 @flow(name="train", flow_run_name="{config.name}", persist_result=False, validate_parameters=True)

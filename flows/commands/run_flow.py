@@ -6,7 +6,6 @@ import contextlib
 import importlib
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.commands.printing import complain
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from flows.commands.options import Session
     from tasks.config import PipelineConfig, RefreshConfig
-    from tasks.runtime import Runtime
 
 
 def run_flow(name: str, config: PipelineConfig | RefreshConfig, session: Session) -> dict[str, Any]:
@@ -27,13 +25,13 @@ def run_flow(name: str, config: PipelineConfig | RefreshConfig, session: Session
     print("starting the Prefect server ...", file=sys.stderr)  # noqa: T201
     with contextlib.ExitStack() as stack:
 
-        def import_and_quiet() -> None:
-            _import_flow(name, config.runtime)
+        def get_ready() -> None:
+            importlib.import_module(f"flows.{name}").get_ready(config)
             from flows.servers.quiet import quiet_prefect
 
             stack.enter_context(quiet_prefect())  # left after the server, which has Prefect's threads end
 
-        server = Server(config.runtime.data_root, timeout=config.runtime.server_timeout, meanwhile=import_and_quiet)
+        server = Server(config.runtime.data_root, timeout=config.runtime.server_timeout, meanwhile=get_ready)
         session.servers.append(server)
         stack.enter_context(server)
         from flows.servers.outage import run_through, tell_late
@@ -44,24 +42,6 @@ def run_flow(name: str, config: PipelineConfig | RefreshConfig, session: Session
         startup = {"startup_seconds": time.time() - session.started - result["seconds"], "server_seconds": server.seconds}
     _complain_of_outages(result["unreported"])
     return result | {name: round(seconds, 2) for name, seconds in startup.items()}
-
-
-def _import_flow(name: str, runtime: Runtime) -> None:
-    """Import what every run of a flow needs, read its code for the keys of its steps, and make a missing MLflow store.
-
-    All this is done while the Prefect server starts beside us.
-    """
-    flow = importlib.import_module(f"flows.{name}")
-    from tasks.checkout import CHECKOUT
-    from tasks.store.source import reachable
-    from tasks.tracking.client import import_mlflow, open_client
-    from tasks.tracking.home import tracking_home
-
-    import_mlflow()
-    home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
-    if home.database is not None:
-        open_client(home)
-    reachable({Path(str(flow.__file__))})  # each module is read once in a process
 
 
 def _complain_of_outages(unreported: Mapping[str, str]) -> None:

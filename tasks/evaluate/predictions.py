@@ -68,8 +68,7 @@ def write_predictions(path: Path, test: Split, classes: Sequence[str], probabili
 
 def read_predicted(path: Path, rows: Outcomes, test: Split) -> Outcomes:
     """Read another classifier's predictions of the same test rows, with the names of `rows`; ValueError if they differ."""
-    columns = ["id", "predicted", "confidence"]
-    table = pq.read_table(path, columns=columns, page_checksum_verification=True)
+    table = read_columns(path, "id", "predicted", "confidence")
     if not table.column("id").combine_chunks().equals(test.ids.cast(pa.string())):
         raise ValueError(f"{path} holds predictions of other rows than the test rows given")
     number = {name: position for position, name in enumerate(rows.names)}
@@ -82,3 +81,9 @@ def read_predicted(path: Path, rows: Outcomes, test: Split) -> Outcomes:
         table.column("confidence").to_numpy().astype(np.float64),
         np.full(len(predicted), np.nan),
     )
+
+
+def read_columns(path: Path, *names: str) -> pa.Table:
+    """Columns of a file of predictions, compared with its checksums; not by `read_table`, which imports pandas."""
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        return file.read(columns=list(names))

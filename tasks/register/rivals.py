@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from tasks.evaluate.predictions import read_columns
 from tasks.prepare.read import iter_texts
 from tasks.register.gate import Rival
 
@@ -35,7 +35,7 @@ class TestRows:
 
 def read_test_rows(predictions: Path) -> TestRows:
     """Read evaluate's predictions.parquet; rows without a label are left out."""
-    table = pq.read_table(predictions, columns=["id", "label", "correct"], page_checksum_verification=True)
+    table = read_columns(predictions, "id", "label", "correct")
     table = table.filter(pc.is_valid(table["label"])).combine_chunks()
     correct = table["correct"].combine_chunks().fill_null(False).to_numpy(zero_copy_only=False).astype(bool)
     return TestRows(table["id"].combine_chunks(), table["label"].combine_chunks(), correct)

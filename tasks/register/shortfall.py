@@ -6,12 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+import numpy as np
 
 from tasks.evaluate.compare import Comparison, compare
-from tasks.evaluate.predictions import PREDICTIONS
+from tasks.evaluate.predictions import PREDICTIONS, read_columns
 from tasks.evaluate.report import METRICS
 from tasks.finetune.kinds import KINDS
 from tasks.register.gate import significantly_worse
@@ -74,10 +72,10 @@ def _remedy(model: str, yardstick: Comparison | None) -> str:
 
 def _against_one_answer(predictions: Path, train_rows: Mapping[str, int]) -> tuple[str, Comparison | None]:
     """The most frequent label of the train rows, and the model compared with it; None without a test row."""
-    table = pq.read_table(predictions, columns=["label", "correct"], page_checksum_verification=True)
+    table = read_columns(predictions, "label", "correct")
     if not table.num_rows or not train_rows:
         return "", None
     label = max(sorted(train_rows), key=lambda name: train_rows[name])
-    right = pc.fill_null(pc.equal(table.column("label"), pa.scalar(label)), False)
-    own = pc.fill_null(table.column("correct"), False)
-    return label, compare(*(column.to_numpy().astype(bool) for column in (own, right)))
+    # Python's own values: pyarrow imports pandas to make a scalar or an array of truth values.
+    labels, correct = (table.column(name).to_pylist() for name in ("label", "correct"))
+    return label, compare(np.array([bool(each) for each in correct]), np.array([each == label for each in labels]))

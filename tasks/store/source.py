@@ -13,11 +13,12 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks.checkout import CHECKOUT
+from tasks.store.read_code import CodeMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence, Set
@@ -71,6 +72,7 @@ def reachable(modules: set[Path], root: Path = CHECKOUT, *, not_into: Set[Path] 
         if path not in seen and path not in not_into:
             seen.add(path)
             waiting.extend(_imports(path, root))
+    _memory().keep()
     return seen
 
 
@@ -148,12 +150,23 @@ def _module(path: Path) -> Module:
 
 @lru_cache(maxsize=1024)
 def _read_module(path: Path, _stamp: tuple[int, int]) -> Module:
-    tree = _parse(path)
-    imports = tuple(_found_imports(tree))
+    code, imports, file_names = _memory().of(path, _found_in)
+    return Module(code.encode(), tuple((level, tuple(base), *rest) for level, base, *rest in imports), frozenset(file_names))
+
+
+@cache
+def _memory() -> CodeMemory:
+    return CodeMemory(CHECKOUT, Path(__file__))
+
+
+def _found_in(source: bytes) -> list[Any]:
+    """The fields of `Module` for a source text, as JSON keeps them."""
+    tree = ast.parse(source)
+    imports = list(_found_imports(tree))
     strings = [
         node.value for node in _without_docstrings(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
-    return Module(ast.unparse(tree).encode(), imports, frozenset(text for text in strings if _may_name_a_file(text)))
+    return [ast.unparse(tree), imports, sorted({text for text in strings if _may_name_a_file(text)})]
 
 
 def _may_name_a_file(text: str) -> bool:

@@ -89,6 +89,9 @@ class Step(Protocol):
     def __call__(self, run: Run, config: BaseModel | None = None, **upstream: Any) -> State:
         """Compute or find what the step makes."""
 
+    def is_stored(self, store: Store, config: BaseModel | None = None, **upstream: Artifact) -> bool:
+        """Whether the store has what the step would make, as far as can be seen without reading it."""
+
 
 def step(
     *, libraries: tuple[str, ...] = (), choices: tuple[Choice, ...] = (), shown: Presentation = PLAIN
@@ -98,16 +101,21 @@ def step(
     def decorate(function: Callable[..., dict[str, Any]]) -> Step:
         name = function.__name__
 
-        def cached(run: Run, config: BaseModel | None = None, **upstream: Artifact | None) -> State:
-            store = run.store
-            artifacts = {parameter: artifact for parameter, artifact in upstream.items() if artifact is not None}
+        def keyed(store: Store, config: BaseModel | None, artifacts: Mapping[str, Artifact]) -> tuple[str, dict[str, Any]]:
             digests = {parameter: artifact.digest for parameter, artifact in artifacts.items()}
-            section = section_values(config, store.fingerprints)
             chosen = {module for choice in choices for module in choice.modules(config, artifacts)}
             code = code_digest(function, tables=tuple(choice.table for choice in choices), chosen=tuple(sorted(chosen)))
             used = {library for choice in choices for library in choice.libraries(config, artifacts)}
-            versions = library_versions((*libraries, *used))
-            key, inputs = step_key(name, section, digests, code, versions)
+            section = section_values(config, store.fingerprints)
+            return step_key(name, section, digests, code, library_versions((*libraries, *used)))
+
+        def is_stored(store: Store, config: BaseModel | None = None, **upstream: Artifact) -> bool:
+            return store.place(name, keyed(store, config, upstream)[0]).exists()
+
+        def cached(run: Run, config: BaseModel | None = None, **upstream: Artifact | None) -> State:
+            store = run.store
+            artifacts = {parameter: artifact for parameter, artifact in upstream.items() if artifact is not None}
+            key, inputs = keyed(store, config, artifacts)
             with store.locked(name, key):
                 artifact = store.find(name, key)
                 if artifact is not None:
@@ -120,7 +128,7 @@ def step(
                 with store.building(name, key) as build:
                     report = function(build, *([] if config is None else [config]), run, **folders)
                     crash_point(f"{name}.built")
-                    if section_values(config, store.fingerprints) != section:
+                    if section_values(config, store.fingerprints) != inputs["config"]:
                         raise RequestError(
                             f"{name}: an input file changed while it was read, so it is still being written; {WAIT}"
                         )
@@ -134,6 +142,7 @@ def step(
             setattr(cached, attribute, getattr(function, attribute))
         made = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False, retries=0)(cached)
         made.shown = shown  # type: ignore[attr-defined]
+        made.is_stored = is_stored  # type: ignore[attr-defined]
         return cast(Step, made)
 
     return decorate

@@ -18,7 +18,7 @@ from tasks.in_use import WAIT, is_forbidden, is_held
 from tasks.shown import one_line
 from tasks.template import copied_or_made, template_of
 from tasks.tracking.home import sqlite_uri
-from tasks.tracking.sqlite_reader import MissingError
+from tasks.tracking.sqlite_reader import MissingError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ def open_client(home: TrackingHome, *, to_read: bool = False) -> MlflowClient:
     answer.
     """
     if home.database is not None and home.database.exists():
-        _refuse_locked_out(home.database, to_read=to_read)
+        refuse_locked_out(home.database, to_read=to_read)
     import_mlflow()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
@@ -107,7 +107,7 @@ def open_client(home: TrackingHome, *, to_read: bool = False) -> MlflowClient:
     return client
 
 
-def _refuse_locked_out(database: Path, *, to_read: bool) -> None:
+def refuse_locked_out(database: Path, *, to_read: bool) -> None:
     """RequestError where this user may not read, or may not write, the database."""
     if not os.access(database, os.R_OK if to_read else os.R_OK | os.W_OK):
         what = "read" if to_read else "written"
@@ -173,7 +173,7 @@ def _written_login(home: TrackingHome) -> dict[str, str]:
 @contextlib.contextmanager
 def single_tries() -> Iterator[None]:
     """Have MLflow's client make each call once: callers that wait for a server repeat their calls themselves."""
-    before = os.environ[RETRIES]
+    before = os.environ.get(RETRIES, ENVIRONMENT[RETRIES])
     os.environ[RETRIES] = "0"
     try:
         yield
@@ -184,12 +184,12 @@ def single_tries() -> Iterator[None]:
 def is_store_error(error: Exception) -> bool:
     """Whether a store failed: MLflow's own error, one of the system, or one of a database that is read without MLflow."""
     own = getattr(sys.modules.get("mlflow.exceptions"), "MlflowException", MissingError)  # not imported: it raised nothing
-    return isinstance(error, own | MissingError | OSError | sqlite3.Error)
+    return isinstance(error, own | MissingError | RefusedError | OSError | sqlite3.Error)
 
 
 def transient(error: Exception) -> bool:
     """Whether the same call may succeed later: no answer came, or one that blames the server."""
-    return isinstance(error, OSError) or getattr(error, "error_code", "") in TRANSIENT
+    return isinstance(error, OSError | sqlite3.OperationalError) or getattr(error, "error_code", "") in TRANSIENT
 
 
 @contextlib.contextmanager

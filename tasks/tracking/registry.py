@@ -29,7 +29,7 @@ from tasks.tracking.places import is_local, local_path
 from tasks.writable import writable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mlflow import MlflowClient
 
@@ -89,20 +89,29 @@ class Registry:
     Every method may raise UnavailableError if the store fails, and RegistryOutage if it is a server that does not answer.
     """
 
-    def __init__(self, home: TrackingHome, client: MlflowClient | SqliteReader, experiment_id: str, places: Places) -> None:
+    def __init__(
+        self,
+        home: TrackingHome,
+        client: MlflowClient | SqliteReader,
+        experiment_id: str,
+        places: Places,
+        *,
+        to_change: Callable[[], MlflowClient],
+    ) -> None:
         self.home = home
         self.places = places
-        self._client = client
+        self._client = client  # enough to read
+        self._client_to_change = to_change
         self._experiment_id = experiment_id
 
     def names(self) -> list[str]:
         """Names of all registered models."""
-        return sorted(model.name for model in self._pages("search_registered_models"))
+        return sorted(model.name for model in self._pages(self._call, "search_registered_models"))
 
     def versions(self, name: str) -> list[Version]:
         """Every version of a model, oldest first; none if there is no such model."""
         aliases = self.aliases(name)
-        entities = self._pages("search_model_versions", f"name = '{name}'")
+        entities = self._pages(self._call, "search_model_versions", f"name = '{name}'")
         found = [_version(each, aliases) for each in entities if each.status == "READY"]
         return sorted(found, key=lambda version: version.version)
 
@@ -136,11 +145,11 @@ class Registry:
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Point an alias at a version."""
-        self._call("set_registered_model_alias", name, alias, str(version))
+        self._change("set_registered_model_alias", name, alias, str(version))
 
     def delete_alias(self, name: str, alias: str) -> None:
         """Remove an alias."""
-        self._call("delete_registered_model_alias", name, alias)
+        self._change("delete_registered_model_alias", name, alias)
 
     def add_version(
         self, name: str, package: Path, digest: str, requirements: list[str], tags: Mapping[str, str], run_id: str | None
@@ -151,25 +160,25 @@ class Registry:
         folder that register.package wrote, `digest` its own.
         """
         marked = {REGISTERING_TAG: name}
-        logged = self._call("create_logged_model", self._experiment_id, name="model", source_run_id=run_id, tags=marked)
+        logged = self._change("create_logged_model", self._experiment_id, name="model", source_run_id=run_id, tags=marked)
         with tempfile.TemporaryDirectory(prefix="textmill-") as temporary:
             folder = Path(temporary) / "model"
             _save(folder, package, digest, requirements, logged, run_id)
             digests = _digests(folder)
             self._send_files(logged, folder)
         crash_point("register.logged")
-        self._call("finalize_logged_model", logged.model_id, "READY")
+        self._change("finalize_logged_model", logged.model_id, "READY")
         if run_id:
             from mlflow.entities import LoggedModelOutput
 
-            self._call("log_outputs", run_id, [LoggedModelOutput(logged.model_id, step=0)])
+            self._change("log_outputs", run_id, [LoggedModelOutput(logged.model_id, step=0)])
         try:
-            self._call("create_registered_model", name)
+            self._change("create_registered_model", name)
         except UnavailableError as error:
             if getattr(error.__cause__, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
                 raise
         with _named_in_environment(self.home.uri):
-            made = self._call(
+            made = self._change(
                 "create_model_version",
                 name,
                 f"models:/{logged.model_id}",
@@ -178,13 +187,13 @@ class Registry:
                 model_id=logged.model_id,
             )
         crash_point("register.versioned")
-        self._call("delete_logged_model_tag", logged.model_id, REGISTERING_TAG)
+        self._change("delete_logged_model_tag", logged.model_id, REGISTERING_TAG)
         log.info("registered %s version %s", name, made.version)
         return _version(made, {})
 
     def _send_files(self, logged: Any, folder: Path) -> None:
         if not self.places.former:
-            self._call("log_model_artifacts", logged.model_id, str(folder))
+            self._change("log_model_artifacts", logged.model_id, str(folder))
             return
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
@@ -201,15 +210,15 @@ class Registry:
         begun_before = (time.time() - min_age_seconds) * 1000
         marked = [
             logged
-            for logged in self._pages("search_logged_models", [self._experiment_id])
+            for logged in self._pages(self._change, "search_logged_models", [self._experiment_id])
             if logged.tags.get(REGISTERING_TAG) == name and logged.creation_timestamp <= begun_before
         ]
         if not marked:
             return
-        versions = [(version.model_id, version.source or "") for version in self._pages("search_model_versions")]
+        versions = [(version.model_id, version.source or "") for version in self._pages(self._change, "search_model_versions")]
         for logged in marked:
             if any(logged.model_id == model_id or logged.model_id in source for model_id, source in versions):
-                self._call("delete_logged_model_tag", logged.model_id, REGISTERING_TAG)
+                self._change("delete_logged_model_tag", logged.model_id, REGISTERING_TAG)
             else:
                 self._remove(logged)
 
@@ -294,7 +303,7 @@ class Registry:
             if folder.endswith(f"/{logged.model_id}"):
                 with self._asking():
                     get_artifact_repository(folder, tracking_uri=self.home.uri).delete_artifacts()
-            self._call("delete_logged_model", logged.model_id)
+            self._change("delete_logged_model", logged.model_id)
             log.info("removed %s, which a registration that was cut short had left", folder)
         except (UnavailableError, NotImplementedError) as error:
             log.warning("%s, left by a registration that was cut short, stays: %s", folder, one_line(error))
@@ -305,10 +314,10 @@ class Registry:
         with self._asking():
             return str(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=to, tracking_uri=self.home.uri))
 
-    def _pages(self, method: str, *arguments: Any) -> Iterator[Any]:
+    def _pages(self, call: Callable[..., Any], method: str, *arguments: Any) -> Iterator[Any]:
         token = None
         while True:
-            page = self._call(method, *arguments, max_results=PAGE, page_token=token)
+            page = call(method, *arguments, max_results=PAGE, page_token=token)
             yield from page
             if not (token := page.token):
                 return
@@ -316,6 +325,11 @@ class Registry:
     def _call(self, method: str, *arguments: Any, **keywords: Any) -> Any:
         with self._asking():
             return getattr(self._client, method)(*arguments, **keywords)
+
+    def _change(self, method: str, *arguments: Any, **keywords: Any) -> Any:
+        """Make a call that changes something, or asks what only MLflow's client knows."""
+        with self._asking():
+            return getattr(self._client_to_change(), method)(*arguments, **keywords)
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[None]:

@@ -32,6 +32,12 @@ class MissingError(Exception):
     error_code = "RESOURCE_DOES_NOT_EXIST"
 
 
+class RefusedError(Exception):
+    """A call that can never be made, however often it is repeated; `error_code` as MLflow's exceptions have it."""
+
+    error_code = "INVALID_PARAMETER_VALUE"
+
+
 class Page(list):
     """All that was found; `token`, as of MLflow's pages, names no further page."""
 

@@ -6,6 +6,7 @@ data root and sent later. Opening a store, and everything about registered model
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import math
@@ -21,12 +22,12 @@ from urllib.parse import urlparse
 from tasks.errors import RequestError, UnavailableError
 from tasks.names import alike
 from tasks.shown import one_line
-from tasks.tracking.client import import_mlflow, log_in, open_client, transient
+from tasks.tracking.client import import_mlflow, is_store_error, log_in, transient
 from tasks.tracking.home import TrackingHome, tracking_home
-from tasks.tracking.places import EXPERIMENT_TAGS, Places, bring_home, find_places
+from tasks.tracking.open_store import OpenStore, open_any, open_known
+from tasks.tracking.places import EXPERIMENT_TAGS
 from tasks.tracking.registry import Registry
 from tasks.tracking.spool import Spool, Unreachable
-from tasks.tracking.sqlite_reader import SqliteReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,13 +53,14 @@ PARENT_TAG = "mlflow.parentRunId"
 class Tracker:
     """One experiment of one MLflow store. Made by `Tracker.open`."""
 
-    def __init__(self, home: TrackingHome, data_root: Path, client: MlflowClient, experiment_id: str, places: Places) -> None:
+    def __init__(self, home: TrackingHome, data_root: Path, store: OpenStore, experiment_id: str) -> None:
         self.home = home
-        self.places = places
+        self.places = store.places
         self.data_root = data_root
         self.experiment_id = experiment_id
-        self.registry = Registry(home, client, experiment_id, places)
-        self._client = client
+        self.registry = Registry(home, store.models, experiment_id, store.places, to_change=store.client)
+        self._store = store
+        self._runs = store.runs
         self._spool = Spool(data_root, home.uri)
         self._quiet_until = 0.0
         self.unanswered_since: float | None = None  # when the first call was made, by time.monotonic, that had no answer
@@ -68,22 +70,30 @@ class Tracker:
     def open(cls, tracking_uri: str | None, data_root: Path, checkout: Path, experiment: str | None) -> Tracker:
         """Open the store, creating it and the experiment if need be, and send the calls that earlier runs could not.
 
-        Without an experiment nothing is created; that is enough for changing aliases. RequestError: the URI is of an
-        unknown kind, the store is missing and not to be created, or the experiment was deleted. UnavailableError: the server
-        takes no connection within 2 s, or gives no answer within 30 s.
+        Without an experiment nothing is created; that is enough for changing aliases. A SQLite file of a known schema that has
+        the experiment is opened without importing MLflow. RequestError: the URI is of an unknown kind, the store is missing and
+        not to be created, or the experiment was deleted. UnavailableError: the server takes no connection within 2 s, or gives
+        no answer within 30 s.
         """
         home = _reachable(tracking_uri, data_root, checkout, may_be_missing=experiment is not None)
-        client = open_client(home, to_read=experiment is None)
-        places = find_places(home, client)
         if experiment is None:  # a reader writes nothing, not even the calls that wait
-            return cls(home, data_root, client, "", places)
-        places = bring_home(home, places)
-        tracker = cls(home, data_root, client, _experiment_id(home, client, experiment), places)
+            return cls(home, data_root, open_any(home, to_read=True), "")
+        store = open_known(home)
+        experiment_id = None if store is None else _experiment_id(home, store, experiment)
+        if store is None or experiment_id is None:
+            store = open_any(home)
+            experiment_id = _experiment_id(home, store, experiment) or _create_experiment(home, store, experiment)
+        tracker = cls(home, data_root, store, experiment_id)
         try:
             tracker._spool.send_left_behind(tracker._send)
         except Unreachable as error:
             log.warning("what earlier runs could not record still waits in %s: %s", tracker._spool.folder, error)
         return tracker
+
+    @property
+    def _client(self) -> MlflowClient:
+        """MLflow's own client of the store."""
+        return self._store.client()
 
     def start_run(self, name: str, tags: Mapping[str, str] | None = None, parent_run_id: str | None = None) -> str:
         """Create a run and return its id; a parent makes it a child run. Offline: a temporary id until the run is sent."""
@@ -135,15 +145,12 @@ class Tracker:
 
     def running(self, experiment: str, tags: Mapping[str, str]) -> list[str]:
         """Ids of the runs of an experiment that have all these tags and no end yet; Unreachable if the store cannot say."""
-        from mlflow.exceptions import MlflowException
-
         try:
-            found = self._client.get_experiment_by_name(experiment)
-            if found is None:
-                return []
-            conditions = f"attributes.status = 'RUNNING' and {_condition(tags)}"
-            return [run.info.run_id for run in self._client.search_runs([found.experiment_id], conditions)]
-        except (MlflowException, OSError) as error:
+            found = self._runs.experiment(experiment)
+            return [] if found is None else self._runs.find(found.id, tags, running=True)
+        except Exception as error:
+            if not is_store_error(error):
+                raise
             raise Unreachable(f"tracking store {self.home.uri} does not answer ({one_line(error)})") from error
 
     def flush(self) -> Path | None:
@@ -208,14 +215,14 @@ class Tracker:
 
     def _send(self, call: dict[str, Any]) -> None:
         """Make one call; Unreachable if it may be made later. A call that is refused is logged and dropped."""
-        from mlflow.exceptions import MlflowException
-
         began = time.monotonic()
         try:
             getattr(self, f"_send_{call['op']}")(call)
         except FileNotFoundError as error:
             log.warning("cannot record %s: %s is gone", call["op"], error.filename)
-        except (MlflowException, OSError) as error:
+        except Exception as error:
+            if not is_store_error(error):
+                raise
             if transient(error):
                 self.unanswered_since = self.unanswered_since or began
                 raise Unreachable(f"tracking store {self.home.uri} does not answer ({one_line(error)})") from error
@@ -229,53 +236,33 @@ class Tracker:
             tags = {**call["tags"], LOCAL_TAG: local}
             if call["parent"]:
                 tags[PARENT_TAG] = self._sent(call, "parent")
-            run = self._client.create_run(call["experiment"], start_time=call["time"], tags=tags, run_name=call["name"])
-            self._run_ids[local] = run.info.run_id
+            self._run_ids[local] = self._runs.start(call["experiment"], call["name"], tags, call["time"])
 
     def _send_params(self, call: dict[str, Any]) -> None:
-        from mlflow.entities import Param
-
-        self._client.log_batch(self._sent(call), params=[Param(name, value) for name, value in call["params"]])
+        self._runs.log_params(self._sent(call), call["params"])
 
     def _send_metrics(self, call: dict[str, Any]) -> None:
-        from mlflow.entities import Metric
-
-        metrics = [Metric(name, value, call["time"], call["step"]) for name, value in call["metrics"]]
-        self._client.log_batch(self._sent(call), metrics=metrics)
+        self._runs.log_metrics(self._sent(call), call["metrics"], call["step"], call["time"])
 
     def _send_tags(self, call: dict[str, Any]) -> None:
-        from mlflow.entities import RunTag
-
-        self._client.log_batch(self._sent(call), tags=[RunTag(name, value) for name, value in call["tags"].items()])
+        self._runs.set_tags(self._sent(call), call["tags"])
 
     def _send_link(self, call: dict[str, Any]) -> None:
-        found = self._client.search_runs([call["experiment"]], _condition(call["made_by"]), max_results=1)
+        found = self._runs.find(call["experiment"], call["made_by"], limit=1)
         if found:
-            self._send_tags({**call, "tags": {call["tag"]: found[0].info.run_id}})
+            self._runs.set_tags(self._sent(call), {call["tag"]: found[0]})
 
     def _send_artifacts(self, call: dict[str, Any]) -> None:
         path = Path(call["path"])
         if not path.exists():
             raise FileNotFoundError(errno.ENOENT, "No such file", str(path))
-        if not self.places.former:
-            send = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
-            send(self._sent(call), str(path), call["to"])
-            return
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        place = self.places.here(self._client.get_run(self._sent(call)).info.artifact_uri, to_write=True)
-        files = get_artifact_repository(place, tracking_uri=self.home.uri)
-        (files.log_artifacts if path.is_dir() else files.log_artifact)(str(path), call["to"])
+        self._runs.log_files(self._sent(call), path, call["to"])
 
     def _send_dataset(self, call: dict[str, Any]) -> None:
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
-        dataset = Dataset(call["name"], call["digest"], "local", call["source"])
-        tag = InputTag("mlflow.data.context", call["context"])
-        self._client.log_inputs(self._sent(call), [DatasetInput(dataset, [tag])])
+        self._runs.log_dataset(self._sent(call), call["name"], call["source"], call["digest"], call["context"])
 
     def _send_finish(self, call: dict[str, Any]) -> None:
-        self._client.set_terminated(self._sent(call), call["status"], call["time"])
+        self._runs.finish(self._sent(call), call["status"], call["time"])
 
     def _sent(self, call: dict[str, Any], key: str = "run") -> str:
         """The store's id for a run that may have been started offline, by this process or an earlier one."""
@@ -286,15 +273,10 @@ class Tracker:
 
     def _find_local(self, local: str, experiment_id: str) -> str | None:
         if local not in self._run_ids:
-            found = self._client.search_runs([experiment_id], f"tags.`{LOCAL_TAG}` = '{local}'", max_results=1)
+            found = self._runs.find(experiment_id, {LOCAL_TAG: local}, limit=1)
             if found:
-                self._run_ids[local] = found[0].info.run_id
+                self._run_ids[local] = found[0]
         return self._run_ids.get(local)
-
-
-def _condition(tags: Mapping[str, str]) -> str:
-    """The search for runs that have all these tags; a value must hold no quotes."""
-    return " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -306,26 +288,38 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{name}", value
 
 
-def _experiment_id(home: TrackingHome, client: MlflowClient, name: str) -> str:
-    """Find or create the experiment, its files beside the database and not in the current folder."""
-    from mlflow.exceptions import MlflowException
-
-    with home.locked("mlflow"):
-        try:
-            experiment = client.get_experiment_by_name(name)
-            if experiment is None:
-                _refuse_alike(client, name)
-                location = None if home.artifacts is None else (home.artifacts / name).absolute().as_uri()
-                return client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS)
-        except MlflowException as error:
-            kind = UnavailableError if transient(error) else RequestError
-            raise kind(f"experiment {name!r} cannot be opened in {home.uri}: {one_line(error)}") from error
-    if experiment.lifecycle_stage != "active":
+def _experiment_id(home: TrackingHome, store: OpenStore, name: str) -> str | None:
+    """Find the experiment; None if there is none of the name, RequestError if it was deleted."""
+    with _opening(home, name):
+        found = store.runs.experiment(name)
+    if found is not None and not found.active:
         raise RequestError(
             f"experiment {name!r} was deleted in MLflow; choose another --name, or bring it back with: "
-            f"MLFLOW_TRACKING_URI={shlex.quote(home.uri)} mlflow experiments restore --experiment-id {experiment.experiment_id}"
+            f"MLFLOW_TRACKING_URI={shlex.quote(home.uri)} mlflow experiments restore --experiment-id {found.id}"
         )
-    return experiment.experiment_id
+    return None if found is None else found.id
+
+
+def _create_experiment(home: TrackingHome, store: OpenStore, name: str) -> str:
+    """Create the experiment, its files beside the database and not in the current folder."""
+    with home.locked("mlflow"), _opening(home, name):
+        if found := store.runs.experiment(name):  # another process was quicker
+            return found.id
+        _refuse_alike(store.client(), name)
+        location = None if home.artifacts is None else (home.artifacts / name).absolute().as_uri()
+        return store.client().create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS)
+
+
+@contextlib.contextmanager
+def _opening(home: TrackingHome, name: str) -> Iterator[None]:
+    """Tell an error of the store in one line."""
+    try:
+        yield
+    except Exception as error:
+        if not is_store_error(error):
+            raise
+        kind = UnavailableError if transient(error) else RequestError
+        raise kind(f"experiment {name!r} cannot be opened in {home.uri}: {one_line(error)}") from error
 
 
 def _refuse_alike(client: MlflowClient, name: str) -> None:
@@ -359,8 +353,8 @@ def open_to_read(tracking_uri: str | None, data_root: Path, checkout: Path) -> R
     A SQLite file of a known schema is read without importing MLflow.
     """
     home = _reachable(tracking_uri, data_root, checkout, may_be_missing=False)
-    client = (SqliteReader.open(home.database) if home.database else None) or open_client(home, to_read=True)
-    return RegistryReader(home, Registry(home, client, "", find_places(home, client)))
+    store = open_known(home, to_read=True) or open_any(home, to_read=True)
+    return RegistryReader(home, Registry(home, store.models, "", store.places, to_change=store.client))
 
 
 def _reachable(tracking_uri: str | None, data_root: Path, checkout: Path, *, may_be_missing: bool) -> TrackingHome:

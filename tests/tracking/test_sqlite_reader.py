@@ -88,7 +88,8 @@ def test_what_is_not_there_is_refused_in_the_same_words(written: Tracker, read: 
 
 
 def test_the_schema_of_the_installed_mlflow_is_known() -> None:
-    # A new MLflow: compare its tables with what sqlite_reader.py reads, run these tests, and add its revision to SCHEMAS.
+    # A new MLflow: compare its tables with what sqlite_reader.py reads and sqlite_runs.py writes, run the tests of
+    # both, and add its revision to SCHEMAS.
     assert _get_latest_schema_revision() in SCHEMAS
 
 
