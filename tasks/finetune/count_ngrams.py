@@ -49,6 +49,24 @@ def build_ngrams(
     return NgramVocabulary(words, keys)
 
 
+def narrowed(vocabulary: NgramVocabulary, kept_K: np.ndarray) -> NgramVocabulary:
+    """The vocabulary with those n-grams alone that `kept_K` (bool [K]) names, in their order.
+
+    The first and the last words of a kept n-gram, as far as they are n-grams too, must be kept.
+    """
+    num_words, start = len(vocabulary.words), len(vocabulary.words)
+    kept_W = kept_K[:num_words]
+    words = [word for word, kept in zip(vocabulary.words, kept_W.tolist(), strict=True) if kept]
+    word_number_W, number_L = np.cumsum(kept_W) - 1, np.cumsum(kept_W) - 1
+    keys = []
+    for level in vocabulary.keys:
+        kept_L = kept_K[start : start + len(level)]
+        first, last = np.divmod(level[kept_L], num_words)
+        keys.append(number_L[first] * len(words) + word_number_W[last])
+        start, number_L = start + len(level), np.cumsum(kept_L) - 1
+    return NgramVocabulary(words, keys)
+
+
 def _distinct(known: NgramVocabulary, words_T: np.ndarray, offsets: np.ndarray, n: int) -> np.ndarray:
     """Keys of the n-grams whose shorter parts are known, each once for every document that has it."""
     document_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))

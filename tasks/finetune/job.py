@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from tasks.finetune.ngram_rows import NgramRows
     from tasks.finetune.settings import FinetuneConfig
     from tasks.progress import Progress
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 class Job:
     """One call of `write_model`: its inputs, where it writes, and what it runs on.
 
-    `texts` is the folder with the texts of the dataset's rows, given if a kind of the model reads them.
+    `texts` is the folder with the texts of the dataset's rows, given if a kind of the model reads them. `ngram_rows` has the
+    rows as sets of n-grams; its kinds share it.
     """
 
     config: FinetuneConfig
@@ -31,6 +33,7 @@ class Job:
     threads: int
     progress: Progress
     texts: Path | None = None
+    ngram_rows: NgramRows = field(kw_only=True)
 
     @property
     def device(self) -> torch.device:

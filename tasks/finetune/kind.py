@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tasks.finetune.counted import Counted
     from tasks.finetune.job import Job, Trained
     from tasks.finetune.settings import SharedSettings
     from tasks.section import Section
@@ -40,6 +41,7 @@ class Kind:
     `alone`: it cannot be part of a sum.
     `beside`: it is fitted in one go, with no random numbers and no settings of torch's that others share, and logs no figures,
     so it may be trained while another kind is.
+    `counts(config)`: the n-grams that it counts, if it asks `Job.ngram_rows` for them, which all kinds of a model share.
     `needs_vectors(config)`: whether it reads what align makes; None: as `reads` says.
     `reads_unlabelled(config)`: whether rows without a label can change it.
     `automatic`: `finetune.model auto` may choose it, for train rows of up to `most_tokens(num_classes)` tokens.
@@ -57,6 +59,7 @@ class Kind:
     libraries: tuple[str, ...] = ()
     alone: bool = False
     beside: bool = False
+    counts: Callable[[SharedSettings], Counted] | None = None
     needs_vectors: Callable[[SharedSettings], bool] | None = None
     reads_unlabelled: Callable[[SharedSettings], bool] = field(default=lambda config: False)
     automatic: bool = False

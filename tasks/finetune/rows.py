@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Sized
 
     from tasks.finetune.job import Job
-    from tasks.finetune.settings import FinetuneConfig
+    from tasks.finetune.settings import SharedSettings
 
 LONGEST_NGRAM, LEAST_DOCUMENTS = 3, 2  # in words, and documents that it is in, where that is left to us
 
 
-def longest_ngram(config: FinetuneConfig) -> int:
+def longest_ngram(config: SharedSettings) -> int:
     """Words of the longest n-gram."""
     return LONGEST_NGRAM if config.ngrams == "auto" else config.ngrams
 

@@ -22,6 +22,7 @@ from tasks.finetune.choose import with_model
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.lanes import train_kinds
 from tasks.finetune.measures import accuracy, log_loss, macro_f1
+from tasks.finetune.ngram_rows import NgramRows
 from tasks.model.classifier import FORMAT, MODEL_FILE, WEIGHTS_FILE, member_name
 from tasks.model.scores import add
 from tasks.prepare.read import read_labels
@@ -58,7 +59,8 @@ def write_model(
     if len(labels) < 2:
         raise RequestError(f"the train rows have {len(labels)} label(s) ({', '.join(labels)}); a classifier needs at least two")
     threads = num_cores() if config.threads == "auto" else config.threads
-    job = Job(config, labels, dataset, aligned, folder, scratch, threads, progress, texts)
+    ngram_rows = NgramRows(dataset, labels, scratch, [kind.counts(config) for kind in config.kinds if kind.counts])
+    job = Job(config, labels, dataset, aligned, folder, scratch, threads, progress, texts, ngram_rows=ngram_rows)
     return _write(job, *train_kinds(job))
 
 

@@ -72,7 +72,11 @@ class NgramVocabulary:
     def __init__(self, words: Sequence[str], keys: Sequence[np.ndarray]) -> None:
         self.words = words
         self.keys = [np.asarray(level, np.int64) for level in keys]
-        self.tables = [KeyTable(level) for level in self.keys]
+
+    @cached_property
+    def tables(self) -> list[KeyTable]:
+        """A table of the keys of each level: made when asked for, since a vocabulary that is only written needs none."""
+        return [KeyTable(level) for level in self.keys]
 
     @cached_property
     def _index(self) -> dict[str, int]:

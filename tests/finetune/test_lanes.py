@@ -14,6 +14,7 @@ from tasks.errors import RequestError
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.kind import Kind
 from tasks.finetune.lanes import train_kinds
+from tasks.finetune.ngram_rows import NgramRows
 from tasks.finetune.settings import FinetuneConfig
 from tasks.finetune.train import write_model
 from tasks.progress import SILENT
@@ -36,7 +37,17 @@ def kind(name: str, train: Callable[[Job], None], *, beside: bool) -> Kind:
 
 def job(*kinds: Kind, threads: int = 2) -> Job:
     config: Any = SimpleNamespace(kinds=kinds)
-    return Job(cast(FinetuneConfig, config), [], Path(), None, Path(), Path(), threads, SILENT)
+    return Job(
+        cast(FinetuneConfig, config),
+        [],
+        Path(),
+        None,
+        Path(),
+        Path(),
+        threads,
+        SILENT,
+        ngram_rows=NgramRows(Path(), [], Path(), []),
+    )
 
 
 def test_the_outcome_is_in_the_order_of_the_sum() -> None:

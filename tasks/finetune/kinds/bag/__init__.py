@@ -8,7 +8,9 @@ from tasks.finetune.kind import Kind
 from tasks.finetune.kinds.bag.settings import BagSettings
 
 if TYPE_CHECKING:
+    from tasks.finetune.counted import Counted
     from tasks.finetune.job import Job, Trained
+    from tasks.finetune.settings import SharedSettings
 
 
 def _train(job: Job, epochs_before: int) -> list[Trained]:
@@ -17,12 +19,19 @@ def _train(job: Job, epochs_before: int) -> list[Trained]:
     return train_bag(job, epochs_before)
 
 
+def _counts(config: SharedSettings) -> Counted:
+    from tasks.finetune.kinds.bag.train import counted
+
+    return counted(config)
+
+
 KIND = Kind(
     "bag",
     reads="ngrams",
     train=_train,
     sections={"bag": BagSettings},
     trained_with=("torch",),
+    counts=_counts,
     shared=frozenset({"epochs", "patience", "class_weights", "ngrams"}),
     automatic=True,
     instead={

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import torch
 
-from tasks.finetune.encode import FITTED, REFITTED, NumberedWords, document_frequency, restricted, slices
+from tasks.finetune.counted import Counted
+from tasks.finetune.encode import FITTED, REFITTED, document_frequency, joined, restricted, slices
 from tasks.finetune.epochs import train_in_epochs
 from tasks.finetune.kinds.bag.network import Bag, BagView, batch_size, naive_bayes, start_from
 from tasks.finetune.kinds.bag.settings import BagSettings
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from tasks.finetune.documents import Documents
     from tasks.finetune.job import Job, Trained
-    from tasks.finetune.settings import FinetuneConfig
+    from tasks.finetune.settings import FinetuneConfig, SharedSettings
 
 # Epochs where they are left to us: about so many documents read, within bounds.
 DOCUMENTS, FEWEST, MOST = 50_000, 5, 10
@@ -49,35 +50,32 @@ class BagStart:
 
     def __init__(self, job: Job) -> None:
         self.job, self.settings = job, job.config.settings(BagSettings)
-        job.progress.advance(0, 3, "steps", "numbering words")
-        words = NumberedWords.read(job.dataset, job.labels, job.scratch)
-        train, valid = (words.splits[split] for split in REFITTED)
-        check_rows(train, valid)
-        self.num_train = len(train)
-        job.progress.advance(1, 3, "steps", "counting n-grams")
-        counted, least = REFITTED if job.config.refit else FITTED, least_documents(self.settings.min_documents)
-        vocabulary = words.ngrams(counted, longest=longest_ngram(job.config), min_documents=least)
-        vocabulary.save(job.folder)
-        self.num_ngrams, self.least = len(vocabulary), least
-        job.progress.advance(2, 3, "steps", f"reading documents as sets of {self.num_ngrams:,} n-grams")
-        self.rows = words.documents(REFITTED, vocabulary, job.scratch / "rows.ngrams")
+        job.progress.advance(0, 2, "steps", "numbering words")
+        words = job.ngram_rows.words()
+        check_rows(*(words.splits[split] for split in REFITTED))
+        job.progress.advance(1, 2, "steps", "counting n-grams")
+        asked = counted(job.config)
+        sets = job.ngram_rows.sets(asked)
+        sets.vocabulary.save(job.folder)
+        self.num_ngrams, self.least, self.rows = len(sets.vocabulary), asked.min_documents, sets.rows
 
     def fit(self) -> tuple[Callable[[int], Training], Documents, Documents]:
         """What gives the bag before its first step, the train rows and the valid rows."""
-        config, scratch, num_ngrams = self.job.config, self.job.scratch, self.num_ngrams
-        train, valid = self.rows.head(self.num_train), self.rows.part(self.num_train, len(self.rows))
-        if config.refit:
+        num_ngrams = self.num_ngrams
+        train, valid = (self.rows[split] for split in REFITTED)
+        if self.job.config.refit:
             kept_K = document_frequency(train, num_ngrams) >= self.least
             num_ngrams = int(kept_K.sum())
             train, valid = (
-                restricted(rows, kept_K, scratch / f"{split}.ngrams")
+                restricted(rows, kept_K, self.job.scratch / f"{split}.ngrams")
                 for split, rows in zip(REFITTED, (train, valid), strict=True)
             )
         return self._make(num_ngrams, train), train, valid
 
     def refit(self, scratch: Path) -> tuple[Callable[[int], Training], Documents]:
         """What gives the bag before its first step, and the rows of train and valid together."""
-        return self._make(self.num_ngrams, self.rows), self.rows
+        rows = joined([self.rows[split] for split in REFITTED], scratch / "rows.ngrams")
+        return self._make(self.num_ngrams, rows), rows
 
     def _make(self, num_ngrams: int, rows: Documents) -> Callable[[int], Training]:
         job = self.job
@@ -86,6 +84,12 @@ class BagStart:
     def recipe(self, num_documents: int, member: int) -> Recipe:
         """How the bag is trained on so many documents."""
         return bag_recipe(self.job.config, num_documents)
+
+
+def counted(config: SharedSettings) -> Counted:
+    """The n-grams of the rows that the bag is trained on last."""
+    least = least_documents(config.settings(BagSettings).min_documents)
+    return Counted(REFITTED if config.refit else FITTED, longest_ngram(config), least)
 
 
 def bag_recipe(config: FinetuneConfig, num_documents: int) -> Recipe:

@@ -8,6 +8,8 @@ unit length, so that none outweighs another, and a document is divided by the ro
 Latent semantic analysis, a truncated SVD of TF-IDF, is the nearest relative. On held-out reviews it was 0.02 less accurate:
 it gives a rare n-gram a short vector, and the rare ones are those of which the labelled rows say too little.
 
+What is added is read as float16, in half the time, but for the last round's; sums are of float32, and accuracy is the same.
+
 Shapes: N documents, T n-gram ids of all of them, K n-grams, B rows of a block, D dimensions.
 """
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from tasks.finetune.documents import Documents
 
 BLOCK = 16_384  # documents whitened at a time
+LARGEST = 60_000.0  # sum that float16 holds
 SMALLEST = 1e-6  # variance of an axis, by the largest one's, below which it is rounding and not scaled up
 
 
@@ -61,7 +64,7 @@ def reciprocal_averages(
 ) -> Averages:
     """Average documents and n-grams by turns `rounds` times from random vectors of documents.
 
-    Needs about 4 bytes an n-gram of a document, and 4 * D bytes a distinct n-gram and a document. Equal seeds and numbers of
+    Needs about 4 bytes an n-gram of a document, and 6 * D bytes a distinct n-gram and a document. Equal seeds and numbers of
     threads give equal bits.
     """
     documents_ND = torch.randn(len(rows), dim, generator=torch.Generator().manual_seed(seed))
@@ -82,11 +85,15 @@ def _averaged(
     members, starts = _turned(rows, len(ngrams_KD))
     counts_K = torch.from_numpy(np.diff(starts).astype(np.float32))
     divisors_K1, roots_N1 = counts_K.clamp(min=1)[:, None], _roots(rows.offsets)
-    for number in range(rounds):
+    # Vectors have no number above 1, so sums of that many of them cannot be larger than float16's largest.
+    down_K, down_N = (min(1.0, LARGEST / max(np.diff(ends).max(initial=0), 1)) for ends in (starts, rows.offsets))
+    for number in range(rounds - 1):
         progress.advance(number, rounds, "rounds", f"averaging {len(rows):,} documents and {len(ngrams_KD):,} n-grams")
-        _sums(documents_ND, members, starts, out=ngrams_KD).div_(divisors_K1)
-        if number < rounds - 1:
-            _whiten(_sums(ngrams_KD, rows.ids, rows.offsets, out=documents_ND).div_(roots_N1))
+        half_KD = _sums((documents_ND * down_K).half(), members, starts)
+        half_KD.div_(divisors_K1 * (down_K / down_N))
+        _whiten(_sums(half_KD, rows.ids, rows.offsets, out=documents_ND).div_(roots_N1 * down_N))
+    progress.advance(rounds - 1, rounds, "rounds", "averaging once more, in full precision")
+    _sums(documents_ND, members, starts, out=ngrams_KD).div_(divisors_K1)
     return Averages(ngrams_KD, documents_ND, counts_K)
 
 
@@ -128,16 +135,16 @@ def _sums(
     *,
     out: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Sum of the vectors that each row names, times their weights: float32 [rows, D], in `out` if that is given."""
+    """Sum of the vectors that each row names, times their weights: [rows, D] of the vectors' type, or in `out`."""
     sums_ND = vectors_KD.new_empty(len(offsets) - 1, vectors_KD.shape[1]) if out is None else out
     start = 0
     for ids, ends in chunks(ids_T, offsets):
-        ids_B, stop = torch.from_numpy(ids.astype(np.int64)), start + len(ends) - 1
+        ids_B, stop = torch.from_numpy(ids.astype(np.int32)), start + len(ends) - 1
         weights_B = None if weights_K is None else weights_K[ids_B]
         sums_ND[start:stop] = functional.embedding_bag(
             ids_B,
             vectors_KD,
-            torch.from_numpy(ends.astype(np.int64)),
+            torch.from_numpy(ends.astype(np.int32)),
             mode="sum",
             include_last_offset=True,
             per_sample_weights=weights_B,

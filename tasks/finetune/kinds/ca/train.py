@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from tasks.finetune.class_weights import class_weights
-from tasks.finetune.encode import FITTED, REFITTED, UNLABELLED_SPLIT, NumberedWords, joined
+from tasks.finetune.counted import Counted
+from tasks.finetune.encode import FITTED, REFITTED, UNLABELLED_SPLIT, joined
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.kinds.ca.averaging import carried_on, reciprocal_averages
 from tasks.finetune.kinds.ca.settings import CaSettings
@@ -27,6 +28,7 @@ from tasks.model.ngram_sum import BIAS, WEIGHTS, ngram_sums
 if TYPE_CHECKING:
     from tasks.finetune.documents import Documents
     from tasks.finetune.kinds.ca.averaging import Averages
+    from tasks.finetune.settings import SharedSettings
 
 VIEW = "ca"
 REFIT_ROUNDS = 2  # on one split of IMDB two more gave 0.001 of accuracy
@@ -48,20 +50,19 @@ def _trained(job: Job, settings: CaSettings) -> Trained:
     config, scratch = job.config, job.scratch / VIEW
     scratch.mkdir(exist_ok=True)
     job.progress.advance(0, settings.rounds, "rounds", "counting n-grams")
-    limits = {UNLABELLED_SPLIT: settings.unlabelled}
-    words = NumberedWords.read(job.dataset, job.labels, scratch, (*REFITTED, UNLABELLED_SPLIT), limits)
+    words = job.ngram_rows.words()
     check_rows(*(words.splits[split] for split in REFITTED))
-    averaged = (*FITTED, UNLABELLED_SPLIT)
-    vocabulary = words.ngrams(averaged, longest=longest_ngram(config), min_documents=settings.min_documents)
+    sets = job.ngram_rows.sets(counted(config))
+    train, valid = (sets.rows[split] for split in REFITTED)
+    others = sets.rows.get(UNLABELLED_SPLIT, ())
     folder = job.folder / VIEW
     folder.mkdir()
-    vocabulary.save(folder)
-    rows = words.documents(averaged, vocabulary, scratch / "averaged.ngrams")
+    sets.vocabulary.save(folder)
+    num_ngrams = len(sets.vocabulary)
+    rows = joined([train, others], scratch / "averaged.ngrams") if others else train
     averages = reciprocal_averages(
-        rows, len(vocabulary), dim=settings.dim, rounds=settings.rounds, seed=config.seed, progress=job.progress
+        rows, num_ngrams, dim=settings.dim, rounds=settings.rounds, seed=config.seed, progress=job.progress
     )
-    train = rows.head(len(words.splits["train"]))
-    valid = words.documents(("valid",), vocabulary, scratch / "valid.ngrams")
     features_ND = averages.features_left_out(train)
     weights = _fitted(job, settings, averages, features_ND, train.labels)
     made = Trained(
@@ -72,11 +73,18 @@ def _trained(job: Job, settings: CaSettings) -> Trained:
     )
     if config.refit:
         both = joined([train, valid], scratch / "labelled.ngrams")
-        every = joined([both, rows.part(len(train), len(rows))], scratch / "every.ngrams")
+        every = joined([both, others], scratch / "every.ngrams") if others else both
         averages = carried_on(averages, every, rounds=REFIT_ROUNDS, progress=job.progress)
         weights = _fitted(job, settings, averages, averages.features_left_out(both), both.labels)
         made = replace(made, tensors=_named(weights), refit={"epochs": 0, "rows": len(both), "resumed_from_epoch": 0})
     return made
+
+
+def counted(config: SharedSettings) -> Counted:
+    """The n-grams of the train rows, and of some without a label."""
+    settings = config.settings(CaSettings)
+    averaged = (*FITTED, UNLABELLED_SPLIT)
+    return Counted(averaged, longest_ngram(config), settings.min_documents, settings.unlabelled)
 
 
 def _fitted(

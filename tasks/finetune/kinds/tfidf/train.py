@@ -46,7 +46,7 @@ def train_tfidf(job: Job) -> list[Trained]:
     config, scratch = job.config, job.scratch / VIEW
     scratch.mkdir(exist_ok=True)
     job.progress.advance(0, STEPS, "steps", "counting n-grams")
-    words = NumberedWords.read(job.dataset, job.labels, scratch)
+    words = job.ngram_rows.words()
     check_rows(*(words.splits[split] for split in REFITTED))
     (job.folder / VIEW).mkdir()
     fit = _Fit(job, words, FITTED)
