@@ -90,7 +90,7 @@ def evaluate_classifier(
     The page says about the run only what is known by then; when it ends, `report.render_report` writes a page with the rest.
     """
     config, yardstick = asked.config, asked.yardstick
-    test = read_test(asked.holdout)
+    test = read_test(asked.holdout, dictionary=True)  # a model looks up distinct words
     probabilities_NC = predict(classifier, test.tokens, asked.texts, progress=progress)
     rows = write_predictions(folder / PREDICTIONS, test, classifier.labels, probabilities_NC)
     metrics = measure(rows, bins=config.bins, bootstrap=config.bootstrap, seed=config.seed)

@@ -32,9 +32,9 @@ SCHEMA = pa.schema(
 )
 
 
-def read_test(holdout: Path) -> Split:
-    """Read the test rows; RequestError if there are none or one has no label."""
-    test = read_split(holdout, "test")
+def read_test(holdout: Path, *, dictionary: bool = False) -> Split:
+    """Read the test rows, as `read_split` does; RequestError if there are none or one has no label."""
+    test = read_split(holdout, "test", dictionary=dictionary)
     if not test.num_rows:
         raise RequestError(
             "the corpus gives no test rows, so nothing can be measured; raise prepare.test_share or name an ingest.test_path"

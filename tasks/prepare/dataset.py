@@ -13,6 +13,7 @@ import json
 import logging
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,7 @@ from tasks.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     from tasks.model.text.tokenize import TextToTokens
     from tasks.prepare.settings import PrepareConfig
@@ -259,6 +261,9 @@ def _write_splits(tokenized: Tokenized, fate: np.ndarray, corpus: Path, folder: 
         for part, (file, schema) in _PARTS.items():
             (folder / part).mkdir(exist_ok=True)
             writers[part] = stack.enter_context(RowGroups(folder / part / file, schema))
+        # Arrow compresses without Python's lock, so texts are written beside tokens, a batch at a time.
+        beside = stack.enter_context(ThreadPoolExecutor(1))
+        written: Future[None] | None = None
         batches = _corpus_batches(corpus / "corpus.parquet", ["text"])
         for path, texts in zip(tokenized.paths, batches, strict=True):
             with pa.memory_map(path) as source:
@@ -268,15 +273,24 @@ def _write_splits(tokenized: Tokenized, fate: np.ndarray, corpus: Path, folder: 
             code = tokenized.label[done : done + len(batch)]
             split = pa.array(SPLITS, pa.string()).take(pa.array(np.minimum(here, len(SPLITS) - 1)))
             label = names.take(pa.array(code, mask=code < 0))
-            rows = pa.record_batch([batch.column("id"), split, label, batch.column("tokens")], schema=SCHEMA)
-            beside = pa.record_batch([batch.column("id"), split, texts.column("text")], schema=TEXTS_SCHEMA)
             kept, held_out = pa.array((here < len(SPLITS)) & (here != TEST)), pa.array(here == TEST)
-            writers["dataset"].add(rows.filter(kept))
-            writers["texts"].add(beside.filter(kept))
-            writers["holdout"].add(rows.filter(held_out))
-            writers["holdout_texts"].add(beside.filter(held_out))
+            rows = pa.record_batch([batch.column("id"), split, texts.column("text")], schema=TEXTS_SCHEMA)
+            if written is not None:
+                written.result()
+            parts = [(writers["texts"], kept), (writers["holdout_texts"], held_out)]
+            written = beside.submit(_add, rows, parts)
+            rows = pa.record_batch([batch.column("id"), split, label, batch.column("tokens")], schema=SCHEMA)
+            _add(rows, [(writers["dataset"], kept), (writers["holdout"], held_out)])
             done += len(batch)
             progress.advance(done, len(fate), "documents", "writing")
+        if written is not None:
+            written.result()
+
+
+def _add(rows: pa.RecordBatch, parts: Sequence[tuple[RowGroups, pa.Array]]) -> None:
+    """Write to each part the rows that its mask names."""
+    for writer, chosen in parts:
+        writer.add(rows.filter(chosen))
 
 
 def _report(tokenized: Tokenized, decision: Decision, quarantined_before: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    import numpy as np
     import pyarrow.parquet as pq
 
 DATASET = "dataset.parquet"
@@ -65,21 +65,32 @@ def dataset_file(folder: Path) -> Path:
     raise FileNotFoundError(f"{folder} holds neither {DATASET} nor {HOLDOUT} nor {TEXTS}")
 
 
-def read_split(folder: Path, split: str) -> Split:
+def read_split(folder: Path, split: str, *, dictionary: bool = False) -> Split:
     """Read every row of `split` ("train", "valid", "test" or "unlabelled"); without such rows the arrays are empty.
 
+    With `dictionary` the tokens come as a LargeListArray of dictionary<int32, string>: each distinct word is there once.
     Raises OSError if a page does not match its checksum.
     """
     columns = ["id", "label", "tokens"]
-    batches = list(iter_batches(folder, (split,), columns))
+    batches = list(iter_batches(folder, (split,), columns, dictionary=dictionary))
     if not batches:
         return Split(pa.array([], pa.string()), pa.array([], pa.string()), pa.array([], pa.list_(pa.string())))
-    large = sum(batch.column("tokens").flatten().nbytes for batch in batches) > _INT32_BYTES
-    tokens = pa.chunked_array([batch.column("tokens") for batch in batches])
-    if large:
-        tokens = tokens.cast(pa.large_list(pa.large_string()))
     ids, labels = (pa.chunked_array([batch.column(name) for batch in batches]).combine_chunks() for name in ("id", "label"))
+    lists = [batch.column("tokens") for batch in batches]
+    if dictionary:
+        return Split(ids, labels, _with_one_dictionary(lists))
+    tokens = pa.chunked_array(lists)
+    if sum(each.flatten().nbytes for each in lists) > _INT32_BYTES:
+        tokens = tokens.cast(pa.large_list(pa.large_string()))
     return Split(ids, labels, tokens.combine_chunks())
+
+
+def _with_one_dictionary(lists: Sequence[pa.ListArray]) -> pa.LargeListArray:
+    """All lists of words one after another: their own dictionaries become one, which Arrow does for words, not for lists."""
+    words = pa.chunked_array([each.flatten() for each in lists]).unify_dictionaries()
+    lengths = np.concatenate([each.value_lengths().to_numpy(zero_copy_only=False) for each in lists])
+    offsets = np.append(0, np.cumsum(lengths, dtype=np.int64))
+    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.concat_arrays(words.chunks))
 
 
 def iter_batches(

@@ -413,3 +413,10 @@ def test_every_tokenizer_keeps_a_numbers_sign() -> None:
     assert tokens("fell -5.5%", "basic_english") == ["fell", "-5", "5%"]
     chinese = "\u4e0b\u8dcc-5.5%\uff0c1\u6708-6\u6708\uff0c5\u4e07\u5143-6\u4e07\u5143\uff0c\u4e2d\u56fd\u2014\u20146\u6708"
     assert tokens(chinese, "jieba").count("-") == tokens(chinese, "char").count("-") == 1
+
+
+@given(st.text("aé1²½٣5.,!?;:)(\"'%-_ \u0301", max_size=8))
+def test_pieces_that_end_in_a_mark_are_cut_as_the_pattern_cuts_them(text: str) -> None:
+    cut = TOKENIZERS["word"].make({"punctuation": "keep"})
+    pattern = word_pattern("" if text.isascii() else combining_marks(), True)
+    assert cut(text) == [match.group() for match in pattern.finditer(text)]

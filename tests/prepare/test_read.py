@@ -49,6 +49,11 @@ def test_read_split(folder: tuple[Path, list[dict[str, Any]]], side: Any) -> Non
     assert split.labels.to_pylist() == [row["label"] for row in wanted]
     assert split.tokens.to_pylist() == [row["tokens"] for row in wanted]
     assert isinstance(split.tokens, pa.ListArray)
+    numbered = read_split(path, side, dictionary=True)
+    assert numbered.tokens.to_pylist() == split.tokens.to_pylist()
+    words = numbered.tokens.flatten().dictionary.to_pylist()
+    assert len(words) == len(set(words))
+    assert (numbered.ids, numbered.labels) == (split.ids, split.labels)
 
 
 def test_a_split_without_rows_is_empty(folder: tuple[Path, list[dict[str, Any]]]) -> None:

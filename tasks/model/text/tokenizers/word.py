@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _WORD = r"\d+(?:[.,]\d+)*%|\d+(?:[.,]\d+)+{letter}*|{word}+(?:'{word}+)*"
 # The tokens of this many pieces of words and marks are remembered, in at most about 20 MB.
 MOST_PIECES, LONG_PIECE = 1 << 16, 40
+# Marks that end a piece and are no part of its word, as the pattern would find: most pieces that it would see are `word.`.
+CLOSING = frozenset('.,!?;:)"')
 # Marks that no word and no number holds.
 APART = str.maketrans(dict.fromkeys('!"#$&()*+-/:;<=>?@[\\]^_`{|}~', " "))
 
@@ -44,7 +46,10 @@ def word_cut(settings: Mapping[str, Any], *, find_signs: bool = True) -> Cut:
             elif keep_punctuation:
                 found = known.get(piece)
                 if found is None:
-                    found = [match.group() for match in pattern.finditer(piece)]
+                    if piece[-1] in CLOSING and piece[:-1].isalnum():
+                        found = [piece[:-1], piece[-1]]
+                    else:
+                        found = [match.group() for match in pattern.finditer(piece)]
                     if len(known) < MOST_PIECES and len(piece) < LONG_PIECE:
                         known[piece] = found
                 tokens += found
