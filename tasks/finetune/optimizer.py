@@ -7,15 +7,20 @@ Shapes: V rows, D columns, R rows touched by a batch, B rows of a block of those
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.optim.adagrad import adagrad
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 BLOCK_NUMBERS = 32_768  # of a moment or gradient that are worked on at a time: they stay in the processor's cache
 BETAS, EPSILON, ADAGRAD_EPSILON = (0.9, 0.999), 1e-8, 1e-10  # torch's defaults
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # as torch.optim names what it keeps of a parameter
+STATE = {"sgd": (), "adam": MOMENTS, "adamw": MOMENTS, "adagrad": ("sum", "step")}
 
 
 class RowOptimizer:
@@ -99,6 +104,42 @@ class RowOptimizer:
         return mean_BD.div_(1 - first**self.num_steps).div_(spread_BD)
 
 
+class DenseOptimizer:
+    """Update dense parameters by torch's own rules, called as functions.
+
+    Making a torch.optim.Optimizer imports torch's compiler, and that takes seconds. The steps are the same to the bit, and so
+    are the names of what is kept of a parameter. A parameter without a gradient keeps its moments and its count of steps.
+    """
+
+    def __init__(self, parameters: Sequence[torch.nn.Parameter], rule: str, lr: float, weight_decay: float) -> None:
+        self.parameters, self.rule, self.lr, self.weight_decay = list(parameters), rule, lr, weight_decay
+        self.state: list[dict[str, torch.Tensor]] = [{} for _ in self.parameters]
+
+    def step(self, factor: float) -> None:
+        """One update at `factor` times the learning rate; the gradients are freed."""
+        moving = [(p, p.grad, state) for p, state in zip(self.parameters, self.state, strict=True) if p.grad is not None]
+        for parameter, _, state in moving:
+            for name in STATE[self.rule] if not state else ():
+                state[name] = torch.tensor(0.0) if name == "step" else torch.zeros_like(parameter, requires_grad=False)
+        parameters: list[torch.Tensor] = [parameter for parameter, _, _ in moving]
+        gradients = [gradient for _, gradient, _ in moving]
+        kept = [[state[name] for _, _, state in moving] for name in STATE[self.rule]]
+        values: dict[str, Any] = {"lr": self.lr * factor, "weight_decay": self.weight_decay, "maximize": False}
+        with torch.no_grad():
+            if self.rule == "sgd":
+                sgd(parameters, gradients, [None] * len(moving), momentum=0.0, dampening=0.0, nesterov=False, **values)
+            elif self.rule == "adagrad":
+                sums, steps = kept
+                adagrad(parameters, gradients, sums, steps, lr_decay=0.0, eps=ADAGRAD_EPSILON, **values)
+            else:
+                means, squares, steps = kept
+                first, second = BETAS
+                values |= {"beta1": first, "beta2": second, "eps": EPSILON, "decoupled_weight_decay": self.rule == "adamw"}
+                adam(parameters, gradients, means, squares, [], steps, amsgrad=False, **values)
+        for moved in parameters:
+            moved.grad = None
+
+
 def sum_by_row(indices_T: torch.Tensor, values_TD: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The distinct indices [R], ascending, and for each the sum of its values [R, D], added in their order.
 
@@ -134,25 +175,19 @@ class Optimizer:
         """`rows` pairs each sparse parameter with a mask [V] of the rows that may move (None: all)."""
         self.lr = lr
         self.rows = [RowOptimizer(weight, rule, row_lr, weight_decay, mask, row_pull) for weight, mask in rows]
-        self.dense: torch.optim.Optimizer | None = None
-        if dense:
-            # Making one imports torch._dynamo: 1.5 s that a model without dense parameters need not spend.
-            names = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad"}
-            self.dense = getattr(torch.optim, names[rule])([{"params": list(dense)}], lr=lr, weight_decay=weight_decay)
+        self.dense = DenseOptimizer(dense, rule, lr, weight_decay)
 
     @property
     def num_trainable(self) -> int:
         """How many numbers may move."""
-        dense = [p for group in (self.dense.param_groups if self.dense else []) for p in group["params"]]
-        return sum(p.numel() for p in dense) + sum(rows.num_trainable for rows in self.rows)
+        return sum(p.numel() for p in self.dense.parameters) + sum(rows.num_trainable for rows in self.rows)
 
     def step(self, factor: float, clip: float = 0.0) -> None:
         """Apply the gradients at `factor` times the learning rates; their norm is first brought down to `clip` (0: never).
 
         Parameters at rest (`requires_grad` off) are passed over: their moments and their count of steps stay.
         """
-        groups = self.dense.param_groups if self.dense else []
-        dense = [p for group in groups for p in group["params"] if p.grad is not None]
+        dense = [p for p in self.dense.parameters if p.grad is not None]
         moving = [optimizer for optimizer in self.rows if optimizer.weight.requires_grad]
         sparse = [optimizer.take_gradient() for optimizer in moving]
         if clip:
@@ -161,21 +196,14 @@ class Optimizer:
             scale = (clip / (norm + 1e-6)).clamp(max=1.0)  # as torch.nn.utils.clip_grad_norm_
             for gradient in gradients:
                 gradient.mul_(scale)
-        for group in groups:
-            group["lr"] = self.lr * factor
-        if self.dense:
-            self.dense.step()
-            self.dense.zero_grad(set_to_none=True)
+        self.dense.step(factor)
         for optimizer, (rows_R, gradient_RD) in zip(moving, sparse, strict=True):
             optimizer.step(rows_R, gradient_RD, factor)
 
     def state(self) -> dict[str, torch.Tensor]:
         """All moments and counters by name, for a checkpoint."""
         tensors = {
-            f"dense.{number}.{name}": value
-            for number, state in (self.dense.state_dict()["state"] if self.dense else {}).items()
-            for name, value in state.items()
-            if isinstance(value, torch.Tensor)
+            f"dense.{number}.{name}": value for number, state in enumerate(self.dense.state) for name, value in state.items()
         }
         for number, optimizer in enumerate(self.rows):
             tensors |= {f"rows.{number}.{name}": value for name, value in optimizer.moments.items()}
@@ -184,14 +212,12 @@ class Optimizer:
 
     def load_state(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Take over what `state` gave."""
-        dense: dict[int, dict[str, torch.Tensor]] = {}
         for key, value in tensors.items():
             kind, number, name = key.split(".")
             if kind == "dense":
-                dense.setdefault(int(number), {})[name] = value
+                device = value.device if name == "step" else self.dense.parameters[int(number)].device
+                self.dense.state[int(number)][name] = value.to(device, copy=True)
             elif name == "num_steps":
                 self.rows[int(number)].num_steps = int(value)
             else:
                 self.rows[int(number)].moments[name].copy_(value)
-        if self.dense:
-            self.dense.load_state_dict({"state": dense, "param_groups": self.dense.state_dict()["param_groups"]})

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -8,10 +10,16 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from tasks.checkout import CHECKOUT
 from tasks.finetune.optimizer import Optimizer
 
 RULES = ["sgd", "adam", "adamw", "adagrad"]
-TORCH = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adagrad": torch.optim.Adagrad}
+TORCH: dict[str, Any] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "adagrad": torch.optim.Adagrad,
+}
 TOUCHED = [1, 3, 4]
 
 
@@ -87,6 +95,50 @@ def test_rows_at_rest_keep_values_and_moments_and_the_steps_of_others_are_not_co
         assert optimizer.rows[0].num_steps == 2
         ends.append(matrix.detach())
     torch.testing.assert_close(*ends, rtol=0.05, atol=0.0)  # the gradients differ, by what the bias has learned
+
+
+@pytest.mark.parametrize("rule", TORCH)
+def test_dense_parameters_move_as_torch_moves_them_to_the_bit_and_go_on_from_what_was_kept(rule: str) -> None:
+    generator = torch.Generator().manual_seed(1)
+    starts = [torch.randn(7, 5, generator=generator), torch.randn(5, generator=generator)]
+    gradients = [[torch.randn(start.shape, generator=generator) for start in starts] for _ in range(6)]
+    ours, theirs = ([nn.Parameter(start.clone()) for start in starts] for _ in range(2))
+    optimizer = Optimizer(ours, [], rule=rule, lr=0.1, row_lr=0.1, weight_decay=0.01)
+    reference = TORCH[rule](theirs, lr=0.1, weight_decay=0.01)
+    for number, step in enumerate(gradients):
+        for position, gradient in enumerate(step):
+            if position and number == 2:  # this one rests
+                continue
+            ours[position].grad, theirs[position].grad = gradient.clone(), gradient.clone()
+        reference.param_groups[0]["lr"] = 0.1 * 0.5**number
+        reference.step()
+        reference.zero_grad()
+        optimizer.step(0.5**number)
+        assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+        assert all(parameter.grad is None for parameter in ours)
+        kept, optimizer = optimizer.state(), Optimizer(ours, [], rule=rule, lr=0.1, row_lr=0.1, weight_decay=0.01)
+        optimizer.load_state(kept)
+    wanted = {
+        f"dense.{number}.{name}": value
+        for number, state in reference.state_dict()["state"].items()
+        for name, value in state.items()
+        if isinstance(value, torch.Tensor)
+    }
+    assert {name: value.tolist() for name, value in optimizer.state().items()} == {
+        name: value.tolist() for name, value in wanted.items()
+    }
+
+
+def test_a_step_imports_no_compiler() -> None:
+    program = (
+        "import sys, torch; from tasks.finetune.optimizer import Optimizer; bias = torch.nn.Parameter(torch.zeros(3)); "
+        "optimizer = Optimizer([bias], [], rule=sys.argv[1], lr=0.1, row_lr=0.1, weight_decay=0.0); "
+        "bias.square().sum().backward(); optimizer.step(1.0, clip=1.0); optimizer.load_state(optimizer.state()); "
+        "print('torch._dynamo' in sys.modules)"
+    )
+    for rule in ("adam", "adagrad"):
+        said = subprocess.run([sys.executable, "-c", program, rule], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+        assert said.stdout.split() == ["False"]
 
 
 def test_trainable_numbers_are_those_of_dense_parameters_and_of_rows_in_the_mask() -> None:
