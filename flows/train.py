@@ -11,6 +11,7 @@ from prefect.states import Completed, State
 
 from flows.display import Display
 from flows.killed import mark_killed
+from flows.meanwhile import imported_meanwhile
 from flows.record import Record, command
 from flows.settled import settle_by_champion, settle_by_corpus, settle_by_texts
 from flows.split import change_of_split, recorded_split, settle_split, split_tags
@@ -163,7 +164,9 @@ def align_vectors(record: Record, config: PipelineConfig, dataset: State) -> Sta
     if config.align.vectors:
         record.skipped(pretrain, "align.vectors gives vectors trained elsewhere")
     elif config.pretrain.enabled:
-        vectors = note(pretrain(run, config.pretrain, dataset=dataset))
+        builds = not pretrain.is_stored(run.store, config.pretrain, dataset=dataset.result())
+        with imported_meanwhile("torch") if builds else contextlib.nullcontext():  # fastText is a child process
+            vectors = note(pretrain(run, config.pretrain, dataset=dataset))
     else:
         record.skipped(pretrain, "switched off; embeddings start at random")
     places = local_copies(config.align, run.store.data_root, run.store.fingerprints, progress=run.progress_for("align"))
