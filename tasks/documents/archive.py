@@ -8,6 +8,7 @@ import stat
 import zipfile
 import zlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tasks.documents.compressed import open_plain
@@ -65,6 +66,7 @@ def archive_records(
     from tasks.documents.seen import Names  # numpy; the command line, which imports this module for its options, needs none
 
     seen, number = Names(), 0
+    place = lru_cache(maxsize=1)(place)  # a member's name is judged before its data is read, and after
 
     def wanted(name: bytes) -> bool:
         return place(_plain(name)) is not None

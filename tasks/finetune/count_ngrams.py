@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from tasks.finetune.in_threads import map_in_threads
 from tasks.model.ngrams import MULTIPLIER, NgramVocabulary, first_of_runs, longer
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ def build_ngrams(
     longest: int,
     min_documents: int,
     num_tokens: int,
+    threads: int = 1,
 ) -> NgramVocabulary:
     """The vocabulary of all n-grams up to `longest` words in at least `min_documents` documents.
 
@@ -42,8 +45,10 @@ def build_ngrams(
         known = NgramVocabulary(words, keys)
         with ExitStack() as stack:
             files = [stack.enter_context(tempfile.TemporaryFile(dir=scratch)) for _ in range(num_parts)]
-            for words_T, offsets in stream():
-                for file, part in zip(files, _parted(_distinct(known, words_T, offsets, n), num_parts), strict=True):
+            known.tables  # noqa: B018 made once, before the threads need them
+            count = partial(_distinct, known, n)
+            for distinct in map_in_threads(count, stream(), threads):
+                for file, part in zip(files, _parted(distinct, num_parts), strict=True):
                     file.write(part.data)
             keys.append(np.sort(np.concatenate([_frequent(file, min_documents) for file in files])))
     return NgramVocabulary(words, keys)
@@ -67,8 +72,9 @@ def narrowed(vocabulary: NgramVocabulary, kept_K: np.ndarray) -> NgramVocabulary
     return NgramVocabulary(words, keys)
 
 
-def _distinct(known: NgramVocabulary, words_T: np.ndarray, offsets: np.ndarray, n: int) -> np.ndarray:
+def _distinct(known: NgramVocabulary, n: int, piece: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Keys of the n-grams whose shorter parts are known, each once for every document that has it."""
+    words_T, offsets = piece
     document_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     *_, (_, starts, ids) = known.levels(words_T, document_T)
     starts, grams = longer(starts, ids, words_T, document_T, n, len(known.words))

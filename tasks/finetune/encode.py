@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from tasks.finetune.count_ngrams import build_ngrams
 from tasks.finetune.documents import Documents
+from tasks.finetune.in_threads import map_in_threads
 from tasks.model.ngrams import NgramVocabulary, chunks, first_of_runs, flatten, index_of
 from tasks.model.words import WordEncoder
 from tasks.prepare.read import iter_batches
@@ -140,11 +141,17 @@ class NumberedWords:
         return (pc.max(pc.utf8_length(self.words)).as_py() or 0) == 1
 
     def ngrams(
-        self, splits: Sequence[str], *, longest: int, min_documents: int, word_min_documents: int | None = None
+        self,
+        splits: Sequence[str],
+        *,
+        longest: int,
+        min_documents: int,
+        word_min_documents: int | None = None,
+        threads: int = 1,
     ) -> NgramVocabulary:
         """The n-grams, up to `longest` words, that are in at least `min_documents` documents of `splits`.
 
-        Single words may have a bound of their own.
+        Single words may have a bound of their own. The number of threads changes nothing.
         """
         least = min_documents if word_min_documents is None else word_min_documents
         frequent = pc.filter(self.words, pa.array(self._document_frequency(splits) >= least))
@@ -157,18 +164,28 @@ class NumberedWords:
 
         num_tokens = sum(len(self.splits[split].ids) for split in splits)
         return build_ngrams(
-            words.to_pylist(), stream, self.scratch, longest=longest, min_documents=min_documents, num_tokens=num_tokens
+            words.to_pylist(),
+            stream,
+            self.scratch,
+            longest=longest,
+            min_documents=min_documents,
+            num_tokens=num_tokens,
+            threads=threads,
         )
 
-    def documents(self, splits: Sequence[str], vocabulary: NgramVocabulary, path: Path) -> Documents:
+    def documents(self, splits: Sequence[str], vocabulary: NgramVocabulary, path: Path, *, threads: int = 1) -> Documents:
         """The rows of `splits`, one split after another, as sets of n-grams; they go to `path` as in `encode_split`."""
         known_W = index_of(self.words, vocabulary.arrow_words)
+
+        def sets(piece: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+            return vocabulary.encode_words(_taken(known_W, piece[0]), piece[1])
+
+        vocabulary.tables  # noqa: B018 made once, before the threads need them
         with RowWriter(path) as writer:
             for split in splits:
                 rows, start = self.splits[split], 0
-                for codes_T, at in chunks(rows.ids, rows.offsets):
-                    stop = start + len(at) - 1
-                    ids, offsets = vocabulary.encode_words(_taken(known_W, codes_T), at)
+                for ids, offsets in map_in_threads(sets, chunks(rows.ids, rows.offsets), threads):
+                    stop = start + len(offsets) - 1
                     writer.add(ids, offsets, rows.labels[start:stop], rows.names[start:stop])
                     start = stop
         return writer.documents()

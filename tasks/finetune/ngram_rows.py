@@ -52,11 +52,12 @@ class Once(Generic[T]):
 class NgramRows:
     """Rows of a dataset as numbers of their words, and as sets of n-grams; all is kept in files in `scratch`.
 
-    `asked` is what the kinds of the model count. Kinds may be trained in several threads.
+    `asked` is what the kinds of the model count. Kinds may be trained in several threads, and wait for each other here: so
+    `threads` count for one.
     """
 
-    def __init__(self, dataset: Path, labels: Sequence[str], scratch: Path, asked: Iterable[Counted]) -> None:
-        self._asked, self._scratch = list(asked), scratch
+    def __init__(self, dataset: Path, labels: Sequence[str], scratch: Path, asked: Iterable[Counted], threads: int = 1) -> None:
+        self._asked, self._scratch, self._threads = list(asked), scratch, threads
         most = max((each.unlabelled for each in self._asked), default=0)
         splits, limits = (*REFITTED, UNLABELLED_SPLIT) if most else REFITTED, {UNLABELLED_SPLIT: most}
         self.words = Once(lambda: NumberedWords.read(dataset, labels, scratch, splits, limits))
@@ -85,9 +86,11 @@ class NgramRows:
         return replace(asked, splits=splits, unlabelled=asked.unlabelled if UNLABELLED_SPLIT in splits else 0)
 
     def _count(self, asked: Counted) -> Sets:
-        words, folder = self.words(), self._folder(asked)
-        vocabulary = words.ngrams(asked.splits, longest=asked.longest, min_documents=asked.min_documents)
-        rows = {split: words.documents((split,), vocabulary, folder / f"{split}.ngrams") for split in words.splits}
+        words, folder, threads = self.words(), self._folder(asked), self._threads
+        vocabulary = words.ngrams(asked.splits, longest=asked.longest, min_documents=asked.min_documents, threads=threads)
+        rows = {
+            split: words.documents((split,), vocabulary, folder / f"{split}.ngrams", threads=threads) for split in words.splits
+        }
         return Sets(NgramVocabulary(vocabulary.words, vocabulary.keys), rows)  # without the tables that reading needed
 
     def _folder(self, asked: Counted) -> Path:

@@ -59,7 +59,7 @@ def write_model(
     if len(labels) < 2:
         raise RequestError(f"the train rows have {len(labels)} label(s) ({', '.join(labels)}); a classifier needs at least two")
     threads = num_cores() if config.threads == "auto" else config.threads
-    ngram_rows = NgramRows(dataset, labels, scratch, [kind.counts(config) for kind in config.kinds if kind.counts])
+    ngram_rows = NgramRows(dataset, labels, scratch, [kind.counts(config) for kind in config.kinds if kind.counts], threads)
     job = Job(config, labels, dataset, aligned, folder, scratch, threads, progress, texts, ngram_rows=ngram_rows)
     return _write(job, *train_kinds(job))
 

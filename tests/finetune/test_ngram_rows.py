@@ -10,10 +10,11 @@ import pytest
 
 from tasks.finetune.counted import Counted
 from tasks.finetune.encode import FITTED, REFITTED, UNLABELLED_SPLIT, NumberedWords
+from tasks.finetune.in_threads import map_in_threads
 from tasks.finetune.ngram_rows import NgramRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LABELS = ["bad", "fine", "good"]
@@ -43,7 +44,7 @@ def test_sets_are_the_same_whether_counted_or_taken_from_those_of_another_kind(
     places: tuple[Path, Path, Path], widest: Counted, asked: Counted
 ) -> None:
     dataset, shared, alone = places
-    rows = NgramRows(dataset, LABELS, shared, [asked, widest])
+    rows = NgramRows(dataset, LABELS, shared, [asked, widest], threads=3)
     limits = {UNLABELLED_SPLIT: asked.unlabelled}
     words = NumberedWords.read(dataset, LABELS, alone, (*REFITTED, UNLABELLED_SPLIT), limits)
     for each in (asked, widest):
@@ -89,3 +90,19 @@ def test_what_could_not_be_made_is_tried_again_by_who_asks_next(tmp_path: Path) 
     for _ in range(2):
         with pytest.raises(FileNotFoundError):
             rows.words()
+
+
+def test_threads_keep_the_order_and_read_no_further_than_they_must() -> None:
+    read = []
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            read.append(number)
+            yield number
+
+    results = map_in_threads(lambda number: number * number, items(), 3)
+    assert [next(results) for _ in range(5)] == [0, 1, 4, 9, 16]
+    assert len(read) <= 5 + 3
+    assert list(map_in_threads(str, range(50), 4)) == list(map_in_threads(str, range(50), 1)) == [str(n) for n in range(50)]
+    with pytest.raises(ZeroDivisionError):
+        list(map_in_threads(lambda number: 1 // number, range(3), 2))
