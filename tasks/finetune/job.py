@@ -21,7 +21,8 @@ class Job:
     """One call of `write_model`: its inputs, where it writes, and what it runs on.
 
     `texts` is the folder with the texts of the dataset's rows, given if a kind of the model reads them. `ngram_rows` has the
-    rows as sets of n-grams; its kinds share it.
+    rows as sets of n-grams; its kinds share it. `spare`: in how many threads at most, each with `threads` of torch's, a kind
+    may do what gives the same bits in any number: cores that another kind leaves idle, and those that it does not.
     """
 
     config: FinetuneConfig
@@ -34,6 +35,7 @@ class Job:
     progress: Progress
     texts: Path | None = None
     ngram_rows: NgramRows = field(kw_only=True)
+    spare: int = 1
 
     @property
     def device(self) -> torch.device:

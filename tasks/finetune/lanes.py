@@ -56,7 +56,7 @@ def train_kinds(job: Job) -> tuple[dict[str, list[Trained]], dict[str, float]]:
 
 def _in_two_lanes(job: Job, others: Sequence[Kind], beside: Sequence[Kind]) -> Outcome:
     stop = threading.Event()
-    second = replace(job, threads=1, progress=StoppableProgress(job.progress, stop))
+    second = replace(job, threads=1, spare=job.threads, progress=StoppableProgress(job.progress, stop))
     made: Future[Outcome] = Future()
     context = contextvars.copy_context()  # in which Prefect finds the run that log lines belong to
 

@@ -10,6 +10,7 @@ import torch
 from tasks.finetune.documents import Documents
 from tasks.finetune.kinds.ca import averaging
 from tasks.finetune.kinds.ca.averaging import carried_on, reciprocal_averages
+from tasks.model.ngrams import chunks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,6 +117,14 @@ def test_sums_that_float16_does_not_hold_are_brought_down_and_up_again(
     monkeypatch.setattr(averaging, "LARGEST", 2.0)
     bounded = reciprocal_averages(drawn, 30, dim=4, rounds=4, seed=4)
     assert torch.allclose(plain.ngrams, bounded.ngrams, atol=5e-3)
+
+
+def test_threads_of_our_own_give_the_same_bits(monkeypatch: pytest.MonkeyPatch, drawn: Documents) -> None:
+    """In pieces of a few documents, so that each thread has some."""
+    monkeypatch.setattr(averaging, "chunks", lambda ids, offsets: chunks(ids, offsets, 10))
+    one, three = (reciprocal_averages(drawn, 30, dim=4, rounds=4, seed=4, cores=cores) for cores in (1, 3))
+    assert torch.equal(one.ngrams, three.ngrams)
+    assert torch.equal(one.documents, three.documents)
 
 
 def test_rounds_in_float16_end_where_those_in_full_precision_do(monkeypatch: pytest.MonkeyPatch, drawn: Documents) -> None:

@@ -24,10 +24,13 @@ from scipy.sparse import csr_matrix
 from torch.nn import functional
 
 from tasks.finetune.encode import document_frequency, slices
+from tasks.finetune.in_threads import map_in_threads
 from tasks.model.ngrams import chunks
 from tasks.progress import SILENT, Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tasks.finetune.documents import Documents
 
 BLOCK = 16_384  # documents whitened at a time
@@ -60,26 +63,27 @@ class Averages:
 
 
 def reciprocal_averages(
-    rows: Documents, num_ngrams: int, *, dim: int, rounds: int, seed: int, progress: Progress = SILENT
+    rows: Documents, num_ngrams: int, *, dim: int, rounds: int, seed: int, progress: Progress = SILENT, cores: int = 1
 ) -> Averages:
     """Average documents and n-grams by turns `rounds` times from random vectors of documents.
 
+    `cores`: threads of our own in which rows are summed, each with one of torch's; the bits do not depend on them.
     Needs about 4 bytes an n-gram of a document, and 6 * D bytes a distinct n-gram and a document. Equal seeds and numbers of
     threads give equal bits.
     """
     documents_ND = torch.randn(len(rows), dim, generator=torch.Generator().manual_seed(seed))
-    return _averaged(rows, torch.empty(num_ngrams, dim), documents_ND, rounds, progress)
+    return _averaged(rows, torch.empty(num_ngrams, dim), documents_ND, rounds, progress, cores)
 
 
-def carried_on(averages: Averages, rows: Documents, *, rounds: int, progress: Progress = SILENT) -> Averages:
+def carried_on(averages: Averages, rows: Documents, *, rounds: int, progress: Progress = SILENT, cores: int = 1) -> Averages:
     """Average on over other documents, `rounds` times, from the n-grams' vectors that `averages` ends with; it is used up."""
     documents_ND = averages.features(rows)
     _whiten(documents_ND)
-    return _averaged(rows, averages.ngrams, documents_ND, rounds, progress)
+    return _averaged(rows, averages.ngrams, documents_ND, rounds, progress, cores)
 
 
 def _averaged(
-    rows: Documents, ngrams_KD: torch.Tensor, documents_ND: torch.Tensor, rounds: int, progress: Progress
+    rows: Documents, ngrams_KD: torch.Tensor, documents_ND: torch.Tensor, rounds: int, progress: Progress, cores: int
 ) -> Averages:
     """Average n-grams and documents by turns, beginning and ending with n-grams; both tensors are written anew."""
     members, starts = _turned(rows, len(ngrams_KD))
@@ -89,11 +93,11 @@ def _averaged(
     down_K, down_N = (min(1.0, LARGEST / max(np.diff(ends).max(initial=0), 1)) for ends in (starts, rows.offsets))
     for number in range(rounds - 1):
         progress.advance(number, rounds, "rounds", f"averaging {len(rows):,} documents and {len(ngrams_KD):,} n-grams")
-        half_KD = _sums((documents_ND * down_K).half(), members, starts)
+        half_KD = _sums((documents_ND * down_K).half(), members, starts, cores=cores)
         half_KD.div_(divisors_K1 * (down_K / down_N))
-        _whiten(_sums(half_KD, rows.ids, rows.offsets, out=documents_ND).div_(roots_N1 * down_N))
+        _whiten(_sums(half_KD, rows.ids, rows.offsets, out=documents_ND, cores=cores).div_(roots_N1 * down_N))
     progress.advance(rounds - 1, rounds, "rounds", "averaging once more, in full precision")
-    _sums(documents_ND, members, starts, out=ngrams_KD).div_(divisors_K1)
+    _sums(documents_ND, members, starts, out=ngrams_KD, cores=cores).div_(divisors_K1)
     return Averages(ngrams_KD, documents_ND, counts_K)
 
 
@@ -134,22 +138,36 @@ def _sums(
     weights_K: torch.Tensor | None = None,
     *,
     out: torch.Tensor | None = None,
+    cores: int = 1,
 ) -> torch.Tensor:
-    """Sum of the vectors that each row names, times their weights: [rows, D] of the vectors' type, or in `out`."""
+    """Sum of the vectors that each row names, times their weights: [rows, D] of the vectors' type, or in `out`.
+
+    Rows are summed in so many threads of our own, if `cores` is more than 1, each with one of torch's: the bits are the same.
+    """
     sums_ND = vectors_KD.new_empty(len(offsets) - 1, vectors_KD.shape[1]) if out is None else out
-    start = 0
-    for ids, ends in chunks(ids_T, offsets):
-        ids_B, stop = torch.from_numpy(ids.astype(np.int32)), start + len(ends) - 1
-        weights_B = None if weights_K is None else weights_K[ids_B]
-        sums_ND[start:stop] = functional.embedding_bag(
+
+    def add(piece: tuple[int, np.ndarray, np.ndarray]) -> None:
+        start, ids, ends = piece
+        if cores > 1:
+            torch.set_num_threads(1)  # of this thread alone
+        ids_B = torch.from_numpy(ids.astype(np.int32))
+        sums_ND[start : start + len(ends) - 1] = functional.embedding_bag(
             ids_B,
             vectors_KD,
             torch.from_numpy(ends.astype(np.int32)),
             mode="sum",
             include_last_offset=True,
-            per_sample_weights=weights_B,
+            per_sample_weights=None if weights_K is None else weights_K[ids_B],
         )
-        start = stop
+
+    def pieces() -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        start = 0
+        for ids, ends in chunks(ids_T, offsets):
+            yield start, ids, ends
+            start += len(ends) - 1
+
+    for _ in map_in_threads(add, pieces(), cores):
+        pass
     return sums_ND
 
 

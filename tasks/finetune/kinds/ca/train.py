@@ -61,7 +61,13 @@ def _trained(job: Job, settings: CaSettings) -> Trained:
     num_ngrams = len(sets.vocabulary)
     rows = joined([train, others], scratch / "averaged.ngrams") if others else train
     averages = reciprocal_averages(
-        rows, num_ngrams, dim=settings.dim, rounds=settings.rounds, seed=config.seed, progress=job.progress
+        rows,
+        num_ngrams,
+        dim=settings.dim,
+        rounds=settings.rounds,
+        seed=config.seed,
+        progress=job.progress,
+        cores=job.spare,
     )
     features_ND = averages.features_left_out(train)
     weights = _fitted(job, settings, averages, features_ND, train.labels)
@@ -74,7 +80,7 @@ def _trained(job: Job, settings: CaSettings) -> Trained:
     if config.refit:
         both = joined([train, valid], scratch / "labelled.ngrams")
         every = joined([both, others], scratch / "every.ngrams") if others else both
-        averages = carried_on(averages, every, rounds=REFIT_ROUNDS, progress=job.progress)
+        averages = carried_on(averages, every, rounds=REFIT_ROUNDS, progress=job.progress, cores=job.spare)
         weights = _fitted(job, settings, averages, averages.features_left_out(both), both.labels)
         made = replace(made, tensors=_named(weights), refit={"epochs": 0, "rows": len(both), "resumed_from_epoch": 0})
     return made
