@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from tasks.store.step import Choice
-
 ROOMS = {  # room -> its steps, in the order in which a run comes to them
     "ingest": ["ingest"],
     "prepare": ["prepare"],
@@ -34,7 +32,7 @@ def alone(step: Any) -> Callable[..., Any]:
 
 def decorated(step: Any, tree: Path = CHECKOUT) -> FunctionType:
     """What the decorator was given, below Prefect's task and the wrapper, as if its file were the one in `tree`."""
-    function: FunctionType = _cells(step)["function"].cell_contents
+    function: FunctionType = step.function
     file = tree / function.__code__.co_filename.removeprefix(f"{CHECKOUT}/")
     return FunctionType(function.__code__.replace(co_filename=str(file)), {}, function.__name__)
 
@@ -54,18 +52,9 @@ def chosen_digest(step: Any, tree: Path, config: Any = None, artifacts: Mapping[
 
 def chosen_libraries(step: Any, config: Any = None, artifacts: Mapping[str, Any] | None = None) -> set[str]:
     """The libraries in a step's key that it does not always have there."""
-    return {name for choice in _choices(step) for name in choice.libraries(config, artifacts or {})}
+    return {name for choice in step.choices for name in choice.libraries(config, artifacts or {})}
 
 
 def _chosen(step: Any, config: Any, artifacts: Mapping[str, Any] | None) -> tuple[list[str], list[str]]:
-    choices = _choices(step)
-    return [each.table for each in choices], [name for each in choices for name in each.modules(config, artifacts or {})]
-
-
-def _choices(step: Any) -> tuple[Choice, ...]:
-    choices: tuple[Choice, ...] = _cells(step)["choices"].cell_contents
-    return choices
-
-
-def _cells(step: Any) -> dict[str, Any]:
-    return dict(zip(step.fn.__code__.co_freevars, step.fn.__closure__, strict=True))
+    modules = [name for choice in step.choices for name in choice.modules(config, artifacts or {})]
+    return [choice.table for choice in step.choices], modules

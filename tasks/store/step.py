@@ -80,9 +80,14 @@ class Choice:
 
 
 class Step(Protocol):
-    """A task as the flow calls it: with the run, the step's section of the configuration and the States of other steps."""
+    """A task as the flow calls it: with the run, the step's section of the configuration and the States of other steps.
+
+    `function` and `choices` are what the decorator was given.
+    """
 
     name: str
+    function: Callable[..., dict[str, Any]]
+    choices: tuple[Choice, ...]
     shown: Presentation
     fn: Callable[..., State]
 
@@ -141,8 +146,8 @@ def step(
         for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
             setattr(cached, attribute, getattr(function, attribute))
         made = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False, retries=0)(cached)
-        made.shown = shown  # type: ignore[attr-defined]
-        made.is_stored = is_stored  # type: ignore[attr-defined]
+        for attribute, value in {"shown": shown, "function": function, "choices": choices, "is_stored": is_stored}.items():
+            setattr(made, attribute, value)
         return cast(Step, made)
 
     return decorate

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-import inspect
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -81,7 +80,7 @@ def warm() -> Iterator[None]:
         importlib.import_module(name)
     with mock.patch.object(tasks.store.step, "code_digest", functools.cache(code_digest)):
         for name in STEPS:
-            tasks.store.step.code_digest(inspect.getclosurevars(alone(getattr(train, name))).nonlocals["function"])
+            tasks.store.step.code_digest(getattr(train, name).function)
         yield
 
 
@@ -123,18 +122,20 @@ def run(config: PipelineConfig, *, started: Callable[[str], None] = lambda step:
     with contextlib.ExitStack() as stack:
         stack.enter_context(store.reading())
         for name in (*STEPS, "folds", "register"):
-            stack.enter_context(mock.patch.object(train, name, _plain(alone(getattr(train, name)))))
+            stack.enter_context(mock.patch.object(train, name, _plain(getattr(train, name))))
         train.run_steps(record)  # type: ignore[arg-type]
     tracker.close()
     return made
 
 
-def _plain(function: Callable[..., State]) -> Callable[..., State]:
+def _plain(task: Any) -> Callable[..., State]:
     """The function of a task, called as Prefect calls it: states unwrapped, and without the tasks it is to wait for."""
+    function = alone(task)
 
     def called(*given: object, wait_for: object = None, **named: object) -> State:
         return function(*map(_value, given), **{name: _value(value) for name, value in named.items()})
 
+    called.is_stored = getattr(task, "is_stored", None)  # type: ignore[attr-defined]
     return called
 
 
