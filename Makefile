@@ -66,7 +66,7 @@ format: $(READY)
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "textmill needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,encoder]'
 	touch $(READY)
 
 $(TORCHTEXT)/.ready: pyproject.toml constraints-torchtext.txt
@@ -77,7 +77,7 @@ $(TORCHTEXT)/.ready: pyproject.toml constraints-torchtext.txt
 # Resolve anew and write the lock: run it when a requirement of pyproject.toml changes, then read the diff. torch is named
 # because an open range takes the newest build with gigabytes of CUDA; raise it here on purpose.
 lock:
-	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]' 'torch==2.13.0'
+	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[dev,encoder]' 'torch==2.13.0'
 	{ echo "# Versions that were tested together; applied with pip --constraint. Made by: make lock"; \
 	  $(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
 

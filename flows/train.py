@@ -19,6 +19,7 @@ from tasks.align.fetch import local_copies
 from tasks.align.task import align
 from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
+from tasks.embed.task import embed, embed_holdout
 from tasks.errors import RequestError
 from tasks.evaluate.task import evaluate, yardstick
 from tasks.finetune.task import finetune
@@ -38,6 +39,7 @@ from tasks.tracking.tags import RUN_TAG
 from tasks.tracking.tensorboard import check_installed
 from tasks.tracking.tracker import Tracker
 from tasks.unread import unread
+from tasks.weights.task import weights
 
 if TYPE_CHECKING:
     from tasks.store.artifact import Artifact
@@ -67,6 +69,7 @@ def train(config: PipelineConfig) -> dict[str, Any]:
     """
     if config.runtime.tensorboard:
         check_installed()
+    config.finetune.check()
     store = Store(config.runtime.data_root)
     tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, config.name)
     with store.reading(), Display(interval_seconds=config.runtime.log_interval) as display:
@@ -108,18 +111,21 @@ def run_steps(record: Record) -> None:
     dataset, texts = part(prepared, "dataset"), part(prepared, "texts")
     holdout, holdout_texts = part(prepared, "holdout"), part(prepared, "holdout_texts")
     config = record.settle(settle_by_corpus(config, run.store.folder(dataset.result()), record.display.say))
+    config.finetune.check()  # again: the model may have been chosen since
     aligned = align_vectors(record, config, dataset)
     record.result["kind"] = config.finetune.model
-    read = {"texts": texts} if config.finetune.reads_text else {}
-    model = note(finetune(run, config.finetune, dataset=dataset, aligned=aligned, **read))
+    read, held = read_texts(record, config, texts, holdout_texts)
+    model = note(finetune(run, config.finetune.keyed(), dataset=dataset, aligned=aligned, **read))
     baseline = None
     if config.evaluate.yardstick:
         baseline = note(yardstick(run, config.evaluate, dataset=dataset, holdout=holdout))
     else:
         record.skipped(yardstick, "switched off by evaluate.yardstick")
-    tested = {"holdout": holdout, "texts": holdout_texts}
+    tested = {"holdout": holdout, "texts": holdout_texts, **held}
     evaluation = note(evaluate(run, config.evaluate, model=model, dataset=dataset, **tested, yardstick=baseline))
-    packaged = note(package(run, model=model, dataset=dataset, **read))
+    packaged = note(
+        package(run, model=model, dataset=dataset, **{name: state for name, state in read.items() if name != "weights"})
+    )
     recipe = Recipe(prepare=config.prepare, pretrain=config.pretrain, align=config.align, finetune=config.finetune)
     candidate = make_candidate(
         run,
@@ -138,7 +144,7 @@ def run_steps(record: Record) -> None:
     question = question_folds(run, config.register, candidate, recipe, record.tracker, rows=rows, ready=ready)
     measured = None
     if question.config is not None:
-        measured = note(folds(run, question.config, dataset=dataset, texts=texts))
+        measured = note(folds(run, question.config, dataset=dataset, **{"texts": texts, **read}))
     elif question.reason:
         record.skipped(folds, question.reason)
     registered = register(
@@ -171,6 +177,26 @@ def align_vectors(record: Record, config: PipelineConfig, dataset: State) -> Sta
         record.skipped(pretrain, "switched off; embeddings start at random")
     places = local_copies(config.align, run.store.data_root, run.store.fingerprints, progress=run.progress_for("align"))
     return note(align(run, places, dataset=dataset, vectors=vectors))
+
+
+def read_texts(
+    record: Record, config: PipelineConfig, texts: State, holdout_texts: State
+) -> tuple[dict[str, State], dict[str, State]]:
+    """What a model that reads texts is handed: the texts, weights to start from, vectors; and the vectors of the test rows.
+
+    Nothing for a model that reads tokens alone. finetune and whatever else trains is never handed the second.
+    """
+    run, note, finetune = record.run, record.note, config.finetune
+    if not finetune.reads_text:
+        return {}, {}
+    read, held = {"texts": texts}, {}
+    if finetune.weights is not None:
+        read["weights"] = note(weights(run, finetune.weights))
+        if finetune.embeds is not None:
+            made = {"weights": read["weights"]}
+            read["embedded"] = note(embed(run, finetune.embeds, **made, texts=texts))
+            held["embedded"] = note(embed_holdout(run, finetune.embeds, **made, texts=holdout_texts))
+    return read, held
 
 
 def part(state: State, name: str) -> State:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,3 +19,7 @@ class Section(BaseModel):
     """A step's own part of the configuration."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    def keyed(self) -> Self:
+        """The section for a step that is handed as artifacts what some of its settings name: without these settings."""
+        return self

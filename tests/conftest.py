@@ -45,6 +45,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the step `weights` writes of a tiny pretrained network."""
+    from tests.encoders import fetched_weights
+
+    return fetched_weights(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real server on a home of its own, shared by the tests of one process."""
     from flows.servers.server import Server

@@ -12,7 +12,7 @@ import argparse
 import json
 import statistics
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ class Contender:
         self.update: Callable[[], None] = self._sparse() if sparse else self._dense()
 
     def _sparse(self) -> Callable[[], None]:
-        rates = {"lr": LEARNING_RATE, "row_lr": LEARNING_RATE, "weight_decay": 0.0}
+        rates: dict[str, Any] = {"lr": LEARNING_RATE, "row_lr": LEARNING_RATE, "weight_decay": 0.0}
         optimizer = Optimizer(
             list(self.last.parameters()), [(cast("nn.Parameter", self.embedding.weight), None)], rule="adam", **rates
         )

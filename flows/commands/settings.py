@@ -206,6 +206,7 @@ def check_train(config: PipelineConfig) -> None:
 
     check_request(config.ingest)
     check_paths(config)
+    config.finetune.check()
     if config.runtime.tensorboard:
         from tasks.tracking.tensorboard import check_installed
 

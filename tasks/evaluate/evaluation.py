@@ -59,7 +59,8 @@ class Evaluation:
     """How a classifier is evaluated, and the folders that it is evaluated with.
 
     `holdout` has the test rows, `texts` their texts, `dataset` the train rows that are counted by label; `yardstick` is the
-    folder that `write_yardstick` filled from the same holdout, if there is one. The quotes of texts belong to the evaluation:
+    folder that `write_yardstick` filled from the same holdout, if there is one; `embedded` has the vectors of the texts, for a
+    model that reads those. The quotes of texts belong to the evaluation:
     its key covers the digest of `texts`, so that a changed text makes a new report and no new model.
     """
 
@@ -68,13 +69,14 @@ class Evaluation:
     holdout: Path
     texts: Path
     yardstick: Path | None = None
+    embedded: Path | None = None
 
 
 def write_evaluation(asked: Evaluation, model: Path, folder: Path, *, progress: Progress = SILENT) -> dict[str, Any]:
     """Load the classifier in `model` and evaluate it; see `evaluate_classifier`."""
     from tasks.model.classifier import Classifier
 
-    return evaluate_classifier(asked, Classifier.load(model), read_history(model), folder, progress=progress)
+    return evaluate_classifier(asked, Classifier.load(model, asked.embedded), read_history(model), folder, progress=progress)
 
 
 def evaluate_classifier(

@@ -34,7 +34,8 @@ def evaluate(
     texts: Path,
     dataset: Path,
     yardstick: Path | None = None,
+    embedded: Path | None = None,
 ) -> dict[str, Any]:
-    """Score the model on the test rows; `texts` are theirs, for the report to quote."""
-    asked = Evaluation(config, dataset, holdout, texts, yardstick)
+    """Score the model on the test rows; `texts` are theirs, for the report to quote, and `embedded` their vectors."""
+    asked = Evaluation(config, dataset, holdout, texts, yardstick, embedded)
     return write_evaluation(asked, model, build.folder, progress=run.progress_for("evaluate"))

@@ -23,6 +23,8 @@ class Job:
     `texts` is the folder with the texts of the dataset's rows, given if a kind of the model reads them. `ngram_rows` has the
     rows as sets of n-grams; its kinds share it. `spare`: in how many threads at most, each with `threads` of torch's, a kind
     may do what gives the same bits in any number: cores that another kind leaves idle, and those that it does not.
+    `weights` is the folder of the pretrained weights that a kind starts from, and `embedded` that of the texts' vectors, for
+    kinds that read those.
     """
 
     config: FinetuneConfig
@@ -34,6 +36,8 @@ class Job:
     threads: int
     progress: Progress
     texts: Path | None = None
+    weights: Path | None = None
+    embedded: Path | None = None
     ngram_rows: NgramRows = field(kw_only=True)
     spare: int = 1
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tasks.embed.reading import EmbedConfig
     from tasks.finetune.counted import Counted
     from tasks.finetune.job import Job, Trained
     from tasks.finetune.settings import SharedSettings
     from tasks.section import Section
+    from tasks.weights.place import WeightsConfig
 
 Reads = Literal["ngrams", "words", "text"]
 
@@ -43,6 +45,9 @@ class Kind:
     so it may be trained while another kind is.
     `counts(config)`: the n-grams that it counts, if it asks `Job.ngram_rows` for them, which all kinds of a model share.
     `needs_vectors(config)`: whether it reads what align makes; None: as `reads` says.
+    `weights(config)`: the pretrained weights that it starts from; None: from none. `embeds(config)`: how the vectors of texts
+    are made that it reads; None: it reads no such vectors.
+    `check(config)` raises RequestError for what it cannot be trained without, such as a package of an extra.
     `reads_unlabelled(config)`: whether rows without a label can change it.
     `automatic`: `finetune.model auto` may choose it, for train rows of up to `most_tokens(num_classes)` tokens.
     `like_yardstick`: it is made as the yardstick is, so it is what to try where that was better.
@@ -61,6 +66,9 @@ class Kind:
     beside: bool = False
     counts: Callable[[SharedSettings], Counted] | None = None
     needs_vectors: Callable[[SharedSettings], bool] | None = None
+    weights: Callable[[SharedSettings], WeightsConfig | None] = field(default=lambda config: None)
+    embeds: Callable[[SharedSettings], EmbedConfig | None] = field(default=lambda config: None)
+    check: Callable[[SharedSettings], None] = field(default=lambda config: None)
     reads_unlabelled: Callable[[SharedSettings], bool] = field(default=lambda config: False)
     automatic: bool = False
     like_yardstick: bool = False

@@ -7,6 +7,7 @@ Shapes: V rows, D columns, R rows touched by a batch, B rows of a block of those
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -158,6 +159,15 @@ def sum_by_row(indices_T: torch.Tensor, values_TD: torch.Tensor) -> tuple[torch.
     return rows_R, torch.nn.functional.embedding_bag(order_T, values_TD, starts_R, mode="sum")
 
 
+@dataclass(frozen=True)
+class DenseGroup:
+    """Parameters whose learning rate is `scale` times the optimizer's, with a weight decay of their own."""
+
+    parameters: Sequence[torch.nn.Parameter]
+    scale: float
+    weight_decay: float
+
+
 class Optimizer:
     """One step over dense parameters and embedding matrices together, with one gradient norm."""
 
@@ -171,23 +181,33 @@ class Optimizer:
         row_lr: float,
         weight_decay: float,
         row_pull: float = 0.0,
+        groups: Sequence[DenseGroup] = (),
     ) -> None:
-        """`rows` pairs each sparse parameter with a mask [V] of the rows that may move (None: all)."""
+        """`rows` pairs each sparse parameter with a mask [V] of the rows that may move (None: all).
+
+        `groups` are more dense parameters, with rates of their own.
+        """
         self.lr = lr
         self.rows = [RowOptimizer(weight, rule, row_lr, weight_decay, mask, row_pull) for weight, mask in rows]
         self.dense = DenseOptimizer(dense, rule, lr, weight_decay)
+        self.others = [DenseOptimizer(each.parameters, rule, lr * each.scale, each.weight_decay) for each in groups]
+
+    @property
+    def parts(self) -> list[DenseOptimizer]:
+        """What moves the dense parameters."""
+        return [self.dense, *self.others]
 
     @property
     def num_trainable(self) -> int:
         """How many numbers may move."""
-        return sum(p.numel() for p in self.dense.parameters) + sum(rows.num_trainable for rows in self.rows)
+        return sum(p.numel() for part in self.parts for p in part.parameters) + sum(rows.num_trainable for rows in self.rows)
 
     def step(self, factor: float, clip: float = 0.0) -> None:
         """Apply the gradients at `factor` times the learning rates; their norm is first brought down to `clip` (0: never).
 
         Parameters at rest (`requires_grad` off) are passed over: their moments and their count of steps stay.
         """
-        dense = [p for p in self.dense.parameters if p.grad is not None]
+        dense = [p for part in self.parts for p in part.parameters if p.grad is not None]
         moving = [optimizer for optimizer in self.rows if optimizer.weight.requires_grad]
         sparse = [optimizer.take_gradient() for optimizer in moving]
         if clip:
@@ -196,14 +216,17 @@ class Optimizer:
             scale = (clip / (norm + 1e-6)).clamp(max=1.0)  # as torch.nn.utils.clip_grad_norm_
             for gradient in gradients:
                 gradient.mul_(scale)
-        self.dense.step(factor)
+        for part in self.parts:
+            part.step(factor)
         for optimizer, (rows_R, gradient_RD) in zip(moving, sparse, strict=True):
             optimizer.step(rows_R, gradient_RD, factor)
 
     def state(self) -> dict[str, torch.Tensor]:
         """All moments and counters by name, for a checkpoint."""
         tensors = {
-            f"dense.{number}.{name}": value for number, state in enumerate(self.dense.state) for name, value in state.items()
+            f"dense.{number}.{name}": value
+            for number, (_, state) in enumerate(self._moments())
+            for name, value in state.items()
         }
         for number, optimizer in enumerate(self.rows):
             tensors |= {f"rows.{number}.{name}": value for name, value in optimizer.moments.items()}
@@ -212,12 +235,17 @@ class Optimizer:
 
     def load_state(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Take over what `state` gave."""
+        dense = self._moments()
         for key, value in tensors.items():
             kind, number, name = key.split(".")
             if kind == "dense":
-                device = value.device if name == "step" else self.dense.parameters[int(number)].device
-                self.dense.state[int(number)][name] = value.to(device, copy=True)
+                parameter, state = dense[int(number)]
+                state[name] = value.to(value.device if name == "step" else parameter.device, copy=True)
             elif name == "num_steps":
                 self.rows[int(number)].num_steps = int(value)
             else:
                 self.rows[int(number)].moments[name].copy_(value)
+
+    def _moments(self) -> list[tuple[torch.nn.Parameter, dict[str, torch.Tensor]]]:
+        """Each dense parameter with its moments, in the order in which a checkpoint numbers them."""
+        return [pair for part in self.parts for pair in zip(part.parameters, part.state, strict=True)]

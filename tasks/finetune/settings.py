@@ -14,7 +14,9 @@ from tasks.section import Count, Positive, Section, Threads
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tasks.embed.reading import EmbedConfig
     from tasks.finetune.kind import Kind
+    from tasks.weights.place import WeightsConfig
 
 AUTO = "auto"
 Settings = TypeVar("Settings", bound=Section)
@@ -126,6 +128,26 @@ class SharedSettings(Section):
     def reads_text(self) -> bool:
         """Whether any kind reads texts as they were ingested, and not their tokens alone."""
         return any(kind.reads == "text" for kind in self.kinds)
+
+    @property
+    def weights(self) -> WeightsConfig | None:
+        """The pretrained weights that a kind of the model starts from, if one does."""
+        return next((found for kind in self.kinds if (found := kind.weights(self)) is not None), None)
+
+    @property
+    def embeds(self) -> EmbedConfig | None:
+        """How the vectors of texts are made that a kind of the model reads, if one does."""
+        return next((found for kind in self.kinds if (found := kind.embeds(self)) is not None), None)
+
+    def check(self) -> None:
+        """Raise RequestError for what the kinds of the model cannot be trained without."""
+        for kind in self.kinds:
+            kind.check(self)
+
+    def keyed(self) -> Self:
+        """Without the settings that name what finetune is handed as artifacts."""
+        sections = {name: section for name in SECTIONS if (section := getattr(self, name, None)) is not None}
+        return self.model_copy(update={name: section.keyed() for name, section in sections.items()})
 
     @property
     def reads_unlabelled(self) -> bool:

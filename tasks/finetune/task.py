@@ -29,10 +29,18 @@ OF_KINDS = Choice(TABLE, _modules, _libraries)
 
 @step(libraries=("numpy", "pyarrow", "safetensors"), choices=(OF_KINDS,), shown=SHOWN)
 def finetune(
-    build: Build, config: FinetuneConfig, run: Run, dataset: Path, aligned: Path | None = None, texts: Path | None = None
+    build: Build,
+    config: FinetuneConfig,
+    run: Run,
+    dataset: Path,
+    aligned: Path | None = None,
+    texts: Path | None = None,
+    weights: Path | None = None,
+    embedded: Path | None = None,
 ) -> dict[str, Any]:
-    """Train the classifier; `texts` are those of the dataset's rows, for kinds that read them."""
+    """Train the classifier; `texts` are those of the dataset's rows, for kinds that read them, `embedded` their vectors."""
     from tasks.finetune.train import write_model  # torch: two seconds that a run with a stored model need not spend
 
     progress = run.progress_for("finetune")
-    return write_model(config, dataset, aligned, build.folder, build.scratch, texts=texts, progress=progress)
+    given = {"texts": texts, "weights": weights, "embedded": embedded}
+    return write_model(config, dataset, aligned, build.folder, build.scratch, **given, progress=progress)

@@ -44,6 +44,8 @@ def write_model(
     scratch: Path,
     *,
     texts: Path | None = None,
+    weights: Path | None = None,
+    embedded: Path | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Train on `dataset`'s train rows, choose on its valid rows, and write the model into `folder`; the report.
@@ -52,7 +54,8 @@ def write_model(
     report come from the first training, which has not seen the valid rows.
 
     `aligned` is the folder of align's vocabulary and matrix (None if no view reads words), `texts` that of the rows' texts
-    (None if no view reads those); `scratch` keeps checkpoints, so that a killed call, made again, ends with the same weights.
+    (None if no view reads those), `weights` and `embedded` those of the steps of these names; `scratch` keeps checkpoints, so
+    that a killed call, made again, ends with the same weights.
     Raises RequestError for a corpus that cannot be trained on, NonFiniteLossError if training diverges.
     """
     config, labels = with_model(config, dataset), read_labels(dataset)
@@ -60,7 +63,9 @@ def write_model(
         raise RequestError(f"the train rows have {len(labels)} label(s) ({', '.join(labels)}); a classifier needs at least two")
     threads = num_cores() if config.threads == "auto" else config.threads
     ngram_rows = NgramRows(dataset, labels, scratch, [kind.counts(config) for kind in config.kinds if kind.counts], threads)
-    job = Job(config, labels, dataset, aligned, folder, scratch, threads, progress, texts, ngram_rows=ngram_rows)
+    job = Job(
+        config, labels, dataset, aligned, folder, scratch, threads, progress, texts, weights, embedded, ngram_rows=ngram_rows
+    )
     return _write(job, *train_kinds(job))
 
 

@@ -81,9 +81,12 @@ class Tokens:
 class ModelFolder:
     """What finetune wrote: its settings at once, the rest when a view asks for it."""
 
-    def __init__(self, folder: Path) -> None:
-        """Read model.json; ValueError if it has another format, FileNotFoundError names what is missing."""
-        self.folder = folder
+    def __init__(self, folder: Path, embedded: Path | None = None) -> None:
+        """Read model.json; ValueError if it has another format, FileNotFoundError names what is missing.
+
+        `embedded` is a folder with vectors of texts, which a view need not make again.
+        """
+        self.folder, self.embedded = folder, embedded
         self.settings: Mapping[str, Any] = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
         if self.settings["format"] != FORMAT:
             raise ValueError(f"{folder / MODEL_FILE} has format {self.settings['format']}; this program reads format {FORMAT}")
@@ -136,9 +139,9 @@ class Classifier:
         return list(self.settings["labels"])
 
     @classmethod
-    def load(cls, folder: Path) -> Classifier:
-        """Read a model's folder; see ModelFolder for the errors."""
-        source = ModelFolder(folder)
+    def load(cls, folder: Path, embedded: Path | None = None) -> Classifier:
+        """Read a model's folder; see ModelFolder for `embedded` and the errors."""
+        source = ModelFolder(folder, embedded)
         return cls(source.settings, {name: source.open_view(name) for name in source.views})
 
     @property

@@ -101,11 +101,20 @@ def num_splits(rows: int) -> int:
 
 
 def write_folds(
-    config: FoldsConfig, dataset: Path, texts: Path, folder: Path, scratch: Path, *, progress: Progress = SILENT
+    config: FoldsConfig,
+    dataset: Path,
+    texts: Path,
+    folder: Path,
+    scratch: Path,
+    *,
+    weights: Path | None = None,
+    embedded: Path | None = None,
+    progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Measure every split and write folds.json; the report has each rival's differences, or the reason why it has no result.
 
-    `dataset` is prepare's folder with the rows that may be trained on, `texts` the one with their texts. A split that `scratch`
+    `dataset` is prepare's folder with the rows that may be trained on, `texts` the one with their texts; `weights`
+    and `embedded` are of the steps of these names, for recipes that read what these make. A split that `scratch`
     has from an interrupted call is not trained again. A rival whose recipe does not run any more is left out with the reason.
     A slow machine gets through fewer splits in its time; if that would be fewer than ten, it stops after two.
     """
@@ -124,7 +133,7 @@ def write_folds(
                 # The first split imports libraries, so the quickest foretells the time of ten.
                 if began - start > config.seconds or (len(took) >= TRIAL and min(took) * PARTS > config.seconds):
                     break
-                outcome = _measure(recipes, rows, test, folder, reasons)
+                outcome = _measure(recipes, rows, test, folder, reasons, {"weights": weights, "embedded": embedded})
                 took.append(time.monotonic() - began)
                 with replaced(kept) as partial:
                     partial.write_text(json.dumps(outcome), encoding="utf-8")
@@ -136,10 +145,12 @@ def write_folds(
     return report
 
 
-def train_recipe(recipe: Any, prepared: Path, folder: Path) -> Classifier:
+def train_recipe(
+    recipe: Any, prepared: Path, folder: Path, *, weights: Path | None = None, embedded: Path | None = None
+) -> Classifier:
     """Pretrain, align and fine-tune in `folder` as the training flow does; `recipe` has these three sections.
 
-    `prepared` is the folder that prepare has written.
+    `prepared` is the folder that prepare has written, `weights` and `embedded` those of the steps of these names.
     """
     dataset = prepared / "dataset"
     places = {name: folder / name for name in ("vectors", "aligned", "model", "scratch")}
@@ -153,8 +164,17 @@ def train_recipe(recipe: Any, prepared: Path, folder: Path) -> Classifier:
             train_vectors(recipe.pretrain, dataset, vectors)
         aligned = places["aligned"]
         write_matrix(recipe.align, dataset, vectors, aligned)
-    write_model(recipe.finetune, dataset, aligned, places["model"], places["scratch"], texts=prepared / "texts")
-    return Classifier.load(places["model"])
+    write_model(
+        recipe.finetune,
+        dataset,
+        aligned,
+        places["model"],
+        places["scratch"],
+        texts=prepared / "texts",
+        weights=weights,
+        embedded=embedded,
+    )
+    return Classifier.load(places["model"], embedded)
 
 
 def _read_rows(config: FoldsConfig, dataset: Path, texts: Path) -> tuple[FoldRows, dict[str, str]]:
@@ -201,7 +221,12 @@ def _splits(rows: FoldRows, number: int) -> Iterator[np.ndarray]:
 
 
 def _measure(
-    recipes: dict[str, Recipe], rows: FoldRows, test: np.ndarray, folder: Path, reasons: dict[str, str]
+    recipes: dict[str, Recipe],
+    rows: FoldRows,
+    test: np.ndarray,
+    folder: Path,
+    reasons: dict[str, str],
+    given: dict[str, Path | None],
 ) -> dict[str, Any]:
     """Train every recipe beside a split and score it there; a rival whose recipe fails goes to `reasons`."""
     outcome: dict[str, Any] = {}
@@ -214,7 +239,7 @@ def _measure(
                 _write_corpus(rows, test, rows.known[role], at)
                 report = write_dataset(recipe.prepare, at, at.parent)
                 held = read_test(at.parent / "holdout")
-                classifier = train_recipe(recipe, at.parent, at.parent)
+                classifier = train_recipe(recipe, at.parent, at.parent, **given)
                 scored = outcomes(
                     held.labels.to_pylist(), classifier.labels, predict(classifier, held.tokens, at.parent / "holdout_texts")
                 )

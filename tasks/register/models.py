@@ -100,7 +100,11 @@ def load_version(tracker: Tracker | RegistryReader, version: Version) -> LoadedM
         serving = open_package(package, version.package_digest)
     except DamagedPackage as error:
         raise RequestError(f"{version.name} version {version.version}: {error}; it will not be loaded") from error
-    return LoadedModel(version.name, version.version, serving.TextClassifier(package))
+    try:
+        model = serving.TextClassifier(package)
+    except serving.RequestError as error:  # the package's own class of that name: a library that it reads texts with is missing
+        raise RequestError(f"{version.name} version {version.version}: {error}") from error
+    return LoadedModel(version.name, version.version, model)
 
 
 def verify_version(tracker: Tracker | RegistryReader, version: Version) -> Path:

@@ -50,12 +50,14 @@ def write_package(
     folder: Path,
     *,
     texts: Path | None = None,
+    embedded: Path | None = None,
     code: Mapping[str, bytes] | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Write the package of `model` (finetune's folder) into `folder`, open it and let it label one text.
 
-    `dataset` is the folder with the rows it was trained on, `texts` that of their texts if the model reads them, `code` what
+    `dataset` is the folder with the rows it was trained on, `texts` that of their texts if the model reads them, `embedded`
+    that of these texts' vectors, `code` what
     serves it (default: `served_code`). Equal inputs give equal bytes. The report holds the package's digest, module name and
     labels, and how many training rows it remembers.
     """
@@ -68,7 +70,7 @@ def write_package(
         shutil.copyfile(dataset / name, folder / name)
     hashes = _training_hashes(dataset, progress)
     np.save(folder / serving.HASHES, hashes, allow_pickle=False)
-    write_profile(Classifier.load(folder / serving.MODEL), dataset, folder, texts)
+    write_profile(Classifier.load(folder / serving.MODEL, embedded), dataset, folder, texts)
     shutil.copyfile(Path(load.__file__), folder / "load.py")
     views = json.loads((model / MODEL_FILE).read_text(encoding="utf-8"))["views"]
     text = read_text_settings(dataset)

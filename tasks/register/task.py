@@ -43,11 +43,14 @@ OF_TEXTS = Choice(
 
 
 @step(libraries=("numpy", "pyarrow", "safetensors", "pandas"), choices=(OF_VIEWS, OF_TEXTS))
-def package(build: Build, run: Run, model: Path, dataset: Path, texts: Path | None = None) -> dict[str, Any]:
-    """Make the model a folder that needs nothing of this project; `texts` are those of the dataset, if it reads them."""
+def package(
+    build: Build, run: Run, model: Path, dataset: Path, texts: Path | None = None, embedded: Path | None = None
+) -> dict[str, Any]:
+    """Make the model a folder that needs nothing of this project; `texts` and `embedded` are the dataset's, if read."""
     from tasks.register.package import write_package  # torch again
 
-    return write_package(model, dataset, build.folder, texts=texts, progress=run.progress_for("package"))
+    progress = run.progress_for("package")
+    return write_package(model, dataset, build.folder, texts=texts, embedded=embedded, progress=progress)
 
 
 def _recipes(config: FoldsConfig) -> list[Recipe]:
@@ -73,12 +76,21 @@ TEXTS_OF_RECIPES = Choice(
     choices=(KINDS_OF_RECIPES, TEXTS_OF_RECIPES),
     shown=FOLDS,
 )
-def folds(build: Build, config: FoldsConfig, run: Run, dataset: Path, texts: Path) -> dict[str, Any]:
+def folds(
+    build: Build,
+    config: FoldsConfig,
+    run: Run,
+    dataset: Path,
+    texts: Path,
+    weights: Path | None = None,
+    embedded: Path | None = None,
+) -> dict[str, Any]:
     """Train the challenger's recipe and its rivals' anew on folds of the dataset."""
     from tasks.register.folds import write_folds
 
     progress = run.progress_for("folds")
-    return write_folds(config, dataset, texts, build.folder, build.scratch, progress=progress)
+    given = {"weights": weights, "embedded": embedded}
+    return write_folds(config, dataset, texts, build.folder, build.scratch, **given, progress=progress)
 
 
 @dataclass(frozen=True)
@@ -157,10 +169,10 @@ def question_folds(
 
     roles = {each.version: each.role for each in asked}
     try:
-        recipes = {each.role: _runnable(run, each.recipe) for each in asked}
+        recipes = {each.role: _runnable(run, each.recipe, recipe) for each in asked}
         number = num_splits(rows)
         wanted = {role: value for each in asked for role, value in _fields(each.role, recipes[each.role], each.package)}
-        made = FoldsConfig(challenger=_runnable(run, recipe), splits=number, seconds=60 * config.fold_minutes, **wanted)
+        made = FoldsConfig(challenger=_runnable(run, recipe, recipe), splits=number, seconds=60 * config.fold_minutes, **wanted)
     except (RequestError, UnavailableError) as error:
         return FoldQuestion(None, str(error), roles)
     return FoldQuestion(made, "", roles)
@@ -170,14 +182,20 @@ def _fields(role: str, recipe: Recipe, package: Path) -> list[tuple[str, Any]]:
     return [(role, recipe), (f"{role}_package", package)]
 
 
-def _runnable(run: Run, recipe: Recipe | str) -> Recipe:
-    """The recipe with local copies of the files that it names by URL; RequestError if it cannot be run."""
+def _runnable(run: Run, recipe: Recipe | str, challenger: Recipe) -> Recipe:
+    """The recipe with local copies of the files that it names by URL; RequestError if it cannot be run.
+
+    Pretrained weights and vectors of texts are the challenger's; a recipe with others cannot be run beside it.
+    """
     if isinstance(recipe, str):
         raise RequestError(recipe)
+    own = challenger.finetune
+    if recipe.finetune.weights not in (None, own.weights) or recipe.finetune.embeds not in (None, own.embeds):
+        raise RequestError("it starts from other pretrained weights than this run, or reads texts with them in another way")
     align = recipe.align
     if recipe.finetune.needs_vectors:
         align = local_copies(align, run.store.data_root, run.store.fingerprints, progress=run.progress_for("folds"))
-    return recipe.model_copy(update={"align": align})
+    return recipe.model_copy(update={"align": align, "finetune": recipe.finetune.keyed()})
 
 
 # Not a step: registering is a side effect, and whether it happened is the registry's to say, not the store's.

@@ -7,9 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tasks.embed.embed import write_vectors
+from tasks.embed.reading import EmbedConfig
 from tasks.finetune.settings import FinetuneConfig
 from tasks.model.subwords import Subwords
 from tasks.model.vocabulary import Vocabulary
+from tasks.progress import SILENT
 from tasks.token_counts import count_tokens
 from tests import writers
 
@@ -55,6 +58,17 @@ def write_dataset(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def dataset(rows: list, write_dataset: Callable[..., Path]) -> Path:
     return write_dataset(rows)
+
+
+@pytest.fixture
+def read(tmp_path: Path, rows: list, weights: Path) -> dict[str, Path]:
+    """What a model that reads vectors of texts is handed: texts, weights, vectors."""
+    texts = writers.write_texts(tmp_path / "texts", [(row[0], row[1], " ".join(row[3])) for row in rows])
+    for folder in (embedded := tmp_path / "embedded", scratch := tmp_path / "embedding"):
+        folder.mkdir()
+    how = EmbedConfig(pooling="mean", max_len=16, truncate="head")
+    write_vectors(how, weights, texts, ("train", "valid"), embedded, scratch, progress=SILENT)
+    return {"texts": texts, "weights": weights, "embedded": embedded}
 
 
 @pytest.fixture

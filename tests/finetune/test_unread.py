@@ -11,6 +11,7 @@ from tasks.align.settings import AlignConfig
 from tasks.config import PipelineConfig
 from tasks.errors import RequestError
 from tasks.finetune.kinds import KINDS
+from tasks.finetune.kinds.encoder.settings import EncoderSettings
 from tasks.finetune.settings import SECTIONS, FinetuneConfig, SharedSettings
 from tasks.finetune.train import write_model
 from tasks.ingest.settings import IngestConfig
@@ -61,6 +62,12 @@ OTHER: dict[str, Any] = {
     "ca.min_documents": 1,
     "ca.unlabelled": 5,
     "ca.l2": 0.1,
+    "encoder.model": Path("weights"),
+    "encoder.train": "full",
+    "encoder.pooling": "cls",
+    "encoder.max_len": 16,
+    "encoder.truncate": "tail",
+    "encoder.l2": 0.1,
     "fasttext.dim": 4,
     "fasttext.epoch": 2,
     "fasttext.lr": 0.1,
@@ -74,6 +81,7 @@ TOGETHER = {
     *("network.partial_rows", "network.partial_words", "network.partial_share", "network.embedding_rank"),
     *("network.partial_start", "fasttext.minn"),
     *("network.adversarial_norm", "network.adversarial_unlabelled"),
+    *(f"encoder.{name}" for name in EncoderSettings.OF_TUNING),
 }
 
 
@@ -231,16 +239,22 @@ SMALL: dict[str, dict[str, Any]] = {
     "cnn": {"filters": 3, "widths": (2,)},
     "bilstm": {"hidden": 3},
     "ca": {"dim": 4, "rounds": 2, "min_documents": 1},
+    "encoder": {"model": Path("weights"), "max_len": 16},
 }
 SWITCHED_ON_BY_OTHERS = {f"network.{name}" for name in ("partial_rows", "partial_words", "embedding_rank", "adversarial_norm")}
+SWITCHED_ON_BY_OTHERS |= {f"encoder.{name}" for name in EncoderSettings.OF_TUNING}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_asks_for_all_that_it_is_said_to_read(kind: str, dataset: Path, aligned: Path, tmp_path: Path) -> None:
+def test_a_kind_asks_for_all_that_it_is_said_to_read(
+    kind: str, dataset: Path, aligned: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     sections = {name: watched(made, f"{name}.")(**SMALL.get(name, {})) for name, made in KINDS[kind].sections.items()}
     config = watched(FinetuneConfig, "")(model=kind, epochs=1, threads=1, **sections)
     (tmp_path / "model").mkdir()
     (tmp_path / "scratch").mkdir()
+    given = request.getfixturevalue("read") if KINDS[kind].reads == "text" else {}
     ASKED.clear()
-    write_model(config, dataset, aligned, tmp_path / "model", tmp_path / "scratch")
+    assert (config.weights is None) == (config.embeds is None)  # what is asked for by the steps before finetune
+    write_model(config, dataset, aligned, tmp_path / "model", tmp_path / "scratch", **given)
     assert read_by(kind) - SWITCHED_ON_BY_OTHERS - {"seed"} <= ASKED  # not all that is the same for everybody

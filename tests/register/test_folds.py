@@ -96,19 +96,19 @@ def test_splits_that_were_trained_before_a_kill_are_not_trained_again(
     train = folds.train_recipe
     calls: list[int] = []
 
-    def killed_at_the_fourth(*arguments: Any) -> Any:
+    def killed_at_the_fourth(*arguments: Any, **given: Any) -> Any:
         if len(calls) == 6:  # two recipes beside each of three splits
             raise KeyboardInterrupt
         calls.append(1)
-        return train(*arguments)
+        return train(*arguments, **given)
 
     monkeypatch.setattr(folds, "train_recipe", killed_at_the_fourth)
     with pytest.raises(KeyboardInterrupt):
         measured(trained, tmp_path, recipe(), recipe(ngrams=1))
 
-    def counted(*arguments: Any) -> Any:
+    def counted(*arguments: Any, **given: Any) -> Any:
         calls.append(1)
-        return train(*arguments)
+        return train(*arguments, **given)
 
     monkeypatch.setattr(folds, "train_recipe", counted)
     assert measured(trained, tmp_path, recipe(), recipe(ngrams=1))["splits"] == 10

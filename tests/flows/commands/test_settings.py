@@ -126,7 +126,7 @@ def test_a_wrong_option_is_named_with_its_remedy(arguments: list[str], words: li
         ("--pretrain.minCount", "--pretrain.min-count"),
         ("--pretrain.wordNgrams", "--finetune.ngrams"),
         ("--finetune.dim", "--finetune.fasttext.dim"),
-        ("--epochs", "--finetune.epochs or --finetune.bag.epochs"),
+        ("--epochs", "--finetune.epochs or --finetune.bag.epochs or --finetune.encoder.epochs"),
         ("--punctuation", "--prepare.punctuation"),
         ("--ingest-path", "--ingest.path"),
         ("--finetune.bag-rate", "--finetune.bag.lr"),

@@ -1,0 +1,62 @@
+"""A pretrained language model: logistic regression on the vectors that it makes of texts, or the network tuned itself."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from tasks.embed.reading import EmbedConfig
+from tasks.errors import RequestError
+from tasks.finetune.kind import Kind
+from tasks.finetune.kinds.encoder.settings import EncoderSettings
+from tasks.weights.place import weights_config
+
+if TYPE_CHECKING:
+    from tasks.finetune.job import Job, Trained
+    from tasks.finetune.settings import SharedSettings
+    from tasks.weights.place import WeightsConfig
+
+FLAG = "--finetune.encoder.model"
+PACKAGES = ("transformers", "tokenizers", "onnx", "onnxruntime")  # of the extra
+
+
+def _train(job: Job, epochs_before: int) -> list[Trained]:
+    from tasks.finetune.kinds.encoder.train import train_encoder  # heavy libraries
+
+    return train_encoder(job, epochs_before)
+
+
+def _weights(config: SharedSettings) -> WeightsConfig | None:
+    return weights_config(config.settings(EncoderSettings).model, FLAG)
+
+
+def _embeds(config: SharedSettings) -> EmbedConfig | None:
+    settings = config.settings(EncoderSettings)
+    if not settings.frozen:
+        return None
+    return EmbedConfig(pooling=settings.pooling, max_len=settings.max_len, truncate=settings.truncate)
+
+
+def _check(config: SharedSettings) -> None:
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise RequestError(
+            f"finetune.model encoder needs the package {missing[0]}, which is not installed; "
+            "run pip install 'textmill[encoder]', or choose another model"
+        )
+    if config.settings(EncoderSettings).model is None:
+        raise RequestError(f"finetune.model encoder has no weights to start from; give {FLAG} FOLDER or NAME@COMMIT of the hub")
+
+
+KIND = Kind(
+    "encoder",
+    reads="text",
+    train=_train,
+    sections={"encoder": EncoderSettings},
+    shared=frozenset({"class_weights"}),
+    trained_with=("scipy", "torch", "transformers", "onnx"),
+    libraries=("onnxruntime", "tokenizers"),
+    weights=_weights,
+    embeds=_embeds,
+    check=_check,
+)

@@ -1,0 +1,226 @@
+"""Train the network itself, whole or its last layers, with a linear head on its pooled states.
+
+In go texts, cut once into pieces, and pretrained weights; out come the tuned network as ONNX in the model's folder and the
+head's weights, so that what is served is opened as a frozen network's is. The loop is that of the other networks: checkpoints,
+exact resume, the best epoch by the validation rows.
+
+Shapes: N texts, B texts of a batch, L pieces of the longest, D dimensions, C classes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from tasks.errors import RequestError
+from tasks.finetune.documents import Documents, bucketed
+from tasks.finetune.epochs import train_in_epochs
+from tasks.finetune.kinds.encoder.settings import EncoderSettings
+from tasks.finetune.loop import Recipe, Training, num_threads, reproducible
+from tasks.finetune.optimizer import DenseGroup, Optimizer
+from tasks.finetune.rows import check_rows, labelled_texts
+from tasks.model.padding import by_length, padded
+from tasks.model.views.encoder import BIAS, FACTS, STATES, TOKENIZER, WEIGHTS, Pieces, Reading, cleaned
+from tasks.weights.network import export, most_positions, open_network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tasks.finetune.job import Job, Trained
+
+VIEW = "encoder"
+EPOCHS, PATIENCE = 4, 2  # of published fine-tunings (Devlin et al. 2019: 2 to 4)
+WARMUP_SHARE, CLIP = 0.1, 1.0
+HEAD_DEVIATION = 0.02  # of the head's first weights, as BERT's own layers start
+LAYER = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)\.")
+INPUT_LAYERS = re.compile(r"(?:^|\.)(?:\w*embed\w*|wte|wpe)(?:\.|$)")
+BATCH = 64  # texts that are measured at a time
+
+
+class TunedNetwork(torch.nn.Module):
+    """The pretrained network, a pooling of its states, dropout and a linear layer."""
+
+    def __init__(self, network: Any, num_classes: int, pooling: str, dropout: float) -> None:
+        super().__init__()
+        self.network, self.pooling = network, pooling
+        self.dropout = torch.nn.Dropout(dropout)
+        self.head = torch.nn.Linear(network.config.hidden_size, num_classes)
+        torch.nn.init.normal_(self.head.weight, std=HEAD_DEVIATION)
+        torch.nn.init.zeros_(self.head.bias)
+
+    def forward(self, ids_BL: torch.Tensor, mask_BL: torch.Tensor) -> torch.Tensor:
+        """Logits [B, C]; `mask` is 1 where a piece is."""
+        states_BLD = self.network(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
+        lengths_B = mask_BL.sum(1)
+        if self.pooling == "mean":
+            pooled_BD = (states_BLD * mask_BL[:, :, None]).sum(1) / lengths_B.clamp(min=1)[:, None]
+        else:
+            last_B = (lengths_B - 1).clamp(min=0) if self.pooling == "last" else torch.zeros_like(lengths_B)
+            pooled_BD = states_BLD[torch.arange(len(states_BLD), device=states_BLD.device), last_B]
+        logits_BC: torch.Tensor = self.head(self.dropout(pooled_BD))
+        return logits_BC
+
+
+@dataclass(frozen=True)
+class TunedView:
+    """What the training loop asks of the network; see `TrainedView`."""
+
+    model: TunedNetwork
+    device: torch.device
+    pad: int
+    name: str = VIEW
+    member: int = 0
+
+    @property
+    def member_name(self) -> str:
+        """What tensors, files and messages are named by."""
+        return self.name
+
+    def inputs(
+        self, ids: np.ndarray, offsets: np.ndarray, rows_B: np.ndarray, unseen_UD: np.ndarray | None = None
+    ) -> tuple[torch.Tensor | None, ...]:
+        """Ids [B, L] and their mask."""
+        lengths_B = offsets[rows_B + 1] - offsets[rows_B]
+        ids_BL = padded(ids, offsets, rows_B, max_len=int(lengths_B.max(initial=1)), side="head")
+        mask_BL = np.arange(ids_BL.shape[1]) < lengths_B[:, None]
+        ids_BL[~mask_BL] = self.pad
+        return torch.from_numpy(ids_BL).to(self.device), torch.from_numpy(mask_BL.astype(np.int64)).to(self.device)
+
+    def epoch(self, offsets: np.ndarray, batch_size: int, order: np.random.Generator) -> Iterator[np.ndarray]:
+        """Rows of each batch of one training epoch."""
+        return bucketed(np.diff(offsets), batch_size, order)
+
+    def logits(self, ids: np.ndarray, offsets: np.ndarray, unseen_UD: np.ndarray | None = None) -> np.ndarray:
+        """Logits of all texts, float32 [N, C]; nothing is trained."""
+        self.model.eval()
+        logits_NC = np.zeros((len(offsets) - 1, self.model.head.out_features), np.float32)
+        with torch.inference_mode():
+            for rows_B in by_length(np.diff(offsets), BATCH):
+                logits_NC[rows_B] = self.model(*self.inputs(ids, offsets, rows_B)).float().cpu().numpy()
+        return logits_NC
+
+
+def train_tuned(job: Job, epochs_before: int) -> list[Trained]:
+    """Tune the network; see the module."""
+    with num_threads(job.threads):
+        start = TunedStart(job)
+        (made,) = train_in_epochs(job, start, epochs_before)
+        tuned = start.network()
+        tuned.load_state_dict({name.removeprefix(f"{VIEW}."): torch.from_numpy(value) for name, value in made.tensors.items()})
+        tuned.eval()
+        target = job.folder / VIEW
+        target.mkdir()
+        for name in (TOKENIZER, FACTS):
+            shutil.copyfile(start.weights / name, target / name)
+        export(tuned.network, target / STATES, "the tuned network", most_positions(tuned.network))
+    head = {WEIGHTS: tuned.head.weight.detach().numpy().T, BIAS: tuned.head.bias.detach().numpy()}
+    return [dataclasses.replace(made, tensors={f"{VIEW}.{name}": np.ascontiguousarray(value) for name, value in head.items()})]
+
+
+class TunedStart:
+    """The network before its first step, and the rows that it reads."""
+
+    members = 1
+
+    def __init__(self, job: Job) -> None:
+        if job.weights is None:
+            raise ValueError("an encoder needs the folder that the step weights wrote")
+        self.job, self.weights = job, job.weights
+        self.settings = job.config.settings(EncoderSettings)
+        how = self.settings
+        self.pieces = Pieces(job.weights, Reading(how.pooling, how.max_len, how.truncate))
+        self.train, self.valid = self._rows("train"), self._rows("valid")
+        check_rows(self.train, self.valid)
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """What the view is opened with: how a text is read. Vectors of other weights are never its own."""
+        how = self.settings
+        return {"made": {"weights": "tuned", "pooling": how.pooling, "max_len": how.max_len, "truncate": how.truncate}}
+
+    def fit(self) -> tuple[Callable[[int], Training], Documents, Documents]:
+        """What gives the network before its first step, the train rows and the valid rows."""
+        return self._training, self.train, self.valid
+
+    def refit(self, scratch: Path) -> tuple[Callable[[int], Training], Documents]:
+        """What gives the network before its first step, and the rows of train and valid together."""
+        return self._training, joined(self.train, self.valid)
+
+    def recipe(self, num_documents: int, member: int) -> Recipe:
+        """How it is trained; the same for any number of texts."""
+        settings = self.settings
+        return Recipe(
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            warmup_share=WARMUP_SHARE,
+            decay="linear",
+            clip=CLIP,
+            patience=PATIENCE,
+            class_weights=self.job.config.class_weights,
+            mixed_precision=False,
+            seed=self.job.config.seed,
+        )
+
+    def network(self) -> TunedNetwork:
+        """The network with its head at the start."""
+        with reproducible(self.job.config.seed, 0, self.job.device):
+            network = open_network(self.weights, "finetune.encoder.model")
+            return TunedNetwork(network, len(self.job.labels), self.settings.pooling, self.settings.dropout)
+
+    def _training(self, member: int) -> Training:
+        model, settings = self.network().to(self.job.device), self.settings
+        groups = dense_groups(model, settings)
+        optimizer = Optimizer([], [], rule="adamw", lr=settings.lr, row_lr=settings.lr, weight_decay=0.0, groups=groups)
+        pad = getattr(model.network.config, "pad_token_id", None) or 0
+        return Training(TunedView(model, self.job.device, pad), optimizer)
+
+    def _rows(self, split: str) -> Documents:
+        texts, labels_N = labelled_texts(self.job, split)
+        pieces = [self.pieces.of(cleaned(text)) for text in texts]
+        lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
+        ids = np.concatenate([np.array(each, np.int32) for each in pieces]) if pieces else np.zeros(0, np.int32)
+        names = pa.array([f"{split} row {number + 1}" for number in range(len(texts))])
+        return Documents(ids, np.concatenate([[0], lengths.cumsum()]), labels_N, names)
+
+
+def joined(one: Documents, other: Documents) -> Documents:
+    """The rows of both."""
+    offsets = np.concatenate([one.offsets, other.offsets[1:] + one.offsets[-1]])
+    labels, ids = np.concatenate([one.labels, other.labels]), np.concatenate([one.ids, other.ids])
+    return Documents(ids, offsets, labels, pa.chunked_array([one.names, other.names]))
+
+
+def dense_groups(model: TunedNetwork, settings: EncoderSettings) -> list[DenseGroup]:
+    """The parameters that are trained, by depth: each layer's rate is `layer_decay` times that of the one above it.
+
+    Of `last:N` the layers below the last N and the embeddings rest. Biases and norms have no weight decay. RequestError if the
+    network has fewer layers.
+    """
+    named = [(name, parameter) for name, parameter in model.named_parameters() if "pooler" not in name.split(".")]
+    numbers = [int(found[1]) for name, _ in named if (found := LAYER.search(name))]
+    layers = max(numbers, default=-1) + 1
+    kind, _, number = settings.train.partition(":")
+    last = int(number) if kind == "last" else layers + 1
+    if kind == "last" and last > layers:
+        raise RequestError(f"finetune.encoder.train {settings.train}: these weights have {layers} layers; lower it")
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    groups: dict[tuple[int, bool], list[torch.nn.Parameter]] = {}
+    for name, parameter in named:
+        found = LAYER.search(name)
+        depth = int(found[1]) + 1 if found else 0 if INPUT_LAYERS.search(name) else layers + 1
+        if depth > layers - last:
+            parameter.requires_grad_(True)
+            groups.setdefault((depth, parameter.dim() > 1), []).append(parameter)
+    return [
+        DenseGroup(parameters, settings.layer_decay ** (layers + 1 - depth), settings.weight_decay if decays else 0.0)
+        for (depth, decays), parameters in sorted(groups.items(), key=lambda each: each[0])
+    ]

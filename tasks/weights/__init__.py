@@ -1,0 +1,1 @@
+"""Pretrained weights: brought to this machine, verified, and written in the form that is served."""

@@ -1,0 +1,134 @@
+"""Open pretrained weights as a network of transformers, and write it as ONNX. In goes a folder of verified files.
+
+Out come the last layer's states of one text's pieces. One text is read at a time, without padding, so a text's states do not
+depend on its companions, and no mask is needed.
+
+Shapes: L pieces of a text, D dimensions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from tasks.errors import RequestError
+from tasks.model.views.encoder import INPUT, OUTPUT, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OPSET = 17
+TOLERANCE = 1e-4  # of the largest state: float32 sums in another order differ by about a hundredth of it
+LENGTHS = (1, 2, 3, 7, 16, 61, 128, 384)  # of the random texts on which torch and ONNX Runtime have to agree
+SEED = 13
+
+
+class States(torch.nn.Module):
+    """The network as it is exported: ids int64 [1, L] in, states float32 [1, L, D] out."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, ids_1L: torch.Tensor) -> torch.Tensor:
+        """The states of the last layer."""
+        states_1LD: torch.Tensor = self.network(input_ids=ids_1L).last_hidden_state
+        return states_1LD
+
+
+def open_network(folder: Path, title: str) -> Any:
+    """The pretrained network, float32, in evaluation mode; RequestError if the weights are not those of the settings."""
+    with _quiet():
+        from transformers import AutoModel
+
+        try:
+            network, loaded = AutoModel.from_pretrained(
+                folder,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                attn_implementation="eager",
+                dtype=torch.float32,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+            )
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise RequestError(f"{title}: transformers cannot open it ({reason[:200]}); give another folder") from None
+    # The pooler is a layer of BERT's training that is not used here.
+    lacking = [name for name in sorted(loaded["missing_keys"]) if "pooler" not in name.split(".")]
+    lacking += [str(each[0]) for each in loaded.get("mismatched_keys") or ()]
+    if lacking:
+        raise RequestError(f"{title}: the weights do not fit config.json, {lacking[0]} among them; fetch both from one place")
+    return network.eval()
+
+
+def most_positions(network: Any) -> int | None:
+    """The longest text that the network reads, in pieces with the special ones; None if it has no bound."""
+    most = getattr(network.config, "max_position_embeddings", None)
+    if not isinstance(most, int) or most < 1:
+        return None
+    with torch.inference_mode():
+        for length in (most, most - 2, most - 4):  # RoBERTa counts from the number after its padding's
+            with contextlib.suppress(IndexError, RuntimeError):
+                network(input_ids=torch.ones(1, length, dtype=torch.long))
+                return length
+    return most
+
+
+def export(network: Any, path: Path, title: str, most: int | None) -> float:
+    """Write the network as ONNX and compare both; the largest difference of a state, as a share of the largest one.
+
+    RequestError if it cannot be written so, or answers otherwise than torch.
+    """
+    module, example_1L = (
+        States(network).eval(),
+        torch.ones(1, 5, dtype=torch.long),
+    )  # the exporter puts back the mode of all of it
+    axes = {INPUT: {1: "length"}, OUTPUT: {1: "length"}}
+    named: dict[str, Any] = {"input_names": [INPUT], "output_names": [OUTPUT], "dynamic_axes": axes}
+    try:
+        with _quiet():
+            # The exporter that traces: the newer one needs two more packages and ten times as long. When torch takes it out,
+            # this call fails and says so.
+            torch.onnx.export(module, (example_1L,), path, dynamo=False, opset_version=OPSET, **named)
+        session = open_session(path)
+    except Exception as error:  # torch, onnx and ONNX Runtime each have their own
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise RequestError(f"{title}: it cannot be written as ONNX ({reason[:200]}); give other weights") from error
+    worst, random = 0.0, np.random.default_rng(SEED)
+    with torch.inference_mode():
+        for length in {min(length, most or length) for length in (*LENGTHS, most or 512)}:
+            ids_1L = random.integers(0, network.config.vocab_size, (1, length))
+            expected_1LD = module(torch.from_numpy(ids_1L)).numpy()
+            (found_1LD,) = session.run([OUTPUT], {INPUT: ids_1L})
+            worst = max(worst, float(np.abs(found_1LD - expected_1LD).max() / np.abs(expected_1LD).max()))
+    if not worst <= TOLERANCE:
+        raise RequestError(
+            f"{title}: ONNX Runtime answers otherwise than torch (by {worst:.1e} of a state); give other weights"
+        )
+    return worst
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Neither bars nor advice: what matters is checked here."""
+    from transformers.utils import logging as theirs
+
+    before, bars = theirs.get_verbosity(), theirs.is_progress_bar_enabled()
+    theirs.set_verbosity(logging.ERROR)
+    theirs.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        theirs.set_verbosity(before)
+        if bars:
+            theirs.enable_progress_bar()

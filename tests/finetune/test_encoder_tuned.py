@@ -1,0 +1,134 @@
+"""The kind `encoder` with a network that is trained itself: it learns, resumes to the same bits, is served by ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from tasks.errors import RequestError
+from tasks.finetune.kinds.encoder.settings import EncoderSettings
+from tasks.finetune.settings import FinetuneConfig
+from tasks.finetune.train import write_model
+from tasks.model.classifier import Classifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TUNED = {"model": Path("weights"), "train": "full", "max_len": 16, "lr": 3e-3, "epochs": 4, "batch_size": 8}
+
+
+@pytest.fixture
+def tune(dataset: Path, aligned: Path, read: dict[str, Path], tmp_path: Path) -> Callable[..., tuple[Path, dict[str, Any]]]:
+    given: Any = {"texts": read["texts"], "weights": read["weights"]}
+
+    def run(name: str = "model", scratch: Path | None = None, **encoder: Any) -> tuple[Path, dict[str, Any]]:
+        kept = scratch or tmp_path / f"{name}-scratch"
+        for folder in (made := tmp_path / name, kept):
+            folder.mkdir(exist_ok=True)
+        config = {key: encoder.pop(key) for key in ("model", "refit") if key in encoder}
+        values = FinetuneConfig(**{"model": "encoder", "encoder": TUNED | encoder, "threads": 1} | config)
+        return made, write_model(values, dataset, aligned, made, kept, **given)
+
+    return run
+
+
+def served(folder: Path, rows: list, split: str = "valid") -> np.ndarray:
+    chosen = [row for row in rows if row[1] == split]
+    return Classifier.load(folder).probabilities([row[3] for row in chosen], [" ".join(row[3]) for row in chosen])
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "last"])
+def test_it_learns_and_is_served_as_it_was_measured(tune: Any, rows: list, pooling: str) -> None:
+    folder, report = tune(pooling=pooling, epochs=12)
+    labels = [row[2] for row in rows if row[1] == "valid"]
+    probabilities_NC = served(folder, rows)
+    classes = Classifier.load(folder).labels
+    right = np.mean([classes[number] == label for number, label in zip(probabilities_NC.argmax(1), labels, strict=True)])
+    assert right == pytest.approx(report["valid_accuracy"])
+    truth = np.array([classes.index(label) for label in labels])
+    assert -np.log(probabilities_NC[np.arange(len(labels)), truth]).mean() == pytest.approx(report["valid_loss"], abs=1e-3)
+    assert report["valid_accuracy"] > 0.8
+    assert report["epochs"] <= 12
+
+
+def test_a_killed_training_ends_with_the_same_bits(tune: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = tune("whole")
+    from tasks.finetune import epochs
+
+    def killed(point: str) -> None:
+        if point == "finetune.epoch.2":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(epochs, "crash_point", killed)
+        with pytest.raises(KeyboardInterrupt):
+            tune("killed", tmp_path / "scratch")
+    again, report = tune("again", tmp_path / "scratch")
+    assert report["resumed_from_epoch"] == 2
+    for name in ("weights.safetensors", "encoder/states.onnx", "history.json"):
+        assert (again / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_the_last_layers_alone_move(tune: Any, read: dict[str, Path], tmp_path: Path) -> None:
+    import onnx
+
+    def matrices(path: Path) -> set[bytes]:
+        return {each.raw_data for each in onnx.load(path).graph.initializer if len(each.dims) == 2}
+
+    folder, report = tune(train="last:1", epochs=1)
+    before, after = matrices(read["weights"] / "states.onnx"), matrices(folder / "encoder" / "states.onnx")
+    assert len(before) == 3 + 2 * 6  # of the embeddings, and of each layer
+    assert len(before - after) == 6
+    assert report["trainable_parameters"] < (whole := tune("full", epochs=1))[1]["trainable_parameters"]
+    assert len(before - matrices(whole[0] / "encoder" / "states.onnx")) >= 14  # one row of token types is read by no text
+
+
+def test_more_layers_than_there_are_is_one_line(tune: Any) -> None:
+    with pytest.raises(RequestError, match=r"finetune.encoder.train last:3: these weights have 2 layers; lower it"):
+        tune(train="last:3")
+
+
+def test_refit_trains_once_more_on_both(tune: Any, rows: list) -> None:
+    folder, report = tune(refit=True, epochs=2)
+    assert report["views"]["encoder"]["members"][0]["refit"]["rows"] == 120
+    assert np.isfinite(served(folder, rows)).all()
+
+
+def test_a_sum_with_a_tuned_network(tune: Any, rows: list) -> None:
+    folder, report = tune(model="tfidf+encoder", epochs=1)
+    assert report["views"].keys() == {"tfidf", "encoder"}
+    assert np.isfinite(served(folder, rows)).all()
+
+
+def test_lower_layers_learn_more_slowly_and_norms_do_not_decay(weights: Path) -> None:
+    from tasks.finetune.kinds.encoder.tune import TunedNetwork, dense_groups
+    from tasks.weights.network import open_network
+
+    network = TunedNetwork(open_network(weights, "x"), 3, "mean", 0.1)
+    groups = dense_groups(network, EncoderSettings(train="full", layer_decay=0.5, weight_decay=0.2))
+    assert [(group.scale, group.weight_decay) for group in groups] == [
+        (scale, decay) for scale in (0.125, 0.25, 0.5, 1.0) for decay in (0.0, 0.2)
+    ]
+    assert sum(len(group.parameters) for group in groups) == len(list(network.parameters())) - 2  # the pooler's
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"lr": 0.1}, "train frozen reads no lr; set train full or last:N, or leave lr out"),
+        ({"train": "full", "l2": 0.1}, "train full reads no l2; set train frozen, or leave l2 out"),
+        ({"train": "last:0"}, "should match pattern"),
+    ],
+)
+def test_settings_that_are_not_read_are_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        EncoderSettings(**values)
+
+
+def test_a_tuned_network_reads_no_vectors() -> None:
+    config = FinetuneConfig(model="encoder", encoder=TUNED)
+    assert config.embeds is None
+    assert config.weights is not None

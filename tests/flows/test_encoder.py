@@ -1,0 +1,158 @@
+"""A model that starts from pretrained weights, through the whole flow: cached by content, gated, served without torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.config import PipelineConfig
+from tests.encoders import write_encoder
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+MADE = ["weights", "embed", "embed_holdout"]
+# Labels texts in a process where neither the project nor what trained the model can be imported.
+STRANGER = """
+import json, sys
+from pathlib import Path
+from types import ModuleType
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("tasks", "flows", "torch", "transformers", "scipy", "onnx"):
+            raise ImportError(name + " is out of reach")
+
+sys.meta_path.insert(0, Blocker())
+folder = Path(sys.argv[1])
+loader = ModuleType("loader")
+exec((folder / "load.py").read_text(), loader.__dict__)
+model = loader.open_package(folder).TextClassifier(folder)
+print(json.dumps([list(p["probabilities"].values()) for p in model.predict(json.loads(sys.argv[2]))]))
+"""
+
+
+@pytest.fixture(scope="module")
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("root") / "data"
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_encoder(tmp_path_factory.mktemp("pretrained"))
+
+
+def train(corpus: Path, data_root: Path, name: str = "enc", *, register: Any = None, **finetune: Any) -> dict[str, Any]:
+    from flows.train import train as flow
+
+    values = {
+        "name": name,
+        "ingest": {"path": corpus},
+        "finetune": {"model": "encoder", "threads": 1, **finetune},
+        "evaluate": {"bootstrap": 200, "yardstick": False},
+        "register": register or {"evidence": "test"},
+        "runtime": {"data_root": data_root, "workers": 1},
+    }
+    return flow(PipelineConfig.model_validate(values))
+
+
+@pytest.fixture(scope="module")
+def first(corpus: Path, data_root: Path, pretrained: Path) -> dict[str, Any]:
+    return train(corpus, data_root, encoder={"model": pretrained, "max_len": 32})
+
+
+def built(result: dict[str, Any]) -> list[str]:
+    return [step for step, stage in result["stages"].items() if not stage["cached"]]
+
+
+def inputs(data_root: Path, result: dict[str, Any], step: str) -> dict[str, Any]:
+    manifest = data_root / "store" / step / result["stages"][step]["key"] / "manifest.json"
+    return json.loads(manifest.read_text())["inputs"]
+
+
+def test_weights_and_vectors_are_artifacts_and_only_evaluate_is_handed_those_of_the_test_rows(
+    first: dict[str, Any], data_root: Path, pretrained: Path
+) -> None:
+    assert list(first["stages"])[2:5] == MADE
+    assert first["decision"] == "first"
+    upstream = {step: inputs(data_root, first, step)["upstream"] for step in ("embed_holdout", "finetune", "evaluate")}
+    assert upstream["finetune"].keys() == {"dataset", "texts", "weights", "embedded"}
+    assert upstream["evaluate"]["embedded"] != upstream["finetune"]["embedded"]
+    assert upstream["embed_holdout"]["texts"] == upstream["evaluate"]["texts"]
+    assert str(pretrained) not in json.dumps(inputs(data_root, first, "finetune"))
+
+
+@pytest.mark.usefixtures("first")
+def test_another_head_or_sum_encodes_nothing_and_moved_weights_are_the_same(
+    corpus: Path, data_root: Path, pretrained: Path, tmp_path: Path
+) -> None:
+    moved = shutil.copytree(pretrained, tmp_path / "moved")
+    encoder = {"model": moved, "max_len": 32}
+    assert built(train(corpus, data_root, encoder=encoder)) == []
+    other = train(corpus, data_root, encoder=encoder | {"l2": 0.1})
+    assert built(other) == ["finetune", "evaluate", "package", "register"]
+    assert other["decision"] in {"promoted", "refused"}  # the gate has asked both
+    assert not set(MADE) & set(built(train(corpus, data_root, name="sum", model="tfidf+encoder", encoder=encoder)))
+    longer = train(corpus, data_root, name="longer", encoder=encoder | {"max_len": 40})
+    assert set(built(longer)) & set(MADE) == {"embed", "embed_holdout"}
+
+
+def test_the_package_answers_without_torch_as_it_was_measured(first: dict[str, Any], data_root: Path, tmp_path: Path) -> None:
+    store, stages = data_root / "store", first["stages"]
+    moved = shutil.copytree(store / "package" / stages["package"]["key"], tmp_path / "package")
+    (moved / "manifest.json").unlink()
+    texts = pq.read_table(store / "prepare" / stages["prepare"]["key"] / "holdout_texts").column("text").to_pylist()
+    command = [sys.executable, "-P", "-W", "error", "-c", STRANGER, str(moved), json.dumps(texts)]
+    done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    measured = pq.read_table(store / "evaluate" / stages["evaluate"]["key"] / "predictions.parquet").column("probabilities")
+    np.testing.assert_allclose(json.loads(done.stdout), measured.to_pylist(), atol=1e-5)
+    requirements = json.loads((moved / "package.json").read_text())["requirements"]
+    names = {requirement.partition("==")[0] for requirement in requirements}
+    assert {"onnxruntime", "tokenizers"} <= names
+    assert not {"torch", "transformers"} & names
+
+
+@pytest.mark.usefixtures("first")
+def test_without_its_library_predict_says_what_to_install(data_root: Path) -> None:
+    code = "import sys; sys.modules['onnxruntime'] = None; from flows.commands.main import main; main()"
+    words = ["predict", "Profits rose.", "--model", "enc@champion", "--runtime.data-root", str(data_root)]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    expected = "this model reads texts with onnxruntime, which is not installed; run pip install onnxruntime"
+    assert done.stderr.splitlines()[-1].endswith(expected)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("first")
+def test_predict_and_score_answer(data_root: Path, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("Profits rose.\n<b>Losses</b> fell.\n")
+    words = [sys.executable, "-m", "flows.commands", "score", str(tmp_path / "texts.txt"), str(tmp_path / "out.parquet")]
+    words += ["--model", "enc@champion", "--runtime.data-root", str(data_root)]
+    done = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert set(pq.read_table(tmp_path / "out.parquet").column("label").to_pylist()) <= {"positive", "negative", "neutral"}
+
+
+def test_recipes_are_trained_on_folds_from_the_vectors_of_this_run(corpus: Path, data_root: Path, pretrained: Path) -> None:
+    encoder = {"model": pretrained, "max_len": 32}
+    few = corpus.parent / "few"
+    for label in ("positive", "negative"):
+        (few / label).mkdir(parents=True)
+        for path in sorted((corpus / label).glob("*.txt"))[:50]:
+            shutil.copy(path, few / label / path.name)
+    assert train(few, data_root, "few", register={"evidence": "auto"}, encoder=encoder)["decision"] == "first"
+    second = train(few, data_root, "few", register={"evidence": "auto"}, encoder=encoder | {"l2": 1.0})
+    assert "recipe evidence: " in second["reason"]
+    assert "folds of" in second["reason"]
+    others = train(few, data_root, "few", register={"evidence": "auto"}, encoder=encoder | {"max_len": 40})
+    assert "starts from other pretrained weights than this run" in others["reason"]
