@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.optim.adagrad import adagrad
 from torch.optim.adam import adam
+from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
 if TYPE_CHECKING:
@@ -135,8 +136,9 @@ class DenseOptimizer:
             else:
                 means, squares, steps = kept
                 first, second = BETAS
-                values |= {"beta1": first, "beta2": second, "eps": EPSILON, "decoupled_weight_decay": self.rule == "adamw"}
-                adam(parameters, gradients, means, squares, [], steps, amsgrad=False, **values)
+                values |= {"beta1": first, "beta2": second, "eps": EPSILON, "amsgrad": False}
+                rule = adamw if self.rule == "adamw" else adam  # torch 2.3's adam cannot decouple the decay
+                rule(parameters, gradients, means, squares, [], steps, **values)
         for moved in parameters:
             moved.grad = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ class OpenStore:
 
 
 def open_known(home: TrackingHome, *, to_read: bool = False) -> OpenStore | None:
-    """Open a SQLite file without MLflow; None if it is no such file, or of a schema that we do not know.
+    """Open a SQLite file without MLflow; None if there is none, if its schema is unknown here, or if it cannot be read.
 
     RequestError if this user may not read, or without `to_read` not write it. What is to be written is brought home first.
     """
@@ -41,7 +42,10 @@ def open_known(home: TrackingHome, *, to_read: bool = False) -> OpenStore | None
     reader = SqliteReader.open(home.database)
     if reader is None:
         return None
-    places = find_places(home, reader)
+    try:
+        places = find_places(home, reader)
+    except sqlite3.Error:  # damaged, or held by another program: whoever opens it through MLflow says so
+        return None
     if not to_read:
         places = bring_home(home, places)
     return OpenStore(SqliteRuns(home.database, places), reader, places, cache(lambda: open_client(home, to_read=to_read)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -44,6 +45,7 @@ COLUMNS = (
     ("model_versions", "source"),
 )
 EVERY = 3  # mlflow.entities.ViewType.ALL
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/|file:")
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,16 @@ def is_local(place: str) -> bool:
 
 
 def is_uri(place: str) -> bool:
-    """Whether a place is written as a URI."""
-    return "://" in place or place.startswith("file:")
+    """Whether a place is written as a URI, such as `s3://bucket/one` or `mlflow-artifacts:/1`."""
+    return URI.match(place) is not None
+
+
+def below(place: str, inner: str) -> str:
+    """A path inside a place; what a URI has after a question mark or a hash stays at its end, as MLflow writes it."""
+    if not is_uri(place):
+        return f"{place.rstrip('/')}/{inner}"
+    parts = urlsplit(place)
+    return parts._replace(path=f"{parts.path.rstrip('/')}/{inner}").geturl()
 
 
 def local_path(place: str) -> Path:

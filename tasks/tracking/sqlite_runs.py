@@ -15,9 +15,12 @@ import sqlite3
 import sys
 import uuid
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from tasks.durable import replaced
-from tasks.tracking.places import is_local, local_path
+from tasks.tracking.client import import_mlflow
+from tasks.tracking.home import sqlite_uri
+from tasks.tracking.places import below, is_local, local_path
 from tasks.tracking.runs import FoundExperiment
 from tasks.tracking.sqlite_reader import WAIT_SECONDS, WORKSPACE, MissingError, RefusedError
 
@@ -57,7 +60,7 @@ class SqliteRuns:
             row = database.execute(active, (experiment_id,)).fetchone()
             if row is None:
                 raise MissingError(f"no active experiment has the id {experiment_id}")
-            place = f"{row[0].rstrip('/')}/{run_id}/artifacts"
+            place = below(row[0], f"{run_id}/artifacts")
             database.execute(
                 "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, "
                 "source_version, lifecycle_stage, artifact_uri, experiment_id) "
@@ -129,9 +132,10 @@ class SqliteRuns:
             raise MissingError(f"no run has the id {run_id}")
         place = self._places.here(row[0], to_write=True)
         if not is_local(place):
+            import_mlflow()
             from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-            files = get_artifact_repository(place)
+            files = get_artifact_repository(place, tracking_uri=sqlite_uri(self._database))
             (files.log_artifacts if path.is_dir() else files.log_artifact)(str(path), to)
             return
         folder = local_path(place) / to if to else local_path(place)
@@ -160,11 +164,15 @@ class SqliteRuns:
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        """A connection; the file must exist, and is not made."""
-        connection = sqlite3.connect(self._database, timeout=WAIT_SECONDS, isolation_level=None)
+        """A connection; the file must exist, and is not made. RefusedError for a text that no database can keep."""
+        place = f"file:{quote(str(self._database))}?mode=rw"
+        connection = sqlite3.connect(place, uri=True, timeout=WAIT_SECONDS, isolation_level=None)
         with contextlib.closing(connection):
             connection.execute("PRAGMA foreign_keys = ON")
-            yield connection
+            try:
+                yield connection
+            except UnicodeEncodeError as error:  # half a surrogate pair, as in the name of a file that is not UTF-8
+                raise RefusedError(f"a text cannot be kept: {error}") from error
 
     @contextlib.contextmanager
     def _changing(self, run_id: str | None = None) -> Iterator[sqlite3.Connection]:

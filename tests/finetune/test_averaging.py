@@ -119,6 +119,15 @@ def test_sums_that_float16_does_not_hold_are_brought_down_and_up_again(
     assert torch.allclose(plain.ngrams, bounded.ngrams, atol=5e-3)
 
 
+def test_long_documents_that_share_rare_n_grams_do_not_overflow() -> None:
+    """The random numbers of the start are above 1, and the mean of an n-gram of two documents is as large as they are."""
+    rare = list(range(20, 60_000))
+    rows = documents(*([number, number + 1, number + 2] for number in range(18)), rare, rare)
+    averages = reciprocal_averages(rows, 60_000, dim=16, rounds=3, seed=1)
+    assert torch.isfinite(averages.ngrams).all()
+    assert torch.isfinite(averages.documents).all()
+
+
 def test_threads_of_our_own_give_the_same_bits(monkeypatch: pytest.MonkeyPatch, drawn: Documents) -> None:
     """In pieces of a few documents, so that each thread has some."""
     monkeypatch.setattr(averaging, "chunks", lambda ids, offsets: chunks(ids, offsets, 10))

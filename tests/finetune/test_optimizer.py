@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from tasks.checkout import CHECKOUT
+from tasks.finetune import optimizer
 from tasks.finetune.optimizer import Optimizer
 
 RULES = ["sgd", "adam", "adamw", "adagrad"]
@@ -52,6 +53,19 @@ def test_touched_rows_move_as_with_the_dense_optimizer_and_no_other_moves(rule: 
     torch.testing.assert_close(ours.weight[TOUCHED], dense[TOUCHED], rtol=1e-5, atol=1e-6)
     assert torch.equal(ours.weight[[0, 2, 5]], start[[0, 2, 5]])
     assert not torch.equal(ours.weight[TOUCHED], start[TOUCHED])
+
+
+@pytest.mark.parametrize("rule", ["adam", "adamw"])
+def test_adam_is_given_what_torch_2_3_takes(monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
+    """torchtext is tied to that version, and its `adam` has no `decoupled_weight_decay`."""
+    known = {"amsgrad", "beta1", "beta2", "lr", "weight_decay", "eps", "maximize"}
+    given: set[str] = set()
+    for name in ("adam", "adamw"):
+        monkeypatch.setattr(optimizer, name, lambda *_, **values: given.update(values))
+    parameter = nn.Parameter(torch.ones(2))
+    parameter.grad = torch.ones(2)
+    Optimizer([parameter], [], rule=rule, lr=0.1, row_lr=0.1, weight_decay=0.1).step(1.0)
+    assert given == known
 
 
 @pytest.mark.parametrize("rule", RULES)

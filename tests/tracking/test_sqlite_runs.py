@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 
 from tasks.checkout import CHECKOUT
+from tasks.errors import RequestError
 from tasks.tracking.client import is_store_error, open_client, transient
 from tasks.tracking.home import tracking_home
 from tasks.tracking.open_store import open_any, open_known
 from tasks.tracking.places import Places, local_path
 from tasks.tracking.runs import MlflowRuns, Runs
+from tasks.tracking.sqlite_reader import RefusedError
 from tasks.tracking.sqlite_runs import SqliteRuns
-from tasks.tracking.tracker import Tracker
+from tasks.tracking.tracker import Tracker, open_to_read
 
 TABLES = (
     "experiments",
@@ -203,3 +205,67 @@ def test_a_known_store_is_opened_and_written_without_mlflow(opened: Path, tmp_pa
     tracker = Tracker.open(None, tmp_path, tmp_path / "checkout", "shared")
     (run,) = tracker._client.search_runs([tracker.experiment_id])
     assert (run.info.run_name, run.info.status, run.data.params["a"]) == ("whole", "FINISHED", "1")
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["s3://bucket", "s3://bucket/a/?region=x", "hdfs://host/a#b", "mlflow-artifacts:/7", "file:/odd%20place", "/odd #place"],
+)
+def test_files_of_a_run_are_below_its_experiment_s_wherever_that_is(
+    pair: tuple[MlflowRuns, SqliteRuns, Path, Path], place: str
+) -> None:
+    both: list[Runs] = [pair[0], pair[1]]
+    found = []
+    for runs, folder in zip(both, pair[2:], strict=True):
+        with closing(sqlite3.connect(folder / "mlflow.db")) as database, database:
+            database.execute("UPDATE experiments SET artifact_location = ? WHERE name = 'shared'", (place,))
+        experiment = runs.experiment("shared")
+        assert experiment is not None
+        run = runs.start(experiment.id, "films", {}, 1)
+        with closing(sqlite3.connect(folder / "mlflow.db")) as database:
+            (uri,) = database.execute("SELECT artifact_uri FROM runs").fetchone()
+        found.append(uri.replace(run, "run"))
+    assert found[0] == found[1]
+
+
+def test_files_that_a_server_keeps_are_not_written_to_the_current_folder(
+    pair: tuple[MlflowRuns, SqliteRuns, Path, Path], report: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _, runs, _, folder = pair
+    with closing(sqlite3.connect(folder / "mlflow.db")) as database, database:
+        database.execute("UPDATE experiments SET artifact_location = 'mlflow-artifacts:/1' WHERE name = 'shared'")
+    (tmp_path / "current").mkdir()
+    monkeypatch.chdir(tmp_path / "current")
+    run = runs.start("1", "films", {}, 1)
+    with pytest.raises(Exception, match="mlflow-artifact") as refused:
+        runs.log_files(run, report, None)
+    assert is_store_error(refused.value)
+    assert not list((tmp_path / "current").iterdir())
+
+
+def test_a_database_that_is_gone_is_not_made_anew(pair: tuple[MlflowRuns, SqliteRuns, Path, Path]) -> None:
+    _, runs, _, folder = pair
+    run = runs.start("1", "films", {}, 1)
+    (folder / "mlflow.db").unlink()
+    with pytest.raises(sqlite3.OperationalError, match="unable to open") as gone:
+        runs.set_tags(run, {"new": "1"})
+    assert transient(gone.value)
+    assert not list(folder.glob("mlflow.db*"))
+
+
+def test_a_text_that_is_not_utf_8_is_refused_and_does_not_end_the_run(pair: tuple[MlflowRuns, SqliteRuns, Path, Path]) -> None:
+    _, runs, _, _ = pair
+    run = runs.start("1", "films", {}, 1)
+    with pytest.raises(RefusedError, match="cannot be kept"):
+        runs.set_tags(run, {"warnings": "caf\udce9.txt"})
+    assert runs.find("1", {"warnings": "caf"}) == []
+
+
+@pytest.mark.parametrize("opener", [lambda *of: Tracker.open(*of, "shared"), open_to_read])
+def test_a_damaged_store_is_told_in_a_line(opened: Path, tmp_path: Path, opener: Callable[..., object]) -> None:
+    (tmp_path / "mlflow").mkdir()
+    shutil.copyfile(opened / "mlflow" / "mlflow.db", tmp_path / "mlflow" / "mlflow.db")
+    with closing(sqlite3.connect(tmp_path / "mlflow" / "mlflow.db")) as database, database:
+        database.execute("DROP TABLE experiment_tags")
+    with pytest.raises(RequestError, match="cannot be opened"):
+        opener(None, tmp_path, tmp_path / "checkout")

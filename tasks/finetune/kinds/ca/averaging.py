@@ -89,8 +89,11 @@ def _averaged(
     members, starts = _turned(rows, len(ngrams_KD))
     counts_K = torch.from_numpy(np.diff(starts).astype(np.float32))
     divisors_K1, roots_N1 = counts_K.clamp(min=1)[:, None], _roots(rows.offsets)
-    # Vectors have no number above 1, so sums of that many of them cannot be larger than float16's largest.
-    down_K, down_N = (min(1.0, LARGEST / max(np.diff(ends).max(initial=0), 1)) for ends in (starts, rows.offsets))
+    # Vectors are brought down so far that float16 holds their sums. Their numbers are 1 at most, but the random ones at the
+    # start are larger, and so are the means of rare n-grams then; in the mean of a frequent one they cancel each other.
+    largest = max(1.0, documents_ND.abs().max().item()) if len(rows) else 1.0
+    most_K, most_N = (max(int(np.diff(ends).max(initial=0)), 1) for ends in (starts, rows.offsets))
+    down_K, down_N = min(1.0, LARGEST / most_K), min(1.0, LARGEST / (most_N * largest))
     for number in range(rounds - 1):
         progress.advance(number, rounds, "rounds", f"averaging {len(rows):,} documents and {len(ngrams_KD):,} n-grams")
         half_KD = _sums((documents_ND * down_K).half(), members, starts, cores=cores)
