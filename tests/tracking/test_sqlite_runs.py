@@ -261,7 +261,7 @@ def test_a_text_that_is_not_utf_8_is_refused_and_does_not_end_the_run(pair: tupl
     assert runs.find("1", {"warnings": "caf"}) == []
 
 
-@pytest.mark.parametrize("opener", [lambda *of: Tracker.open(*of, "shared"), open_to_read])
+@pytest.mark.parametrize("opener", [lambda uri, root, checkout: Tracker.open(uri, root, checkout, "shared"), open_to_read])
 def test_a_damaged_store_is_told_in_a_line(opened: Path, tmp_path: Path, opener: Callable[..., object]) -> None:
     (tmp_path / "mlflow").mkdir()
     shutil.copyfile(opened / "mlflow" / "mlflow.db", tmp_path / "mlflow" / "mlflow.db")

@@ -152,7 +152,7 @@ def _sums(
     def add(piece: tuple[int, np.ndarray, np.ndarray]) -> None:
         start, ids, ends = piece
         if cores > 1:
-            torch.set_num_threads(1)  # of this thread alone
+            torch.set_num_threads(1)  # of this thread and of those that begin later; no other changes
         ids_B = torch.from_numpy(ids.astype(np.int32))
         sums_ND[start : start + len(ends) - 1] = functional.embedding_bag(
             ids_B,
