@@ -12,7 +12,7 @@ import pytest
 
 from tasks.store.source import code_digest, code_files
 from tasks.store.sweep import sweep
-from tests.steps import ROOMS, decorated
+from tests.steps import OF_ENCODERS, ROOMS, decorated
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -96,7 +96,8 @@ def test_logic_in_reach_counts(digest: Callable[..., str], file: str, old: str, 
     assert digest() != digest(file, old, new)
 
 
-EVERY_STEP = pytest.mark.parametrize(("room", "name"), [(room, name) for room, names in ROOMS.items() for name in names])
+NAMED = [(room, name) for rooms in (ROOMS, OF_ENCODERS) for room, names in rooms.items() for name in names]
+EVERY_STEP = pytest.mark.parametrize(("room", "name"), NAMED)
 
 
 def step_function(room: str, name: str, tree: Path = CHECKOUT) -> Callable[..., object]:
@@ -132,9 +133,7 @@ def test_a_comment_never_rebuilds_a_step_and_its_logic_does(tmp_path: Path, room
     assert code_digest(function, tmp_path) != before
 
 
-@pytest.mark.parametrize(
-    ("room", "name"), [*((room, name) for room, names in ROOMS.items() for name in names), ("register", "folds")]
-)
+@pytest.mark.parametrize(("room", "name"), [*NAMED, ("register", "folds")])
 def test_another_sentence_about_a_step_never_rebuilds_it(room: str, name: str) -> None:
     wording = {*(CHECKOUT / "tasks").glob("*/says.py"), CHECKOUT / "tasks" / "equation.py"}
     assert len(wording) > len(ROOMS)
