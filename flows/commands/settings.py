@@ -21,7 +21,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from pydantic import BaseModel, ValidationError, create_model
+from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
 from pydantic_settings import (
     BaseSettings,
     CliApp,
@@ -504,7 +504,7 @@ def _absolute(model: type[BaseModel], values: Mapping[str, Any], base: Path, sec
         inner = _section_of(field.annotation)
         if isinstance(value, dict) and inner is not None:
             out[name] = _absolute(inner, value, base, f"{section}{name}.")
-        elif isinstance(value, str) and "://" in value:  # a URL, where a field takes one
+        elif isinstance(value, str) and ("://" in value or _is_name(field.annotation, value)):  # no path
             continue
         elif isinstance(value, str | Path) and _takes(field.annotation, Path) and value not in _literals(field.annotation):
             out[name] = _expanded(value, base, f"{section}{name}")
@@ -524,6 +524,16 @@ def _parts(annotation: Any) -> list[Any]:
 
 def _takes(annotation: Any, kind: type) -> bool:
     return kind in _parts(annotation)
+
+
+def _is_name(annotation: Any, value: str) -> bool:
+    """Whether a field that takes paths also takes words of a form that this value has."""
+    for part in _parts(annotation):
+        if typing.get_origin(part) is typing.Annotated and typing.get_args(part)[0] is str:
+            with contextlib.suppress(ValidationError):
+                TypeAdapter(part).validate_python(value)
+                return True
+    return False
 
 
 def _literals(annotation: Any) -> set[Any]:

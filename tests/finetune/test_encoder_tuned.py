@@ -120,7 +120,7 @@ def test_lower_layers_learn_more_slowly_and_norms_do_not_decay(weights: Path) ->
     [
         ({"lr": 0.1}, "train frozen reads no lr; set train full or last:N, or leave lr out"),
         ({"train": "full", "l2": 0.1}, "train full reads no l2; set train frozen, or leave l2 out"),
-        ({"train": "last:0"}, "should match pattern"),
+        ({"train": "last:0"}, "choose frozen, full, or last:N such as last:2"),
     ],
 )
 def test_settings_that_are_not_read_are_refused(values: dict[str, Any], words: str) -> None:

@@ -143,6 +143,13 @@ def test_fasttexts_words_in_a_file_are_answered_in_the_files_spelling(tmp_path: 
         resolve([], file=file)
 
 
+def test_a_name_of_the_hub_stays_a_name_and_a_folder_becomes_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for given, expected in (("desk/tiny@main", "desk/tiny@main"), ("weights/tiny", tmp_path / "weights/tiny")):
+        config = resolve(["--finetune.model", "encoder", "--finetune.encoder.model", given], preset="sample")
+        assert config.finetune.encoder.model == expected
+
+
 def test_another_model_than_the_presets_goes_without_the_settings_of_that() -> None:
     config = resolve(["--finetune.model", "tfidf"], preset="imdb")
     assert (config.finetune.model, config.finetune.refit, config.prepare.punctuation) == ("tfidf", True, "keep")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.embed.reading import Pooling, Truncate
 from tasks.section import Dropout, Positive, Rate, Section
@@ -19,7 +20,7 @@ class EncoderSettings(Section):
         description="Its weights: a folder with config.json, tokenizer.json and safetensors, or NAME@COMMIT of the Hugging "
         "Face hub.",
     )
-    train: Annotated[str, Field(pattern=r"^(frozen|full|last:[1-9][0-9]*)$")] = Field(
+    train: str = Field(
         "frozen",
         description="What is trained: frozen, a head on the vectors of texts; full, the whole network too; last:N, its last N "
         "layers.",
@@ -42,6 +43,13 @@ class EncoderSettings(Section):
     dropout: Dropout = Field(0.1, description="full and last:N: dropout before the head.")
 
     OF_TUNING: ClassVar = ("epochs", "lr", "layer_decay", "weight_decay", "batch_size", "dropout")
+
+    @field_validator("train")
+    @classmethod
+    def _known_training(cls, value: str) -> str:
+        if not re.fullmatch(r"frozen|full|last:[1-9][0-9]*", value):
+            raise ValueError("choose frozen, full, or last:N such as last:2")
+        return value
 
     @model_validator(mode="after")
     def _settings_of_what_is_trained(self) -> Self:
