@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -36,17 +37,21 @@ class Sets:
 
 
 class Once(Generic[T]):
-    """What is made by the first thread that asks for it, while others wait."""
+    """What is made by the first thread that asks for it, while others wait; if that fails, nobody tries again."""
 
     def __init__(self, make: Callable[[], T]) -> None:
-        self._make, self._made, self._lock = make, list[T](), threading.Lock()
+        self._make, self._made, self._lock = make, Future[T](), threading.Lock()
 
     def __call__(self) -> T:
         """It, made if it is not yet."""
         with self._lock:
-            if not self._made:
-                self._made.append(self._make())
-            return self._made[0]
+            if not self._made.done():
+                try:
+                    self._made.set_result(self._make())
+                except BaseException as error:
+                    self._made.set_exception(error)
+                    raise
+        return self._made.result()
 
 
 class NgramRows:

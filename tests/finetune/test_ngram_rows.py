@@ -11,7 +11,7 @@ import pytest
 from tasks.finetune.counted import Counted
 from tasks.finetune.encode import FITTED, REFITTED, UNLABELLED_SPLIT, NumberedWords
 from tasks.finetune.in_threads import map_in_threads
-from tasks.finetune.ngram_rows import NgramRows
+from tasks.finetune.ngram_rows import NgramRows, Once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,3 +106,18 @@ def test_threads_keep_the_order_and_read_no_further_than_they_must() -> None:
     assert list(map_in_threads(str, range(50), 4)) == list(map_in_threads(str, range(50), 1)) == [str(n) for n in range(50)]
     with pytest.raises(ZeroDivisionError):
         list(map_in_threads(lambda number: 1 // number, range(3), 2))
+
+
+def test_what_fails_for_one_kind_is_not_tried_again_by_another() -> None:
+    """On a full disk, and after an interrupt, the second thread would count for minutes before the first could say so."""
+    tried: list[int] = []
+
+    def count() -> int:
+        tried.append(1)
+        raise OSError("no space left")
+
+    once = Once(count)
+    for _ in range(2):
+        with pytest.raises(OSError, match="no space left"):
+            once()
+    assert len(tried) == 1
