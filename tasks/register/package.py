@@ -57,8 +57,8 @@ def write_package(
     """Write the package of `model` (finetune's folder) into `folder`, open it and let it label one text.
 
     `dataset` is the folder with the rows it was trained on, `texts` that of their texts if the model reads them, `embedded`
-    that of these texts' vectors, `code` what serves it (default: `served_code`). Equal inputs give equal bytes. The report holds the package's digest, module name and
-    labels, and how many training rows it remembers.
+    that of these texts' vectors, `code` what serves it (default: `served_code`). Equal inputs give equal bytes. The report
+    holds the package's digest, module name and labels, and how many training rows it remembers.
     """
     from tasks.model import serving  # torch: registration, which reads packages, can do without it
     from tasks.model.classifier import MODEL_FILE, Classifier
