@@ -1,6 +1,6 @@
 """What a killed training leaves behind, so that it ends with the same bits when it is run again.
 
-Two files a member of a view: `<member>-<epoch>.safetensors` (weights, the best epoch's weights, optimizer moments) and
+Two files a member of a view: `<member>-<epoch>.safetensors` (weights that move, those of the best epoch, optimizer moments) and
 `<member>.json` (epochs so far, what was trained on what, SHA-256 of the first), replaced last and at once. There is no random
 state to keep: an epoch's random numbers follow from the seed and its number.
 """
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 def save_checkpoint(folder: Path, training: Training, digest: str) -> None:
     """Write the state after an epoch; `digest` is of its configuration and its data."""
     name, number = training.view.member_name, len(training.history)
-    tensors = {f"weights.{key}": value for key, value in training.view.model.state_dict().items()}
+    tensors = {f"weights.{key}": value for key, value in training.weights().items()}
     tensors |= {f"best.{key}": value for key, value in training.best.items()}
     tensors |= {f"optimizer.{key}": value for key, value in training.optimizer.state().items()}
     path = folder / f"{name}-{number}.safetensors"
@@ -70,7 +70,7 @@ def load_checkpoint(folder: Path, training: Training, digest: str) -> bool:
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         log.warning("%s: the checkpoint is damaged (%s); training anew", name, error)
         return False
-    training.view.model.load_state_dict(_part(tensors, "weights."))
+    training.load_weights(_part(tensors, "weights."))
     training.optimizer.load_state(_part(tensors, "optimizer."))
     training.best, training.history = _part(tensors, "best."), history
     log.info("%s: going on after epoch %d", name, len(history))

@@ -39,7 +39,7 @@ class Kind:
     `sections` are its settings: one of its own name, and what it shares with kinds like it under another.
     `shared` names the settings of finetune itself that it reads, beside those that every kind reads.
     `trained_with` are the libraries that shape its weights, `libraries` what its view needs when it is served; both beside
-    NumPy, Arrow and safetensors.
+    NumPy, Arrow and safetensors. `also_trained_with(config)` names those that shape them with some settings only.
     `alone`: it cannot be part of a sum.
     `beside`: it is fitted in one go, with no random numbers and no settings of torch's that others share, and logs no figures,
     so it may be trained while another kind is.
@@ -62,6 +62,7 @@ class Kind:
     shared: frozenset[str] = frozenset()
     trained_with: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
+    also_trained_with: Callable[[SharedSettings], tuple[str, ...]] = field(default=lambda config: ())
     alone: bool = False
     beside: bool = False
     counts: Callable[[SharedSettings], Counted] | None = None

@@ -21,7 +21,7 @@ from tasks.finetune.objective import Adversary, Batch, add_gradients
 from tasks.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tasks.finetune.documents import Documents
     from tasks.finetune.optimizer import Optimizer
@@ -87,6 +87,7 @@ class Training:
 
     `resting` are parameters that rest in the first `frozen_epochs` epochs (gradual unfreezing, Howard & Ruder 2018). `fold`
     makes the network at the end a plain one, as it is served. `bfloat16`: the network multiplies in it while it is trained.
+    `moving` names the tensors of the network that training changes (None: all); no others are kept of an epoch.
     """
 
     view: TrainedView
@@ -98,6 +99,7 @@ class Training:
     frozen_epochs: int = 0
     fold: Callable[[Training], None] | None = None
     bfloat16: bool = False
+    moving: frozenset[str] | None = None
 
     @property
     def best_epoch(self) -> Epoch:
@@ -113,7 +115,18 @@ class Training:
 
     def load_best(self) -> None:
         """Put the best epoch's weights into the model."""
-        self.view.model.load_state_dict(self.best)
+        self.load_weights(self.best)
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The tensors of the network that training changes, by name; they are not copies."""
+        state = self.view.model.state_dict()
+        return {name: value for name, value in state.items() if self.moving is None or name in self.moving}
+
+    def load_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Put what `weights` gave into the network."""
+        state = self.view.model.state_dict()
+        resting = {name: state[name] for name in state.keys() - self.weights().keys()}
+        self.view.model.load_state_dict({**resting, **weights})
 
 
 def train_epochs(
@@ -137,7 +150,7 @@ def train_epochs(
             epoch = _measured(epoch, training.view, valid)
         training.history.append(epoch)
         if training.best_epoch is epoch:
-            training.best = {name: value.detach().cpu().clone() for name, value in training.view.model.state_dict().items()}
+            training.best = {name: value.detach().cpu().clone() for name, value in training.weights().items()}
         yield epoch
 
 

@@ -22,8 +22,10 @@ def modules_of(*configs: FinetuneConfig) -> set[str]:
 def libraries_of(*configs: FinetuneConfig) -> set[str]:
     """The libraries that shape their weights and their answers; those of extras only where their kind is named."""
     automatic = [kind for kind in KINDS.values() if kind.automatic]
-    kinds = [kind for config in configs for kind in config.kinds or automatic]
-    return {library for kind in kinds for library in (*kind.trained_with, *kind.libraries)}
+    pairs = [(kind, config) for config in configs for kind in config.kinds or automatic]
+    return {
+        library for kind, config in pairs for library in (*kind.trained_with, *kind.libraries, *kind.also_trained_with(config))
+    }
 
 
 def views_of(names: Iterable[str]) -> list[str]:

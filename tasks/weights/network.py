@@ -44,7 +44,7 @@ class States(torch.nn.Module):
 
 def open_network(folder: Path, title: str) -> Any:
     """The pretrained network, float32, in evaluation mode; RequestError if the weights are not those of the settings."""
-    with _quiet():
+    with quiet():
         from transformers import AutoModel
 
         try:
@@ -94,7 +94,7 @@ def export(network: Any, path: Path, title: str, most: int | None) -> float:
     axes = {INPUT: {1: "length"}, OUTPUT: {1: "length"}}
     named: dict[str, Any] = {"input_names": [INPUT], "output_names": [OUTPUT], "dynamic_axes": axes}
     try:
-        with _quiet():
+        with quiet():
             # The exporter that traces: the newer one needs two more packages and ten times as long. When torch takes it out,
             # this call fails and says so.
             torch.onnx.export(module, (example_1L,), path, dynamo=False, opset_version=OPSET, **named)
@@ -117,7 +117,7 @@ def export(network: Any, path: Path, title: str, most: int | None) -> float:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Neither bars nor advice: what matters is checked here."""
     from transformers.utils import logging as theirs
 

@@ -54,8 +54,11 @@ def test_it_learns_and_is_served_as_it_was_measured(tune: Any, rows: list, pooli
     assert report["epochs"] <= 12
 
 
-def test_a_killed_training_ends_with_the_same_bits(tune: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, _ = tune("whole")
+@pytest.mark.parametrize("train", ["full", "lora"])
+def test_a_killed_training_ends_with_the_same_bits(
+    tune: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, train: str
+) -> None:
+    whole, _ = tune("whole", train=train)
     from tasks.finetune import epochs
 
     def killed(point: str) -> None:
@@ -65,8 +68,8 @@ def test_a_killed_training_ends_with_the_same_bits(tune: Any, tmp_path: Path, mo
     with monkeypatch.context() as patch:
         patch.setattr(epochs, "crash_point", killed)
         with pytest.raises(KeyboardInterrupt):
-            tune("killed", tmp_path / "scratch")
-    again, report = tune("again", tmp_path / "scratch")
+            tune("killed", tmp_path / "scratch", train=train)
+    again, report = tune("again", tmp_path / "scratch", train=train)
     assert report["resumed_from_epoch"] == 2
     for name in ("weights.safetensors", "encoder/states.onnx", "history.json"):
         assert (again / name).read_bytes() == (whole / name).read_bytes()
@@ -104,7 +107,8 @@ def test_a_sum_with_a_tuned_network(tune: Any, rows: list) -> None:
 
 
 def test_lower_layers_learn_more_slowly_and_norms_do_not_decay(weights: Path) -> None:
-    from tasks.finetune.kinds.encoder.tune import TunedNetwork, dense_groups
+    from tasks.finetune.kinds.encoder.groups import dense_groups
+    from tasks.finetune.kinds.encoder.tune import TunedNetwork
     from tasks.weights.network import open_network
 
     network = TunedNetwork(open_network(weights, "x"), 3, "mean", 0.1)
@@ -118,9 +122,12 @@ def test_lower_layers_learn_more_slowly_and_norms_do_not_decay(weights: Path) ->
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"lr": 0.1}, "train frozen reads no lr; set train full or last:N, or leave lr out"),
+        ({"lr": 0.1}, "train frozen reads no lr; set train full, last:N or lora, or leave lr out"),
         ({"train": "full", "l2": 0.1}, "train full reads no l2; set train frozen, or leave l2 out"),
-        ({"train": "last:0"}, "choose frozen, full, or last:N such as last:2"),
+        ({"train": "full", "lora_rank": 4}, "train full reads no lora_rank; set train lora, or leave lora_rank out"),
+        ({"lora_layers": "all-linear"}, "train frozen reads no lora_layers; set train lora, or leave lora_layers out"),
+        ({"train": "lora", "l2": 0.1}, "train lora reads no l2; set train frozen, or leave l2 out"),
+        ({"train": "last:0"}, "choose frozen, full, lora, or last:N such as last:2"),
     ],
 )
 def test_settings_that_are_not_read_are_refused(values: dict[str, Any], words: str) -> None:

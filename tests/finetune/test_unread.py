@@ -81,7 +81,7 @@ TOGETHER = {
     *("network.partial_rows", "network.partial_words", "network.partial_share", "network.embedding_rank"),
     *("network.partial_start", "fasttext.minn"),
     *("network.adversarial_norm", "network.adversarial_unlabelled"),
-    *(f"encoder.{name}" for name in EncoderSettings.OF_TUNING),
+    *(f"encoder.{name}" for name in (*EncoderSettings.OF_TUNING, *EncoderSettings.OF_LORA)),
 }
 
 
@@ -242,7 +242,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "encoder": {"model": Path("weights"), "max_len": 16},
 }
 SWITCHED_ON_BY_OTHERS = {f"network.{name}" for name in ("partial_rows", "partial_words", "embedding_rank", "adversarial_norm")}
-SWITCHED_ON_BY_OTHERS |= {f"encoder.{name}" for name in EncoderSettings.OF_TUNING}
+SWITCHED_ON_BY_OTHERS |= {f"encoder.{name}" for name in (*EncoderSettings.OF_TUNING, *EncoderSettings.OF_LORA)}
 
 
 @pytest.mark.parametrize("kind", KINDS)

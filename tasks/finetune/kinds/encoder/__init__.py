@@ -37,8 +37,12 @@ def _embeds(config: SharedSettings) -> EmbedConfig | None:
     return EmbedConfig(pooling=settings.pooling, max_len=settings.max_len, truncate=settings.truncate)
 
 
+def _also_trained_with(config: SharedSettings) -> tuple[str, ...]:
+    return ("peft",) if config.settings(EncoderSettings).train == "lora" else ()
+
+
 def _check(config: SharedSettings) -> None:
-    missing = [name for name in PACKAGES if find_spec(name) is None]
+    missing = [name for name in (*PACKAGES, *_also_trained_with(config)) if find_spec(name) is None]
     if missing:
         raise RequestError(
             f"finetune.model encoder needs the package {missing[0]}, which is not installed; "
@@ -56,6 +60,7 @@ KIND = Kind(
     shared=frozenset({"class_weights"}),
     trained_with=("scipy", "torch", "transformers", "onnx"),
     libraries=("onnxruntime", "tokenizers"),
+    also_trained_with=_also_trained_with,
     weights=_weights,
     embeds=_embeds,
     check=_check,

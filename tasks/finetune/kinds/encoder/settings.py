@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from tasks.embed.reading import Pooling, Truncate
 from tasks.section import Dropout, Positive, Rate, Section
 from tasks.weights.place import Place
+
+RATE, LORA_RATE = 5e-5, 5e-4  # of BERT (Devlin et al. 2019) and of RoBERTa's adapters (Hu et al. 2021, table 9)
 
 
 class EncoderSettings(Section):
@@ -23,7 +25,7 @@ class EncoderSettings(Section):
     train: str = Field(
         "frozen",
         description="What is trained: frozen, a head on the vectors of texts; full, the whole network too; last:N, its last N "
-        "layers.",
+        "layers; lora, low-rank adapters of it.",
     )
     pooling: Pooling = Field(
         "mean", description="Which states of a text's pieces are its vector: their mean, the first's, the last's."
@@ -33,37 +35,57 @@ class EncoderSettings(Section):
     l2: Annotated[float, Field(ge=0.0)] = Field(
         0.01, description="frozen: weight of the squared weights in the loss of the regression on scaled vectors."
     )
-    epochs: Positive = Field(4, description="full and last:N: most passes over the train rows; the best is kept.")
-    lr: Rate = Field(5e-5, description="full and last:N: learning rate of the head at its peak.")
-    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
-        0.95, description="full and last:N: a layer's learning rate as a share of that of the layer above it."
+    epochs: Positive = Field(4, description="Not frozen: most passes over the train rows; the best is kept.")
+    lr: Rate | None = Field(
+        None, description="Not frozen: learning rate of the head at its peak; without it 0.00005, and 0.0005 with lora."
     )
-    weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.01, description="full and last:N: weight decay (AdamW).")
-    batch_size: Positive = Field(32, description="full and last:N: texts a step.")
-    dropout: Dropout = Field(0.1, description="full and last:N: dropout before the head.")
+    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        0.95, description="Not frozen: a layer's learning rate as a share of that of the layer above it."
+    )
+    weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.01, description="Not frozen: weight decay (AdamW).")
+    batch_size: Positive = Field(32, description="Not frozen: texts a step.")
+    dropout: Dropout = Field(0.1, description="Not frozen: dropout before the head.")
+    lora_rank: Positive = Field(8, description="lora: rank of the adapters; what they add is scaled by 2.")
+    lora_dropout: Dropout = Field(0.1, description="lora: dropout before the adapters.")
+    lora_layers: Literal["attention", "all-linear"] = Field(
+        "attention",
+        description="lora: what gets an adapter: of attention what peft chooses for the architecture (BERT: queries and "
+        "values), or every linear layer.",
+    )
 
     OF_TUNING: ClassVar = ("epochs", "lr", "layer_decay", "weight_decay", "batch_size", "dropout")
+    OF_LORA: ClassVar = ("lora_rank", "lora_dropout", "lora_layers")
 
     @field_validator("train")
     @classmethod
     def _known_training(cls, value: str) -> str:
-        if not re.fullmatch(r"frozen|full|last:[1-9][0-9]*", value):
-            raise ValueError("choose frozen, full, or last:N such as last:2")
+        if not re.fullmatch(r"frozen|full|lora|last:[1-9][0-9]*", value):
+            raise ValueError("choose frozen, full, lora, or last:N such as last:2")
         return value
 
     @model_validator(mode="after")
     def _settings_of_what_is_trained(self) -> Self:
         fields = type(self).model_fields
-        for name in self.OF_TUNING if self.frozen else ("l2",):
-            if getattr(self, name) != fields[name].default:
-                instead = "full or last:N" if self.frozen else "frozen"
-                raise ValueError(f"train {self.train} reads no {name}; set train {instead}, or leave {name} out")
+        readers = {
+            "frozen": (self.frozen, ("l2",)),
+            "full, last:N or lora": (not self.frozen, self.OF_TUNING),
+            "lora": (self.train == "lora", self.OF_LORA),
+        }
+        for train, (reads, names) in readers.items():
+            for name in () if reads else names:
+                if getattr(self, name) != fields[name].default:
+                    raise ValueError(f"train {self.train} reads no {name}; set train {train}, or leave {name} out")
         return self
 
     @property
     def frozen(self) -> bool:
         """Whether the network stays as it is."""
         return self.train == "frozen"
+
+    @property
+    def peak_rate(self) -> float:
+        """The head's learning rate at its peak."""
+        return self.lr or (LORA_RATE if self.train == "lora" else RATE)
 
     def keyed(self) -> Self:
         """Without the name of the weights: their digest is in the key."""

@@ -1,4 +1,4 @@
-"""Train the network itself, whole or its last layers, with a linear head on its pooled states.
+"""Train the network itself, whole, its last layers or adapters of it, with a linear head on its pooled states.
 
 In go texts, cut once into pieces, and pretrained weights; out come the tuned network as ONNX in the model's folder and the
 head's weights, so that what is served is opened as a frozen network's is. The loop is that of the other networks: checkpoints,
@@ -10,7 +10,6 @@ Shapes: N texts, B texts of a batch, L pieces of the longest, D dimensions, C cl
 from __future__ import annotations
 
 import dataclasses
-import re
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,12 +18,13 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from tasks.errors import RequestError
 from tasks.finetune.documents import Documents, bucketed
 from tasks.finetune.epochs import train_in_epochs
+from tasks.finetune.kinds.encoder.groups import dense_groups
+from tasks.finetune.kinds.encoder.lora import add_adapters, merge_adapters, merged
 from tasks.finetune.kinds.encoder.settings import EncoderSettings
 from tasks.finetune.loop import Recipe, Training, num_threads, reproducible
-from tasks.finetune.optimizer import DenseGroup, Optimizer
+from tasks.finetune.optimizer import Optimizer
 from tasks.finetune.rows import check_rows, labelled_texts
 from tasks.model.padding import by_length, padded
 from tasks.model.views.encoder import BIAS, FACTS, STATES, TOKENIZER, WEIGHTS, Pieces, Reading, cleaned
@@ -40,8 +40,6 @@ VIEW = "encoder"
 EPOCHS, PATIENCE = 4, 2  # of published fine-tunings (Devlin et al. 2019: 2 to 4)
 WARMUP_SHARE, CLIP = 0.1, 1.0
 HEAD_DEVIATION = 0.02  # of the head's first weights, as BERT's own layers start
-LAYER = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)\.")
-INPUT_LAYERS = re.compile(r"(?:^|\.)(?:\w*embed\w*|wte|wpe)(?:\.|$)")
 BATCH = 64  # texts that are measured at a time
 
 
@@ -113,8 +111,9 @@ def train_tuned(job: Job, epochs_before: int) -> list[Trained]:
     with num_threads(job.threads):
         start = TunedStart(job)
         (made,) = train_in_epochs(job, start, epochs_before)
-        tuned = start.network()
-        tuned.load_state_dict({name.removeprefix(f"{VIEW}."): torch.from_numpy(value) for name, value in made.tensors.items()})
+        tuned = start.plain()
+        moved = {name.removeprefix(f"{VIEW}."): torch.from_numpy(value) for name, value in made.tensors.items()}
+        tuned.load_state_dict({**tuned.state_dict(), **moved})
         tuned.eval()
         target = job.folder / VIEW
         target.mkdir()
@@ -173,14 +172,30 @@ class TunedStart:
         """The network with its head at the start."""
         with reproducible(self.job.config.seed, 0, self.job.device):
             network = open_network(self.weights, "finetune.encoder.model")
+            if self.settings.train == "lora":
+                network = add_adapters(network, self.settings)
             return TunedNetwork(network, len(self.job.labels), self.settings.pooling, self.settings.dropout)
+
+    def plain(self) -> TunedNetwork:
+        """The network at the start, as it is served: without adapters."""
+        model = self.network()
+        if self.settings.train == "lora":
+            model.network = merged(model.network)
+        return model
 
     def _training(self, member: int) -> Training:
         model, settings = self.network().to(self.job.device), self.settings
         groups = dense_groups(model, settings)
-        optimizer = Optimizer([], [], rule="adamw", lr=settings.lr, row_lr=settings.lr, weight_decay=0.0, groups=groups)
+        rate = settings.peak_rate
+        optimizer = Optimizer([], [], rule="adamw", lr=rate, row_lr=rate, weight_decay=0.0, groups=groups)
         pad = getattr(model.network.config, "pad_token_id", None) or 0
-        return Training(TunedView(model, self.job.device, pad), optimizer)
+        resting = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+        return Training(
+            TunedView(model, self.job.device, pad),
+            optimizer,
+            fold=merge_adapters if settings.train == "lora" else None,
+            moving=frozenset(model.state_dict().keys() - resting),
+        )
 
     def _rows(self, split: str) -> Documents:
         texts, labels_N = labelled_texts(self.job, split)
@@ -196,31 +211,3 @@ def joined(one: Documents, other: Documents) -> Documents:
     offsets = np.concatenate([one.offsets, other.offsets[1:] + one.offsets[-1]])
     labels, ids = np.concatenate([one.labels, other.labels]), np.concatenate([one.ids, other.ids])
     return Documents(ids, offsets, labels, pa.chunked_array([one.names, other.names]))
-
-
-def dense_groups(model: TunedNetwork, settings: EncoderSettings) -> list[DenseGroup]:
-    """The parameters that are trained, by depth: each layer's rate is `layer_decay` times that of the one above it.
-
-    Of `last:N` the layers below the last N and the embeddings rest. Biases and norms have no weight decay. RequestError if the
-    network has fewer layers.
-    """
-    named = [(name, parameter) for name, parameter in model.named_parameters() if "pooler" not in name.split(".")]
-    numbers = [int(found[1]) for name, _ in named if (found := LAYER.search(name))]
-    layers = max(numbers, default=-1) + 1
-    kind, _, number = settings.train.partition(":")
-    last = int(number) if kind == "last" else layers + 1
-    if kind == "last" and last > layers:
-        raise RequestError(f"finetune.encoder.train {settings.train}: these weights have {layers} layers; lower it")
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    groups: dict[tuple[int, bool], list[torch.nn.Parameter]] = {}
-    for name, parameter in named:
-        found = LAYER.search(name)
-        depth = int(found[1]) + 1 if found else 0 if INPUT_LAYERS.search(name) else layers + 1
-        if depth > layers - last:
-            parameter.requires_grad_(True)
-            groups.setdefault((depth, parameter.dim() > 1), []).append(parameter)
-    return [
-        DenseGroup(parameters, settings.layer_decay ** (layers + 1 - depth), settings.weight_decay if decays else 0.0)
-        for (depth, decays), parameters in sorted(groups.items(), key=lambda each: each[0])
-    ]
