@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors import safe_open
 
 from tasks.errors import RequestError
@@ -17,7 +18,6 @@ from tasks.finetune.train import write_model
 from tasks.finetune.uses import libraries_of
 from tasks.model.classifier import Classifier
 
-torch = pytest.importorskip("torch")
 pytest.importorskip("peft", reason="the extra `encoder` is not installed")
 
 LORA = {"model": Path("weights"), "train": "lora", "lora_rank": 2, "max_len": 16, "lr": 2e-2, "batch_size": 8}
