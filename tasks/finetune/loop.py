@@ -38,7 +38,8 @@ class NonFiniteLossError(ArithmeticError):
 class Recipe:
     """How one view is trained; see FinetuneConfig for each field.
 
-    The learning rate falls over all `epochs`, also where training ends after `last_epoch` of them (None: after all).
+    The learning rate falls over all `epochs`, also where training ends after `last_epoch` of them (None: after all). A step
+    reads its batch in `accumulate` parts, one after the other, and adds their gradients: less memory, and the same step.
     """
 
     epochs: int
@@ -52,6 +53,7 @@ class Recipe:
     compile: bool = False
     seed: int = 0
     last_epoch: int | None = None
+    accumulate: int = 1
 
 
 @dataclass(frozen=True)
@@ -139,13 +141,14 @@ def train_epochs(
     What is random in an epoch follows from the seed and the epoch's number alone, so an interrupted training that is taken
     up again ends where an uninterrupted one does. No global random state is left changed. Raises NonFiniteLossError.
     """
+    if recipe.accumulate > 1 and training.adversary is not None:
+        raise ValueError("an adversary moves the documents of a whole step; accumulate has to be 1")
     balance_C = class_weights(train.labels, recipe.class_weights)
-    weights_C = None if balance_C is None else torch.from_numpy(balance_C)
     network = _compiled(training.view.model) if recipe.compile else training.view.model
     while not training.finished(recipe):
         number = len(training.history) + 1
         with reproducible(recipe.seed, number, training.view.device):
-            epoch = _run_epoch(training, network, train, recipe, number, weights_C, progress)
+            epoch = _run_epoch(training, network, train, recipe, number, balance_C, progress)
         if valid is not None:
             epoch = _measured(epoch, training.view, valid)
         training.history.append(epoch)
@@ -180,7 +183,7 @@ def _run_epoch(
     train: Documents,
     recipe: Recipe,
     number: int,
-    weights_C: torch.Tensor | None,
+    balance_C: np.ndarray | None,
     progress: Progress,
 ) -> Epoch:
     """One pass; the losses are the means of its documents."""
@@ -189,17 +192,20 @@ def _run_epoch(
     for parameter in training.resting:
         parameter.requires_grad_(number > training.frozen_epochs)
     num_batches = -(-len(train) // recipe.batch_size)
-    weights_C = None if weights_C is None else weights_C.to(device)
+    weights_C = None if balance_C is None else torch.from_numpy(balance_C).to(device)
     mixed = recipe.mixed_precision and device.type == "cuda"
     total, total_moved, factor = 0.0, 0.0, 0.0
     order = np.random.default_rng([recipe.seed, number])
     beside = _beside(training, recipe.batch_size, np.random.default_rng([recipe.seed, number, 1]))
     for batch, rows_B in enumerate(view.epoch(train.offsets, recipe.batch_size, order)):
-        labels_B = torch.from_numpy(train.labels[rows_B]).to(device)
-        labelled = Batch(network, _inputs(view, train, rows_B), labels_B, weights_C, mixed)
+        value = moved = 0.0
         read = [(train, rows_B), *next(beside)]
         unlabelled = [Batch(network, _inputs(view, *others), None, None, mixed) for others in read[1:]]
-        value, moved = add_gradients(labelled, adversary, *unlabelled)
+        for rows_P, share in _parts(rows_B, train.labels, recipe, balance_C):
+            labels_P = torch.from_numpy(train.labels[rows_P]).to(device)
+            labelled = Batch(network, _inputs(view, train, rows_P), labels_P, weights_C, mixed, share)
+            part, part_moved = add_gradients(labelled, adversary, *unlabelled)
+            value, moved = value + part, moved + part_moved
         if not math.isfinite(value + moved):
             raise NonFiniteLossError(
                 f"{view.member_name}: the loss is {value + moved} in batch {batch + 1} of epoch {number}, "
@@ -213,6 +219,17 @@ def _run_epoch(
         progress.advance((number - 1) * num_batches + batch + 1, last * num_batches, "batches", note)
     adversarial_loss = None if adversary is None else total_moved / len(train)
     return Epoch(number, total / len(train), training.optimizer.lr * factor, adversarial_loss=adversarial_loss)
+
+
+def _parts(
+    rows_B: np.ndarray, labels_N: np.ndarray, recipe: Recipe, balance_C: np.ndarray | None
+) -> Iterator[tuple[np.ndarray, float]]:
+    """The rows [P] of each part of a batch, and its share in the batch's mean loss; a whole batch has share 1."""
+    size = -(-recipe.batch_size // recipe.accumulate)
+    importance_B = np.ones(len(rows_B)) if balance_C is None else balance_C[labels_N[rows_B]]
+    for start in range(0, len(rows_B), size):
+        part = slice(start, start + size)
+        yield rows_B[part], float(importance_B[part].sum() / importance_B.sum())
 
 
 def _beside(training: Training, batch_size: int, order: np.random.Generator) -> Iterator[list[tuple[Documents, np.ndarray]]]:

@@ -44,7 +44,7 @@ class Adversary:
 class Batch:
     """Documents of one step, their labels [B] (None: unlabelled ones), and the network that answers.
 
-    `class_weights` [C] are those of the loss.
+    `class_weights` [C] are those of the loss, of which these documents' mean counts by `share`: below 1 for a part of a step.
     """
 
     network: Callable[..., torch.Tensor]
@@ -52,6 +52,7 @@ class Batch:
     labels: torch.Tensor | None
     class_weights: torch.Tensor | None
     mixed_precision: bool
+    share: float = 1.0
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -69,9 +70,9 @@ class Batch:
             return self.network(*self.inputs, *shift_BLD).float()
 
     def loss(self, logits_BC: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy in nats, the mean of the documents."""
+        """Cross-entropy in nats, the mean of the documents times their share."""
         assert self.labels is not None
-        return functional.cross_entropy(logits_BC, self.labels, self.class_weights)
+        return functional.cross_entropy(logits_BC, self.labels, self.class_weights) * self.share
 
 
 def add_gradients(batch: Batch, adversary: Adversary | None, unlabelled: Batch | None = None) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from tasks.finetune.kinds.encoder.settings import EncoderSettings
 from tasks.finetune.settings import FinetuneConfig
 from tasks.finetune.train import write_model
 from tasks.model.classifier import Classifier
+from tests.encoders import change_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,13 +26,15 @@ TUNED = {"model": Path("weights"), "train": "full", "max_len": 16, "lr": 3e-3, "
 def tune(dataset: Path, aligned: Path, read: dict[str, Path], tmp_path: Path) -> Callable[..., tuple[Path, dict[str, Any]]]:
     given: Any = {"texts": read["texts"], "weights": read["weights"]}
 
-    def run(name: str = "model", scratch: Path | None = None, **encoder: Any) -> tuple[Path, dict[str, Any]]:
+    def run(
+        name: str = "model", scratch: Path | None = None, weights: Path | None = None, **encoder: Any
+    ) -> tuple[Path, dict[str, Any]]:
         kept = scratch or tmp_path / f"{name}-scratch"
         for folder in (made := tmp_path / name, kept):
             folder.mkdir(exist_ok=True)
         config = {key: encoder.pop(key) for key in ("model", "refit") if key in encoder}
         values = FinetuneConfig(**{"model": "encoder", "encoder": TUNED | encoder, "threads": 1} | config)
-        return made, write_model(values, dataset, aligned, made, kept, **given)
+        return made, write_model(values, dataset, aligned, made, kept, **given | ({"weights": weights} if weights else {}))
 
     return run
 
@@ -89,6 +93,15 @@ def test_the_last_layers_alone_move(tune: Any, read: dict[str, Path], tmp_path: 
     assert len(before - matrices(whole[0] / "encoder" / "states.onnx")) >= 14  # one row of token types is read by no text
 
 
+def test_a_step_in_parts_trains_the_same_network(tune: Any, read: dict[str, Path], rows: list, tmp_path: Path) -> None:
+    weights = shutil.copytree(read["weights"], tmp_path / "without-dropout")
+    change_config(weights, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    how: dict[str, Any] = {"weights": weights, "dropout": 0.0, "epochs": 2}
+    (whole, one), (parts, other) = tune("whole", **how), tune("parts", accumulate=4, **how)
+    assert other["valid_loss"] == pytest.approx(one["valid_loss"], abs=1e-3)
+    np.testing.assert_allclose(served(parts, rows), served(whole, rows), atol=2e-3)
+
+
 def test_more_layers_than_there_are_is_one_line(tune: Any) -> None:
     with pytest.raises(RequestError, match=r"finetune.encoder.train last:3: these weights have 2 layers; lower it"):
         tune(train="last:3")
@@ -127,6 +140,8 @@ def test_lower_layers_learn_more_slowly_and_norms_do_not_decay(weights: Path) ->
         ({"train": "full", "lora_rank": 4}, "train full reads no lora_rank; set train lora, or leave lora_rank out"),
         ({"lora_layers": "all-linear"}, "train frozen reads no lora_layers; set train lora, or leave lora_layers out"),
         ({"train": "lora", "l2": 0.1}, "train lora reads no l2; set train frozen, or leave l2 out"),
+        ({"accumulate": 2}, "train frozen reads no accumulate; set train full, last:N or lora, or leave accumulate out"),
+        ({"train": "full", "accumulate": 40}, "accumulate 40 is more than the 32 texts of batch_size; lower it"),
         ({"train": "last:0"}, "choose frozen, full, lora, or last:N such as last:2"),
     ],
 )

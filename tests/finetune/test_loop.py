@@ -84,6 +84,28 @@ def test_losses_follow_the_recorded_curve(kind: str, documents: Documents, small
     assert [epoch.train_loss for epoch in epochs] == pytest.approx(GOLDEN[drawn][kind], abs=2e-3)
 
 
+@pytest.mark.parametrize("balance", ["none", "balanced"])
+def test_a_step_in_parts_is_the_same_step(balance: str, documents: Documents, small: Callable[..., FinetuneConfig]) -> None:
+    uneven = dataclasses.replace(documents, labels=(np.arange(40) % 5 == 0).astype(np.int64))
+    made = []
+    for accumulate in (1, 3, 8):
+        training = start(small(dropout=0.0), "cnn")
+        recipe = Recipe(epochs=3, batch_size=8, clip=1.0, seed=3, class_weights=balance, accumulate=accumulate)
+        losses = [epoch.train_loss for epoch in run(training, uneven, recipe)]
+        made.append((losses, training.best))
+    for losses, weights in made[1:]:
+        assert losses == pytest.approx(made[0][0], rel=1e-4)
+        for name, value in made[0][1].items():
+            torch.testing.assert_close(weights[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_a_step_in_parts_reads_no_more_at_a_time(documents: Documents, small: Callable[..., FinetuneConfig]) -> None:
+    read, training = [], start(small(), "cnn")
+    training.view.model.register_forward_pre_hook(lambda network, inputs: read.append(len(inputs[0])))
+    list(train_epochs(training, documents, None, Recipe(epochs=1, batch_size=16, accumulate=3)))
+    assert sorted(read) == [2, 4, 4, 6, 6, 6, 6, 6]  # of batches of 16, 16 and 8
+
+
 def test_training_leaves_torch_as_it_was(documents: Documents, small: Callable[..., FinetuneConfig]) -> None:
     torch.manual_seed(11)
     before, threads = torch.get_rng_state(), torch.get_num_threads()

@@ -44,6 +44,9 @@ class EncoderSettings(Section):
     )
     weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.01, description="Not frozen: weight decay (AdamW).")
     batch_size: Positive = Field(32, description="Not frozen: texts a step.")
+    accumulate: Positive = Field(
+        1, description="Not frozen: parts in which a step reads its texts; less memory, the same step up to dropout."
+    )
     dropout: Dropout = Field(0.1, description="Not frozen: dropout before the head.")
     lora_rank: Positive = Field(8, description="lora: rank of the adapters; what they add is scaled by 2.")
     lora_dropout: Dropout = Field(0.1, description="lora: dropout before the adapters.")
@@ -53,7 +56,7 @@ class EncoderSettings(Section):
         "values), or every linear layer.",
     )
 
-    OF_TUNING: ClassVar = ("epochs", "lr", "layer_decay", "weight_decay", "batch_size", "dropout")
+    OF_TUNING: ClassVar = ("epochs", "lr", "layer_decay", "weight_decay", "batch_size", "accumulate", "dropout")
     OF_LORA: ClassVar = ("lora_rank", "lora_dropout", "lora_layers")
 
     @field_validator("train")
@@ -75,6 +78,8 @@ class EncoderSettings(Section):
             for name in () if reads else names:
                 if getattr(self, name) != fields[name].default:
                     raise ValueError(f"train {self.train} reads no {name}; set train {train}, or leave {name} out")
+        if self.accumulate > self.batch_size:
+            raise ValueError(f"accumulate {self.accumulate} is more than the {self.batch_size} texts of batch_size; lower it")
         return self
 
     @property

@@ -159,6 +159,7 @@ class TunedStart:
         return Recipe(
             epochs=settings.epochs,
             batch_size=settings.batch_size,
+            accumulate=settings.accumulate,
             warmup_share=WARMUP_SHARE,
             decay="linear",
             clip=CLIP,
