@@ -40,6 +40,7 @@ class Recipe:
 
     The learning rate falls over all `epochs`, also where training ends after `last_epoch` of them (None: after all). A step
     reads its batch in `accumulate` parts, one after the other, and adds their gradients: less memory, and the same step.
+    `mixed_precision`: on CUDA the network multiplies in bfloat16; `bfloat16`: on any device.
     """
 
     epochs: int
@@ -54,6 +55,7 @@ class Recipe:
     seed: int = 0
     last_epoch: int | None = None
     accumulate: int = 1
+    bfloat16: bool = False
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ def _run_epoch(
         parameter.requires_grad_(number > training.frozen_epochs)
     num_batches = -(-len(train) // recipe.batch_size)
     weights_C = None if balance_C is None else torch.from_numpy(balance_C).to(device)
-    mixed = recipe.mixed_precision and device.type == "cuda"
+    mixed = recipe.bfloat16 or (recipe.mixed_precision and device.type == "cuda")
     total, total_moved, factor = 0.0, 0.0, 0.0
     order = np.random.default_rng([recipe.seed, number])
     beside = _beside(training, recipe.batch_size, np.random.default_rng([recipe.seed, number, 1]))

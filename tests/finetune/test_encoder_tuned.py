@@ -58,11 +58,11 @@ def test_it_learns_and_is_served_as_it_was_measured(tune: Any, rows: list, pooli
     assert report["epochs"] <= 12
 
 
-@pytest.mark.parametrize("train", ["full", "lora"])
+@pytest.mark.parametrize("how", [{"train": "full"}, {"train": "lora"}, {"train": "lora", "precision": "bfloat16"}])
 def test_a_killed_training_ends_with_the_same_bits(
-    tune: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, train: str
+    tune: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]
 ) -> None:
-    whole, _ = tune("whole", train=train)
+    whole, _ = tune("whole", **how)
     from tasks.finetune import epochs
 
     def killed(point: str) -> None:
@@ -72,8 +72,8 @@ def test_a_killed_training_ends_with_the_same_bits(
     with monkeypatch.context() as patch:
         patch.setattr(epochs, "crash_point", killed)
         with pytest.raises(KeyboardInterrupt):
-            tune("killed", tmp_path / "scratch", train=train)
-    again, report = tune("again", tmp_path / "scratch", train=train)
+            tune("killed", tmp_path / "scratch", **how)
+    again, report = tune("again", tmp_path / "scratch", **how)
     assert report["resumed_from_epoch"] == 2
     for name in ("weights.safetensors", "encoder/states.onnx", "history.json"):
         assert (again / name).read_bytes() == (whole / name).read_bytes()
@@ -100,6 +100,30 @@ def test_a_step_in_parts_trains_the_same_network(tune: Any, read: dict[str, Path
     (whole, one), (parts, other) = tune("whole", **how), tune("parts", accumulate=4, **how)
     assert other["valid_loss"] == pytest.approx(one["valid_loss"], abs=1e-3)
     np.testing.assert_allclose(served(parts, rows), served(whole, rows), atol=2e-3)
+
+
+def test_in_bfloat16_it_multiplies_so_in_training_alone(tune: Any, rows: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    dtypes: dict[bool, set[torch.dtype]] = {True: set(), False: set()}
+    linear = torch.nn.functional.linear
+
+    def watched(*given: Any, **named: Any) -> torch.Tensor:
+        made = linear(*given, **named)
+        if not torch.jit.is_tracing():  # as the export does
+            dtypes[torch.is_grad_enabled()].add(made.dtype)
+        return made
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.nn.functional, "linear", watched)
+        folder, report = tune("half", precision="bfloat16", epochs=12)
+    assert dtypes == {True: {torch.bfloat16}, False: {torch.float32}}
+    assert report["bfloat16"] == 1
+    assert report["valid_accuracy"] > 0.8
+    assert np.isfinite(served(folder, rows)).all()
+    _, exact = tune("exact", epochs=12)
+    assert exact["bfloat16"] == 0
+    assert 0 < abs(exact["valid_loss"] - report["valid_loss"]) < 0.2
 
 
 def test_more_layers_than_there_are_is_one_line(tune: Any) -> None:
@@ -141,6 +165,7 @@ def test_lower_layers_learn_more_slowly_and_norms_do_not_decay(weights: Path) ->
         ({"lora_layers": "all-linear"}, "train frozen reads no lora_layers; set train lora, or leave lora_layers out"),
         ({"train": "lora", "l2": 0.1}, "train lora reads no l2; set train frozen, or leave l2 out"),
         ({"accumulate": 2}, "train frozen reads no accumulate; set train full, last:N or lora, or leave accumulate out"),
+        ({"precision": "bfloat16"}, "train frozen reads no precision; set train full, last:N or lora, or leave precision out"),
         ({"train": "full", "accumulate": 40}, "accumulate 40 is more than the 32 texts of batch_size; lower it"),
         ({"train": "last:0"}, "choose frozen, full, lora, or last:N such as last:2"),
     ],

@@ -47,6 +47,10 @@ class EncoderSettings(Section):
     accumulate: Positive = Field(
         1, description="Not frozen: parts in which a step reads its texts; less memory, the same step up to dropout."
     )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Not frozen: what the network multiplies in while it is trained; it is measured and served in float32.",
+    )
     dropout: Dropout = Field(0.1, description="Not frozen: dropout before the head.")
     lora_rank: Positive = Field(8, description="lora: rank of the adapters; what they add is scaled by 2.")
     lora_dropout: Dropout = Field(0.1, description="lora: dropout before the adapters.")
@@ -56,7 +60,7 @@ class EncoderSettings(Section):
         "values), or every linear layer.",
     )
 
-    OF_TUNING: ClassVar = ("epochs", "lr", "layer_decay", "weight_decay", "batch_size", "accumulate", "dropout")
+    OF_TUNING: ClassVar = ("epochs", "lr", "layer_decay", "weight_decay", "batch_size", "accumulate", "precision", "dropout")
     OF_LORA: ClassVar = ("lora_rank", "lora_dropout", "lora_layers")
 
     @field_validator("train")
@@ -86,6 +90,11 @@ class EncoderSettings(Section):
     def frozen(self) -> bool:
         """Whether the network stays as it is."""
         return self.train == "frozen"
+
+    @property
+    def bfloat16(self) -> bool:
+        """Whether the network multiplies in bfloat16 while it is trained."""
+        return self.precision == "bfloat16"
 
     @property
     def peak_rate(self) -> float:

@@ -165,7 +165,7 @@ class TunedStart:
             clip=CLIP,
             patience=PATIENCE,
             class_weights=self.job.config.class_weights,
-            mixed_precision=False,
+            bfloat16=settings.bfloat16,
             seed=self.job.config.seed,
         )
 
@@ -195,6 +195,7 @@ class TunedStart:
             TunedView(model, self.job.device, pad),
             optimizer,
             fold=merge_adapters if settings.train == "lora" else None,
+            bfloat16=settings.bfloat16,
             moving=frozenset(model.state_dict().keys() - resting),
         )
 
