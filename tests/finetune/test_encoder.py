@@ -164,3 +164,11 @@ def test_without_the_extra_a_line_says_how_to_install_it(monkeypatch: pytest.Mon
         RequestError, match=r"needs the package onnx, which is not installed; run pip install 'textmill\[encoder\]'"
     ):
         FinetuneConfig(model="encoder", encoder=ENCODER).check()
+
+
+def test_peft_is_asked_for_by_adapters_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.finetune.kinds.encoder.find_spec", lambda name: None if name == "peft" else object())
+    for train in ("frozen", "full", "last:1"):
+        FinetuneConfig(model="encoder", encoder={"model": Path("weights"), "train": train}).check()
+    with pytest.raises(RequestError, match=r"needs the package peft, which is not installed; run pip install"):
+        FinetuneConfig(model="encoder", encoder={"model": Path("weights"), "train": "lora"}).check()
