@@ -1,5 +1,6 @@
 """What was read of a module is remembered for its very bytes, and a memory that is no use costs reading again."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,12 @@ def test_a_module_of_another_checkout_is_not_remembered(module: Path, tmp_path: 
     first.keep()
     assert len(read.read) == 2
     assert not file_of(module).exists()
+
+
+def test_a_module_that_is_gone_is_forgotten(module: Path, read: Reader) -> None:
+    other = module.with_name("two.py")
+    module.rename(other)
+    again = memory(module)
+    again.of(other, read)
+    again.keep()
+    assert set(json.loads(file_of(module).read_text().partition("\n")[2])) == {"rooms/two.py"}

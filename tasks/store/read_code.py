@@ -55,6 +55,7 @@ class CodeMemory:
         if not self._new:
             return
         self._new = False
+        self._found = {name: found for name, found in self._found.items() if (self._root / name).exists()}
         text = json.dumps(self._found, separators=(",", ":"))
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)

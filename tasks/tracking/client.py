@@ -181,6 +181,15 @@ def single_tries() -> Iterator[None]:
         os.environ[RETRIES] = before
 
 
+def send_files(path: Path, place: str, to: str | None, tracking_uri: str) -> None:
+    """Copy a file, or all files of a folder, to a folder of a place that a repository of MLflow's reaches."""
+    import_mlflow()
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    files = get_artifact_repository(place, tracking_uri=tracking_uri)
+    (files.log_artifacts if path.is_dir() else files.log_artifact)(str(path), to)
+
+
 def is_store_error(error: Exception) -> bool:
     """Whether a store failed: MLflow's own error, one of the system, or one of a database that is read without MLflow."""
     own = getattr(sys.modules.get("mlflow.exceptions"), "MlflowException", MissingError)  # not imported: it raised nothing

@@ -23,7 +23,7 @@ from tasks.errors import RequestError, UnavailableError
 from tasks.names import normal
 from tasks.shown import one_line
 from tasks.store.digests import sha256_file
-from tasks.tracking.client import is_store_error, transient
+from tasks.tracking.client import is_store_error, send_files, transient
 from tasks.tracking.home import URI_VARIABLE
 from tasks.tracking.places import is_local, local_path
 from tasks.writable import writable
@@ -195,11 +195,8 @@ class Registry:
         if not self.places.former:
             self._change("log_model_artifacts", logged.model_id, str(folder))
             return
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        place = self.places.here(logged.artifact_location, to_write=True)
         with self._asking():
-            get_artifact_repository(place, tracking_uri=self.home.uri).log_artifacts(str(folder))
+            send_files(folder, self.places.here(logged.artifact_location, to_write=True), None, self.home.uri)
 
     def sweep(self, name: str, *, min_age_seconds: float = 0.0) -> None:
         """Remove the logged models, files included, that registrations of `name` left behind when they were cut short.

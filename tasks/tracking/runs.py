@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from tasks.tracking.client import send_files
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -107,11 +109,8 @@ class MlflowRuns:
             send = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
             send(run_id, str(path), to)
             return
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
         place = self._places.here(self._client.get_run(run_id).info.artifact_uri, to_write=True)
-        files = get_artifact_repository(place, tracking_uri=self._home.uri)
-        (files.log_artifacts if path.is_dir() else files.log_artifact)(str(path), to)
+        send_files(path, place, to, self._home.uri)
 
     def finish(self, run_id: str, status: str, time: int) -> None:
         """End a run."""

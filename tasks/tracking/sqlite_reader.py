@@ -81,10 +81,13 @@ class StoredFiles:
 
 
 class SqliteReader:
-    """The methods of MlflowClient that reading registered models takes, with the same names and answers."""
+    """The methods of MlflowClient that reading registered models takes, with the same names and answers.
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
+    Every question has a connection of its own, so that any thread may ask and nothing stays open.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._place = f"file:{quote(str(path))}?mode=ro"
 
     @classmethod
     def open(cls, path: Path) -> SqliteReader | None:
@@ -92,8 +95,7 @@ class SqliteReader:
         with contextlib.suppress(sqlite3.Error):
             found = revisions(path)
             if len(found) == 1 and found <= SCHEMAS:
-                place = f"file:{quote(str(path))}?mode=ro"
-                return cls(sqlite3.connect(place, uri=True, timeout=WAIT_SECONDS, isolation_level=None))
+                return cls(path)
         return None
 
     def search_experiments(self, view_type: object = None, *, page_token: None = None) -> Page:
@@ -158,4 +160,5 @@ class SqliteReader:
         return str(rows[0][0])
 
     def _rows(self, query: str, *values: object) -> list[tuple]:
-        return self._database.execute(query, values).fetchall()
+        with contextlib.closing(sqlite3.connect(self._place, uri=True, timeout=WAIT_SECONDS)) as database:
+            return database.execute(query, values).fetchall()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tasks.durable import replaced
-from tasks.tracking.client import import_mlflow
+from tasks.tracking.client import send_files
 from tasks.tracking.home import sqlite_uri
 from tasks.tracking.places import below, is_local, local_path
 from tasks.tracking.runs import FoundExperiment
@@ -132,11 +132,7 @@ class SqliteRuns:
             raise MissingError(f"no run has the id {run_id}")
         place = self._places.here(row[0], to_write=True)
         if not is_local(place):
-            import_mlflow()
-            from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-            files = get_artifact_repository(place, tracking_uri=sqlite_uri(self._database))
-            (files.log_artifacts if path.is_dir() else files.log_artifact)(str(path), to)
+            send_files(path, place, to, sqlite_uri(self._database))
             return
         folder = local_path(place) / to if to else local_path(place)
         for source in sorted(path.rglob("*")) if path.is_dir() else [path]:

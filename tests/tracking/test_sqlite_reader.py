@@ -1,9 +1,11 @@
 """What is read of a SQLite file without MLflow is what MLflow's client answers."""
 
+import contextlib
 import shutil
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,22 @@ def test_reading_writes_nothing_and_works_on_a_path_with_odd_letters(database: P
     assert {model.name for model in reader.search_registered_models()} == {"empty", "films", "foreign", "新闻"}
     assert odd.read_bytes() == before
     assert [path.name for path in odd.parent.iterdir()] == ["mlflow.db"]
+
+
+def test_any_thread_may_ask_and_nothing_stays_open(read: RegistryReader) -> None:
+    before = times_open(read.home.database)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(read.registry.names).result() == read.registry.names()
+    assert times_open(read.home.database) == before
+
+
+def times_open(path: Path | None) -> int:
+    """How often this process has a file open."""
+    held = []
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            held.append(link.readlink())
+    return held.count(path)
 
 
 def test_mlflow_is_not_imported(written: Tracker, root: Path) -> None:
