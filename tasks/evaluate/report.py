@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from tasks.shown import shortened, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    import jinja2
 
 METRICS = "metrics.json"
 SIDE = "side"
@@ -189,11 +192,25 @@ def render_report(folder: Path, context: Context | Mapping[str, Any], out_file: 
 
 def report_page(metrics: Mapping[str, Any], figures: Mapping[str, bytes], context: Context) -> str:
     """The report as HTML, from the values of metrics.json and PNG figures by name."""
+    return _template(2 if metrics["test_rows"] >= 10_000 else 1).render(
+        m=metrics,
+        c=context,
+        figures={name: _embedded(data) for name, data in figures.items()},
+        config=sorted(flattened(context.config)),
+        label_rows=rows_by_label(context.labels),
+        largest=max(metrics["per_class"].items(), key=lambda item: item[1]["support"]),
+        numbered=len(metrics["labels"]) > MAX_NAMED or not "".join(metrics["labels"]).isascii(),
+        untrained=[name for name, scores in metrics["per_class"].items() if not scores["trained"]],
+    )
+
+
+@cache
+def _template(decimals: int) -> jinja2.Template:
+    """The compiled template, which a run needs twice; shares have so many decimals."""
     import jinja2
 
     # Autoescaping does not depend on the name of the template, and a name that the template misspells is an error.
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    decimals = 2 if metrics["test_rows"] >= 10_000 else 1
     environment.filters |= {
         "visible": visible,
         "percent": lambda share: f"{100 * share:.{decimals}f}%",
@@ -206,16 +223,7 @@ def report_page(metrics: Mapping[str, Any], figures: Mapping[str, bytes], contex
         "short": shortened,
         "value": lambda value: json.dumps(value, ensure_ascii=False, default=str) if not isinstance(value, str) else value,
     }
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        m=metrics,
-        c=context,
-        figures={name: _embedded(data) for name, data in figures.items()},
-        config=sorted(flattened(context.config)),
-        label_rows=rows_by_label(context.labels),
-        largest=max(metrics["per_class"].items(), key=lambda item: item[1]["support"]),
-        numbered=len(metrics["labels"]) > MAX_NAMED or not "".join(metrics["labels"]).isascii(),
-        untrained=[name for name, scores in metrics["per_class"].items() if not scores["trained"]],
-    )
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
