@@ -129,13 +129,15 @@ def test_reading_writes_nothing_and_works_on_a_path_with_odd_letters(database: P
 
 
 def test_any_thread_may_ask_and_nothing_stays_open(read: RegistryReader) -> None:
-    before = times_open(read.home.database)
+    path = read.home.database
+    assert path is not None
+    before = times_open(path)
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(read.registry.names).result() == read.registry.names()
-    assert times_open(read.home.database) == before
+    assert times_open(path) == before
 
 
-def times_open(path: Path | None) -> int:
+def times_open(path: Path) -> int:
     """How often this process has a file open."""
     held = []
     for link in Path("/proc/self/fd").iterdir():
