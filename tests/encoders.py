@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    import numpy as np
+
 WORDS = (
     *("profit", "loss", "rose", "fell", "strong", "weak", "the", "of", "was", "in", "good", "bad", "growth", "sales", "plot"),
     *(
@@ -88,3 +90,18 @@ def fetched_weights(folder: Path) -> Path:
         place.mkdir()
     write_weights(WeightsConfig(place=pretrained, flag="--finetune.encoder.model"), made, scratch, SILENT)
     return made
+
+
+def watched_encoder(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A list that gets each text as it is encoded from now on."""
+    from tasks.model.views.encoder import TextEncoder
+
+    encoded: list[str] = []
+    plain = TextEncoder.vector
+
+    def watched(self: TextEncoder, text: str) -> np.ndarray:
+        encoded.append(text)
+        return plain(self, text)
+
+    monkeypatch.setattr(TextEncoder, "vector", watched)
+    return encoded

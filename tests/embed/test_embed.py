@@ -15,7 +15,7 @@ from tasks.errors import RequestError
 from tasks.model.views import encoder as view
 from tasks.model.views.encoder import Reading, StoredVectors, TextEncoder, cleaned, text_name, vectors_of
 from tasks.progress import SILENT
-from tests.encoders import WORDS
+from tests.encoders import WORDS, watched_encoder
 from tests.writers import write_texts
 
 if TYPE_CHECKING:
@@ -124,14 +124,7 @@ def test_a_killed_call_goes_on_after_the_parts_that_it_had(
     from tasks.embed import embed
 
     monkeypatch.setattr(embed, "PART", 10)
-    calls: list[str] = []
-    plain = TextEncoder.vector
-
-    def watched(self: TextEncoder, text: str) -> np.ndarray:
-        calls.append(text)
-        return plain(self, text)
-
-    monkeypatch.setattr(TextEncoder, "vector", watched)
+    calls = watched_encoder(monkeypatch)
     embedded(weights, tmp_path / "made", TEXTS)
     once = len(calls)
     expected = (tmp_path / "made" / "vectors.npy").read_bytes()

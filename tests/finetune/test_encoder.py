@@ -13,8 +13,8 @@ from tasks.errors import RequestError
 from tasks.finetune.settings import FinetuneConfig
 from tasks.finetune.train import write_model
 from tasks.model.classifier import Classifier
-from tasks.model.views.encoder import TextEncoder
 from tasks.store.artifact import Fingerprints, section_values
+from tests.encoders import watched_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,14 +113,7 @@ def test_stored_vectors_spare_encoding_if_they_were_made_in_the_same_way(
     folder, _ = train()
     documents, texts, _ = texts_of(rows, "valid")
     expected_NC = Classifier.load(folder).probabilities(documents, texts)
-    calls: list[str] = []
-    plain = TextEncoder.vector
-
-    def watched(self: TextEncoder, text: str) -> np.ndarray:
-        calls.append(text)
-        return plain(self, text)
-
-    monkeypatch.setattr(TextEncoder, "vector", watched)
+    calls = watched_encoder(monkeypatch)
     assert Classifier.load(folder, read["embedded"]).probabilities(documents, texts).tobytes() == expected_NC.tobytes()
     assert calls == []
     made = read["embedded"] / "made.json"

@@ -15,28 +15,12 @@ import pytest
 
 from tasks.config import PipelineConfig
 from tests.encoders import write_encoder
+from tests.stranger import stranger
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 MADE = ["weights", "embed", "embed_holdout"]
-# Labels texts in a process where neither the project nor what trained the model can be imported.
-STRANGER = """
-import json, sys
-from pathlib import Path
-from types import ModuleType
-
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("tasks", "flows", "torch", "transformers", "scipy", "onnx"):
-            raise ImportError(name + " is out of reach")
-
-sys.meta_path.insert(0, Blocker())
-folder = Path(sys.argv[1])
-loader = ModuleType("loader")
-exec((folder / "load.py").read_text(), loader.__dict__)
-model = loader.open_package(folder).TextClassifier(folder)
-print(json.dumps([list(p["probabilities"].values()) for p in model.predict(json.loads(sys.argv[2]))]))
-"""
+OUT_OF_REACH = ("torch", "transformers", "scipy", "onnx")  # what trained the model
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +93,12 @@ def test_the_package_answers_without_torch_as_it_was_measured(first: dict[str, A
     moved = shutil.copytree(store / "package" / stages["package"]["key"], tmp_path / "package")
     (moved / "manifest.json").unlink()
     texts = pq.read_table(store / "prepare" / stages["prepare"]["key"] / "holdout_texts").column("text").to_pylist()
-    command = [sys.executable, "-P", "-W", "error", "-c", STRANGER, str(moved), json.dumps(texts)]
+    command = [sys.executable, "-P", "-W", "error", "-c", stranger(*OUT_OF_REACH), str(moved), json.dumps(texts)]
     done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     measured = pq.read_table(store / "evaluate" / stages["evaluate"]["key"] / "predictions.parquet").column("probabilities")
-    np.testing.assert_allclose(json.loads(done.stdout), measured.to_pylist(), atol=1e-5)
+    said = [list(probabilities.values()) for probabilities in json.loads(done.stdout)]
+    np.testing.assert_allclose(said, measured.to_pylist(), atol=1e-5)
     requirements = json.loads((moved / "package.json").read_text())["requirements"]
     names = {requirement.partition("==")[0] for requirement in requirements}
     assert {"onnxruntime", "tokenizers"} <= names

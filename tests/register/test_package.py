@@ -15,28 +15,9 @@ from tasks.prepare.settings import PrepareConfig
 from tasks.register import load
 from tasks.register.load import DamagedPackage, open_package
 from tasks.register.package import package_digest, read_manifest, served_code, write_package
+from tests.stranger import stranger
 
 TEXTS = ["profit rose and growth was strong", "loss fell, weak sales missed", "", "Qwertyx zzyzx"]
-
-# Labels texts in a process that cannot import the project, with only the standard path of installed libraries.
-STRANGER = """
-import json, sys
-from pathlib import Path
-from types import ModuleType
-
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("tasks", "flows"):
-            raise ImportError(name + " is out of reach")
-
-sys.meta_path.insert(0, Blocker())
-folder = Path(sys.argv[1])
-loader = ModuleType("loader")
-exec((folder / "load.py").read_text(), loader.__dict__)
-model = loader.open_package(folder).TextClassifier(folder)
-print(json.dumps([p["probabilities"] for p in model.predict(json.loads(sys.argv[2]))]))
-assert not any(name.partition(".")[0] == "tasks" for name in sys.modules)
-"""
 
 
 @pytest.fixture
@@ -47,7 +28,7 @@ def package(trained: Any, tmp_path: Path) -> Path:
 
 def test_a_package_works_where_the_project_cannot_be_imported(trained: Any, tmp_path: Path) -> None:
     moved = shutil.copytree(trained.package, tmp_path / "elsewhere")
-    command = [sys.executable, "-P", "-W", "error", "-c", STRANGER, str(moved), json.dumps(TEXTS)]
+    command = [sys.executable, "-P", "-W", "error", "-c", stranger(), str(moved), json.dumps(TEXTS)]
     done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     here = open_package(trained.package).TextClassifier(trained.package)
@@ -68,7 +49,7 @@ def test_a_package_carries_how_chinese_is_cut(train_tiny: Any, tmp_path: Path) -
     dictionary.unlink()
     requirements = {line.partition("==")[0] for line in read_manifest(made.package)["requirements"]}
     assert {"rjieba", "opencc"} < requirements
-    command = [sys.executable, "-P", "-W", "error", "-c", STRANGER, str(made.package), json.dumps(["雲磨坊", "云磨", "裁員"])]
+    command = [sys.executable, "-P", "-W", "error", "-c", stranger(), str(made.package), json.dumps(["雲磨坊", "云磨", "裁員"])]
     done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     word, parts, bad = json.loads(done.stdout)
