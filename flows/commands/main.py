@@ -41,7 +41,7 @@ class Verb(NamedTuple):
 
 
 GROUPS = {
-    "models": "List, verify, promote and roll back registered models.",
+    "models": "List, verify, export, promote and roll back registered models.",
     "vectors": "Judge word vectors, and hand trained ones to other programs.",
     "notify": "Try the channels that alerts are sent to.",
 }
@@ -59,6 +59,7 @@ VERBS = {
     "down": Verb(up.down),
     "models list": Verb(models.list_versions),
     "models verify": Verb(models.verify),
+    "models export": Verb(models.export),
     "models promote": Verb(models.promote),
     "models rollback": Verb(models.rollback),
     "vectors export": Verb(vectors.export),

@@ -1,9 +1,10 @@
-"""`textmill models list`, `verify`, `promote` and `rollback`."""
+"""`textmill models list`, `verify`, `export`, `promote` and `rollback`."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -53,6 +54,23 @@ def verify(
             print_line(f"ok    {row.name}/{row.version}" if row.whole else f"FAIL  {row.problem}")
     if not whole:
         raise typer.Exit(1)
+
+
+def export(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME@ALIAS, NAME/VERSION, or NAME: its champion.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
+    form: Annotated[str, typer.Option("--format", help="transformers, for an encoder alone.")] = "transformers",
+    as_json: Json = False,
+    data_root: DataRoot = None,
+) -> None:
+    """Write a registered model for another program."""
+    from flows.commands.registry import load
+    from tasks.finetune.exported import export_model
+
+    loaded = load(model, data_root)
+    from tasks.model.serving import MODEL
+
+    print_values(export_model(loaded.model.folder / MODEL, folder, form, loaded.title), as_json=as_json)
 
 
 def promote(version: int, name: Named = None, as_json: Json = False, data_root: DataRoot = None) -> None:

@@ -48,6 +48,7 @@ from tasks.toml_names import remedy_of
 from tasks.tracking.home import TRACKING_REMEDY
 from tasks.unread import refuse_unread, unread
 from tasks.urls import holds_password
+from tasks.weights.place import HubName, where_else
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,6 +65,7 @@ UTF8_FILES = frozenset({"stop_words", "user_dictionary", "partial_words", "watch
 MAX_SHOWN = 100  # characters of a value in an error
 AS_JSON = 'write a list as ["a", "b"]'
 TYPES = {"tuple_type": AS_JSON, "path_type": "write a path as text"}  # by pydantic's name of the error: it names Python's types
+SELDOM = "--pretrain.adapt."  # of a step that few runs come to: named last where a word may mean several knobs
 MOST_MEANT = 3  # knobs that an unknown word is answered with
 
 
@@ -220,7 +222,9 @@ def check_paths(config: BaseModel, prefix: str = "--") -> None:
         if isinstance(value, BaseModel):
             check_paths(value, f"{flag}.")
         elif isinstance(value, Path) and name != "data_root" and not value.exists():
-            raise RequestError(f"{flag} {value}: no such file or folder; correct the path")
+            of_hub = HubName in typing.get_args(type(config).model_fields[name].annotation)
+            remedy = where_else(value, Path.cwd()) if of_hub else "correct the path"
+            raise RequestError(f"{flag} {value}: no such file or folder; {remedy}")
         elif isinstance(value, Path) and name in UTF8_FILES and value.is_file():
             with contextlib.suppress(OSError):  # its reader says what is wrong with it
                 read_utf8(value, what=flag)
@@ -421,7 +425,7 @@ def _did_you_mean(word: str, known: list[str]) -> str:
 
 def _did_you_mean_knob(word: str, model: type[BaseModel], *, dashes: bool = True) -> str:
     """The knobs that a word may mean: as tutorials call them, of another section or of none, or spelt nearly so."""
-    flags = [flag for flag, *_ in knobs(model)]
+    flags = sorted((flag for flag, *_ in knobs(model)), key=lambda flag: flag.startswith(SELDOM))
     spelt = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", word.lstrip("-")).replace("_", "-").lower()
     meant = _meant(spelt, [flag.removeprefix("--") for flag in flags])[:MOST_MEANT]
     shown = [_with_its_value(knob, dashes=dashes) for knob in meant]

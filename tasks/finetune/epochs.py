@@ -54,11 +54,12 @@ class Start(Protocol):
         ...
 
 
-def train_in_epochs(job: Job, start: Start, epochs_before: int) -> list[Trained]:
+def train_in_epochs(job: Job, start: Start, epochs_before: int, *, keep_first: bool = False) -> list[Trained]:
     """Train each member; their epochs are logged one after another, from `epochs_before` on.
 
     With `refit` each is then trained anew on the train and the valid rows together, as long as was best. Those models have
-    seen the answers of the valid rows, so all that is measured on them is measured with the first ones.
+    seen the answers of the valid rows, so all that is measured on them is measured with the first ones, whose tensors
+    `keep_first` keeps.
     """
     make, train, valid = start.fit()
     made, logged_from = list[Trained](), list[int]()
@@ -71,7 +72,10 @@ def train_in_epochs(job: Job, start: Start, epochs_before: int) -> list[Trained]
     scratch = job.scratch / "refit"
     scratch.mkdir(exist_ok=True)
     make, rows = start.refit(scratch)
-    return [_refit(job, scratch, make(member), rows, made[member], before) for member, before in enumerate(logged_from)]
+    again = [_refit(job, scratch, make(member), rows, made[member], before) for member, before in enumerate(logged_from)]
+    if keep_first:
+        again = [dataclasses.replace(each, first_tensors=first.tensors) for each, first in zip(again, made, strict=True)]
+    return again
 
 
 def _fit(job: Job, start: Start, training: Training, train: Documents, valid: Documents, epochs_before: int) -> Trained:

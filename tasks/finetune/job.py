@@ -56,7 +56,8 @@ class Trained:
     `logits` [N, C] and `labels` [N] are of the validation rows, by the model that did not train on them. Where the member was
     trained again on all rows, `tensors` are of that second model and `refit` says what it read. The view is opened with `shape`
     and `tensors`. `trainable`: how many numbers an optimizer was given to move; None where none was.
-    `bfloat16`: whether its network multiplied in bfloat16 while it was trained, on `device`.
+    `bfloat16`: whether its network multiplied in bfloat16 while it was trained, on `device`. `first_tensors` are those of the
+    first training where there was a second and the kind asked for them. `figures` and `note` are what the kind reports besides.
     """
 
     logits: np.ndarray
@@ -70,6 +71,9 @@ class Trained:
     trainable: int | None = None
     bfloat16: bool = False
     device: str = "cpu"
+    first_tensors: dict[str, np.ndarray] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
+    note: str = ""
 
     @property
     def epochs(self) -> int:

@@ -30,6 +30,10 @@ class Size(NamedTuple):
     num_classes: int
 
 
+def _no_weights(config: SharedSettings) -> WeightsConfig | None:
+    return None
+
+
 @dataclass(frozen=True, eq=False)
 class Kind:
     """One kind of model, alone or as a summand of one.
@@ -46,9 +50,11 @@ class Kind:
     `counts(config)`: the n-grams that it counts, if it asks `Job.ngram_rows` for them, which all kinds of a model share.
     `needs_vectors(config)`: whether it reads what align makes; None: as `reads` says.
     `weights(config)`: the pretrained weights that it starts from; None: from none. `embeds(config)`: how the vectors of texts
-    are made that it reads; None: it reads no such vectors.
+    are made that it reads; None: it reads no such vectors. `serves_embedded(config)`: whether the served model makes the same
+    vectors, so that those of other texts are of use to it.
     `check(config)` raises RequestError for what it cannot be trained without, such as a package of an extra.
     `reads_unlabelled(config)`: whether rows without a label can change it.
+    `exports`: formats for other programs; the module `export` of its folder has a function for each.
     `automatic`: `finetune.model auto` may choose it, for train rows of up to `most_tokens(num_classes)` tokens.
     `like_yardstick`: it is made as the yardstick is, so it is what to try where that was better.
     `instead` gives the setting of its own for one that it does not read, such as `finetune.lr`.
@@ -67,10 +73,12 @@ class Kind:
     beside: bool = False
     counts: Callable[[SharedSettings], Counted] | None = None
     needs_vectors: Callable[[SharedSettings], bool] | None = None
-    weights: Callable[[SharedSettings], WeightsConfig | None] = field(default=lambda config: None)
+    weights: Callable[[SharedSettings], WeightsConfig | None] = _no_weights
     embeds: Callable[[SharedSettings], EmbedConfig | None] = field(default=lambda config: None)
+    serves_embedded: Callable[[SharedSettings], bool] = field(default=lambda config: True)
     check: Callable[[SharedSettings], None] = field(default=lambda config: None)
     reads_unlabelled: Callable[[SharedSettings], bool] = field(default=lambda config: False)
+    exports: tuple[str, ...] = ()
     automatic: bool = False
     like_yardstick: bool = False
     most_tokens: Callable[[int], float] = field(default=lambda num_classes: float("inf"))
@@ -81,6 +89,11 @@ class Kind:
     def reads_vectors(self, config: SharedSettings) -> bool:
         """Whether it reads the vocabulary and the matrix that align makes."""
         return self.reads == "words" if self.needs_vectors is None else self.needs_vectors(config)
+
+    @property
+    def starts_from_weights(self) -> bool:
+        """Whether pretrained weights can be given to it."""
+        return self.weights is not _no_weights
 
     @property
     def modules(self) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.finetune.history import read_history
-from tasks.store.presentation import Point, Presentation
+from tasks.store.presentation import Point, Presentation, plain_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 
 def says(report: Report) -> str:
-    """The accuracy on the validation rows."""
-    return f"valid accuracy {report['valid_accuracy']:.4f}"
+    """The accuracy on the validation rows, and what kinds report besides."""
+    return "; ".join([f"valid accuracy {report['valid_accuracy']:.4f}", *report.get("notes", ())])
+
+
+def metrics(report: Report) -> dict[str, float]:
+    """The numbers of the report, those that kinds report besides among them."""
+    return plain_numbers({**report, **report.get("figures", {})})
 
 
 def points_of(history: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Point]:
@@ -33,4 +38,4 @@ def curves(folder: Path) -> Iterator[Point]:
     return points_of(read_history(folder))
 
 
-SHOWN = Presentation(says=says, curves=curves)
+SHOWN = Presentation(says=says, metrics=metrics, curves=curves)

@@ -150,6 +150,11 @@ class SharedSettings(Section):
         return self.model_copy(update={name: section.keyed() for name, section in sections.items()})
 
     @property
+    def serves_embedded(self) -> bool:
+        """Whether the served model makes the vectors that `embeds` says."""
+        return all(kind.serves_embedded(self) for kind in self.kinds)
+
+    @property
     def reads_unlabelled(self) -> bool:
         """Whether rows without a label can change the model."""
         return any(kind.reads_unlabelled(self) for kind in self.kinds)

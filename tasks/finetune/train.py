@@ -110,6 +110,8 @@ def _write(job: Job, trained: dict[str, list[Trained]], seconds: dict[str, float
         "threads": job.threads,
         "device": members[-1].device,
         "bfloat16": sum(parts[0].bfloat16 for parts in trained.values()),  # of the views; a number, so that MLflow shows it
+        "figures": {f"{view}/{name}": value for view, part in parts_of(trained) for name, value in part.figures.items()},
+        "notes": [f"{view}: {part.note}" for view, part in parts_of(trained) if part.note],
         "views": {
             view: {
                 "valid_accuracy": accuracy(logits[view], labels_N),
@@ -122,6 +124,11 @@ def _write(job: Job, trained: dict[str, list[Trained]], seconds: dict[str, float
             for view, parts in trained.items()
         },
     }
+
+
+def parts_of(trained: dict[str, list[Trained]]) -> list[tuple[str, Trained]]:
+    """Each member with the name of its view."""
+    return [(view, part) for view, parts in trained.items() for part in parts]
 
 
 def _member_report(part: Trained) -> dict[str, Any]:

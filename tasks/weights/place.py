@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,14 @@ from tasks.section import Section
 
 HubName = Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)?@[\w.-]+$")]  # NAME@COMMIT; anything else is a path
 Place = HubName | Path
+BARE_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+def where_else(place: Path, folder: Path) -> str:
+    """What to do about a folder of weights that is not there; the name as it was typed in `folder` may be one of the hub."""
+    typed = place.relative_to(folder) if place.is_relative_to(folder) else place
+    name = str(typed) if BARE_NAME.fullmatch(str(typed)) else "NAME"
+    return f"correct the path, or for a model of the hub write {name}@COMMIT ({name}@main is refused with the commit)"
 
 
 class WeightsConfig(Section):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tasks.errors import RequestError
+from tasks.finetune.says import metrics, says
 from tasks.finetune.settings import FinetuneConfig
 from tasks.finetune.train import write_model
 from tasks.model.classifier import Classifier
@@ -165,3 +166,42 @@ def test_peft_is_asked_for_by_adapters_alone(monkeypatch: pytest.MonkeyPatch) ->
         FinetuneConfig(model="encoder", encoder={"model": Path("weights"), "train": train}).check()
     with pytest.raises(RequestError, match=r"needs the package peft, which is not installed; run pip install"):
         FinetuneConfig(model="encoder", encoder={"model": Path("weights"), "train": "lora"}).check()
+
+
+def test_int8_is_measured_and_served_alike(
+    train: Any, rows: list, read: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact, float32 = train("exact")
+    folder, report = train("int8", encoder=ENCODER | {"serve": "int8"}, refit=False)
+    assert (folder / "encoder/states.onnx").stat().st_size < 0.9 * (exact / "encoder/states.onnx").stat().st_size
+    documents, texts, labels = texts_of(rows, "valid")
+    calls = watched_encoder(monkeypatch)
+    classifier = Classifier.load(folder, read["embedded"])
+    probabilities_NC = classifier.probabilities(documents, texts)
+    assert len(calls) == len(set(texts))  # a vector of float32 is not its own
+    right = np.mean([classifier.labels[at] == label for at, label in zip(probabilities_NC.argmax(1), labels, strict=True)])
+    assert right == pytest.approx(report["valid_accuracy"]) == pytest.approx(report["figures"]["encoder/int8_accuracy"])
+    assert report["figures"]["encoder/float32_accuracy"] == pytest.approx(float32["valid_accuracy"])
+    assert 0 < report["figures"]["encoder/int8_largest_difference"] < 0.5
+    assert f"; encoder: int8 gives {report['figures']['encoder/int8_labels_that_differ']:.0f} of 30 validation rows" in says(
+        report
+    )
+    assert metrics(report)["encoder/int8_accuracy"] == pytest.approx(right)
+
+
+def test_what_int8_loses_is_counted() -> None:
+    from tasks.finetune.kinds.encoder.int8 import compared
+
+    float32_NC = np.log(np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]))
+    int8_NC = np.log(np.array([[0.9, 0.1], [0.45, 0.55], [0.2, 0.8]]))
+    found = compared(int8_NC, float32_NC, np.array([0, 0, 0]))
+    assert found.figures == {
+        "int8_accuracy": pytest.approx(1 / 3),
+        "float32_accuracy": pytest.approx(2 / 3),
+        "int8_labels_that_differ": 1.0,
+        "int8_largest_difference": pytest.approx(0.15),
+    }
+    assert found.note == (
+        "int8 gives 1 of 3 validation rows another label than float32 (accuracy 0.3333, float32 0.6667), "
+        "and probabilities that differ by 0.150 at most"
+    )

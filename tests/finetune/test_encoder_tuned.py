@@ -15,6 +15,7 @@ from tasks.finetune.settings import FinetuneConfig
 from tasks.finetune.train import write_model
 from tasks.model.classifier import Classifier
 from tests.encoders import change_config
+from tests.writers import write_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,6 +138,20 @@ def test_refit_trains_once_more_on_both(tune: Any, rows: list) -> None:
     assert np.isfinite(served(folder, rows)).all()
 
 
+@pytest.mark.parametrize("refit", [False, True])
+def test_int8_is_served_as_it_was_measured(tune: Any, rows: list, refit: bool) -> None:
+    folder, report = tune(serve="int8", epochs=2, refit=refit)
+    whole, exact = tune("exact", epochs=2, refit=refit)
+    assert (folder / "encoder/states.onnx").stat().st_size < 0.9 * (whole / "encoder/states.onnx").stat().st_size
+    assert report["figures"]["encoder/float32_accuracy"] == pytest.approx(exact["valid_accuracy"])
+    assert 0 < report["figures"]["encoder/int8_largest_difference"] < 0.5
+    np.testing.assert_allclose(served(folder, rows), served(whole, rows), atol=0.2)
+    if not refit:
+        labels, classes = [row[2] for row in rows if row[1] == "valid"], Classifier.load(folder).labels
+        found = [classes[number] for number in served(folder, rows).argmax(1)]
+        assert np.mean([one == two for one, two in zip(found, labels, strict=True)]) == pytest.approx(report["valid_accuracy"])
+
+
 def test_a_sum_with_a_tuned_network(tune: Any, rows: list) -> None:
     folder, report = tune(model="tfidf+encoder", epochs=1)
     assert report["views"].keys() == {"tfidf", "encoder"}
@@ -179,3 +194,18 @@ def test_a_tuned_network_reads_no_vectors() -> None:
     config = FinetuneConfig(model="encoder", encoder=TUNED)
     assert config.embeds is None
     assert config.weights is not None
+
+
+def test_without_validation_rows_a_line_says_what_to_do(
+    rows: list, write_dataset: Any, read: dict[str, Path], tmp_path: Path
+) -> None:
+    alone = [row for row in rows if row[1] == "train"]
+    dataset = write_dataset(alone, name="no-valid")
+    read["texts"] = write_texts(tmp_path / "no-valid-texts", [(row[0], "train", " ".join(row[3])) for row in alone])
+    (tmp_path / "scratch").mkdir()
+    for train in ("full", "frozen"):
+        (tmp_path / train).mkdir()
+        config = FinetuneConfig(model="encoder", encoder={"model": Path("weights"), "train": train, "max_len": 16})
+        given: Any = read if train == "frozen" else {name: read[name] for name in ("texts", "weights")}
+        with pytest.raises(RequestError, match=r"no validation rows to choose a model on; raise prepare.valid_share"):
+            write_model(config, dataset, None, tmp_path / train, tmp_path / "scratch", **given)

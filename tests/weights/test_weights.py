@@ -12,7 +12,7 @@ import pytest
 from tasks.errors import RequestError
 from tasks.model.views.encoder import INPUT, OUTPUT, content_digest, open_session
 from tasks.progress import SILENT
-from tasks.weights.place import WeightsConfig
+from tasks.weights.place import WeightsConfig, where_else
 from tasks.weights.weights import write_weights
 from tests.encoders import POSITIONS, change_config, write_encoder
 
@@ -125,3 +125,63 @@ def test_a_place_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="not a folder; give the folder of the weights, or NAME@COMMIT of the hub"):
         fetched(tmp_path / "file", tmp_path / "weights")
+
+
+def test_a_pickle_by_the_name_of_safetensors_is_never_unpickled(spoilt: Path, tmp_path: Path) -> None:
+    import pickle
+
+    class Mine:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (tmp_path.joinpath("ran").touch, ())
+
+    (spoilt / "model.safetensors").write_bytes(pickle.dumps(Mine()))
+    with pytest.raises(RequestError, match=r"model.safetensors is damaged or is no safetensors \(.*\); fetch it again"):
+        fetched(spoilt, tmp_path / "weights")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"), [("desk/tiny", "desk/tiny"), ("bert-base-uncased", "bert-base-uncased"), ("a/b/c", "NAME")]
+)
+def test_a_bare_name_of_the_hub_is_told_how_to_be_written(typed: str, name: str, tmp_path: Path) -> None:
+    assert where_else(tmp_path / typed, tmp_path) == (
+        f"correct the path, or for a model of the hub write {name}@COMMIT ({name}@main is refused with the commit)"
+    )
+    assert "write NAME@COMMIT" in where_else(tmp_path / typed, tmp_path / "elsewhere")
+
+
+def test_a_network_of_8_bits_is_smaller_the_same_each_time_and_near(pretrained: Path, tmp_path: Path) -> None:
+    from tasks.weights.int8 import write_int8
+
+    fetched(pretrained, tmp_path / "weights")
+    states = tmp_path / "weights" / "states.onnx"
+    for name in ("one", "two"):
+        write_int8(states, tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert (tmp_path / "one").stat().st_size < states.stat().st_size
+    ids_1L = np.arange(2, 30)[None]
+    (exact_1LD,), (found_1LD,) = (open_session(path).run([OUTPUT], {INPUT: ids_1L}) for path in (states, tmp_path / "one"))
+    assert 0 < np.abs(found_1LD - exact_1LD).max() < 0.2
+
+
+def test_a_file_that_is_no_network_cannot_be_written_with_8_bits(tmp_path: Path) -> None:
+    from tasks.weights.int8 import write_int8
+
+    (tmp_path / "states.onnx").write_bytes(b"\x08\x0f nothing")
+    with pytest.raises(RequestError, match=r"cannot be written with 8 bits \(.*\); set finetune.encoder.serve float32"):
+        write_int8(tmp_path / "states.onnx", tmp_path / "int8.onnx")
+    assert not (tmp_path / "int8.onnx").exists()
+
+
+@pytest.mark.parametrize(("architecture", "expected"), [("bert", 20), ("roberta", 18), ("mpnet", 18)])
+def test_the_longest_text_is_one_that_the_network_reads(architecture: str, expected: int) -> None:
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    from tasks.weights.network import most_positions
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = AutoConfig.for_model(architecture, vocab_size=30, max_position_embeddings=20, **sizes)
+    network = AutoModel.from_config(config).eval()
+    assert most_positions(network) == expected
+    network(input_ids=torch.full((1, expected), 7))

@@ -102,9 +102,28 @@ class Pieces:
         if len(self._before) + len(self._after) >= reading.max_len:
             raise RequestError(f"max_len {reading.max_len} leaves no room beside the special pieces of a text; raise it")
 
+    @property
+    def ends(self) -> tuple[list[int], list[int]]:
+        """The special pieces before and after a text's own."""
+        return self._before, self._after
+
+    @property
+    def size(self) -> int:
+        """How many pieces there are."""
+        return int(self._tokenizer.get_vocab_size())
+
+    def number(self, piece: str) -> int | None:
+        """The number of a piece, if there is such a one."""
+        number: int | None = self._tokenizer.token_to_id(piece)
+        return number
+
+    def own(self, text: str) -> list[int]:
+        """All pieces of a cleaned text itself."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
     def of(self, text: str) -> list[int]:
         """The pieces that are read of a cleaned text, the special ones among them."""
-        ids = list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        ids = self.own(text)
         room = self.reading.max_len - len(self._before) - len(self._after)
         if len(ids) > room:
             tail = {"head": 0, "tail": room}.get(self.reading.truncate, room // 2)

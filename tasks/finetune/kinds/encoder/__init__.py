@@ -37,6 +37,10 @@ def _embeds(config: SharedSettings) -> EmbedConfig | None:
     return EmbedConfig(pooling=settings.pooling, max_len=settings.max_len, truncate=settings.truncate)
 
 
+def _serves_embedded(config: SharedSettings) -> bool:
+    return config.settings(EncoderSettings).serve == "float32"
+
+
 def _also_trained_with(config: SharedSettings) -> tuple[str, ...]:
     return ("peft",) if config.settings(EncoderSettings).train == "lora" else ()
 
@@ -63,5 +67,7 @@ KIND = Kind(
     also_trained_with=_also_trained_with,
     weights=_weights,
     embeds=_embeds,
+    serves_embedded=_serves_embedded,
     check=_check,
+    exports=("transformers",),
 )

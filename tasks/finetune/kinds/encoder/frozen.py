@@ -9,17 +9,19 @@ Shapes: N texts, D dimensions, C classes.
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tasks.finetune.class_weights import class_weights
 from tasks.finetune.job import Job, Trained
+from tasks.finetune.kinds.encoder.int8 import served_int8
 from tasks.finetune.kinds.encoder.settings import EncoderSettings
 from tasks.finetune.logistic import Solver, logistic_regression
 from tasks.finetune.rows import check_rows, labelled_texts
-from tasks.model.views.encoder import BIAS, FILES, WEIGHTS, StoredVectors, cleaned, text_name
+from tasks.model.views.encoder import BIAS, FILES, WEIGHTS, Reading, StoredVectors, cleaned, content_digest, text_name
+from tasks.weights.files import CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,18 +43,23 @@ def train_frozen(job: Job) -> list[Trained]:
     check_rows(texts, valid)
     vectors_ND, valid_ND = _vectors(stored, texts), _vectors(stored, valid)
     (job.folder / VIEW).mkdir()
-    for name in FILES:
+    for name in (*FILES, CONFIG):
         shutil.copyfile(job.weights / name, job.folder / VIEW / name)
     weights_DC, bias_C = _fit(job, vectors_ND, labels_N)
-    logits_NC, refit = valid_ND @ weights_DC + bias_C, None
+    logits_NC, refit, made = valid_ND @ weights_DC + bias_C, None, dict(stored.made or {})
+    reported: dict[str, Any] = {}
+    if job.config.settings(EncoderSettings).serve == "int8":
+        how = Reading(made["pooling"], made["max_len"], made["truncate"])
+        head = weights_DC, bias_C
+        served = served_int8(job.folder / VIEW, how, head, list(map(cleaned, valid)), logits_NC, valid_labels_N)
+        logits_NC, reported = served.logits, {"figures": served.figures, "note": served.note}
+        made["weights"] = content_digest(job.folder / VIEW)  # so that no stored vector of float32 is taken for its own
     if job.config.refit:
         both_ND, both_N = np.concatenate([vectors_ND, valid_ND]), np.concatenate([labels_N, valid_labels_N])
         weights_DC, bias_C = _fit(job, both_ND, both_N)
         refit = {"epochs": 0, "rows": len(both_N), "resumed_from_epoch": 0}
     tensors = {f"{VIEW}.{WEIGHTS}": weights_DC, f"{VIEW}.{BIAS}": bias_C}
-    return [
-        Trained(logits=logits_NC, labels=valid_labels_N, shape={"made": dict(stored.made or {})}, tensors=tensors, refit=refit)
-    ]
+    return [Trained(logits=logits_NC, labels=valid_labels_N, shape={"made": made}, tensors=tensors, refit=refit, **reported)]
 
 
 def _vectors(stored: StoredVectors, texts: Sequence[str]) -> np.ndarray:

@@ -35,6 +35,10 @@ class EncoderSettings(Section):
     l2: Annotated[float, Field(ge=0.0)] = Field(
         0.01, description="frozen: weight of the squared weights in the loss of the regression on scaled vectors."
     )
+    serve: Literal["float32", "int8"] = Field(
+        "float32",
+        description="What is served: float32, or int8, a quarter of the bytes; its loss on the validation rows is reported.",
+    )
     epochs: Positive = Field(4, description="Not frozen: most passes over the train rows; the best is kept.")
     lr: Rate | None = Field(
         None, description="Not frozen: learning rate of the head at its peak; without it 0.00005, and 0.0005 with lora."

@@ -21,6 +21,7 @@ import torch
 from tasks.finetune.documents import Documents, bucketed
 from tasks.finetune.epochs import train_in_epochs
 from tasks.finetune.kinds.encoder.groups import dense_groups
+from tasks.finetune.kinds.encoder.int8 import served_int8
 from tasks.finetune.kinds.encoder.lora import add_adapters, merge_adapters, merged
 from tasks.finetune.kinds.encoder.settings import EncoderSettings
 from tasks.finetune.loop import Recipe, Training, num_threads, reproducible
@@ -28,10 +29,12 @@ from tasks.finetune.optimizer import Optimizer
 from tasks.finetune.rows import check_rows, labelled_texts
 from tasks.model.padding import by_length, padded
 from tasks.model.views.encoder import BIAS, FACTS, STATES, TOKENIZER, WEIGHTS, Pieces, Reading, cleaned
+from tasks.weights.files import CONFIG
+from tasks.weights.int8 import write_int8
 from tasks.weights.network import export, most_positions, open_network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from tasks.finetune.job import Job, Trained
@@ -110,18 +113,26 @@ def train_tuned(job: Job, epochs_before: int) -> list[Trained]:
     """Tune the network; see the module."""
     with num_threads(job.threads):
         start = TunedStart(job)
-        (made,) = train_in_epochs(job, start, epochs_before)
-        tuned = start.plain()
-        moved = {name.removeprefix(f"{VIEW}."): torch.from_numpy(value) for name, value in made.tensors.items()}
-        tuned.load_state_dict({**tuned.state_dict(), **moved})
-        tuned.eval()
-        target = job.folder / VIEW
-        target.mkdir()
-        for name in (TOKENIZER, FACTS):
-            shutil.copyfile(start.weights / name, target / name)
-        export(tuned.network, target / STATES, "the tuned network", most_positions(tuned.network))
-    head = {WEIGHTS: tuned.head.weight.detach().numpy().T, BIAS: tuned.head.bias.detach().numpy()}
-    return [dataclasses.replace(made, tensors={f"{VIEW}.{name}": np.ascontiguousarray(value) for name, value in head.items()})]
+        (made,) = train_in_epochs(job, start, epochs_before, keep_first=start.settings.serve == "int8")
+        head = start.write(made.tensors, job.folder / VIEW)
+        reported: dict[str, Any] = {}
+        if start.settings.serve == "int8":
+            reported = _served_int8(start, made, head)
+    tensors = {f"{VIEW}.{WEIGHTS}": head[0], f"{VIEW}.{BIAS}": head[1]}
+    return [dataclasses.replace(made, tensors=tensors, first_tensors={}, **reported)]
+
+
+def _served_int8(start: TunedStart, made: Trained, head: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
+    """Serve the network with 8 bits; what is measured is the network that has not seen the validation rows."""
+    job, folder, reading = start.job, start.job.folder / VIEW, start.pieces.reading
+    texts, labels_N = labelled_texts(job, "valid")
+    if made.first_tensors:  # another one is served, which has
+        write_int8(folder / STATES, folder / STATES)
+        folder = job.scratch / "first"
+        shutil.rmtree(folder, ignore_errors=True)
+        head = start.write(made.first_tensors, folder)
+    served = served_int8(folder, reading, head, list(map(cleaned, texts)), made.logits, labels_N)
+    return {"logits": served.logits, "figures": served.figures, "note": served.note}
 
 
 class TunedStart:
@@ -176,6 +187,19 @@ class TunedStart:
             if self.settings.train == "lora":
                 network = add_adapters(network, self.settings)
             return TunedNetwork(network, len(self.job.labels), self.settings.pooling, self.settings.dropout)
+
+    def write(self, tensors: Mapping[str, np.ndarray], folder: Path) -> tuple[np.ndarray, np.ndarray]:
+        """Write what is served of trained tensors into the new `folder`; weights [D, C] and bias [C] of the head."""
+        tuned = self.plain()
+        moved = {name.removeprefix(f"{VIEW}."): torch.from_numpy(value) for name, value in tensors.items()}
+        tuned.load_state_dict({**tuned.state_dict(), **moved})
+        tuned.eval()
+        folder.mkdir()
+        for name in (TOKENIZER, FACTS, CONFIG):
+            shutil.copyfile(self.weights / name, folder / name)
+        export(tuned.network, folder / STATES, "the tuned network", most_positions(tuned.network))
+        weights_CD, bias_C = tuned.head.weight.detach().numpy(), tuned.head.bias.detach().numpy()
+        return np.ascontiguousarray(weights_CD.T), np.ascontiguousarray(bias_C)
 
     def plain(self) -> TunedNetwork:
         """The network at the start, as it is served: without adapters."""
