@@ -15,6 +15,7 @@ from flows.meanwhile import imported_meanwhile
 from flows.record import Record, command
 from flows.settled import settle_by_champion, settle_by_corpus, settle_by_texts
 from flows.split import change_of_split, recorded_split, settle_split, split_tags
+from tasks.adapt.task import adapt
 from tasks.align.fetch import local_copies
 from tasks.align.task import align
 from tasks.checkout import CHECKOUT
@@ -192,10 +193,13 @@ def read_texts(
     read, held = {"texts": texts}, {}
     if finetune.weights is not None:
         read["weights"] = note(weights(run, finetune.weights))
+        if config.pretrain.adapts:
+            read["weights"] = note(adapt(run, config.pretrain.adapted(), weights=read["weights"], texts=texts))
         if finetune.embeds is not None:
             made = {"weights": read["weights"]}
             read["embedded"] = note(embed(run, finetune.embeds, **made, texts=texts))
-            held["embedded"] = note(embed_holdout(run, finetune.embeds, **made, texts=holdout_texts))
+            if finetune.serves_embedded:
+                held["embedded"] = note(embed_holdout(run, finetune.embeds, **made, texts=holdout_texts))
     return read, held
 
 

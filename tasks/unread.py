@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tasks.adapt.settings import AdaptSettings
 from tasks.align.settings import AlignConfig
 from tasks.errors import RequestError
 from tasks.finetune.kinds import KINDS
@@ -63,7 +64,12 @@ def unread(config: PipelineConfig) -> list[Unread]:
     finetune = config.finetune
     sections: dict[str, BaseModel] = {"finetune": finetune}
     sections |= {f"finetune.{name}": made for name in SECTIONS if (made := getattr(finetune, name)) is not None}
-    sections |= {"pretrain": config.pretrain, "align": config.align, "prepare": config.prepare}
+    sections |= {
+        "pretrain": config.pretrain,
+        "pretrain.adapt": config.pretrain.adapt,
+        "align": config.align,
+        "prepare": config.prepare,
+    }
     found = []
     for section, values in sections.items():
         reasons = dict(_reasons(section, config))
@@ -84,6 +90,8 @@ def _reasons(section: str, config: PipelineConfig) -> Iterator[tuple[str, str]]:
         yield from _of_shared(config.finetune)
     elif section.startswith("finetune."):
         yield from _of_kinds(section.removeprefix("finetune."), config.finetune)
+    elif section == "pretrain.adapt":
+        yield from _of_adapt(config)
     elif section == "pretrain":
         yield from _of_pretrain(config)
     elif section == "align":
@@ -156,8 +164,25 @@ def _of_prepare(config: PipelineConfig) -> Iterator[tuple[str, str]]:
         yield "test_share", "is not read where ingest.test_path gives the test rows; leave one of them out"
 
 
+def _of_adapt(config: PipelineConfig) -> Iterator[tuple[str, str]]:
+    if not config.pretrain.adapts:
+        for name in AdaptSettings.model_fields:
+            yield name, f"is for pretrain.kind masked or causal; set one of them too, {OR_REMOVE}"
+    elif config.pretrain.kind != "masked":
+        yield "share", f"is for pretrain.kind masked, not {config.pretrain.kind}; {OR_REMOVE.removeprefix('or ')}"
+
+
 def _of_pretrain(config: PipelineConfig) -> Iterator[tuple[str, str]]:
-    pretrain = config.pretrain
+    pretrain, finetune = config.pretrain, config.finetune
+    if pretrain.adapts:
+        starting = tuple(kind for kind in KINDS.values() if kind.starts_from_weights)
+        if not set(finetune.kinds) & set(starting):
+            yield "kind", _of_other_kinds("pretrain.kind", starting, finetune)
+        elif finetune.needs_vectors and config.align.vectors is None and pretrain.enabled:
+            yield "kind", f"trains no word vectors, and {finetune.model} reads some; give align.vectors, {OR_REMOVE}"
+        for name in PretrainConfig.model_fields.keys() - PretrainConfig.OF_BOTH:
+            yield name, f"is for pretrain.kind fasttext, not {pretrain.kind}; {OR_REMOVE.removeprefix('or ')}"
+        return
     if pretrain.loss != "ns":
         yield "neg", f"is for loss ns, not {pretrain.loss}; set loss ns, {OR_REMOVE}"
     if not pretrain.maxn:
@@ -165,7 +190,7 @@ def _of_pretrain(config: PipelineConfig) -> Iterator[tuple[str, str]]:
             yield "bucket", f"is for subwords, and maxn 0 makes none; raise maxn, {OR_REMOVE}"
         if pretrain.minn:
             yield "minn", f"is for subwords, and maxn 0 makes none; raise maxn, {OR_REMOVE}"
-    for name in PretrainConfig.model_fields:
+    for name in PretrainConfig.model_fields.keys() - {"kind"}:
         if not config.finetune.needs_vectors:
             yield name, _of_other_kinds(f"pretrain.{name}", KINDS_OF_WORDS, config.finetune)
         elif config.align.vectors is not None:

@@ -21,7 +21,11 @@ ROOMS = {  # room -> its steps, in the order in which a run comes to them
     "evaluate": ["yardstick", "evaluate"],
     "register": ["package"],
 }
-OF_ENCODERS = {"weights": ["weights"], "embed": ["embed", "embed_holdout"]}  # steps that a run without one does not come to
+OF_ENCODERS = {
+    "weights": ["weights"],
+    "adapt": ["adapt"],
+    "embed": ["embed", "embed_holdout"],
+}  # steps that a run without one does not come to
 STEPS = tuple(step for steps in ROOMS.values() for step in steps)
 
 

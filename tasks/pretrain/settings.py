@@ -1,17 +1,28 @@
-"""The section `pretrain`: fastText's unsupervised training."""
+"""The section `pretrain`: what is trained on the corpus' own text without its labels."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, model_serializer, model_validator
 
+from tasks.adapt.settings import AdaptConfig, AdaptSettings
 from tasks.section import Count, Positive, Section, Threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FASTTEXT = "fasttext"
 
 
 class PretrainConfig(Section):
-    """fastText's unsupervised training, each option by its own name."""
+    """fastText's unsupervised training, each option by its own name; or that of the weights that an encoder starts from."""
 
+    kind: Literal["fasttext", "masked", "causal"] = Field(
+        "fasttext",
+        description="What is trained on the corpus' own text: fastText's word vectors, or the weights that an encoder starts "
+        "from, to fill in masked pieces or, causal, to tell the next piece.",
+    )
     enabled: bool = Field(True, description="Train word vectors; off: embeddings start at random or from align.vectors.")
     model: Literal["skipgram", "cbow"] = Field("skipgram", description="Predict the context from the word, or the reverse.")
     dim: Annotated[int, Field(ge=1, le=2000)] = Field(100, description="Dimensions of a vector.")
@@ -31,6 +42,30 @@ class PretrainConfig(Section):
     seed: Count = Field(13, description="Seed of fastText's random numbers.")
     unlabelled: bool = Field(True, description="Train on the unlabelled texts too.")
     max_model_mb: Positive = Field(2000, description="Largest estimated model in MB; a larger one stops before training.")
+
+    adapt: AdaptSettings = AdaptSettings()
+
+    OF_BOTH: ClassVar = ("kind", "threads", "seed", "unlabelled")
+
+    @model_serializer(mode="wrap")
+    def _as_before_where_fasttext_is_trained(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Without what came later where it says nothing, so that the keys of word vectors stay as they were."""
+        values = dump(self)
+        if self.kind == FASTTEXT:
+            del values["kind"]
+            if self.adapt == AdaptSettings():
+                del values["adapt"]
+        return values
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the weights that an encoder starts from are trained on."""
+        return self.kind != FASTTEXT
+
+    def adapted(self) -> AdaptConfig:
+        """What the step `adapt` is told."""
+        own = {"kind": self.kind, "unlabelled": self.unlabelled, "threads": self.threads, "seed": self.seed}
+        return AdaptConfig(**self.adapt.model_dump(), **own)
 
     @model_validator(mode="after")
     def _subword_range(self) -> Self:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from tasks.adapt.settings import AdaptConfig
+    from tasks.weights.place import WeightsConfig
+
 TAG = "textmill.recipe."  # textmill.recipe.0, .1, … are one JSON object, cut where older servers' tags end
 TAG_CHARS = 4500
 
@@ -45,6 +48,12 @@ class Recipe(Section):
     def trains_vectors(self) -> bool:
         """Whether it pretrains word vectors on its corpus."""
         return self.finetune.needs_vectors and self.align.vectors is None and self.pretrain.enabled
+
+    @property
+    def starts_from(self) -> tuple[WeightsConfig, AdaptConfig | None] | None:
+        """The pretrained weights that it starts from, and how these were trained on; None if it starts from none."""
+        weights = self.finetune.weights
+        return None if weights is None else (weights, self.pretrain.adapted() if self.pretrain.adapts else None)
 
     @property
     def reads_unlabelled(self) -> bool:

@@ -190,7 +190,8 @@ def _runnable(run: Run, recipe: Recipe | str, challenger: Recipe) -> Recipe:
     if isinstance(recipe, str):
         raise RequestError(recipe)
     own = challenger.finetune
-    if recipe.finetune.weights not in (None, own.weights) or recipe.finetune.embeds not in (None, own.embeds):
+    starts = recipe.starts_from is None or recipe.starts_from == challenger.starts_from
+    if not starts or recipe.finetune.embeds not in (None, own.embeds):
         raise RequestError("it starts from other pretrained weights than this run, or reads texts with them in another way")
     align = recipe.align
     if recipe.finetune.needs_vectors:

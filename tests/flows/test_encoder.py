@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.adapt.settings import AdaptConfig
 from tasks.config import PipelineConfig
-from tests.encoders import write_encoder
+from tests.encoders import WORDS, write_encoder
 from tests.stranger import stranger
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -33,12 +34,15 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_encoder(tmp_path_factory.mktemp("pretrained"))
 
 
-def train(corpus: Path, data_root: Path, name: str = "enc", *, register: Any = None, **finetune: Any) -> dict[str, Any]:
+def train(
+    corpus: Path, data_root: Path, name: str = "enc", *, register: Any = None, pretrain: Any = None, **finetune: Any
+) -> dict[str, Any]:
     from flows.train import train as flow
 
     values = {
         "name": name,
         "ingest": {"path": corpus},
+        "pretrain": pretrain or {},
         "finetune": {"model": "encoder", "threads": 1, **finetune},
         "evaluate": {"bootstrap": 200, "yardstick": False},
         "register": register or {"evidence": "test"},
@@ -59,6 +63,10 @@ def built(result: dict[str, Any]) -> list[str]:
 def inputs(data_root: Path, result: dict[str, Any], step: str) -> dict[str, Any]:
     manifest = data_root / "store" / step / result["stages"][step]["key"] / "manifest.json"
     return json.loads(manifest.read_text())["inputs"]
+
+
+def digest(data_root: Path, result: dict[str, Any], step: str) -> str:
+    return json.loads((data_root / "store" / step / result["stages"][step]["key"] / "manifest.json").read_text())["digest"]
 
 
 def test_weights_and_vectors_are_artifacts_and_only_evaluate_is_handed_those_of_the_test_rows(
@@ -126,6 +134,36 @@ def test_predict_and_score_answer(data_root: Path, tmp_path: Path) -> None:
     done = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert set(pq.read_table(tmp_path / "out.parquet").column("label").to_pylist()) <= {"positive", "negative", "neutral"}
+
+
+@pytest.mark.usefixtures("first")
+def test_what_is_registered_is_exported_for_transformers(data_root: Path, tmp_path: Path, capsys: Any) -> None:
+    from flows.commands.models import export
+
+    export("enc@champion", tmp_path / "out", as_json=True, data_root=data_root)
+    report = json.loads(capsys.readouterr().out)
+    assert report["class"] == "BertModel"
+    assert "trained with finetune.encoder.pooling cls BERT's and its like can" in report["note"]
+    assert {"config.json", "model.safetensors", "tokenizer.json", "head.safetensors", "classify.py"} <= {
+        path.name for path in (tmp_path / "out").iterdir()
+    }
+
+
+@pytest.mark.usefixtures("first")
+def test_weights_that_were_trained_on_take_the_place_of_those_that_were_given(
+    corpus: Path, data_root: Path, tmp_path: Path
+) -> None:
+    masking = write_encoder(tmp_path / "masking", words=("[MASK]", *WORDS))
+    pretrain = {"kind": "masked", "threads": 1, "adapt": {"epochs": 1, "max_len": 16}}
+    encoder = {"model": masking, "max_len": 32, "serve": "int8"}
+    result = train(corpus, data_root, "masked", pretrain=pretrain, encoder=encoder)
+    assert [step for step in result["stages"] if step in (*MADE, "adapt")] == ["weights", "adapt", "embed"]
+    adapted = inputs(data_root, result, "adapt")
+    assert adapted["config"].keys() == AdaptConfig.model_fields.keys()
+    assert inputs(data_root, result, "finetune")["upstream"]["weights"] == digest(data_root, result, "adapt")
+    assert inputs(data_root, result, "embed")["upstream"]["weights"] == digest(data_root, result, "adapt")
+    assert "brought no head that tells pieces" in result["warnings"][0]
+    assert built(train(corpus, data_root, "masked", pretrain=pretrain, encoder=encoder)) == []
 
 
 def test_recipes_are_trained_on_folds_from_the_vectors_of_this_run(corpus: Path, data_root: Path, pretrained: Path) -> None:
