@@ -1,6 +1,7 @@
 """Cross-validate a run's configuration against TF-IDF + logistic regression, near-duplicates kept in one fold.
 
-    python -m benchmarks.folds [--folds 10] [--fold-seed 13] [--only FOLD ...] [--share-vectors] OPTIONS OF `textmill train`
+    python -m benchmarks.folds [--folds 10] [--fold-seed 13] [--only FOLD ...] [--plain] [--share-vectors] \\
+        [--results FILE.json] [--work FOLDER] OPTIONS OF `textmill train`
 
 Each fold goes through the pure functions of textmill's own steps with exactly the settings that the options resolve to; the
 fold's rows are its official test split, so nothing that duplicates or nearly duplicates one of them is trained on. A table of
@@ -8,6 +9,12 @@ the folds goes to stderr, one JSON object to stdout.
 
 With --share-vectors the word vectors are trained once, on the texts without a label alone, and every fold reads those: a fold
 then differs from a run in that its own training sentences have no part in the vectors.
+
+With --plain near-duplicates may lie on both sides, as in most published figures; texts with the same tokens never do.
+
+With --results each fold is written to that file as soon as it is measured, and a fold that the file has is not measured again:
+a campaign goes on after a kill, on another day or on another machine. Pretrained weights and the vectors of texts that a frozen
+encoder makes are made once for all folds, in the folder --work, which a later call may be given again.
 
 The yardstick reads the same tokens. It has nothing to choose, so it is trained on the validation rows too, with which textmill
 chooses an epoch and calibrates: of the same rows both see all.
@@ -22,7 +29,7 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +38,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from benchmarks.fold_results import FoldResults, command_line, cpu_seconds, what_is_measured
+from benchmarks.given import given_in_fold, make_given, weights_digest
 from benchmarks.peers.peer import scores
 from flows.commands.settings import check_paths, resolve
 from tasks.errors import RequestError
@@ -38,6 +47,7 @@ from tasks.evaluate.compare import compare
 from tasks.evaluate.evaluation import predict
 from tasks.evaluate.predictions import read_test
 from tasks.evaluate.yardstick import fit_predict
+from tasks.finetune.history import read_history
 from tasks.ingest.corpus import write_corpus
 from tasks.ingest.schema import CORPUS_SCHEMA
 from tasks.prepare.dataset import write_dataset
@@ -57,16 +67,33 @@ if TYPE_CHECKING:
     from tasks.prepare.settings import PrepareConfig
 
 CORPUS, QUARANTINE = "corpus.parquet", "quarantine.parquet"
+CLASSIFIERS = ("textmill", "yardstick")
 
 
 @dataclass(frozen=True)
 class Scores:
-    """One classifier on a fold's test rows; `correct` bool [N], in the holdout's order."""
+    """One classifier on a fold's test rows; `correct` bool [N], in the holdout's order.
+
+    `epochs` is the one that the validation rows chose, of each member that learns in epochs. CPU seconds are of all threads
+    and children.
+    """
 
     accuracy: float
     macro_f1: float
     seconds: float
     correct: np.ndarray
+    cpu_seconds: float = 0.0
+    epochs: dict[str, int] = field(default_factory=dict)
+
+    def written(self) -> dict[str, Any]:
+        """The scores as JSON."""
+        return {**dataclasses.asdict(self), "correct": np.packbits(self.correct).tobytes().hex(), "rows": len(self.correct)}
+
+    @classmethod
+    def read(cls, written: dict[str, Any]) -> Scores:
+        """What `written` gave."""
+        bits = np.unpackbits(np.frombuffer(bytes.fromhex(written["correct"]), np.uint8), count=written["rows"])
+        return cls(**{name: value for name, value in written.items() if name != "rows"} | {"correct": bits.astype(bool)})
 
 
 @dataclass(frozen=True)
@@ -78,12 +105,12 @@ class Fold:
     yardstick: Scores
 
 
-def assign_folds(config: PrepareConfig, corpus: Path, num_folds: int, seed: int) -> np.ndarray:
+def assign_folds(config: PrepareConfig, corpus: Path, num_folds: int, seed: int, *, plain: bool = False) -> np.ndarray:
     """The fold of each row of the corpus, int64 [N]; -1 for a row without a label.
 
-    Labels are spread evenly; exact and near-duplicates, found as `prepare` finds them, stay together.
+    Labels are spread evenly; exact and near-duplicates, found as `prepare` finds them, stay together, unless `plain`.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     table = pq.read_table(corpus / CORPUS, columns=["id", "text", "label", "split"], page_checksum_verification=True)
     (labelled,) = np.nonzero(table.column("label").is_valid().to_numpy(zero_copy_only=False))
@@ -91,6 +118,12 @@ def assign_folds(config: PrepareConfig, corpus: Path, num_folds: int, seed: int)
     labels = rows.column("label").to_pylist()
     if len(labels) < num_folds:
         raise RequestError(f"{len(labels)} labelled rows cannot make {num_folds} folds; use fewer with --folds")
+    folds_N = np.full(table.num_rows, -1, np.int64)
+    if plain:
+        shuffled = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
+        for number, (_, test) in enumerate(shuffled.split(labels, labels)):
+            folds_N[labelled[test]] = number
+        return folds_N
     with tempfile.TemporaryDirectory() as scratch:
         (batch,) = rows.select(["id", "text", "split"]).to_batches()
         chosen = choose_tokenizer(batch.column("text").to_pylist()) if config.tokenizer == "auto" else None
@@ -99,7 +132,6 @@ def assign_folds(config: PrepareConfig, corpus: Path, num_folds: int, seed: int)
     considered = documents.num_tokens > 0
     firsts = exact_firsts(documents.fingerprints, considered)
     groups = near_groups(documents.signatures, firsts, considered, config.near_duplicate_similarity)
-    folds_N = np.full(table.num_rows, -1, np.int64)
     splitter = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
     for number, (_, test) in enumerate(splitter.split(labels, labels, groups)):
         folds_N[labelled[test]] = number
@@ -146,30 +178,42 @@ def share_vectors(config: PipelineConfig, corpus: Path, folder: Path) -> Pipelin
     return config.model_copy(update={"align": align})
 
 
-def measure_fold(config: PipelineConfig, corpus: Path, folds_N: np.ndarray, number: int) -> Fold:
-    """Train both classifiers on what is outside the fold and score both on what is inside."""
+def chosen_epochs(model: Path) -> dict[str, int]:
+    """Of each member that learns in epochs the one with the best validation score; of equals the earliest."""
+    found = {name: epochs for name, epochs in read_history(model).items() if epochs}
+    return {
+        name: int(min(epochs, key=lambda epoch: (epoch["valid_calibrated_loss"] or 0.0, epoch["number"]))["number"])
+        for name, epochs in found.items()
+    }
+
+
+def measure_fold(
+    config: PipelineConfig, corpus: Path, folds_N: np.ndarray, number: int, given: dict[str, Path] | None = None
+) -> Fold:
+    """Train both classifiers on what is outside the fold and score both on what is inside; `given`: see `make_given`."""
     with tempfile.TemporaryDirectory(prefix="fold-") as name:
         folder = Path(name)
-        start = time.monotonic()
+        start = time.monotonic(), cpu_seconds()
         (folder / "corpus").mkdir()
         write_fold_corpus(corpus, folds_N, number, folder / "corpus")
         write_dataset(config.prepare, folder / "corpus", folder)
         test = read_test(folder / "holdout")
-        classifier = train_recipe(config, folder, folder)
+        classifier = train_recipe(config, folder, folder, **given_in_fold(config, given or {}, folder, folder))
         textmill = _scored(test, classifier.labels, predict(classifier, test.tokens, folder / "holdout_texts"), start)
-        start = time.monotonic()
+        textmill = dataclasses.replace(textmill, epochs=chosen_epochs(folder / "model"))
+        start = time.monotonic(), cpu_seconds()
         parts = [read_split(folder / "dataset", split) for split in ("train", "valid")]
         joined = (pa.concat_arrays([getattr(part, column) for part in parts]) for column in ("ids", "labels", "tokens"))
         classes, probabilities_NC, _ = fit_predict(Split(*joined), test)
         return Fold(number, textmill, _scored(test, classes, probabilities_NC, start))
 
 
-def _scored(test: Split, classes: Sequence[str], probabilities_NC: np.ndarray, start: float) -> Scores:
-    seconds = time.monotonic() - start
+def _scored(test: Split, classes: Sequence[str], probabilities_NC: np.ndarray, start: tuple[float, float]) -> Scores:
+    seconds, cpu = time.monotonic() - start[0], cpu_seconds() - start[1]
     truth, predicted = test.labels.to_pylist(), [classes[number] for number in probabilities_NC.argmax(1)]
     found = scores(truth, predicted)
     correct = np.array([label == guess for label, guess in zip(truth, predicted, strict=True)])
-    return Scores(found["accuracy"], found["macro_f1"], round(seconds, 2), correct)
+    return Scores(found["accuracy"], found["macro_f1"], round(seconds, 2), correct, round(cpu, 2))
 
 
 def summary(folds: Sequence[Fold], num_folds: int) -> dict[str, Any]:
@@ -224,7 +268,8 @@ def _say_fold(fold: Fold) -> None:
     _say(
         f"{fold.number:4}  {len(ours.correct):5}  {ours.accuracy:.4f}  {ours.macro_f1:.4f}     {theirs.accuracy:.4f}  "
         f"{theirs.macro_f1:.4f}     {ours.accuracy - theirs.accuracy:+.4f}  {ours.macro_f1 - theirs.macro_f1:+.4f}  "
-        f"{ours.seconds:7.1f}"
+        f"{ours.seconds:7.1f}  {ours.cpu_seconds:7.1f}"
+        + "".join(f"  {name} epoch {number}" for name, number in ours.epochs.items())
     )
 
 
@@ -239,24 +284,55 @@ def _say_summary(found: dict[str, Any]) -> None:
     _say(f"McNemar's mid-p over all {found['test_rows']:,} rows: {found['mid_p']:.2g}")
 
 
-def run(config: PipelineConfig, *, num_folds: int, seed: int, only: Sequence[int] = (), shared: bool = False) -> dict[str, Any]:
-    """Measure the folds that `only` names, or all, and say so on stderr; the summary. `shared`: see `share_vectors`."""
+def run(
+    config: PipelineConfig,
+    *,
+    num_folds: int,
+    seed: int,
+    only: Sequence[int] = (),
+    shared: bool = False,
+    plain: bool = False,
+    results: Path | None = None,
+    work: Path | None = None,
+    command: str = "",
+) -> dict[str, Any]:
+    """Measure the folds that `only` names, or all, and say so on stderr; the summary. `shared`: see `share_vectors`.
+
+    `plain`: near-duplicates may lie on both sides. Folds go to the file `results`, and those that it has are taken from it;
+    `work` is the folder of what all folds are given.
+    """
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="folds-") as name:
         (corpus := Path(name) / "corpus").mkdir()
         write_corpus(config.ingest, corpus)
+        if plain:
+            config = config.model_copy(update={"prepare": config.prepare.model_copy(update={"near_duplicates": False})})
+        given = make_given(config, corpus, work or Path(name) / "given")
+        what = what_is_measured(config, corpus / CORPUS, folds=num_folds, seed=seed, plain=plain, shared=shared)
+        if given:
+            what["weights"] = weights_digest(given["weights"])
+            _say(f"pretrained weights and vectors: {time.monotonic() - start:.1f} s")
+        kept = FoldResults(results, what, command)
         if shared:
             config = share_vectors(config, corpus, Path(name))
             _say(f"vectors of the texts without a label: {time.monotonic() - start:.1f} s")
-        folds_N = assign_folds(config.prepare, corpus, num_folds, seed)
-        _say("fold   rows  textmill            yardstick           difference        seconds")
+        folds_N = assign_folds(config.prepare, corpus, num_folds, seed, plain=plain)
+        _say("fold   rows  textmill            yardstick           difference        seconds  CPU s")
         measured = []
         for number in only or range(num_folds):
-            measured.append(measure_fold(config, corpus, folds_N, number))
-            _say_fold(measured[-1])
-    found = summary(measured, num_folds) | {"seconds": round(time.monotonic() - start, 1)}
-    _say_summary(found)
-    return found
+            found = kept.find(number)
+            fold = _read_fold(number, found) if found else measure_fold(config, corpus, folds_N, number, given)
+            if found is None:
+                kept.add(number, {name: getattr(fold, name).written() for name in CLASSIFIERS})
+            measured.append(fold)
+            _say_fold(fold)
+    total = summary(measured, num_folds) | {"seconds": round(time.monotonic() - start, 1)}
+    _say_summary(total)
+    return total
+
+
+def _read_fold(number: int, found: dict[str, Any]) -> Fold:
+    return Fold(number, *(Scores.read(found[name]) for name in CLASSIFIERS))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -266,6 +342,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fold-seed", type=int, default=13, help="seed of the folds (prepare.seed parts train and valid)")
     parser.add_argument("--only", type=int, nargs="+", default=[], metavar="FOLD", help="measure these folds, counted from 0")
     parser.add_argument("--share-vectors", action="store_true", help="train vectors once, on the texts without a label")
+    parser.add_argument("--plain", action="store_true", help="near-duplicates may lie on both sides")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="JSON file that folds are written to and taken from")
+    parser.add_argument("--work", type=Path, metavar="FOLDER", help="where weights and vectors are made, to be used again")
     parser.add_argument("--preset", help="as for textmill train; so is every further option")
     own, options = parser.parse_known_args(arguments)
     try:
@@ -273,7 +352,17 @@ def main(arguments: list[str] | None = None) -> int:
             raise RequestError(f"--folds {own.folds} --only {own.only}: at least 2 folds, counted from 0")
         config = resolve(options, preset=own.preset)
         check_paths(config)
-        found = run(config, num_folds=own.folds, seed=own.fold_seed, only=own.only, shared=own.share_vectors)
+        found = run(
+            config,
+            num_folds=own.folds,
+            seed=own.fold_seed,
+            only=own.only,
+            shared=own.share_vectors,
+            plain=own.plain,
+            results=own.results,
+            work=own.work,
+            command=command_line("benchmarks.folds", sys.argv[1:] if arguments is None else arguments),
+        )
     except RequestError as error:
         _say(f"error: {error}")
         return 2

@@ -1,10 +1,12 @@
 """Which model is best on which corpus: several models and the yardstick on the same folds of the same rows.
 
-    python -m benchmarks.kinds --models bag tfidf bag+tfidf [--rows 500 1000] [--folds 5] [--only FOLD ...] OPTIONS OF train
+    python -m benchmarks.kinds --models bag tfidf bag+tfidf [--rows 500 1000] [--folds 5] [--only FOLD ...] [--plain] \\
+        [--results FILE.json] [--work FOLDER] OPTIONS OF train
 
 `--rows` measures random parts of the corpus, of so many labelled rows each (0: all of them). Rows of an official test split are
 left out, so that no choice made by this table was made on them. A line a fold goes to stderr, one JSON line a size to stdout.
-The yardstick is trained on the train rows alone, as in a run of `textmill train`.
+The yardstick is trained on the train rows alone, as in a run of `textmill train`. `--plain`, `--results` and `--work` are
+as for `benchmarks.folds`; models that start from pretrained weights share these, which are those of `finetune.model`.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.folds import CORPUS, QUARANTINE, assign_folds, write_fold_corpus
+from benchmarks.fold_results import FoldResults, command_line, cpu_seconds, what_is_measured
+from benchmarks.folds import CORPUS, QUARANTINE, assign_folds, chosen_epochs, write_fold_corpus
+from benchmarks.given import given_in_fold, make_given, weights_digest
 from benchmarks.peers.peer import scores
 from flows.commands.settings import check_paths, resolve
 from tasks.errors import RequestError
@@ -60,7 +64,14 @@ def take_rows(corpus: Path, num_rows: int, seed: int, folder: Path) -> int:
     return len(chosen)
 
 
-def measure(config: PipelineConfig, models: Sequence[str], corpus: Path, folds_N: np.ndarray, fold: int) -> dict[str, Any]:
+def measure(
+    config: PipelineConfig,
+    models: Sequence[str],
+    corpus: Path,
+    folds_N: np.ndarray,
+    fold: int,
+    given: dict[str, Path] | None = None,
+) -> dict[str, Any]:
     """Accuracy, macro-F1 and seconds of each model and of the yardstick on one fold, and what the fold is like."""
     with tempfile.TemporaryDirectory(prefix="kinds-") as name:
         folder = Path(name)
@@ -77,38 +88,60 @@ def measure(config: PipelineConfig, models: Sequence[str], corpus: Path, folds_N
         for model in models:
             place = folder / model
             place.mkdir()
-            start = time.monotonic()
-            finetune = config.finetune.model_copy(update={"model": model})
-            classifier = train_recipe(config.model_copy(update={"finetune": finetune}), folder, place)
+            start = time.monotonic(), cpu_seconds()
+            finetune = config.finetune.with_model(model).only_read()
+            own = config.model_copy(update={"finetune": finetune})
+            classifier = train_recipe(own, folder, place, **given_in_fold(own, given or {}, folder, place))
             found[model] = _scored(test, classifier.labels, predict(classifier, test.tokens, folder / "holdout_texts"), start)
-        start = time.monotonic()
+            found[model]["epochs"] = chosen_epochs(place / "model")
+        start = time.monotonic(), cpu_seconds()
         classes, probabilities_NC, _ = fit_predict(trained_on, test)
         found[YARDSTICK] = _scored(test, classes, probabilities_NC, start)
         return found
 
 
-def _scored(test: Any, classes: Sequence[str], probabilities_NC: np.ndarray, start: float) -> dict[str, float]:
-    seconds = time.monotonic() - start
+def _scored(test: Any, classes: Sequence[str], probabilities_NC: np.ndarray, start: tuple[float, float]) -> dict[str, Any]:
+    seconds, cpu = time.monotonic() - start[0], cpu_seconds() - start[1]
     found = scores(test.labels.to_pylist(), [classes[number] for number in probabilities_NC.argmax(1)])
-    return {"accuracy": found["accuracy"], "macro_f1": found["macro_f1"], "seconds": round(seconds, 2)}
+    figures = {"accuracy": found["accuracy"], "macro_f1": found["macro_f1"]}
+    return figures | {"seconds": round(seconds, 2), "cpu_seconds": round(cpu, 2)}
 
 
 def run(
-    config: PipelineConfig, models: Sequence[str], sizes: Sequence[int], *, num_folds: int, seed: int, only: Sequence[int]
+    config: PipelineConfig,
+    models: Sequence[str],
+    sizes: Sequence[int],
+    *,
+    num_folds: int,
+    seed: int,
+    only: Sequence[int],
+    plain: bool = False,
+    results: Path | None = None,
+    work: Path | None = None,
+    command: str = "",
 ) -> None:
-    """Measure every size, and print its line when it is done."""
+    """Measure every size, and print its line when it is done; see `benchmarks.folds.run` for `plain`, `results` and `work`."""
     with tempfile.TemporaryDirectory(prefix="kinds-") as name:
         corpus = Path(name) / "whole"
         corpus.mkdir()
         write_corpus(config.ingest, corpus)
+        if plain:
+            config = config.model_copy(update={"prepare": config.prepare.model_copy(update={"near_duplicates": False})})
+        given = make_given(config, corpus, work or Path(name) / "given")
         for size in sizes:
             part = Path(name) / f"part-{size}"
             part.mkdir()
             num_rows = take_rows(corpus, size, seed, part)
-            folds_N = assign_folds(config.prepare, part, num_folds, seed)
+            folds_N = assign_folds(config.prepare, part, num_folds, seed, plain=plain)
+            asked = {"models": list(models), "size": size, "folds": num_folds, "seed": seed, "plain": plain}
+            asked |= {"weights": weights_digest(given["weights"])} if given else {}
+            kept = FoldResults(results, what_is_measured(config, part / CORPUS, **asked), command)
             measured = []
             for fold in only or range(num_folds):
-                measured.append(measure(config, models, part, folds_N, fold))
+                found = kept.find(fold)
+                measured.append(found or measure(config, models, part, folds_N, fold, given))
+                if found is None:
+                    kept.add(fold, measured[-1])
                 shown = {model: round(measured[-1][model]["accuracy"], 4) for model in (*models, YARDSTICK)}
                 print(f"{num_rows} rows, fold {fold}: {shown}", file=sys.stderr, flush=True)
             print(json.dumps(summary(num_rows, models, measured)), flush=True)
@@ -120,7 +153,7 @@ def summary(num_rows: int, models: Sequence[str], measured: Sequence[dict[str, A
     found: dict[str, Any] = {"rows": num_rows, "folds": len(measured)}
     found |= {name: first[name] for name in ("train_rows", "classes", "tokens", "tokenizer")}
     for model in (*models, YARDSTICK):
-        figures = ("accuracy", "macro_f1", "seconds")
+        figures = ("accuracy", "macro_f1", "seconds", "cpu_seconds")
         found[model] = {name: round(float(np.mean([each[model][name] for each in measured])), 4) for name in figures}
     return found
 
@@ -133,12 +166,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folds", type=int, default=5, help="number of folds")
     parser.add_argument("--fold-seed", type=int, default=13, help="seed of parts and folds")
     parser.add_argument("--only", type=int, nargs="+", default=[], metavar="FOLD", help="measure these folds, counted from 0")
+    parser.add_argument("--plain", action="store_true", help="near-duplicates may lie on both sides")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="JSON file that folds are written to and taken from")
+    parser.add_argument("--work", type=Path, metavar="FOLDER", help="where weights and vectors are made, to be used again")
     parser.add_argument("--preset", help="as for textmill train; so is every further option")
     own, options = parser.parse_known_args(arguments)
     try:
         config = resolve(options, preset=own.preset)
         check_paths(config)
-        run(config, own.models, own.rows, num_folds=own.folds, seed=own.fold_seed, only=own.only)
+        run(
+            config,
+            own.models,
+            own.rows,
+            num_folds=own.folds,
+            seed=own.fold_seed,
+            only=own.only,
+            plain=own.plain,
+            results=own.results,
+            work=own.work,
+            command=command_line("benchmarks.kinds", sys.argv[1:] if arguments is None else arguments),
+        )
     except RequestError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
