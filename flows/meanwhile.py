@@ -1,4 +1,4 @@
-"""Import what the next step needs while this one waits for a child process."""
+"""Get ready what the next step needs while this one leaves a processor idle."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ import importlib
 import threading
 from typing import TYPE_CHECKING
 
+from tasks.ingest.task import ingest
+from tasks.prepare.pool import started_early
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tasks.config import PipelineConfig
+    from tasks.store.step import Run
 
 
 @contextlib.contextmanager
@@ -30,3 +36,18 @@ def imported_meanwhile(*modules: str) -> Iterator[None]:
         yield
     finally:
         thread.join()
+
+
+MUCH = 16 << 20  # bytes of a corpus in one file; less has too few documents for processes to pay
+
+
+@contextlib.contextmanager
+def processes_for_prepare(config: PipelineConfig, run: Run) -> Iterator[None]:
+    """Start the processes that tokenize a large corpus while it is still read: reading takes one processor."""
+    place = config.ingest.place
+    large = place is not None and place.is_file() and place.stat().st_size >= MUCH
+    if not large or run.workers <= 1 or ingest.is_stored(run.store, config.ingest):
+        yield
+        return
+    with started_early(run.workers, "tasks.prepare.documents"):
+        yield

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import lzma
 import stat
 import zipfile
 import zlib
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from tasks.documents.compressed import DAMAGE as OF_COMPRESSION
 from tasks.documents.compressed import open_plain
 from tasks.documents.record import Record
 from tasks.documents.tar import BLOCK, Member, TarError, is_tar, read_tar, tar_entries
@@ -31,7 +31,7 @@ MAX_ZIP_DIRECTORY_BYTES = 32 << 20  # zipfile holds it in memory, several times 
 SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".zip")  # without the suffix of a compression behind .tar
 
 _UNKNOWN = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can write
-DAMAGE = (TarError, zipfile.BadZipFile, OSError, EOFError, zlib.error, lzma.LZMAError)  # what reading a damaged archive raises
+DAMAGE = (TarError, zipfile.BadZipFile, OSError, *OF_COMPRESSION)  # what reading a damaged archive raises
 
 
 class Placed(NamedTuple):
@@ -50,7 +50,7 @@ def archive_kind(path: Path) -> str | None:
                 return "zip"
         with open_plain(path) as stream:
             return "tar" if is_tar(stream.read(BLOCK)) else None
-    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+    except (OSError, *OF_COMPRESSION):
         return None
 
 

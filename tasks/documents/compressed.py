@@ -10,11 +10,14 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from isal import igzip, isal_zlib
+
 if TYPE_CHECKING:
     from typing import BinaryIO
 
 SUFFIXES = (".gz", ".bz2", ".xz")
-DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)  # what reading a damaged one raises, beside OSError
+_OF_ISAL = cast("type[Exception]", isal_zlib.error)  # its stub says that it is an object
+DAMAGE = (EOFError, zlib.error, _OF_ISAL, lzma.LZMAError, gzip.BadGzipFile)  # of a damaged one, beside OSError
 _BUFFER = 1 << 20
 
 
@@ -29,7 +32,7 @@ def open_plain(path: Path) -> BinaryIO:
     with path.open("rb") as file:
         head = file.read(6)
     if head.startswith(b"\x1f\x8b"):
-        return io.BufferedReader(cast(io.RawIOBase, gzip.open(path, "rb")), _BUFFER)
+        return io.BufferedReader(cast(io.RawIOBase, igzip.open(path, "rb")), _BUFFER)
     if head.startswith(b"BZh"):
         return io.BufferedReader(cast(io.RawIOBase, bz2.open(path, "rb")), _BUFFER)
     if head == b"\xfd7zXZ\0":

@@ -7,6 +7,7 @@ ustar (IEEE 1003.1), the pax records `path` and `size`, and GNU's long names. ta
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _next_header(stream: BinaryIO) -> _Header | None:
 
 
 def _parse(block: bytes) -> _Header:
-    if _number(block[148:156]) != 256 + sum(block[:148]) + sum(block[156:]):
+    if _number(block[148:156]) != 256 + _sum(block[:148] + block[156:]):
         raise TarError("a header's checksum is wrong")
     name = block[:100].split(b"\0", 1)[0]
     kind = block[156:157]
@@ -142,6 +143,11 @@ def _parse(block: bytes) -> _Header:
         prefix = block[345:500].split(b"\0", 1)[0]
         name = prefix + b"/" + name if prefix else name
     return _Header(name, kind, _number(block[124:136]), kind == b"S" and block[482:483] == b"\1", block[136:148])
+
+
+def _sum(data: bytes) -> int:
+    """Add bytes: the lower half of Adler-32 (RFC 1950) is 1 + their sum modulo 65521, more than a header in ASCII has."""
+    return (zlib.adler32(data) & 0xFFFF) - 1 if data.isascii() else sum(data)
 
 
 def _number(field: bytes) -> int:

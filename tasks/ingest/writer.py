@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from tasks.ingest.schema import CORPUS, CORPUS_SCHEMA, QUARANTINE, QUARANTINE_SC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Future
     from pathlib import Path
 
     from tasks.documents.record import Record
@@ -54,14 +56,21 @@ class Writer:
         dictionaries = ["label", "split", "source"]
         self._corpus = pq.ParquetWriter(folder / CORPUS, CORPUS_SCHEMA, use_dictionary=dictionaries, **options)
         self._quarantine = pq.ParquetWriter(folder / QUARANTINE, QUARANTINE_SCHEMA, **options)
+        # Arrow compresses without Python's lock, so a batch is written while the next is read.
+        self._beside = ThreadPoolExecutor(1)
+        self._written: Future[None] | None = None
 
     def __enter__(self) -> Writer:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.flush()  # after an error too: the refused records may tell why
-        self._corpus.close()
-        self._quarantine.close()
+        try:
+            self.flush()  # after an error too: the refused records may tell why
+            self._wait()
+        finally:
+            self._beside.shutdown()
+            self._corpus.close()
+            self._quarantine.close()
 
     @property
     def quarantined(self) -> int:
@@ -104,12 +113,18 @@ class Writer:
         """Write the rows that wait."""
         if self._rows:
             columns = [pa.array(column, pa.string()) for column in zip(*self._rows, strict=True)]
-            self._corpus.write_batch(pa.record_batch(columns, schema=CORPUS_SCHEMA))
+            self._wait()
+            self._written = self._beside.submit(self._corpus.write_batch, pa.record_batch(columns, schema=CORPUS_SCHEMA))
             self._rows, self._chars = [], 0
         if self._refused:
             fields = zip(zip(*self._refused, strict=True), QUARANTINE_SCHEMA, strict=True)
             self._quarantine.write_batch(pa.record_batch([pa.array(c, f.type) for c, f in fields], schema=QUARANTINE_SCHEMA))
             self._refused = []
+
+    def _wait(self) -> None:
+        written, self._written = self._written, None
+        if written is not None:
+            written.result()
 
     def _refuse(self, record: Record, reason: str, offset: int, detail: str, tally: Tally) -> None:
         # A binary file says nothing about the encoding of the others.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import multiprocessing
 import os
 import signal
@@ -27,8 +29,7 @@ def map_ordered(function: Callable[..., T], calls: Iterable[tuple], *, workers: 
         for arguments in calls:
             yield function(*arguments)
         return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_die_with_parent)
+    pool = _early.pop(workers, None) or _processes(workers)
     waiting: deque[Future[T]] = deque()
     try:
         for arguments in calls:
@@ -43,6 +44,33 @@ def map_ordered(function: Callable[..., T], calls: Iterable[tuple], *, workers: 
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def started_early(workers: int, module: str) -> Iterator[None]:
+    """Have the processes of the next `map_ordered` with as many workers start now and import `module`, beside other work.
+
+    Processes that nobody has used by the end of the block are ended.
+    """
+    pool = _early[workers] = _processes(workers)
+    try:
+        for _ in range(workers):  # each call starts a process; an import that fails is left to the call that needs it
+            pool.submit(_import, module)
+        yield
+    finally:
+        if _early.pop(workers, None) is not None:
+            pool.shutdown(cancel_futures=True)
+
+
+_early: dict[int, ProcessPoolExecutor] = {}  # started and waiting, by the number of processes
+
+
+def _processes(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_die_with_parent)
+
+
+def _import(module: str) -> None:
+    importlib.import_module(module)
 
 
 def _die_with_parent() -> None:

@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from tasks.errors import RequestError
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.minhash import SHINGLE
-from tasks.prepare.pool import map_ordered
+from tasks.prepare.pool import map_ordered, started_early
 from tasks.prepare.read import iter_with_texts
 from tasks.prepare.schema import SCHEMA
 from tasks.prepare.settings import PrepareConfig
@@ -340,11 +341,30 @@ def test_a_worker_that_dies_is_a_clear_error() -> None:
         list(map_ordered(os._exit, [(9,)], workers=2))
 
 
+def test_processes_that_are_started_early_are_those_that_work() -> None:
+    with started_early(2, "tasks.prepare.documents"):
+        until(lambda: len(started()) == 2, "the start of both")
+        early = started()
+        assert set(map_ordered(os.getpid, iter([(), ()]), workers=2)) <= early
+        assert not started()
+    assert not started()
+
+
+def test_processes_that_were_started_for_nothing_end_with_the_block() -> None:
+    with pytest.raises(KeyError), started_early(2, "no_such_module"):
+        raise KeyError
+    assert not started()
+
+
+def started() -> set[int | None]:
+    return {process.pid for process in multiprocessing.active_children()}
+
+
 def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(
         "import os, time\n"
-        "from tasks.prepare.pool import map_ordered\n"
+        "from tasks.prepare.pool import map_ordered, started_early\n"
         "if __name__ == '__main__':\n"
         "    for pid in map_ordered(os.getpid, iter([(), ()]), workers=2):\n"
         "        print(pid, flush=True)\n"
