@@ -7,13 +7,16 @@ import importlib
 import threading
 from typing import TYPE_CHECKING
 
+from tasks.finetune.uses import libraries_of
 from tasks.ingest.task import ingest
 from tasks.prepare.pool import started_early
+from tasks.prepare.task import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tasks.config import PipelineConfig
+    from tasks.store.artifact import Artifact
     from tasks.store.step import Run
 
 
@@ -38,6 +41,18 @@ def imported_meanwhile(*modules: str) -> Iterator[None]:
         thread.join()
 
 
+@contextlib.contextmanager
+def imports_for_training(config: PipelineConfig, run: Run, corpus: Artifact) -> Iterator[None]:
+    """Import what training and the report need while a new corpus is prepared, which mostly other processes do."""
+    if prepare.is_stored(run.store, config.prepare, corpus=corpus):
+        yield
+        return
+    torch = ["torch"] if "torch" in libraries_of(config.finetune) else []
+    with imported_meanwhile(*torch, *DRAWN_WITH):
+        yield
+
+
+DRAWN_WITH = ("matplotlib.figure", "matplotlib.backends.backend_agg", "jinja2")
 MUCH = 16 << 20  # bytes of a corpus in one file; less has too few documents for processes to pay
 
 

@@ -11,7 +11,7 @@ from prefect.states import Completed, State
 
 from flows.display import Display
 from flows.killed import mark_killed
-from flows.meanwhile import imported_meanwhile, processes_for_prepare
+from flows.meanwhile import imported_meanwhile, imports_for_training, processes_for_prepare
 from flows.record import Record, command
 from flows.settled import settle_by_champion, settle_by_corpus, settle_by_texts
 from flows.split import change_of_split, recorded_split, settle_split, split_tags
@@ -109,7 +109,8 @@ def run_steps(record: Record) -> None:
         config = record.settle(settle_split(config, recorded, found, run.store.folder(found)))
         if change := change_of_split(config.prepare, recorded):
             record.warn(change)
-        prepared = note(prepare(run, config.prepare, corpus=corpus))
+        with imports_for_training(config, run, found):
+            prepared = note(prepare(run, config.prepare, corpus=corpus))
     dataset, texts = part(prepared, "dataset"), part(prepared, "texts")
     holdout, holdout_texts = part(prepared, "holdout"), part(prepared, "holdout_texts")
     config = record.settle(settle_by_corpus(config, run.store.folder(dataset.result()), record.display.say))

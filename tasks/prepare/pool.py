@@ -31,6 +31,7 @@ def map_ordered(function: Callable[..., T], calls: Iterable[tuple], *, workers: 
         return
     pool = _early.pop(workers, None) or _processes(workers)
     waiting: deque[Future[T]] = deque()
+    done = False
     try:
         for arguments in calls:
             waiting.append(pool.submit(function, *arguments))
@@ -38,12 +39,13 @@ def map_ordered(function: Callable[..., T], calls: Iterable[tuple], *, workers: 
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+        done = True
     except BrokenProcessPool as error:
         raise RuntimeError(
             "a worker process of prepare died, most likely killed for memory; run again with --runtime.workers 1"
         ) from error
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=not done, cancel_futures=not done)  # processes that have done their work end by themselves
 
 
 @contextlib.contextmanager

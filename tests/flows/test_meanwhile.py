@@ -1,11 +1,19 @@
-"""Modules are imported beside a step that waits for a child process."""
+"""Modules are imported, and processes started, beside a step that leaves a processor idle."""
 
+import multiprocessing
 import sys
 import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from flows.meanwhile import imported_meanwhile
+from flows import meanwhile
+from flows.meanwhile import imported_meanwhile, processes_for_prepare
+from tasks.config import PipelineConfig
+from tasks.store.artifact import Store
+from tasks.store.step import Run
 
 
 def test_modules_are_there_when_the_block_ends_and_one_that_is_missing_is_passed_over() -> None:
@@ -20,3 +28,31 @@ def test_modules_are_there_when_the_block_ends_and_one_that_is_missing_is_passed
 def test_an_error_of_the_block_is_the_caller_s() -> None:
     with pytest.raises(KeyError), imported_meanwhile("json"):
         raise KeyError("of the step")
+
+
+class Tables(NamedTuple):
+    """What the two contexts look at: a small and a large corpus."""
+
+    small: PipelineConfig
+    large: PipelineConfig
+
+
+@pytest.fixture
+def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tables:
+    monkeypatch.setattr(meanwhile, "MUCH", 1000)
+    paths = tmp_path / "small.csv", tmp_path / "large.csv"
+    for path, lines in zip(paths, (1, 200), strict=True):
+        path.write_text("text,label\n" + "fine,good\n" * lines)
+    sections = {"runtime": {"data_root": tmp_path / "data"}}
+    return Tables(*(PipelineConfig.model_validate(sections | {"ingest": {"path": path}}) for path in paths))
+
+
+def test_processes_start_early_for_a_large_corpus_alone(tables: Tables, tmp_path: Path) -> None:
+    run = Run(Store(tmp_path / "data"), workers=2)
+    with processes_for_prepare(tables.small, run):
+        assert not multiprocessing.active_children()
+    with processes_for_prepare(tables.large, replace(run, workers=1)):
+        assert not multiprocessing.active_children()
+    with processes_for_prepare(tables.large, run):
+        assert len(multiprocessing.active_children()) == 2
+    assert not multiprocessing.active_children()
