@@ -23,7 +23,7 @@ from tasks.store.source import code_digest
 from tasks.store.step import Run
 from tasks.tracking.client import import_mlflow
 from tasks.tracking.tracker import Tracker
-from tests.steps import STEPS, alone
+from tests.steps import OF_ENCODERS, STEPS, alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -119,9 +119,10 @@ def run(config: PipelineConfig, *, started: Callable[[str], None] = lambda step:
         trained_on=lambda source, digest: None,
         result={},
     )
+    encoders = [name for names in OF_ENCODERS.values() for name in names]
     with contextlib.ExitStack() as stack:
         stack.enter_context(store.reading())
-        for name in (*STEPS, "folds", "register"):
+        for name in (*STEPS, *encoders, "folds", "register"):
             stack.enter_context(mock.patch.object(train, name, _plain(getattr(train, name))))
         train.run_steps(record)  # type: ignore[arg-type]
     tracker.close()

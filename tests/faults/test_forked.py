@@ -16,7 +16,7 @@ from tests.monitored import POINTS
 pytestmark = pytest.mark.long
 
 TRIALS = {  # of each row: two, or each named point once
-    **dict.fromkeys(["1", "3", "4", "6", "11", "12", "18"], 2),
+    **dict.fromkeys(["1", "3", "4", "6", "11", "12", "18", "20"], 2),
     "19": len(POINTS),
 }
 # Row 4's two seconds are the campaign's: a machine that runs tests may stall for longer.
