@@ -18,8 +18,8 @@ ROW ?=
 EXAMPLES ?= 5000
 AUDIT := .venv-audit
 PYTEST ?=
-# A process takes one file after the other, in the order of tests/conftest.py.
-PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+# A process takes one file after the other, in the order of tests/conftest.py. Four for two cores, since servers are often waited for.
+PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test test-long check torchtext bench faults fuzz audit format lock lock-torchtext clean
 
