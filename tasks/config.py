@@ -81,7 +81,7 @@ with warnings.catch_warnings():
             """The defaults of a run, with the sections that this run's model has."""
             plain = type(self)()
             sections = plain.finetune.with_model(self.finetune.model).model_copy(update={"model": plain.finetune.model})
-            return plain.model_copy(update={"finetune": sections})
+            return plain.model_copy(update={"finetune": sections, "pretrain": plain.pretrain.whole()})
 
         def _known_dim(self) -> int | None:
             """Dimensions of the vectors; None where a file has yet to tell them."""

@@ -148,7 +148,10 @@ def train_on(
     """
     threads = num_cores() if config.threads == "auto" else config.threads
     device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-    pieces = Pieces(weights, Reading("mean", config.max_len, "head"))
+    try:
+        pieces = Pieces(weights, Reading("mean", config.max_len, "head"))
+    except RequestError as error:  # it begins with max_len, and there is another one
+        raise RequestError(f"pretrain.adapt.{error}") from None
     train = read_parts(texts, ("train", "unlabelled") if config.unlabelled else ("train",), pieces)
     valid = read_parts(texts, ("valid",), pieces)
     check_rows(train, valid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_serializer, model_validator
+from pydantic import Field, PrivateAttr, model_serializer, model_validator
 
 from tasks.adapt.settings import AdaptConfig, AdaptSettings
 from tasks.section import Count, Positive, Section, Threads
@@ -45,17 +45,25 @@ class PretrainConfig(Section):
 
     adapt: AdaptSettings = AdaptSettings()
 
+    _whole: bool = PrivateAttr(False)
+
     OF_BOTH: ClassVar = ("kind", "threads", "seed", "unlabelled")
 
     @model_serializer(mode="wrap")
     def _as_before_where_fasttext_is_trained(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         """Without what came later where it says nothing, so that the keys of word vectors stay as they were."""
         values = dump(self)
-        if self.kind == FASTTEXT:
+        if self.kind == FASTTEXT and not self._whole:
             del values["kind"]
             if self.adapt == AdaptSettings():
                 del values["adapt"]
         return values
+
+    def whole(self) -> Self:
+        """The same section, of which everything is dumped."""
+        made = self.model_copy()
+        made._whole = True
+        return made
 
     @property
     def adapts(self) -> bool:

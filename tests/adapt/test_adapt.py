@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from flows.record import command
 from tasks.adapt import train as training
 from tasks.adapt.parts import following, masked, read_parts, special_of
 from tasks.adapt.says import SHOWN
@@ -256,3 +257,17 @@ def test_a_network_that_reads_both_ways_is_no_causal_one(train: Any) -> None:
         RequestError, match=r"pretrain.kind causal: these weights read a text in both directions; set pretrain.kind"
     ):
         train(kind="causal")
+
+
+def test_parts_that_are_too_long_for_the_weights_are_one_line(train: Any) -> None:
+    with pytest.raises(RequestError, match=r"^pretrain.adapt.max_len 60 is above the 48 pieces that these weights"):
+        train(max_len=60)
+
+
+def test_the_command_of_a_run_names_only_what_differs() -> None:
+    given = {"kind": "masked", "adapt": {"epochs": 1}}
+    config = PipelineConfig.model_validate({"pretrain": given, "finetune": {"model": "encoder"}})
+    shown = command(config)
+    assert "--pretrain.kind masked --pretrain.adapt.epochs 1" in shown
+    assert "adapt.lr" not in shown
+    assert "pretrain" not in command(PipelineConfig())
