@@ -59,7 +59,9 @@ def verify(
 def export(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME@ALIAS, NAME/VERSION, or NAME: its champion.")],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
-    form: Annotated[str, typer.Option("--format", help="transformers, for an encoder alone.")] = "transformers",
+    form: Annotated[
+        str, typer.Option("--format", help="transformers, for a model that is a pretrained network alone.")
+    ] = "transformers",
     as_json: Json = False,
     data_root: DataRoot = None,
 ) -> None:

@@ -20,8 +20,8 @@ class PretrainConfig(Section):
 
     kind: Literal["fasttext", "masked", "causal"] = Field(
         "fasttext",
-        description="What is trained on the corpus' own text: fastText's word vectors, or the weights that an encoder starts "
-        "from, to fill in masked pieces or, causal, to tell the next piece.",
+        description="What is trained on the corpus' own text: fastText's word vectors, or the pretrained weights that a "
+        "model starts from, to fill in masked pieces or, causal, to tell the next piece.",
     )
     enabled: bool = Field(True, description="Train word vectors; off: embeddings start at random or from align.vectors.")
     model: Literal["skipgram", "cbow"] = Field("skipgram", description="Predict the context from the word, or the reverse.")
