@@ -163,9 +163,9 @@ class TrainedRun:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Accuracy and macro-F1 on the test rows, and the yardstick's where it was trained."""
+        """Accuracy and macro-F1 on the test rows, if there were any, and the yardstick's where it was trained."""
         result = self._finished()
-        own = {name: result[name] for name in ("accuracy", "macro_f1")}
+        own = {name: result[name] for name in ("accuracy", "macro_f1") if result[name] is not None}
         return own | {f"yardstick_{name}": value for name, value in (result["yardstick"] or {}).items()}
 
     def model(self) -> Model:

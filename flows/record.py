@@ -59,6 +59,7 @@ class Record:
     display: Display
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     artifacts: dict[str, Artifact] = field(default_factory=dict)
+    parts: dict[str, list[str]] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     skips: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -129,6 +130,13 @@ class Record:
         for line in shown.warnings(artifact.report, folder):
             self.warn(line)
         self._collect(shown, artifact.report, folder)
+        self._write("running")
+        return state
+
+    def kept(self, state: State) -> State:
+        """Remember one of many artifacts of a step, of which another step makes what is shown; hand its state on."""
+        artifact: Artifact = state.result()
+        self.parts.setdefault(artifact.step, []).append(artifact.key)
         self._write("running")
         return state
 
@@ -270,6 +278,7 @@ class Record:
             "mlflow_run_id": self.tracker.server_run_id(self.tracking) if self.tracking else None,
             "config": self.config.model_dump(mode="json"),
             "keys": {step: artifact.key for step, artifact in self.artifacts.items()},
+            "parts": self.parts,
             "result": result,
             "unreported": unreported or {},
         }

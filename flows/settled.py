@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tasks.errors import RequestError
+from tasks.finetune.kinds import KINDS
 from tasks.finetune.settings import AUTO
 from tasks.unread import unread
 
@@ -20,6 +22,16 @@ if TYPE_CHECKING:
 
 # Settings whose `auto` is replaced before it enters a key, so that MLflow's parameters, which cannot change, wait for it.
 SETTLED = (("prepare", "tokenizer"), ("prepare", "split_rule"), ("prepare", "salt"), ("finetune", "model"))
+
+
+def refuse_unlabelled(config: PipelineConfig) -> None:
+    """Raise RequestError for a corpus without labels where the model learns them from rows."""
+    if config.ingest.only_unlabelled and config.finetune.own_labels is None:
+        remedy = next(kind.without_labels for kind in KINDS.values() if kind.zero_shot)
+        raise RequestError(
+            f"--ingest.unlabelled {config.ingest.unlabelled}: these texts have no labels, and model {config.finetune.model} "
+            f"learns them from rows; give --ingest.path too, or describe the labels: {remedy}"
+        )
 
 
 def settle_by_champion(config: PipelineConfig, champion: Champion | None, say: Callable[[str], None]) -> PipelineConfig:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow
 from prefect.states import Completed, State
 
+from flows.curve import measure_curve
 from flows.display import Display
 from flows.killed import mark_killed
 from flows.meanwhile import imported_meanwhile, imports_for_training, processes_for_prepare
 from flows.record import Record, command
-from flows.settled import settle_by_champion, settle_by_corpus, settle_by_texts
+from flows.settled import refuse_unlabelled, settle_by_champion, settle_by_corpus, settle_by_texts
 from flows.split import change_of_split, recorded_split, settle_split, split_tags
 from tasks.adapt.task import adapt
 from tasks.align.fetch import local_copies
@@ -22,7 +23,7 @@ from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.embed.task import embed, embed_holdout
 from tasks.errors import RequestError
-from tasks.evaluate.task import evaluate, yardstick
+from tasks.evaluate.task import evaluate, learning_curve, unmeasured, yardstick
 from tasks.finetune.task import finetune
 from tasks.ingest.task import ingest
 from tasks.prepare.task import prepare
@@ -31,7 +32,7 @@ from tasks.register.champion import read_champion
 from tasks.register.models import MODEL_TAG
 from tasks.register.recipe import Recipe
 from tasks.register.says import REGISTRATION
-from tasks.register.task import folds, make_candidate, package, question_folds, register
+from tasks.register.task import folds, make_candidate, make_unmeasured, package, question_folds, register
 from tasks.store.artifact import Store
 from tasks.store.source import reachable
 from tasks.tracking.client import import_mlflow, open_client
@@ -71,6 +72,7 @@ def train(config: PipelineConfig) -> dict[str, Any]:
     if config.runtime.tensorboard:
         check_installed()
     config.finetune.check()
+    refuse_unlabelled(config)
     store = Store(config.runtime.data_root)
     tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, config.name)
     with store.reading(), Display(interval_seconds=config.runtime.log_interval) as display:
@@ -111,6 +113,9 @@ def run_steps(record: Record) -> None:
             record.warn(change)
         with imports_for_training(config, run, found):
             prepared = note(prepare(run, config.prepare, corpus=corpus))
+    if config.ingest.only_unlabelled:
+        register_unmeasured(record, config, corpus, prepared)
+        return
     dataset, texts = part(prepared, "dataset"), part(prepared, "texts")
     holdout, holdout_texts = part(prepared, "holdout"), part(prepared, "holdout_texts")
     config = record.settle(settle_by_corpus(config, run.store.folder(dataset.result()), record.display.say))
@@ -121,11 +126,11 @@ def run_steps(record: Record) -> None:
     model = note(finetune(run, config.finetune.keyed(), dataset=dataset, aligned=aligned, **read))
     baseline = None
     if config.evaluate.yardstick:
-        baseline = note(yardstick(run, config.evaluate, dataset=dataset, holdout=holdout))
+        baseline = note(yardstick(run, config.evaluate.measures, dataset=dataset, holdout=holdout))
     else:
         record.skipped(yardstick, "switched off by evaluate.yardstick")
     tested = {"holdout": holdout, "texts": holdout_texts, **held}
-    evaluation = note(evaluate(run, config.evaluate, model=model, dataset=dataset, **tested, yardstick=baseline))
+    evaluation = note(evaluate(run, config.evaluate.measures, model=model, dataset=dataset, **tested, yardstick=baseline))
     packaged = note(
         package(run, model=model, dataset=dataset, **{name: state for name, state in read.items() if name != "weights"})
     )
@@ -160,6 +165,38 @@ def run_steps(record: Record) -> None:
         wait_for=[made for made in (packaged, evaluation, corpus, holdout, measured) if made],  # the edges of the UI
     )
     record.did("register", registered, shown=REGISTRATION, key=packaged.result().key)
+    if config.evaluate.learning_curve:
+        drawn = {"dataset": dataset, "holdout": holdout, "holdout_texts": holdout_texts, "aligned": aligned, **read}
+        measure_curve(record, config, prepared.result().report, evaluation, held=held.get("embedded"), **drawn)
+
+
+def register_unmeasured(record: Record, config: PipelineConfig, corpus: State, prepared: State) -> None:
+    """Make and register a model that needs no labelled row, from a corpus that has none; nothing is measured."""
+    run, note = record.run, record.note
+    dataset, texts, holdout = (part(prepared, name) for name in ("dataset", "texts", "holdout"))
+    align_vectors(record, config, dataset)
+    record.result["kind"] = config.finetune.model
+    read, _ = read_texts(record, config, texts, None)
+    model = note(finetune(run, config.finetune.keyed(), dataset=dataset, **read))
+    for step in (yardstick, evaluate, *([learning_curve] if config.evaluate.learning_curve else [])):
+        record.skipped(step, "no row has a label")
+    judged = note(unmeasured(run, model=model))
+    packaged = note(package(run, model=model, dataset=dataset, texts=texts))
+    recipe = Recipe(prepare=config.prepare, pretrain=config.pretrain, align=config.align, finetune=config.finetune)
+    candidate = make_unmeasured(
+        run,
+        config.name,
+        recipe,
+        package=packaged.result(),
+        corpus=corpus.result(),
+        holdout=holdout.result(),
+        texts=part(prepared, "holdout_texts").result(),
+        tags={RUN_TAG: record.id, MODEL_TAG: config.finetune.model, **split_tags(config.prepare)},
+        run_id=record.tracking,
+    )
+    ready, wait = record.last_ended, [packaged, judged, corpus]
+    registered = register(run, config.register, candidate, record.tracker, evidence=None, ready=ready, wait_for=wait)
+    record.did("register", registered, shown=REGISTRATION, key=packaged.result().key)
 
 
 def align_vectors(record: Record, config: PipelineConfig, dataset: State) -> State | None:
@@ -183,11 +220,12 @@ def align_vectors(record: Record, config: PipelineConfig, dataset: State) -> Sta
 
 
 def read_texts(
-    record: Record, config: PipelineConfig, texts: State, holdout_texts: State
+    record: Record, config: PipelineConfig, texts: State, holdout_texts: State | None
 ) -> tuple[dict[str, State], dict[str, State]]:
     """What a model that reads texts is handed: the texts, weights to start from, vectors; and the vectors of the test rows.
 
-    Nothing for a model that reads tokens alone. finetune and whatever else trains is never handed the second.
+    Nothing for a model that reads tokens alone, and no vectors where there are no test rows. finetune and whatever else trains
+    is never handed the second.
     """
     run, note, finetune = record.run, record.note, config.finetune
     if not finetune.reads_text:
@@ -197,7 +235,7 @@ def read_texts(
         read["weights"] = note(weights(run, finetune.weights))
         if config.pretrain.adapts:
             read["weights"] = note(adapt(run, config.pretrain.adapted(), weights=read["weights"], texts=texts))
-        if finetune.embeds is not None:
+        if finetune.embeds is not None and holdout_texts is not None:
             made = {"weights": read["weights"]}
             read["embedded"] = note(embed(run, finetune.embeds, **made, texts=texts))
             if finetune.serves_embedded:

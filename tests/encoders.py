@@ -35,8 +35,13 @@ WORDS = (
 POSITIONS = 48
 
 
-def write_encoder(folder: Path, *, words: Iterable[str] = WORDS, dim: int = 32, seed: int = 5, **config: Any) -> Path:
-    """Write config.json, model.safetensors and tokenizer.json of a BERT of two layers; whole words and letters are pieces."""
+def write_encoder(
+    folder: Path, *, words: Iterable[str] = WORDS, dim: int = 32, seed: int = 5, masked: bool = False, **config: Any
+) -> Path:
+    """Write config.json, model.safetensors and tokenizer.json of a BERT of two layers; whole words and letters are pieces.
+
+    `masked`: with the head of a masked language model, and a piece for the mask.
+    """
     for name in ("transformers", "onnx", "onnxruntime", "tokenizers"):
         pytest.importorskip(name, reason="the extra `encoder` is not installed")
     import torch
@@ -48,7 +53,10 @@ def write_encoder(folder: Path, *, words: Iterable[str] = WORDS, dim: int = 32, 
 
     letters = [mark + letter for letter in "abcdefghijklmnopqrstuvwxyz0123456789.,%!?" for mark in ("", "##")]
     pieces = {
-        piece: number for number, piece in enumerate(dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *words]))
+        piece: number
+        for number, piece in enumerate(
+            dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(["[MASK]"] if masked else []), *letters, *words])
+        )
     }
     tokenizer: Any = Tokenizer(WordPiece(pieces, unk_token="[UNK]"))
     tokenizer.normalizer = BertNormalizer(lowercase=True)
@@ -59,7 +67,7 @@ def write_encoder(folder: Path, *, words: Iterable[str] = WORDS, dim: int = 32, 
     tokenizer.enable_padding(length=9)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from transformers import BertConfig, BertModel
+        from transformers import BertConfig, BertForMaskedLM, BertModel
 
         sizes = {"num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 2 * dim}
         settings = BertConfig(
@@ -67,7 +75,7 @@ def write_encoder(folder: Path, *, words: Iterable[str] = WORDS, dim: int = 32, 
         )
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            network = BertModel(settings, add_pooling_layer=False)
+            network = BertForMaskedLM(settings) if masked else BertModel(settings, add_pooling_layer=False)
         network.save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
@@ -79,9 +87,9 @@ def change_config(folder: Path, **values: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
-def fetched_weights(folder: Path) -> Path:
-    """What the step `weights` writes of the tiny network, in a folder below `folder`."""
-    pretrained = write_encoder(folder / "pretrained")
+def fetched_weights(folder: Path, **how: Any) -> Path:
+    """What the step `weights` writes of the tiny network, in a folder below `folder`; `how` is as `write_encoder` takes it."""
+    pretrained = write_encoder(folder / "pretrained", **how)
     from tasks.progress import SILENT
     from tasks.weights.place import WeightsConfig
     from tasks.weights.weights import write_weights

@@ -22,7 +22,7 @@ WATCHDOG_CHARS = 6  # of the name of a monitor's watchdog, beside the monitor's 
 
 def default_name(config: PipelineConfig) -> str:
     """A model name from the corpus: the stem of its path, with what a name cannot hold replaced by dashes, or its source."""
-    corpus = config.ingest.place
+    corpus = config.ingest.place or (config.ingest.unlabelled if config.ingest.only_unlabelled else None)
     return name_of(_without_suffix(corpus.name) if corpus else config.ingest.corpus, "textmill") or "textmill"
 
 

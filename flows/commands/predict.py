@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,24 +25,93 @@ def predict(
         list[str] | None, typer.Argument(help="Texts to classify; without any, one a line from standard input.")
     ] = None,
     model: Model = None,
+    zero_shot: Annotated[
+        bool, typer.Option("--zero-shot", help="Classify by what the labels mean, with pretrained weights and no model.")
+    ] = False,
+    labels: Annotated[Path | None, typer.Option(help="--zero-shot: a TOML file that describes each label.")] = None,
+    weights: Annotated[
+        str | None, typer.Option("--finetune.encoder.model", help="--zero-shot: the weights, a folder or NAME@COMMIT.")
+    ] = None,
+    masked: Annotated[
+        str | None,
+        typer.Option("--finetune.cloze.model", help="--zero-shot: weights of a masked language model, for a template."),
+    ] = None,
+    pooling: Annotated[str | None, typer.Option("--finetune.encoder.pooling", help="--zero-shot: mean, cls or last.")] = None,
+    max_len: Annotated[
+        int | None, typer.Option("--finetune.encoder.max-len", help="--zero-shot: most pieces of a text.")
+    ] = None,
+    truncate: Annotated[
+        str | None, typer.Option("--finetune.encoder.truncate", help="--zero-shot: what is kept of a longer text.")
+    ] = None,
     as_json: Json = False,
     data_root: DataRoot = None,
 ) -> None:
     """Classify texts with the champion."""
-    from flows.commands.registry import load
     from tasks.score.predict import check_unicode, predict_texts
 
+    asked = {
+        "--finetune.encoder.model": weights,
+        "--finetune.cloze.model": masked,
+        "--finetune.encoder.pooling": pooling,
+        "--finetune.encoder.max-len": max_len,
+        "--finetune.encoder.truncate": truncate,
+    }
+    options = {flag: value for flag, value in asked.items() if value is not None}
+    _check_zero_shot(options, labels, zero_shot=zero_shot, model=model)
     given = texts or _lines_of_stdin()
     if not given:
         raise RequestError('no text given; try textmill predict "Sales rose sharply"')
     check_unicode(given, "an argument" if texts else "standard input")
-    loaded = load(model, data_root)
-    predictions = predict_texts(loaded, given)
-    if as_json:
-        print_json({"model": {"name": loaded.name, "version": loaded.version}, "predictions": predictions})
+    if zero_shot and labels is not None:
+        from flows.commands.zero_shot import predict_zero_shot
+
+        _show(
+            given,
+            predict_zero_shot(given, options, labels, data_root),
+            None,
+            "zero-shot: nothing was measured",
+            as_json=as_json,
+        )
         return
-    print(f"model {loaded.name} version {loaded.version}", file=sys.stderr)  # noqa: T201
-    for text, prediction in zip(given, predictions, strict=True):
+    from flows.commands.registry import load
+
+    loaded = load(model, data_root)
+    named = {"name": loaded.name, "version": loaded.version}
+    _show(given, predict_texts(loaded, given), named, f"model {loaded.name} version {loaded.version}", as_json=as_json)
+
+
+def _check_zero_shot(options: Mapping[str, Any], labels: Path | None, *, zero_shot: bool, model: str | None) -> None:
+    """Raise RequestError for options that are for the other way of classifying."""
+    if not zero_shot:
+        for flag, value in {"--labels": labels, **options}.items():
+            if value is not None:
+                raise RequestError(f"{flag} {value} is for --zero-shot; give that too, or leave it out")
+        return
+    if model is not None:
+        raise RequestError(f"--model {model} and --zero-shot were both given; choose one")
+    if labels is None:
+        raise RequestError("--zero-shot needs --labels FILE that describes each label")
+    weights = [flag for flag in options if flag.endswith(".model")]
+    if len(weights) != 1:
+        raise RequestError(
+            "--zero-shot needs pretrained weights: --finetune.encoder.model or --finetune.cloze.model, one of them"
+        )
+
+
+def _show(
+    texts: list[str],
+    predictions: list[dict[str, Any]],
+    model: Mapping[str, Any] | None,
+    title: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Print the predictions on stdout, and on stderr whose they are."""
+    if as_json:
+        print_json({"model": model, "predictions": predictions})
+        return
+    print(title, file=sys.stderr)  # noqa: T201
+    for text, prediction in zip(texts, predictions, strict=True):
         print(_shown(text, prediction))  # noqa: T201
 
 

@@ -36,6 +36,7 @@ from flows.commands.former_names import Given, kinds_given, with_todays_names
 from flows.commands.named import default_monitor, default_name, warn_of_earlier_monitor, warn_of_other_corpus
 from flows.commands.runtime import NOT_SETTINGS, PREFIX
 from flows.commands.tutorial_words import WORDS, meant_value
+from flows.settled import refuse_unlabelled
 from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.documents.encoding import read_utf8
@@ -209,6 +210,7 @@ def check_train(config: PipelineConfig) -> None:
     check_request(config.ingest)
     check_paths(config)
     config.finetune.check()
+    refuse_unlabelled(config)
     if config.runtime.tensorboard:
         from tasks.tracking.tensorboard import check_installed
 

@@ -51,7 +51,7 @@ def train(
 def print_result(result: Mapping[str, Any], config: PipelineConfig) -> None:
     """Print the figures of a run, and where to go from there."""
     console = results()
-    console.print(_figures(result, config.name))
+    console.print(f"{config.name}: nothing was measured" if result["accuracy"] is None else _figures(result, config.name))
     model = result["model"]
     alias = f"@{model['alias']}" if model["alias"] else f"/{model['version']}"
     root, textmill = _data_root_option(config.runtime), _how_to_call()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.evaluate.metrics import Outcomes
-    from tasks.evaluate.settings import EvaluateConfig
+    from tasks.evaluate.settings import Measures
     from tasks.progress import Progress
 
 BATCH_ROWS = 2000
@@ -64,7 +64,7 @@ class Evaluation:
     its key covers the digest of `texts`, so that a changed text makes a new report and no new model.
     """
 
-    config: EvaluateConfig
+    config: Measures
     dataset: Path
     holdout: Path
     texts: Path

@@ -141,6 +141,49 @@ def draw_comparison(model: Mapping[str, Any], yardstick: Mapping[str, Any]) -> F
     return figure
 
 
+def draw_learning(curve: Mapping[str, Any]) -> Figure:
+    """Accuracy and macro-F1 by rows a class on a scale of doublings, what twice as many may bring, and the run's own model."""
+    from matplotlib.ticker import NullFormatter
+
+    points, following = curve["points"], curve["next"]
+    figure = _figure(5.6, 5.6)
+    panels = figure.subplots(2, 1, sharex=True)
+    sizes = [each["per_class"] for each in points]
+    styles = (("accuracy", "accuracy", BLUE, "o"), ("macro_f1", "macro-F1", VERMILLION, "s"))
+    for axes, (name, shown, colour, marker) in zip(panels, styles, strict=True):
+        for each in points:
+            axes.plot(
+                [each["per_class"]] * len(each[name]["draws"]), each[name]["draws"], ".", color=GREY, markersize=4, alpha=0.6
+            )
+        means = [each[name]["mean"] for each in points]
+        axes.plot(
+            sizes, means, color=colour, marker=marker, markersize=5, linewidth=1.4, label=f"mean of {curve['draws']} draws"
+        )
+        bars = [(each["per_class"], *each[name]["interval"]) for each in points if each[name]["interval"]]
+        for size, low, high in bars:
+            axes.plot([size, size], [low, high], color=colour, linewidth=2)
+        if following is not None:
+            last, expected = means[-1], following[name]
+            ahead = last + expected["gain"]
+            style: dict[str, Any] = {"color": colour, "linestyle": "--", "linewidth": 1.2}
+            axes.plot([sizes[-1], following["per_class"]], [last, ahead], label="expected", **style)
+            axes.plot(following["per_class"], ahead, color=colour, marker=marker, markersize=5, markerfacecolor="white")
+            if expected["interval"]:
+                low, high = (last + end for end in expected["interval"])
+                axes.plot([following["per_class"]] * 2, [low, high], color=colour, linewidth=1.2, linestyle=":")
+        rows = f"{curve['whole']['rows']:,}"
+        axes.axhline(curve["whole"][name], color=GREY, linestyle=":", linewidth=1, label=f"this model, all {rows} rows")
+        axes.set(ylabel=shown)
+        axes.legend(frameon=False, fontsize=8, loc="lower right")
+        _plain(axes)
+    ticks = [*sizes, *([following["per_class"]] if following is not None else [])]
+    panels[-1].set_xscale("log", base=2)
+    panels[-1].set_xticks(ticks, labels=[f"{size:,}" for size in ticks])
+    panels[-1].xaxis.set_minor_formatter(NullFormatter())
+    panels[-1].set(xlabel="labelled rows a class")
+    return figure
+
+
 def drawable(names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Names as a figure shows them, and its font families; numbers from 1 instead if no font has all their characters."""
     shown = [shortened(visible(name).replace("\n", " ").replace("\t", " "), 18) or "(empty)" for name in names]

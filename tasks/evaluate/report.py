@@ -20,7 +20,7 @@ from tasks.prepare.label_rows import rows_by_label
 from tasks.shown import shortened, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import jinja2
 
@@ -135,6 +135,60 @@ class Vectors(_Part):
     intrinsic: Intrinsic | None = None
 
 
+class Scores(_Part):
+    """A score at one size of a learning curve: mean, standard deviation and 95% interval of the draws, and each of them."""
+
+    mean: float
+    deviation: float | None
+    interval: tuple[float, float] | None
+    draws: tuple[float, ...]
+
+
+class CurvePoint(_Part):
+    """One size of a learning curve."""
+
+    per_class: int
+    rows: int
+    accuracy: Scores
+    macro_f1: Scores
+
+
+class Gain(_Part):
+    """What twice as many rows are expected to add to a score, and the exponent of the power law behind it."""
+
+    gain: float
+    interval: tuple[float, float] | None
+    exponent: float
+
+
+class NextSize(_Part):
+    """The next size of a learning curve, and what it may bring."""
+
+    per_class: int
+    sizes: tuple[int, ...]
+    accuracy: Gain
+    macro_f1: Gain
+
+
+class NotMeasured(_Part):
+    """A size of a learning curve that could not be measured, and why."""
+
+    per_class: int
+    reason: str
+
+
+class LearningCurve(_Part):
+    """The learning curve of a recipe; see tasks.evaluate.curve. `figure` is a PNG, in base64."""
+
+    points: tuple[CurvePoint, ...] = ()
+    draws: int = 0
+    test_rows: int = 0
+    whole: dict[str, float] = {}
+    failed: tuple[NotMeasured, ...] = ()
+    next: NextSize | None = None
+    figure: str = ""
+
+
 class Context(_Part):
     """The facts about the run that the report shows beside the evaluation; a part left empty is left out of the page.
 
@@ -162,6 +216,7 @@ class Context(_Part):
     coverage: dict[str, float] = {}
     vectors: Vectors = Vectors()
     model: ModelVersion | None = None
+    learning_curve: LearningCurve | None = None
     config: dict[str, Any] = {}
 
     @model_validator(mode="before")
@@ -190,12 +245,35 @@ def render_report(folder: Path, context: Context | Mapping[str, Any], out_file: 
     return out_file
 
 
+def render_unmeasured(labels: Sequence[str], context: Context | Mapping[str, Any], out_file: Path) -> Path:
+    """Write the report of a model of which nothing was measured; `labels` are those it knows."""
+    page = unmeasured_page(labels, Context.model_validate(context))
+    out_file.parent.mkdir(parents=True, exist_ok=True)
+    with replaced(out_file) as partial:
+        partial.write_text(page, encoding="utf-8")
+    return out_file
+
+
+def unmeasured_page(labels: Sequence[str], context: Context) -> str:
+    """The report without an evaluation, as HTML: it says that there is none."""
+    return _template(1).render(
+        m=None,
+        c=context,
+        labels=labels,
+        figures={},
+        config=sorted(flattened(context.config)),
+        label_rows=rows_by_label(context.labels),
+    )
+
+
 def report_page(metrics: Mapping[str, Any], figures: Mapping[str, bytes], context: Context) -> str:
     """The report as HTML, from the values of metrics.json and PNG figures by name."""
+    curve = context.learning_curve
+    drawn = {"learning_curve": base64.b64decode(curve.figure)} if curve and curve.figure else {}
     return _template(2 if metrics["test_rows"] >= 10_000 else 1).render(
         m=metrics,
         c=context,
-        figures={name: _embedded(data) for name, data in figures.items()},
+        figures={name: _embedded(data) for name, data in {**figures, **drawn}.items()},
         config=sorted(flattened(context.config)),
         label_rows=rows_by_label(context.labels),
         largest=max(metrics["per_class"].items(), key=lambda item: item[1]["support"]),

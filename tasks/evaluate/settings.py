@@ -2,18 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from tasks.section import Count, Section
+from tasks.finetune.settings import FinetuneConfig
+from tasks.section import Count, Positive, Section
 
 
-class EvaluateConfig(Section):
-    """How the model is measured on the test rows."""
+class Measures(Section):
+    """What is measured on the test rows."""
 
     yardstick: bool = Field(True, description="Train TF-IDF + logistic regression on the same rows, for comparison.")
     bootstrap: Annotated[int, Field(ge=100, le=100_000)] = Field(1000, description="Resamples behind each 95% interval.")
     bins: Annotated[int, Field(ge=2, le=100)] = Field(15, description="Bins of the reliability diagram and of ECE.")
     num_errors: Count = Field(20, description="Most confident errors shown in the report.")
     seed: Count = Field(13, description="Seed of the bootstrap.")
+
+
+class EvaluateConfig(Measures):
+    """How the model is measured on the test rows."""
+
+    learning_curve: bool = Field(
+        False,
+        description="Train the same recipe on draws of 8, 16, 32 ... labelled rows a class too, and say what twice as many may "
+        "bring.",
+    )
+    curve_draws: Annotated[int, Field(ge=1, le=100)] = Field(5, description="learning_curve: draws of each size.")
+    curve_most: Positive = Field(1024, description="learning_curve: most rows a class.")
+
+    @model_validator(mode="after")
+    def _settings_of_the_curve(self) -> Self:
+        for name in ("curve_draws", "curve_most"):
+            if not self.learning_curve and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} is for learning_curve true; set that too, or leave {name} out")
+        return self
+
+    @property
+    def measures(self) -> Measures:
+        """What the steps `evaluate` and `yardstick` read: the curve is no part of their keys."""
+        return Measures(**{name: getattr(self, name) for name in Measures.model_fields})
+
+
+class DrawConfig(Section):
+    """One draw of a learning curve: a recipe, and which rows it is trained on."""
+
+    finetune: FinetuneConfig
+    per_class: Positive
+    draw: Count
+    seed: Count
+
+
+class CurveConfig(Section):
+    """What is said beside a learning curve: the labelled rows that the run's own model was made of."""
+
+    rows: Count

@@ -24,7 +24,7 @@ from tasks.shown import json_text
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.evaluate.settings import EvaluateConfig
+    from tasks.evaluate.settings import Measures
     from tasks.prepare.read import Split
     from tasks.progress import Progress
 
@@ -39,7 +39,7 @@ BATCH_ROWS = 10_000
 
 
 def write_yardstick(
-    config: EvaluateConfig, dataset: Path, holdout: Path, folder: Path, *, progress: Progress = SILENT
+    config: Measures, dataset: Path, holdout: Path, folder: Path, *, progress: Progress = SILENT
 ) -> dict[str, Any]:
     """Train on `dataset`'s train rows, predict `holdout`'s test rows, write metrics.json and predictions.parquet."""
     train, test = read_split(dataset, "train"), read_test(holdout)

@@ -7,10 +7,13 @@ in the table of `kinds/__init__.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
 
     from tasks.embed.reading import EmbedConfig
     from tasks.finetune.counted import Counted
@@ -34,6 +37,17 @@ def _no_weights(config: SharedSettings) -> WeightsConfig | None:
     return None
 
 
+class ZeroShot(NamedTuple):
+    """How a kind labels texts by what labels mean, without a labelled row.
+
+    `settings` of its section ask for it, beside `model` and `labels`, which names a file. `answer(texts, config, weights)`
+    gives the labels and their probabilities [N, C]; `weights` is the folder that the step of that name wrote.
+    """
+
+    settings: Mapping[str, Any]
+    answer: Callable[[Sequence[str], SharedSettings, Path], tuple[list[str], np.ndarray]]
+
+
 @dataclass(frozen=True, eq=False)
 class Kind:
     """One kind of model, alone or as a summand of one.
@@ -53,6 +67,8 @@ class Kind:
     are made that it reads; None: it reads no such vectors. `serves_embedded(config)`: whether the served model makes the same
     vectors, so that those of other texts are of use to it.
     `check(config)` raises RequestError for what it cannot be trained without, such as a package of an extra.
+    `own_labels(config)`: the labels that it knows without a labelled row; None: it learns them from rows.
+    `zero_shot`: how it labels texts by what the labels mean, if it does.
     `reads_unlabelled(config)`: whether rows without a label can change it.
     `exports`: formats for other programs; the module `export` of its folder has a function for each.
     `automatic`: `finetune.model auto` may choose it, for train rows of up to `most_tokens(num_classes)` tokens.
@@ -77,6 +93,8 @@ class Kind:
     embeds: Callable[[SharedSettings], EmbedConfig | None] = field(default=lambda config: None)
     serves_embedded: Callable[[SharedSettings], bool] = field(default=lambda config: True)
     check: Callable[[SharedSettings], None] = field(default=lambda config: None)
+    own_labels: Callable[[SharedSettings], list[str] | None] = field(default=lambda config: None)
+    zero_shot: ZeroShot | None = None
     reads_unlabelled: Callable[[SharedSettings], bool] = field(default=lambda config: False)
     exports: tuple[str, ...] = ()
     automatic: bool = False
@@ -94,6 +112,16 @@ class Kind:
     def starts_from_weights(self) -> bool:
         """Whether pretrained weights can be given to it."""
         return self.weights is not _no_weights
+
+    @property
+    def without_labels(self) -> str:
+        """The options of `textmill train` with which it needs no labelled row; empty where it needs some."""
+        if self.zero_shot is None:
+            return ""
+        flag, asked = f"--finetune.{self.name}", self.zero_shot.settings.items()
+        return " ".join(
+            [f"--finetune.model {self.name}", *(f"{flag}.{name} {value}" for name, value in asked), f"{flag}.labels FILE"]
+        )
 
     @property
     def modules(self) -> tuple[str, str]:

@@ -37,21 +37,24 @@ def logistic_regression(
     importance_N: np.ndarray | None = None,
     *,
     solver: Solver,
+    offset_NC: np.ndarray | None = None,
     advance: Callable[[int], None] = lambda step: None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights [F, C] and bias [C], float64, of least mean log-loss plus `l2` / 2 times the squared weights.
 
-    `importance_N` weighs the documents; `advance` gets the number of each step. Products are of the features' own precision.
+    `importance_N` weighs the documents, `offset_NC` are logits that they have beside these; `advance` gets the number of each
+    step. Products are of the features' own precision.
     """
     (num_rows, num_features), precision = features_NF.shape, features_NF.dtype
     target_NC = np.zeros((num_rows, num_classes))
     target_NC[np.arange(num_rows), labels_N] = 1
     share_N1 = (np.ones(num_rows) if importance_N is None else importance_N)[:, None] / num_rows
+    given_NC: Any = 0.0 if offset_NC is None else offset_NC
     turned_FN = features_NF.T.tocsr() if issparse(features_NF) else features_NF.T
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         weights_FC, bias_C = flat[num_classes:].reshape(num_features, num_classes), flat[:num_classes]
-        likely_NC = log_softmax(features_NF @ weights_FC.astype(precision, copy=False) + bias_C)
+        likely_NC = log_softmax(features_NF @ weights_FC.astype(precision, copy=False) + bias_C + given_NC)
         slope_NC = (np.exp(likely_NC) - target_NC) * share_N1
         value = -(target_NC * likely_NC * share_N1).sum() + l2 / 2 * (weights_FC**2).sum()
         slopes_FC = turned_FN @ slope_NC.astype(precision, copy=False) + l2 * weights_FC

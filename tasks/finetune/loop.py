@@ -92,6 +92,8 @@ class Training:
     `resting` are parameters that rest in the first `frozen_epochs` epochs (gradual unfreezing, Howard & Ruder 2018). `fold`
     makes the network at the end a plain one, as it is served. `bfloat16`: the network multiplies in it while it is trained.
     `moving` names the tensors of the network that training changes (None: all); no others are kept of an epoch.
+    `objective(answers, labels)` is what a step descends in place of the cross-entropy. `reads`: how often an epoch of the view
+    reads each document.
     """
 
     view: TrainedView
@@ -104,6 +106,8 @@ class Training:
     fold: Callable[[Training], None] | None = None
     bfloat16: bool = False
     moving: frozenset[str] | None = None
+    objective: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None
+    reads: int = 1
 
     @property
     def best_epoch(self) -> Epoch:
@@ -193,7 +197,8 @@ def _run_epoch(
     view.model.train()
     for parameter in training.resting:
         parameter.requires_grad_(number > training.frozen_epochs)
-    num_batches = -(-len(train) // recipe.batch_size)
+    num_read = len(train) * training.reads
+    num_batches = -(-num_read // recipe.batch_size)
     weights_C = None if balance_C is None else torch.from_numpy(balance_C).to(device)
     mixed = recipe.bfloat16 or (recipe.mixed_precision and device.type == "cuda")
     total, total_moved, factor = 0.0, 0.0, 0.0
@@ -205,7 +210,7 @@ def _run_epoch(
         unlabelled = [Batch(network, _inputs(view, *others), None, None, mixed) for others in read[1:]]
         for rows_P, share in _parts(rows_B, train.labels, recipe, balance_C):
             labels_P = torch.from_numpy(train.labels[rows_P]).to(device)
-            labelled = Batch(network, _inputs(view, train, rows_P), labels_P, weights_C, mixed, share)
+            labelled = Batch(network, _inputs(view, train, rows_P), labels_P, weights_C, mixed, share, training.objective)
             part, part_moved = add_gradients(labelled, adversary, *unlabelled)
             value, moved = value + part, moved + part_moved
         if not math.isfinite(value + moved):
@@ -219,8 +224,8 @@ def _run_epoch(
         last = recipe.last_epoch or recipe.epochs
         note = f"{view.member_name} epoch {number} of {last}, loss {total / ((batch + 1) * recipe.batch_size):.3f}"
         progress.advance((number - 1) * num_batches + batch + 1, last * num_batches, "batches", note)
-    adversarial_loss = None if adversary is None else total_moved / len(train)
-    return Epoch(number, total / len(train), training.optimizer.lr * factor, adversarial_loss=adversarial_loss)
+    adversarial_loss = None if adversary is None else total_moved / num_read
+    return Epoch(number, total / num_read, training.optimizer.lr * factor, adversarial_loss=adversarial_loss)
 
 
 def _parts(

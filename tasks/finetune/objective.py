@@ -45,6 +45,7 @@ class Batch:
     """Documents of one step, their labels [B] (None: unlabelled ones), and the network that answers.
 
     `class_weights` [C] are those of the loss, of which these documents' mean counts by `share`: below 1 for a part of a step.
+    `objective(answers, labels)` is the loss in place of the cross-entropy, where there is one.
     """
 
     network: Callable[..., torch.Tensor]
@@ -53,6 +54,7 @@ class Batch:
     class_weights: torch.Tensor | None
     mixed_precision: bool
     share: float = 1.0
+    objective: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -70,8 +72,10 @@ class Batch:
             return self.network(*self.inputs, *shift_BLD).float()
 
     def loss(self, logits_BC: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy in nats, the mean of the documents times their share."""
+        """Cross-entropy in nats, or the objective: the mean of the documents times their share."""
         assert self.labels is not None
+        if self.objective is not None:
+            return self.objective(logits_BC, self.labels) * self.share
         return functional.cross_entropy(logits_BC, self.labels, self.class_weights) * self.share
 
 

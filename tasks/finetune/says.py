@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 def says(report: Report) -> str:
     """The accuracy on the validation rows, and what kinds report besides."""
+    if "valid_accuracy" not in report:
+        return "no labelled row: nothing was trained, and nothing measured"
     return "; ".join([f"valid accuracy {report['valid_accuracy']:.4f}", *report.get("notes", ())])
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, PrivateAttr, create_model, field_validator, model_serializer, model_validator
 
+from tasks.errors import RequestError
 from tasks.finetune.former import modern
 from tasks.finetune.kinds import KINDS
 from tasks.finetune.networks.settings import NetworkSettings
@@ -139,10 +140,22 @@ class SharedSettings(Section):
         """How the vectors of texts are made that a kind of the model reads, if one does."""
         return next((found for kind in self.kinds if (found := kind.embeds(self)) is not None), None)
 
+    @property
+    def own_labels(self) -> list[str] | None:
+        """The labels that the model knows without a labelled row; None if it learns them from rows."""
+        known = [kind.own_labels(self) for kind in self.kinds]
+        return known[0] if len(known) == 1 else None
+
     def check(self) -> None:
         """Raise RequestError for what the kinds of the model cannot be trained without."""
         for kind in self.kinds:
             kind.check(self)
+        given = [found for kind in self.kinds if (found := kind.weights(self)) is not None]
+        if other := next((each for each in given if each.place != given[0].place), None):
+            raise RequestError(
+                f"{given[0].flag} {given[0].place} and {other.flag} {other.place} are two sets of weights, and the kinds of a "
+                "model start from one; give the same to both"
+            )
 
     def keyed(self) -> Self:
         """Without the settings that name what finetune is handed as artifacts."""

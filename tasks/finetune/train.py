@@ -56,9 +56,11 @@ def write_model(
     `aligned` is the folder of align's vocabulary and matrix (None if no view reads words), `texts` that of the rows' texts
     (None if no view reads those), `weights` and `embedded` those of the steps of these names; `scratch` keeps checkpoints, so
     that a killed call, made again, ends with the same weights.
+    A model that knows its labels without rows may be made of none; then nothing is measured, and the report has no figures.
     Raises RequestError for a corpus that cannot be trained on, NonFiniteLossError if training diverges.
     """
     config, labels = with_model(config, dataset), read_labels(dataset)
+    labels = labels or config.own_labels or labels
     if len(labels) < 2:
         raise RequestError(f"the train rows have {len(labels)} label(s) ({', '.join(labels)}); a classifier needs at least two")
     threads = num_cores() if config.threads == "auto" else config.threads
@@ -73,11 +75,12 @@ def _write(job: Job, trained: dict[str, list[Trained]], seconds: dict[str, float
     """Add, calibrate, write; the report."""
     members = [member for parts in trained.values() for member in parts]
     labels_N = members[0].labels
+    measured = len(labels_N) > 0
     logits = {view: np.mean([part.logits for part in parts], axis=0) for view, parts in trained.items()}
-    deviations = {view: deviation(logits_NC) for view, logits_NC in logits.items()}
-    weights = choose_weights(logits, deviations, labels_N)
+    deviations = {view: deviation(logits_NC) if measured else 1.0 for view, logits_NC in logits.items()}
+    weights = choose_weights(logits, deviations, labels_N) if measured else dict.fromkeys(logits, 1.0)
     summed_NC = add(logits, deviations, weights)
-    degrees = temperature(summed_NC, labels_N)
+    degrees = temperature(summed_NC, labels_N) if measured else 1.0
     tensors = {name: np.ascontiguousarray(value) for member in members for name, value in member.tensors.items()}
     model = {
         "format": FORMAT,
@@ -95,10 +98,9 @@ def _write(job: Job, trained: dict[str, list[Trained]], seconds: dict[str, float
     _write_json(job.folder / HISTORY_FILE, history)
     (job.folder / SECONDS_FILE).parent.mkdir(exist_ok=True)
     _write_json(job.folder / SECONDS_FILE, {view: round(spent, 3) for view, spent in seconds.items()})
+    figures = {**_figures(summed_NC, labels_N), "valid_loss": log_loss(summed_NC / degrees, labels_N)} if measured else {}
     return {
-        "valid_accuracy": accuracy(summed_NC, labels_N),
-        "valid_macro_f1": macro_f1(summed_NC, labels_N),
-        "valid_loss": log_loss(summed_NC / degrees, labels_N),
+        **figures,
         "valid_rows": len(labels_N),
         "refit": job.config.refit,
         "temperature": degrees,
@@ -114,8 +116,7 @@ def _write(job: Job, trained: dict[str, list[Trained]], seconds: dict[str, float
         "notes": [f"{view}: {part.note}" for view, part in parts_of(trained) if part.note],
         "views": {
             view: {
-                "valid_accuracy": accuracy(logits[view], labels_N),
-                "valid_macro_f1": macro_f1(logits[view], labels_N),
+                **_figures(logits[view], labels_N),
                 "weight": weights[view],
                 "bfloat16": parts[0].bfloat16,
                 "seconds": round(seconds[view], 3),
@@ -133,14 +134,20 @@ def parts_of(trained: dict[str, list[Trained]]) -> list[tuple[str, Trained]]:
 
 def _member_report(part: Trained) -> dict[str, Any]:
     return {
-        "valid_accuracy": accuracy(part.logits, part.labels),
-        "valid_macro_f1": macro_f1(part.logits, part.labels),
+        **_figures(part.logits, part.labels),
         "epochs": part.epochs,
         "best_epoch": part.best_epoch,
         "trainable_parameters": part.trainable_parameters,
         "resumed_from_epoch": part.resumed,
         "refit": part.refit,
     }
+
+
+def _figures(logits_NC: np.ndarray, labels_N: np.ndarray) -> dict[str, float]:
+    """Figures of the validation rows; none where there are no rows."""
+    if not len(labels_N):
+        return {}
+    return {"valid_accuracy": accuracy(logits_NC, labels_N), "valid_macro_f1": macro_f1(logits_NC, labels_N)}
 
 
 def _write_json(path: Path, value: object) -> None:

@@ -63,7 +63,9 @@ def write_corpus(config: IngestConfig, folder: Path, *, raw: Path | None = None,
                 _read(_present(layout, raw, progress), config, writer, progress, notes)
     corpus = layouts[0]
     where: Path | str = corpus.remote.url if corpus.asked.path is None and corpus.remote else corpus.path
-    _check(config, writer, where, may_repeat=corpus.may_repeat_texts)
+    _check_used(writer, where)
+    if not config.only_unlabelled:
+        _check(config, writer, where, may_repeat=corpus.may_repeat_texts)
     warnings = notes.warnings + _refused(config, writer, where) + _doubts(writer)
     report: dict[str, Any] = {
         "found": writer.found,
@@ -149,11 +151,20 @@ def _is_unlabelled(record: Record) -> bool:
     return record.label is None and record.reason is None and record.split != "test"
 
 
-def _check(config: IngestConfig, writer: Writer, where: Path | str, *, may_repeat: bool) -> None:
+def _told(writer: Writer) -> tuple[str, str]:
+    """Why records are refused, and the first of them."""
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in writer.reasons.most_common())
-    first = f"; the first, {writer.first_refused}" if writer.first_refused else ""
+    return reasons, f"; the first, {writer.first_refused}" if writer.first_refused else ""
+
+
+def _check_used(writer: Writer, where: Path | str) -> None:
+    reasons, first = _told(writer)
     if not writer.kept:
         raise RequestError(f"{where}: none of {writer.found:,} records can be used ({reasons}){first}")
+
+
+def _check(config: IngestConfig, writer: Writer, where: Path | str, *, may_repeat: bool) -> None:
+    reasons, first = _told(writer)
     if 2 * writer.reasons["several_labels"] > writer.found:
         raise RequestError(
             f"{where}: {writer.reasons['several_labels']:,} of {writer.found:,} lines have several labels, and a document here "

@@ -36,13 +36,18 @@ def plan(config: IngestConfig) -> list[Layout]:
         labels_are_numbers=config.label_names is not None,
         with_unlabelled=config.with_unlabelled,
     )
+    if config.only_unlabelled and config.test_path is None:
+        return [_unlabelled(config)]
     layouts = [_corpus(config, asked)]
     if config.test_path is not None:
         layouts = _with_test_split(layouts[0], replace(asked, path=config.test_path, is_archive=False))
     if config.unlabelled is not None:
-        reading = config.unlabelled_reading
-        layouts.append(input_of(Asked(config.unlabelled, reading, "--ingest.unlabelled", "unlabelled", UNLABELLED_IDS)))
+        layouts.append(_unlabelled(config))
     return layouts
+
+
+def _unlabelled(config: IngestConfig) -> Layout:
+    return input_of(Asked(config.unlabelled, config.unlabelled_reading, "--ingest.unlabelled", "unlabelled", UNLABELLED_IDS))
 
 
 def _corpus(config: IngestConfig, asked: Asked) -> Layout:

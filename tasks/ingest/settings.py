@@ -91,9 +91,14 @@ class IngestConfig(Section):
         return self.archive or self.path
 
     @property
+    def only_unlabelled(self) -> bool:
+        """Whether texts without labels are all that is given."""
+        return self.place is None and self.source == "auto" and self.unlabelled is not None
+
+    @property
     def corpus(self) -> str:
         """What names the corpus: its place, or the source that it is downloaded from."""
-        return str(self.place or self.source)
+        return str(self.unlabelled if self.only_unlabelled else self.place or self.source)
 
     @property
     def reading(self) -> Reading:

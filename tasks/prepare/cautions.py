@@ -27,6 +27,8 @@ RULES = {
 
 def cautions(report: Mapping[str, Any], contradictions: str | None = None) -> list[str]:
     """Write the lines, an empty list if nothing is in doubt; `contradictions` is the file that lists such rows, if any."""
+    if not report["labels_found"]:
+        return []
     found = report["contradictions"]
     lines = [
         _contradictions(found, contradictions),

@@ -82,5 +82,10 @@ def _file(folder: Path) -> str | None:
 
 
 SHOWN = Presentation(
-    says=says, metrics=metrics, details=lambda report: [shares(report)], warnings=warnings, result=result, page=page
+    says=says,
+    metrics=metrics,
+    details=lambda report: [shares(report)] if report["labels_found"] else [],
+    warnings=warnings,
+    result=result,
+    page=page,
 )

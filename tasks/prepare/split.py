@@ -84,7 +84,7 @@ def decide(rows: Rows, labels: Sequence[str], config: PrepareConfig) -> Decision
     text does.
 
     Raises RequestError if train would have fewer than two labels, or valid or test no row, or if test has labels and train
-    has none of these.
+    has none of these; but not where no row of the corpus has a label.
     """
     official = bool((rows.kind == OFFICIAL_TEST).any())
     sides = _Sides(rows, labels, Rule.from_config(config, official), official)
@@ -104,7 +104,8 @@ def decide(rows: Rows, labels: Sequence[str], config: PrepareConfig) -> Decision
     sides.mend(labelled)
     fate[labelled] = sides.side[rows.group[labelled]]
     _place_unlabelled(rows, fate, open_ & (rows.kind == NO_LABEL))
-    _check(rows, fate, labels)
+    if labels or not (rows.kind == NO_LABEL).any():
+        _check(rows, fate, labels)
     found = _contradictions(rows, fate, decided)
     test = np.flatnonzero(fate == TEST)
     return Decision(fate, found, len(test) - len(np.unique(rows.first[test])), sides.moved)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidate:
-    """The name to register under, the package, evaluate's predictions of it, and the test rows' texts.
+    """The name to register under, the package, evaluate's predictions of it (None: nothing was measured), the test rows' texts.
 
     `holdout` is the digest of the test rows, `labels` the classes of the model. `tags` go to the version: flow run, corpus
     digest, accuracy, recipe. `run_id` is the MLflow run that the version belongs to. `shortfall` names a
@@ -24,7 +24,7 @@ class Candidate:
 
     name: str
     package: Path
-    predictions: Path
+    predictions: Path | None
     texts: Path
     holdout: str
     labels: tuple[str, ...]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import RequestError
 from tasks.register.gate import GateDecision, Rival, Rule, decide
-from tasks.register.models import ACCURACY_TAG, load_version
+from tasks.register.models import ACCURACY_TAG, load_version, promote_command
 from tasks.register.rivals import read_test_rows, rival_on
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ class Contest:
     def decide(self, rule: Rule, version: int) -> GateDecision:
         """Let the rivals label the test rows, and judge; `version` is the candidate's number, 0 if it has none yet."""
         candidate = self.candidate
-        rows, promote = read_test_rows(candidate.predictions), self._promote_command(version)
+        if candidate.predictions is None:
+            raise ValueError("a model of which nothing was measured takes part in no contest")
+        rows = read_test_rows(candidate.predictions)
+        promote = promote_command(self.tracker, candidate.name, version)
         try:
             rival = None if self.champion is None else self._rival(rows, self.champion, "champion")
         except RequestError as error:
@@ -74,8 +77,3 @@ class Contest:
         if self.folds is None:
             return rival
         return replace(rival, folds=self.folds.get(version, "the champion changed meanwhile"))
-
-    def _promote_command(self, version: int) -> str:
-        """The command that makes a version the champion."""
-        several = len(self.tracker.registry.names()) > 1
-        return f"textmill models promote {version}" + (f" --name {self.candidate.name}" if several else "")

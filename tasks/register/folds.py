@@ -10,7 +10,6 @@ the gain or loss by the rows that came in since counts too.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
@@ -31,6 +30,7 @@ from tasks.errors import RequestError
 from tasks.evaluate.evaluation import predict
 from tasks.evaluate.metrics import f1_scores, outcomes
 from tasks.evaluate.predictions import read_test
+from tasks.finetune.quiet import quiet_training
 from tasks.finetune.train import write_model
 from tasks.ingest.schema import CORPUS_SCHEMA, QUARANTINE_SCHEMA
 from tasks.model.classifier import Classifier
@@ -123,7 +123,7 @@ def write_folds(
     measured: list[dict[str, Any]] = []
     start = time.monotonic()
     took: list[float] = []  # seconds of each split
-    with _quiet():
+    with quiet_training():
         for number, test in enumerate(_splits(rows, config.splits)):
             if reasons.keys() >= config.rivals.keys():
                 break
@@ -294,23 +294,3 @@ def _report(config: FoldsConfig, measured: list[dict[str, Any]], rows: FoldRows,
         "differences": differences,
         "reasons": {role: reason for role, reason in reasons.items() if role in config.rivals},
     }
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the steps' own warnings: the run has given them for the whole corpus.
-
-    And one BLAS thread: the matrices are small, and on a busy machine two wait for one another.
-    """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    loggers = [logging.getLogger(f"tasks.{room}") for room in ("prepare", "pretrain", "align", "finetune")]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with threadpool_limits(1, user_api="blas"):
-            yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)

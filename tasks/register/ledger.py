@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Action = Literal["first", "promoted", "refused", "promote", "rollback", "noticed"]
+Action = Literal["first", "promoted", "refused", "promote", "rollback", "noticed", "unmeasured"]
 MOVES = frozenset({"first", "promoted", "promote", "rollback", "noticed"})
 
 
@@ -26,7 +26,8 @@ class Entry:
     """One decision about `version` of model `name`.
 
     `first`, `promoted` and `refused` are the gate's; `promote` and `rollback` a person's; `noticed` records a champion that was
-    set outside of textmill, or by a run that ended before it wrote its line. `from_version` was champion before, `to_version`
+    set outside of textmill, or by a run that ended before it wrote its line; `unmeasured` a version that nobody has judged: no
+    row had a label. `from_version` was champion before, `to_version`
     is champion after. `basis` is all that the decision depended on, `figures` the measurements. A change of champion is written
     twice: `begun` before its aliases are set, and as a decision when they are.
     """

@@ -74,7 +74,10 @@ class VerifiedModel:
 
 @dataclass(frozen=True)
 class Registration:
-    """The outcome for a version: `alias` is the one it has now, `decision` first, promoted, refused, unchanged or rollback."""
+    """The outcome for a version: `alias` is the one it has now.
+
+    `decision` is first, promoted, refused, unchanged, rollback, or unmeasured for a version that nobody has judged.
+    """
 
     name: str
     version: int
@@ -199,6 +202,12 @@ def promote(tracker: Tracker, name: str | None, version: int | str, reason: str 
         reason = reason or "promoted by hand"
         change_champion(tracker, Entry(name, chosen.version, "promote", champion, chosen.version, reason), previous=champion)
         return Registration(name, chosen.version, CHAMPION, "promoted", reason, {})
+
+
+def promote_command(tracker: Tracker, name: str, version: int) -> str:
+    """The command that makes a version the champion."""
+    several = len(tracker.registry.names()) > 1
+    return f"textmill models promote {version}" + (f" --name {name}" if several else "")
 
 
 def rollback(tracker: Tracker, name: str | None = None, reason: str = "") -> Registration:

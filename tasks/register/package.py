@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 from tasks.checkout import CHECKOUT
 from tasks.crash import crash_point
 from tasks.finetune.uses import view_libraries
-from tasks.prepare.read import LABELS, SPLIT, TEXT, iter_batches, read_text_settings
+from tasks.prepare.read import LABELS, SPLIT, TEXT, iter_batches, read_labels, read_text_settings
 from tasks.prepare.uses import text_libraries
 from tasks.progress import SILENT
 from tasks.register import load
@@ -67,6 +67,9 @@ def write_package(
     shutil.copytree(model, folder / serving.MODEL, ignore=ignored, copy_function=shutil.copyfile)
     for name in (TEXT, LABELS, SPLIT):
         shutil.copyfile(dataset / name, folder / name)
+    if not read_labels(dataset):  # a model that knows its labels without rows
+        labels = json.loads((model / MODEL_FILE).read_text(encoding="utf-8"))["labels"]
+        (folder / LABELS).write_text(canonical({"labels": labels}), encoding="utf-8")
     hashes = _training_hashes(dataset, progress)
     np.save(folder / serving.HASHES, hashes, allow_pickle=False)
     write_profile(Classifier.load(folder / serving.MODEL, embedded), dataset, folder, texts)

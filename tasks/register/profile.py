@@ -2,7 +2,7 @@
 
 The histograms are made of validation rows, which the weights were not fitted to, as the model itself labels them: on rows it
 was fitted to it would be surer of itself, and meet fewer unknown words, than on any stream. (A model that was refitted on the
-validation rows has no others; its profile errs a little that way.)
+validation rows has no others; its profile errs a little that way.) Where no row has a label, those without are read.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.monitor.tables import CONFIDENCE, LABEL, LENGTH, UNSEEN, confidence_bins, length_bins, unseen_bins
-from tasks.prepare.read import iter_batches, iter_with_texts
+from tasks.prepare.read import iter_batches, iter_with_texts, read_labels
 from tasks.store.digests import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    import pyarrow as pa
 
     from tasks.model.classifier import Classifier
 
 PROFILE = "profile.json"
+MOST_UNLABELLED = 2048  # rows that are read where no row has a label
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,7 @@ def read_profile(folder: Path) -> Profile | None:
 def make_profile(classifier: Classifier, dataset: Path, texts: Path | None = None) -> Profile:
     """Let a model read the validation rows of a dataset; see `write_profile`."""
     bins: dict[str, list[np.ndarray]] = {feature: [np.zeros(0, np.int64)] for feature in (LABEL, CONFIDENCE, LENGTH, UNSEEN)}
-    if texts is None:
-        batches = iter_batches(dataset, ("valid",), ["tokens"])
-    else:
-        batches = iter_with_texts(dataset, texts, ("valid",), ["tokens"])
-    for batch in batches:
+    for batch in _rows(dataset, texts):
         documents = batch.column("tokens")
         read = batch.column("text").to_pylist() if "text" in batch.schema.names else None
         tokens_N = documents.value_lengths().to_numpy(zero_copy_only=False)
@@ -72,3 +71,17 @@ def make_profile(classifier: Classifier, dataset: Path, texts: Path | None = Non
         bins[UNSEEN].append(unseen_bins(tokens_N, classifier.unseen(documents, read)))
     histograms = {feature: tuple(np.bincount(np.concatenate(parts)).tolist()) for feature, parts in bins.items()}
     return Profile(tuple(classifier.labels), histograms)
+
+
+def _rows(dataset: Path, texts: Path | None) -> Iterator[pa.RecordBatch]:
+    """Tokens and, if they are read, texts of the validation rows; where no row has a label, of the first others."""
+    split, left = ("valid", None) if read_labels(dataset) else ("unlabelled", MOST_UNLABELLED)
+    if texts is None:
+        batches = iter_batches(dataset, (split,), ["tokens"])
+    else:
+        batches = iter_with_texts(dataset, texts, (split,), ["tokens"])
+    for batch in batches:
+        yield batch if left is None else batch.slice(0, left)
+        left = None if left is None else left - len(batch)
+        if left is not None and left <= 0:
+            return

@@ -23,6 +23,7 @@ from tasks.register.models import (
     Registration,
     change_champion,
     notice_champion,
+    promote_command,
     verify_version,
 )
 from tasks.register.package import copy_package, package_digest, read_manifest
@@ -107,6 +108,8 @@ class Registrar:
         with tracker.home.locked(f"model-{name}"):
             champion = notice_champion(tracker, name)
             version, lost = self._find(candidate)
+            if candidate.predictions is None:
+                return self._keep(candidate, version, champion, started)
             if version is not None and (known := self._why_decided(candidate, version, champion)):
                 alias = next((alias for alias in (CHAMPION, CHALLENGER) if alias in version.aliases), None)
                 return Registration(name, version.version, alias, "unchanged", candidate.with_shortfall(known), {})
@@ -124,6 +127,25 @@ class Registrar:
                 decision = self._contest(candidate, champion, folds).decide(rule, version.version)
             crash_point("register.decided")
             return self._conclude(candidate, version, champion, decision)
+
+    def _keep(
+        self, candidate: Candidate, version: Version | None, champion: int | None, started: Callable[[], None]
+    ) -> Registration:
+        """Register a model of which nothing was measured, without an alias and without a decision."""
+        name, known = candidate.name, version is not None
+        if version is None:
+            started()
+            version = self._add(candidate)
+        number = version.version
+        alias = next((alias for alias in (CHAMPION, CHALLENGER) if alias in version.aliases), None)
+        reason = (
+            f"no labelled row, so nothing was measured; to make it the champion: {promote_command(self.tracker, name, number)}"
+        )
+        if not any(entry.version == number and entry.action == "unmeasured" for entry in self.ledger.entries(name)):
+            self.ledger.append(Entry(name, number, "unmeasured", champion, champion, reason))
+        if alias == CHAMPION:
+            reason = f"version {number} is this model, and the champion; nothing was measured"
+        return Registration(name, number, alias, "unchanged" if known else "unmeasured", reason, {})
 
     def _conclude(self, candidate: Candidate, version: Version, champion: int | None, decision: GateDecision) -> Registration:
         """Write a decision into the ledger, and give the alias to a model that won."""

@@ -147,6 +147,31 @@ def make_candidate(
     )
 
 
+def make_unmeasured(
+    run: Run,
+    name: str,
+    recipe: Recipe,
+    *,
+    package: Artifact,
+    corpus: Artifact,
+    holdout: Artifact,
+    texts: Artifact,
+    tags: Mapping[str, str],
+    run_id: str | None,
+) -> Candidate:
+    """Gather the artifacts of a run without labelled rows as a candidate that is registered and not judged."""
+    return Candidate(
+        name=name,
+        package=run.store.folder(package),
+        predictions=None,
+        texts=run.store.folder(texts),
+        holdout=holdout.digest,
+        labels=tuple(package.report["labels"]),
+        tags={"textmill.corpus_digest": corpus.digest, **recipe.tags(), **tags},
+        run_id=run_id,
+    )
+
+
 def question_folds(
     run: Run,
     config: RegisterConfig,

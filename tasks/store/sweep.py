@@ -45,16 +45,18 @@ def sweep(data_root: Path, *, keep_runs: int, dry_run: bool = False) -> dict[str
 
 def used_keys(runs: Path, keep_runs: int) -> set[tuple[str, str]]:
     """(step, key) of all that the last finished runs of each model used, and that an interrupted run may go on from."""
-    finished: dict[str, list[tuple[str, dict[str, str]]]] = {}
+    finished: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {}
     resumable = []
     oldest = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - CHECKPOINT_DAYS * 86400))
     for path in runs.glob("*.json"):
         try:
             record = json.loads(path.read_bytes())
+            keys = list(record["keys"].items())
+            keys += [(step, key) for step, several in record.get("parts", {}).items() for key in several]
             if record["status"] == "finished":
-                finished.setdefault(record["name"], []).append((record["started"], record["keys"]))
+                finished.setdefault(record["name"], []).append((record["started"], keys))
             elif record["started"] > oldest:
-                resumable.append(record["keys"])
+                resumable.append(keys)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RequestError(
                 f"{path} is not a record of a run ({type(error).__name__}); repair or remove it, then gc again"
@@ -62,7 +64,7 @@ def used_keys(runs: Path, keep_runs: int) -> set[tuple[str, str]]:
     recent = [
         keys for records in finished.values() for _, keys in sorted(records, key=lambda r: r[0], reverse=True)[:keep_runs]
     ]
-    return {(step, key) for keys in [*recent, *resumable] for step, key in keys.items()}
+    return {each for keys in [*recent, *resumable] for each in keys}
 
 
 def _size(path: Path) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from tasks.errors import RequestError
-from tasks.model.views.encoder import INPUT, OUTPUT, open_session
+from tasks.model.pretrained import INPUT, OUTPUT, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -193,7 +193,11 @@ def test_word_vectors_have_the_section_that_they_had() -> None:
 @pytest.mark.parametrize(
     ("pretrain", "model", "words"),
     [
-        ({"kind": "masked"}, "bag", "pretrain.kind masked is for encoder, not bag; set finetune.model to encoder or a sum"),
+        (
+            {"kind": "masked"},
+            "bag",
+            "pretrain.kind masked is for encoder, cloze, not bag; set finetune.model to encoder, cloze or a sum",
+        ),
         ({"kind": "masked"}, "cnn+encoder", "pretrain.kind masked trains no word vectors, and cnn+encoder reads some"),
         (
             {"kind": "masked", "dim": 9},

@@ -15,6 +15,7 @@ from tasks.model.vocabulary import Vocabulary
 from tasks.progress import SILENT
 from tasks.token_counts import count_tokens
 from tests import writers
+from tests.encoders import fetched_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +70,12 @@ def read(tmp_path: Path, rows: list, weights: Path) -> dict[str, Path]:
     how = EmbedConfig(pooling="mean", max_len=16, truncate="head")
     write_vectors(how, weights, texts, ("train", "valid"), embedded, scratch, progress=SILENT)
     return {"texts": texts, "weights": weights, "embedded": embedded}
+
+
+@pytest.fixture(scope="session")
+def masked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the step `weights` writes of a tiny masked language model."""
+    return fetched_weights(tmp_path_factory.mktemp("masked"), masked=True)
 
 
 @pytest.fixture

@@ -175,14 +175,14 @@ def test_lower_layers_learn_more_slowly_and_norms_do_not_decay(weights: Path) ->
     ("values", "words"),
     [
         ({"lr": 0.1}, "train frozen reads no lr; set train full, last:N or lora, or leave lr out"),
-        ({"train": "full", "l2": 0.1}, "train full reads no l2; set train frozen, or leave l2 out"),
+        ({"train": "full", "l2": 0.1}, "train full reads no l2; set train frozen, or contrastive true, or leave l2 out"),
         ({"train": "full", "lora_rank": 4}, "train full reads no lora_rank; set train lora, or leave lora_rank out"),
         ({"lora_layers": "all-linear"}, "train frozen reads no lora_layers; set train lora, or leave lora_layers out"),
-        ({"train": "lora", "l2": 0.1}, "train lora reads no l2; set train frozen, or leave l2 out"),
+        ({"train": "lora", "l2": 0.1}, "train lora reads no l2; set train frozen, or contrastive true, or leave l2 out"),
         ({"accumulate": 2}, "train frozen reads no accumulate; set train full, last:N or lora, or leave accumulate out"),
         ({"precision": "bfloat16"}, "train frozen reads no precision; set train full, last:N or lora, or leave precision out"),
         ({"train": "full", "accumulate": 40}, "accumulate 40 is more than the 32 texts of batch_size; lower it"),
-        ({"train": "last:0"}, "choose frozen, full, lora, or last:N such as last:2"),
+        ({"train": "last:0"}, "choose frozen, full, lora, zero-shot, or last:N such as last:2"),
     ],
 )
 def test_settings_that_are_not_read_are_refused(values: dict[str, Any], words: str) -> None:

@@ -63,7 +63,11 @@ OTHER: dict[str, Any] = {
     "ca.unlabelled": 5,
     "ca.l2": 0.1,
     "encoder.model": Path("weights"),
+    "cloze.model": Path("weights"),
+    "cloze.labels": Path("labels.toml"),
+    "cloze.max_len": 16,
     "encoder.train": "full",
+    "encoder.labels": Path("labels.toml"),
     "encoder.pooling": "cls",
     "encoder.max_len": 16,
     "encoder.truncate": "tail",
@@ -245,6 +249,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "ca": {"dim": 4, "rounds": 2, "min_documents": 1},
     "encoder": {"model": Path("weights"), "max_len": 16},
 }
+WORDS = """
+template = "{text} {mask}"
+[labels]
+bad.words = ["awful"]
+fine.words = ["usual"]
+good.words = ["great"]
+"""
 SWITCHED_ON_BY_OTHERS = {f"network.{name}" for name in ("partial_rows", "partial_words", "embedding_rank", "adversarial_norm")}
 SWITCHED_ON_BY_OTHERS |= {f"encoder.{name}" for name in (*EncoderSettings.OF_TUNING, *EncoderSettings.OF_LORA)}
 
@@ -253,12 +264,17 @@ SWITCHED_ON_BY_OTHERS |= {f"encoder.{name}" for name in (*EncoderSettings.OF_TUN
 def test_a_kind_asks_for_all_that_it_is_said_to_read(
     kind: str, dataset: Path, aligned: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    sections = {name: watched(made, f"{name}.")(**SMALL.get(name, {})) for name, made in KINDS[kind].sections.items()}
+    (tmp_path / "labels.toml").write_text(WORDS)
+    small = {**SMALL, "cloze": {"model": Path("weights"), "labels": tmp_path / "labels.toml", "max_len": 32}}
+    sections = {name: watched(made, f"{name}.")(**small.get(name, {})) for name, made in KINDS[kind].sections.items()}
     config = watched(FinetuneConfig, "")(model=kind, epochs=1, threads=1, **sections)
     (tmp_path / "model").mkdir()
     (tmp_path / "scratch").mkdir()
     given = request.getfixturevalue("read") if KINDS[kind].reads == "text" else {}
+    if kind == "cloze":
+        given = {"texts": given["texts"], "weights": request.getfixturevalue("masked")}
     ASKED.clear()
-    assert (config.weights is None) == (config.embeds is None)  # what is asked for by the steps before finetune
+    weights, embeds = config.weights, config.embeds  # what is asked for by the steps before finetune
+    assert weights is not None or embeds is None
     write_model(config, dataset, aligned, tmp_path / "model", tmp_path / "scratch", **given)
     assert read_by(kind) - SWITCHED_ON_BY_OTHERS - {"seed"} <= ASKED  # not all that is the same for everybody

@@ -184,11 +184,15 @@ def test_rule_1_gives_every_row_the_side_that_version_0_1_gave_it(official: bool
             assert ((fate > TEST) == (before > TEST)).all()
 
 
+def test_texts_without_a_label_need_no_split() -> None:
+    fate = decide(rows([NO_LABEL] * 50, [-1] * 50), [], PrepareConfig()).fate
+    assert (fate == SPLITS.index("unlabelled")).all()
+
+
 @pytest.mark.parametrize(
     ("corpus", "names", "message"),
     [
         (rows([LABELLED] * 50, [0] * 50), ["only"], r"train has 1 label\(s\).*'only'"),
-        (rows([NO_LABEL] * 50, [-1] * 50), [], r"train has 0 label\(s\)"),
         (rows([], []), [], r"train has 0 label\(s\)"),
         (rows([LABELLED] * 2, [0, 1]), ["a", "b"], "valid would have no row: 2 distinct train rows"),
     ],

@@ -1,7 +1,7 @@
 """The kinds of model: a new one is a folder here, a module in `tasks/model/views`, and one line in this table."""
 
 from tasks.finetune.kind import Kind
-from tasks.finetune.kinds import bag, bilstm, ca, cnn, encoder, fasttext, mean, tfidf
+from tasks.finetune.kinds import bag, bilstm, ca, cloze, cnn, encoder, fasttext, mean, tfidf
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
@@ -14,5 +14,6 @@ KINDS: dict[str, Kind] = {
         tfidf.KIND,
         ca.KIND,
         encoder.KIND,
+        cloze.KIND,
     )
 }

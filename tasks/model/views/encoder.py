@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import RequestError
-from ..text.clean import clean
+from ..pretrained import INPUT, OUTPUT, cleaned, open_session, open_tokenizer, special_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,53 +29,15 @@ if TYPE_CHECKING:
 
 TOKENIZER, STATES, FACTS = "tokenizer.json", "states.onnx", "weights.json"
 FILES = (TOKENIZER, STATES, FACTS)  # what makes vectors of texts
-INPUT, OUTPUT = "input_ids", "states"
 VECTORS, NAMES, MADE = "vectors.npy", "texts.npy", "made.json"
 WEIGHTS, BIAS = "weights", "bias"
 NAME_BYTES = 16  # of the SHA-256 of a cleaned text, by which its vector is found again
 BLOCK = 256  # texts that threads are handed at a time
 
 
-def cleaned(text: str) -> str:
-    """The text as the tokenizer gets it: without markup, control and invisible characters; case, marks and numbers stay."""
-    return clean(text, lowercase=False).strip()
-
-
 def text_name(text: str) -> bytes:
     """What a cleaned text's vector is found by."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:NAME_BYTES]
-
-
-def open_session(path: Path) -> Any:
-    """An ONNX Runtime session with one thread: texts are read side by side, not parts of one."""
-    onnxruntime = _library("onnxruntime")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def open_tokenizer(path: Path, title: str) -> Any:
-    """The tokenizer without padding and truncation; RequestError for a file that is no tokenizer."""
-    tokenizers = _library("tokenizers")
-    try:
-        tokenizer = tokenizers.Tokenizer.from_file(str(path))
-    except Exception as error:  # noqa: BLE001 the library raises nothing narrower
-        raise RequestError(f"{title}: {path.name} cannot be read ({str(error)[:200]}); fetch it again") from None
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
-
-
-def _library(name: str) -> Any:
-    import importlib
-
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        raise RequestError(f"this model reads texts with {name}, which is not installed; run pip install {name}") from None
 
 
 @dataclass(frozen=True)
@@ -98,7 +60,7 @@ class Pieces:
         if most is not None and reading.max_len > most:
             raise RequestError(f"max_len {reading.max_len} is above the {most} pieces that these weights read; lower it")
         self._tokenizer = open_tokenizer(folder / TOKENIZER, str(folder))
-        self._before, self._after = self._special()
+        self._before, self._after = special_pieces(self._tokenizer)
         if len(self._before) + len(self._after) >= reading.max_len:
             raise RequestError(f"max_len {reading.max_len} leaves no room beside the special pieces of a text; raise it")
 
@@ -129,15 +91,6 @@ class Pieces:
             tail = {"head": 0, "tail": room}.get(self.reading.truncate, room // 2)
             ids = ids[: room - tail] + (ids[-tail:] if tail else [])
         return [*self._before, *ids, *self._after]
-
-    def _special(self) -> tuple[list[int], list[int]]:
-        """The special pieces before and after a text's own."""
-        whole = list(self._tokenizer.encode("a").ids)
-        own = list(self._tokenizer.encode("a", add_special_tokens=False).ids)
-        for start in range(len(whole) - len(own) + 1):
-            if own and whole[start : start + len(own)] == own:
-                return whole[:start], whole[start + len(own) :]
-        return [], []
 
 
 class TextEncoder:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from tasks.embed.labels_file import read_described
 from tasks.embed.reading import EmbedConfig
 from tasks.errors import RequestError
-from tasks.finetune.kind import Kind
+from tasks.finetune.kind import Kind, ZeroShot
 from tasks.finetune.kinds.encoder.settings import EncoderSettings
 from tasks.weights.place import weights_config
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+
     from tasks.finetune.job import Job, Trained
     from tasks.finetune.settings import SharedSettings
     from tasks.weights.place import WeightsConfig
@@ -45,7 +51,20 @@ def _also_trained_with(config: SharedSettings) -> tuple[str, ...]:
     return ("peft",) if config.settings(EncoderSettings).train == "lora" else ()
 
 
+def _own_labels(config: SharedSettings) -> list[str] | None:
+    settings = config.settings(EncoderSettings)
+    return read_described(settings.labels).labels if settings.zero_shot and settings.labels else None
+
+
+def _by_meaning(texts: Sequence[str], config: SharedSettings, weights: Path) -> tuple[list[str], np.ndarray]:
+    from tasks.finetune.kinds.encoder.zero_shot import label_by_description  # heavy libraries
+
+    return label_by_description(texts, config, weights)
+
+
 def _check(config: SharedSettings) -> None:
+    if (described := config.settings(EncoderSettings).labels) is not None:
+        read_described(described)
     missing = [name for name in (*PACKAGES, *_also_trained_with(config)) if find_spec(name) is None]
     if missing:
         raise RequestError(
@@ -70,4 +89,6 @@ KIND = Kind(
     serves_embedded=_serves_embedded,
     check=_check,
     exports=("transformers",),
+    own_labels=_own_labels,
+    zero_shot=ZeroShot({"train": "zero-shot"}, _by_meaning),
 )

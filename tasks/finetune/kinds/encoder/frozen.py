@@ -1,7 +1,7 @@
-"""Logistic regression on scaled vectors of texts, which the network of another step has made. Nothing in it is random.
+"""A head on vectors of texts, which the network of another step has made. Nothing in it is random.
 
-In go the vectors of the step `embed` and the labels, out come weights for the vectors as they are: the scaling is folded into
-them.
+In go the vectors of the step `embed` and the labels, out come weights for the vectors as they are. With `train zero-shot` the
+labels' descriptions make them, and the rows have no part in it.
 
 Shapes: N texts, D dimensions, C classes.
 """
@@ -9,26 +9,25 @@ Shapes: N texts, D dimensions, C classes.
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from tasks.finetune.class_weights import class_weights
+from tasks.embed.embed import made_by
+from tasks.embed.reading import EmbedConfig
 from tasks.finetune.job import Job, Trained
+from tasks.finetune.kinds.encoder.head import VIEW, fit_head, pretrained_prior, with_head
 from tasks.finetune.kinds.encoder.int8 import served_int8
 from tasks.finetune.kinds.encoder.settings import EncoderSettings
-from tasks.finetune.logistic import Solver, logistic_regression
 from tasks.finetune.rows import check_rows, labelled_texts
-from tasks.model.views.encoder import BIAS, FILES, WEIGHTS, Reading, StoredVectors, cleaned, content_digest, text_name
+from tasks.model.views.encoder import FILES, Reading, StoredVectors, cleaned, content_digest, text_name
 from tasks.weights.files import CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-VIEW = "encoder"
-STEPS = 500  # of L-BFGS at most
-DEAD = 1e-6  # of the largest deviation: dimensions below it are rounding alone; MiniLM has three such of 384
+    from tasks.finetune.kinds.encoder.head import Head
 
 
 def train_frozen(job: Job) -> list[Trained]:
@@ -36,30 +35,50 @@ def train_frozen(job: Job) -> list[Trained]:
 
     Equal inputs give equal bits, and a killed call has nothing to resume.
     """
-    if job.weights is None or job.embedded is None:
-        raise ValueError("an encoder needs the folders that the steps weights and embed wrote")
     stored = StoredVectors(job.embedded)
     (texts, labels_N), (valid, valid_labels_N) = labelled_texts(job, "train"), labelled_texts(job, "valid")
     check_rows(texts, valid)
     vectors_ND, valid_ND = _vectors(stored, texts), _vectors(stored, valid)
-    (job.folder / VIEW).mkdir()
-    for name in (*FILES, CONFIG):
-        shutil.copyfile(job.weights / name, job.folder / VIEW / name)
-    weights_DC, bias_C = _fit(job, vectors_ND, labels_N)
-    logits_NC, refit, made = valid_ND @ weights_DC + bias_C, None, dict(stored.made or {})
-    reported: dict[str, Any] = {}
-    if job.config.settings(EncoderSettings).serve == "int8":
-        how = Reading(made["pooling"], made["max_len"], made["truncate"])
-        head = weights_DC, bias_C
-        served = served_int8(job.folder / VIEW, how, head, list(map(cleaned, valid)), logits_NC, valid_labels_N)
-        logits_NC, reported = served.logits, {"figures": served.figures, "note": served.note}
-        made["weights"] = content_digest(job.folder / VIEW)  # so that no stored vector of float32 is taken for its own
+    prior = pretrained_prior(job)
+    head = fit_head(job, vectors_ND, labels_N, prior)
+    measured = _measured(job, dict(stored.made or {}), head, valid, valid_ND, valid_labels_N)
     if job.config.refit:
         both_ND, both_N = np.concatenate([vectors_ND, valid_ND]), np.concatenate([labels_N, valid_labels_N])
-        weights_DC, bias_C = _fit(job, both_ND, both_N)
-        refit = {"epochs": 0, "rows": len(both_N), "resumed_from_epoch": 0}
-    tensors = {f"{VIEW}.{WEIGHTS}": weights_DC, f"{VIEW}.{BIAS}": bias_C}
-    return [Trained(logits=logits_NC, labels=valid_labels_N, shape={"made": made}, tensors=tensors, refit=refit, **reported)]
+        head = fit_head(job, both_ND, both_N, prior)
+        measured = replace(measured, refit={"epochs": 0, "rows": len(both_N), "resumed_from_epoch": 0})
+    return [with_head(measured, head)]
+
+
+def describe(job: Job) -> list[Trained]:
+    """Make the head of what the labels mean, and measure it on the validation rows; it needs none, and trains on none."""
+    if job.weights is None:
+        raise ValueError("an encoder needs the folder that the step weights wrote")
+    head, how = pretrained_prior(job), job.config.settings(EncoderSettings)
+    if head is None:
+        raise ValueError("train zero-shot needs a file of labels")
+    valid, labels_N = labelled_texts(job, "valid")
+    valid_ND = _vectors(StoredVectors(job.embedded), valid).reshape(-1, len(head[0]))
+    made = made_by(EmbedConfig(pooling=how.pooling, max_len=how.max_len, truncate=how.truncate), job.weights)
+    return [with_head(replace(_measured(job, made, head, valid, valid_ND, labels_N), trainable=0), head)]
+
+
+def _measured(
+    job: Job, made: dict[str, Any], head: Head, valid: Sequence[str], valid_ND: np.ndarray, labels_N: np.ndarray
+) -> Trained:
+    """Write what makes vectors of texts into the model's folder, and measure the head on the validation rows."""
+    if job.weights is None:
+        raise ValueError("an encoder needs the folder that the step weights wrote")
+    folder = job.folder / VIEW
+    folder.mkdir()
+    for name in (*FILES, CONFIG):
+        shutil.copyfile(job.weights / name, folder / name)
+    logits_NC = valid_ND @ head[0] + head[1]
+    if job.config.settings(EncoderSettings).serve != "int8":
+        return Trained(logits=logits_NC, labels=labels_N, shape={"made": made})
+    reading = Reading(made["pooling"], made["max_len"], made["truncate"])
+    served = served_int8(folder, reading, head, list(map(cleaned, valid)), logits_NC, labels_N)
+    made["weights"] = content_digest(folder)  # so that no stored vector of float32 is taken for its own
+    return Trained(served.logits, labels_N, {"made": made}, figures=served.figures, note=served.note)
 
 
 def _vectors(stored: StoredVectors, texts: Sequence[str]) -> np.ndarray:
@@ -69,27 +88,3 @@ def _vectors(stored: StoredVectors, texts: Sequence[str]) -> np.ndarray:
     if len(made) < len(found):
         raise ValueError(f"{len(found) - len(made)} texts have no stored vector")
     return np.array(made, np.float32)
-
-
-def _fit(job: Job, vectors_ND: np.ndarray, labels_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weights [D, C] and bias [C] on vectors as they are, float32; fitted on vectors of mean 0 and deviation 1.
-
-    One BLAS thread: the matrices are small, and two threads wait for one another on a busy machine.
-    """
-    config = job.config
-    weights_C = class_weights(labels_N, config.class_weights)
-    importance_N = None if weights_C is None else weights_C[labels_N]
-    mean_D, deviation_D = vectors_ND.mean(0, dtype=np.float64), vectors_ND.std(0, dtype=np.float64)
-    deviation_D[deviation_D <= DEAD * deviation_D.max()] = np.inf  # scaled to nothing, and of weight 0
-
-    def advance(step: int) -> None:
-        job.progress.advance(step, STEPS, "steps", f"logistic regression on {vectors_ND.shape[1]:,} dimensions")
-
-    scaled_ND = ((vectors_ND - mean_D) / deviation_D).astype(np.float32)
-    l2 = config.settings(EncoderSettings).l2
-    with threadpool_limits(1, user_api="blas"):
-        fitted_DC, bias_C = logistic_regression(
-            scaled_ND, labels_N, len(job.labels), l2, importance_N, solver=Solver(STEPS), advance=advance
-        )
-    weights_DC = fitted_DC / deviation_D[:, None]
-    return weights_DC.astype(np.float32), (bias_C - mean_D @ weights_DC).astype(np.float32)

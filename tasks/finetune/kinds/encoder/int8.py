@@ -44,8 +44,13 @@ def served_int8(
     float32_NC: np.ndarray,
     labels_N: np.ndarray,
 ) -> Int8:
-    """Replace the network of `folder` and compare; `head` is weights [D, C] and bias [C], `texts` are cleaned."""
+    """Replace the network of `folder` and compare; `head` is weights [D, C] and bias [C], `texts` are cleaned.
+
+    Without a text nothing is compared.
+    """
     write_int8(folder / STATES, folder / STATES)
+    if not len(labels_N):
+        return Int8(float32_NC, {}, "")
     weights_DC, bias_C = head
     vectors_ND = np.array(list(TextEncoder(folder, reading).vectors(texts)), np.float32)
     return compared(vectors_ND @ weights_DC + bias_C, float32_NC, labels_N)

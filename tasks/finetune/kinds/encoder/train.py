@@ -12,10 +12,19 @@ if TYPE_CHECKING:
 
 def train_encoder(job: Job, epochs_before: int) -> list[Trained]:
     """The one member of the kind."""
-    if job.config.settings(EncoderSettings).frozen:
+    settings = job.config.settings(EncoderSettings)
+    if settings.zero_shot:
+        from tasks.finetune.kinds.encoder.frozen import describe
+
+        return describe(job)
+    if settings.frozen:
         from tasks.finetune.kinds.encoder.frozen import train_frozen
 
         return train_frozen(job)
-    from tasks.finetune.kinds.encoder.tune import train_tuned  # torch and transformers
+    if settings.contrastive:
+        from tasks.finetune.kinds.encoder.contrast import train_contrastive  # torch and transformers
+
+        return train_contrastive(job, epochs_before)
+    from tasks.finetune.kinds.encoder.tune import train_tuned  # the same
 
     return train_tuned(job, epochs_before)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ import torch
 from tasks.finetune.documents import Documents, bucketed
 from tasks.finetune.epochs import train_in_epochs
 from tasks.finetune.kinds.encoder.groups import dense_groups
+from tasks.finetune.kinds.encoder.head import VIEW, pretrained_prior, with_head
 from tasks.finetune.kinds.encoder.int8 import served_int8
 from tasks.finetune.kinds.encoder.lora import add_adapters, merge_adapters, merged
 from tasks.finetune.kinds.encoder.settings import EncoderSettings
@@ -28,45 +30,57 @@ from tasks.finetune.loop import Recipe, Training, num_threads, reproducible
 from tasks.finetune.optimizer import Optimizer
 from tasks.finetune.rows import check_rows, labelled_texts
 from tasks.model.padding import by_length, padded
-from tasks.model.views.encoder import BIAS, FACTS, STATES, TOKENIZER, WEIGHTS, Pieces, Reading, cleaned
+from tasks.model.views.encoder import FACTS, STATES, TOKENIZER, Pieces, Reading, cleaned
 from tasks.weights.files import CONFIG
 from tasks.weights.int8 import write_int8
 from tasks.weights.network import export, most_positions, open_network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tasks.finetune.job import Job, Trained
+    from tasks.finetune.kinds.encoder.head import Head
 
-VIEW = "encoder"
 EPOCHS, PATIENCE = 4, 2  # of published fine-tunings (Devlin et al. 2019: 2 to 4)
 WARMUP_SHARE, CLIP = 0.1, 1.0
 HEAD_DEVIATION = 0.02  # of the head's first weights, as BERT's own layers start
 BATCH = 64  # texts that are measured at a time
 
 
-class TunedNetwork(torch.nn.Module):
-    """The pretrained network, a pooling of its states, dropout and a linear layer."""
+class PooledNetwork(torch.nn.Module):
+    """The pretrained network and a pooling of its states: vectors of texts."""
 
-    def __init__(self, network: Any, num_classes: int, pooling: str, dropout: float) -> None:
+    def __init__(self, network: Any, pooling: str) -> None:
         super().__init__()
         self.network, self.pooling = network, pooling
+        self.width: int = network.config.hidden_size  # numbers that it answers with
+
+    def forward(self, ids_BL: torch.Tensor, mask_BL: torch.Tensor) -> torch.Tensor:
+        """Vectors [B, D]; `mask` is 1 where a piece is."""
+        states_BLD = self.network(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
+        lengths_B = mask_BL.sum(1)
+        if self.pooling == "mean":
+            pooled_BD: torch.Tensor = (states_BLD * mask_BL[:, :, None]).sum(1) / lengths_B.clamp(min=1)[:, None]
+            return pooled_BD
+        last_B = (lengths_B - 1).clamp(min=0) if self.pooling == "last" else torch.zeros_like(lengths_B)
+        return states_BLD[torch.arange(len(states_BLD), device=states_BLD.device), last_B]
+
+
+class TunedNetwork(PooledNetwork):
+    """Vectors of texts, dropout and a linear layer."""
+
+    def __init__(self, network: Any, num_classes: int, pooling: str, dropout: float) -> None:
+        super().__init__(network, pooling)
         self.dropout = torch.nn.Dropout(dropout)
-        self.head = torch.nn.Linear(network.config.hidden_size, num_classes)
+        self.head = torch.nn.Linear(self.width, num_classes)
+        self.width = num_classes
         torch.nn.init.normal_(self.head.weight, std=HEAD_DEVIATION)
         torch.nn.init.zeros_(self.head.bias)
 
     def forward(self, ids_BL: torch.Tensor, mask_BL: torch.Tensor) -> torch.Tensor:
         """Logits [B, C]; `mask` is 1 where a piece is."""
-        states_BLD = self.network(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
-        lengths_B = mask_BL.sum(1)
-        if self.pooling == "mean":
-            pooled_BD = (states_BLD * mask_BL[:, :, None]).sum(1) / lengths_B.clamp(min=1)[:, None]
-        else:
-            last_B = (lengths_B - 1).clamp(min=0) if self.pooling == "last" else torch.zeros_like(lengths_B)
-            pooled_BD = states_BLD[torch.arange(len(states_BLD), device=states_BLD.device), last_B]
-        logits_BC: torch.Tensor = self.head(self.dropout(pooled_BD))
+        logits_BC: torch.Tensor = self.head(self.dropout(super().forward(ids_BL, mask_BL)))
         return logits_BC
 
 
@@ -74,7 +88,7 @@ class TunedNetwork(torch.nn.Module):
 class TunedView:
     """What the training loop asks of the network; see `TrainedView`."""
 
-    model: TunedNetwork
+    model: PooledNetwork
     device: torch.device
     pad: int
     name: str = VIEW
@@ -101,28 +115,36 @@ class TunedView:
 
     def logits(self, ids: np.ndarray, offsets: np.ndarray, unseen_UD: np.ndarray | None = None) -> np.ndarray:
         """Logits of all texts, float32 [N, C]; nothing is trained."""
+        return self.answers(ids, offsets)
+
+    def answers(self, ids: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        """What the network answers to all texts, float32 [N, width]; nothing is trained."""
         self.model.eval()
-        logits_NC = np.zeros((len(offsets) - 1, self.model.head.out_features), np.float32)
+        answers_NW = np.zeros((len(offsets) - 1, self.model.width), np.float32)
         with torch.inference_mode():
             for rows_B in by_length(np.diff(offsets), BATCH):
-                logits_NC[rows_B] = self.model(*self.inputs(ids, offsets, rows_B)).float().cpu().numpy()
-        return logits_NC
+                answers_NW[rows_B] = self.model(*self.inputs(ids, offsets, rows_B)).float().cpu().numpy()
+        return answers_NW
 
 
 def train_tuned(job: Job, epochs_before: int) -> list[Trained]:
-    """Tune the network; see the module."""
+    """Tune the network with its head; see the module."""
     with num_threads(job.threads):
-        start = TunedStart(job)
-        (made,) = train_in_epochs(job, start, epochs_before, keep_first=start.settings.serve == "int8")
-        head = start.write(made.tensors, job.folder / VIEW)
-        reported: dict[str, Any] = {}
-        if start.settings.serve == "int8":
-            reported = _served_int8(start, made, head)
-    tensors = {f"{VIEW}.{WEIGHTS}": head[0], f"{VIEW}.{BIAS}": head[1]}
-    return [dataclasses.replace(made, tensors=tensors, first_tensors={}, **reported)]
+        return train_from(TunedStart(job), epochs_before)
 
 
-def _served_int8(start: TunedStart, made: Trained, head: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
+def train_from(start: TunedStart, epochs_before: int) -> list[Trained]:
+    """Train from a start, and write what is served."""
+    job = start.job
+    (made,) = train_in_epochs(job, start, epochs_before, keep_first=start.settings.serve == "int8")
+    head = start.write(made.tensors, job.folder / VIEW, refitted=job.config.refit)
+    reported: dict[str, Any] = {}
+    if start.settings.serve == "int8":
+        reported = _served_int8(start, made, head)
+    return [with_head(dataclasses.replace(made, **reported), head)]
+
+
+def _served_int8(start: TunedStart, made: Trained, head: Head) -> dict[str, Any]:
     """Serve the network with 8 bits; what is measured is the network that has not seen the validation rows."""
     job, folder, reading = start.job, start.job.folder / VIEW, start.pieces.reading
     texts, labels_N = labelled_texts(job, "valid")
@@ -130,7 +152,7 @@ def _served_int8(start: TunedStart, made: Trained, head: tuple[np.ndarray, np.nd
         write_int8(folder / STATES, folder / STATES)
         folder = job.scratch / "first"
         shutil.rmtree(folder, ignore_errors=True)
-        head = start.write(made.first_tensors, folder)
+        head = start.write(made.first_tensors, folder, refitted=False)
     served = served_int8(folder, reading, head, list(map(cleaned, texts)), made.logits, labels_N)
     return {"logits": served.logits, "figures": served.figures, "note": served.note}
 
@@ -180,17 +202,32 @@ class TunedStart:
             seed=self.job.config.seed,
         )
 
-    def network(self) -> TunedNetwork:
-        """The network with its head at the start."""
+    def network(self) -> Any:
+        """The network at the start."""
         with reproducible(self.job.config.seed, 0, self.job.device):
             network = open_network(self.weights, "finetune.encoder.model")
             if self.settings.train == "lora":
                 network = add_adapters(network, self.settings)
-            return TunedNetwork(network, len(self.job.labels), self.settings.pooling, self.settings.dropout)
+            return self.topped(network)
 
-    def write(self, tensors: Mapping[str, np.ndarray], folder: Path) -> tuple[np.ndarray, np.ndarray]:
-        """Write what is served of trained tensors into the new `folder`; weights [D, C] and bias [C] of the head."""
-        tuned = self.plain()
+    def topped(self, network: Any) -> PooledNetwork:
+        """A pretrained network with what is trained upon it: a head of small random weights, or of what the labels mean."""
+        model = TunedNetwork(network, len(self.job.labels), self.settings.pooling, self.settings.dropout)
+        if self.prior is not None:
+            with torch.no_grad():
+                model.head.weight.copy_(torch.from_numpy(self.prior[0].T))
+        return model
+
+    @cached_property
+    def prior(self) -> Head | None:
+        """The head that the described labels make."""
+        return pretrained_prior(self.job)
+
+    def write(self, tensors: Mapping[str, np.ndarray], folder: Path, *, refitted: bool) -> Head:
+        """Write what is served of trained tensors into the new `folder`; the head, of the validation rows too if `refitted`."""
+        tuned = self.network()
+        if self.settings.train == "lora":
+            tuned.network = merged(tuned.network)
         moved = {name.removeprefix(f"{VIEW}."): torch.from_numpy(value) for name, value in tensors.items()}
         tuned.load_state_dict({**tuned.state_dict(), **moved})
         tuned.eval()
@@ -198,25 +235,24 @@ class TunedStart:
         for name in (TOKENIZER, FACTS, CONFIG):
             shutil.copyfile(self.weights / name, folder / name)
         export(tuned.network, folder / STATES, "the tuned network", most_positions(tuned.network))
-        weights_CD, bias_C = tuned.head.weight.detach().numpy(), tuned.head.bias.detach().numpy()
-        return np.ascontiguousarray(weights_CD.T), np.ascontiguousarray(bias_C)
+        return self.head(tuned, refitted=refitted)
 
-    def plain(self) -> TunedNetwork:
-        """The network at the start, as it is served: without adapters."""
-        model = self.network()
-        if self.settings.train == "lora":
-            model.network = merged(model.network)
-        return model
+    def head(self, tuned: Any, *, refitted: bool) -> Head:
+        """Weights [D, C] and bias [C] of a trained network's head; that of a linear layer is in the network."""
+        return tuned.head.weight.detach().numpy().T, tuned.head.bias.detach().numpy()
+
+    def pad(self, model: PooledNetwork) -> int:
+        """The piece that fills the places after a short text."""
+        return getattr(model.network.config, "pad_token_id", None) or 0
 
     def _training(self, member: int) -> Training:
         model, settings = self.network().to(self.job.device), self.settings
         groups = dense_groups(model, settings)
         rate = settings.peak_rate
         optimizer = Optimizer([], [], rule="adamw", lr=rate, row_lr=rate, weight_decay=0.0, groups=groups)
-        pad = getattr(model.network.config, "pad_token_id", None) or 0
         resting = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
         return Training(
-            TunedView(model, self.job.device, pad),
+            TunedView(model, self.job.device, self.pad(model)),
             optimizer,
             fold=merge_adapters if settings.train == "lora" else None,
             bfloat16=settings.bfloat16,
@@ -225,15 +261,20 @@ class TunedStart:
 
     def _rows(self, split: str) -> Documents:
         texts, labels_N = labelled_texts(self.job, split)
+        return self.documents(texts, labels_N, f"{split} row")
+
+    def documents(self, texts: Sequence[str], labels_N: np.ndarray, called: str) -> Documents:
+        """Texts as pieces; messages name each by its number."""
         pieces = [self.pieces.of(cleaned(text)) for text in texts]
         lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
         ids = np.concatenate([np.array(each, np.int32) for each in pieces]) if pieces else np.zeros(0, np.int32)
-        names = pa.array([f"{split} row {number + 1}" for number in range(len(texts))])
+        names = pa.array([f"{called} {number + 1}" for number in range(len(texts))], pa.string())
         return Documents(ids, np.concatenate([[0], lengths.cumsum()]), labels_N, names)
 
 
 def joined(one: Documents, other: Documents) -> Documents:
     """The rows of both."""
+    names = pa.array([*one.names.to_pylist(), *other.names.to_pylist()], pa.string())
     offsets = np.concatenate([one.offsets, other.offsets[1:] + one.offsets[-1]])
     labels, ids = np.concatenate([one.labels, other.labels]), np.concatenate([one.ids, other.ids])
-    return Documents(ids, offsets, labels, pa.chunked_array([one.names, other.names]))
+    return Documents(ids, offsets, labels, names)
