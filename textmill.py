@@ -296,7 +296,7 @@ def _open_package(folder: Path, title: str) -> Model:
     """A package without what the store keeps beside it, which would not be taken for a part of it."""
     from tasks.register.load import DamagedPackage, open_package
     from tasks.register.models import LoadedModel
-    from tasks.register.package import copy_package
+    from tasks.register.seal import copy_package
 
     copy = Path(tempfile.mkdtemp(prefix="textmill-"))
     try:

@@ -33,12 +33,14 @@ class _Console(Console):
 class Display:
     """The steps of one run, as they go."""
 
-    def __init__(self, *, interval_seconds: float = 10.0, console: Console | None = None) -> None:
+    def __init__(self, *, interval_seconds: float = 10.0, console: Console | None = None, step_chars: int = 10) -> None:
+        """`step_chars` are those of the longest step's name."""
+        self.step_chars = step_chars
         self.console = console or _Console(stderr=True)
         self.interval_seconds = interval_seconds
         self._bars = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description:<10}"),
+            TextColumn(f"{{task.description:<{step_chars}}}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True)),
             TimeElapsedColumn(),
@@ -59,11 +61,16 @@ class Display:
         """Print one line above the bars."""
         self.console.print(escape(in_line(line)), highlight=False, soft_wrap=True)
 
+    @property
+    def indent(self) -> str:
+        """Blanks that bring a further line of a step below its summary."""
+        return " " * (self.step_chars + 18)
+
     def finished(self, step: str, *, cached: bool, seconds: float, summary: str) -> None:
         """Print a step's outcome and take its bar away."""
         self._remove(step)
         state = "[cyan]cached[/]" if cached else "[green]built [/]"
-        line = f"{step:<10} {state} {seconds:7.1f} s  {escape(in_line(summary))}"
+        line = f"{step:<{self.step_chars}} {state} {seconds:7.1f} s  {escape(in_line(summary))}"
         self.console.print(line.rstrip(), highlight=False, soft_wrap=True)
 
     def progress(self, step: str, log_metrics: Callable[[Mapping[str, float], int], None] | None = None) -> StepProgress:

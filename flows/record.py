@@ -8,7 +8,7 @@ import os
 import shlex
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect.runtime import flow_run
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from prefect.states import State
 
     from flows.display import Display
-    from tasks.config import PipelineConfig
+    from tasks.config import LanguageConfig, PipelineConfig
     from tasks.store.artifact import Artifact, Store
     from tasks.store.presentation import Presentation, Report
     from tasks.store.step import Step
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Config = TypeVar("Config", "PipelineConfig", "LanguageConfig")
 MAX_WARNINGS = 5000  # characters of them in a tag
 KEY_TAG, STEP_TAG = (
     "textmill.key",
@@ -53,7 +54,7 @@ class Record:
     `page` is what the page of the run shows.
     """
 
-    config: PipelineConfig
+    config: PipelineConfig | LanguageConfig
     store: Store
     tracker: Tracker
     display: Display
@@ -95,10 +96,10 @@ class Record:
         values = self.config.model_dump(mode="json")
         waiting = set(SETTLED) - {(section, name) for section, name, _ in settled_values(self.config)}
         for section, name in waiting:
-            del values[section][name]
+            values.get(section, {}).pop(name, None)
         self.tracker.log_params(self.tracking, values)
 
-    def settle(self, config: PipelineConfig) -> PipelineConfig:
+    def settle(self, config: Config) -> Config:
         """Record settings that were decided after the run had begun, and hand the configuration on."""
         known = set(settled_values(self.config))
         self.config = config
@@ -126,7 +127,7 @@ class Record:
         self.tracker.set_tags(self.tracking, {f"textmill.{step}.{name}": value for name, value in tags.items()})
         self.tracker.link_run(self.tracking, f"textmill.{step}.run_id", {KEY_TAG: artifact.key, STEP_TAG: step})
         for line in shown.details(artifact.report):
-            self.display.say(f"{'':<28}{line}")
+            self.display.say(f"{self.display.indent}{line}")
         for line in shown.warnings(artifact.report, folder):
             self.warn(line)
         self._collect(shown, artifact.report, folder)
@@ -285,10 +286,10 @@ class Record:
         write_note(self.store.data_root / "runs" / f"{self.id}.json", written)
 
 
-def command(config: PipelineConfig) -> str:
+def command(config: PipelineConfig | LanguageConfig) -> str:
     """The command line that gives the same configuration, quoted for a shell."""
     default = dict(flatten(config.defaults().model_dump(mode="json")))
-    words = ["textmill", "train"]
+    words = ["textmill", *config.verb]
     for name, value in flatten(config.model_dump(mode="json")):
         if value != default.get(name) and value is not None:
             shown = (

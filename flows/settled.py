@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tasks.config import PipelineConfig
+    from tasks.config import LanguageConfig, PipelineConfig
     from tasks.register.champion import Champion
 
 # Settings whose `auto` is replaced before it enters a key, so that MLflow's parameters, which cannot change, wait for it.
@@ -77,9 +77,9 @@ def _with_model(config: PipelineConfig, model: str, why: str, say: Callable[[str
     return config.model_copy(update={"finetune": config.finetune.only_read()})
 
 
-def settled_values(config: PipelineConfig) -> Iterator[tuple[str, str, Any]]:
+def settled_values(config: PipelineConfig | LanguageConfig) -> Iterator[tuple[str, str, Any]]:
     """(section, name, value) of the settings of `SETTLED` that are decided."""
     for section, name in SETTLED:
-        value = getattr(getattr(config, section), name)
+        value = getattr(getattr(config, section, None), name, AUTO)  # another flow has no such setting
         if value != AUTO:
             yield section, name, value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from prefect import flow
 from prefect.states import Completed, State
@@ -101,7 +101,7 @@ def train(config: PipelineConfig) -> dict[str, Any]:
 def run_steps(record: Record) -> None:
     """Chain the steps of one run; each call returns at once when the store has what it would build."""
     run, note = record.run, record.note
-    config = record.config
+    config = cast("PipelineConfig", record.config)
     recorded = recorded_split(record.tracker, config.name)
     with processes_for_prepare(config, run):
         corpus = note(ingest(run, config.ingest))

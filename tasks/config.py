@@ -1,14 +1,14 @@
 """Every knob of the flows: one frozen section per step, one model around those of a flow.
 
-`PipelineConfig` (train) and `RefreshConfig` are the parameter of a Prefect flow, the shape of a preset file and the command
-line at once. A section is all that its step sees, and all of it enters the step's cache key; `Runtime` alone never does, so
-nothing that could change a byte of any output may live there.
+`PipelineConfig` (train), `LanguageConfig` (language train) and `RefreshConfig` are the parameter of a Prefect flow, the shape
+of a preset file and the command line at once. A section is all that its step sees, and all of it enters the step's cache key;
+`Runtime` alone never does, so nothing that could change a byte of any output may live there.
 """
 
 from __future__ import annotations
 
 import warnings
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,7 +19,8 @@ from tasks.detect.settings import DetectConfig
 from tasks.evaluate.settings import EvaluateConfig
 from tasks.finetune.networks.settings import NetworkSettings
 from tasks.finetune.settings import FinetuneConfig
-from tasks.ingest.settings import IngestConfig
+from tasks.ingest.settings import IngestConfig, TextsConfig
+from tasks.language.settings import GateConfig, MeasureConfig, NetworkConfig, SplitConfig, TokenizerConfig
 from tasks.monitor.settings import RetrainConfig, WatchConfig
 from tasks.names import checked_name
 from tasks.notify.settings import NotifyConfig
@@ -37,6 +38,8 @@ with warnings.catch_warnings():
 
     class PipelineConfig(Section):
         """A whole run: what to train on, how, and under which name."""
+
+        verb: ClassVar[tuple[str, ...]] = ("train",)  # of `textmill`
 
         name: str = Field(
             "textmill", description="Experiment and registered model; default: the preset's name or the corpus' stem."
@@ -88,6 +91,44 @@ with warnings.catch_warnings():
             if self.align.vectors is not None or (self.align.second is not None and self.align.join == "concatenate"):
                 return None
             return self.pretrain.dim if self.pretrain.enabled else self.align.dim
+
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", message='Field name "register"', category=UserWarning)  # as above
+
+    class LanguageConfig(Section):
+        """A whole run that trains a language model."""
+
+        verb: ClassVar[tuple[str, ...]] = ("language", "train")
+
+        name: str = Field(
+            "language",
+            description="Experiment and registered model; default: the preset's name or the corpus' stem with -language.",
+        )
+        ingest: TextsConfig = TextsConfig()
+        prepare: SplitConfig = SplitConfig()
+        tokenizer: TokenizerConfig = TokenizerConfig()
+        train: NetworkConfig = NetworkConfig()
+        evaluate: MeasureConfig = MeasureConfig()
+        register: GateConfig = GateConfig()
+        runtime: Runtime = Runtime()
+
+        @field_validator("name")
+        @classmethod
+        def _plain_name(cls, value: str) -> str:
+            return checked_name(value)
+
+        @model_validator(mode="after")
+        def _pieces_of_the_weights(self) -> Self:
+            if self.tokenizer.kind == "weights" and self.train.weights is None:
+                raise ValueError(
+                    "tokenizer.kind weights takes the pieces of train.weights, and there are none; give them, or another kind"
+                )
+            return self
+
+        def defaults(self) -> Self:
+            """The defaults of a run."""
+            return type(self)()
 
 
 class RefreshConfig(Section):

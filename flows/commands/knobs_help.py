@@ -8,10 +8,10 @@ from flows.commands.printing import cells, result_table, results
 from flows.commands.settings import knobs, preset_names
 
 if TYPE_CHECKING:
-    from tasks.config import PipelineConfig, RefreshConfig
+    from tasks.config import LanguageConfig, PipelineConfig, RefreshConfig
 
 
-def print_knobs(model: type[PipelineConfig | RefreshConfig], verb: str, what: str) -> None:
+def print_knobs(model: type[PipelineConfig | LanguageConfig | RefreshConfig], verb: str, what: str) -> None:
     """Print how a verb is called and all its knobs."""
     console = results()
     console.print(

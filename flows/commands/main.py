@@ -18,7 +18,22 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
-from flows.commands import deploy, doctor, gc, models, notify, predict, refresh, score, streams, train, up, vectors
+from flows.commands import (
+    deploy,
+    doctor,
+    gc,
+    generate,
+    language,
+    models,
+    notify,
+    predict,
+    refresh,
+    score,
+    streams,
+    train,
+    up,
+    vectors,
+)
 from flows.commands.options import OWN_HELP, TAKES_KNOBS, Session
 from flows.commands.printing import complain
 from tasks.errors import RequestError, UnavailableError
@@ -42,6 +57,7 @@ class Verb(NamedTuple):
 
 GROUPS = {
     "models": "List, verify, export, promote and roll back registered models.",
+    "language": "Train language models; textmill generate lets one write.",
     "vectors": "Judge word vectors, and hand trained ones to other programs.",
     "notify": "Try the channels that alerts are sent to.",
 }
@@ -51,12 +67,14 @@ VERBS = {
     "refresh": Verb(refresh.refresh, TAKES_KNOBS | OWN_HELP),
     "predict": Verb(predict.predict),
     "score": Verb(score.score),
+    "generate": Verb(generate.generate),
     "doctor": Verb(doctor.doctor),
     "gc": Verb(gc.gc),
     "up": Verb(up.up),
     "deploy": Verb(deploy.deploy, TAKES_KNOBS),
     "undeploy": Verb(deploy.undeploy),
     "down": Verb(up.down),
+    "language train": Verb(language.train, TAKES_KNOBS | OWN_HELP),
     "models list": Verb(models.list_versions),
     "models verify": Verb(models.verify),
     "models export": Verb(models.export),

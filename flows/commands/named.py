@@ -13,7 +13,7 @@ from tasks.names import name_of
 from tasks.urls import is_url, without_secrets
 
 if TYPE_CHECKING:
-    from tasks.config import PipelineConfig, RefreshConfig
+    from tasks.config import LanguageConfig, PipelineConfig, RefreshConfig
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,13 @@ def default_name(config: PipelineConfig) -> str:
     """A model name from the corpus: the stem of its path, with what a name cannot hold replaced by dashes, or its source."""
     corpus = config.ingest.place or (config.ingest.unlabelled if config.ingest.only_unlabelled else None)
     return name_of(_without_suffix(corpus.name) if corpus else config.ingest.corpus, "textmill") or "textmill"
+
+
+def default_language_name(config: LanguageConfig) -> str:
+    """A language model's name: that of a classifier of the same corpus, which it is not to be taken for, and `-language`."""
+    corpus, end = config.ingest.path, "-language"
+    name = name_of(_without_suffix(corpus.name), "textmill", room=len(end)) if corpus else None
+    return f"{name or 'textmill'}{end}"
 
 
 def default_monitor(source: str) -> str | None:

@@ -14,10 +14,11 @@ from pydantic import BaseModel
 
 from flows.commands.settings import knobs, load_preset, preset_names, preset_path
 from tasks.checkout import CHECKOUT
-from tasks.config import PipelineConfig, RefreshConfig
+from tasks.config import LanguageConfig, PipelineConfig, RefreshConfig
 from tasks.finetune.settings import AUTO
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 README = CHECKOUT / "README.md"
@@ -26,6 +27,8 @@ KNOBS = CHECKOUT / "docs/KNOBS.md"
 CHINESE_KNOBS = CHECKOUT / "docs/KNOBS.zh-CN.md"
 
 FLOWS: dict[str, type[BaseModel]] = {"train": PipelineConfig, "refresh": RefreshConfig}
+LANGUAGE = "language/"  # begins the headings of `textmill language train`, whose sections are called as those of `train`
+SAME = "runtime"  # the section that it shares with them
 NO_SECTION = "name"  # the heading of what is in no section
 KNOBS_HEAD = """\
 # Every knob
@@ -39,7 +42,8 @@ A knob is given in one of four places; the first that names it decides:
 3. in a TOML file (`--config run.toml`) or a preset (`--preset imdb`): `epochs = 3` below the line `[finetune]`;
 4. else it has its default.
 
-`textmill train --help` and `textmill refresh --help` print the same lists. This page is written from the config models by
+`textmill train --help`, `textmill language train --help` and `textmill refresh --help` print the same lists. The sections of
+`textmill language train` are the last ones. This page is written from the config models by
 `python -m flows.commands.readme`.
 
 """
@@ -51,6 +55,10 @@ def knob_sections() -> dict[str, list[tuple[str, str, str, str]]]:
     for knob in dict.fromkeys([*knobs(PipelineConfig), *knobs(RefreshConfig)]):
         section = knob[0].removeprefix("--").rpartition(".")[0] or NO_SECTION
         sections.setdefault(section, []).append(knob)
+    for knob in knobs(LanguageConfig):
+        section = knob[0].removeprefix("--").rpartition(".")[0] or NO_SECTION
+        if section != SAME:
+            sections.setdefault(f"{LANGUAGE}{section}", []).append(knob)
     return sections
 
 
@@ -58,7 +66,8 @@ def knob_tables() -> str:
     """The sections of all knobs: a heading each, which command reads it and what it is for, and a table."""
     parts = []
     for section, rows in knob_sections().items():
-        commands = " and ".join(f"`textmill {flow}`" for flow, model in FLOWS.items() if _reads(model, rows))
+        flows = {"language train": LanguageConfig} if section.startswith(LANGUAGE) else FLOWS
+        commands = " and ".join(f"`textmill {flow}`" for flow, model in flows.items() if _reads(model, rows))
         about = f"{commands}. {_docstring(section)}".strip()
         table = "\n".join(f"| {' | '.join(_cells(row))} |" for row in rows)
         heading = f"{'#' * (2 + section.count('.'))} `{section}`"
@@ -73,6 +82,10 @@ def preset_table() -> str:
         for name in preset_names(flow):
             first_line = preset_path(name, flow).read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
             rows.append(f"| `{name}` | `{load_preset(name, flow).get(section, {}).get('model', AUTO)}` | {first_line} |")
+    for name in preset_names(LanguageConfig):
+        first_line = preset_path(name, LanguageConfig).read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+        kind = load_preset(name, LanguageConfig).get("tokenizer", {}).get("kind", AUTO)
+        rows.append(f"| `{name}` | `GPT-2, {kind}` | {first_line} |")
     return "\n".join(rows) + "\n"
 
 
@@ -93,28 +106,37 @@ def fill(text: str, *, translated: bool = False) -> str:
 
 def _with_translations(made: str, before: str) -> str:
     """The English lines with the last cell of each row, heads of tables and lines below headings as they were `before`."""
-    known = {_key(line): line for line in before.splitlines() if line.startswith("|")}
+    known: dict[str, str] = {}
+    for line, at in _placed(before):
+        if line.startswith("|"):
+            known[_key(line, at)] = line
     about = dict(re.findall(r"(?m)^#+ (`\S+`)\n\n(.+)$", before))
     heads = re.findall(r"(?m)^(\|.*)\n\|---", before)
     lines: list[str] = []
-    heading = ""
-    for line in made.splitlines():
-        if line.startswith("#"):
-            heading = line.split(" ")[1]
-        elif line.startswith("| `"):
+    for line, heading in _placed(made):
+        if line.startswith("| `"):
             cells, last, _ = line.rsplit("|", 2)
-            line = f"{cells}|{known.get(_key(line), f'|{last}|').rsplit('|', 2)[1]}|"
+            line = f"{cells}|{known.get(_key(line, heading), f'|{last}|').rsplit('|', 2)[1]}|"
         elif line.startswith("|") and not line.startswith("|---"):
             line = heads[0] if heads else line
-        elif line and heading and not line.startswith("|"):
+        elif line and heading and not line.startswith(("|", "#")):
             line = about.get(heading, line)
         lines.append(line)
     return "\n".join(lines) + "\n"
 
 
-def _key(row: str) -> str:
+def _placed(text: str) -> Iterator[tuple[str, str]]:
+    """Each line with the name in the heading above it."""
+    heading = ""
+    for line in text.splitlines():
+        if line.startswith("#"):
+            heading = line.split(" ")[1]
+        yield line, heading
+
+
+def _key(row: str, heading: str) -> str:
     """What a row is about; a knob that moved into a section of its own, as `bag-lr` to `bag.lr`, is the same one."""
-    return row.split("|")[1].replace(".", "-")
+    return LANGUAGE * heading.startswith(f"`{LANGUAGE}") + row.split("|")[1].replace(".", "-")
 
 
 def _cells(row: tuple[str, str, str, str]) -> tuple[str, ...]:
@@ -128,7 +150,9 @@ def _reads(model: type[BaseModel], rows: list[tuple[str, str, str, str]]) -> boo
 
 def _docstring(section: str) -> str:
     """What the section's class says it is for; nothing for what is in no section."""
-    for model in FLOWS.values():
+    models = [LanguageConfig] if section.startswith(LANGUAGE) else list(FLOWS.values())
+    section = section.removeprefix(LANGUAGE)
+    for model in models:
         found: type[BaseModel] | None = model
         for name in section.split("."):
             field = found.model_fields.get(name) if found else None

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flows.commands.options import Session
-    from tasks.config import PipelineConfig, RefreshConfig
+    from tasks.config import LanguageConfig, PipelineConfig, RefreshConfig
 
 
-def run_flow(name: str, config: PipelineConfig | RefreshConfig, session: Session) -> dict[str, Any]:
+def run_flow(name: str, config: PipelineConfig | LanguageConfig | RefreshConfig, session: Session) -> dict[str, Any]:
     """Run a flow on a Prefect server and return its result; a failed run raises what failed it."""
     make_data_root(config.runtime.data_root)
     print("starting the Prefect server ...", file=sys.stderr)  # noqa: T201

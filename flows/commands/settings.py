@@ -33,12 +33,18 @@ from pydantic_settings import (
 
 from flows.commands.doors import Doors
 from flows.commands.former_names import Given, kinds_given, with_todays_names
-from flows.commands.named import default_monitor, default_name, warn_of_earlier_monitor, warn_of_other_corpus
+from flows.commands.named import (
+    default_language_name,
+    default_monitor,
+    default_name,
+    warn_of_earlier_monitor,
+    warn_of_other_corpus,
+)
 from flows.commands.runtime import NOT_SETTINGS, PREFIX
 from flows.commands.tutorial_words import WORDS, meant_value
 from flows.settled import refuse_unlabelled
 from tasks.checkout import CHECKOUT
-from tasks.config import PipelineConfig, RefreshConfig
+from tasks.config import LanguageConfig, PipelineConfig, RefreshConfig
 from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
 from tasks.finetune.former import former_names
@@ -61,6 +67,8 @@ Section = TypeVar("Section", bound=BaseModel)
 
 PRESETS = Path(__file__).resolve().parents[1] / "presets"
 DEFAULT_PRESET = "sample"
+DEFAULT_LANGUAGE_PRESET = "language"
+FLOWS = (PipelineConfig, LanguageConfig, RefreshConfig)
 NEGATIVE = re.compile(r"-\.?\d")
 UTF8_FILES = frozenset({"stop_words", "user_dictionary", "partial_words", "watch_list"})
 MAX_SHOWN = 100  # characters of a value in an error
@@ -85,6 +93,19 @@ def resolve(
         config = config.model_copy(update={"name": preset or default_name(config)})
         if not preset:
             warn_of_other_corpus(config)
+    return config
+
+
+def resolve_language(
+    arguments: list[str], *, preset: str | None = None, file: Path | None = None, doors: Doors | None = None
+) -> LanguageConfig:
+    """Make the one configuration of a run that trains a language model, as `resolve` does for classifiers."""
+    if not preset and not file and not _names_a_corpus(arguments):
+        preset = DEFAULT_LANGUAGE_PRESET
+    with doors or Doors() as doors:
+        settings, config = _resolved(LanguageConfig, arguments, preset, file, doors)
+    if "name" not in settings.model_fields_set:
+        config = config.model_copy(update={"name": preset or default_language_name(config)})
     return config
 
 
@@ -215,6 +236,16 @@ def check_train(config: PipelineConfig) -> None:
         from tasks.tracking.tensorboard import check_installed
 
         check_installed()
+
+
+def check_language(config: LanguageConfig) -> None:
+    """The same for a run that trains a language model; RequestError too where its libraries are not installed."""
+    from tasks.ingest.texts import check_texts
+    from tasks.language.installed import check_installed
+
+    check_texts(config.ingest)
+    check_paths(config)
+    check_installed()
 
 
 def check_paths(config: BaseModel, prefix: str = "--") -> None:
@@ -413,10 +444,14 @@ def flag_of(place: str) -> str:
 
 
 def _command(model: type[BaseModel]) -> str:
+    if issubclass(model, LanguageConfig):
+        return "textmill language train"
     return "textmill refresh" if issubclass(model, RefreshConfig) else "textmill train"
 
 
 def _presets(model: type[BaseModel]) -> Path:
+    if issubclass(model, LanguageConfig):
+        return PRESETS / "language"
     return PRESETS / "refresh" if issubclass(model, RefreshConfig) else PRESETS
 
 
@@ -466,11 +501,11 @@ def _names_a_corpus(arguments: list[str]) -> bool:
 
 
 def _refuse_unknown_environment() -> None:
-    """RequestError for a variable that is a knob of neither flow."""
-    flags = [flag for model in (PipelineConfig, RefreshConfig) for flag, *_ in knobs(model)]
+    """RequestError for a variable that is a knob of no flow."""
+    flags = [flag for model in FLOWS for flag, *_ in knobs(model)]
     known = {f"{PREFIX}{flag[2:].replace('-', '_').replace('.', '__')}".upper() for flag in flags}
     former = {f"{PREFIX}finetune__{name}".upper() for name in former_names(SECTIONS)}
-    sections = {f"{PREFIX}{name}".upper() for model in (PipelineConfig, RefreshConfig) for name in model.model_fields}
+    sections = {f"{PREFIX}{name}".upper() for model in FLOWS for name in model.model_fields}
     sections |= {f"{PREFIX}finetune__{name}".upper() for name in SECTIONS}
     for name in os.environ:
         if name.upper().startswith(PREFIX) and name.upper() not in known | former | sections | NOT_SETTINGS:

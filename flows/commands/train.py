@@ -54,7 +54,7 @@ def print_result(result: Mapping[str, Any], config: PipelineConfig) -> None:
     console.print(f"{config.name}: nothing was measured" if result["accuracy"] is None else _figures(result, config.name))
     model = result["model"]
     alias = f"@{model['alias']}" if model["alias"] else f"/{model['version']}"
-    root, textmill = _data_root_option(config.runtime), _how_to_call()
+    root, textmill = data_root_option(config.runtime), how_to_call()
     cached = sum(stage["cached"] for stage in result["stages"].values())
     print_below(
         console,
@@ -84,13 +84,13 @@ def _figures(result: Mapping[str, Any], name: str) -> Any:
     return table
 
 
-def _data_root_option(runtime: Runtime) -> str:
+def data_root_option(runtime: Runtime) -> str:
     """The option that names this data root, with a blank before it; empty for the default one."""
     default = type(runtime)().data_root
     return "" if runtime.data_root == default else f" --runtime.data-root {shlex.quote(str(runtime.data_root))}"
 
 
-def _how_to_call() -> str:
+def how_to_call() -> str:
     """The command as it can be typed here: with its folder, unless the shell finds it without."""
     if shutil.which("textmill"):
         return "textmill"

@@ -122,6 +122,29 @@ def draw_history(history: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure
     return figure
 
 
+def draw_perplexity(epochs: Sequence[Mapping[str, float]]) -> Figure:
+    """Perplexity of train and validation by epoch, on a logarithmic scale."""
+    from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
+
+    figure = _figure(5.6, 3.0)
+    axes = figure.add_subplot()
+    style: dict[str, Any] = {"color": BLUE, "marker": "o", "markersize": 4, "linewidth": 1.4}
+    _line(axes, epochs, "perplexity", label="train", linestyle="--", markerfacecolor="white", **style)
+    _line(axes, epochs, "valid_perplexity", label="validation", **style)
+    axes.set_yscale("log")
+    axes.set(xlabel="epoch", ylabel="perplexity", xlim=(0.7, max(len(epochs), 1) + 0.3))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    values = [epoch[name] for epoch in epochs for name in ("perplexity", "valid_perplexity")]
+    if values and max(values) < 10 * min(values):  # else no number may be at the axis
+        axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:,.0f}"))
+    else:
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.legend(frameon=False, fontsize=8)
+    _plain(axes)
+    return figure
+
+
 def draw_comparison(model: Mapping[str, Any], yardstick: Mapping[str, Any]) -> Figure:
     """Accuracy and macro-F1 of the model and the yardstick, with their 95% intervals."""
     figure = _figure(5.6, 2.2)

@@ -29,6 +29,7 @@ SIDE = "side"
 REPORT = "side/report.html"
 FIGURES = ("yardstick", "confusion", "reliability", "history")  # each a PNG of that name under side/
 TEMPLATE = Path(__file__).parent / "report.html.j2"
+STYLE = Path(__file__).parent / "report.css"  # of the page of a language model too
 
 
 class _Part(BaseModel):
@@ -256,7 +257,7 @@ def render_unmeasured(labels: Sequence[str], context: Context | Mapping[str, Any
 
 def unmeasured_page(labels: Sequence[str], context: Context) -> str:
     """The report without an evaluation, as HTML: it says that there is none."""
-    return _template(1).render(
+    return page_template(TEMPLATE, 1).render(
         m=None,
         c=context,
         labels=labels,
@@ -270,10 +271,10 @@ def report_page(metrics: Mapping[str, Any], figures: Mapping[str, bytes], contex
     """The report as HTML, from the values of metrics.json and PNG figures by name."""
     curve = context.learning_curve
     drawn = {"learning_curve": base64.b64decode(curve.figure)} if curve and curve.figure else {}
-    return _template(2 if metrics["test_rows"] >= 10_000 else 1).render(
+    return page_template(TEMPLATE, 2 if metrics["test_rows"] >= 10_000 else 1).render(
         m=metrics,
         c=context,
-        figures={name: _embedded(data) for name, data in {**figures, **drawn}.items()},
+        figures={name: embedded(data) for name, data in {**figures, **drawn}.items()},
         config=sorted(flattened(context.config)),
         label_rows=rows_by_label(context.labels),
         largest=max(metrics["per_class"].items(), key=lambda item: item[1]["support"]),
@@ -283,9 +284,10 @@ def report_page(metrics: Mapping[str, Any], figures: Mapping[str, bytes], contex
 
 
 @cache
-def _template(decimals: int) -> jinja2.Template:
+def page_template(template: Path, decimals: int) -> jinja2.Template:
     """The compiled template, which a run needs twice; shares have so many decimals."""
     import jinja2
+    from markupsafe import Markup
 
     # Autoescaping does not depend on the name of the template, and a name that the template misspells is an error.
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -295,13 +297,16 @@ def _template(decimals: int) -> jinja2.Template:
         "range": lambda pair: f"{100 * pair[0]:.{decimals}f}\N{EN DASH}{100 * pair[1]:.{decimals}f}%",
         "points": lambda share: f"{100 * share:+.{decimals}f}".replace("-", "\N{MINUS SIGN}"),
         "score": lambda value: f"{value:.3f}",
+        "signed": lambda value: f"{value:+.3f}".replace("-", "\N{MINUS SIGN}"),
+        "figure": lambda value: f"{value:,.1f}" if value < 1000 else f"{value:,.0f}" if value < 1e7 else f"{value:.1e}",
         "rows": lambda number: f"{number:,}",
         "seconds": _duration,
         "p_value": lambda p: "p < 0.001" if p < 0.001 else f"p = {p:.3f}",
         "short": shortened,
         "value": lambda value: json.dumps(value, ensure_ascii=False, default=str) if not isinstance(value, str) else value,
     }
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    environment.globals["style"] = Markup(STYLE.read_text(encoding="utf-8"))  # noqa: S704 a file of ours
+    return environment.from_string(template.read_text(encoding="utf-8"))
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -313,7 +318,7 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield f"{prefix}{name}", value
 
 
-def _embedded(png: bytes) -> dict[str, str | int]:
+def embedded(png: bytes) -> dict[str, str | int]:
     """A PNG as an image element shows it, at the size it was drawn for: a CSS inch has 96 pixels."""
     width, height = (int.from_bytes(png[start : start + 4]) * 96 // DPI for start in (16, 20))  # of its first chunk, IHDR
     return {"source": "data:image/png;base64," + base64.b64encode(png).decode(), "width": width, "height": height}

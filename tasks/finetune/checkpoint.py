@@ -17,13 +17,14 @@ from safetensors.torch import load_file, save_file
 
 from tasks.crash import crash_point
 from tasks.durable import flush, replaced
-from tasks.finetune.loop import Epoch, Training
 from tasks.store.digests import sha256_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
+
+    from tasks.finetune.loop import Training
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def load_checkpoint(folder: Path, training: Training, digest: str) -> bool:
         if sha256_file(path) != state["sha256"]:
             raise ValueError("its bytes have changed")
         tensors = load_file(path)
-        history = [Epoch(**epoch) for epoch in state["history"]]
+        history = [training.epoch(**epoch) for epoch in state["history"]]
     except FileNotFoundError:
         return False
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:

@@ -93,7 +93,7 @@ class Training:
     makes the network at the end a plain one, as it is served. `bfloat16`: the network multiplies in it while it is trained.
     `moving` names the tensors of the network that training changes (None: all); no others are kept of an epoch.
     `objective(answers, labels)` is what a step descends in place of the cross-entropy. `reads`: how often an epoch of the view
-    reads each document.
+    reads each document. `epoch` is the class of `history`.
     """
 
     view: TrainedView
@@ -108,6 +108,7 @@ class Training:
     moving: frozenset[str] | None = None
     objective: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None
     reads: int = 1
+    epoch: type[Epoch] = Epoch
 
     @property
     def best_epoch(self) -> Epoch:

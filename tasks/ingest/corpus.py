@@ -18,6 +18,7 @@ from tasks.progress import SILENT, Progress
 from tasks.shown import file_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tasks.documents.record import Record
@@ -60,13 +61,18 @@ def write_corpus(config: IngestConfig, folder: Path, *, raw: Path | None = None,
     with Writer(config, label_names(config), folder) as writer:
         for layout in layouts:
             with sharing_options(layout):
-                _read(_present(layout, raw, progress), config, writer, progress, notes)
+                read_layout(_present(layout, raw, progress), writer, progress, notes, taken=_taken(config, layout))
     corpus = layouts[0]
     where: Path | str = corpus.remote.url if corpus.asked.path is None and corpus.remote else corpus.path
     _check_used(writer, where)
     if not config.only_unlabelled:
         _check(config, writer, where, may_repeat=corpus.may_repeat_texts)
     warnings = notes.warnings + _refused(config, writer, where) + _doubts(writer)
+    return report_of(writer, notes, warnings)
+
+
+def report_of(writer: Writer, notes: Notes, warnings: list[str]) -> dict[str, Any]:
+    """What was found; see `write_corpus`."""
     report: dict[str, Any] = {
         "found": writer.found,
         "kept": writer.kept,
@@ -95,15 +101,26 @@ def _present(layout: Layout, raw: Path | None, progress: Progress) -> Layout:
     return type(layout)(replace(layout.asked, path=path))
 
 
-def _read(layout: Layout, config: IngestConfig, writer: Writer, progress: Progress, notes: Notes) -> None:
+def _taken(config: IngestConfig, layout: Layout) -> Callable[[Record], Record | None]:
+    """What is taken of a record: all of it, all but its label beside the corpus, or nothing of it."""
+    if layout.asked.prefix == UNLABELLED_IDS:  # a layout may find labels there that are not asked for
+        return lambda record: record._replace(label=None)
+    if config.with_unlabelled:
+        return lambda record: record
+    return lambda record: None if _is_unlabelled(record) else record
+
+
+def read_layout(
+    layout: Layout, writer: Writer, progress: Progress, notes: Notes, *, taken: Callable[[Record], Record | None]
+) -> None:
+    """Hand a layout's records to the writer, as `taken` gives them; RequestError where there are none."""
     tally = Tally(layout.encoding, layout.encoding_flag)
     writer.begin_input()
-    beside = layout.asked.prefix == UNLABELLED_IDS  # the corpus; a layout may find labels there that are not asked for
-    all_wanted = config.with_unlabelled or beside
     for record in layout.records(notes):
-        if not all_wanted and _is_unlabelled(record):
+        given = taken(record)
+        if given is None:
             continue
-        writer.add(record._replace(label=None) if beside else record, tally)
+        writer.add(given, tally)
         if writer.found % _PROGRESS_EVERY == 0:
             progress.advance(writer.found, None, "documents", layout.name)
     progress.advance(writer.found, None, "documents", layout.name)

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 CORPUS = "corpus.parquet"
 QUARANTINE = "quarantine.parquet"
+TEXT_ALONE = "text"  # the label of every row of a corpus that is read without labels; see texts.py
 
 # label: null = unlabelled; split: train, test, unlabelled, or null = not split yet; sha256: hex, of the text's UTF-8 bytes.
 CORPUS_SCHEMA = pa.schema(

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from tasks.documents.encoding import known_encoding
 from tasks.documents.layouts import LAYOUTS
 from tasks.documents.reading import MISSING_HELP, QUOTING_HELP, Flags, Quoting, Reading
-from tasks.section import Positive, Section
+from tasks.section import Count, Positive, Section
 
 # The names in the table of sources; mypy takes no Literal that is computed.
 if TYPE_CHECKING:
@@ -165,3 +165,42 @@ class IngestConfig(Section):
         if self.dataset is not None and self.source not in ("auto", "torchtext"):
             raise ValueError(f"dataset {self.dataset} is one of torchtext's; set source torchtext, or leave one of them out")
         return self
+
+
+class TextsConfig(Section):
+    """Where texts come from whose labels, if they have any, do not matter, and how their bytes are to be read."""
+
+    path: Path | None = Field(
+        None, description="A folder or archive of .txt files, a table, or a text file with one document a line."
+    )
+    test_path: Path | None = Field(None, description="Texts to test on, in any of these forms; default: a share of path's.")
+    text: str = Field(
+        "text", min_length=1, description="Table: name or 0-based position of the text column; title,body joins two."
+    )
+    header: bool | None = Field(None, description="Table: first line names the columns; default: unless columns are positions.")
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=8, description="Table: the mark between the columns; default by suffix."
+    )
+    quoting: Quoting = Field("auto", description=f"Table: {QUOTING_HELP}")
+    encoding: str = Field("utf-8", min_length=1, description="Character encoding of the texts.")
+    max_words: Count = Field(
+        0, description="Read path's documents, in its order, until they have so many words between blanks; 0: all of them."
+    )
+    max_chars: Positive = Field(10_000_000, description="Longest text in characters; a longer one is quarantined.")
+
+    @property
+    def corpus(self) -> str:
+        """What names the corpus."""
+        return str(self.path)
+
+    @property
+    def reading(self) -> Reading:
+        """How the texts are read."""
+        flags = Flags.of_section("ingest")
+        names = ("text", "header", "delimiter", "quoting", "encoding", "max_chars")
+        return Reading(**{name: getattr(self, name) for name in names}, second="none", flags=flags)
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        return known_encoding(value)

@@ -12,6 +12,8 @@ from tasks.errors import RequestError
 from tasks.ingest.corpus import write_corpus
 from tasks.ingest.says import SHOWN
 from tasks.ingest.schema import QUARANTINE
+from tasks.ingest.settings import TextsConfig
+from tasks.ingest.texts import write_texts
 from tasks.store.step import Run, step
 
 if TYPE_CHECKING:
@@ -24,10 +26,12 @@ REFUSED = "refused.parquet"  # the quarantine of the last corpus that could not 
 
 
 @step(libraries=("pyarrow",), shown=SHOWN)
-def ingest(build: Build, config: IngestConfig, run: Run) -> dict[str, Any]:
+def ingest(build: Build, config: IngestConfig | TextsConfig, run: Run) -> dict[str, Any]:
     """Read the corpus."""
     raw = run.store.data_root / "raw"
     try:
+        if isinstance(config, TextsConfig):
+            return write_texts(config, build.folder, progress=run.progress_for("ingest"))
         return write_corpus(config, build.folder, raw=raw, progress=run.progress_for("ingest"))
     except RequestError as error:
         kept = keep_refused(build.folder / QUARANTINE, run.store.data_root / "runs" / REFUSED)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.ingest.labels import MOST_VALUES, as_number
+from tasks.ingest.schema import TEXT_ALONE
 from tasks.prepare.contradictions import shown
 from tasks.shown import shortened
 
@@ -27,8 +28,8 @@ RULES = {
 
 def cautions(report: Mapping[str, Any], contradictions: str | None = None) -> list[str]:
     """Write the lines, an empty list if nothing is in doubt; `contradictions` is the file that lists such rows, if any."""
-    if not report["labels_found"]:
-        return []
+    if not report["labels_found"] or set(report["labels_found"]) == {TEXT_ALONE}:
+        return []  # all doubts are about classes
     found = report["contradictions"]
     lines = [
         _contradictions(found, contradictions),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -22,6 +22,8 @@ TORCHTEXT_PACKAGES = {"spacy": "spaCy", "moses": "sacremoses", "toktok": "NLTK",
 
 class PrepareConfig(Section):
     """How text becomes tokens, and rows become splits."""
+
+    classes: ClassVar[bool] = True  # rows are of classes, of which train needs two
 
     html: bool = Field(True, description="Remove HTML tags and decode entities.")
     lowercase: bool = Field(True, description="Fold case.")
@@ -107,3 +109,9 @@ class PrepareConfig(Section):
                 "user_dictionary out"
             )
         return self
+
+
+class TextsPrepareConfig(PrepareConfig):
+    """The same for a corpus that is read without labels."""
+
+    classes: ClassVar[bool] = False

@@ -83,8 +83,8 @@ def decide(rows: Rows, labels: Sequence[str], config: PrepareConfig) -> Decision
     that nearly duplicates a valid or test row is dropped: vectors are trained on it, and valid would look better than new
     text does.
 
-    Raises RequestError if train would have fewer than two labels, or valid or test no row, or if test has labels and train
-    has none of these; but not where no row of the corpus has a label.
+    Raises RequestError if valid or test would have no row, or, where rows are of classes, train fewer than two labels or none
+    of those of test; but not where no row of the corpus has a label.
     """
     official = bool((rows.kind == OFFICIAL_TEST).any())
     sides = _Sides(rows, labels, Rule.from_config(config, official), official)
@@ -105,7 +105,7 @@ def decide(rows: Rows, labels: Sequence[str], config: PrepareConfig) -> Decision
     fate[labelled] = sides.side[rows.group[labelled]]
     _place_unlabelled(rows, fate, open_ & (rows.kind == NO_LABEL))
     if labels or not (rows.kind == NO_LABEL).any():
-        _check(rows, fate, labels)
+        _check(rows, fate, labels, classes=config.classes)
     found = _contradictions(rows, fate, decided)
     test = np.flatnonzero(fate == TEST)
     return Decision(fate, found, len(test) - len(np.unique(rows.first[test])), sides.moved)
@@ -172,11 +172,11 @@ def _place_unlabelled(rows: Rows, fate: np.ndarray, unlabelled: np.ndarray) -> N
         fate[unlabelled & held_out[rows.group]] = reason(f"unlabelled_near_duplicate_of_{SPLITS[side]}")
 
 
-def _check(rows: Rows, fate: np.ndarray, labels: Sequence[str]) -> None:
+def _check(rows: Rows, fate: np.ndarray, labels: Sequence[str], *, classes: bool) -> None:
     in_train = np.unique(rows.label[fate == TRAIN])
     contradicting = int((fate == reason("contradiction")).sum())
     why = f"; {contradicting:,} rows were left out since their texts have several labels" if contradicting else ""
-    if len(in_train) < 2:
+    if classes and len(in_train) < 2:
         names = ", ".join(repr(labels[code]) for code in in_train) or "none"
         raise RequestError(
             f"train has {len(in_train)} label(s) after cleaning and removing duplicates ({names}); "
@@ -189,7 +189,7 @@ def _check(rows: Rows, fate: np.ndarray, labels: Sequence[str]) -> None:
                 f"give more rows{why}"
             )
     in_test = np.unique(rows.label[fate == TEST])
-    if not np.isin(in_test, in_train).any():
+    if classes and not np.isin(in_test, in_train).any():
         raise RequestError(
             f"no label of the test rows ({_named(in_test, labels)}) occurs in train ({_named(in_train, labels)}), so no answer "
             "could be right; write them alike, or check --ingest.label and --ingest.test-path"

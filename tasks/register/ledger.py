@@ -12,7 +12,7 @@ from tasks.durable import append_line
 from tasks.shown import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -81,9 +81,10 @@ class Ledger:
                 found.append(entry)
         return found
 
-    def last_promoted(self) -> str | None:
-        """Name of the model whose champion changed last."""
-        return next((entry.name for entry in reversed(self.entries()) if entry.action in MOVES), None)
+    def last_promoted(self, of: Callable[[str], bool] = lambda name: True) -> str | None:
+        """Name of the model whose champion changed last, of those that `of` takes."""
+        moved = (entry.name for entry in reversed(self.entries()) if entry.action in MOVES)
+        return next((name for name in moved if of(name)), None)
 
 
 def champions(entries: Iterable[Entry]) -> list[int]:

@@ -21,7 +21,6 @@ from tasks.tracking.registry import EXAMPLE, RegistryOutage, TamperedModel
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.model.serving import TextClassifier
     from tasks.tracking.registry import Version
     from tasks.tracking.tracker import RegistryReader, Tracker
 
@@ -30,16 +29,18 @@ log = logging.getLogger(__name__)
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 MODEL_TAG = "textmill.model"  # as finetune.model names it, decided where that says auto
 ACCURACY_TAG, MACRO_F1_TAG = "textmill.test_accuracy", "textmill.macro_f1"
+LANGUAGE = "language"  # what MODEL_TAG says of language models
+CLASSIFIER, LANGUAGE_MODEL = "TextClassifier", "LanguageModel"  # the classes that serve, in the packages' own code
 PACKAGE = "package"  # its folder below `artifacts` of a logged model
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A verified version, ready to label texts with `model`."""
+    """A verified version, ready to label texts with `model`, or a language model, ready to write them."""
 
     name: str
     version: int
-    model: TextClassifier
+    model: Any
 
     @property
     def title(self) -> str:
@@ -96,15 +97,39 @@ def load_model(tracker: Tracker | RegistryReader, wanted: str | None = None) -> 
     return load_version(tracker, tracker.registry.version(name, version))
 
 
+def load_language_model(tracker: Tracker | RegistryReader, wanted: str | None = None) -> LoadedModel:
+    """The same for a language model; without a name the one whose champion was promoted last."""
+    name, version = _parsed(tracker, wanted, language=True)
+    return load_language_version(tracker, tracker.registry.version(name, version))
+
+
 def load_version(tracker: Tracker | RegistryReader, version: Version) -> LoadedModel:
-    """Verify every file of a version, then load it by its own code."""
+    """Verify every file of a classifier's version, then load it by its own code."""
+    return _load(tracker, version, CLASSIFIER)
+
+
+def load_language_version(tracker: Tracker | RegistryReader, version: Version) -> LoadedModel:
+    """Verify every file of a language model's version, then load it by its own code."""
+    return _load(tracker, version, LANGUAGE_MODEL)
+
+
+def _load(tracker: Tracker | RegistryReader, version: Version, kind: str) -> LoadedModel:
+    """Load a version of a kind, or of any if `kind` is empty; RequestError for one of the other."""
     package = verify_version(tracker, version)
     try:
-        serving = open_package(package, version.package_digest)
+        serving: Any = open_package(package, version.package_digest)
     except DamagedPackage as error:
         raise RequestError(f"{version.name} version {version.version}: {error}; it will not be loaded") from error
+    own = next(name for name in (CLASSIFIER, LANGUAGE_MODEL) if hasattr(serving, name))
+    if kind not in ("", own):
+        what = (
+            "a language model: textmill generate reads it"
+            if own == LANGUAGE_MODEL
+            else "a classifier: textmill predict reads it"
+        )
+        raise RequestError(f"{version.name} version {version.version} is {what}; name another model")
     try:
-        model = serving.TextClassifier(package)
+        model = getattr(serving, own)(package)
     except serving.RequestError as error:  # the package's own class of that name: a library that it reads texts with is missing
         raise RequestError(f"{version.name} version {version.version}: {error}") from error
     return LoadedModel(version.name, version.version, model)
@@ -153,7 +178,7 @@ def verify_models(
 
 
 def load_champions(tracker: Tracker | RegistryReader) -> dict[str, str | None]:
-    """Load every champion and label one text with it; by NAME/VERSION its fault, or None."""
+    """Load every champion and let it label or continue one text; by NAME/VERSION its fault, or None."""
     found: dict[str, str | None] = {}
     for name in tracker.registry.names():
         number = tracker.registry.aliases(name).get(CHAMPION)
@@ -161,7 +186,11 @@ def load_champions(tracker: Tracker | RegistryReader) -> dict[str, str | None]:
             continue
         found[f"{name}/{number}"] = None
         try:
-            load_version(tracker, tracker.registry.version(name, number)).model.predict([EXAMPLE])
+            model = _load(tracker, tracker.registry.version(name, number), "").model
+            if hasattr(model, "predict"):
+                model.predict([EXAMPLE])
+            else:
+                model.bits([EXAMPLE])
         except RegistryOutage:
             raise
         except (RequestError, UnavailableError) as error:
@@ -292,16 +321,21 @@ def _set_previous(tracker: Tracker, name: str, version: int | None) -> None:
         tracker.registry.delete_alias(name, PREVIOUS)
 
 
-def _parsed(tracker: Tracker | RegistryReader, wanted: str | None) -> tuple[str, str]:
+def _parsed(tracker: Tracker | RegistryReader, wanted: str | None, *, language: bool = False) -> tuple[str, str]:
     name, at, alias = normal(wanted or "").partition("@")
     if at:
         return name, alias
     name, slash, version = name.partition("/")
-    return name or _last_promoted(tracker), version if slash else CHAMPION
+    return name or _last_promoted(tracker, language=language), version if slash else CHAMPION
 
 
-def _last_promoted(tracker: Tracker | RegistryReader) -> str:
-    name = _ledger(tracker).last_promoted()
+def _last_promoted(tracker: Tracker | RegistryReader, *, language: bool | None = None) -> str:
+    """The model whose champion changed last: of language models, of classifiers, or (None) of all."""
+    entries = _ledger(tracker).entries()
+    of_language = {entry.name for entry in entries if entry.figures.get("model") == LANGUAGE}
+    name = _ledger(tracker).last_promoted(lambda name: language is None or (name in of_language) == language)
+    if name is None and language:
+        raise RequestError("no language model has a champion yet; run textmill language train first")
     if name is None:
         raise RequestError("no model has a champion yet; run textmill train first")
     return name

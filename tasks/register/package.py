@@ -12,34 +12,32 @@ code/textmill_model_*/  a copy of the folder `tasks/model`, without views and to
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import json
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.compute as pc
 
 from tasks.checkout import CHECKOUT
-from tasks.crash import crash_point
 from tasks.finetune.uses import view_libraries
 from tasks.prepare.read import LABELS, SPLIT, TEXT, iter_batches, read_labels, read_text_settings
 from tasks.prepare.uses import text_libraries
 from tasks.progress import SILENT
-from tasks.register import load
 from tasks.register.profile import write_profile
-from tasks.store.digests import canonical, sha256_file
+from tasks.register.seal import pinned, seal
+from tasks.store.digests import canonical
 from tasks.store.source import reachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from tasks.progress import Progress
 
 ENTRY = "model.serving"
 VIEWS, TOKENIZERS = "model/views", "model/text/tokenizers"  # a package has of these what it opens
+LANGUAGE = "model/language"  # what serves language models, in their packages alone
 LIBRARIES = ("numpy", "pyarrow", "safetensors", "pandas")
 SELF_CHECK = "profit rose zyxwv 漢字"  # a word that is in no vocabulary, and characters that a library may have to convert
 
@@ -73,40 +71,15 @@ def write_package(
     hashes = _training_hashes(dataset, progress)
     np.save(folder / serving.HASHES, hashes, allow_pickle=False)
     write_profile(Classifier.load(folder / serving.MODEL, embedded), dataset, folder, texts)
-    shutil.copyfile(Path(load.__file__), folder / "load.py")
     views = json.loads((model / MODEL_FILE).read_text(encoding="utf-8"))["views"]
     text = read_text_settings(dataset)
-    module = _write_code(folder / load.CODE, served_code(views, text["tokenizer"]) if code is None else code)
-    requirements = _requirements(views, text)
-    files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(folder.rglob("*")) if path.is_file()}
-    manifest = {"format": 1, "module": module, "entry": ENTRY, "requirements": requirements, "files": files}
-    (folder / load.MANIFEST).write_text(canonical(manifest), encoding="utf-8")
-    crash_point("package.written")
-    digest = package_digest(folder)
-    packaged = load.open_package(folder, digest).TextClassifier(folder)
+    sources = served_code(views, text["tokenizer"]) if code is None else code
+    packaged_code, named = seal(folder, sources, ENTRY, _requirements(views, text))
+    packaged = packaged_code.TextClassifier(folder)
     confidence = float(packaged.probabilities([SELF_CHECK]).max())
     if not 0.0 <= confidence <= 1.0:
         raise ValueError(f"the packaged model answers with probability {confidence}")
-    named = {"digest": digest, "module": module, "requirements": requirements}
     return {**named, "labels": packaged.labels, "training_rows": len(hashes)}
-
-
-def package_digest(folder: Path) -> str:
-    """SHA-256 of a package's list of files, which names the package: equal for equal content."""
-    return sha256_file(folder / load.MANIFEST)
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """A package's module name, requirements and file digests."""
-    return json.loads((folder / load.MANIFEST).read_bytes())
-
-
-def copy_package(folder: Path, target: Path) -> None:
-    """Copy a package, and nothing that a store keeps beside it, into the new folder `target`."""
-    for name in [load.MANIFEST, *read_manifest(folder)["files"]]:
-        path = target / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / name, path)
 
 
 def _training_hashes(dataset: Path, progress: Progress) -> np.ndarray:
@@ -120,19 +93,6 @@ def _training_hashes(dataset: Path, progress: Progress) -> np.ndarray:
     return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
 
 
-def _write_code(folder: Path, sources: Mapping[str, bytes]) -> str:
-    """Copy the served code into a package named by its digest; return that name."""
-    digest = hashlib.sha256()
-    for name, content in sources.items():
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
-    module = f"textmill_model_{digest.hexdigest()[:12]}"
-    for name, content in sources.items():
-        path = folder / module / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return module
-
-
 def served_code(views: Iterable[str], tokenizer: str, root: Path = CHECKOUT) -> dict[str, bytes]:
     """The folder `tasks/model` below `root` and the errors that it raises; by path below `tasks`, sorted.
 
@@ -141,12 +101,12 @@ def served_code(views: Iterable[str], tokenizer: str, root: Path = CHECKOUT) -> 
     home = root / "tasks"
     opened = {*(home / VIEWS / f"{view}.py" for view in views), home / TOKENIZERS / f"{tokenizer}.py"}
     others = {path for folder in (VIEWS, TOKENIZERS) for path in (home / folder).glob("[!_]*.py")} - reachable(opened, root)
+    others |= set((home / LANGUAGE).glob("*.py"))
     paths = set((home / "model").rglob("*.py")) - others
     files = {path.relative_to(home).as_posix(): path.read_bytes() for path in paths}
     return dict(sorted(({"__init__.py": b"", "errors.py": (home / "errors.py").read_bytes()} | files).items()))
 
 
 def _requirements(views: Iterable[str], text: Mapping[str, Any]) -> list[str]:
-    """Pinned libraries, without the build tags (`+cpu`) that package indexes do not know."""
-    names = [*sorted(view_libraries(views)), *LIBRARIES, *text_libraries(text["tokenizer"], text["han"])]
-    return [f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in names]
+    """What serves these views and cuts their texts."""
+    return pinned([*sorted(view_libraries(views)), *LIBRARIES, *text_libraries(text["tokenizer"], text["han"])])

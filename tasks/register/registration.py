@@ -26,14 +26,16 @@ from tasks.register.models import (
     promote_command,
     verify_version,
 )
-from tasks.register.package import copy_package, package_digest, read_manifest
 from tasks.register.recipe import Recipe, read_recipe
+from tasks.register.seal import copy_package, package_digest, read_manifest
 from tasks.register.waiting import through_outages
 from tasks.tracking.registry import TamperedModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tasks.language.contest import LanguageCandidate
+    from tasks.language.settings import GateConfig
     from tasks.progress import Progress
     from tasks.register.candidate import Candidate
     from tasks.register.evidence import Folds
@@ -66,7 +68,7 @@ class Registrar:
     """
 
     def __init__(
-        self, tracker: Tracker, config: RegisterConfig, *, progress: Progress = SILENT, ready: float = -math.inf
+        self, tracker: Tracker, config: RegisterConfig | GateConfig, *, progress: Progress = SILENT, ready: float = -math.inf
     ) -> None:
         self.tracker = tracker
         self.config = config
@@ -85,7 +87,7 @@ class Registrar:
 
     def register(
         self,
-        candidate: Candidate,
+        candidate: Candidate | LanguageCandidate,
         folds: Mapping[int, Folds | str] | None = None,
         *,
         started: Callable[[], None] = lambda: None,
@@ -102,7 +104,7 @@ class Registrar:
         return through_outages(self.tracker, name, lambda: self._register(candidate, folds, started), ready=self.ready)
 
     def _register(
-        self, candidate: Candidate, folds: Mapping[int, Folds | str] | None, started: Callable[[], None]
+        self, candidate: Candidate | LanguageCandidate, folds: Mapping[int, Folds | str] | None, started: Callable[[], None]
     ) -> Registration:
         tracker, name = self.tracker, candidate.name
         with tracker.home.locked(f"model-{name}"):
@@ -129,7 +131,11 @@ class Registrar:
             return self._conclude(candidate, version, champion, decision)
 
     def _keep(
-        self, candidate: Candidate, version: Version | None, champion: int | None, started: Callable[[], None]
+        self,
+        candidate: Candidate | LanguageCandidate,
+        version: Version | None,
+        champion: int | None,
+        started: Callable[[], None],
     ) -> Registration:
         """Register a model of which nothing was measured, without an alias and without a decision."""
         name, known = candidate.name, version is not None
@@ -147,7 +153,9 @@ class Registrar:
             reason = f"version {number} is this model, and the champion; nothing was measured"
         return Registration(name, number, alias, "unchanged" if known else "unmeasured", reason, {})
 
-    def _conclude(self, candidate: Candidate, version: Version, champion: int | None, decision: GateDecision) -> Registration:
+    def _conclude(
+        self, candidate: Candidate | LanguageCandidate, version: Version, champion: int | None, decision: GateDecision
+    ) -> Registration:
         """Write a decision into the ledger, and give the alias to a model that won."""
         name, number, won = candidate.name, version.version, decision.verdict != "refused"
         reason = candidate.with_shortfall(decision.reason)
@@ -186,7 +194,7 @@ class Registrar:
             recipe = str(error)
         return AskedRival(role, version, verify_version(self.tracker, chosen), recipe)
 
-    def _find(self, candidate: Candidate) -> tuple[Version | None, list[int]]:
+    def _find(self, candidate: Candidate | LanguageCandidate) -> tuple[Version | None, list[int]]:
         """The newest version of the same package whose files are whole, and the versions of it whose files are not."""
         digest, lost = package_digest(candidate.package), list[int]()
         for version in reversed(self.tracker.registry.versions(candidate.name)):
@@ -202,7 +210,7 @@ class Registrar:
                 return version, lost
         return None, lost
 
-    def _add(self, candidate: Candidate) -> Version:
+    def _add(self, candidate: Candidate | LanguageCandidate) -> Version:
         registry, name = self.tracker.registry, candidate.name
         # The lock is this machine's; where others may register in the same store, young leftovers may be theirs.
         registry.sweep(name, min_age_seconds=0.0 if self.tracker.home.database else ABANDONED_SECONDS)
@@ -214,19 +222,23 @@ class Registrar:
             crash_point("register.copied")
             return registry.add_version(name, package, digest, requirements, candidate.tags, candidate.run_id)
 
-    def _contest(self, candidate: Candidate, champion: int | None, folds: Mapping[int, Folds | str] | None = None) -> Contest:
-        line = champions(self.ledger.entries(candidate.name))
-        return Contest(self.tracker, candidate, champion, line, self.progress, folds)
+    def _contest(self, candidate: Any, champion: int | None, folds: Mapping[int, Folds | str] | None = None) -> Any:
+        """What lets the candidate and its rivals do the same, and decides."""
+        return Contest(self.tracker, candidate, champion, self._line(candidate.name), self.progress, folds)
+
+    def _line(self, name: str) -> list[int]:
+        """The versions that were champions so far."""
+        return champions(self.ledger.entries(name))
 
     def _rule(self, evidence: Any) -> Rule:
         return Rule(self.config.gate, self.config.margin, evidence)
 
-    def _basis(self, candidate: Candidate, champion: int | None) -> dict[str, Any]:
+    def _basis(self, candidate: Candidate | LanguageCandidate, champion: int | None) -> dict[str, Any]:
         """Everything that a decision depends on beside the version itself."""
         asked = {"gate": self.config.gate, "margin": self.config.margin, "evidence": self.config.evidence}
         return asked | {"holdout": candidate.holdout, "champion": champion}
 
-    def _why_decided(self, candidate: Candidate, version: Version, champion: int | None) -> str:
+    def _why_decided(self, candidate: Candidate | LanguageCandidate, version: Version, champion: int | None) -> str:
         """Why there is nothing to decide; empty if there is.
 
         A decision from before recipe evidence existed stays, unless folds are asked for by name.

@@ -26,6 +26,7 @@ from tasks.store.digests import sha256_file
 from tasks.tracking.client import is_store_error, send_files, transient
 from tasks.tracking.home import URI_VARIABLE
 from tasks.tracking.places import is_local, local_path
+from tasks.tracking.served import EXAMPLE as EXAMPLE
 from tasks.writable import writable
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MODEL_CODE = Path(__file__).with_name("pyfunc_model.py")
 PACKAGE = "package"  # artifact of the pyfunc, and its folder below artifacts/
 DIGEST_TAG = "textmill.package_digest"
 REGISTERING_TAG = "textmill.registering"  # of a logged model, while its version is being made: the registered model's name
@@ -48,7 +48,6 @@ NOTE = "registered_model_meta"  # MLflow writes the model's name and version the
 TAG_CHARS = 4500
 PAGE = 200
 DOWNLOAD = ".download-"
-EXAMPLE = "Quarterly profit rose more than expected."
 
 
 class TamperedModel(RequestError):  # noqa: N818
@@ -352,30 +351,23 @@ def _folder_of_this_process() -> str:
 def _save(folder: Path, package: Path, digest: str, requirements: list[str], logged: Any, run_id: str | None) -> None:
     """Write the MLflow model: our one code file, the package as its artifact, and no path of this machine."""
     import mlflow.pyfunc
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types.schema import AnyType, ColSpec, DataType, Map, Schema
+    from mlflow.models import Model
 
-    # A string column would have the server turn the number 5 into the text "5" before the model could refuse it.
-    inputs = Schema([ColSpec(AnyType(), "text")])
-    answer = {
-        "label": DataType.string,
-        "confidence": DataType.double,
-        "probabilities": Map(DataType.double),
-        "reason": DataType.string,
-    }
-    outputs = Schema([ColSpec(kind, name, required=False) for name, kind in answer.items()])
+    from tasks.tracking.served import served_as
+
+    served = served_as(package)
     model = Model(artifact_path=logged.artifact_location, model_uuid=logged.model_id, model_id=logged.model_id, run_id=run_id)
     mlflow.pyfunc.save_model(
         path=str(folder),
-        python_model=str(MODEL_CODE),
+        python_model=str(served.code),
         artifacts={PACKAGE: str(package)},
         mlflow_model=model,
-        signature=ModelSignature(inputs, outputs),
-        input_example=[{"text": EXAMPLE}],
+        signature=served.signature(),
+        input_example=served.example,
         pip_requirements=requirements,
         model_config={"package_digest": digest},
     )
-    model.flavors["python_function"]["model_code_path"] = MODEL_CODE.name
+    model.flavors["python_function"]["model_code_path"] = served.code.name
     model.save(str(folder / "MLmodel"))
 
 

@@ -42,13 +42,16 @@ class States(torch.nn.Module):
         return states_1LD
 
 
-def open_network(folder: Path, title: str) -> Any:
-    """The pretrained network, float32, in evaluation mode; RequestError if the weights are not those of the settings."""
+def open_network(folder: Path, title: str, kind: str = "AutoModel") -> Any:
+    """The pretrained network, float32, in evaluation mode; RequestError if the weights are not those of the settings.
+
+    `kind` is the class of transformers that opens it: with or without a head that predicts the next piece.
+    """
     with quiet():
-        from transformers import AutoModel
+        import transformers
 
         try:
-            network, loaded = AutoModel.from_pretrained(
+            network, loaded = getattr(transformers, kind).from_pretrained(
                 folder,
                 local_files_only=True,
                 use_safetensors=True,

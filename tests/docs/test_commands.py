@@ -13,9 +13,8 @@ from typer.main import get_command
 from flows.commands.deploy import split_arguments
 from flows.commands.main import VERBS, app
 from flows.commands.options import Session
-from flows.commands.settings import knobs, resolve, resolve_refresh
+from flows.commands.settings import FLOWS, knobs, resolve, resolve_language, resolve_refresh
 from tasks.checkout import CHECKOUT
-from tasks.config import PipelineConfig, RefreshConfig
 from tests.docs.commands import Shown, shown_commands, shown_options
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 TARGETS = set(re.findall(r"(?m)^([a-z-]+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8")))
 VARIABLES = set(re.findall(r"(?m)^([A-Z]+) \?=", (CHECKOUT / "Makefile").read_text(encoding="utf-8")))
-KNOBS = {flag for model in (PipelineConfig, RefreshConfig) for flag, *_ in knobs(model)}
+KNOBS = {flag for model in FLOWS for flag, *_ in knobs(model)}
 VERBS_OF_TYPER: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
 OPTIONS_OF_VERBS = {option for verb in VERBS_OF_TYPER.values() for each in verb.params for option in each.opts}
 COMMANDS = list({shown.words: shown for shown in reversed(shown_commands())}.values())
@@ -59,6 +58,8 @@ def parse_textmill(words: Sequence[str]) -> None:
     match name:
         case "train":
             resolve(context.args, preset=given["preset"], file=given["config"])
+        case "language train":
+            resolve_language(context.args, preset=given["preset"], file=given["config"])
         case "refresh":
             days = [f"--collect.{name}={given[name]}" for name in ("since", "until") if given[name]]
             resolve_refresh([*context.args, *days], preset=given["preset"], file=given["config"])

@@ -27,11 +27,24 @@ LABELS = ("negative", "neutral", "positive")
 NEEDS = (
     "aclImdb_v1.tar.gz",
     "cc.en.300.vec.gz",
+    "ectsum_transcripts.tar.gz",
     "glove.6B.zip",
     "GoogleNews-vectors-negative300.bin.gz",
 )  # data that is not there
 SERVERS = ("up", "down", "deploy", "undeploy")  # tests/flows/servers
-NAMES_ALONE = ("INPUT", "MODEL", "SOURCE", "CHANNEL", "ROOT", "NEW", "FILE", "NAME", "FOLDER", "/srv/team-b")  # placeholders
+NAMES_ALONE = (
+    "INPUT",
+    "MODEL",
+    "SOURCE",
+    "CHANNEL",
+    "ROOT",
+    "NEW",
+    "FILE",
+    "NAME",
+    "FOLDER",
+    "MODEL_FOLDER",
+    "/srv/team-b",
+)  # placeholders
 REFUSED = {  # where several models are registered these need a name, as their pages say
     ("models", "promote", "1"): "say which with --name",
     ("models", "rollback"): "say which with --name",
@@ -56,7 +69,13 @@ def is_run(shown: Shown) -> bool:
 
 COMMANDS = list({shown.words: shown for shown in reversed(shown_commands()) if is_run(shown)}.values())[::-1]
 # Models first: the others ask for them.
-COMMANDS.sort(key=lambda shown: (shown.words[1] != "train", "data/sample" not in shown.words, shown.words[1] == "refresh"))
+COMMANDS.sort(
+    key=lambda shown: (
+        shown.words[1] not in ("train", "language"),
+        "data/sample" not in shown.words,
+        shown.words[1] == "refresh",
+    )
+)
 
 
 @pytest.fixture(scope="module")

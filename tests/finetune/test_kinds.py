@@ -27,6 +27,8 @@ EXAMPLES = {
     "tasks/documents/months.py",  # months of many languages, some as short as a kind
     "tasks/finetune/settings.py",  # the help of finetune.model and of what it may be
     "tasks/finetune/networks/settings.py",
+    "tasks/language/installed.py",  # the name of the extra
+    "tasks/model/language/network.py",
 }
 
 

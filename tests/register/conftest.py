@@ -23,9 +23,10 @@ from tasks.pretrain.vectors import train_vectors
 from tasks.register.candidate import Candidate
 from tasks.register.load import open_package
 from tasks.register.models import Registration
-from tasks.register.package import package_digest, write_package
+from tasks.register.package import write_package
 from tasks.register.recipe import Recipe
 from tasks.register.registration import Registrar
+from tasks.register.seal import package_digest
 from tasks.register.settings import RegisterConfig
 from tasks.register.shortfall import NO_SHORTFALL, Shortfall
 from tasks.tracking.tracker import Tracker

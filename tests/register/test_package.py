@@ -14,7 +14,8 @@ from tasks.prepare.read import iter_batches
 from tasks.prepare.settings import PrepareConfig
 from tasks.register import load
 from tasks.register.load import DamagedPackage, open_package
-from tasks.register.package import package_digest, read_manifest, served_code, write_package
+from tasks.register.package import served_code, write_package
+from tasks.register.seal import package_digest, read_manifest
 from tests.stranger import stranger
 
 TEXTS = ["profit rose and growth was strong", "loss fell, weak sales missed", "", "Qwertyx zzyzx"]

@@ -14,7 +14,7 @@ from tasks.register import registration
 from tasks.register.contest import Contest
 from tasks.register.ledger import Ledger
 from tasks.register.models import list_models, load_champions, load_model, promote, rollback, verify_models
-from tasks.register.package import package_digest
+from tasks.register.seal import package_digest
 from tasks.tracking import registry
 from tasks.tracking.registry import RegistryOutage, TamperedModel
 from tasks.tracking.tracker import Tracker

@@ -139,7 +139,7 @@ def test_a_package_of_before_models_gave_reasons_answers_alike(loaded: LoadedMod
             answer = {"label": "negative", "confidence": 0.5, "probabilities": {"negative": 0.5, "positive": 0.5}}
             return [answer] * len(texts)
 
-    old = LoadedModel("news", 1, Old())  # type: ignore[arg-type]
+    old = LoadedModel("news", 1, Old())
     first, second = predict_texts(old, ["...", GOOD])
     assert first == {"label": None, "confidence": None, "probabilities": None, "reason": "empty_after_cleaning"}
     assert (second["label"], second["reason"]) == ("negative", None)
