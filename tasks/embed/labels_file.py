@@ -86,7 +86,9 @@ class Described:
         if not found:
             shown = shortened(in_line(label), MAX_SHOWN)
             known = shortened(", ".join(map(in_line, self.labels)), 2 * MAX_SHOWN)
-            raise RequestError(f"{self.place}: label {shown!r} has {called} (labels there: {known}); add [labels.{shown}]")
+            raise RequestError(
+                f"{self.place}: label {shown!r} has {called} (labels there: {known}); write them in [labels.{shown}]"
+            )
         return found
 
 

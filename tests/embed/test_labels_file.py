@@ -61,9 +61,9 @@ def test_what_is_wrong_with_a_file_is_one_line(text: str, words: str, tmp_path: 
 
 def test_a_label_without_words_is_named_with_those_that_are_there(tmp_path: Path) -> None:
     described = read_described(written(tmp_path, "[labels.a]\ndescription = 'x'\n[labels.b]\nwords = ['y']"))
-    with pytest.raises(RequestError, match=r"label 'b' has no description and no examples .*add \[labels.b\]"):
+    with pytest.raises(RequestError, match=r"label 'b' has no description and no examples .*write them in \[labels.b\]"):
         described.texts(["a", "b"])
-    with pytest.raises(RequestError, match=r"label 'c' has no .* \(labels there: a, b\); add \[labels.c\]"):
+    with pytest.raises(RequestError, match=r"label 'c' has no .* \(labels there: a, b\); write them in \[labels.c\]"):
         described.texts(["c"])
 
 
