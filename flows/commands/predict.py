@@ -15,7 +15,9 @@ from tasks.errors import RequestError
 from tasks.shown import in_line, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from tasks.model.serving import Explanation
 
 MAX_SHOWN = 200  # characters of a text beside its label; --json needs none of it
 
@@ -43,6 +45,9 @@ def predict(
     truncate: Annotated[
         str | None, typer.Option("--finetune.encoder.truncate", help="--zero-shot: what is kept of a longer text.")
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show which words spoke for the label, and which against it.")
+    ] = False,
     as_json: Json = False,
     data_root: DataRoot = None,
 ) -> None:
@@ -58,6 +63,8 @@ def predict(
     }
     options = {flag: value for flag, value in asked.items() if value is not None}
     _check_zero_shot(options, labels, zero_shot=zero_shot, model=model)
+    if explain and zero_shot:
+        raise RequestError("--explain tells the words of a model's answer, and --zero-shot uses no model; leave one out")
     given = texts or _lines_of_stdin()
     if not given:
         raise RequestError('no text given; try textmill predict "Sales rose sharply"')
@@ -70,14 +77,22 @@ def predict(
             predict_zero_shot(given, options, labels, data_root),
             None,
             "zero-shot: nothing was measured",
+            [None] * len(given),
             as_json=as_json,
         )
         return
     from flows.commands.registry import load
 
     loaded = load(model, data_root)
+    predictions = predict_texts(loaded, given)
+    explained: list[Explanation | None] = [None] * len(given)
+    if explain:
+        from tasks.score.explain import as_values, explanations
+
+        explained = explanations(loaded, given)
+        predictions = [each | {"explanation": as_values(why)} for each, why in zip(predictions, explained, strict=True)]
     named = {"name": loaded.name, "version": loaded.version}
-    _show(given, predict_texts(loaded, given), named, f"model {loaded.name} version {loaded.version}", as_json=as_json)
+    _show(given, predictions, named, f"model {loaded.name} version {loaded.version}", explained, as_json=as_json)
 
 
 def _check_zero_shot(options: Mapping[str, Any], labels: Path | None, *, zero_shot: bool, model: str | None) -> None:
@@ -103,6 +118,7 @@ def _show(
     predictions: list[dict[str, Any]],
     model: Mapping[str, Any] | None,
     title: str,
+    explained: Sequence[Explanation | None],
     *,
     as_json: bool,
 ) -> None:
@@ -111,8 +127,12 @@ def _show(
         print_json({"model": model, "predictions": predictions})
         return
     print(title, file=sys.stderr)  # noqa: T201
-    for text, prediction in zip(texts, predictions, strict=True):
+    for text, prediction, why in zip(texts, predictions, explained, strict=True):
         print(_shown(text, prediction))  # noqa: T201
+        if why is not None and prediction["label"] is not None:
+            from flows.commands.explained import print_explanation
+
+            print_explanation(text, why)
 
 
 def _lines_of_stdin() -> list[str]:

@@ -24,6 +24,7 @@ def score(
     missing: Annotated[str, typer.Option(help="Words that mean a missing value, such as NA,None.")] = "",
     model: Model = None,
     min_confidence: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Below it the label is left empty.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Add a column with the words' shares of the label.")] = False,
     as_json: Json = False,
     data_root: DataRoot = None,
 ) -> None:
@@ -42,7 +43,13 @@ def score(
 
     with Display() as display:
         report = score_file(
-            source, output, reading=reading, loaded=loaded, min_confidence=min_confidence, progress=display.progress("score")
+            source,
+            output,
+            reading=reading,
+            loaded=loaded,
+            min_confidence=min_confidence,
+            explain=explain,
+            progress=display.progress("score"),
         )
     for line in report["warnings"]:
         complain(f"warning: {line}")

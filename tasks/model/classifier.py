@@ -9,11 +9,12 @@ import importlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from safetensors.numpy import load_file
 
+from ..errors import RequestError
 from .scores import add, log_softmax
 from .subwords import Subwords
 from .vocabulary import Vocabulary
@@ -49,6 +50,14 @@ class View(Protocol):
 
     def unseen(self, tokens: Tokens) -> np.ndarray:
         """How many tokens of each document are not in its vocabulary: int64 [N]."""
+        ...
+
+
+class Additive(Protocol):
+    """A view whose logits are sums over a document's tokens."""
+
+    def shares(self, tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
+        """What each token adds to the logits of its document, float64 [T, C], and what is there without any, [C]."""
         ...
 
 
@@ -185,6 +194,26 @@ class Classifier:
             their_texts = None if texts is None else [texts[row] for row in rows.tolist()]
             blank_N[rows] = self.unseen(suspects, their_texts) == np.fromiter(map(len, suspects), np.int64, len(suspects))
         return blank_N
+
+    def shares(self, documents: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
+        """What each token adds to the calibrated logits of its document, float64 [T, C], and what is there without any, [C].
+
+        A sum adds what its views say. RequestError for a model with a view that is no sum over tokens.
+        """
+        others = [name for name, view in self.views.items() if not hasattr(view, "shares")]
+        if others:
+            raise RequestError(
+                f"a model with the view {others[0]} cannot be explained: it is no sum over words; "
+                "models of n-grams alone can (bag, tfidf, ca and their sums)"
+            )
+        tokens, parts = Tokens(documents), self.settings["views"]
+        shares_TC: np.ndarray | float = 0.0
+        bias_C: np.ndarray | float = 0.0
+        for name, view in self.views.items():
+            factor = parts[name]["weight"] / parts[name]["deviation"] / self.settings["temperature"]
+            of_tokens_TC, alone_C = cast("Additive", view).shares(tokens)
+            shares_TC, bias_C = shares_TC + factor * of_tokens_TC, bias_C + factor * alone_C
+        return np.asarray(shares_TC), np.asarray(bias_C)
 
     def logits(self, documents: pa.Array | Sequence[Sequence[str]], texts: Sequence[str] | None = None) -> np.ndarray:
         """The sum of the views' logits before calibration, float32 [N, C]."""

@@ -1,6 +1,7 @@
 """A view that sums the weights of a document's n-grams. NumPy alone: no network library is loaded to serve it.
 
-Shapes: N documents, T n-grams of them one after another, K n-grams of the vocabulary, C classes.
+Shapes: N documents, T tokens or n-grams of them one after another, K n-grams of the vocabulary, M different ones of each
+document, P places of one level's n-grams, C classes.
 """
 
 from __future__ import annotations
@@ -44,6 +45,31 @@ class NgramSum:
     def logits(self, tokens: Tokens) -> np.ndarray:
         """Logits of documents, float32 [N, C]."""
         return ngram_sums(*self.vocabulary.encode(tokens.documents), self.weights_KC, self.bias_C)
+
+    def shares(self, tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
+        """What each token adds to the logits of its document, float64 [T, C], and what is there without any, [C].
+
+        They add up to the logits: the share of an n-gram is spread evenly over the places where it is, and over its words.
+        """
+        words_T, offsets = self.vocabulary.word_ids(tokens.documents)
+        document_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        bits, base = len(self.vocabulary).bit_length(), 0
+        found: list[tuple[np.ndarray, np.ndarray]] = []  # of each level: where its n-grams start; document and n-gram as one
+        for size, starts, ids in self.vocabulary.levels(words_T, document_T):
+            found.append((starts, (document_T.take(starts) << bits) + (ids + base)))
+            base += size
+        marks, place, times = np.unique(np.concatenate([each for _, each in found]), return_inverse=True, return_counts=True)
+        roots_N = np.sqrt(np.maximum(np.bincount(marks >> bits, minlength=len(offsets) - 1), 1))
+        once_MC = self.weights_KC.take(marks & ((1 << bits) - 1), axis=0).astype(np.float64)
+        once_MC /= (times * roots_N.take(marks >> bits))[:, None]
+        shares_TC = np.zeros((len(words_T), len(self.bias_C)))
+        done = 0
+        for n, (starts, each) in enumerate(found, start=1):
+            here_PC = once_MC.take(place[done : done + len(each)], axis=0) / n
+            for word in range(n):  # no two n-grams of one level start at one token
+                shares_TC[starts + word] += here_PC
+            done += len(each)
+        return shares_TC, self.bias_C.astype(np.float64)
 
     def unseen(self, tokens: Tokens) -> np.ndarray:
         """How many tokens of each document are not words of the vocabulary, which has no word that it met too rarely."""

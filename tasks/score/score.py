@@ -19,6 +19,7 @@ from tasks.errors import RequestError
 from tasks.model.no_label import NO_TOKENS
 from tasks.progress import SILENT
 from tasks.score.answers import answers
+from tasks.score.explain import explanations
 from tasks.score.rest import rest_of
 from tasks.score.texts import check_texts, layout_of, read_texts
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from tasks.documents.record import Record
     from tasks.ingest.settings import IngestConfig
+    from tasks.model.serving import Explanation
     from tasks.progress import Progress
     from tasks.register.models import LoadedModel
 
@@ -51,6 +53,7 @@ def score_file(
     reading: IngestConfig,
     loaded: LoadedModel,
     min_confidence: float | None = None,
+    explain: bool = False,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Label every text of `source` and write `output` (Parquet), whole or not at all.
@@ -60,13 +63,15 @@ def score_file(
     a label), reason, model. Where no label is given, `reason` says why: `uncertain` below `min_confidence` and `no_known_word`
     where the model knows no word of the text (both with confidence and probabilities), `empty_after_cleaning`, or the reason
     why the record is refused. The input's other columns follow, in their order. Nothing is lost: found = scored + quarantined.
+    With `explain`, `explanation` is a list of structs: each word, where it is in the text (`start` and `end`, in characters)
+    and its share of the log-odds of the likeliest label.
     `warnings` of the report are lines about things that a user should look at.
 
     RequestError for input or output that cannot be used.
     """
     check_request(source, output, reading)
     source, output = source.absolute(), output.absolute()
-    schema = _schema(loaded.model.labels)
+    schema = _schema(loaded.model.labels, explain=explain)
     layout = layout_of(source, reading, keep=True)
     rest = rest_of(layout, schema.names)
     whole = pa.schema([*schema, *rest.fields])
@@ -75,7 +80,7 @@ def score_file(
     with replaced(output, flushed=True) as path, _rare_garbage_collections():
         with pq.ParquetWriter(path, whole, compression="zstd", write_page_checksum=True) as writer:
             texts = read_texts(layout, warnings)
-            for batch, scored in _labelled_in_order(texts, loaded, min_confidence):
+            for batch, scored in _labelled_in_order(texts, loaded, min_confidence, explain):
                 writer.write_batch(pa.record_batch([*scored.columns, *rest.take(batch)], schema=whole))
                 counts.update(label for label in scored.column("label").to_pylist() if label is not None)
                 reasons.update(reason for reason in scored.column("reason").to_pylist() if reason is not None)
@@ -98,7 +103,7 @@ def score_file(
 
 
 def _labelled_in_order(
-    texts: Iterator[Record], loaded: LoadedModel, min_confidence: float | None
+    texts: Iterator[Record], loaded: LoadedModel, min_confidence: float | None, explain: bool
 ) -> Iterator[tuple[list[Record], pa.RecordBatch]]:
     """Batches of `texts` and their part of the output, in their order, with as many under way as there are cores.
 
@@ -108,7 +113,7 @@ def _labelled_in_order(
     waiting: deque[tuple[list[Record], Future[pa.RecordBatch]]] = deque()
     with ThreadPoolExecutor(num_threads) as pool:
         while batch := list(islice(texts, BATCH)):
-            waiting.append((batch, pool.submit(_labelled, batch, loaded, min_confidence)))
+            waiting.append((batch, pool.submit(_labelled, batch, loaded, min_confidence, explain)))
             if len(waiting) > num_threads:
                 done, scored = waiting.popleft()
                 yield done, scored.result()
@@ -117,7 +122,7 @@ def _labelled_in_order(
             yield done, scored.result()
 
 
-def _labelled(batch: list[Record], loaded: LoadedModel, min_confidence: float | None) -> pa.RecordBatch:
+def _labelled(batch: list[Record], loaded: LoadedModel, min_confidence: float | None, explain: bool) -> pa.RecordBatch:
     """One batch of the output. Shapes: B rows, T of them with something to read, C labels."""
     texts, reasons = [record.text for record in batch], [record.reason for record in batch]
     rows = [row for row, text in enumerate(texts) if text is not None]
@@ -139,9 +144,14 @@ def _labelled(batch: list[Record], loaded: LoadedModel, min_confidence: float | 
     place_B = np.full(len(batch), -1, np.int64)
     place_B[rows_T] = np.arange(len(rows_T))
     at = pa.array(place_B, mask=place_B < 0)
-    schema = _schema(loaded.model.labels)
+    schema = _schema(loaded.model.labels, explain=explain)
     fields = [pa.array(np.ascontiguousarray(column), pa.float32()) for column in probabilities_TC.T]
     probabilities = pa.StructArray.from_arrays(fields, fields=list(schema.field("probabilities").type))
+    why = []
+    if explain:
+        explained = explanations(loaded, [text for text in texts if text is not None])
+        of_rows = dict(zip(rows, explained, strict=True))
+        why.append(pa.array([_words(of_rows.get(row)) for row in range(len(batch))], schema.field("explanation").type))
     return pa.record_batch(
         [
             pa.array([record.id for record in batch], pa.string()),
@@ -151,12 +161,18 @@ def _labelled(batch: list[Record], loaded: LoadedModel, min_confidence: float | 
             probabilities.take(at),
             pa.array(reasons, pa.string()),
             pa.array([loaded.title] * len(batch), pa.string()),
+            *why,
         ],
         schema=schema,
     )
 
 
-def _schema(labels: Sequence[str]) -> pa.Schema:
+def _words(explanation: Explanation | None) -> list[dict[str, Any]] | None:
+    return None if explanation is None else [word._asdict() for word in explanation.words]
+
+
+def _schema(labels: Sequence[str], *, explain: bool) -> pa.Schema:
+    share = pa.struct([("word", pa.string()), ("start", pa.int32()), ("end", pa.int32()), ("share", pa.float32())])
     return pa.schema(
         [
             ("id", pa.string()),
@@ -166,6 +182,7 @@ def _schema(labels: Sequence[str]) -> pa.Schema:
             ("probabilities", pa.struct([(label, pa.float32()) for label in labels])),
             ("reason", pa.string()),
             ("model", pa.string()),
+            *([("explanation", pa.list_(share))] if explain else []),
         ]
     )
 

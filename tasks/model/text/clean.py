@@ -25,14 +25,15 @@ _NAMES = (
 )
 _QUOTED = r"""(?:[^<>"']|"[^"<]*"|'[^'<]*')*+>"""
 # A one-letter name needs an attribute with a value, or none: `x <b and c> d` is not a tag.
-_TAG = re.compile(
+BREAK = "<br />"
+TAG = re.compile(
     rf"<(?:/?(?:{_NAMES})(?=[\s/>])(?:{_QUOTED}|[^<>]*>)"
     rf"|/?(?:{_ONE_LETTER})(?:\s*/?>|\s[^<>=]*=(?:{_QUOTED}|[^<>]*>))"
     rf"|/?(?:{_NAMES}|{_ONE_LETTER})\s*(?=<|\Z)"  # cut off
     r"|!doctype\b[^<>]*>|!\[cdata\[|\?xml\b[^<>]*>|!--)",
     re.IGNORECASE,
 )
-_BLOCKS = tuple(
+BLOCKS = tuple(
     (
         re.compile(rf"{opening}.*?{closing}", re.IGNORECASE | re.DOTALL),
         re.compile(opening, re.IGNORECASE),
@@ -45,16 +46,16 @@ _BLOCKS = tuple(
     )
 )
 # Named entities need their semicolon, but for the five that are often left open: `this&not that` is not a negation sign.
-_ENTITY = re.compile(
+ENTITY = re.compile(
     r"&(?:#[0-9]{1,9}(?![0-9]);?|#[xX][0-9a-fA-F]{1,8}(?![0-9a-fA-F]);?|[A-Za-z][A-Za-z0-9]{1,31};|(?:amp|quot|lt|gt|nbsp)(?![A-Za-z0-9]))"
 )
-_SEPARATORS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+SEPARATORS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Soft hyphens, zero-width characters, direction marks, the byte-order mark: they split a word into two that look like one.
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb]")
-_DIGIT = re.compile(r"\d")
-_NUMBER = re.compile(r"\d+(?:[.,:/\uff0c\uff0e\uff0f\uff1a]\d+)*[%\uff05]?")
+INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb]")
+DIGIT = re.compile(r"\d")
+NUMBER = re.compile(r"\d+(?:[.,:/\uff0c\uff0e\uff0f\uff1a]\d+)*[%\uff05]?")
 # Full-width ASCII, half-width kana and hangul, signs of currencies and their like; not the macron, which NFKC makes a blank.
-_OTHER_WIDTH = re.compile("[\u3000\uff01-\uffe2\uffe4-\uffee]+")
+OTHER_WIDTH = re.compile("[\u3000\uff01-\uffe2\uffe4-\uffee]+")
 
 
 def clean(
@@ -71,44 +72,46 @@ def clean(
         if "<" in text:
             text = strip_tags(text)
         if "&" in text:
-            text = _ENTITY.sub(_decode, text)
+            text = ENTITY.sub(decode, text)
     if not text.isprintable():
-        text = _SEPARATORS.sub(" ", text)
+        text = SEPARATORS.sub(" ", text)
     if text.isascii():
         text = text.lower() if lowercase else text
     else:
-        text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
-        if width == "fold" and _OTHER_WIDTH.search(text):
-            text = unicodedata.normalize("NFC", _OTHER_WIDTH.sub(_ordinary_width, text))
+        text = unicodedata.normalize("NFC", INVISIBLE.sub("", text))
+        if width == "fold" and OTHER_WIDTH.search(text):
+            text = unicodedata.normalize("NFC", OTHER_WIDTH.sub(ordinary_width, text))
         if han == "simplified":
             text = simplified(text)
         if lowercase:
             text = unicodedata.normalize("NFC", text.lower())
     if numbers == "zero":
-        text = _DIGIT.sub("0", text)
+        text = DIGIT.sub("0", text)
     elif numbers == "drop":
-        text = _NUMBER.sub(" ", text)
+        text = NUMBER.sub(" ", text)
     return text
 
 
 def strip_tags(text: str) -> str:
     """Replace every HTML tag by a blank, and scripts, styles and comments together with their content."""
-    text = text.replace("<br />", " ")
+    text = text.replace(BREAK, " ")
     if "<" not in text:
         return text
-    for block, opening, closing in _BLOCKS:
+    for block, opening, closing in BLOCKS:
         if opening.search(text):
             # After the last closing mark an opening one is a tag like any other, and its text stays.
             end = max((match.end() for match in closing.finditer(text)), default=0)
             text = block.sub(" ", text[:end]) + text[end:]
-    return _TAG.sub(" ", text)
+    return TAG.sub(" ", text)
 
 
-def _ordinary_width(match: re.Match[str]) -> str:
+def ordinary_width(match: re.Match[str]) -> str:
+    """What takes the place of characters of another width."""
     return unicodedata.normalize("NFKC", match.group())
 
 
-def _decode(match: re.Match[str]) -> str:
+def decode(match: re.Match[str]) -> str:
+    """What an entity stands for."""
     entity = match.group()
     if entity[1] == "#":
         return unescape(entity)

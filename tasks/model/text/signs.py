@@ -11,14 +11,14 @@ from functools import cache
 
 from .scripts import UNSPACED
 
-_MINUS, _PLUS = "\\-\u2010-\u2015\u2212\ufe63\uff0d", "+\ufe62\uff0b"
+MINUS, PLUS = "\\-\u2010-\u2015\u2212\ufe63\uff0d", "+\ufe62\uff0b"
 PERCENT = "%\ufe6a\uff05"  # the inside of a character class, as all of these
-_MARK = f"[{_MINUS}{_PLUS}\u00b1]"
+_MARK = f"[{MINUS}{PLUS}\u00b1]"
 _ARROWS = "\u2191\u2193\u25b2\u25b3\u25bc\u25bd"  # which way a figure went, before it or after it
 # The character comes first in the pattern: a text without any is searched fast.
 SIGN = (
-    rf"[{_MINUS}{_PLUS}\u00b1{_ARROWS}](?:"
-    rf"(?=[^\w\s{_MINUS}{_PLUS}]?\d|\.\d)(?<={_MARK})(?<![^\W{UNSPACED}].)(?<![{PERCENT})\]{_MINUS}{_PLUS}\u00b1].)"
+    rf"[{MINUS}{PLUS}\u00b1{_ARROWS}](?:"
+    rf"(?=[^\w\s{MINUS}{PLUS}]?\d|\.\d)(?<={_MARK})(?<![^\W{UNSPACED}].)(?<![{PERCENT})\]{MINUS}{PLUS}\u00b1].)"
     rf"(?<!\d[{UNSPACED}].)(?<!\d[{UNSPACED}][{UNSPACED}].)"
     rf"|(?<=[{_ARROWS}])(?:(?=\s?[^\w\s]?\d)|(?<=[\d{PERCENT}].)|(?<=[\d{PERCENT}]\s.)))"
 )
@@ -35,7 +35,7 @@ def with_plain_signs(text: str, *, apart: bool = True) -> str:
 
     def plain(match: re.Match[str]) -> str:
         mark = match.group()
-        sign = mark if mark in _SET_APART else "+" if mark in _PLUS else "-"
+        sign = mark if mark in _SET_APART else "+" if mark in PLUS else "-"
         return f" {_SET_APART[sign]} " if apart else sign
 
     signs, percents = _patterns()

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .clean import clean
+from .offsets import token_places, traced_clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +43,16 @@ class TextToTokens:
         if self._stop_words:
             tokens = [token for token in tokens if token.lower() not in self._stop_words]
         return tokens
+
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Start and end in `text` of each of its tokens; one that stands for nothing in it has no width."""
+        traced = traced_clean(text, **self._clean)
+        tokens = self._cut(traced.text)
+        kept = [place for token, place in zip(tokens, token_places(traced.text, tokens), strict=True) if self._is_kept(token)]
+        return [(traced.start[start], traced.end[end - 1]) if end > start else traced.point(start) for start, end in kept]
+
+    def _is_kept(self, token: str) -> bool:
+        return token.lower() not in self._stop_words
 
     def batch(self, texts: Sequence[str]) -> list[list[str]]:
         """The tokens of each text."""

@@ -1,0 +1,42 @@
+"""Why a registered model gave a text its label: the words' shares, whichever textmill packaged it.
+
+Nothing of Arrow is imported here, so that nobody waits for it who asks about one text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks.model.serving import Explanation
+    from tasks.register.models import LoadedModel
+
+HEAVIEST = 5  # words named for a label, and as many against it
+
+
+def explanations(loaded: LoadedModel, texts: Sequence[str]) -> list[Explanation | None]:
+    """Why each text got its label; None for one without tokens. RequestError for a model that cannot tell."""
+    if not hasattr(loaded.model, "explain"):
+        raise RequestError(f"{loaded.title} was packaged by a textmill that explained nothing; train it again")
+    found: list[Explanation | None] = loaded.model.explain(texts)
+    return found
+
+
+def as_values(explanation: Explanation | None) -> dict[str, Any] | None:
+    """An explanation as JSON values."""
+    if explanation is None:
+        return None
+    return {**explanation._asdict(), "words": [word._asdict() for word in explanation.words]}
+
+
+def heaviest(explanation: Explanation, number: int = HEAVIEST) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
+    """The words that speak most for the label and those that speak most against it; a word's places are added up."""
+    shares: dict[str, float] = {}
+    for word in explanation.words:
+        shares[word.word] = shares.get(word.word, 0.0) + word.share
+    ranked = sorted(shares.items(), key=lambda pair: -pair[1])
+    return [pair for pair in ranked[:number] if pair[1] > 0], [pair for pair in ranked[::-1][:number] if pair[1] < 0]
