@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.ingest.schema import CORPUS, CORPUS_SCHEMA, QUARANTINE, QUARANTINE_SCHEMA
-from tasks.prepare.read import DATASET, HOLDOUT, LABELS, TEXTS
+from tasks.prepare.read import DATASET, HOLDOUT, LABELS, TEXT, TEXTS
 from tasks.prepare.schema import SCHEMA, TEXTS_SCHEMA, open_writer
+from tasks.prepare.settings import PrepareConfig
+from tasks.prepare.word_lists import text_to_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -41,6 +43,7 @@ def write_dataset(folder: Path, rows: Iterable[Row], labels: Sequence[str] | Non
     _write(folder / DATASET, SCHEMA, rows, group)
     names = sorted({row[2] for row in rows if row[1] == "train" and row[2] is not None}) if labels is None else list(labels)
     (folder / LABELS).write_text(json.dumps({"labels": names}), encoding="utf-8")
+    (folder / TEXT).write_text(json.dumps(text_to_tokens(PrepareConfig(), "word").to_dict()), encoding="utf-8")
     return folder
 
 

@@ -17,7 +17,7 @@ from tasks.shown import in_line, shortened
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tasks.model.serving import Explanation
+    from tasks.model.explain import Explanation
 
 MAX_SHOWN = 200  # characters of a text beside its label; --json needs none of it
 

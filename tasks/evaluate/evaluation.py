@@ -18,20 +18,25 @@ from tasks.evaluate.metrics import macro_f1_difference, measure
 from tasks.evaluate.predictions import PREDICTIONS, read_predicted, read_test, write_predictions
 from tasks.evaluate.report import METRICS, REPORT, SIDE, Context, render_report
 from tasks.finetune.history import read_history
-from tasks.prepare.read import iter_batches, iter_texts
+from tasks.marked import marked_excerpt, marks
+from tasks.prepare.read import iter_batches, iter_texts, read_text_settings
 from tasks.progress import SILENT
-from tasks.shown import excerpt, json_text
+from tasks.shown import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from tasks.evaluate.metrics import Outcomes
     from tasks.evaluate.settings import Measures
+    from tasks.model.explain import Explanation
     from tasks.progress import Progress
 
+    Explain = Callable[[Sequence[str], Sequence[str]], Sequence[Explanation | None]]
+
 BATCH_ROWS = 2000
-ERROR_CHARS = 400
+QUOTED_CHARS = 400
+MAX_EXAMPLES = 10  # right rows that are quoted
 COMPARED = ("accuracy", "macro_f1", "ece", "log_loss", "intervals", "train_rows")
 REPORTED = (
     *("accuracy", "macro_f1", "ece", "log_loss", "test_rows", "intervals", "interval_methods"),
@@ -75,8 +80,14 @@ class Evaluation:
 def write_evaluation(asked: Evaluation, model: Path, folder: Path, *, progress: Progress = SILENT) -> dict[str, Any]:
     """Load the classifier in `model` and evaluate it; see `evaluate_classifier`."""
     from tasks.model.classifier import Classifier
+    from tasks.model.explain import Explainer
+    from tasks.model.text.tokenize import TextToTokens
 
-    return evaluate_classifier(asked, Classifier.load(model, asked.embedded), read_history(model), folder, progress=progress)
+    classifier = Classifier.load(model, asked.embedded)
+    explain = None
+    if classifier.is_sum_over_words:
+        explain = Explainer(classifier, TextToTokens(read_text_settings(asked.dataset))).explain
+    return evaluate_classifier(asked, classifier, read_history(model), folder, explain=explain, progress=progress)
 
 
 def evaluate_classifier(
@@ -85,11 +96,13 @@ def evaluate_classifier(
     history: Mapping[str, Sequence[Mapping[str, Any]]],
     folder: Path,
     *,
+    explain: Explain | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Score the test rows; write metrics.json, predictions.parquet, and under side/ the figures and a report.
 
-    The page says about the run only what is known by then; when it ends, `report.render_report` writes a page with the rest.
+    With `explain` the quoted texts have the words marked that made their label. The page says about the run only what is known
+    by then; when it ends, `report.render_report` writes a page with the rest.
     """
     config, yardstick = asked.config, asked.yardstick
     test = read_test(asked.holdout, dictionary=True)  # a model looks up distinct words
@@ -97,7 +110,9 @@ def evaluate_classifier(
     rows = write_predictions(folder / PREDICTIONS, test, classifier.labels, probabilities_NC)
     metrics = measure(rows, bins=config.bins, bootstrap=config.bootstrap, seed=config.seed)
     metrics["train_rows"] = train_rows(asked.dataset)
-    metrics["errors"] = confident_errors(rows, test.ids, asked.texts, config.num_errors)
+    errors, examples = worst_errors(rows, config.num_errors), best_of_each_label(rows)
+    quoted = quote(rows, [*errors, *examples], test.ids, asked.texts, explain)
+    metrics["errors"], metrics["examples"] = quoted[: len(errors)], quoted[len(errors) :]
     metrics["yardstick"], metrics["comparison"] = None, None
     if yardstick is not None:
         scores = json.loads((yardstick / METRICS).read_text(encoding="utf-8"))
@@ -140,36 +155,50 @@ def train_rows(dataset: Path) -> dict[str, int]:
     return rows
 
 
-def confident_errors(rows: Outcomes, ids: pa.Array, texts: Path, num: int) -> list[dict[str, Any]]:
-    """List the wrong rows, the highest confidence first, at most `num`, with the start of their texts.
+def worst_errors(rows: Outcomes, num: int) -> list[int]:
+    """The wrong rows, the highest confidence first, at most `num`."""
+    wrong = np.flatnonzero(~rows.correct)
+    return [int(row) for row in wrong[np.argsort(-rows.confidence[wrong], kind="stable")[:num]]]
+
+
+def best_of_each_label(rows: Outcomes) -> list[int]:
+    """The right row of the highest confidence of each label, in the order of the labels, for at most MAX_EXAMPLES of them."""
+    found: list[int] = []
+    for label in range(min(len(rows.names), MAX_EXAMPLES)):
+        right = np.flatnonzero(rows.correct & (rows.true == label))
+        if len(right):
+            found.append(int(right[rows.confidence[right].argmax()]))
+    return found
+
+
+def quote(
+    rows: Outcomes, chosen: Sequence[int], ids: pa.Array, texts: Path, explain: Explain | None = None
+) -> list[dict[str, Any]]:
+    """List the `chosen` rows with the start of their texts, and with `explain` which words made the predicted label.
 
     `ids` [N] are those of the rows, and `texts` is the folder with the texts of the same rows. ValueError if it lacks one.
     """
-    wrong = np.flatnonzero(~rows.correct)
-    worst = wrong[np.argsort(-rows.confidence[wrong], kind="stable")[:num]]
-    names = ids.take(pa.array(worst)).to_pylist()
-    quotes = _quotes(texts, names)
-    return [
-        {
-            "id": name,
-            "label": rows.names[rows.true[row]],
-            "predicted": rows.names[rows.predicted[row]],
-            "confidence": float(rows.confidence[row]),
-            "text": quotes[name],
-        }
-        for name, row in zip(names, worst, strict=True)
-    ]
+    names = ids.take(pa.array(chosen, pa.int64())).to_pylist()
+    found = _texts(texts, names)
+    predicted = [rows.names[rows.predicted[row]] for row in chosen]
+    explained = explain([found[name] for name in names], predicted) if explain else [None] * len(names)
+    quoted = []
+    for name, row, label, why in zip(names, chosen, predicted, explained, strict=True):
+        shown, marked = marked_excerpt(found[name], marks(why.words) if why else [], QUOTED_CHARS)
+        facts = {"id": name, "label": rows.names[rows.true[row]], "predicted": label, "confidence": float(rows.confidence[row])}
+        quoted.append({**facts, "text": shown, "marks": [list(mark) for mark in marked]})
+    return quoted
 
 
-def _quotes(texts: Path, ids: Sequence[str]) -> dict[str, str]:
-    """The start of the text of each of these test rows."""
-    wanted, quotes = pa.array(ids, pa.string()), dict[str, str]()
+def _texts(texts: Path, ids: Sequence[str]) -> dict[str, str]:
+    """The text of each of these test rows."""
+    wanted, found = pa.array(ids, pa.string()), dict[str, str]()
     for batch in iter_texts(texts, ("test",)):
         for row in batch.filter(pc.is_in(batch.column("id"), value_set=wanted)).to_pylist():
-            quotes[row["id"]] = excerpt(row["text"], ERROR_CHARS)
-    if lacking := set(ids) - quotes.keys():
+            found[row["id"]] = row["text"]
+    if lacking := set(ids) - found.keys():
         raise ValueError(f"{texts} lacks the texts of {len(lacking)} test rows")
-    return quotes
+    return found
 
 
 def compare_outcomes(model: Outcomes, yardstick: Outcomes, *, resamples: int, seed: int) -> dict[str, Any]:

@@ -195,6 +195,11 @@ class Classifier:
             blank_N[rows] = self.unseen(suspects, their_texts) == np.fromiter(map(len, suspects), np.int64, len(suspects))
         return blank_N
 
+    @property
+    def is_sum_over_words(self) -> bool:
+        """Whether `shares` can be asked for."""
+        return all(hasattr(view, "shares") for view in self.views.values())
+
     def shares(self, documents: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         """What each token adds to the calibrated logits of its document, float64 [T, C], and what is there without any, [C].
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from ..errors import RequestError
 from .classifier import Classifier
+from .explain import Explainer, Explanation
 from .no_label import NO_KNOWN_WORD, NO_TOKENS
-from .scores import over_others
 from .text.tokenize import TextToTokens
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ BATCH = 1024
 MAX_ROWS = 10_000  # of one request
 MAX_CHARS = 1_000_000  # of one text, as ingest takes them by default
 
-__all__ = ["Answer", "Explanation", "Reading", "RequestError", "Share", "TextClassifier", "request_texts", "training_hashes"]
+__all__ = ["Answer", "Explanation", "Reading", "RequestError", "TextClassifier", "request_texts", "training_hashes"]
 
 
 class Answer(NamedTuple):
@@ -52,27 +52,6 @@ class Reading(NamedTuple):
     tokens: np.ndarray
     unseen: np.ndarray
     blank: np.ndarray
-
-
-class Share(NamedTuple):
-    """What a word of a text adds to the log-odds of a label; `start` and `end` count characters of the text as it was given."""
-
-    word: str
-    start: int
-    end: int
-    share: float
-
-
-class Explanation(NamedTuple):
-    """The log-odds of a label and what they are the sum of: `bias`, which no word is needed for, and the words' shares.
-
-    The log-odds are the label's calibrated logit less the mean of the others'.
-    """
-
-    label: str
-    log_odds: float
-    bias: float
-    words: list[Share]
 
 
 class TextClassifier:
@@ -135,35 +114,8 @@ class TextClassifier:
         return predictions
 
     def explain(self, texts: Sequence[str], labels: Sequence[str | None] | None = None) -> list[Explanation | None]:
-        """Why each text got its label, or what speaks for and against the label given for it; None for one without tokens.
-
-        RequestError for a model that is no sum over words.
-        """
-        explained: list[Explanation | None] = []
-        for start in range(0, len(texts), BATCH):
-            batch = texts[start : start + BATCH]
-            asked = [None] * len(batch) if labels is None else labels[start : start + BATCH]
-            explained += self._explained(batch, self._text_to_tokens.batch(batch), asked)
-        return explained
-
-    def _explained(
-        self, texts: Sequence[str], documents: Sequence[Sequence[str]], asked: Sequence[str | None]
-    ) -> Iterator[Explanation | None]:
-        shares_TC, bias_C = self._classifier.shares(documents)
-        done = 0
-        for text, tokens, label in zip(texts, documents, asked, strict=True):
-            of_words_WC = shares_TC[done : done + len(tokens)]
-            done += len(tokens)
-            if not tokens:
-                yield None
-                continue
-            column = int((of_words_WC.sum(0) + bias_C).argmax()) if label is None else self.labels.index(label)
-            odds_W, bias = over_others(of_words_WC, column), float(over_others(bias_C, column))
-            words = [
-                Share(token, *place, float(share))
-                for token, place, share in zip(tokens, self._text_to_tokens.places(text), odds_W, strict=True)
-            ]
-            yield Explanation(self.labels[column], bias + float(odds_W.sum()), bias, words)
+        """Which words made each text's label, or speak for and against the label given for it; see `Explainer`."""
+        return Explainer(self._classifier, self._text_to_tokens).explain(texts, labels)
 
     def trained_on(self, texts: Sequence[str]) -> np.ndarray:
         """Whether the same tokens were among the rows this model was trained or selected on: bool [N]."""

@@ -12,7 +12,7 @@ from tasks.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.model.serving import Explanation
+    from tasks.model.explain import Explanation
     from tasks.register.models import LoadedModel
 
 HEAVIEST = 5  # words named for a label, and as many against it

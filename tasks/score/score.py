@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tasks.documents.record import Record
     from tasks.ingest.settings import IngestConfig
-    from tasks.model.serving import Explanation
+    from tasks.model.explain import Explanation
     from tasks.progress import Progress
     from tasks.register.models import LoadedModel
 

@@ -163,6 +163,13 @@ def test_a_trained_model_is_loaded_from_its_folder(reviews: Corpus, tmp_path: Pa
     report = write_evaluation(reviews.evaluation(CONFIG), model, folder)
     assert report["accuracy"] > 0.75
     assert (folder / "side" / "history.png").is_file()
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert [example["label"] for example in metrics["examples"]] == ["bad", "good"]
+    for row in [*metrics["examples"], *metrics["errors"]]:  # the telling word is what made the label
+        assert row["predicted"] in [row["text"][start:end] for start, end, level in row["marks"] if level == 3]
+    page = (folder / "side" / "report.html").read_text(encoding="utf-8")
+    assert "Right, and why" in page
+    assert '<mark class="for3">good</mark>' in page
 
 
 def test_history_by_view_as_a_list_or_not_at_all(tmp_path: Path) -> None:
