@@ -216,6 +216,16 @@ class Model:
 
         return predict_texts(self._loaded, [texts] if isinstance(texts, str) else list(texts))
 
+    def explain(self, texts: Sequence[str]) -> list[dict[str, Any] | None]:
+        """Why each text got its label, as `textmill predict --explain`: None for a text without words.
+
+        Keys: label, log_odds, bias, and words, each with its word, start, end and share. RequestError: the model is no sum over
+        words, or it was packaged before models explained anything.
+        """
+        from tasks.score.explain import as_values, explanations
+
+        return [as_values(each) for each in explanations(self._loaded, [texts] if isinstance(texts, str) else list(texts))]
+
     def score(self, frame: pd.DataFrame, text: str = "text", *, min_confidence: float | None = None) -> pd.DataFrame:
         """Label each row of a frame, as `textmill score` labels a file.
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow.parquet as pq
 import pytest
 
 CHECKOUT = Path(__file__).parents[3]
@@ -63,6 +64,26 @@ def test_a_line_of_the_input_that_is_not_utf8_is_named(trained: Trained) -> None
     broken = command(trained.root, "predict", input=b"good\ncaf\xe9\n")
     assert (broken.returncode, broken.stdout) == (2, b"")
     assert b": text 2 is not UTF-8; it reads as " in broken.stderr.splitlines()[-1]
+
+
+def test_predict_and_score_explain(trained: Trained, tmp_path: Path) -> None:
+    text = "Sentence <b>3</b> of GOOD stands here."
+    (predicted,) = speak_json(trained.root, "predict", "--explain", text)["predictions"]
+    why = predicted["explanation"]
+    assert why["label"] == predicted["label"] == "good"
+    assert why["log_odds"] == pytest.approx(why["bias"] + sum(word["share"] for word in why["words"]))
+    assert max(why["words"], key=lambda word: word["share"])["word"] == "good"
+    assert [text[word["start"] : word["end"]].lower() for word in why["words"]] == [word["word"] for word in why["words"]]
+    said = command(trained.root, "predict", "--explain", text, "\x1b[31mqqq").stdout.decode()
+    assert "\x1b" not in said
+    assert "\n  for: good +" in said
+    source, output = tmp_path / "texts.txt", tmp_path / "scored.parquet"
+    source.write_text(f"{text}\n\n...\n", encoding="utf-8")
+    speak_json(trained.root, "score", str(source), str(output), "--explain")
+    rows = pq.read_table(output).to_pylist()
+    assert [(word["word"], word["start"]) for word in rows[0]["explanation"]] == [
+        (word["word"], word["start"]) for word in why["words"]
+    ]
 
 
 def test_predict_says_why_a_text_has_no_label(trained: Trained) -> None:
