@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
+
 from benchmarks.results import machine
 from tasks.durable import replaced
 from tasks.store.artifact import Fingerprints, section_values
@@ -61,11 +63,35 @@ class FoldResults:
 
 
 def what_is_measured(config: PipelineConfig, corpus: Path, **others: Any) -> dict[str, Any]:
-    """The settings that shape a model and the digest of the rows, beside `others`: equal wherever the files lie."""
+    """The settings that differ from their defaults and the digest of the rows, beside `others`.
+
+    It is equal wherever the files lie, and a setting that comes later changes nothing as long as it is left alone.
+    """
     with tempfile.TemporaryDirectory() as name:
         memory = Fingerprints(Path(name) / "fingerprints.db")
-        values = {each: section_values(getattr(config, each).keyed(), memory) for each in SECTIONS}
-    return {"rows": hashlib.sha256(corpus.read_bytes()).hexdigest()[:16], **values, **others}
+        values, plain = (
+            {each: section_values(getattr(given, each).keyed(), memory) for each in SECTIONS}
+            for given in (config, config.defaults())
+        )
+    return {"rows": rows_digest(corpus), **differing(values, plain), **others}
+
+
+def rows_digest(corpus: Path) -> str:
+    """What the texts and labels of a corpus are called, whichever library has written its file."""
+    rows = pq.read_table(corpus, columns=["text", "label"], page_checksum_verification=True).to_pydict()
+    return hashlib.sha256(json.dumps([rows["text"], rows["label"]]).encode()).hexdigest()[:16]
+
+
+def differing(values: Mapping[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Of nested values those that are other than the plain ones; nothing of a section that has none."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        other = plain.get(name)
+        if isinstance(value, dict) and isinstance(other, dict):
+            found |= {name: within} if (within := differing(value, other)) else {}
+        elif name not in plain or value != other:
+            found[name] = value
+    return found
 
 
 def command_line(program: str, words: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ A text's vector depends on the text and on the weights alone, so that one made f
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -14,6 +15,8 @@ from tasks.ingest.schema import CORPUS
 from tasks.prepare.read import TEXTS
 from tasks.prepare.schema import TEXTS_SCHEMA, open_writer
 from tasks.progress import SILENT
+from tasks.store.digests import sha256_file
+from tasks.weights.files import TOKENIZER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +82,8 @@ def given_in_fold(config: PipelineConfig, given: dict[str, Path], prepared: Path
 
 
 def weights_digest(weights: Path) -> str:
-    """What a table of results calls pretrained weights."""
-    from tasks.model.views.encoder import content_digest
-
-    return content_digest(weights)[:16]
+    """What a table of results calls pretrained weights: the same wherever they were written as ONNX."""
+    digest = hashlib.sha256()
+    for path in sorted([*weights.glob("*.safetensors"), weights / TOKENIZER]):
+        digest.update(f"{path.name} {sha256_file(path)}\n".encode())
+    return digest.hexdigest()[:16]

@@ -12,6 +12,7 @@ from benchmarks import folds, kinds
 from benchmarks.fold_results import FoldResults, command_line, what_is_measured
 from tasks.config import PipelineConfig
 from tests.encoders import WORDS, watched_encoder, write_encoder
+from tests.writers import write_corpus
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,15 +33,18 @@ def test_a_fold_is_found_by_what_was_measured(tmp_path: Path) -> None:
 
 
 def test_what_is_measured_has_no_place_in_it(tmp_path: Path) -> None:
-    (tmp_path / "corpus.parquet").write_bytes(b"rows")
+    corpus = write_corpus(tmp_path / "corpus", [("1", "profit rose", "good", None)]) / "corpus.parquet"
 
     def what(**encoder: Any) -> dict[str, Any]:
         config = PipelineConfig.model_validate({"finetune": {"model": "encoder", "encoder": encoder}})
-        return what_is_measured(config, tmp_path / "corpus.parquet", folds=3)
+        return what_is_measured(config, corpus, folds=3)
 
     assert what(model=str(tmp_path)) == what(model=f"desk/tiny@{'0' * 40}")
     assert str(tmp_path) not in json.dumps(what(model=str(tmp_path)))
     assert what(l2=0.5) != what()
+    assert what(l2=0.5)["finetune"] == {"model": "encoder", "encoder": {"l2": 0.5}}
+    assert what()["finetune"] == {"model": "encoder"}
+    assert what().keys() == {"rows", "finetune", "folds"}
     assert command_line("benchmarks.folds", ["--ingest.path", str(tmp_path / "corpus.parquet"), "--plain"]) == (
         "python -m benchmarks.folds --ingest.path corpus.parquet --plain"
     )
