@@ -32,6 +32,11 @@ def refuse_unlabelled(config: PipelineConfig) -> None:
             f"--ingest.unlabelled {config.ingest.unlabelled}: these texts have no labels, and model {config.finetune.model} "
             f"learns them from rows; give --ingest.path too, or describe the labels: {remedy}"
         )
+    if config.ingest.only_unlabelled and config.pretrain.adapts:
+        raise RequestError(
+            f"--pretrain.kind {config.pretrain.kind}: it is measured on validation rows, and texts without labels have none; "
+            "give --ingest.path too, or remove this setting"
+        )
 
 
 def settle_by_champion(config: PipelineConfig, champion: Champion | None, say: Callable[[str], None]) -> PipelineConfig:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.settled import settle_by_champion, settle_by_corpus, settle_by_texts, settled_values
+from flows.settled import refuse_unlabelled, settle_by_champion, settle_by_corpus, settle_by_texts, settled_values
 from tasks.config import PipelineConfig
+from tasks.errors import RequestError
 from tasks.finetune.settings import FinetuneConfig
 from tasks.register.champion import Champion
 from tests.writers import write_corpus, write_dataset
@@ -73,3 +74,13 @@ def test_the_scripts_of_the_corpus_decide_about_the_tokenizer_and_one_line_says_
     assert ("prepare", "tokenizer", tokenizer) in set(settled_values(config))
     assert settle_by_texts(config, corpus, said.append) is config
     assert len(said) == 1
+
+
+def test_weights_are_not_trained_on_where_no_row_has_a_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FinetuneConfig, "own_labels", property(lambda self: ["good", "bad"]))
+    given = {"ingest": {"unlabelled": tmp_path}, "finetune": {"model": "encoder"}}
+    refuse_unlabelled(PipelineConfig.model_validate(given))
+    with pytest.raises(
+        RequestError, match=r"--pretrain.kind masked: it is measured on validation rows, and texts without labels"
+    ):
+        refuse_unlabelled(PipelineConfig.model_validate({**given, "pretrain": {"kind": "masked"}}))
