@@ -21,6 +21,7 @@ from tasks.register.evidence import Folds
 from tasks.register.registration import Registrar
 from tasks.register.says import FOLDS
 from tasks.register.shortfall import find_shortfall
+from tasks.store.artifact import section_values
 from tasks.store.step import Choice, step
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def _fields(role: str, recipe: Recipe, package: Path) -> list[tuple[str, Any]]:
 
 
 def _runnable(run: Run, recipe: Recipe | str, challenger: Recipe) -> Recipe:
-    """The recipe with local copies of the files that it names by URL; RequestError if it cannot be run.
+    """The recipe with local copies of the files that it names by URL; RequestError if it cannot be run, or a file is gone.
 
     Pretrained weights and vectors of texts are the challenger's; a recipe with others cannot be run beside it.
     """
@@ -221,7 +222,9 @@ def _runnable(run: Run, recipe: Recipe | str, challenger: Recipe) -> Recipe:
     align = recipe.align
     if recipe.finetune.needs_vectors:
         align = local_copies(align, run.store.data_root, run.store.fingerprints, progress=run.progress_for("folds"))
-    return recipe.model_copy(update={"align": align, "finetune": recipe.finetune.keyed()})
+    made = recipe.model_copy(update={"align": align, "finetune": recipe.finetune.keyed()})
+    section_values(made, run.store.fingerprints)  # a file that it names may be gone
+    return made
 
 
 # Not a step: registering is a side effect, and whether it happened is the registry's to say, not the store's.

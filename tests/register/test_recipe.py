@@ -10,6 +10,8 @@ from tasks.finetune.settings import FinetuneConfig
 from tasks.prepare.settings import PrepareConfig
 from tasks.pretrain.settings import PretrainConfig
 from tasks.register.recipe import Recipe, read_recipe
+from tasks.store.artifact import Store
+from tasks.store.step import Run
 
 
 def recipe(**finetune: object) -> Recipe:
@@ -45,3 +47,22 @@ def test_a_recipe_that_is_lost_or_that_this_code_cannot_read_says_so(tmp_path: P
     values["finetune"]["a_knob_of_then"] = 5
     with pytest.raises(RequestError, match=r"finetune\.a_knob_of_then"):
         read_recipe({"textmill.recipe.0": json.dumps(values)}, tmp_path)
+
+
+def test_a_recipe_that_names_a_file_that_is_gone_cannot_be_run(tmp_path: Path) -> None:
+    from tasks.register.task import _runnable
+
+    (labels := tmp_path / "labels.toml").write_text("[labels.a]\n[labels.b]\n")
+    run, made = (
+        Run(Store(tmp_path)),
+        Recipe(
+            prepare=PrepareConfig(),
+            pretrain=PretrainConfig(),
+            align=AlignConfig(),
+            finetune=FinetuneConfig(model="encoder", encoder={"labels": labels}),
+        ),
+    )
+    assert _runnable(run, made, made).finetune.encoder.labels == labels
+    labels.unlink()
+    with pytest.raises(RequestError, match=r"labels.toml: cannot be read"):
+        _runnable(run, made, made)
