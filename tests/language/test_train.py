@@ -192,6 +192,33 @@ def test_a_classifier_may_start_from_it(tmp_path: Path, model: Path) -> None:
     assert np.abs(last.vector(one) - last.vector("A bank cut its outlook.")).max() > 1e-3
 
 
+def test_it_may_be_trained_on_with_the_texts_of_a_labelled_corpus(tmp_path: Path, model: Path) -> None:
+    from tasks.adapt.settings import AdaptConfig
+    from tasks.adapt.train import train_on
+    from tasks.model.views.encoder import Reading, TextEncoder
+    from tasks.weights.place import WeightsConfig
+    from tasks.weights.weights import write_weights
+
+    for place in (weights := tmp_path / "weights", made := tmp_path / "made", scratch := tmp_path / "scratch"):
+        place.mkdir()
+    write_weights(WeightsConfig(place=model, flag="--finetune.encoder.model"), weights, scratch, SILENT)
+    texts = write_texts(tmp_path / "texts", train=["Zyx agreed. Qua agreed."] * 2 + sentences(40, 9), valid=sentences(9, 8))
+    given = {
+        "kind": "causal",
+        "epochs": 6,
+        "max_len": 16,
+        "batch_size": 8,
+        "lr": 5e-3,
+        "unlabelled": False,
+        "threads": 1,
+        "seed": 1,
+    }
+    report = train_on(AdaptConfig(**given), weights, texts, made, scratch, progress=SILENT)
+    assert report["valid_loss_after"] < report["valid_loss_before"]
+    assert not report["new_head"]
+    assert TextEncoder(made, Reading("last", 16, "head")).vector("The group cut its outlook.").shape == (16,)
+
+
 def test_settings_that_nothing_reads_are_refused() -> None:
     for values, told in (
         ({"weights": "a@b", "layers": 6}, "layers 6 is of random weights"),
