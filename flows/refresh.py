@@ -37,6 +37,7 @@ from tasks.monitor.watched import begin_watching, not_found, num_watched
 from tasks.notify.task import notify, open_channels
 from tasks.register.models import load_model
 from tasks.register.profile import read_profile
+from tasks.score.explain import marker
 from tasks.score.stream import Scorer
 from tasks.score.task import score
 from tasks.score.watch import WatchList
@@ -118,7 +119,8 @@ def refresh(config: RefreshConfig) -> dict[str, Any]:
         crash_point("refresh.told")
         run.finished("notify", f"{told.sent:,} sent, {told.waiting:,} waiting")
         started = start_requested(state)
-        report = dashboard(state, config, reference(run.scorer, state), run.scorer.sentiment.title)
+        mark = marker(run.scorer.sentiment, run.scorer.negative)
+        report = dashboard(state, config, reference(run.scorer, state), run.scorer.sentiment.title, mark)
         run.finished("dashboard", str(report))
         result = result_of(run, report, started, told)
         show_in_prefect(result)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.model.text.offsets import Traced
-from tasks.shown import excerpt
+from tasks.shown import excerpt, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from markupsafe import Markup
 
     from tasks.model.explain import Share
 
+STYLE = Path(__file__).with_suffix(".css")  # of `as_html`
 LEVELS = (0.02, 0.15, 0.5)  # parts of the heaviest share from which a word's level is 1, 2, 3
 _BLANKS = re.compile(r"\s+")
 
@@ -23,6 +27,10 @@ class Mark(NamedTuple):
     start: int
     end: int
     level: int
+
+
+if TYPE_CHECKING:
+    Marker = Callable[[Sequence[str]], Sequence[Sequence[Mark]]]  # the marks of each text
 
 
 def marks(words: Iterable[Share]) -> list[Mark]:
@@ -59,3 +67,15 @@ def parts(text: str, marked: Sequence[Mark | Sequence[int]]) -> Iterator[tuple[s
         yield text[start:end], level
         at = end
     yield text[at:], 0
+
+
+def as_html(text: str, marked: Sequence[Mark | Sequence[int]]) -> Markup:
+    """The text with its marks as HTML elements; all of it is escaped, and what cannot be seen is named."""
+    from markupsafe import Markup, escape
+
+    shown = Markup()
+    for part, level in parts(text, marked):
+        one = escape(visible(part))
+        name = "for" if level > 0 else "against"
+        shown += Markup('<mark class="{}{}">{}</mark>').format(name, abs(level), one) if level else one
+    return shown

@@ -22,28 +22,40 @@ from tasks.crash import crash_point
 from tasks.dashboard.content import Content, gather_content
 from tasks.dashboard.drifting import make_history
 from tasks.durable import PRIVATE, replaced
+from tasks.marked import STYLE as MARKS
+from tasks.marked import as_html, marked_excerpt
 from tasks.shown import shortened, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tasks.config import RefreshConfig
+    from tasks.marked import Mark, Marker
     from tasks.monitor.state import MonitorState
     from tasks.register.profile import Profile
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
+HEADLINE_CHARS = 400
+MAX_MARKED = 1000  # headlines: their words are found in about a second
 SCRIPT = Path(__file__).with_name("page.js")
 
 
 def write_dashboard(
-    state: MonitorState, config: RefreshConfig, path: Path, reference: Profile | None = None, model: str | None = None
+    state: MonitorState,
+    config: RefreshConfig,
+    path: Path,
+    reference: Profile | None = None,
+    model: str | None = None,
+    mark: Marker | None = None,
 ) -> Path:
     """Write the page to `path`, in one step and readable by its owner only; returns `path`.
 
     Drift compares with `reference`, the profile of the training data, or without it with the stream's own beginning. If
-    `model` (NAME/VERSION) is given, only the days count that it has scored alone.
+    `model` (NAME/VERSION) is given, only the days count that it has scored alone. `mark` marks the words of headlines.
     """
     own_days = None if model is None else state.days_of(model)
     drift = make_history(state.histograms(), reference, config.detect, own_days)
-    page = render_page(gather_content(state, config, drift, now=time.time()))
+    page = render_page(gather_content(state, config, drift, now=time.time()), mark)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replaced(path, mode=PRIVATE) as partial:
         partial.write_text(page, encoding="utf-8", newline="\n")
@@ -52,13 +64,15 @@ def write_dashboard(
     return path
 
 
-def render_page(content: Content) -> str:
-    """The page as HTML."""
+def render_page(content: Content, mark: Marker | None = None) -> str:
+    """The page as HTML; `mark` marks the words of its headlines, the latest MAX_MARKED of them."""
     import jinja2
     from markupsafe import Markup
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    marked = marks_of(content, mark) if mark else {}
     environment.filters |= {
+        "headline": lambda text: as_html(*marked_excerpt(text, marked.get(text, []), HEADLINE_CHARS)),
         "visible": visible,
         "short": shortened,
         "rows": lambda number: f"{number:,}",
@@ -75,8 +89,18 @@ def render_page(content: Content) -> str:
         data=Markup(embedded_json(page_data(content))),  # noqa: S704 it holds no character that means anything to HTML
         plotly=Markup(scripts[0]),  # noqa: S704 the library itself
         script=Markup(scripts[1]),  # noqa: S704 our own file
+        mark_style=Markup(MARKS.read_text(encoding="utf-8")),  # noqa: S704 our own file
+        is_marked=bool(marked),
         script_hashes=Markup(" ".join(map(script_hash, scripts))),  # noqa: S704 base64 in quotes
     )
+
+
+def marks_of(content: Content, mark: Marker) -> dict[str, Sequence[Mark]]:
+    """The marks of the headlines that the page shows, by their text: of the latest ones, and of the newest alerts' ones."""
+    shown = [headline.text for headline in content.headlines]
+    shown += [str(headline["text"]) for alert in content.alerts for headline in alert.headlines]
+    texts = list(dict.fromkeys(shown))[:MAX_MARKED]
+    return dict(zip(texts, mark(texts), strict=True))
 
 
 def page_data(content: Content) -> dict[str, Any]:

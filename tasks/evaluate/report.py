@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from tasks.durable import replaced
 from tasks.evaluate.figures import DPI, MAX_NAMED
-from tasks.marked import parts
+from tasks.marked import STYLE as MARKS
+from tasks.marked import as_html
 from tasks.prepare.label_rows import rows_by_label
 from tasks.shown import shortened, visible
 
@@ -304,10 +305,10 @@ def page_template(template: Path, decimals: int) -> jinja2.Template:
         "seconds": _duration,
         "p_value": lambda p: "p < 0.001" if p < 0.001 else f"p = {p:.3f}",
         "short": shortened,
-        "parts": lambda row: [part for part in parts(row["text"], row.get("marks", [])) if part[0]],
+        "quoted": lambda row: as_html(row["text"] or "(empty)", row.get("marks", [])),
         "value": lambda value: json.dumps(value, ensure_ascii=False, default=str) if not isinstance(value, str) else value,
     }
-    environment.globals["style"] = Markup(STYLE.read_text(encoding="utf-8"))  # noqa: S704 a file of ours
+    environment.globals["style"] = Markup(STYLE.read_text(encoding="utf-8") + MARKS.read_text(encoding="utf-8"))  # noqa: S704 a file of ours
     return environment.from_string(template.read_text(encoding="utf-8"))
 
 

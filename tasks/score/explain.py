@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import RequestError
+from tasks.marked import marks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tasks.marked import Mark, Marker
     from tasks.model.explain import Explanation
     from tasks.register.models import LoadedModel
 
@@ -40,3 +42,17 @@ def heaviest(explanation: Explanation, number: int = HEAVIEST) -> tuple[list[tup
         shares[word.word] = shares.get(word.word, 0.0) + word.share
     ranked = sorted(shares.items(), key=lambda pair: -pair[1])
     return [pair for pair in ranked[:number] if pair[1] > 0], [pair for pair in ranked[::-1][:number] if pair[1] < 0]
+
+
+def marker(loaded: LoadedModel, label: str) -> Marker | None:
+    """A function that marks in texts what speaks for `label` and against it; None for a model that cannot tell."""
+    model = loaded.model
+    try:
+        explanations(loaded, ["."])
+    except RequestError:
+        return None
+
+    def mark(texts: Sequence[str]) -> list[list[Mark]]:
+        return [marks(why.words) if why else [] for why in model.explain(texts, [label] * len(texts))]
+
+    return mark

@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ import pytest
 from tasks.config import RefreshConfig
 from tasks.dashboard.content import DriftedFeature, DriftHistory, gather_content
 from tasks.dashboard.page import embedded_json, render_page
+from tasks.marked import Mark
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState, watch_name
 from tasks.monitor.tables import SCORED_SCHEMA
@@ -98,8 +100,13 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         days = [(START + datetime.timedelta(NUM_DAYS - 1 - back)).isoformat() for back in (7, 0)]
         content = gather_content(state, config, DriftHistory(days, tuple(features), "its past", 28), now=1.6e9)
     path = root / "dashboard.html"
-    path.write_text(render_page(content), encoding="utf-8")
+    path.write_text(render_page(content, mark_everywhere), encoding="utf-8")
     return path
+
+
+def mark_everywhere(texts: Sequence[str]) -> list[list[Mark]]:
+    """Marks that begin and end in the middle of whatever a text holds."""
+    return [[Mark(at, at + 2, (3, -1, 2)[at % 3]) for at in range(0, len(text) - 1, 4)] for text in texts]
 
 
 def visible_rows(browser: Browser, name: str) -> list[str]:
@@ -224,6 +231,7 @@ def test_a_monitor_without_documents_has_a_page_too(tmp_path: Path) -> None:
     with MonitorState.open(tmp_path, "desk") as state:
         page = render_page(gather_content(state, config, None, now=1.6e9))
     assert "No document has been scored yet" in page
+    assert "spoke for" not in page
     assert "<script" not in page
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -98,6 +99,7 @@ def test_a_surge_is_counted_told_and_shown(first: dict[str, Any], data_root: Pat
     assert high["negative_share"] > high["baseline"]
     page = Path(first["report"]).read_text()
     assert high["window_end"] in page
+    assert re.search(r'<mark class="for3">\w+</mark>', page)  # what made the alert's headlines negative
     told = [json.loads(line) for line in (channels.parent / "alerts.jsonl").read_text().splitlines()]
     assert Counter(alert["id"] for alert in told) == Counter(alert["id"] for alert in first["alerts"])
     assert all(alert["evidence"]["headlines"] for alert in told if alert["kind"] == "surge")
