@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tasks.model.explain import Share
 
 STYLE = Path(__file__).with_suffix(".css")  # of `as_html`
-LEVELS = (0.02, 0.15, 0.5)  # parts of the heaviest share from which a word's level is 1, 2, 3
+LEVELS = (0.1, 0.25, 0.5)  # parts of the heaviest share from which a word's level is 1, 2, 3
 _BLANKS = re.compile(r"\s+")
 
 

@@ -16,8 +16,8 @@ def test_levels_follow_the_heaviest_share_and_their_sign_the_words() -> None:
     words = [
         Share("a", 0, 1, 2.0),
         Share("b", 2, 3, -0.9),
-        Share("c", 4, 5, 0.05),
-        Share("d", 6, 7, 0.001),
+        Share("c", 4, 5, 0.25),
+        Share("d", 6, 7, 0.1),
         Share("e", 8, 9, 0),
     ]
     assert marks(words) == [Mark(0, 1, 3), Mark(2, 3, -2), Mark(4, 5, 1)]
