@@ -145,6 +145,14 @@ def test_refit_tunes_and_fits_on_both(tune: Any, rows: list) -> None:
     assert np.isfinite(served(folder, rows)[0]).all()
 
 
+def test_with_8_bits_the_head_that_has_not_seen_the_validation_rows_is_measured(tune: Any, rows: list) -> None:
+    folder, report = tune(refit=True, epochs=1, serve="int8")
+    plain, exact = tune("plain", refit=True, epochs=1)
+    assert report["figures"]["encoder/float32_accuracy"] == exact["valid_accuracy"]
+    assert (folder / "encoder" / "states.onnx").stat().st_size < (plain / "encoder" / "states.onnx").stat().st_size
+    np.testing.assert_allclose(served(folder, rows)[0], served(plain, rows)[0], atol=0.2)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

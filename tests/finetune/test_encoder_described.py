@@ -84,6 +84,7 @@ def test_without_a_labelled_row_nothing_is_measured(train: Any, rows: list, writ
     model = Classifier.load(folder)
     assert model.labels == sorted(WORDS)
     assert model.settings["temperature"] == 1.0
+    train("small", rows=dataset, texts=texts, train="zero-shot", serve="int8")
     measured, _ = train("measured", train="zero-shot")
     assert (folder / "weights.safetensors").read_bytes() == (measured / "weights.safetensors").read_bytes()
     with pytest.raises(RequestError, match="a classifier needs at least two"):
