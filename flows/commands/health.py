@@ -237,7 +237,9 @@ def champions(runtime: Runtime) -> str:
     found = load_champions(open_to_read(runtime.tracking_uri, runtime.data_root, CHECKOUT))
     bad = [problem for problem in found.values() if problem]
     if bad:
-        raise UnavailableError(f"{len(bad)} of {len(found)} cannot be loaded, so predict and score fail: {'; '.join(bad)}")
+        raise UnavailableError(
+            f"{len(bad)} of {len(found)} cannot be loaded, so predict, score or generate fail: {'; '.join(bad)}"
+        )
     return f"{', '.join(found)} load" if found else "none yet"
 
 

@@ -84,7 +84,7 @@ class NetworkConfig(Section):
     freeze: Count = Field(0, description="With weights: so many of the lowest layers, and the embeddings, stay as they are.")
     epochs: Positive = Field(10, description="Most passes over the train texts; the best is kept.")
     patience: Positive = Field(2, description="Epochs without a better validation loss before training stops.")
-    batch_size: Positive = Field(16, description="Blocks a step.")
+    batch_size: Positive = Field(8, description="Blocks a step; of few texts many small steps learn more.")
     lr: Rate = Field(0.001, description="Learning rate at its peak.")
     warmup_share: Share = Field(0.05, description="Share of the steps in which the learning rate rises; then it falls to 0.")
     weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.01, description="Weight decay of matrices (AdamW).")
