@@ -66,3 +66,14 @@ def test_a_recipe_that_names_a_file_that_is_gone_cannot_be_run(tmp_path: Path) -
     labels.unlink()
     with pytest.raises(RequestError, match=r"labels.toml: cannot be read"):
         _runnable(run, made, made)
+
+
+def test_weights_that_were_trained_on_are_another_start(tmp_path: Path) -> None:
+    def starts(kind: str, **adapt: object) -> object:
+        made = recipe(model="tfidf+encoder", encoder={"model": tmp_path})
+        return made.model_copy(update={"pretrain": PretrainConfig(kind=kind, adapt=adapt)}).starts_from
+
+    assert starts("fasttext") is not None
+    assert starts("fasttext") != starts("masked") != starts("masked", epochs=9)
+    assert starts("masked") == starts("masked")
+    assert recipe(model="tfidf").starts_from is None
