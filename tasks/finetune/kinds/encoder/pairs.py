@@ -27,7 +27,7 @@ def drawn_pairs(labels_N: np.ndarray, pairs: int, batch_size: int, order: np.ran
     repetition (Tunstall et al. 2022, section 3). The only text of its label is paired with itself.
     """
     own = [np.flatnonzero(labels_N == label) for label in range(int(labels_N.max(initial=0)) + 1)]
-    others = [np.flatnonzero(labels_N != label) for label in range(len(own))]
+    before = [rows - np.arange(len(rows)) for rows in own]  # how many rows of other labels come before each of them
     waiting: list[int] = []
     for _ in range(pairs):
         for row in order.permutation(len(labels_N)).tolist():
@@ -35,8 +35,9 @@ def drawn_pairs(labels_N: np.ndarray, pairs: int, batch_size: int, order: np.ran
             alike = own[label]
             place = int(order.integers(max(len(alike) - 1, 1)))
             same = alike[place + (alike[place] >= row)] if len(alike) > 1 else row  # any but the text itself
-            different = others[label][order.integers(len(others[label]))]
-            waiting += [row, int(same), row, int(different)]
+            other = int(order.integers(len(labels_N) - len(alike)))  # the number of a row among those of other labels
+            different = other + int(np.searchsorted(before[label], other, side="right"))
+            waiting += [row, int(same), row, different]
             while len(waiting) >= batch_size:
                 yield np.array(waiting[:batch_size])
                 waiting = waiting[batch_size:]
