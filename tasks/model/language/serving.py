@@ -60,7 +60,7 @@ class LanguageModel:
         reader = _Reader(self.network)
         own, ended = continued(reader.next_logits, ids, sampling, self.pieces.end, self.pieces.banned)
         before, after = self.pieces.text(ids[1:]), self.pieces.text([*ids[1:], *own])
-        completion = after.removeprefix(before)
+        completion = after.removeprefix(before).rstrip("\ufffd")  # a piece of bytes may end within a character
         return {
             "text": normal(prompt) + completion,
             "completion": completion,
