@@ -73,7 +73,7 @@ def test_a_name_of_its_own_and_what_is_wrong_is_said_before_it_starts(tmp_path: 
     with pytest.raises(RequestError, match="No such file"):
         check_language(resolve_language(["--ingest.path", str(tmp_path / "nothing")]))
     with pytest.raises(RequestError, match=r"tokenizer\.kind weights takes the pieces of train\.weights"):
-        resolve_language(["--tokenizer.kind", "weights"])
+        resolve_language(["--ingest.path", str(tmp_path / "calls.txt"), "--tokenizer.kind", "weights"])
 
 
 def test_help_lists_its_knobs_and_generate_complains_in_one_line(tmp_path: Path) -> None:
