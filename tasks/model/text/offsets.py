@@ -50,6 +50,8 @@ class Traced:
 
     def sub(self, pattern: re.Pattern[str], instead: str | Callable[[re.Match[str]], str]) -> Traced:
         """As `re.sub`; what takes the place of a match comes from all of it, unless it has as many characters."""
+        if pattern.search(self.text) is None:
+            return self
         made = _Pieces(self)
         for match in pattern.finditer(self.text):
             made.keep(match.start())
@@ -61,6 +63,8 @@ class Traced:
         new = function(self.text)
         if new == self.text:
             return self
+        if self.text.isascii() and len(new) == len(self.text):  # nothing was joined or parted
+            return Traced(new, self.start, self.end)
         pieces = _PIECE.findall(self.text)
         written = [function(piece) for piece in pieces]
         if "".join(written) != new:
