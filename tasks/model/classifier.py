@@ -208,8 +208,7 @@ class Classifier:
         others = [name for name, view in self.views.items() if not hasattr(view, "shares")]
         if others:
             raise RequestError(
-                f"a model with the view {others[0]} cannot be explained: it is no sum over words; "
-                "models of n-grams alone can (bag, tfidf, ca and their sums)"
+                f"a model with the view {others[0]} cannot be explained: it is no sum over words; models of n-grams alone can"
             )
         tokens, parts = Tokens(documents), self.settings["views"]
         shares_TC: np.ndarray | float = 0.0
