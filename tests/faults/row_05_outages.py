@@ -291,7 +291,6 @@ def without_end(whole: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
         "status": "FAILED",
         "metrics": {name: whole["metrics"][name] for name in kept},
         "tags": tags | {"textmill.error": None},
-        "datasets": [],
         "files": [],
         "models": 0,
         "steps": {step: told for step, told in whole["steps"].items() if step != "register"} | register,
