@@ -113,6 +113,11 @@ class TextClassifier:
             predictions.append(prediction)
         return predictions
 
+    @property
+    def explains(self) -> bool:
+        """Whether it can be asked to explain: it is a sum over words."""
+        return self._classifier.is_sum_over_words
+
     def explain(self, texts: Sequence[str], labels: Sequence[str | None] | None = None) -> list[Explanation | None]:
         """Which words made each text's label, or speak for and against the label given for it; see `Explainer`."""
         return Explainer(self._classifier, self._text_to_tokens).explain(texts, labels)

@@ -54,9 +54,9 @@ class PretrainConfig(Section):
         """Without what came later where it says nothing, so that the keys of word vectors stay as they were."""
         values = dump(self)
         if self.kind == FASTTEXT and not self._whole:
-            del values["kind"]
+            values.pop("kind", None)  # not there where only what was set is dumped
             if self.adapt == AdaptSettings():
-                del values["adapt"]
+                values.pop("adapt", None)
         return values
 
     def whole(self) -> Self:

@@ -113,6 +113,13 @@ def test_stop_words_leave_the_places_of_the_others_alone() -> None:
     assert located("as a rule, a gain", stop_words=["a"]) == [("as", "as"), ("rule", "rule"), ("gain", "gain")]
 
 
+def test_tokens_of_a_tokenizer_that_repeats_or_makes_up_letters_are_found_or_have_no_width() -> None:
+    text = "a self-driving truck"
+    tokens = ["a", "self-driving", "self", "driving", "xyz", "truck", "truck", "truckx"]
+    places = token_places(text, tokens)
+    assert [text[start:end] for start, end in places] == ["a", "self-driving", "self", "driving", "", "truck", "truck", ""]
+
+
 def test_chinese_by_characters_by_jieba_and_from_full_width() -> None:
     assert located("股价　上涨５％", tokenizer="char", width="fold") == [
         *(("股", "股"), ("价", "价"), ("上", "上"), ("涨", "涨"), ("5", "５"), ("%", "％")),

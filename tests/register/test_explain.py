@@ -52,6 +52,10 @@ def test_the_label_is_the_predicted_one_and_words_are_where_the_text_has_them(mo
         assert [text[word.start : word.end].lower() for word in explanation.words] == [word.word for word in explanation.words]
 
 
+def test_sums_of_n_grams_explain(model: TextClassifier) -> None:
+    assert model.explains
+
+
 def test_an_unknown_word_has_no_share(model: TextClassifier) -> None:
     (explanation,) = model.explain(["zyxwv"])
     assert explanation is not None
@@ -60,5 +64,7 @@ def test_an_unknown_word_has_no_share(model: TextClassifier) -> None:
 
 
 def test_a_model_that_is_no_sum_over_words_says_so(train_tiny: Train, tmp_path: Path) -> None:
+    model = TextClassifier(train_tiny(tmp_path, model="bag+cnn").package)
+    assert not model.explains
     with pytest.raises(RequestError, match="the view cnn cannot be explained"):
-        TextClassifier(train_tiny(tmp_path, model="bag+cnn").package).explain(["profit rose"])
+        model.explain(["profit rose"])

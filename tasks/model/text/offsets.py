@@ -171,24 +171,36 @@ def token_places(text: str, tokens: Sequence[str]) -> list[tuple[int, int]]:
     """Start and end in a cleaned text of each of its tokens, in their order.
 
     Letters and digits of a text are all in its tokens, whatever the tokenizer; so each of a token is the next one of the text.
-    A mark of a token is looked for before the next letter, in any of the ways that tokenizers write alike; one that is not
-    there has no width.
+    A mark of a token is looked for before the next letter, in any of the ways that tokenizers write alike. A token of a
+    tokenizer that does otherwise is looked for as it is, from the start of the one before; what is not there has no width.
     """
     places: list[tuple[int, int]] = []
-    at = 0
+    at = before = 0
     for token in tokens:
-        start = end = None
-        for character in token:
-            if character.isalnum():
-                first = _next_letter(text, at)
-                last = first + 1
-            else:
-                first, last = _find_mark(text, at, _next_letter(text, at), character)
-            if last > first:
-                start, end = first if start is None else start, last
-                at = last
-        places.append((at, at) if start is None or end is None else (start, end))
+        place = _place(text, at, token)
+        if place is None:
+            found = text.find(token, before)
+            place = (at, at) if found < 0 else (found, found + len(token))
+        places.append(place)
+        before, at = place[0], max(at, place[1])
     return places
+
+
+def _place(text: str, at: int, token: str) -> tuple[int, int] | None:
+    """Where a token is that begins at `at` or behind marks; None if it is not there."""
+    start = end = None
+    for character in token:
+        letter = _next_letter(text, at)
+        if not character.isalnum():
+            first, last = _find_mark(text, at, letter, character)
+        elif letter < len(text) and text[letter] == character:
+            first, last = letter, letter + 1
+        else:
+            return None
+        if last > first:
+            start, end = first if start is None else start, last
+            at = last
+    return (at, at) if start is None or end is None else (start, end)
 
 
 def _next_letter(text: str, at: int) -> int:
