@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,11 @@ from prefect import flow
 
 from flows.display import Display
 from flows.killed import mark_killed
+from flows.meanwhile import make_ready
 from flows.record import Record, command
 from flows.train import part
 from tasks.checkout import CHECKOUT
 from tasks.config import LanguageConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
-from tasks.errors import RequestError
 from tasks.ingest.task import ingest
 from tasks.language.installed import check_installed
 from tasks.language.task import evaluate_language, package_language, register_language, tokenizer, train_language
@@ -22,10 +21,7 @@ from tasks.prepare.task import prepare
 from tasks.register.models import LANGUAGE, MODEL_TAG
 from tasks.register.says import REGISTRATION
 from tasks.store.artifact import Store
-from tasks.store.source import reachable
 from tasks.tracking import tensorboard
-from tasks.tracking.client import import_mlflow, open_client
-from tasks.tracking.home import tracking_home
 from tasks.tracking.tags import RUN_TAG
 from tasks.tracking.tracker import Tracker
 from tasks.weights.task import weights
@@ -36,15 +32,8 @@ if TYPE_CHECKING:
 
 
 def get_ready(config: LanguageConfig) -> None:
-    """Do what every run needs, in the time that the Prefect server takes to start: nothing of it is done twice."""
-    store = Store(config.runtime.data_root)
-    reachable({Path(__file__)})  # each module is read once in a process
-    home = tracking_home(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT)
-    with contextlib.suppress(RequestError):  # the run says it
-        if home.is_server or not ingest.is_stored(store, config.ingest):
-            import_mlflow()
-    if home.database is not None and not home.database.exists():
-        open_client(home)
+    """Do what every run needs, in the time that the Prefect server takes to start."""
+    make_ready(config, Path(__file__))
 
 
 @flow(name="language", flow_run_name="{config.name}", persist_result=False, validate_parameters=True)

@@ -7,17 +7,45 @@ import importlib
 import threading
 from typing import TYPE_CHECKING
 
+from tasks.checkout import CHECKOUT
+from tasks.errors import RequestError
 from tasks.finetune.uses import libraries_of
 from tasks.ingest.task import ingest
 from tasks.prepare.pool import started_early
 from tasks.prepare.task import prepare
+from tasks.store.artifact import Store
+from tasks.store.source import reachable
+from tasks.tracking.client import import_mlflow, open_client
+from tasks.tracking.home import tracking_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from tasks.config import PipelineConfig
+    from tasks.config import LanguageConfig, PipelineConfig
     from tasks.store.artifact import Artifact
     from tasks.store.step import Run
+
+
+DRAWN_WITH = ("matplotlib.figure", "matplotlib.backends.backend_agg", "jinja2")
+MUCH = 16 << 20  # bytes of a corpus in one file; less has too few documents for processes to pay
+
+
+def make_ready(config: PipelineConfig | LanguageConfig, flow: Path) -> None:
+    """Do what every run needs, in the time that the Prefect server takes to start: nothing of it is done twice.
+
+    `flow` is the module of the flow. MLflow's client, whose import takes seconds, is got ready only for a run that will surely
+    register something, since it reads its corpus for the first time. Where other steps are built anew, it is opened when the
+    model is registered.
+    """
+    store = Store(config.runtime.data_root)
+    reachable({flow})  # each module is read once in a process
+    home = tracking_home(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT)
+    with contextlib.suppress(RequestError):  # the run says it
+        if home.is_server or not ingest.is_stored(store, config.ingest):
+            import_mlflow()
+    if home.database is not None and not home.database.exists():
+        open_client(home)
 
 
 @contextlib.contextmanager
@@ -50,10 +78,6 @@ def imports_for_training(config: PipelineConfig, run: Run, corpus: Artifact) -> 
     torch = ["torch"] if "torch" in libraries_of(config.finetune) else []
     with imported_meanwhile(*torch, *DRAWN_WITH):
         yield
-
-
-DRAWN_WITH = ("matplotlib.figure", "matplotlib.backends.backend_agg", "jinja2")
-MUCH = 16 << 20  # bytes of a corpus in one file; less has too few documents for processes to pay
 
 
 @contextlib.contextmanager

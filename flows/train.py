@@ -12,7 +12,7 @@ from prefect.states import Completed, State
 from flows.curve import measure_curve
 from flows.display import Display
 from flows.killed import mark_killed
-from flows.meanwhile import imported_meanwhile, imports_for_training, processes_for_prepare
+from flows.meanwhile import imported_meanwhile, imports_for_training, make_ready, processes_for_prepare
 from flows.record import Record, command
 from flows.settled import refuse_unlabelled, settle_by_champion, settle_by_corpus, settle_by_texts
 from flows.split import change_of_split, recorded_split, settle_split, split_tags
@@ -22,7 +22,6 @@ from tasks.align.task import align
 from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.embed.task import embed, embed_holdout
-from tasks.errors import RequestError
 from tasks.evaluate.task import evaluate, learning_curve, unmeasured, yardstick
 from tasks.finetune.task import finetune
 from tasks.ingest.task import ingest
@@ -34,9 +33,6 @@ from tasks.register.recipe import Recipe
 from tasks.register.says import REGISTRATION
 from tasks.register.task import folds, make_candidate, make_unmeasured, package, question_folds, register
 from tasks.store.artifact import Store
-from tasks.store.source import reachable
-from tasks.tracking.client import import_mlflow, open_client
-from tasks.tracking.home import tracking_home
 from tasks.tracking.tags import RUN_TAG
 from tasks.tracking.tensorboard import check_installed
 from tasks.tracking.tracker import Tracker
@@ -48,19 +44,8 @@ if TYPE_CHECKING:
 
 
 def get_ready(config: PipelineConfig) -> None:
-    """Do what every run needs, in the time that the Prefect server takes to start: nothing of it is done twice.
-
-    MLflow's client, whose import takes seconds, is got ready only for a run that will surely register something, since it reads
-    its corpus for the first time. Where other steps are built anew, it is opened when the model is registered.
-    """
-    store = Store(config.runtime.data_root)
-    reachable({Path(__file__)})  # each module is read once in a process
-    home = tracking_home(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT)
-    with contextlib.suppress(RequestError):  # the run says it
-        if home.is_server or not ingest.is_stored(store, config.ingest):
-            import_mlflow()
-    if home.database is not None and not home.database.exists():
-        open_client(home)
+    """Do what every run needs, in the time that the Prefect server takes to start."""
+    make_ready(config, Path(__file__))
 
 
 @flow(name="train", flow_run_name="{config.name}", persist_result=False, validate_parameters=True)

@@ -36,7 +36,7 @@ from tasks.finetune.optimizer import DenseGroup, Optimizer
 from tasks.finetune.rows import check_rows
 from tasks.model.padding import by_length
 from tasks.model.views.encoder import FACTS, STATES, TOKENIZER, Pieces, Reading
-from tasks.weights.network import export, most_positions, quiet
+from tasks.weights.network import export, load, most_positions, quiet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,24 +89,12 @@ class Teller:
     def __init__(self, weights: Path, config: AdaptConfig, device: torch.device) -> None:
         """RequestError for an architecture that has no such head, or for `causal` one that reads in both directions."""
         self.config, title = config, f"pretrain.kind {config.kind}"
-        with quiet(), reproducible(config.seed, 0, device):
-            import transformers
-
-            try:
-                self.whole, loaded = getattr(transformers, CLASSES[config.kind]).from_pretrained(
-                    weights,
-                    local_files_only=True,
-                    use_safetensors=True,
-                    trust_remote_code=False,
-                    attn_implementation="eager",
-                    dtype=torch.float32,
-                    output_loading_info=True,
-                )
-            except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-                reason = next(iter(str(error).splitlines()), type(error).__name__)
-                raise RequestError(
-                    f"{title}: transformers cannot train these weights so ({reason[:200]}); give others, or leave it out"
-                ) from None
+        with reproducible(config.seed, 0, device):  # a head that the weights bring none of starts at random
+            self.whole, loaded = load(
+                weights,
+                CLASSES[config.kind],
+                lambda reason: f"{title}: transformers cannot train these weights so ({reason}); give others, or leave it out",
+            )
         prefix = self.whole.base_model_prefix
         self.base: Any = getattr(self.whole, prefix)
         self.new_head = any(not name.startswith(f"{prefix}.") for name in loaded["missing_keys"])

@@ -20,7 +20,7 @@ from tasks.errors import RequestError
 from tasks.model.pretrained import INPUT, OUTPUT, open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 OPSET = 17
@@ -42,10 +42,11 @@ class States(torch.nn.Module):
         return states_1LD
 
 
-def open_network(folder: Path, title: str, kind: str = "AutoModel") -> Any:
-    """The pretrained network, float32, in evaluation mode; RequestError if the weights are not those of the settings.
+def load(folder: Path, kind: str, refusal: Callable[[str], str], **options: Any) -> tuple[Any, dict[str, Any]]:
+    """The network that the class `kind` of transformers opens, float32, and what transformers says of the weights.
 
-    `kind` is the class of transformers that opens it: with or without a head that predicts the next piece.
+    Nothing is fetched or unpickled, and no code of a model is run. RequestError if it cannot be opened: what `refusal` makes of
+    the reason.
     """
     with quiet():
         import transformers
@@ -59,11 +60,25 @@ def open_network(folder: Path, title: str, kind: str = "AutoModel") -> Any:
                 attn_implementation="eager",
                 dtype=torch.float32,
                 output_loading_info=True,
-                ignore_mismatched_sizes=True,
+                **options,
             )
         except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise RequestError(f"{title}: transformers cannot open it ({reason[:200]}); give another folder") from None
+            raise RequestError(refusal(reason[:200])) from None
+    return network, loaded
+
+
+def open_network(folder: Path, title: str, kind: str = "AutoModel") -> Any:
+    """The pretrained network, float32, in evaluation mode; RequestError if the weights are not those of the settings.
+
+    `kind` is the class of transformers that opens it: with or without a head that predicts the next piece.
+    """
+    network, loaded = load(
+        folder,
+        kind,
+        lambda reason: f"{title}: transformers cannot open it ({reason}); give another folder",
+        ignore_mismatched_sizes=True,
+    )
     # The pooler is a layer of BERT's training that is not used here.
     lacking = [name for name in sorted(loaded["missing_keys"]) if "pooler" not in name.split(".")]
     lacking += [str(each[0]) for each in loaded.get("mismatched_keys") or ()]

@@ -19,7 +19,7 @@ from tasks.embed.labels_file import MASK, TEXT
 from tasks.errors import RequestError
 from tasks.model.pretrained import open_session, open_tokenizer, special_pieces
 from tasks.model.views import cloze as served
-from tasks.weights.network import LENGTHS, OPSET, SEED, TOLERANCE, quiet
+from tasks.weights.network import LENGTHS, OPSET, SEED, TOLERANCE, load, quiet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,22 +47,9 @@ class WordScores(torch.nn.Module):
 
 def open_masked(folder: Path, title: str) -> Any:
     """The pretrained network with its masked head, float32; RequestError for weights without one."""
-    with quiet():
-        from transformers import AutoModelForMaskedLM
-
-        try:
-            network, loaded = AutoModelForMaskedLM.from_pretrained(
-                folder,
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-                attn_implementation="eager",
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise RequestError(f"{title}: no masked language model ({reason[:200]}); give another folder") from None
+    network, loaded = load(
+        folder, "AutoModelForMaskedLM", lambda reason: f"{title}: no masked language model ({reason}); give another folder"
+    )
     if lacking := sorted(loaded["missing_keys"]):
         raise RequestError(
             f"{title}: these weights have no masked head ({lacking[0]} is missing), as sentence encoders have none; give those "
