@@ -24,6 +24,7 @@ from tasks.config import PipelineConfig  # noqa: TC001 the flow's parameter is l
 from tasks.embed.task import embed, embed_holdout
 from tasks.evaluate.task import evaluate, learning_curve, unmeasured, yardstick
 from tasks.finetune.task import finetune
+from tasks.ingest.schema import KEPT_PART
 from tasks.ingest.task import ingest
 from tasks.prepare.task import prepare
 from tasks.pretrain.task import pretrain
@@ -89,7 +90,8 @@ def run_steps(record: Record) -> None:
     config = cast("PipelineConfig", record.config)
     recorded = recorded_split(record.tracker, config.name)
     with processes_for_prepare(config, run):
-        corpus = note(ingest(run, config.ingest))
+        ingested = note(ingest(run, config.ingest))
+        corpus = without(ingested, KEPT_PART)
         found = corpus.result()
         record.trained_on(config.ingest.corpus, found.digest)
         config = settle_by_texts(config, run.store.folder(found), record.display.say)
@@ -226,6 +228,11 @@ def read_texts(
             if finetune.serves_embedded:
                 held["embedded"] = note(embed_holdout(run, finetune.embeds, **made, texts=holdout_texts))
     return read, held
+
+
+def without(state: State, name: str) -> State:
+    """An artifact without one sub-folder, still joined to the task run that made it."""
+    return Completed(name=state.name, data=state.result().without(name), state_details=state.state_details)
 
 
 def part(state: State, name: str) -> State:

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from tasks.documents.reading import Reading
 
 _SHOWN = 20
+_KEPT = "column to keep"
 
 
 class Columns(NamedTuple):
     """Positions of the columns to read, and how many columns a row must have.
 
     `texts` are joined if there is more than one. `second` is the column of labels or times; None if none is read. `number` is
-    None where rows may differ. `rest` and `rest_keys` are the other columns, where they are kept. JSON lines are read by key: a
+    None where rows may differ. `rest` and `rest_keys` are other columns, where they are kept. JSON lines are read by key: a
     row is its texts, its label or time, and the rest, in this order.
     """
 
@@ -55,7 +56,8 @@ def choose_columns(path: Path, reading: Reading, names: Sequence[str], *, header
     """Find the columns that the reading asks for. `names`: the fields of the header, or of the first row without one.
 
     The text may be several columns with commas between them, `title,body`. Without a header the columns are text and label, in
-    this order, unless positions are given. RequestError lists the columns of the file.
+    this order, unless positions are given. `rest` are the columns that the reading names. RequestError lists the columns of the
+    file.
     """
     text, label, two = reading.text, reading.label, reading.second != "none"
     if not header and text == DEFAULT_TEXT and (label == DEFAULT_LABEL or not two):
@@ -64,8 +66,16 @@ def choose_columns(path: Path, reading: Reading, names: Sequence[str], *, header
     texts = _texts(path, reading, text, stripped, header=header)
     second = _find(path, reading, reading.second, label, stripped, header=header) if two else None
     keys = tuple(stripped[at] for at in texts)
+    rest = tuple(_find(path, reading, _KEPT, name, stripped, header=header) for name in reading.named)
     return Columns(
-        texts, second, len(stripped), keys, None if second is None else stripped[second], label_in_text=second in texts
+        texts,
+        second,
+        len(stripped),
+        keys,
+        None if second is None else stripped[second],
+        rest,
+        tuple(stripped[at] for at in rest),
+        label_in_text=second in texts,
     )
 
 
@@ -93,7 +103,7 @@ def _find(path: Path, reading: Reading, what: str, column: str, names: Sequence[
     at = position(column)
     if at is not None and at < len(names):
         return at
-    flag = reading.flags.text if what == "text" else reading.flags.label
+    flag = {"text": reading.flags.text, _KEPT: reading.flags.keep}.get(what, reading.flags.label)
     if at is None and not header:
         raise RequestError(
             f"{path}: without a header, {flag} is a position from 0, not {column!r}; or use {reading.flags.header}"

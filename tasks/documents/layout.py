@@ -70,6 +70,7 @@ class Layout:
     encoding_flag: str = ""  # the option that declares it; empty if the form prescribes UTF-8
     remote: ClassVar[Remote | None] = None
     takes_archive: ClassVar[bool] = False  # whether the option for archives may name the place
+    has_columns: ClassVar[bool] = False  # some of which may be kept beside text and label
     may_repeat_texts: ClassVar[bool] = False  # a published set that is read as it is, even if texts repeat
 
     def __init__(self, asked: Asked) -> None:

@@ -57,13 +57,15 @@ def parquet_columns(path: Path, reading: Reading) -> ParquetColumns:
     texts = tuple(schema.names[at] for at in columns.texts)
     others = [field for field in schema if field.name not in texts and field.name != second and _is_short(field.type)]
     rest = tuple(field.name for field in others[:MAX_FIELDS]) if reading.keep == "seen" else ()
+    if reading.named:
+        rest = tuple(_short_field(path, schema.field(at), reading) for at in columns.rest)
     return ParquetColumns(texts, second, Missing(reading.missing), rest, columns.label_in_text)
 
 
 def parquet_records(path: Path, columns: ParquetColumns, reading: Reading, split: str | None, prefix: str) -> Iterator[Record]:
     """Yield one record for each row; ids are `file name:row`, rows and offsets counted from 0. Text is UTF-8."""
     name, row = prefix + path.name, 0
-    wanted = [*columns.texts, *([] if columns.second is None else [columns.second]), *columns.rest]
+    wanted = list(dict.fromkeys([*columns.texts, *([] if columns.second is None else [columns.second]), *columns.rest]))
     dated = reading.second == "time"
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 16)
@@ -109,6 +111,13 @@ def _rests(batch: pa.RecordBatch, names: tuple[str, ...]) -> Iterable[tuple[tupl
         return itertools.repeat(())
     values = [_in_words(batch.column(name)) for name in names]
     return (tuple(zip(names, row, strict=True)) for row in zip(*values, strict=True))
+
+
+def _short_field(path: Path, field: pa.Field, reading: Reading) -> str:
+    if not _is_short(field.type):
+        told = f"column {field.name!r} holds {field.type}, not text, numbers or times"
+        raise RequestError(f"{path}: {told}; leave it out of {reading.flags.keep}")
+    return field.name
 
 
 def _is_short(kind: pa.DataType) -> bool:

@@ -31,12 +31,13 @@ class Flags:
     path: str = "--path"
     source: str = "--source"
     dataset: str = "--dataset"
+    keep: str = "--keep"
     unlabelled: str = ""  # takes text without labels; empty if there is no such option
 
     @classmethod
     def of_section(cls, section: str, **others: str) -> Flags:
         """Give the names of a section of the configuration, `--ingest.text`; `others` are those that differ."""
-        names = ("text", "label", "encoding", "delimiter", "quoting", "path", "source", "dataset")
+        names = ("text", "label", "encoding", "delimiter", "quoting", "path", "source", "dataset", "keep")
         header = f"--{section}.header"
         flags = {name: f"--{section}.{name}" for name in names} | {"header": f"{header} true", "no_header": f"{header} false"}
         return cls(**flags | others)
@@ -48,7 +49,7 @@ class Reading:
 
     `second` says what is read beside the text, out of the column `label`: labels, times (a monitor's documents), or nothing.
     `keep` says whether records hold the other columns of a table: `seen` are those that its first lines show, `all` is every
-    key of JSON lines, for which the file is read twice.
+    key of JSON lines, for which the file is read twice. `named` are columns that records hold whatever the others are.
     """
 
     text: str = DEFAULT_TEXT
@@ -61,6 +62,7 @@ class Reading:
     encoding: str = "utf-8"
     max_chars: int = 1_000_000
     keep: Literal["none", "seen", "all"] = "none"
+    named: tuple[str, ...] = ()
     flags: Flags = Flags()
 
     @property

@@ -77,6 +77,8 @@ def open_table(path: Path, reading: Reading) -> Table:
         return _json_table(path, reading, encoding, start, first_lines)
     missing, two = Missing(reading.missing), reading.second != "none"
     if _is_fasttext(suffix, reading, first_lines):
+        if reading.named:
+            raise RequestError(f"{path}: fastText's lines have no further columns; leave {flags.keep} out")
         return Table(path, encoding, start, False, "", "fasttext", Columns((0,), 1 if two else None, None), missing)
     delimiter = _delimiter(path, reading, first_lines)
     form = _form(suffix, delimiter, reading, first_lines)
@@ -94,7 +96,7 @@ def open_table(path: Path, reading: Reading) -> Table:
         raise _explained(path, reading, error, first_lines, names, delimiter, header=header) from None
     if reading.keep != "none":
         columns = columns.with_rest(names if header else [str(at) for at in range(len(names))])
-    if form == "plain" and not header and (*columns.texts, columns.second) in ((0, 1), (1, 0)):
+    if form == "plain" and not header and not columns.rest and (*columns.texts, columns.second) in ((0, 1), (1, 0)):
         columns = columns._replace(number=2)  # the text may hold the delimiter, in the first row too
     return Table(path, encoding, start, header, delimiter, form, columns, missing, tuple(name.strip() for name in names))
 

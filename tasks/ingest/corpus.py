@@ -37,8 +37,13 @@ def check_request(config: IngestConfig) -> None:
 
 def _checked(config: IngestConfig) -> list[Layout]:
     label_names(config)
+    if config.keep and config.only_unlabelled:
+        raise RequestError("--ingest.keep names columns of the table that --ingest.path names, and there is none; leave it out")
     layouts = plan(config)
     for layout in layouts:
+        if config.keep and layout.asked.prefix != UNLABELLED_IDS and not layout.has_columns:
+            told = f"{layout.name} has no columns beside text and label"
+            raise RequestError(f"{layout.asked.path or layout.name}: {told}; leave --ingest.keep out, or give a table")
         if layout.asked.path is not None:
             with sharing_options(layout):
                 layout.check()
@@ -47,6 +52,8 @@ def _checked(config: IngestConfig) -> list[Layout]:
 
 def write_corpus(config: IngestConfig, folder: Path, *, raw: Path | None = None, progress: Progress = SILENT) -> dict[str, Any]:
     """Write `corpus.parquet` and `quarantine.parquet` (see schema.py) into `folder` and report what was found.
+
+    Columns that are to be kept go to a part of their own, which has a row for each of the corpus; see kept.py.
 
     The rows come in the order of the inputs: the corpus, the test split, the unlabelled text; those of an archive or a table in
     its order, those of a folder by name. Texts are as found, without a byte order mark. Memory is a batch, plus 16 bytes for
@@ -68,7 +75,7 @@ def write_corpus(config: IngestConfig, folder: Path, *, raw: Path | None = None,
     if not config.only_unlabelled:
         _check(config, writer, where, may_repeat=corpus.may_repeat_texts)
     warnings = notes.warnings + _refused(config, writer, where) + _doubts(writer)
-    return report_of(writer, notes, warnings)
+    return report_of(writer, notes, warnings) | ({"columns": writer.beside.columns} if writer.beside else {})
 
 
 def report_of(writer: Writer, notes: Notes, warnings: list[str]) -> dict[str, Any]:

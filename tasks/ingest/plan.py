@@ -86,7 +86,7 @@ def sharing_options(layout: Layout) -> Iterator[None]:
         yield
     except RequestError as error:
         flags = layout.reading.flags
-        shared = (flags.encoding, flags.text, flags.label, flags.header.split()[0], flags.delimiter, flags.quoting)
+        shared = (flags.encoding, flags.text, flags.label, flags.header.split()[0], flags.delimiter, flags.quoting, flags.keep)
         named = re.search(rf"(?:{'|'.join(map(re.escape, shared))})(?![\w-])", str(error))
         if layout.asked.prefix == TEST_IDS and named:
             raise RequestError(f"{error}; but {named[0]} holds for --ingest.path too, so write both files alike") from error

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 CORPUS = "corpus.parquet"
 QUARANTINE = "quarantine.parquet"
+KEPT_PART, KEPT = "kept", "kept.parquet"  # columns of the table beside text and label, where some are asked for; see kept.py
 TEXT_ALONE = "text"  # the label of every row of a corpus that is read without labels; see texts.py
 
 # label: null = unlabelled; split: train, test, unlabelled, or null = not split yet; sha256: hex, of the text's UTF-8 bytes.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_serializer, model_validator
 
 from tasks.documents.encoding import known_encoding
 from tasks.documents.layouts import LAYOUTS
@@ -16,6 +16,8 @@ from tasks.section import Count, Positive, Section
 
 # The names in the table of sources; mypy takes no Literal that is computed.
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     SourceName = str
 else:
     SourceName = Literal[("auto", *LAYOUTS)]
@@ -84,6 +86,11 @@ class IngestConfig(Section):
         True, description="Stop if the labels look like scores or identifiers, not like classes; off: go on."
     )
     max_chars: Positive = Field(1_000_000, description="Longest text in characters; a longer one is quarantined.")
+    keep: tuple[str, ...] = Field(
+        (),
+        max_length=20,
+        description="Table: names or 0-based positions of more columns to keep for slices, such as company,date.",
+    )
 
     @property
     def place(self) -> Path | None:
@@ -105,7 +112,7 @@ class IngestConfig(Section):
         """How the corpus and its test split are read."""
         flags = Flags.of_section("ingest", unlabelled="--ingest.unlabelled")
         names = ("text", "label", "header", "delimiter", "quoting", "missing", "encoding", "max_chars")
-        return Reading(**{name: getattr(self, name) for name in names}, flags=flags)
+        return Reading(**{name: getattr(self, name) for name in names}, named=self.keep, flags=flags)
 
     @property
     def unlabelled_reading(self) -> Reading:
@@ -136,6 +143,19 @@ class IngestConfig(Section):
         if len(set(names)) < len(names) or not all(name.strip() for name in names):
             raise ValueError("label_bin_names: a name is empty or repeated")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_columns_to_keep(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Leave `keep` out where it is empty: so it is in no key, and what was stored before it existed is found."""
+        return {name: value for name, value in dump(self).items() if value or name != "keep"}
+
+    @field_validator("keep")
+    @classmethod
+    def _different_columns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = tuple(name.strip() for name in value)
+        if not all(names) or len(set(names)) < len(names):
+            raise ValueError("a name is empty or repeated; name each column once")
+        return names
 
     @field_validator("encoding", "unlabelled_encoding")
     @classmethod

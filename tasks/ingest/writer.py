@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.documents.missing import Missing
 from tasks.documents.reasons import QUARANTINE_BYTES, REASONS
 from tasks.documents.spelling import spelled
 from tasks.documents.text import read_text, what_is_wrong
 from tasks.errors import RequestError
+from tasks.ingest.kept_writer import KeptWriter
 from tasks.ingest.labels import LabelBins
 from tasks.ingest.schema import CORPUS, CORPUS_SCHEMA, QUARANTINE, QUARANTINE_SCHEMA
 
@@ -56,8 +58,9 @@ class Writer:
         dictionaries = ["label", "split", "source"]
         self._corpus = pq.ParquetWriter(folder / CORPUS, CORPUS_SCHEMA, use_dictionary=dictionaries, **options)
         self._quarantine = pq.ParquetWriter(folder / QUARANTINE, QUARANTINE_SCHEMA, **options)
+        self.beside = KeptWriter(config.keep, Missing(config.missing), folder) if config.keep else None
         # Arrow compresses without Python's lock, so a batch is written while the next is read.
-        self._beside = ThreadPoolExecutor(1)
+        self._thread = ThreadPoolExecutor(1)
         self._written: Future[None] | None = None
 
     def __enter__(self) -> Writer:
@@ -68,9 +71,11 @@ class Writer:
             self.flush()  # after an error too: the refused records may tell why
             self._wait()
         finally:
-            self._beside.shutdown()
+            self._thread.shutdown()
             self._corpus.close()
             self._quarantine.close()
+            if self.beside is not None:
+                self.beside.close()
 
     @property
     def quarantined(self) -> int:
@@ -106,6 +111,8 @@ class Writer:
             self._keep(label, split, digest)
             self._rows.append((record.id, text, label, split, record.source, digest.hex()))
             self._chars += len(text)
+            if self.beside is not None:
+                self.beside.add(record)
         if len(self._rows) >= BATCH_ROWS or self._chars >= BATCH_CHARS or len(self._refused) >= BATCH_ROWS:
             self.flush()
 
@@ -114,7 +121,7 @@ class Writer:
         if self._rows:
             columns = [pa.array(column, pa.string()) for column in zip(*self._rows, strict=True)]
             self._wait()
-            self._written = self._beside.submit(self._corpus.write_batch, pa.record_batch(columns, schema=CORPUS_SCHEMA))
+            self._written = self._thread.submit(self._corpus.write_batch, pa.record_batch(columns, schema=CORPUS_SCHEMA))
             self._rows, self._chars = [], 0
         if self._refused:
             fields = zip(zip(*self._refused, strict=True), QUARANTINE_SCHEMA, strict=True)

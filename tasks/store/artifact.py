@@ -22,7 +22,7 @@ import sqlite3
 import stat
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,11 +67,16 @@ class Artifact:
     seconds: float = field(compare=False)
     part: str | None = None
     part_digests: Mapping[str, str] = field(default_factory=dict, compare=False)
+    rest_digests: Mapping[str, str] = field(default_factory=dict, compare=False)  # by part, of all that is not in it
     shown: Presentation = field(default=PLAIN, compare=False, repr=False)
 
     def narrow(self, part: str) -> Artifact:
         """Hand on one sub-folder only: a step that gets it is rebuilt when that part changes, and not otherwise."""
         return Artifact(self.step, self.key, self.part_digests[part], f"{self.path}/{part}", self.report, self.seconds, part)
+
+    def without(self, part: str) -> Artifact:
+        """Hand on all but a sub-folder: a step that gets it does not notice whether there is such a part, nor what is in it."""
+        return replace(self, digest=self.rest_digests[part]) if part in self.rest_digests else self
 
 
 def tree_digest(files: Mapping[str, str]) -> str:
@@ -367,9 +372,13 @@ def _artifact(manifest: Mapping[str, Any], path: Path) -> Artifact:
         if rest:
             parts.setdefault(part, {})[rest] = entry["sha256"]
     digests = {part: tree_digest(files) for part, files in parts.items()}
-    return Artifact(
-        manifest["step"], manifest["key"], manifest["digest"], str(path), manifest["report"], manifest["seconds"], None, digests
-    )
+    all_files = {name: entry["sha256"] for name, entry in manifest["files"].items()}
+    rests = {
+        part: tree_digest({name: digest for name, digest in all_files.items() if not name.startswith(f"{part}/")})
+        for part in parts
+    }
+    known = (manifest["step"], manifest["key"], manifest["digest"], str(path), manifest["report"], manifest["seconds"])
+    return Artifact(*known, None, digests, rests)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class TableLayout(Layout):
     name = "table"
     suffixes = TABLES
     note = "for a file"
+    has_columns = True
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)

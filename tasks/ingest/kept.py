@@ -1,0 +1,57 @@
+"""The columns of a table that a corpus keeps beside its texts and labels: a part of its own, for slices, splits and reports.
+
+`kept/kept.parquet` lies beside corpus.parquet and has its rows in its order: the id, and a column of text for each of
+`ingest.keep`, null where the table has no value. A step that is handed the corpus without this part does not notice it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.ingest.schema import KEPT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+ID = "id"
+PREFIX = "keep:"  # of the columns' names, so that one may be called id
+KIND = b"kind"  # in a column's metadata: date (values are ISO 8601 where they could be read), number or text
+BATCH_ROWS = 65_536
+
+
+def kept_schema(kinds: dict[str, str]) -> pa.Schema:
+    """The schema of a part that has columns of these names and kinds."""
+    columns = [pa.field(f"{PREFIX}{name}", pa.string(), metadata={KIND: kind.encode()}) for name, kind in kinds.items()]
+    return pa.schema([pa.field(ID, pa.string(), nullable=False), *columns])
+
+
+def kept_columns(folder: Path) -> dict[str, str]:
+    """The names of the columns in a folder of this part, in the order of `ingest.keep`, each with its kind."""
+    schema = pq.read_schema(folder / KEPT)
+    return {field.name.removeprefix(PREFIX): field.metadata[KIND].decode() for field in schema if field.name != ID}
+
+
+def read_kept(folder: Path, ids: pa.Array, names: Sequence[str]) -> dict[str, pa.Array]:
+    """Values of the columns `names` of the rows with these ids [N], in their order: strings, null where there is none.
+
+    Raises OSError if a page is damaged or a row is missing.
+    """
+    path, wanted = folder / KEPT, ids.cast(pa.string())
+    columns = [f"{PREFIX}{name}" for name in names]
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        batches = file.iter_batches(BATCH_ROWS, columns=[ID, *columns], use_threads=False)
+        found = [batch.filter(pc.is_in(batch.column(ID), value_set=wanted)) for batch in batches]
+        schema = pa.schema([file.schema_arrow.field(name) for name in (ID, *columns)])
+    table = pa.Table.from_batches(found, schema)
+    at = pc.index_in(wanted, value_set=table.column(ID).combine_chunks())
+    if at.null_count:
+        raise OSError(f"{path} lacks {at.null_count} of {len(ids)} rows")
+    return {
+        name: table.column(column).combine_chunks().take(at) if len(table) else pa.nulls(len(ids), pa.string())
+        for name, column in zip(names, columns, strict=True)
+    }
