@@ -210,11 +210,22 @@ class Model:
         """Its labels, in the order of its probabilities."""
         return list(self._loaded.model.labels)
 
-    def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        """One dict a text, as `textmill predict`: label, confidence, probabilities, and why there is no label."""
+    def predict(
+        self, texts: Sequence[str], *, max_error: float | None = None, each_label: bool = False
+    ) -> list[dict[str, Any]]:
+        """One dict a text, as `textmill predict`: label, confidence, probabilities, and why there is no label.
+
+        With `max_error` it abstains where it must, so that at most that share of its answers is wrong. RequestError: it cannot
+        promise that.
+        """
+        from tasks.score.abstain import abstaining, check_abstention, promised
         from tasks.score.predict import predict_texts
 
-        return predict_texts(self._loaded, [texts] if isinstance(texts, str) else list(texts))
+        check_abstention(max_error, None, each_label=each_label)
+        predictions = predict_texts(self._loaded, [texts] if isinstance(texts, str) else list(texts))
+        if max_error is None:
+            return predictions
+        return abstaining(predictions, promised(self._loaded, max_error, each_label=each_label))
 
     def explain(self, texts: Sequence[str]) -> list[dict[str, Any] | None]:
         """Why each text got its label, as `textmill predict --explain`: None for a text without words.
@@ -226,7 +237,15 @@ class Model:
 
         return [as_values(each) for each in explanations(self._loaded, [texts] if isinstance(texts, str) else list(texts))]
 
-    def score(self, frame: pd.DataFrame, text: str = "text", *, min_confidence: float | None = None) -> pd.DataFrame:
+    def score(
+        self,
+        frame: pd.DataFrame,
+        text: str = "text",
+        *,
+        min_confidence: float | None = None,
+        max_error: float | None = None,
+        each_label: bool = False,
+    ) -> pd.DataFrame:
         """Label each row of a frame, as `textmill score` labels a file.
 
         Columns: text, label, confidence, probabilities, reason, then those of `frame`, with its index. RequestError: there is
@@ -235,13 +254,16 @@ class Model:
         import pandas as pd
 
         from tasks.ingest.settings import IngestConfig
+        from tasks.score.abstain import check_abstention
         from tasks.score.score import score_file
 
+        check_abstention(max_error, min_confidence, each_label=each_label)
+        sure: dict[str, Any] = {"min_confidence": min_confidence, "max_error": max_error, "each_label": each_label}
         with tempfile.TemporaryDirectory(prefix="textmill-") as folder:
             source, output = Path(folder) / "frame.parquet", Path(folder) / "scored.parquet"
             _write_frame(frame, source)
             try:
-                score_file(source, output, reading=IngestConfig(text=text), loaded=self._loaded, min_confidence=min_confidence)
+                score_file(source, output, reading=IngestConfig(text=text), loaded=self._loaded, **sure)
             except RequestError as error:
                 raise RequestError(str(error).replace(str(source), "the frame")) from None
             scored = pd.read_parquet(output)

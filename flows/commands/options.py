@@ -16,6 +16,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON objec
 Model = Annotated[str | None, typer.Option("--model", help="NAME@ALIAS or NAME/VERSION; default: the last promoted champion.")]
 DataRoot = Annotated[Path | None, typer.Option("--runtime.data-root", help="Folder of the store and the runs.")]
 File = Annotated[Path | None, typer.Option("--config", help="A TOML file in the form of a preset.")]
+MaxError = Annotated[
+    float | None,
+    typer.Option(
+        "--max-error", help="Answer only where at most this share of the answers is wrong; else the label is left empty."
+    ),
+]
+EachLabel = Annotated[
+    bool, typer.Option("--each-label", help="Promise --max-error of every label's answers, not of all together.")
+]
 Help = Annotated[bool, typer.Option("--help", "-h", help="Show every knob and exit.")]
 ONE_MODEL = "Only this model."
 

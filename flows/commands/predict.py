@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands.options import DataRoot, Json, Model
+from flows.commands.options import DataRoot, EachLabel, Json, MaxError, Model
 from flows.commands.printing import print_json
 from tasks.errors import RequestError
 from tasks.shown import in_line, shortened
@@ -17,6 +17,7 @@ from tasks.shown import in_line, shortened
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tasks.model.abstention import Promise
     from tasks.model.explain import Explanation
 
 MAX_SHOWN = 200  # characters of a text beside its label; --json needs none of it
@@ -45,6 +46,8 @@ def predict(
     truncate: Annotated[
         str | None, typer.Option("--finetune.encoder.truncate", help="--zero-shot: what is kept of a longer text.")
     ] = None,
+    max_error: MaxError = None,
+    each_label: EachLabel = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show which words spoke for the label, and which against it.")
     ] = False,
@@ -52,6 +55,7 @@ def predict(
     data_root: DataRoot = None,
 ) -> None:
     """Classify texts with the champion."""
+    from tasks.score.abstain import abstaining, check_abstention, promised
     from tasks.score.predict import check_unicode, predict_texts
 
     asked = {
@@ -63,6 +67,10 @@ def predict(
     }
     options = {flag: value for flag, value in asked.items() if value is not None}
     _check_zero_shot(options, labels, zero_shot=zero_shot, model=model)
+    if max_error is not None and zero_shot:
+        raise RequestError("--max-error asks for what a model was measured at, and --zero-shot measures nothing; leave one out")
+    if each_label:
+        check_abstention(max_error, None, each_label=each_label)
     if explain and zero_shot:
         raise RequestError("--explain tells the words of a model's answer, and --zero-shot uses no model; leave one out")
     given = texts or _lines_of_stdin()
@@ -84,7 +92,10 @@ def predict(
     from flows.commands.registry import load
 
     loaded = load(model, data_root)
+    promise = None if max_error is None else promised(loaded, max_error, each_label=each_label)
     predictions = predict_texts(loaded, given)
+    if promise is not None:
+        predictions = abstaining(predictions, promise)
     explained: list[Explanation | None] = [None] * len(given)
     if explain:
         from tasks.score.explain import as_values, explanations
@@ -92,7 +103,10 @@ def predict(
         explained = explanations(loaded, given)
         predictions = [each | {"explanation": as_values(why)} for each, why in zip(predictions, explained, strict=True)]
     named = {"name": loaded.name, "version": loaded.version}
-    _show(given, predictions, named, f"model {loaded.name} version {loaded.version}", explained, as_json=as_json)
+    title = f"model {loaded.name} version {loaded.version}"
+    if promise is not None:
+        title += f"; {promise.says()}"
+    _show(given, predictions, named, title, explained, promise=promise, as_json=as_json)
 
 
 def _check_zero_shot(options: Mapping[str, Any], labels: Path | None, *, zero_shot: bool, model: str | None) -> None:
@@ -120,11 +134,13 @@ def _show(
     title: str,
     explained: Sequence[Explanation | None],
     *,
+    promise: Promise | None = None,
     as_json: bool,
 ) -> None:
     """Print the predictions on stdout, and on stderr whose they are."""
     if as_json:
-        print_json({"model": model, "predictions": predictions})
+        facts = {} if promise is None else {"promise": promise.facts()}
+        print_json({"model": model, **facts, "predictions": predictions})
         return
     print(title, file=sys.stderr)  # noqa: T201
     for text, prediction, why in zip(texts, predictions, explained, strict=True):

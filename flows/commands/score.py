@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import DataRoot, Json, Model
+from flows.commands.options import DataRoot, EachLabel, Json, MaxError, Model
 from flows.commands.printing import complain, print_values
 
 
@@ -24,6 +24,8 @@ def score(
     missing: Annotated[str, typer.Option(help="Words that mean a missing value, such as NA,None.")] = "",
     model: Model = None,
     min_confidence: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Below it the label is left empty.")] = None,
+    max_error: MaxError = None,
+    each_label: EachLabel = False,
     explain: Annotated[bool, typer.Option("--explain", help="Add a column with the words' shares of the label.")] = False,
     as_json: Json = False,
     data_root: DataRoot = None,
@@ -32,8 +34,10 @@ def score(
     from flows.commands.registry import load
     from flows.commands.settings import section
     from tasks.ingest.settings import IngestConfig
+    from tasks.score.abstain import check_abstention
     from tasks.score.score import check_request, score_file
 
+    check_abstention(max_error, min_confidence, each_label=each_label)
     words = [word for word in missing.split(",") if word.strip()]
     options = {"text": text, "encoding": encoding, "delimiter": delimiter, "header": header, "quoting": quoting}
     reading = section(IngestConfig, **options, missing=words)
@@ -48,10 +52,14 @@ def score(
             reading=reading,
             loaded=loaded,
             min_confidence=min_confidence,
+            max_error=max_error,
+            each_label=each_label,
             explain=explain,
             progress=display.progress("score"),
         )
     for line in report["warnings"]:
         complain(f"warning: {line}")
     shown = report if as_json else {name: value for name, value in report.items() if name != "warnings"}
+    if not as_json and "promise" in report:
+        shown["promise"] = report["promise"]["says"]
     print_values(shown, as_json=as_json)

@@ -45,13 +45,19 @@ OF_TEXTS = Choice(
 
 @step(libraries=("numpy", "pyarrow", "safetensors", "pandas"), choices=(OF_VIEWS, OF_TEXTS))
 def package(
-    build: Build, run: Run, model: Path, dataset: Path, texts: Path | None = None, embedded: Path | None = None
+    build: Build,
+    run: Run,
+    model: Path,
+    dataset: Path,
+    texts: Path | None = None,
+    embedded: Path | None = None,
+    abstention: Path | None = None,
 ) -> dict[str, Any]:
     """Make the model a folder that needs nothing of this project; `texts` and `embedded` are the dataset's, if read."""
     from tasks.register.package import write_package  # torch again
 
     progress = run.progress_for("package")
-    return write_package(model, dataset, build.folder, texts=texts, embedded=embedded, progress=progress)
+    return write_package(model, dataset, build.folder, texts=texts, embedded=embedded, abstention=abstention, progress=progress)
 
 
 def _recipes(config: FoldsConfig) -> list[Recipe]:

@@ -18,6 +18,7 @@ from tasks.durable import num_cores, replaced
 from tasks.errors import RequestError
 from tasks.model.no_label import NO_TOKENS
 from tasks.progress import SILENT
+from tasks.score.abstain import UNCERTAIN, promised
 from tasks.score.answers import answers
 from tasks.score.explain import explanations
 from tasks.score.rest import rest_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from tasks.documents.record import Record
     from tasks.ingest.settings import IngestConfig
+    from tasks.model.abstention import Promise
     from tasks.model.explain import Explanation
     from tasks.progress import Progress
     from tasks.register.models import LoadedModel
@@ -37,7 +39,6 @@ log = logging.getLogger(__name__)
 
 BATCH = 1024
 COLLECT_AFTER = 100_000
-UNCERTAIN = "uncertain"
 
 
 def check_request(source: Path, output: Path, reading: IngestConfig) -> None:
@@ -53,6 +54,8 @@ def score_file(
     reading: IngestConfig,
     loaded: LoadedModel,
     min_confidence: float | None = None,
+    max_error: float | None = None,
+    each_label: bool = False,
     explain: bool = False,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
@@ -60,17 +63,20 @@ def score_file(
 
     `source` is a text file (a document a line), csv, tsv, JSON lines, Parquet, an archive or a folder of .txt files; `reading`
     says in which column and encoding. A row of the output: id, text, label, confidence, probabilities (a struct with one field
-    a label), reason, model. Where no label is given, `reason` says why: `uncertain` below `min_confidence` and `no_known_word`
-    where the model knows no word of the text (both with confidence and probabilities), `empty_after_cleaning`, or the reason
-    why the record is refused. The input's other columns follow, in their order. Nothing is lost: found = scored + quarantined.
+    a label), reason, model. Where no label is given, `reason` says why: `uncertain` below `min_confidence`, or where the model
+    must abstain so that at most `max_error` of its answers are wrong (of each label's with `each_label`), and `no_known_word`
+    where it knows no word of the text (all with confidence and probabilities), `empty_after_cleaning`, or the reason why the
+    record is refused. The input's other columns follow, in their order. Nothing is lost: found = scored + quarantined.
     With `explain`, `explanation` is a list of structs: each word, where it is in the text (`start` and `end`, in characters)
     and its share of the log-odds of the likeliest label.
+    With `max_error` the report has `promise` too, and found = answered + abstained + quarantined.
     `warnings` of the report are lines about things that a user should look at.
 
-    RequestError for input or output that cannot be used.
+    RequestError for input or output that cannot be used, or a promise that the model cannot make.
     """
     check_request(source, output, reading)
     source, output = source.absolute(), output.absolute()
+    promise = None if max_error is None else promised(loaded, max_error, each_label=each_label)
     schema = _schema(loaded.model.labels, explain=explain)
     layout = layout_of(source, reading, keep=True)
     rest = rest_of(layout, schema.names)
@@ -80,7 +86,7 @@ def score_file(
     with replaced(output, flushed=True) as path, _rare_garbage_collections():
         with pq.ParquetWriter(path, whole, compression="zstd", write_page_checksum=True) as writer:
             texts = read_texts(layout, warnings)
-            for batch, scored in _labelled_in_order(texts, loaded, min_confidence, explain):
+            for batch, scored in _labelled_in_order(texts, loaded, promise or min_confidence, explain):
                 writer.write_batch(pa.record_batch([*scored.columns, *rest.take(batch)], schema=whole))
                 counts.update(label for label in scored.column("label").to_pylist() if label is not None)
                 reasons.update(reason for reason in scored.column("reason").to_pylist() if reason is not None)
@@ -93,6 +99,7 @@ def score_file(
         "found": num_found,
         "scored": counts.total() + uncertain,
         "uncertain": uncertain,
+        **({} if promise is None else {"answered": counts.total(), "abstained": uncertain, "promise": promise.facts()}),
         "quarantined": reasons.total(),
         "reasons": dict(sorted(reasons.items())),
         "labels": dict(sorted(counts.items())),
@@ -103,7 +110,7 @@ def score_file(
 
 
 def _labelled_in_order(
-    texts: Iterator[Record], loaded: LoadedModel, min_confidence: float | None, explain: bool
+    texts: Iterator[Record], loaded: LoadedModel, answered: Promise | float | None, explain: bool
 ) -> Iterator[tuple[list[Record], pa.RecordBatch]]:
     """Batches of `texts` and their part of the output, in their order, with as many under way as there are cores.
 
@@ -113,7 +120,7 @@ def _labelled_in_order(
     waiting: deque[tuple[list[Record], Future[pa.RecordBatch]]] = deque()
     with ThreadPoolExecutor(num_threads) as pool:
         while batch := list(islice(texts, BATCH)):
-            waiting.append((batch, pool.submit(_labelled, batch, loaded, min_confidence, explain)))
+            waiting.append((batch, pool.submit(_labelled, batch, loaded, answered, explain)))
             if len(waiting) > num_threads:
                 done, scored = waiting.popleft()
                 yield done, scored.result()
@@ -122,8 +129,8 @@ def _labelled_in_order(
             yield done, scored.result()
 
 
-def _labelled(batch: list[Record], loaded: LoadedModel, min_confidence: float | None, explain: bool) -> pa.RecordBatch:
-    """One batch of the output. Shapes: B rows, T of them with something to read, C labels."""
+def _labelled(batch: list[Record], loaded: LoadedModel, answered: Promise | float | None, explain: bool) -> pa.RecordBatch:
+    """One batch of the output; `answered` is a promise or the least confidence. B rows, T with something to read, C labels."""
     texts, reasons = [record.text for record in batch], [record.reason for record in batch]
     rows = [row for row, text in enumerate(texts) if text is not None]
     probabilities, nothing_read = answers(loaded.model, [text for text in texts if text is not None])
@@ -134,13 +141,14 @@ def _labelled(batch: list[Record], loaded: LoadedModel, min_confidence: float | 
     names = np.array(loaded.model.labels, object)
     confidence_T = probabilities_TC.max(axis=1, initial=0.0)
     labels: list[str | None] = [None] * len(batch)
-    for row, best, confidence in zip(rows_T, probabilities_TC.argmax(axis=1), confidence_T, strict=True):
+    sure_T = _sure(probabilities_TC, confidence_T, answered)
+    for row, best, sure in zip(rows_T, probabilities_TC.argmax(axis=1), sure_T, strict=True):
         if reasons[row] is not None:
             continue
-        if min_confidence is not None and confidence < min_confidence:
-            reasons[row] = UNCERTAIN
-        else:
+        if sure:
             labels[row] = names[best]
+        else:
+            reasons[row] = UNCERTAIN
     place_B = np.full(len(batch), -1, np.int64)
     place_B[rows_T] = np.arange(len(rows_T))
     at = pa.array(place_B, mask=place_B < 0)
@@ -165,6 +173,13 @@ def _labelled(batch: list[Record], loaded: LoadedModel, min_confidence: float | 
         ],
         schema=schema,
     )
+
+
+def _sure(probabilities_TC: np.ndarray, confidence_T: np.ndarray, answered: Promise | float | None) -> np.ndarray:
+    """Which texts are answered: bool [T]."""
+    if answered is None:
+        return np.ones(len(confidence_T), bool)
+    return confidence_T >= answered if isinstance(answered, int | float) else answered.answers(probabilities_TC)
 
 
 def _words(explanation: Explanation | None) -> list[dict[str, Any]] | None:

@@ -1,0 +1,81 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.errors import RequestError
+from tasks.ingest.settings import IngestConfig
+from tasks.model.abstention import ABSTENTION, Abstention
+from tasks.model.serving import TextClassifier
+from tasks.register.models import LoadedModel
+from tasks.score.abstain import abstaining, check_abstention, promised
+from tasks.score.predict import predict_texts
+from tasks.score.score import score_file
+
+GOOD, BAD, UNSURE, UNREAD = "profit rose, strong growth", "loss fell, weak slump", "profit rose, loss fell", "zyxwv"
+TEXTS = [GOOD, BAD, UNSURE, UNREAD]
+
+
+@pytest.fixture(scope="module")
+def promising(loaded: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    """The model with a table by which only its surest answers are right."""
+    package = tmp_path_factory.mktemp("promising") / "package"
+    shutil.copytree(loaded.model.folder, package)
+    sure, unsure = (float(loaded.model.probabilities([text]).max()) for text in (GOOD, UNSURE))
+    assert sure > unsure
+    confidence_N = np.repeat([sure, unsure], 200)
+    rows = np.stack([confidence_N, 1 - confidence_N], 1).astype(np.float32), np.repeat([0, 1], 200)
+    made = Abstention.measured("held", ["negative", "positive"], rows, rows)
+    (package / ABSTENTION).write_text(json.dumps(made.written()))
+    return LoadedModel("news", 4, TextClassifier(package))
+
+
+def test_an_answer_that_is_not_sure_enough_has_no_label_and_keeps_its_probabilities(promising: LoadedModel) -> None:
+    plain = predict_texts(promising, TEXTS)
+    given = abstaining(plain, promised(promising, 0.05))
+    assert [each["label"] for each in given] == ["positive", "negative", None, None]
+    assert [each["reason"] for each in given] == [None, None, "uncertain", "no_known_word"]
+    assert [each["probabilities"] for each in given] == [each["probabilities"] for each in plain]
+
+
+def test_nobody_abstains_where_half_the_answers_may_be_wrong(promising: LoadedModel) -> None:
+    given = abstaining(predict_texts(promising, TEXTS), promised(promising, 0.6))
+    assert all(each["label"] for each in given[:3])
+
+
+def test_a_file_is_answered_as_single_texts_are_and_all_are_counted(promising: LoadedModel, tmp_path: Path) -> None:
+    (tmp_path / "news.txt").write_text("\n".join(TEXTS))
+    output = tmp_path / "scored.parquet"
+    report = score_file(tmp_path / "news.txt", output, reading=IngestConfig(), loaded=promising, max_error=0.05)
+    rows = pq.read_table(output).to_pylist()
+    assert [row["label"] for row in rows] == ["positive", "negative", None, None]
+    assert [row["reason"] for row in rows] == [None, None, "uncertain", "no_known_word"]
+    assert report["found"] == 4 == report["answered"] + report["abstained"] + report["quarantined"]
+    assert report["uncertain"] == report["abstained"] == 1
+    assert report["promise"]["max_error"] == 0.05
+
+
+def test_a_package_without_a_table_says_how_to_get_one(loaded: LoadedModel) -> None:
+    with pytest.raises(RequestError, match=r"^news/3 carries no promise .* train it again with --evaluate.promise held"):
+        promised(loaded, 0.05)
+
+
+def test_what_it_cannot_promise_names_the_model(promising: LoadedModel) -> None:
+    with pytest.raises(RequestError, match=r"^news/4: 400 calibration rows cannot promise .*0\.001; the least"):
+        promised(promising, 0.001)
+
+
+def test_a_report_without_a_promise_is_as_before(loaded: LoadedModel, tmp_path: Path) -> None:
+    (tmp_path / "news.txt").write_text(GOOD)
+    report = score_file(tmp_path / "news.txt", tmp_path / "scored.parquet", reading=IngestConfig(), loaded=loaded)
+    assert not {"promise", "answered", "abstained"} & report.keys()
+
+
+def test_two_ways_to_say_when_to_answer_are_refused() -> None:
+    with pytest.raises(RequestError, match=r"--max-error 0\.05 and --min-confidence 0\.9 both"):
+        check_abstention(0.05, 0.9, each_label=False)
+    with pytest.raises(RequestError, match="--each-label"):
+        check_abstention(None, None, each_label=True)
