@@ -60,19 +60,22 @@ def export(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME@ALIAS, NAME/VERSION, or NAME: its champion.")],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
     form: Annotated[
-        str, typer.Option("--format", help="transformers, for a model that is a pretrained network alone.")
+        str,
+        typer.Option(
+            "--format",
+            help="numpy (a file of Python and arrays), onnx; transformers, for a model that is a pretrained network alone.",
+        ),
     ] = "transformers",
+    rows: Annotated[
+        Path | None, typer.Option("--rows", help="Texts to certify it on, where the test rows of its run are gone.")
+    ] = None,
     as_json: Json = False,
     data_root: DataRoot = None,
 ) -> None:
-    """Write a registered model for another program."""
-    from flows.commands.registry import load
-    from tasks.finetune.exported import export_model
+    """Write a registered model for another program, with a certificate of how far its answers are the model's."""
+    from flows.commands.exporting import export_model
 
-    loaded = load(model, data_root)
-    from tasks.model.serving import MODEL
-
-    print_values(export_model(loaded.model.folder / MODEL, folder, form, loaded.title), as_json=as_json)
+    print_values(export_model(model, folder, form, rows=rows, data_root=data_root), as_json=as_json)
 
 
 def promote(version: int, name: Named = None, as_json: Json = False, data_root: DataRoot = None) -> None:

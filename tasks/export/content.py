@@ -1,0 +1,86 @@
+"""What an exported folder holds of a model: settings as JSON, and arrays by name. In goes a package's model.
+
+Shapes: K n-grams, C classes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.errors import RequestError
+from tasks.export.served.arrays import text_of
+from tasks.model.classifier import ModelFolder
+from tasks.model.ngram_sum import NgramSum
+from tasks.model.serving import MODEL, TEXT
+from tasks.model.text.tokenize import LISTS, SETTINGS
+from tasks.prepare.uses import text_libraries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tasks.model.ngrams import NgramVocabulary
+
+ARITHMETIC = ("weights", "bias", "steps")  # arrays of a sum that another program's file holds instead
+
+
+@dataclass(frozen=True)
+class Content:
+    """Settings, which are JSON, and arrays whose names begin with that of their view."""
+
+    settings: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+
+    @property
+    def reads(self) -> list[str]:
+        """What its views read, each once."""
+        return sorted({part["reads"] for part in self.settings["views"].values()})
+
+
+def read_content(package: Path, title: str, form: str) -> Content:
+    """The content of a verified package; RequestError where this format cannot hold it, `title` is how the message names it."""
+    text = json.loads((package / TEXT).read_text(encoding="utf-8"))
+    libraries = text_libraries(text["tokenizer"], text["han"])
+    if libraries:
+        raise RequestError(
+            f"{title} reads texts with {libraries[0]}, whose dictionary is inside that library, and --format {form} reads them "
+            "with NumPy alone; train one with prepare.tokenizer char and without prepare.han simplified"
+        )
+    source = ModelFolder(package / MODEL)
+    views: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
+    for name, shape in source.views.items():
+        view = source.open_view(name)
+        make = next((make for of, make in PARTS.items() if isinstance(view, of)), None)
+        if make is None:
+            raise RequestError(
+                f"{title} has the view {name}, which --format {form} cannot hold; train one that is a sum over n-grams, "
+                "or export it with --format transformers if it is a pretrained network alone"
+            )
+        part, own = make(view)
+        views[name] = {**part, "weight": shape["weight"], "deviation": shape["deviation"]}
+        arrays |= {f"{name}.{each}": value for each, value in own.items()}
+    kept = {each: text[each] for each in (*SETTINGS, *LISTS)}
+    labels, temperature = list(source.settings["labels"]), source.settings["temperature"]
+    return Content({"labels": labels, "temperature": temperature, "text": kept, "views": views}, arrays)
+
+
+def _ngram_sum(view: NgramSum) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    settings, arrays = vocabulary_of(view.vocabulary)
+    return settings, {**arrays, "weights": view.weights_KC[: len(view.vocabulary)], "bias": view.bias_C}
+
+
+def vocabulary_of(vocabulary: NgramVocabulary) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Settings and arrays of an n-gram vocabulary; ValueError if the keys of a level do not ascend."""
+    for level in vocabulary.keys:
+        if (np.diff(level) <= 0).any():
+            raise ValueError("the keys of an n-gram vocabulary do not ascend")
+    keys = {f"keys_{n}": level for n, level in enumerate(vocabulary.keys, start=2)}
+    return {"reads": "ngrams", "longest": len(keys) + 1}, {"words": text_of(list(vocabulary.words)), **keys}
+
+
+PARTS: dict[type, Callable[[Any], tuple[dict[str, Any], dict[str, np.ndarray]]]] = {NgramSum: _ngram_sum}

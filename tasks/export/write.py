@@ -1,0 +1,167 @@
+"""Write a registered model as a folder for another program, with a certificate. In go a verified package and rows.
+
+reader.py          the program that reads the folder: one file, for NumPy alone
+settings.json      labels, how texts are cleaned and cut, the views
+*.npy              arrays, read as memory maps; or arrays.npz, where they were packed
+model.onnx         of the format onnx: the arithmetic
+certificate.json   what was measured, on which rows, by which versions
+README.md          how to use it
+
+The folder is made beside its place and renamed, so that it is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.crash import crash_point
+from tasks.durable import flush, flush_tree
+from tasks.errors import RequestError
+from tasks.export.certificate import TOLERANCE, Agreement, libraries
+from tasks.export.content import ARITHMETIC, Content, read_content
+from tasks.export.onnx_file import check_packages, onnx_bytes
+from tasks.export.reader import CLASSES, READER, open_reader, reader_source
+from tasks.export.served.arrays import PACKED
+from tasks.export.served.model import SETTINGS
+from tasks.export.served.onnx_model import NETWORK
+from tasks.register.seal import package_digest
+from tasks.shown import inert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.export.certificate import Answering
+    from tasks.export.rows import Rows
+
+CERTIFICATE, README = "certificate.json", "README.md"
+FORMATS = tuple(CLASSES)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A registered model that is to be exported: its title (NAME/VERSION), its opened package and that package's folder."""
+
+    title: str
+    model: Answering
+    package: Path
+    command: str
+
+
+def check_target(target: Path) -> None:
+    """RequestError if there is something at the place of the new folder already."""
+    if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
+        raise RequestError(f"{target}: there is something already; give a new folder")
+
+
+def write_export(exported: Exported, target: Path, form: str, rows: Rows) -> dict[str, Any]:
+    """Write the folder and certify it on `rows`; the certificate.
+
+    RequestError if the format cannot hold the model, if the place is taken, or if the folder answers otherwise than the model.
+    """
+    check_target(target)
+    if form == "onnx":
+        check_packages()
+    content = read_content(exported.package, exported.title, form)
+    with made_beside(target) as folder:
+        write_content(exported, content, folder, form, packed=False)
+        measured = Agreement.of(exported.model, open_reader(folder, form), rows)
+        if not measured.largest <= TOLERANCE:
+            raise RequestError(
+                f"{exported.title}: what would be written answers otherwise than the model, by {measured.largest:.2g} of a "
+                f"probability on {rows.source}; nothing was written"
+            )
+        certificate = certify(exported, folder, form, {"test": measured.figures()})
+    return {"folder": str(target), **certificate}
+
+
+def write_content(exported: Exported, content: Content, folder: Path, form: str, *, packed: bool) -> None:
+    """Write everything but the certificate."""
+    digest = package_digest(exported.package)
+    source = reader_source(exported.package, form, content.reads, title=exported.title, digest=digest)
+    (folder / READER).write_text(source, encoding="utf-8")
+    (folder / SETTINGS).write_text(json.dumps(content.settings, ensure_ascii=False, indent=1), encoding="utf-8")
+    (folder / README).write_text(readme(exported.title, form), encoding="utf-8")
+    arrays = content.arrays
+    if form == "onnx":
+        (folder / NETWORK).write_bytes(onnx_bytes(content))
+        arrays = {name: value for name, value in arrays.items() if name.rpartition(".")[2] not in ARITHMETIC}
+    if packed:
+        np.savez_compressed(folder / PACKED, allow_pickle=False, **arrays)
+        return
+    for name, value in arrays.items():
+        np.save(folder / f"{name}.npy", value, allow_pickle=False)
+
+
+def certify(exported: Exported, folder: Path, form: str, measured: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Write the certificate of a folder that is whole but for it; what it says."""
+    sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
+    of_package = sum(path.stat().st_size for path in exported.package.rglob("*") if path.is_file())
+    certificate = {
+        "model": exported.title,
+        "package": package_digest(exported.package),
+        "format": form,
+        **measured,
+        **more,
+        "bytes": sum(sizes.values()),
+        "bytes_of_package": of_package,
+        "files": sizes,
+        "libraries": libraries("numpy", *(("onnxruntime",) if form == "onnx" else ())),
+        "command": exported.command,
+    }
+    text = json.dumps(certificate, ensure_ascii=False, indent=1)
+    (folder / CERTIFICATE).write_text(text, encoding="utf-8")
+    return certificate
+
+
+def readme(title: str, form: str) -> str:
+    """How the folder is used."""
+    name = CLASSES[form][1]
+    lines = [
+        f"# {inert(title)}",
+        "",
+        f"A text classifier, exported by textmill in the format {form}. `reader.py` reads it, with "
+        + ("NumPy alone." if form == "numpy" else "NumPy, and with ONNX Runtime."),
+        "",
+        "    python reader.py 'a text'",
+        "",
+        "or in Python, in this folder:",
+        "",
+        f"    from reader import {name}",
+        f"    model = {name}()",
+        "    model.predict(['a text'])  # label, confidence, probabilities; a reason where there is no label",
+        "",
+    ]
+    if form == "onnx":
+        lines += [
+            "Other runtimes of ONNX take `model.inputs(['a text'])`, the ids that the file `model.onnx` reads, and give",
+            "`probabilities`, one column for each of `model.labels`.",
+            "",
+        ]
+    lines += ["`certificate.json` says on which rows the answers were compared with the model's own, and what came out.", ""]
+    return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def made_beside(target: Path) -> Iterator[Path]:
+    """Give a folder to write into that takes the place of `target` when the block ends; if it raises, nothing is there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as area:
+        made = Path(area) / "made"
+        made.mkdir()
+        yield made
+        flush_tree(made)
+        crash_point("export.flushed")
+        try:
+            os.replace(made, target)  # an empty folder in its place is replaced, one that was filled meanwhile is not
+        except OSError as error:
+            raise RequestError(f"{target}: cannot be put in its place ({error.strerror}); give a new folder") from None
+        crash_point("export.renamed")
+        flush(target.parent)
