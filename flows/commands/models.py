@@ -69,13 +69,21 @@ def export(
     rows: Annotated[
         Path | None, typer.Option("--rows", help="Texts to certify it on, where the test rows of its run are gone.")
     ] = None,
+    max_size: Annotated[
+        str | None, typer.Option("--max-size", help="Prune and quantise a model of n-grams until its folder is so small: 2MB.")
+    ] = None,
+    max_loss: Annotated[
+        float, typer.Option("--max-loss", help="Points of accuracy on validation rows that this may cost.", min=0.0, max=100.0)
+    ] = 0.5,
     as_json: Json = False,
     data_root: DataRoot = None,
 ) -> None:
     """Write a registered model for another program, with a certificate of how far its answers are the model's."""
-    from flows.commands.exporting import export_model
+    from flows.commands.exporting import export_model, told
 
-    print_values(export_model(model, folder, form, rows=rows, data_root=data_root), as_json=as_json)
+    small = None if max_size is None else (max_size, max_loss)
+    written = export_model(model, folder, form, rows=rows, small=small, data_root=data_root)
+    print_values(written if as_json else told(written), as_json=as_json)
 
 
 def promote(version: int, name: Named = None, as_json: Json = False, data_root: DataRoot = None) -> None:

@@ -33,6 +33,11 @@ class Prepared:
 
     folder: Path
 
+    @property
+    def dataset(self) -> Path:
+        """The part with the train and validation rows."""
+        return self.folder / DATASET
+
     def rows(self, split: str) -> Rows:
         """The rows of `train`, `valid` or `test`."""
         own, texts = (HOLDOUT, HOLDOUT_TEXTS) if split == "test" else (DATASET, TEXTS)

@@ -36,7 +36,7 @@ from tasks.register.seal import package_digest
 from tasks.shown import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tasks.export.certificate import Answering
     from tasks.export.rows import Rows
@@ -82,17 +82,29 @@ def write_export(exported: Exported, target: Path, form: str, rows: Rows) -> dic
     return {"folder": str(target), **certificate}
 
 
+def settings_text(content: Content) -> str:
+    """The settings as they are written."""
+    return json.dumps(content.settings, ensure_ascii=False, indent=1)
+
+
+def parted(content: Content, form: str) -> tuple[Mapping[str, np.ndarray], bytes]:
+    """The arrays that the reader reads, and the bytes of the ONNX file, which has the others."""
+    if form != "onnx":
+        return content.arrays, b""
+    own = {name: value for name, value in content.arrays.items() if name.rpartition(".")[2] not in ARITHMETIC}
+    return own, onnx_bytes(content)
+
+
 def write_content(exported: Exported, content: Content, folder: Path, form: str, *, packed: bool) -> None:
     """Write everything but the certificate."""
     digest = package_digest(exported.package)
     source = reader_source(exported.package, form, content.reads, title=exported.title, digest=digest)
     (folder / READER).write_text(source, encoding="utf-8")
-    (folder / SETTINGS).write_text(json.dumps(content.settings, ensure_ascii=False, indent=1), encoding="utf-8")
+    (folder / SETTINGS).write_text(settings_text(content), encoding="utf-8")
     (folder / README).write_text(readme(exported.title, form), encoding="utf-8")
-    arrays = content.arrays
-    if form == "onnx":
-        (folder / NETWORK).write_bytes(onnx_bytes(content))
-        arrays = {name: value for name, value in arrays.items() if name.rpartition(".")[2] not in ARITHMETIC}
+    arrays, network = parted(content, form)
+    if network:
+        (folder / NETWORK).write_bytes(network)
     if packed:
         np.savez_compressed(folder / PACKED, allow_pickle=False, **arrays)
         return

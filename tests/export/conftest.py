@@ -18,7 +18,7 @@ from tasks.register.settings import RegisterConfig
 from tasks.store.artifact import Store
 from tasks.tracking.tags import RUN_TAG
 from tasks.tracking.tracker import Tracker
-from tests.register.conftest import Trained, candidate, train
+from tests.register.conftest import Train, Trained, candidate, train
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,12 @@ TEXTS = [
     "profit " * 3000,
     "-5 % +3% ±2 10-20% Q2-2008",
 ]
+
+
+@pytest.fixture(scope="session")
+def train_tiny() -> Train:
+    """Train into a folder, with options."""
+    return train
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ def text_of(words: list[str]) -> np.ndarray:
 def keys_of(planes: np.ndarray) -> np.ndarray:
     """Ascending int64 keys [K], from the differences between them, byte by byte (uint8 [4 or 8, K])."""
     gaps = np.ascontiguousarray(planes.T).view(f"<u{len(planes)}")
-    return np.cumsum(gaps.astype(np.int64).ravel())
+    return np.cumsum(gaps.ravel(), dtype=np.int64)
 
 
 def planes_of(keys_K: np.ndarray) -> np.ndarray:

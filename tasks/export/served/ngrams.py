@@ -93,5 +93,6 @@ def _weights(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     weights = arrays[f"{name}.weights"]
     if f"{name}.steps" not in arrays:
         return weights
-    others = weights.astype(np.float32) * arrays[f"{name}.steps"]
-    return np.concatenate([np.zeros((len(others), 1), np.float32), others], axis=1)
+    made = np.zeros((len(weights), weights.shape[1] + 1), np.float32)
+    np.multiply(weights, arrays[f"{name}.steps"], out=made[:, 1:])
+    return made
