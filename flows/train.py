@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from prefect import flow
 from prefect.states import Completed, State
 
+from flows.certainty import asked_about, doubt_labels, look_back, make_promise, train_folds, without_held
 from flows.curve import measure_curve
 from flows.display import Display
 from flows.killed import mark_killed
@@ -110,7 +111,8 @@ def run_steps(record: Record) -> None:
     aligned = align_vectors(record, config, dataset)
     record.result["kind"] = config.finetune.model
     read, held = read_texts(record, config, texts, holdout_texts)
-    model = note(finetune(run, config.finetune.keyed(), dataset=dataset, aligned=aligned, **read))
+    rows = without_held(record, config, dataset, read)
+    model = note(finetune(run, config.finetune.keyed(), dataset=rows.dataset, aligned=aligned, **rows.read))
     baseline = None
     if config.evaluate.yardstick:
         baseline = note(yardstick(run, config.evaluate.measures, dataset=dataset, holdout=holdout))
@@ -118,9 +120,10 @@ def run_steps(record: Record) -> None:
         record.skipped(yardstick, "switched off by evaluate.yardstick")
     tested = {"holdout": holdout, "texts": holdout_texts, **held}
     evaluation = note(evaluate(run, config.evaluate.measures, model=model, dataset=dataset, **tested, yardstick=baseline))
-    packaged = note(
-        package(run, model=model, dataset=dataset, **{name: state for name, state in read.items() if name != "weights"})
-    )
+    parts = train_folds(record, config, rows, aligned)
+    promised = make_promise(record, config, rows, model, parts)
+    packed = {name: state for name, state in read.items() if name != "weights"}
+    packaged = note(package(run, model=model, dataset=dataset, **packed, abstention=promised))
     recipe = Recipe(prepare=config.prepare, pretrain=config.pretrain, align=config.align, finetune=config.finetune)
     candidate = make_candidate(
         run,
@@ -135,8 +138,8 @@ def run_steps(record: Record) -> None:
         run_id=record.tracking,
     )
     splits, ready = prepared.result().report["splits"], record.last_ended
-    rows = splits["train"] + splits["valid"]
-    question = question_folds(run, config.register, candidate, recipe, record.tracker, rows=rows, ready=ready)
+    trainable = splits["train"] + splits["valid"]
+    question = question_folds(run, config.register, candidate, recipe, record.tracker, rows=trainable, ready=ready)
     measured = None
     if question.config is not None:
         measured = note(folds(run, question.config, dataset=dataset, **{"texts": texts, **read}))
@@ -152,6 +155,8 @@ def run_steps(record: Record) -> None:
         wait_for=[made for made in (packaged, evaluation, corpus, holdout, measured) if made],  # the edges of the UI
     )
     record.did("register", registered, shown=REGISTRATION, key=packaged.result().key)
+    doubt_labels(record, config, rows, texts, parts)
+    look_back(record, config, evaluation, promised)
     if config.evaluate.learning_curve:
         drawn = {"dataset": dataset, "holdout": holdout, "holdout_texts": holdout_texts, "aligned": aligned, **read}
         measure_curve(record, config, prepared.result().report, evaluation, held=held.get("embedded"), **drawn)
@@ -165,7 +170,8 @@ def register_unmeasured(record: Record, config: PipelineConfig, corpus: State, p
     record.result["kind"] = config.finetune.model
     read, _ = read_texts(record, config, texts, None)
     model = note(finetune(run, config.finetune.keyed(), dataset=dataset, **read))
-    for step in (yardstick, evaluate, *([learning_curve] if config.evaluate.learning_curve else [])):
+    asked = asked_about(config.evaluate)
+    for step in (yardstick, evaluate, *asked, *([learning_curve] if config.evaluate.learning_curve else [])):
         record.skipped(step, "no row has a label")
     judged = note(unmeasured(run, model=model))
     packaged = note(package(run, model=model, dataset=dataset, texts=texts))

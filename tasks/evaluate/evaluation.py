@@ -17,6 +17,7 @@ from tasks.evaluate.compare import compare
 from tasks.evaluate.metrics import macro_f1_difference, measure
 from tasks.evaluate.predictions import PREDICTIONS, read_predicted, read_test, write_predictions
 from tasks.evaluate.report import METRICS, REPORT, SIDE, Context, render_report
+from tasks.evaluate.selective import risk_coverage
 from tasks.finetune.history import read_history
 from tasks.marked import marked_excerpt, marks
 from tasks.prepare.read import iter_batches, iter_texts, read_text_settings
@@ -39,7 +40,7 @@ QUOTED_CHARS = 400
 MAX_EXAMPLES = 10  # right rows that are quoted
 COMPARED = ("accuracy", "macro_f1", "ece", "log_loss", "intervals", "train_rows")
 REPORTED = (
-    *("accuracy", "macro_f1", "ece", "log_loss", "test_rows", "intervals", "interval_methods"),
+    *("accuracy", "macro_f1", "ece", "aurc", "log_loss", "test_rows", "intervals", "interval_methods"),
     *("per_class", "yardstick", "comparison"),
 )
 
@@ -110,6 +111,8 @@ def evaluate_classifier(
     rows = write_predictions(folder / PREDICTIONS, test, classifier.labels, probabilities_NC)
     metrics = measure(rows, bins=config.bins, bootstrap=config.bootstrap, seed=config.seed)
     metrics["train_rows"] = train_rows(asked.dataset)
+    metrics["risk_coverage"] = risk_coverage(rows.confidence, rows.correct)
+    metrics["aurc"] = metrics["risk_coverage"]["aurc"]
     errors, examples = worst_errors(rows, config.num_errors), best_of_each_label(rows)
     quoted = quote(rows, [*errors, *examples], test.ids, asked.texts, explain)
     metrics["errors"], metrics["examples"] = quoted[: len(errors)], quoted[len(errors) :]
@@ -211,12 +214,14 @@ def compare_outcomes(model: Outcomes, yardstick: Outcomes, *, resamples: int, se
 
 
 def write_figures(folder: Path, metrics: Mapping[str, Any], history: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Write confusion.png and reliability.png, and yardstick.png and history.png where there is something to draw."""
+    """Write confusion, reliability and risk_coverage (.png), and yardstick and history where there is something to draw."""
     from tasks.evaluate import figures
+    from tasks.evaluate.selective_figure import draw_risk_coverage
 
     drawn = {
         "confusion": figures.draw_confusion(metrics["labels"], np.array(metrics["confusion"])),
         "reliability": figures.draw_reliability(metrics["reliability"], metrics["ece"]),
+        "risk_coverage": draw_risk_coverage(metrics["risk_coverage"], 1 - metrics["accuracy"]),
     }
     if metrics["yardstick"]:
         drawn["yardstick"] = figures.draw_comparison(metrics, metrics["yardstick"])

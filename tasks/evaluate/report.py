@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 METRICS = "metrics.json"
 SIDE = "side"
 REPORT = "side/report.html"
-FIGURES = ("yardstick", "confusion", "reliability", "history")  # each a PNG of that name under side/
+FIGURES = ("yardstick", "confusion", "reliability", "risk_coverage", "history")  # each a PNG of that name under side/
 TEMPLATE = Path(__file__).parent / "report.html.j2"
+PARTS = ("certainty.html.j2", "wrong_labels.html.j2")  # of the page, each a file of its own beside it
 STYLE = Path(__file__).parent / "report.css"  # of the page of a language model too
 
 
@@ -220,6 +221,8 @@ class Context(_Part):
     vectors: Vectors = Vectors()
     model: ModelVersion | None = None
     learning_curve: LearningCurve | None = None
+    certainty: dict[str, Any] | None = None
+    wrong_labels: dict[str, Any] | None = None
     config: dict[str, Any] = {}
 
     @model_validator(mode="before")
@@ -292,7 +295,10 @@ def page_template(template: Path, decimals: int) -> jinja2.Template:
     from markupsafe import Markup
 
     # Autoescaping does not depend on the name of the template, and a name that the template misspells is an error.
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    parts = jinja2.DictLoader({name: (Path(__file__).parent / name).read_text(encoding="utf-8") for name in PARTS})
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=parts
+    )
     environment.filters |= {
         "visible": visible,
         "percent": lambda share: f"{100 * share:.{decimals}f}%",

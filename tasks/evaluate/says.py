@@ -30,7 +30,7 @@ def result(report: Report, folder: Path) -> dict[str, Any]:
 
 def figures(report: Report) -> dict[str, float]:
     """The figures of the test as MLflow and TensorBoard show them."""
-    return {f"test/{name}": float(report[name]) for name in ("accuracy", "macro_f1", "ece")}
+    return {f"test/{name}": float(report[name]) for name in ("accuracy", "macro_f1", "ece", "aurc")}
 
 
 def of_yardstick(report: Report, folder: Path) -> dict[str, Any]:

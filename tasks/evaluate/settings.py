@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from tasks.certainty.settings import CertaintySettings
 from tasks.finetune.settings import FinetuneConfig
 from tasks.section import Count, Positive, Section
 
@@ -20,7 +21,7 @@ class Measures(Section):
     seed: Count = Field(13, description="Seed of the bootstrap.")
 
 
-class EvaluateConfig(Measures):
+class EvaluateConfig(CertaintySettings, Measures):
     """How the model is measured on the test rows."""
 
     learning_curve: bool = Field(

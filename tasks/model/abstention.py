@@ -70,6 +70,8 @@ class Tested:
 
     `answered` and `errors` are of the calibration rows, `chosen_answered` and `chosen_errors` of the rows that chose the
     thresholds; `rows` and `chosen_rows` count all of them, with those that were given another label where this is of one label.
+    `chosen_errors` are as many as the confidence of these rows admits, or as there were if those are more: a model that was
+    refitted on them is right in nearly all. They decide where the tests begin, and no promise depends on them.
     """
 
     thresholds: tuple[float, ...]
@@ -78,7 +80,7 @@ class Tested:
     errors: tuple[int, ...]
     chosen_rows: int
     chosen_answered: tuple[int, ...]
-    chosen_errors: tuple[int, ...]
+    chosen_errors: tuple[float, ...]
 
     @classmethod
     def of(
@@ -96,10 +98,18 @@ class Tested:
         chosen_M = np.sort(chosen_confidence_M.astype(np.float32))
         places = np.linspace(0, max(len(chosen_M) - 1, 0), min(most, len(chosen_M))).astype(int)
         found = np.unique(np.concatenate([chosen_M[places], np.zeros(1, np.float32)]))[::-1]
-        counts = _counts(found, confidence_N, correct_N), _counts(found, chosen_confidence_M, chosen_correct_M)
-        (answered, errors), (chosen_answered, chosen_errors) = counts
-        thresholds = tuple(found.astype(float).tolist())
-        return cls(thresholds, rows, answered, errors, chosen_rows, chosen_answered, chosen_errors)
+        answered, errors = _counts(found, confidence_N, ~correct_N)
+        chosen_answered, wrong = _counts(found, chosen_confidence_M, ~chosen_correct_M)
+        _, admitted = _counts(found, chosen_confidence_M, 1 - chosen_confidence_M.astype(np.float64))
+        return cls(
+            tuple(found.astype(float).tolist()),
+            rows,
+            tuple(answered.tolist()),
+            tuple(errors.astype(int).tolist()),
+            chosen_rows,
+            tuple(chosen_answered.tolist()),
+            tuple(np.maximum(wrong, admitted).round(3).tolist()),
+        )
 
     def place(self, max_error: float, level: float) -> int | None:
         """The lowest threshold at which at most `max_error` of the answers are wrong, with that level; None: no one is."""
@@ -118,15 +128,12 @@ class Tested:
         return log_tail(min(math.ceil(expected * (errors + 0.5) / (answered + 1)), expected), expected, max_error)
 
 
-def _counts(
-    thresholds_J: np.ndarray, confidence_N: np.ndarray, correct_N: np.ndarray
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Rows at or above each threshold, and how many of them are wrong."""
+def _counts(thresholds_J: np.ndarray, confidence_N: np.ndarray, wrong_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows at or above each threshold, and the sum of `wrong_N` over them."""
     order = np.argsort(confidence_N.astype(np.float32), kind="stable")
-    sorted_N = confidence_N.astype(np.float32)[order]
-    wrong_N = np.append(0, np.cumsum(~correct_N[order][::-1]))
-    answered_J = len(sorted_N) - np.searchsorted(sorted_N, thresholds_J, side="left")
-    return tuple(answered_J.tolist()), tuple(wrong_N[answered_J].tolist())
+    sums_N = np.append(0.0, np.cumsum(wrong_N[order][::-1].astype(np.float64)))
+    answered_J = len(order) - np.searchsorted(confidence_N.astype(np.float32)[order], thresholds_J, side="left")
+    return answered_J, sums_N[answered_J]
 
 
 @dataclass(frozen=True)

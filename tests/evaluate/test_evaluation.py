@@ -34,7 +34,7 @@ def test_files_and_report_agree(evaluated: tuple[dict[str, Any], Path, Path]) ->
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     assert (folder / report["report"]).is_file()
     assert sorted(file.name for file in folder.iterdir()) == ["metrics.json", "predictions.parquet", "side"]
-    side = ["confusion.png", "history.png", "reliability.png", "report.html", "yardstick.png"]
+    side = ["confusion.png", "history.png", "reliability.png", "report.html", "risk_coverage.png", "yardstick.png"]
     assert sorted(file.name for file in (folder / "side").iterdir()) == side
 
 
@@ -105,7 +105,12 @@ def test_a_yardstick_of_other_rows_is_refused(
 def test_without_yardstick_and_history(reviews: Corpus, classifier: WordClassifier, tmp_path: Path) -> None:
     report = evaluate_classifier(reviews.evaluation(CONFIG), classifier, {}, tmp_path)
     assert report["yardstick"] is report["comparison"] is None
-    assert sorted(file.name for file in (tmp_path / "side").iterdir()) == ["confusion.png", "reliability.png", "report.html"]
+    assert sorted(file.name for file in (tmp_path / "side").iterdir()) == [
+        "confusion.png",
+        "reliability.png",
+        "report.html",
+        "risk_coverage.png",
+    ]
 
 
 def test_equal_input_equal_bytes(reviews: Corpus, classifier: WordClassifier, tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_a_part_that_the_page_has_no_place_for_is_a_table_of_its_own(folder: Pat
 
 def test_the_page_stands_alone(folder: Path, tmp_path: Path) -> None:
     page = Page(render_report(folder, CONTEXT, tmp_path / "report.html").read_text())
-    assert page.tags.count("img") == 4
+    assert page.tags.count("img") == 5
     assert not {"script", "link", "iframe", "object", "embed", "form", "a", "base"} & set(page.tags)
     assert all(value.startswith("data:image/png;base64,") for name, value in page.attributes if name == "src")
     assert not [name for name, _ in page.attributes if name.startswith("on") or name == "href"]
@@ -154,7 +154,7 @@ def test_text_from_outside_is_text(folder: Path, tmp_path: Path) -> None:
     raw = render_report(folder, context, tmp_path / "report.html").read_text()
     page = Page(raw)
     assert "script" not in page.tags
-    assert page.tags.count("img") == 4
+    assert page.tags.count("img") == 5
     assert "{{ 7*7 }}[U+001B][U+202E]" in page.text
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", raw)
 

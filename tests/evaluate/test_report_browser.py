@@ -88,7 +88,7 @@ def test_hostile_labels_and_texts_are_inert_and_fit_a_phone(
     seen = look(chromium, page, tmp_path)
     assert not seen["attacked"]
     assert (seen["active"], seen["handlers"], seen["headings"]) == (0, 0, 1)
-    assert seen["images"] == [True, True, True]
+    assert seen["images"] == [True, True, True, True]
     assert seen["overflow"] == 0
     assert SCRIPT in seen["shown"]
     assert "[U+202E]" in seen["shown"]

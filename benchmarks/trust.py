@@ -1,0 +1,198 @@
+"""Is a promise kept, and are wrong labels found? Both on what a run has stored.
+
+    python -m benchmarks.trust promise PROBABILITIES.parquet ... [--calibration 2000] [--choose 500] [--draws 1000]
+    python -m benchmarks.trust labels DATA_ROOT/store/prepare/KEY --preset phrasebank [--flip 0.05] [--seeds 3]
+
+`promise` deals the rows of stored probabilities out anew, many times: to rows that choose, to calibration rows and to the rest,
+on which it looks what share of the answers was wrong. `labels` gives a share of the train rows another label, ranks all by the
+recipe of a preset, and counts the changed ones among the first; beside it cleanlab ranks by the same probabilities, and by those
+of its own cross-validation of TF-IDF and logistic regression.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks.results import machine
+from flows.commands.settings import preset_path
+from tasks.certainty.checked import read_probabilities
+from tasks.certainty.confident import doubts
+from tasks.certainty.folds import Given, measure_fold
+from tasks.certainty.rows import ALL_SPLITS, PROBABILITIES, read_judged
+from tasks.certainty.settings import FoldConfig
+from tasks.finetune.settings import FinetuneConfig
+from tasks.model.abstention import Abstention
+from tasks.prepare.read import DATASET, LABELS, iter_batches, iter_texts, read_labels
+from tasks.prepare.schema import SCHEMA, RowGroups
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FOLDS = 5
+SHARES = (0.05, 0.1)
+
+
+def promise(
+    rows: tuple[np.ndarray, np.ndarray], error: float, calibration: int, choose: int, draws: int, *, each_label: bool
+) -> dict[str, Any]:
+    """How often more than `error` of the answers was wrong, over random parts of the rows; and the share that was answered."""
+    probabilities_NC, true_N = rows
+    random = np.random.default_rng(13)
+    labels = [str(label) for label in range(probabilities_NC.shape[1])]
+    broken, made, answered, wrong = 0, 0, [], []
+    for _ in range(draws):
+        order = random.permutation(len(true_N))
+        parts = order[:choose], order[choose : choose + calibration], order[choose + calibration :]
+        chosen, counted, rest = ((probabilities_NC[part], true_N[part]) for part in parts)
+        found = Abstention.measured("held", labels, counted, chosen).possible(error, each_label=each_label)
+        if found is None:
+            answered.append(0.0)
+            continue
+        made += 1
+        given_N, best_N = found.answers(rest[0]), rest[0].argmax(1)
+        groups = [given_N & (best_N == label) for label in range(len(labels))] if each_label else [given_N]
+        errors = [float((best_N != rest[1])[group].mean()) for group in groups if group.any()]
+        broken += max(errors, default=0.0) > error
+        answered.append(float(given_N.mean()))
+        wrong.append(float((best_N != rest[1])[given_N].mean()))
+    return {
+        "rows": len(true_N),
+        "accuracy": float((probabilities_NC.argmax(1) == true_N).mean()),
+        "calibration": calibration,
+        "max_error": error,
+        "each_label": each_label,
+        "draws": draws,
+        "made": made / draws,
+        "broken": broken / draws,
+        "answered": float(np.mean(answered)),
+        "error": float(np.mean(wrong)) if wrong else None,
+    }
+
+
+def wrong_labels(prepared: Path, preset: str, flip: float, seed: int) -> dict[str, Any]:
+    """The share of changed labels among the first rows, and of all changed ones that are there, by each ranking."""
+    recipe = _recipe(preset)
+    with tempfile.TemporaryDirectory(prefix="textmill-") as name:
+        folder = Path(name)
+        changed = _with_changed_labels(prepared / "dataset", folder / "dataset", flip, seed)
+        start, places = time.process_time(), []
+        for fold in range(FOLDS):
+            (place := folder / f"fold{fold}" / "scratch").mkdir(parents=True)
+            config = FoldConfig(finetune=recipe, folds=FOLDS, fold=fold, seed=seed)
+            measure_fold(config, Given(folder / "dataset", prepared / "texts"), place.parent, place)
+            places.append(place.parent / PROBABILITIES)
+        seconds = time.process_time() - start
+        names = read_labels(folder / "dataset")
+        rows = read_judged(places, len(names))
+        labels_N = rows.numbers(names)
+        flipped_N = np.array([row in changed for row in rows.ids])
+        texts = {row["id"]: row["text"] for batch in iter_texts(prepared / "texts", ("train",)) for row in batch.to_pylist()}
+    found = doubts(rows.probabilities, labels_N)
+    ranked = {"textmill": found.order, **_by_cleanlab(rows.probabilities, labels_N, [texts[row] for row in rows.ids])}
+    issues = {"issues": int(found.issue.sum()), "issues_changed": float(flipped_N[found.issue].mean())}
+    return {
+        "rows": len(labels_N),
+        "changed": int(flipped_N.sum()),
+        "seed": seed,
+        "fold_cpu_seconds": seconds,
+        **issues,
+        "rankings": {name: _among_first(order, flipped_N) for name, order in ranked.items()},
+    }
+
+
+def _among_first(order: np.ndarray, flipped_N: np.ndarray) -> dict[str, float]:
+    found = {}
+    for share in SHARES:
+        first = flipped_N[order[: round(share * len(order))]]
+        found[f"precision_{share}"] = float(first.mean())
+        found[f"recall_{share}"] = float(first.sum() / flipped_N.sum())
+    return found
+
+
+def _by_cleanlab(probabilities_NC: np.ndarray, labels_N: np.ndarray, texts: Sequence[str]) -> dict[str, np.ndarray]:
+    from cleanlab.classification import CleanLearning
+    from cleanlab.rank import get_label_quality_scores
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    scores = {
+        f"cleanlab, same probabilities, {method}": get_label_quality_scores(
+            labels_N, probabilities_NC.astype(np.float64), method=method
+        )
+        for method in ("self_confidence", "normalized_margin")
+    }
+    model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(max_iter=1000))
+    learning = CleanLearning(model, cv_n_folds=FOLDS, seed=13)
+    own = learning.find_label_issues(np.array(texts, object), labels_N)
+    scores["cleanlab, its own cross-validation"] = own["label_quality"].to_numpy()
+    return {name: np.argsort(values, kind="stable") for name, values in scores.items()}
+
+
+def _with_changed_labels(dataset: Path, target: Path, flip: float, seed: int) -> set[str]:
+    """Write the dataset with another label for a share of its train rows, each other label as likely; the ids of these."""
+    random, names, changed = np.random.default_rng(seed), read_labels(dataset), set[str]()
+    target.mkdir()
+    (target / LABELS).write_bytes((dataset / LABELS).read_bytes())
+    with RowGroups(target / DATASET, SCHEMA) as writer:
+        for batch in iter_batches(dataset, ALL_SPLITS, SCHEMA.names):
+            labels = batch.column("label").to_pylist()
+            for at, split in enumerate(batch.column("split").to_pylist()):
+                if split == "train" and random.random() < flip:
+                    labels[at] = random.choice([name for name in names if name != labels[at]])
+                    changed.add(batch.column("id")[at].as_py())
+            place = SCHEMA.get_field_index("label")
+            writer.add(batch.set_column(place, SCHEMA.field("label"), pa.array(labels, pa.string())))
+    return changed
+
+
+def _recipe(preset: str) -> FinetuneConfig:
+    import tomllib
+
+    values: Mapping[str, Any] = tomllib.loads(preset_path(preset).read_text(encoding="utf-8"))
+    return FinetuneConfig.model_validate(values.get("finetune", {})).keyed()
+
+
+def _stored(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    _, probabilities_NC, true_N = read_probabilities(path)
+    return probabilities_NC, true_N
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Measure and print one JSON object a line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    kept = verbs.add_parser("promise")
+    kept.add_argument("files", nargs="+", type=Path)
+    kept.add_argument("--max-error", type=float, default=0.05)
+    kept.add_argument("--calibration", type=int, default=2000)
+    kept.add_argument("--choose", type=int, default=500)
+    kept.add_argument("--draws", type=int, default=1000)
+    kept.add_argument("--each-label", action="store_true")
+    noisy = verbs.add_parser("labels")
+    noisy.add_argument("prepared", type=Path)
+    noisy.add_argument("--preset", required=True)
+    noisy.add_argument("--flip", type=float, default=0.05)
+    noisy.add_argument("--seeds", type=int, default=3)
+    asked = parser.parse_args(words)
+    print(json.dumps({"machine": machine()}))
+    if asked.verb == "promise":
+        for file in asked.files:
+            how = {"each_label": asked.each_label}
+            found = promise(_stored(file), asked.max_error, asked.calibration, asked.choose, asked.draws, **how)
+            print(json.dumps({"file": str(file), **found}), flush=True)
+    else:
+        for seed in range(asked.seeds):
+            print(json.dumps(wrong_labels(asked.prepared, asked.preset, asked.flip, seed)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""How the steps of this room are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.certainty.wrong_labels import ISSUES, read_page
+from tasks.store.presentation import Presentation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.store.presentation import Report
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%"
+
+
+def says_promise(report: Report) -> str:
+    """The first error that can be promised, and the share of texts that is then answered."""
+    made = next((each for each in report["promises"] if each["answered"]), None)
+    rows = f"{report['rows']:,} rows ({report['rule']})"
+    if made is None:
+        return f"{rows} are too few to promise anything"
+    return f"at most {_percent(made['max_error'])} wrong: {_percent(made['answered'])} answered, by {rows}"
+
+
+def figures_of_promise(report: Report) -> dict[str, float]:
+    """The share that is answered at each error, for MLflow and TensorBoard."""
+    return {f"promise/answered_at_{each['max_error']:g}": each["answered"] for each in report["promises"]}
+
+
+def too_few(report: Report, folder: Path) -> list[str]:
+    """Say where the rows are too few for what most will ask for."""
+    if any(each["answered"] for each in report["promises"] if each["max_error"] <= 0.05):
+        return []
+    made = next((each for each in report["promises"] if each["answered"]), None)
+    reach = "and nothing below either 0.2" if made is None else f"the least of those tried that can is {made['max_error']:g}"
+    more = "raise prepare.valid_share or evaluate.held_share, or set evaluate.promise folds"
+    remedy = more if report["rule"] == "held" else "label more texts"
+    return [f"{report['rows']:,} rows cannot promise that at most 0.05 of the answers are wrong, {reach}; {remedy}"]
+
+
+def says_wrong(report: Report) -> str:
+    """How many labels are doubted."""
+    return f"{report['issues']:,} of {report['rows']:,} train rows may have a wrong label"
+
+
+def where_wrong(report: Report, folder: Path) -> list[str]:
+    """Where the file is that lists them."""
+    if not report["issues"]:
+        return []
+    return [f"{says_wrong(report)}; ranked in {folder / ISSUES}"]
+
+
+def says_certainty(report: Report) -> str:
+    """What was saved, if costs are known, and what came of the promise."""
+    said = []
+    if report["costs"]:
+        costs = report["costs"]
+        said.append(f"cost of a test row {costs['usual_cost']:.4g}, by least expected cost {costs['least_cost']:.4g}")
+    for each in report["promises"] or ():
+        if each["together"] and each["together"]["answered"]:
+            error, answered = each["together"]["error"], each["together"]["answered"] / report["test_rows"]
+            said.append(f"promised {_percent(each['max_error'])}: {_percent(error)} wrong of {_percent(answered)} test rows")
+            break
+    return "; ".join(said)
+
+
+def figures_of_certainty(report: Report) -> dict[str, float]:
+    """What came of promises and costs, for MLflow and TensorBoard."""
+    found = {}
+    for each in report["promises"] or ():
+        if each["together"] and each["together"]["answered"]:
+            found[f"test/error_at_{each['max_error']:g}"] = each["together"]["error"]
+            found[f"test/answered_at_{each['max_error']:g}"] = each["together"]["answered"] / report["test_rows"]
+    if report["costs"]:
+        found |= {f"test/{name}": report["costs"][name] for name in ("usual_cost", "least_cost")}
+    return found
+
+
+def result_of_promise(report: Report, folder: Path) -> dict[str, Any]:
+    """What can be promised."""
+    return {"promise": dict(report)}
+
+
+RESERVE = Presentation(
+    says=lambda report: f"{report['held']:,} validation rows choose nothing, {report['choose']:,} choose the model"
+)
+PROMISE = Presentation(
+    says=says_promise,
+    metrics=lambda report: {"rows": float(report["rows"])},
+    warnings=too_few,
+    result=result_of_promise,
+    figures=figures_of_promise,
+    files=("abstention.json",),
+)
+WRONG_LABELS = Presentation(
+    says=says_wrong,
+    warnings=where_wrong,
+    result=lambda report, folder: {"wrong_labels": {**report, "file": str(folder / ISSUES)}},
+    page=lambda report, folder: {"wrong_labels": {**report, "file": str(folder / ISSUES), "examples": read_page(folder)}},
+    files=(ISSUES,),
+)
+CERTAINTY = Presentation(
+    says=says_certainty,
+    metrics=lambda report: {},
+    result=lambda report, folder: {"certainty": dict(report)},
+    page=lambda report, folder: {"certainty": dict(report)},
+    figures=figures_of_certainty,
+    files=("certainty.json",),
+)
