@@ -5,8 +5,8 @@
 
 `promise` deals the rows of stored probabilities out anew, many times: to rows that choose, to calibration rows and to the rest,
 on which it looks what share of the answers was wrong. `labels` gives a share of the train rows another label, ranks all by the
-recipe of a preset, and counts the changed ones among the first; beside it cleanlab ranks by the same probabilities, and by those
-of its own cross-validation of TF-IDF and logistic regression.
+recipe of a preset, and counts the changed ones among the first. Beside it cleanlab ranks by the same probabilities, and by
+those of its own cross-validation of TF-IDF and logistic regression.
 """
 
 from __future__ import annotations

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from prefect.states import Completed, State
 
+from tasks.certainty.costs import read_costs
 from tasks.certainty.settings import CertaintyConfig, FoldConfig, PromiseConfig, ReserveConfig
 from tasks.certainty.task import certainty, fold_probabilities, promise, reserve, wrong_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from flows.record import Record
     from tasks.config import PipelineConfig
@@ -32,6 +33,12 @@ def asked_about(config: EvaluateConfig) -> list[Step]:
     """The steps of this page that a run is asked for, of which it names those that it has to skip."""
     asked = {promise: config.promise != "off", wrong_labels: config.wrong_labels, certainty: config.costs is not None}
     return [step for step, wanted in asked.items() if wanted]
+
+
+def check_costs(config: PipelineConfig, labels: Collection[str]) -> None:
+    """Raise RequestError for a file of costs that does not fit the labels, before anything is trained."""
+    if config.evaluate.costs is not None:
+        read_costs(config.evaluate.costs, sorted(labels))
 
 
 def without_held(record: Record, config: PipelineConfig, dataset: State, read: Mapping[str, State]) -> Rows:

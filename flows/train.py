@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from prefect import flow
 from prefect.states import Completed, State
 
-from flows.certainty import asked_about, doubt_labels, look_back, make_promise, train_folds, without_held
+from flows.certainty import asked_about, check_costs, doubt_labels, look_back, make_promise, train_folds, without_held
 from flows.curve import measure_curve
 from flows.display import Display
 from flows.killed import mark_killed
@@ -108,6 +108,7 @@ def run_steps(record: Record) -> None:
     holdout, holdout_texts = part(prepared, "holdout"), part(prepared, "holdout_texts")
     config = record.settle(settle_by_corpus(config, run.store.folder(dataset.result()), record.display.say))
     config.finetune.check()  # again: the model may have been chosen since
+    check_costs(config, prepared.result().report["labels"]["train"])
     aligned = align_vectors(record, config, dataset)
     record.result["kind"] = config.finetune.model
     read, held = read_texts(record, config, texts, holdout_texts)
