@@ -230,8 +230,8 @@ class Model:
     def explain(self, texts: Sequence[str]) -> list[dict[str, Any] | None]:
         """Why each text got its label, as `textmill predict --explain`: None for a text without words.
 
-        Keys: label, log_odds, bias, and words, each with its word, start, end and share. RequestError: the model is no sum over
-        words, or it was packaged before models explained anything.
+        Keys: label, log_odds, bias, remainder, and words, each with its word, start, end and share. RequestError: the model was
+        packaged before models of its kind explained anything.
         """
         from tasks.score.explain import as_values, explanations
 

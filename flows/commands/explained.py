@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MARKED_CHARS = 2000  # of a text in the terminal; --json has all words
 WORD_CHARS = 40
+SMALLEST_SHOWN = 0.005
 STYLES = {3: "bold green reverse", 2: "bold green", 1: "green", -1: "red", -2: "bold red", -3: "bold red reverse"}
 
 
@@ -29,7 +30,9 @@ def print_explanation(text: str, explanation: Explanation) -> None:
         console.print(marked, soft_wrap=True)
     told = (f"  {title}: {words}" for title, words in zip(("for", "against"), map(_named, heaviest(explanation)), strict=True))
     print_below(console, [line for line in told if not line.endswith(": ")])
-    print_below(console, [f"  log-odds {explanation.log_odds:+.2f}, {explanation.bias:+.2f} of it without any word"])
+    rest = getattr(explanation, "remainder", 0.0)  # a package of when only sums over words were explained has none
+    left = f", {rest:+.2f} shared out to no word" if abs(rest) >= SMALLEST_SHOWN else ""
+    print_below(console, [f"  log-odds {explanation.log_odds:+.2f}, {explanation.bias:+.2f} of it without any word{left}"])
 
 
 def _named(words: list[tuple[str, float]]) -> str:

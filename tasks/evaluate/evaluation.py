@@ -86,7 +86,7 @@ def write_evaluation(asked: Evaluation, model: Path, folder: Path, *, progress: 
 
     classifier = Classifier.load(model, asked.embedded)
     explain = None
-    if classifier.is_sum_over_words:
+    if classifier.splits_quickly:
         explain = Explainer(classifier, TextToTokens(read_text_settings(asked.dataset))).explain
     return evaluate_classifier(asked, classifier, read_history(model), folder, explain=explain, progress=progress)
 

@@ -9,22 +9,25 @@ import importlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from safetensors.numpy import load_file
 
-from ..errors import RequestError
+from .removal import RemovalSplit
 from .scores import add, log_softmax
+from .shares import add_up
 from .subwords import Subwords
 from .vocabulary import Vocabulary
 from .words import WordEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
+
+    from .shares import Shares, Split
 
 MODEL_FILE, WEIGHTS_FILE = "model.json", "weights.safetensors"
 FORMAT = 2
@@ -53,20 +56,20 @@ class View(Protocol):
         ...
 
 
-class Additive(Protocol):
-    """A view whose logits are sums over a document's tokens."""
-
-    def shares(self, tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
-        """What each token adds to the logits of its document, float64 [T, C], and what is there without any, [C]."""
-        ...
-
-
 class Tokens:
-    """The tokens of a batch of documents, and what several views make of them, made once; the texts too, if they are given."""
+    """The tokens of a batch of documents, and what several views make of them, made once; the texts too, if they are given.
 
-    def __init__(self, documents: pa.Array | Sequence[Sequence[str]], texts: Sequence[str] | None = None) -> None:
+    `places` makes the start and end of each token in its text, int64 [T] both, when a view asks for them.
+    """
+
+    def __init__(
+        self,
+        documents: pa.Array | Sequence[Sequence[str]],
+        texts: Sequence[str] | None = None,
+        places: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None,
+    ) -> None:
         self.documents = documents
-        self._texts = texts
+        self._texts, self._places = texts, places
         self._words: tuple[np.ndarray, np.ndarray, np.ndarray | None] | None = None
 
     def __len__(self) -> int:
@@ -78,6 +81,13 @@ class Tokens:
         if self._texts is None:
             raise ValueError("a view reads the texts of documents, and only their tokens were given")
         return self._texts
+
+    @property
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Start and end of each token in its text; ValueError if nobody can tell."""
+        if self._places is None:
+            raise ValueError("a view asks where in the texts the tokens are, and that was not given")
+        return self._places()
 
     def words(self, source: ModelFolder) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Rows of the vocabulary (int32 [T]), offsets of the documents [N + 1], vectors [U, D] of rows beyond it."""
@@ -163,9 +173,12 @@ class Classifier:
         parts = [np.zeros((0, len(self.labels)), np.float32)]
         for start in range(0, len(documents), BATCH):
             rows = slice(start, start + BATCH)
-            logits_NC = self.logits(documents[rows], None if texts is None else texts[rows]) / self.settings["temperature"]
-            parts.append(np.exp(log_softmax(logits_NC)).astype(np.float32))
+            parts.append(self.calibrated(self.logits(documents[rows], None if texts is None else texts[rows])))
         return np.concatenate(parts)
+
+    def calibrated(self, logits_NC: np.ndarray) -> np.ndarray:
+        """The probabilities that go with logits, float32 [N, C]."""
+        return np.exp(log_softmax(logits_NC / self.settings["temperature"])).astype(np.float32)
 
     def unseen(self, documents: pa.Array | Sequence[Sequence[str]], texts: Sequence[str] | None = None) -> np.ndarray:
         """How many tokens of each document the model has no place for: int64 [N].
@@ -196,28 +209,21 @@ class Classifier:
         return blank_N
 
     @property
-    def is_sum_over_words(self) -> bool:
-        """Whether `shares` can be asked for."""
-        return all(hasattr(view, "shares") for view in self.views.values())
+    def splits_quickly(self) -> bool:
+        """Whether no view must be asked about parts of a document to share out what it says of the whole."""
+        return all(hasattr(view, "split") for view in self.views.values())
 
-    def shares(self, documents: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
-        """What each token adds to the calibrated logits of its document, float64 [T, C], and what is there without any, [C].
-
-        A sum adds what its views say. RequestError for a model with a view that is no sum over tokens.
-        """
-        others = [name for name, view in self.views.items() if not hasattr(view, "shares")]
-        if others:
-            raise RequestError(
-                f"a model with the view {others[0]} cannot be explained: it is no sum over words; models of n-grams alone can"
-            )
-        tokens, parts = Tokens(documents), self.settings["views"]
-        shares_TC: np.ndarray | float = 0.0
-        bias_C: np.ndarray | float = 0.0
-        for name, view in self.views.items():
-            factor = parts[name]["weight"] / parts[name]["deviation"] / self.settings["temperature"]
-            of_tokens_TC, alone_C = cast("Additive", view).shares(tokens)
-            shares_TC, bias_C = shares_TC + factor * of_tokens_TC, bias_C + factor * alone_C
-        return np.asarray(shares_TC), np.asarray(bias_C)
+    def split(self, tokens: Tokens) -> ClassifierSplit:
+        """What it says of documents, and which words make it say so."""
+        parts = self.settings["views"]
+        splits = {
+            name: view.split(tokens) if hasattr(view, "split") else RemovalSplit(view, tokens)
+            for name, view in self.views.items()
+        }
+        deviations = {name: parts[name]["deviation"] for name in splits}
+        return ClassifierSplit(
+            splits, deviations, {name: parts[name]["weight"] for name in splits}, self.settings["temperature"]
+        )
 
     def logits(self, documents: pa.Array | Sequence[Sequence[str]], texts: Sequence[str] | None = None) -> np.ndarray:
         """The sum of the views' logits before calibration, float32 [N, C]."""
@@ -225,6 +231,26 @@ class Classifier:
         logits = {name: view.logits(tokens) for name, view in self.views.items()}
         deviations = {name: parts[name]["deviation"] for name in logits}
         return add(logits, deviations, {name: parts[name]["weight"] for name in logits})
+
+
+@dataclass(frozen=True)
+class ClassifierSplit:
+    """What a sum of views says of documents, and which words make it say so."""
+
+    views: Mapping[str, Split]
+    deviations: Mapping[str, float]
+    weights: Mapping[str, float]
+    temperature: float
+
+    @cached_property
+    def logits(self) -> np.ndarray:
+        """The sum of the views' logits before calibration, float32 [N, C]."""
+        return add({name: split.logits for name, split in self.views.items()}, self.deviations, self.weights)
+
+    def toward(self, toward_NC: np.ndarray) -> Shares:
+        """The shares of each document's calibrated logits times its row of `toward_NC`."""
+        factors = {name: self.weights[name] / self.deviations[name] / self.temperature for name in self.views}
+        return add_up(self.views, factors, toward_NC)
 
 
 def member_name(view: str, member: int) -> str:

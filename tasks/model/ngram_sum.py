@@ -7,11 +7,13 @@ document, P places of one level's n-grams, C classes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .ngrams import NgramVocabulary
+from .ngrams import NgramVocabulary, first_of_runs
+from .shares import Shares
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,36 +48,63 @@ class NgramSum:
         """Logits of documents, float32 [N, C]."""
         return ngram_sums(*self.vocabulary.encode(tokens.documents), self.weights_KC, self.bias_C)
 
-    def shares(self, tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
-        """What each token adds to the logits of its document, float64 [T, C], and what is there without any, [C].
-
-        They add up to the logits: the share of an n-gram is spread evenly over the places where it is, and over its words.
-        """
+    def split(self, tokens: Tokens) -> NgramSplit:
+        """What it says of documents, as its n-grams are looked up once, and exactly which words make it say so."""
         words_T, offsets = self.vocabulary.word_ids(tokens.documents)
-        document_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        bits, base = len(self.vocabulary).bit_length(), 0
-        found: list[tuple[np.ndarray, np.ndarray]] = []  # of each level: where its n-grams start; document and n-gram as one
-        for size, starts, ids in self.vocabulary.levels(words_T, document_T):
-            found.append((starts, (document_T.take(starts) << bits) + (ids + base)))
-            base += size
-        marks, place, times = np.unique(np.concatenate([each for _, each in found]), return_inverse=True, return_counts=True)
-        roots_N = np.sqrt(np.maximum(np.bincount(marks >> bits, minlength=len(offsets) - 1), 1))
-        once_MC = self.weights_KC.take(marks & ((1 << bits) - 1), axis=0).astype(np.float64)
-        once_MC /= (times * roots_N.take(marks >> bits))[:, None]
-        shares_TC = np.zeros((len(words_T), len(self.bias_C)))
-        done = 0
-        for n, (starts, each) in enumerate(found, start=1):
-            here_PC = once_MC.take(place[done : done + len(each)], axis=0) / n
-            for word in range(n):  # no two n-grams of one level start at one token
-                shares_TC[starts + word] += here_PC
-            done += len(each)
-        return shares_TC, self.bias_C.astype(np.float64)
+        return NgramSplit(self, words_T, offsets)
 
     def unseen(self, tokens: Tokens) -> np.ndarray:
         """How many tokens of each document are not words of the vocabulary, which has no word that it met too rarely."""
         ids_T, offsets = self.vocabulary.word_ids(tokens.documents)
         document_T = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         return np.bincount(document_T[ids_T < 0], minlength=len(offsets) - 1)
+
+
+class NgramSplit:
+    """The n-grams of documents with where they are. The share of one is spread evenly over its places and over its words."""
+
+    def __init__(self, view: NgramSum, words_T: np.ndarray, offsets: np.ndarray) -> None:
+        self._weights_KC, self._bias_C = view.weights_KC, view.bias_C
+        self._num_tokens, num_documents = len(words_T), len(offsets) - 1
+        document_T = np.repeat(np.arange(num_documents), np.diff(offsets))
+        bits, base, self._starts = len(view.vocabulary).bit_length(), 0, list[np.ndarray]()
+        marks = []  # of each level: a document and one of its n-grams in one number
+        for size, starts, ids in view.vocabulary.levels(words_T, document_T):
+            self._starts.append(starts)
+            marks.append((document_T.take(starts) << bits) + (ids + base))
+            base += size
+        all_marks = np.concatenate(marks)
+        self._order = np.argsort(all_marks)
+        ordered = all_marks.take(self._order)
+        first = first_of_runs(ordered)
+        (begin_M,) = np.nonzero(first)
+        marks_M = ordered.take(begin_M)
+        self._times_M = np.diff(np.append(begin_M, len(ordered)))
+        self._ids_M, self._document_M = (marks_M & ((1 << bits) - 1)).astype(np.int32), marks_M >> bits
+        self._numbers_N = np.bincount(self._document_M, minlength=num_documents)
+
+    @cached_property
+    def logits(self) -> np.ndarray:
+        """Logits of the documents, float32 [N, C]: to the bit those of the view."""
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self._numbers_N)])
+        return ngram_sums(self._ids_M, offsets, self._weights_KC, self._bias_C)
+
+    def toward(self, toward_NC: np.ndarray) -> Shares:
+        """The shares of each document's logits times its row of `toward_NC`; nothing remains."""
+        over_NC = toward_NC / np.sqrt(np.maximum(self._numbers_N, 1))[:, None]
+        once_M = np.zeros(len(self._ids_M))
+        for column, weights_K in enumerate(self._weights_KC.T):
+            once_M += weights_K.take(self._ids_M) * over_NC[:, column].take(self._document_M)
+        here_P = np.empty(len(self._order))
+        here_P[self._order] = np.repeat(once_M / self._times_M, self._times_M)
+        words_T = np.zeros(self._num_tokens)
+        done = 0
+        for n, starts in enumerate(self._starts, start=1):
+            here = here_P[done : done + len(starts)] / n
+            for word in range(n):  # no two n-grams of one level start at one token
+                words_T[starts + word] += here
+            done += len(starts)
+        return Shares(words_T, toward_NC @ self._bias_C.astype(np.float64), np.zeros(len(toward_NC)))
 
 
 def ngram_sums(ids_T: np.ndarray, offsets: np.ndarray, weights_KC: np.ndarray, bias_C: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import RequestError
 from .classifier import Classifier
-from .explain import Explainer, Explanation
+from .explain import Explained, Explainer, Explanation
 from .no_label import NO_KNOWN_WORD, NO_TOKENS
 from .text.tokenize import TextToTokens
 
@@ -31,7 +31,16 @@ BATCH = 1024
 MAX_ROWS = 10_000  # of one request
 MAX_CHARS = 1_000_000  # of one text, as ingest takes them by default
 
-__all__ = ["Answer", "Explanation", "Reading", "RequestError", "TextClassifier", "request_texts", "training_hashes"]
+__all__ = [
+    "Answer",
+    "Explained",
+    "Explanation",
+    "Reading",
+    "RequestError",
+    "TextClassifier",
+    "request_texts",
+    "training_hashes",
+]
 
 
 class Answer(NamedTuple):
@@ -87,9 +96,11 @@ class TextClassifier:
         for start in range(0, len(texts), BATCH):
             batch = texts[start : start + BATCH]
             documents = self._text_to_tokens.batch(batch)
-            probabilities = self._classifier.probabilities(documents, batch)
-            lengths = np.fromiter(map(len, documents), np.int64, len(documents))
-            yield batch, documents, Answer(probabilities, lengths, self._classifier.blank(documents, probabilities, batch))
+            yield batch, documents, self._answer(batch, documents, self._classifier.probabilities(documents, batch))
+
+    def _answer(self, texts: Sequence[str], documents: Sequence[Sequence[str]], probabilities_NC: np.ndarray) -> Answer:
+        lengths = np.fromiter(map(len, documents), np.int64, len(documents))
+        return Answer(probabilities_NC, lengths, self._classifier.blank(documents, probabilities_NC, texts))
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """One dict a text: label, its probability as confidence, the probabilities by label, and a reason.
@@ -115,12 +126,26 @@ class TextClassifier:
 
     @property
     def explains(self) -> bool:
-        """Whether it can be asked to explain: it is a sum over words."""
-        return self._classifier.is_sum_over_words
+        """Whether it can be asked to explain; some packages of earlier times could not."""
+        return True
+
+    @property
+    def explains_quickly(self) -> bool:
+        """Whether explaining a text costs about as much as labelling some tens; where it does not, some hundreds."""
+        return self._classifier.splits_quickly
 
     def explain(self, texts: Sequence[str], labels: Sequence[str | None] | None = None) -> list[Explanation | None]:
         """Which words made each text's label, or speak for and against the label given for it; see `Explainer`."""
         return Explainer(self._classifier, self._text_to_tokens).explain(texts, labels)
+
+    def answer_explained(self, texts: Sequence[str]) -> Iterator[tuple[Answer, Explained]]:
+        """For one batch of texts after another what `answer` gives, and why, in columns."""
+        explainer = Explainer(self._classifier, self._text_to_tokens)
+        for start in range(0, len(texts), BATCH):
+            batch = texts[start : start + BATCH]
+            documents = self._text_to_tokens.batch(batch)
+            logits_NC, explained = explainer.logits_and_words(batch, documents)
+            yield self._answer(batch, documents, self._classifier.calibrated(logits_NC)), explained
 
     def trained_on(self, texts: Sequence[str]) -> np.ndarray:
         """Whether the same tokens were among the rows this model was trained or selected on: bool [N]."""

@@ -6,7 +6,7 @@ Shapes: N documents, T ids, B documents of a batch, L tokens of the longest of t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -16,11 +16,12 @@ from .reader import Ensemble
 from .vocabulary import UNK_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import nn
 
     from .classifier import ModelFolder, Tokens
+    from .gradients import GradientSplit
     from .reader import Reader
 
 READ_BATCH = 256  # documents at a time where nothing is trained
@@ -40,6 +41,11 @@ class WordView:
     def device(self) -> torch.device:
         """Where the model is."""
         return next(self.model.parameters()).device
+
+    @property
+    def members(self) -> Sequence[Reader]:
+        """The networks whose mean it is."""
+        return cast("Sequence[Reader]", self.model.members if isinstance(self.model, Ensemble) else [self.model])
 
     def inputs(
         self, ids: np.ndarray, offsets: np.ndarray, rows_B: np.ndarray, unseen_UD: np.ndarray | None = None
@@ -86,6 +92,12 @@ class ServedWords:
     def logits(self, tokens: Tokens) -> np.ndarray:
         """Logits of documents, float32 [N, C]."""
         return self.view.logits(*tokens.words(self.source))
+
+    def split(self, tokens: Tokens) -> GradientSplit:
+        """What it says of documents, and which words make it say so, by integrated gradients."""
+        from .gradients import GradientSplit
+
+        return GradientSplit(self.view, *tokens.words(self.source))
 
     def unseen(self, tokens: Tokens) -> np.ndarray:
         """How many tokens of each document are not in the vocabulary: int64 [N]."""

@@ -22,12 +22,17 @@ HEAVIEST = 5  # words named for a label, and as many against it
 
 def explanations(loaded: LoadedModel, texts: Sequence[str]) -> list[Explanation | None]:
     """Why each text got its label; None for one without tokens. RequestError for a model that cannot tell."""
+    check_explains(loaded)
+    found: list[Explanation | None] = loaded.model.explain(texts)
+    return found
+
+
+def check_explains(loaded: LoadedModel) -> None:
+    """RequestError for a model that cannot tell why, as it was packaged by an earlier textmill."""
     if not hasattr(loaded.model, "explains"):
         raise RequestError(f"{loaded.title} was packaged by a textmill that explained nothing; train it again")
     if not loaded.model.explains:
-        raise RequestError(f"{loaded.title} is no sum over words and cannot be explained; models of n-grams alone can")
-    found: list[Explanation | None] = loaded.model.explain(texts)
-    return found
+        raise RequestError(f"{loaded.title} was packaged by a textmill that explained models of n-grams alone; train it again")
 
 
 def as_values(explanation: Explanation | None) -> dict[str, Any] | None:
@@ -49,7 +54,7 @@ def heaviest(explanation: Explanation, number: int = HEAVIEST) -> tuple[list[tup
 def marker(loaded: LoadedModel, label: str) -> Marker | None:
     """A function that marks in texts what speaks for `label` and against it; None for a model that cannot tell."""
     model = loaded.model
-    if not getattr(model, "explains", False):
+    if not getattr(model, "explains_quickly", getattr(model, "explains", False)):
         return None
 
     def mark(texts: Sequence[str]) -> list[list[Mark]]:

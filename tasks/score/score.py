@@ -20,7 +20,7 @@ from tasks.model.no_label import NO_TOKENS
 from tasks.progress import SILENT
 from tasks.score.abstain import UNCERTAIN, promised
 from tasks.score.answers import answers
-from tasks.score.explain import explanations
+from tasks.score.explained import WORDS, explained_answers
 from tasks.score.rest import rest_of
 from tasks.score.texts import check_texts, layout_of, read_texts
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from tasks.documents.record import Record
     from tasks.ingest.settings import IngestConfig
     from tasks.model.abstention import Promise
-    from tasks.model.explain import Explanation
     from tasks.progress import Progress
     from tasks.register.models import LoadedModel
 
@@ -133,7 +132,12 @@ def _labelled(batch: list[Record], loaded: LoadedModel, answered: Promise | floa
     """One batch of the output; `answered` is a promise or the least confidence. B rows, T with something to read, C labels."""
     texts, reasons = [record.text for record in batch], [record.reason for record in batch]
     rows = [row for row, text in enumerate(texts) if text is not None]
-    probabilities, nothing_read = answers(loaded.model, [text for text in texts if text is not None])
+    to_read = [text for text in texts if text is not None]
+    words = None
+    if explain:
+        probabilities, nothing_read, words = explained_answers(loaded, to_read)
+    else:
+        probabilities, nothing_read = answers(loaded.model, to_read)
     for row, reason in zip(rows, nothing_read, strict=True):
         reasons[row] = reason
     kept = [place for place, reason in enumerate(nothing_read) if reason != NO_TOKENS]
@@ -156,10 +160,9 @@ def _labelled(batch: list[Record], loaded: LoadedModel, answered: Promise | floa
     fields = [pa.array(np.ascontiguousarray(column), pa.float32()) for column in probabilities_TC.T]
     probabilities = pa.StructArray.from_arrays(fields, fields=list(schema.field("probabilities").type))
     why = []
-    if explain:
-        explained = explanations(loaded, [text for text in texts if text is not None])
-        of_rows = dict(zip(rows, explained, strict=True))
-        why.append(pa.array([_words(of_rows.get(row)) for row in range(len(batch))], schema.field("explanation").type))
+    if words is not None:
+        read_B = np.array([text is not None for text in texts], bool)
+        why.append(words.combine_chunks().take(pa.array(np.cumsum(read_B) - 1, mask=~read_B)))
     return pa.record_batch(
         [
             pa.array([record.id for record in batch], pa.string()),
@@ -182,12 +185,7 @@ def _sure(probabilities_TC: np.ndarray, confidence_T: np.ndarray, answered: Prom
     return confidence_T >= answered if isinstance(answered, int | float) else answered.answers(probabilities_TC)
 
 
-def _words(explanation: Explanation | None) -> list[dict[str, Any]] | None:
-    return None if explanation is None else [word._asdict() for word in explanation.words]
-
-
 def _schema(labels: Sequence[str], *, explain: bool) -> pa.Schema:
-    share = pa.struct([("word", pa.string()), ("start", pa.int32()), ("end", pa.int32()), ("share", pa.float32())])
     return pa.schema(
         [
             ("id", pa.string()),
@@ -197,7 +195,7 @@ def _schema(labels: Sequence[str], *, explain: bool) -> pa.Schema:
             ("probabilities", pa.struct([(label, pa.float32()) for label in labels])),
             ("reason", pa.string()),
             ("model", pa.string()),
-            *([("explanation", pa.list_(share))] if explain else []),
+            *([("explanation", WORDS)] if explain else []),
         ]
     )
 

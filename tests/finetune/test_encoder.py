@@ -14,6 +14,8 @@ from tasks.finetune.says import metrics, says
 from tasks.finetune.settings import FinetuneConfig
 from tasks.finetune.train import write_model
 from tasks.model.classifier import Classifier
+from tasks.model.explain import Explainer
+from tasks.model.text.tokenize import TextToTokens
 from tasks.store.artifact import Fingerprints, section_values
 from tests.encoders import watched_encoder
 
@@ -52,6 +54,22 @@ def test_it_learns_the_cue_words_and_is_served_as_it_was_measured(train: Any, ro
     ) == pytest.approx(report["valid_accuracy"])
     assert classifier.reads_text
     assert not classifier.unseen(documents, texts).any()
+
+
+@pytest.mark.parametrize("model", ["encoder", "tfidf+encoder"])
+def test_it_explains_itself_by_taking_words_out_of_the_text(train: Any, rows: list, model: str) -> None:
+    classifier = Classifier.load(train(model=model)[0])
+    documents, texts, _ = texts_of([row for row in rows if row[3]], "valid")
+    settings = {"html": True, "lowercase": True, "numbers": "keep", "punctuation": "keep", "width": "keep", "han": "keep"}
+    explainer = Explainer(classifier, TextToTokens(settings | {"tokenizer": "word", "stop_words": [], "user_dictionary": []}))
+    likely_NC = np.log(classifier.probabilities(documents[:3], texts[:3]).astype(np.float64))
+    for text, why, likely_C in zip(texts, explainer.explain(texts[:3]), likely_NC, strict=False):
+        assert why is not None
+        assert why.bias + sum(word.share for word in why.words) == pytest.approx(why.log_odds)
+        column = classifier.labels.index(why.label)
+        assert why.log_odds == pytest.approx(likely_C[column] - np.delete(likely_C, column).mean(), abs=1e-3)
+        assert [text[word.start : word.end] for word in why.words] == text.split()
+    assert not classifier.splits_quickly
 
 
 def test_equal_inputs_give_equal_bytes(train: Any) -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from tasks.errors import RequestError
 from tasks.model.serving import TextClassifier
 from tests.register.conftest import BAD, GOOD, Train
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TEXTS = [
     "Profit <b>rose</b>, profit ROSE and its loss shrank",
@@ -23,7 +19,7 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["bag", "tfidf", "tfidf+bag", "ca"])
+@pytest.fixture(scope="module", params=["bag", "tfidf", "tfidf+bag", "ca", "bag+cnn", "fasttext"])
 def model(request: pytest.FixtureRequest, train_tiny: Train, tmp_path_factory: pytest.TempPathFactory) -> TextClassifier:
     labels = {"negative": BAD, "positive": GOOD, "neutral": [*GOOD[:3], *BAD[:3]]}
     return TextClassifier(train_tiny(tmp_path_factory.mktemp("explained"), model=request.param, labels=labels).package)
@@ -39,7 +35,7 @@ def test_shares_add_up_to_the_log_odds_of_the_probabilities(model: TextClassifie
                 assert not TEXTS[row]
                 continue
             assert explanation.label == label
-            total = explanation.bias + sum(word.share for word in explanation.words)
+            total = explanation.bias + sum(word.share for word in explanation.words) + explanation.remainder
             assert total == pytest.approx(explanation.log_odds)
             assert explanation.log_odds == pytest.approx(likely_NC[row, column] - others_N[row], abs=1e-4)
 
@@ -52,19 +48,21 @@ def test_the_label_is_the_predicted_one_and_words_are_where_the_text_has_them(mo
         assert [text[word.start : word.end].lower() for word in explanation.words] == [word.word for word in explanation.words]
 
 
-def test_sums_of_n_grams_explain(model: TextClassifier) -> None:
-    assert model.explains
+def test_answers_with_their_words_are_the_answers(model: TextClassifier) -> None:
+    ((answer, explained),) = model.answer_explained(TEXTS)
+    alone = model.answer(TEXTS)
+    assert [part.tolist() for part in answer] == [part.tolist() for part in alone]
+    assert len(explained.words) == answer.tokens.sum() == len(explained.shares)
+    whole = [None if why is None else [word.share for word in why.words] for why in model.explain(TEXTS)]
+    assert [explained.shares[start:stop].tolist() or None for start, stop in pairwise(explained.first)] == whole
 
 
-def test_an_unknown_word_has_no_share(model: TextClassifier) -> None:
+def test_a_sum_over_n_grams_leaves_nothing_and_gives_an_unknown_word_nothing(model: TextClassifier) -> None:
+    if not all(view.reads == "ngrams" for view in model._classifier.views.values()):
+        pytest.skip("a model with another view")
+    assert model.explains_quickly
     (explanation,) = model.explain(["zyxwv"])
     assert explanation is not None
     assert [word.share for word in explanation.words] == [0.0]
     assert explanation.log_odds == explanation.bias
-
-
-def test_a_model_that_is_no_sum_over_words_says_so(train_tiny: Train, tmp_path: Path) -> None:
-    model = TextClassifier(train_tiny(tmp_path, model="bag+cnn").package)
-    assert not model.explains
-    with pytest.raises(RequestError, match="the view cnn cannot be explained"):
-        model.explain(["profit rose"])
+    assert {why.remainder for why in model.explain(TEXTS) if why is not None} == {0.0}

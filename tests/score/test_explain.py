@@ -40,7 +40,7 @@ def test_the_marks_of_a_label_are_those_of_its_words(loaded: LoadedModel) -> Non
     ("model", "said"),
     [
         (SimpleNamespace(), "news/3 was packaged by a textmill"),
-        (SimpleNamespace(explains=False), "news/3 is no sum over words"),
+        (SimpleNamespace(explains=False), "news/3 was packaged by a textmill that explained models of n-grams alone"),
     ],
 )
 def test_a_model_that_cannot_tell_says_so_and_marks_nothing(loaded: LoadedModel, model: Any, said: str) -> None:

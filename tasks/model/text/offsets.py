@@ -1,4 +1,4 @@
-"""Where in a text its tokens are, for whoever wants to mark them: what clean.py and the tokenizers do, with the places kept.
+"""What clean.py does to a text, with the places kept: from which part of the original each character comes.
 
 Cutting texts is no slower for it: nothing here is called unless places are asked for.
 """
@@ -9,62 +9,69 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from . import clean as cleaning
 from .han import simplified
-from .signs import MINUS, PERCENT, PLUS
-from .tokenizer import BLANK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 _PIECE = re.compile(r"\s+|\S+")
 _BREAK = re.compile(re.escape(cleaning.BREAK))
 _JAMO = range(0x1160, 0x1200)  # vowels and finals of Hangul, which make one character with what is before them
-_ALIKE = {
-    "'": re.compile("['\u2019]"),
-    "-": re.compile(f"[{MINUS}]"),
-    "+": re.compile(f"[{PLUS}]"),
-    "%": re.compile(f"[{PERCENT}]"),
-    BLANK: re.compile(r"\s+"),
-}
 
 
 class Traced:
-    """A rewritten text; `start` and `end` say for each of its characters which part of the original it comes from."""
+    """A rewritten text; `start` and `end` say for each of its characters which part of the original it comes from: int64."""
 
-    def __init__(self, text: str, start: Sequence[int] | None = None, end: Sequence[int] | None = None) -> None:
+    def __init__(self, text: str, start: np.ndarray | None = None, end: np.ndarray | None = None) -> None:
         self.text = text
-        self.start = range(len(text)) if start is None else start
-        self.end = range(1, len(text) + 1) if end is None else end
+        self._start, self._end = start, end
+
+    @property
+    def start(self) -> np.ndarray:
+        """Where in the original each character's part begins."""
+        return np.arange(len(self.text)) if self._start is None else self._start
+
+    @property
+    def end(self) -> np.ndarray:
+        """Where in the original each character's part ends."""
+        return np.arange(1, len(self.text) + 1) if self._end is None else self._end
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether each character is where it was."""
+        return self._start is None
 
     def __add__(self, other: Traced) -> Traced:
-        return Traced(self.text + other.text, [*self.start, *other.start], [*self.end, *other.end])
+        return Traced(self.text + other.text, *map(np.concatenate, ((self.start, other.start), (self.end, other.end))))
 
     def __getitem__(self, part: slice) -> Traced:
         return Traced(self.text[part], self.start[part], self.end[part])
 
     def point(self, at: int) -> tuple[int, int]:
         """The place of no width before character `at`."""
-        place = self.start[at] if at < len(self.text) else self.end[-1] if self.text else 0
+        place = int(self.start[at] if at < len(self.text) else self.end[-1] if self.text else 0)
         return place, place
 
     def sub(self, pattern: re.Pattern[str], instead: str | Callable[[re.Match[str]], str]) -> Traced:
-        """As `re.sub`; what takes the place of a match comes from all of it, unless it has as many characters."""
+        """As `re.sub`, with `instead` as it is; what takes the place of a match comes from all of it, unless it is as long."""
         if pattern.search(self.text) is None:
             return self
         made = _Pieces(self)
         for match in pattern.finditer(self.text):
             made.keep(match.start())
-            made.replace(match.end(), match.expand(instead) if isinstance(instead, str) else instead(match))
+            made.replace(match.end(), instead if isinstance(instead, str) else instead(match))
         return made.whole()
 
     def rewritten(self, function: Callable[[str], str]) -> Traced:
-        """The text as `function` writes it, which changes characters and may join or part neighbours."""
+        """The text as `function` writes it, which changes characters and may join or part neighbours; str.lower joins none."""
         new = function(self.text)
         if new == self.text:
             return self
-        if self.text.isascii() and len(new) == len(self.text):  # nothing was joined or parted
-            return Traced(new, self.start, self.end)
+        if len(new) == len(self.text) and (self.text.isascii() or function is str.lower):  # nothing was joined or parted
+            return Traced(new, self._start, self._end)
         pieces = _PIECE.findall(self.text)
         written = [function(piece) for piece in pieces]
         if "".join(written) != new:
@@ -81,36 +88,34 @@ class _Pieces:
 
     def __init__(self, source: Traced) -> None:
         self.source, self.at = source, 0
+        self._source_start, self._source_end = source.start, source.end
         self._text: list[str] = []
-        self._start: list[int] = []
-        self._end: list[int] = []
+        self._start: list[np.ndarray] = [np.zeros(0, np.int64)]
+        self._end: list[np.ndarray] = [np.zeros(0, np.int64)]
 
     def keep(self, stop: int) -> None:
         """Take the source's characters up to `stop` as they are."""
-        self._text.append(self.source.text[self.at : stop])
-        self._start += self.source.start[self.at : stop]
-        self._end += self.source.end[self.at : stop]
-        self.at = stop
+        self._add(stop, self.source.text[self.at : stop], self._source_start[self.at : stop], self._source_end[self.at : stop])
 
     def replace(self, stop: int, instead: str) -> None:
         """Take `instead` for the source's characters up to `stop`."""
         if len(instead) == stop - self.at:
-            start, end = self.source.start[self.at : stop], self.source.end[self.at : stop]
-        else:
-            start = [self.source.start[self.at]] * len(instead) if stop > self.at else [self._place()] * len(instead)
-            end = [self.source.end[stop - 1]] * len(instead) if stop > self.at else start
-        self._text.append(instead)
-        self._start += start
-        self._end += end
-        self.at = stop
+            self._add(stop, instead, self._source_start[self.at : stop], self._source_end[self.at : stop])
+            return
+        before = self._source_end[self.at - 1] if self.at else 0
+        first, last = (self._source_start[self.at], self._source_end[stop - 1]) if stop > self.at else (before, before)
+        self._add(stop, instead, np.full(len(instead), first), np.full(len(instead), last))
 
     def whole(self) -> Traced:
         """All of it, with the rest of the source."""
         self.keep(len(self.source.text))
-        return Traced("".join(self._text), self._start, self._end)
+        return Traced("".join(self._text), np.concatenate(self._start), np.concatenate(self._end))
 
-    def _place(self) -> int:
-        return self.source.end[self.at - 1] if self.at else 0
+    def _add(self, stop: int, text: str, start: np.ndarray, end: np.ndarray) -> None:
+        self._text.append(text)
+        self._start.append(start)
+        self._end.append(end)
+        self.at = stop
 
 
 def _parts(piece: str, now: str, function: Callable[[str], str]) -> list[tuple[str, str]]:
@@ -165,53 +170,3 @@ def _without_tags(text: Traced) -> Traced:
 
 def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
-
-
-def token_places(text: str, tokens: Sequence[str]) -> list[tuple[int, int]]:
-    """Start and end in a cleaned text of each of its tokens, in their order.
-
-    Letters and digits of a text are all in its tokens, whatever the tokenizer; so each of a token is the next one of the text.
-    A mark of a token is looked for before the next letter, in any of the ways that tokenizers write alike. A token of a
-    tokenizer that does otherwise is looked for as it is, from the start of the one before; what is not there has no width.
-    """
-    places: list[tuple[int, int]] = []
-    at = before = 0
-    for token in tokens:
-        place = _place(text, at, token)
-        if place is None:
-            found = text.find(token, before)
-            place = (at, at) if found < 0 else (found, found + len(token))
-        places.append(place)
-        before, at = place[0], max(at, place[1])
-    return places
-
-
-def _place(text: str, at: int, token: str) -> tuple[int, int] | None:
-    """Where a token is that begins at `at` or behind marks; None if it is not there."""
-    start = end = None
-    for character in token:
-        letter = _next_letter(text, at)
-        if not character.isalnum():
-            first, last = _find_mark(text, at, letter, character)
-        elif letter < len(text) and text[letter] == character:
-            first, last = letter, letter + 1
-        else:
-            return None
-        if last > first:
-            start, end = first if start is None else start, last
-            at = last
-    return (at, at) if start is None or end is None else (start, end)
-
-
-def _next_letter(text: str, at: int) -> int:
-    while at < len(text) and not text[at].isalnum():
-        at += 1
-    return at
-
-
-def _find_mark(text: str, at: int, stop: int, mark: str) -> tuple[int, int]:
-    exact = text.find(mark, at, stop)
-    if exact >= 0:
-        return exact, exact + 1
-    match = _ALIKE[mark].search(text, at, stop) if mark in _ALIKE else None
-    return match.span() if match else (at, at)

@@ -9,10 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .clean import clean
-from .offsets import token_places, traced_clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy as np
 
     from .tokenizer import Tokenizer
 
@@ -44,15 +45,21 @@ class TextToTokens:
             tokens = [token for token in tokens if token.lower() not in self._stop_words]
         return tokens
 
-    def places(self, text: str) -> list[tuple[int, int]]:
-        """Start and end in `text` of each of its tokens; one that stands for nothing in it has no width."""
-        traced = traced_clean(text, **self._clean)
-        tokens = self._cut(traced.text)
-        kept = [place for token, place in zip(tokens, token_places(traced.text, tokens), strict=True) if self._is_kept(token)]
-        return [(traced.start[start], traced.end[end - 1]) if end > start else traced.point(start) for start, end in kept]
+    def places(self, texts: Sequence[str], documents: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
+        """Start and end in its text of each token of `documents`, which are `batch(texts)`, one after another: int64 [T] both.
 
-    def _is_kept(self, token: str) -> bool:
-        return token.lower() not in self._stop_words
+        A token that comes from no character of its text has no width.
+        """
+        from .offsets import traced_clean  # with NumPy, which commands that only cut texts do not wait for
+        from .places import places
+
+        traced = [traced_clean(text, **self._clean) for text in texts]
+        if not self._stop_words:
+            return places(traced, documents)
+        documents = [self._cut(each.text) for each in traced]
+        kept_T = [token.lower() not in self._stop_words for tokens in documents for token in tokens]
+        start_T, end_T = places(traced, documents)
+        return start_T[kept_T], end_T[kept_T]
 
     def batch(self, texts: Sequence[str]) -> list[list[str]]:
         """The tokens of each text."""
