@@ -23,7 +23,7 @@ from tasks.align.task import align
 from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.embed.task import embed, embed_holdout
-from tasks.evaluate.task import evaluate, learning_curve, unmeasured, yardstick
+from tasks.evaluate.task import evaluate, learning_curve, slices, unmeasured, yardstick
 from tasks.finetune.task import finetune
 from tasks.ingest.schema import KEPT_PART
 from tasks.ingest.task import ingest
@@ -33,6 +33,7 @@ from tasks.register.champion import read_champion
 from tasks.register.models import MODEL_TAG
 from tasks.register.recipe import Recipe
 from tasks.register.says import REGISTRATION
+from tasks.register.slices import find_slices
 from tasks.register.task import folds, make_candidate, make_unmeasured, package, question_folds, register
 from tasks.store.artifact import Store
 from tasks.tracking.tags import RUN_TAG
@@ -42,6 +43,7 @@ from tasks.unread import unread
 from tasks.weights.task import weights
 
 if TYPE_CHECKING:
+    from tasks.register.slices import NamedSlices
     from tasks.store.artifact import Artifact
 
 
@@ -93,6 +95,7 @@ def run_steps(record: Record) -> None:
     with processes_for_prepare(config, run):
         ingested = note(ingest(run, config.ingest))
         corpus = without(ingested, KEPT_PART)
+        kept = part(ingested, KEPT_PART) if config.ingest.keep else None
         found = corpus.result()
         record.trained_on(config.ingest.corpus, found.digest)
         config = settle_by_texts(config, run.store.folder(found), record.display.say)
@@ -106,6 +109,8 @@ def run_steps(record: Record) -> None:
         return
     dataset, texts = part(prepared, "dataset"), part(prepared, "texts")
     holdout, holdout_texts = part(prepared, "holdout"), part(prepared, "holdout_texts")
+    of_rows = {"texts": holdout_texts, "corpus": corpus, "kept": kept}
+    must_not_lose = slices_to_keep(run.store, config, **of_rows)
     config = record.settle(settle_by_corpus(config, run.store.folder(dataset.result()), record.display.say))
     config.finetune.check()  # again: the model may have been chosen since
     check_costs(config, prepared.result().report["labels"]["train"])
@@ -121,6 +126,10 @@ def run_steps(record: Record) -> None:
         record.skipped(yardstick, "switched off by evaluate.yardstick")
     tested = {"holdout": holdout, "texts": holdout_texts, **held}
     evaluation = note(evaluate(run, config.evaluate.measures, model=model, dataset=dataset, **tested, yardstick=baseline))
+    if config.evaluate.slices:
+        note(slices(run, config.evaluate.slicing, evaluation=evaluation, **of_rows))
+    else:
+        record.skipped(slices, "switched off by evaluate.slices")
     parts = train_folds(record, config, rows, aligned)
     promised = make_promise(record, config, rows, model, parts)
     packed = {name: state for name, state in read.items() if name != "weights"}
@@ -137,6 +146,7 @@ def run_steps(record: Record) -> None:
         texts=holdout_texts.result(),
         tags={RUN_TAG: record.id, MODEL_TAG: config.finetune.model, **split_tags(config.prepare)},
         run_id=record.tracking,
+        slices=must_not_lose,
     )
     splits, ready = prepared.result().report["splits"], record.last_ended
     trainable = splits["train"] + splits["valid"]
@@ -172,7 +182,7 @@ def register_unmeasured(record: Record, config: PipelineConfig, corpus: State, p
     read, _ = read_texts(record, config, texts, None)
     model = note(finetune(run, config.finetune.keyed(), dataset=dataset, **read))
     asked = asked_about(config.evaluate)
-    for step in (yardstick, evaluate, *asked, *([learning_curve] if config.evaluate.learning_curve else [])):
+    for step in (yardstick, evaluate, slices, *asked, *([learning_curve] if config.evaluate.learning_curve else [])):
         record.skipped(step, "no row has a label")
     judged = note(unmeasured(run, model=model))
     packaged = note(package(run, model=model, dataset=dataset, texts=texts))
@@ -235,6 +245,14 @@ def read_texts(
             if finetune.serves_embedded:
                 held["embedded"] = note(embed_holdout(run, finetune.embeds, **made, texts=holdout_texts))
     return read, held
+
+
+def slices_to_keep(store: Store, config: PipelineConfig, **of_rows: State | None) -> NamedSlices | None:
+    """The slices that the gate is asked to watch; before anything is trained, since one without a test row is a mistake."""
+    if not config.register.must_not_lose:
+        return None
+    folders = {name: None if state is None else store.folder(state.result()) for name, state in of_rows.items()}
+    return find_slices(config.register.must_not_lose, config.evaluate.slicing, **folders)  # type: ignore[arg-type]
 
 
 def without(state: State, name: str) -> State:

@@ -17,6 +17,7 @@ from tasks.collect.settings import CollectConfig
 from tasks.dashboard.settings import DashboardConfig
 from tasks.detect.settings import DetectConfig
 from tasks.evaluate.settings import EvaluateConfig
+from tasks.evaluate.slices.settings import OWN_COLUMNS
 from tasks.finetune.networks.settings import NetworkSettings
 from tasks.finetune.settings import FinetuneConfig
 from tasks.ingest.settings import IngestConfig, TextsConfig
@@ -78,6 +79,19 @@ with warnings.catch_warnings():
                     f"finetune.network.embedding_rank {network.embedding_rank} is not below the {dim} dimensions of the "
                     "vectors; lower it, or set finetune.network.embedding full"
                 )
+            return self
+
+        @model_validator(mode="after")
+        def _slices_that_there_may_be(self) -> Self:
+            for name in self.register.must_not_lose:
+                column = name.partition("=")[0]
+                if column not in (*OWN_COLUMNS, *self.ingest.keep):
+                    raise ValueError(
+                        f"register.must_not_lose {name}: there is no column {column!r} to slice by; use "
+                        f"{', '.join(OWN_COLUMNS)}, or keep it with ingest.keep"
+                    )
+                if column == "name" and self.evaluate.watch_list is None:
+                    raise ValueError(f"register.must_not_lose {name}: names come from evaluate.watch_list; give it too")
             return self
 
         def defaults(self) -> Self:

@@ -18,7 +18,7 @@ ROOMS = {  # room -> its steps, in the order in which a run comes to them
     "pretrain": ["pretrain"],
     "align": ["align"],
     "finetune": ["finetune"],
-    "evaluate": ["yardstick", "evaluate"],
+    "evaluate": ["yardstick", "evaluate", "slices"],
     "register": ["package"],
 }
 OF_ENCODERS = {

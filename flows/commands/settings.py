@@ -232,6 +232,10 @@ def check_train(config: PipelineConfig) -> None:
     check_paths(config)
     config.finetune.check()
     refuse_unlabelled(config)
+    if config.evaluate.watch_list is not None:
+        from tasks.score.watch import WatchList
+
+        WatchList.load(config.evaluate.watch_list)
     if config.runtime.tensorboard:
         from tasks.tracking.tensorboard import check_installed
 

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from tasks.durable import replaced
+from tasks.evaluate.contents import with_contents
 from tasks.evaluate.figures import DPI, MAX_NAMED
+from tasks.evaluate.slices.page import Slices
 from tasks.marked import STYLE as MARKS
 from tasks.marked import as_html
 from tasks.prepare.label_rows import rows_by_label
@@ -31,7 +33,7 @@ SIDE = "side"
 REPORT = "side/report.html"
 FIGURES = ("yardstick", "confusion", "reliability", "risk_coverage", "history")  # each a PNG of that name under side/
 TEMPLATE = Path(__file__).parent / "report.html.j2"
-PARTS = ("certainty.html.j2", "wrong_labels.html.j2")  # of the page, each a file of its own beside it
+PARTS = ("certainty.html.j2", "wrong_labels.html.j2", "slices/slices.html.j2")  # of the page, each a file of its own beside it
 STYLE = Path(__file__).parent / "report.css"  # of the page of a language model too
 
 
@@ -223,6 +225,7 @@ class Context(_Part):
     learning_curve: LearningCurve | None = None
     certainty: dict[str, Any] | None = None
     wrong_labels: dict[str, Any] | None = None
+    slices: Slices | None = None
     config: dict[str, Any] = {}
 
     @model_validator(mode="before")
@@ -262,7 +265,7 @@ def render_unmeasured(labels: Sequence[str], context: Context | Mapping[str, Any
 
 def unmeasured_page(labels: Sequence[str], context: Context) -> str:
     """The report without an evaluation, as HTML: it says that there is none."""
-    return page_template(TEMPLATE, 1).render(
+    page = page_template(TEMPLATE, 1).render(
         m=None,
         c=context,
         labels=labels,
@@ -270,13 +273,14 @@ def unmeasured_page(labels: Sequence[str], context: Context) -> str:
         config=sorted(flattened(context.config)),
         label_rows=rows_by_label(context.labels),
     )
+    return with_contents(page)
 
 
 def report_page(metrics: Mapping[str, Any], figures: Mapping[str, bytes], context: Context) -> str:
     """The report as HTML, from the values of metrics.json and PNG figures by name."""
     curve = context.learning_curve
     drawn = {"learning_curve": base64.b64decode(curve.figure)} if curve and curve.figure else {}
-    return page_template(TEMPLATE, 2 if metrics["test_rows"] >= 10_000 else 1).render(
+    page = page_template(TEMPLATE, 2 if metrics["test_rows"] >= 10_000 else 1).render(
         m=metrics,
         c=context,
         figures={name: embedded(data) for name, data in {**figures, **drawn}.items()},
@@ -286,6 +290,7 @@ def report_page(metrics: Mapping[str, Any], figures: Mapping[str, bytes], contex
         numbered=len(metrics["labels"]) > MAX_NAMED or not "".join(metrics["labels"]).isascii(),
         untrained=[name for name, scores in metrics["per_class"].items() if not scores["trained"]],
     )
+    return with_contents(page)
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from tasks.certainty.settings import CertaintySettings
+from tasks.evaluate.slices.settings import SliceConfig
 from tasks.finetune.settings import FinetuneConfig
 from tasks.section import Count, Positive, Section
 
@@ -21,7 +22,7 @@ class Measures(Section):
     seed: Count = Field(13, description="Seed of the bootstrap.")
 
 
-class EvaluateConfig(CertaintySettings, Measures):
+class EvaluateConfig(SliceConfig, CertaintySettings, Measures):
     """How the model is measured on the test rows."""
 
     learning_curve: bool = Field(
@@ -31,6 +32,8 @@ class EvaluateConfig(CertaintySettings, Measures):
     )
     curve_draws: Annotated[int, Field(ge=1, le=100)] = Field(5, description="learning_curve: draws of each size.")
     curve_most: Positive = Field(1024, description="learning_curve: most rows a class.")
+    slices: bool = Field(True, description="Accuracy by length, script, source, kept columns (ingest.keep) and names.")
+    seed: Count = Field(13, description="Seed of the bootstrap, of draws and of permutations.")
 
     @model_validator(mode="after")
     def _settings_of_the_curve(self) -> Self:
@@ -39,10 +42,22 @@ class EvaluateConfig(CertaintySettings, Measures):
                 raise ValueError(f"{name} is for learning_curve true; set that too, or leave {name} out")
         return self
 
+    @model_validator(mode="after")
+    def _settings_of_the_slices(self) -> Self:
+        for name in ("slice_rows", "slice_draws", "watch_list"):
+            if not self.slices and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} is for slices true; set that too, or leave {name} out")
+        return self
+
     @property
     def measures(self) -> Measures:
         """What the steps `evaluate` and `yardstick` read: the curve is no part of their keys."""
         return Measures(**{name: getattr(self, name) for name in Measures.model_fields})
+
+    @property
+    def slicing(self) -> SliceConfig:
+        """What the step `slices` reads."""
+        return SliceConfig(**{name: getattr(self, name) for name in SliceConfig.model_fields})
 
 
 class DrawConfig(Section):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.evaluate.evaluation import Evaluation, write_evaluation
 from tasks.evaluate.says import LEARNING_CURVE, SHOWN, UNMEASURED, YARDSTICK
+from tasks.evaluate.slices.says import SLICES
 from tasks.evaluate.unmeasured import write_labels
 from tasks.evaluate.yardstick import write_yardstick
 from tasks.finetune.opened import OF_VIEWS
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.evaluate.settings import CurveConfig, DrawConfig, Measures
+    from tasks.evaluate.slices.settings import SliceConfig
     from tasks.store.artifact import Build
     from tasks.store.step import Run
 
@@ -41,6 +43,16 @@ def evaluate(
     """Score the model on the test rows; `texts` are theirs, for the report to quote, and `embedded` their vectors."""
     asked = Evaluation(config, dataset, holdout, texts, yardstick, embedded)
     return write_evaluation(asked, model, build.folder, progress=run.progress_for("evaluate"))
+
+
+@step(libraries=("pyarrow", "numpy", "scipy"), shown=SLICES)
+def slices(
+    build: Build, config: SliceConfig, run: Run, evaluation: Path, texts: Path, corpus: Path, kept: Path | None = None
+) -> dict[str, Any]:
+    """See how the model does on slices of the test rows; `texts` are theirs, `kept` the columns that the corpus keeps."""
+    from tasks.evaluate.slices.slices import write_slices
+
+    return write_slices(config, evaluation, texts, corpus, kept, build.folder)
 
 
 @step(shown=UNMEASURED)

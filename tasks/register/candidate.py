@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from tasks.register.slices import NamedSlices
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -19,7 +21,7 @@ class Candidate:
 
     `holdout` is the digest of the test rows, `labels` the classes of the model. `tags` go to the version: flow run, corpus
     digest, accuracy, recipe. `run_id` is the MLflow run that the version belongs to. `shortfall` names a
-    baseline that is better than the model, if one is.
+    baseline that is better than the model, if one is. `slices` are those on which it must not lose to the champion.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Candidate:
     tags: Mapping[str, str] = field(default_factory=dict)
     run_id: str | None = None
     shortfall: Shortfall = NO_SHORTFALL
+    slices: NamedSlices | None = None
 
     def with_shortfall(self, reason: str) -> str:
         """The reason of a decision with the shortfall, unless the reason names it already."""

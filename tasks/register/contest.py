@@ -56,7 +56,8 @@ class Contest:
                 best_rival = self._rival(rows, best, "the best champion,")
             except RequestError as error:
                 log.warning("%s: the best champion so far takes no part in the comparison: %s", candidate.name, error)
-        return decide(rows.correct, candidate.labels, rival, best_rival, rule, promote=promote)
+        slices = candidate.slices.of(rows.ids) if candidate.slices else {}
+        return decide(rows.correct, candidate.labels, rival, best_rival, rule, promote=promote, slices=slices)
 
     def best_other_than(self, version: int) -> int | None:
         """The best champion so far, if it is neither today's nor this version."""

@@ -78,14 +78,22 @@ class _Judgement:
 
 
 def decide(
-    correct: np.ndarray, labels: Sequence[str], champion: Rival | None, best: Rival | None, rule: Rule, *, promote: str
+    correct: np.ndarray,
+    labels: Sequence[str],
+    champion: Rival | None,
+    best: Rival | None,
+    rule: Rule,
+    *,
+    promote: str,
+    slices: Mapping[str, np.ndarray] | None = None,
 ) -> GateDecision:
     """Judge a challenger that has `correct` (bool [N]) of the test rows right and knows `labels`.
 
     `better`: its lead over the champion has a mid-p below 0.05 (McNemar). `not_worse`: the 95% lower bound of its accuracy
     minus a rival's lies above -margin, for the champion and for `best`, the best champion before it, so that small losses
     cannot add up. Rows that a rival trained on are left out of its comparison and counted. With evidence `auto` or `folds` a
-    rival's recipe evidence counts as docs/GATE.md has it. `promote` is the command that makes this version the champion.
+    rival's recipe evidence counts as docs/GATE.md has it. On none of `slices` (bool [N] each) may it lose to the champion.
+    `promote` is the command that makes this version the champion.
     """
     if champion is None:
         return GateDecision("first", "no champion yet", {"accuracy": _mean(correct), "rows": len(correct)})
@@ -106,9 +114,40 @@ def decide(
             return GateDecision("refused", f"{found.reason}{needed}; or: {promote}", figures)
         unsure = unsure or found.open
         passed = passed or found.reason
+    found_on = {name: _on_slice(name, champion, correct, inside, rule) for name, inside in (slices or {}).items()}
+    if found_on:
+        figures["slices"] = {name: dict(found.figures) for name, found in found_on.items()}
+        held = ", ".join(found_on)
+        passed = f"{passed}; no loss on {held}"
+    for found in found_on.values():
+        if not found.passed:
+            return GateDecision("refused", f"{found.reason}; or: {promote}", figures)
     if unsure:
         return GateDecision("refused", f"the test rows are too few: {passed}", figures, open=True)
     return GateDecision("promoted", passed, figures)
+
+
+def _on_slice(name: str, champion: Rival, correct: np.ndarray, inside: np.ndarray, rule: Rule) -> _Judgement:
+    """Whether a challenger does not lose on a slice of the test rows, which recipe evidence says nothing about.
+
+    Where the slice is large enough to tell, it must be not worse by the margin; else, not worse by more than chance.
+    """
+    fair = inside & ~champion.seen
+    num_rows = int(fair.sum())
+    if not num_rows:
+        told = f"nothing to compare on {name}: {champion.title} trained on all of its {int(inside.sum())} test rows"
+        return _Judgement(False, told, {"rows": 0})
+    found = compare(correct[fair], champion.correct[fair])
+    ours, theirs = _mean(correct[fair]), _mean(champion.correct[fair])
+    figures = {"rows": num_rows, "accuracy": theirs, "challenger_accuracy": ours, "difference": found.difference}
+    figures |= {"lower_95": found.lower_95, "mid_p": found.mid_p}
+    facts = f"{ours:.4f} against {theirs:.4f} of {champion.title} on its {num_rows} test rows"
+    if significantly_worse(found):
+        return _Judgement(False, f"loses on {name}: {facts} (mid-p {found.mid_p:.3g})", figures)
+    if equal_would_pass(found, num_rows, rule.margin) and found.lower_95 <= -rule.margin:
+        bound = f"95% lower bound of the difference {found.lower_95:+.4f}, allowed {-rule.margin:+.4f}"
+        return _Judgement(False, f"may lose on {name}: {facts} ({bound})", figures)
+    return _Judgement(True, "", figures)
 
 
 def _judge(rival: Rival, correct: np.ndarray, rule: Rule) -> _Judgement:

@@ -236,6 +236,8 @@ class Registrar:
     def _basis(self, candidate: Candidate | LanguageCandidate, champion: int | None) -> dict[str, Any]:
         """Everything that a decision depends on beside the version itself."""
         asked = {"gate": self.config.gate, "margin": self.config.margin, "evidence": self.config.evidence}
+        slices = getattr(candidate, "slices", None)
+        asked |= {"slices": slices.digest} if slices else {}
         return asked | {"holdout": candidate.holdout, "champion": champion}
 
     def _why_decided(self, candidate: Candidate | LanguageCandidate, version: Version, champion: int | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tasks.section import Section
 
@@ -24,3 +24,17 @@ class RegisterConfig(Section):
     fold_minutes: Annotated[float, Field(gt=0.0, le=1440.0)] = Field(
         20.0, description="Longest time to train on folds; if ten folds would take longer, the test rows decide alone."
     )
+    must_not_lose: tuple[str, ...] = Field(
+        (),
+        max_length=50,
+        description="Slices of the test rows on which the challenger must not lose to the champion, such as company=ACME.",
+    )
+
+    @field_validator("must_not_lose")
+    @classmethod
+    def _slices(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            column, _, wanted = name.partition("=")
+            if not column or not wanted or not name.isprintable():
+                raise ValueError(f"{name!r} is not a slice; write a column and a value, such as company=ACME")
+        return tuple(dict.fromkeys(value))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tasks.register.folds import FoldsConfig
     from tasks.register.recipe import Recipe
     from tasks.register.settings import RegisterConfig
+    from tasks.register.slices import NamedSlices
     from tasks.store.artifact import Artifact, Build
     from tasks.store.step import Run
     from tasks.tracking.tracker import Tracker
@@ -134,6 +135,7 @@ def make_candidate(
     texts: Artifact,
     tags: Mapping[str, str],
     run_id: str | None,
+    slices: NamedSlices | None = None,
 ) -> Candidate:
     """Gather the artifacts of a run as a candidate for the champion of `name`; `run_id` is the run in MLflow.
 
@@ -151,6 +153,7 @@ def make_candidate(
         tags={**own, **tags},
         run_id=run_id,
         shortfall=find_shortfall(folder, recipe.finetune.model),
+        slices=slices,
     )
 
 

@@ -136,7 +136,7 @@ def test_draws_are_trained_scored_and_gathered_into_a_page(
     assert report["whole"]["accuracy"] == evaluated[0]["accuracy"]
     page = render_report(evaluated[1], {**LEARNING_CURVE.page(report, made)}, tmp_path / "report.html").read_text()
     assert "From 16 to 32 rows a class accuracy is expected to change by" in page
-    assert "<h2>Learning curve</h2>" in page
+    assert ">Learning curve</h2>" in page
     assert page.count("data:image/png;base64,") == 6
 
 

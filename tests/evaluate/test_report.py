@@ -140,9 +140,12 @@ def test_a_part_that_the_page_has_no_place_for_is_a_table_of_its_own(folder: Pat
 def test_the_page_stands_alone(folder: Path, tmp_path: Path) -> None:
     page = Page(render_report(folder, CONTEXT, tmp_path / "report.html").read_text())
     assert page.tags.count("img") == 5
-    assert not {"script", "link", "iframe", "object", "embed", "form", "a", "base"} & set(page.tags)
+    assert not {"script", "link", "iframe", "object", "embed", "form", "base"} & set(page.tags)
     assert all(value.startswith("data:image/png;base64,") for name, value in page.attributes if name == "src")
-    assert not [name for name, _ in page.attributes if name.startswith("on") or name == "href"]
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    assert {value for name, value in page.attributes if name == "href"} <= {
+        f"#{value}" for name, value in page.attributes if name == "id"
+    }
     assert ("content", "default-src 'none'; img-src data:; style-src 'unsafe-inline'") in page.attributes
 
 

@@ -29,7 +29,8 @@ window.onload = () => {
   const all = [...page.querySelectorAll("*")];
   document.getElementById("seen").textContent = JSON.stringify({
     attacked: window.attacked === 1 || page.title.startsWith("attacked"),
-    active: all.filter(e => ["SCRIPT", "IFRAME", "OBJECT", "EMBED", "FORM", "LINK", "A"].includes(e.tagName)).length,
+    active: all.filter(e => ["SCRIPT", "IFRAME", "OBJECT", "EMBED", "FORM", "LINK"].includes(e.tagName)
+      || (e.tagName === "A" && !/^#[a-z0-9-]+$/.test(e.getAttribute("href")))).length,
     handlers: all.filter(e => [...e.attributes].some(a => a.name.startsWith("on"))).length,
     images: [...page.images].map(i => i.src.startsWith("data:image/png") && i.naturalWidth > 0),
     headings: page.querySelectorAll("h1").length,

@@ -73,7 +73,7 @@ PLANTED = {
     "pickle.find_class": "import pickle, fractions; pickle.loads(pickle.dumps(fractions.Fraction))",
     "exec": "import runpy; runpy.run_path('{folder}/foreign.py')",
 }
-BUILT = ("ingest", "prepare", "pretrain", "align", "finetune", "yardstick", "evaluate", "package", "register")
+BUILT = ("ingest", "prepare", "pretrain", "align", "finetune", "yardstick", "evaluate", "slices", "package", "register")
 
 
 class Malicious:

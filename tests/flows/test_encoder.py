@@ -89,7 +89,7 @@ def test_another_head_or_sum_encodes_nothing_and_moved_weights_are_the_same(
     encoder = {"model": moved, "max_len": 32}
     assert built(train(corpus, data_root, encoder=encoder)) == []
     other = train(corpus, data_root, encoder=encoder | {"l2": 0.1})
-    assert built(other) == ["finetune", "evaluate", "package", "register"]
+    assert built(other) == ["finetune", "evaluate", "slices", "package", "register"]
     assert other["decision"] in {"promoted", "refused"}  # the gate has asked both
     assert not set(MADE) & set(built(train(corpus, data_root, name="sum", model="tfidf+encoder", encoder=encoder)))
     longer = train(corpus, data_root, name="longer", encoder=encoder | {"max_len": 40})

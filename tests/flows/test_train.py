@@ -20,7 +20,7 @@ SECTIONS: dict[str, Any] = {
     "evaluate": {"bootstrap": 200},
     "register": {"evidence": "test"},
 }
-ALL = ["ingest", "prepare", "pretrain", "align", "finetune", "yardstick", "evaluate", "package", "register"]
+ALL = ["ingest", "prepare", "pretrain", "align", "finetune", "yardstick", "evaluate", "slices", "package", "register"]
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -118,7 +118,7 @@ def test_states_of_a_fresh_run(first: dict[str, Any]) -> None:
 def test_other_epochs_rebuild_exactly_what_follows(corpus: Path, data_root: Path) -> None:
     result = train(config(corpus, data_root, finetune={"epochs": 1}))
     rebuilt = [step for step, stage in result["stages"].items() if not stage["cached"]]
-    assert rebuilt == ["finetune", "evaluate", "package", "register"]
+    assert rebuilt == ["finetune", "evaluate", "slices", "package", "register"]
     assert result["decision"] in {"promoted", "refused"}
     assert result["reason"]
 
@@ -137,12 +137,12 @@ def test_a_damaged_file_is_rebuilt_alone(first: dict[str, Any], corpus: Path, da
         (
             "Shareholders of the ferry line Havsvind will get a higher dividend for the sixth year running.",
             "test",
-            ["ingest", "prepare", "yardstick", "evaluate"],
+            ["ingest", "prepare", "yardstick", "evaluate", "slices"],
         ),
         (
             "Orders doubled and the margin widened to 14% at the third plant of Kvarnholt.",
             "train",
-            ["ingest", "prepare", "pretrain", "align", "finetune", "yardstick", "evaluate", "package", "register"],
+            ["ingest", "prepare", "pretrain", "align", "finetune", "yardstick", "evaluate", "slices", "package", "register"],
         ),
     ],
 )

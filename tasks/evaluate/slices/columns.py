@@ -1,0 +1,104 @@
+"""The columns by which test rows are put into slices: length, script, source, the columns that the corpus keeps, names.
+
+In go the folders of texts, corpus and kept columns, out comes a grouping for each column that tells rows apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.evaluate.slices.groups import Grouping, by_number, by_text, by_value
+from tasks.evaluate.slices.script import script_of
+from tasks.evaluate.slices.settings import LENGTH, NAME, SCRIPT, SOURCE
+from tasks.ingest.kept import kept_columns, read_kept
+from tasks.ingest.schema import CORPUS
+from tasks.prepare.read import iter_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tasks.evaluate.slices.settings import SliceConfig
+
+MOST_NAMES = 50  # of a watch-list that are slices, the most frequent ones
+BATCH_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The test rows with what they are told apart by: N ids, groupings of all columns, and kept values as they are."""
+
+    ids: pa.Array
+    groupings: tuple[Grouping, ...]
+    values: dict[str, list[str | None]]
+    kinds: dict[str, str]
+
+    def slice(self, name: str) -> np.ndarray:
+        """Rows of the slice `COLUMN=VALUE`, bool [N]: a group, a value as it is, or the beginning of a date."""
+        column, _, value = name.partition("=")
+        found = np.zeros(len(self.ids), bool)
+        for grouping in self.groupings:
+            if grouping.column == column and value in grouping.labels:
+                found |= grouping.slice(value)
+        begins = self.kinds.get(column) == "date" and value != ""
+        for row, own in enumerate(self.values.get(column, ())):
+            if own is not None and (own == value or (begins and own.startswith(value))):
+                found[row] = True
+        return found
+
+
+def read_rows(config: SliceConfig, texts: Path, corpus: Path, kept: Path | None) -> Rows:
+    """Group the test rows, in their order; `texts` is prepare's part holdout_texts, `kept` ingest's part of that name."""
+    batches = list(iter_texts(texts, ("test",)))
+    ids = pa.chunked_array([batch.column("id") for batch in batches], pa.string()).combine_chunks()
+    lengths, scripts, found = _read_texts(config, batches)
+    groupings = [by_number(LENGTH, lengths, "{:,.0f}"), by_value(SCRIPT, scripts, config.slice_rows)]
+    groupings.append(by_value(SOURCE, _sources(corpus, ids), config.slice_rows))
+    kinds = kept_columns(kept) if kept is not None else {}
+    values = {name: column.to_pylist() for name, column in read_kept(kept, ids, list(kinds)).items()} if kept else {}
+    groupings += [by_text(name, values[name], kind, config.slice_rows) for name, kind in kinds.items()]
+    return Rows(ids, (*groupings, *found), values, kinds)
+
+
+def _read_texts(config: SliceConfig, batches: list[pa.RecordBatch]) -> tuple[list[int], list[str], list[Grouping]]:
+    watch = None
+    if config.watch_list is not None:
+        from tasks.score.watch import WatchList
+
+        watch = WatchList.load(config.watch_list)
+    lengths: list[int] = []
+    scripts: list[str] = []
+    names: dict[str, list[int]] = {}
+    for batch in batches:
+        texts = batch.column("text").to_pylist()
+        for row, entries in enumerate(watch.find(texts) if watch else ()):
+            for entry in entries:
+                names.setdefault(entry, []).append(len(lengths) + row)
+        lengths += map(len, texts)
+        scripts += map(script_of, texts)
+    return lengths, scripts, list(_named(names, len(lengths)))
+
+
+def _named(names: dict[str, list[int]], num_rows: int) -> Iterator[Grouping]:
+    """One grouping for each name: a row may speak of several, and of a name it speaks or it does not."""
+    for name, rows in sorted(names.items(), key=lambda item: (-len(item[1]), item[0]))[:MOST_NAMES]:
+        groups = np.full(num_rows, -1, np.int64)
+        groups[rows] = 0
+        yield Grouping(NAME, (name,), groups)
+
+
+def _sources(corpus: Path, ids: pa.Array) -> list[str | None]:
+    """Where each row was found, by its id."""
+    found = []
+    with pq.ParquetFile(corpus / CORPUS, page_checksum_verification=True) as file:
+        for batch in file.iter_batches(BATCH_ROWS, columns=["id", "source"], use_threads=False):
+            found.append(batch.filter(pc.is_in(batch.column("id"), value_set=ids)))  # noqa: PERF401 a batch is let go
+    table = pa.Table.from_batches(found)
+    at = pc.index_in(ids, value_set=table.column("id").combine_chunks())
+    return table.column("source").combine_chunks().cast(pa.string()).take(at).to_pylist()
