@@ -23,7 +23,7 @@ from tasks.align.task import align
 from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.embed.task import embed, embed_holdout
-from tasks.evaluate.task import evaluate, learning_curve, slices, unmeasured, yardstick
+from tasks.evaluate.task import evaluate, learning_curve, robustness, slices, unmeasured, yardstick
 from tasks.finetune.task import finetune
 from tasks.ingest.schema import KEPT_PART
 from tasks.ingest.task import ingest
@@ -134,6 +134,8 @@ def run_steps(record: Record) -> None:
     promised = make_promise(record, config, rows, model, parts)
     packed = {name: state for name, state in read.items() if name != "weights"}
     packaged = note(package(run, model=model, dataset=dataset, **packed, abstention=promised))
+    if config.evaluate.robust is not None:
+        note(robustness(run, config.evaluate.robust, package=packaged, texts=holdout_texts, holdout=holdout))
     recipe = Recipe(prepare=config.prepare, pretrain=config.pretrain, align=config.align, finetune=config.finetune)
     candidate = make_candidate(
         run,

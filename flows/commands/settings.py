@@ -236,6 +236,10 @@ def check_train(config: PipelineConfig) -> None:
         from tasks.score.watch import WatchList
 
         WatchList.load(config.evaluate.watch_list)
+    if config.evaluate.exchange is not None:
+        from tasks.evaluate.robustness.words import read_pairs
+
+        read_pairs(config.evaluate.exchange)
     if config.runtime.tensorboard:
         from tasks.tracking.tensorboard import check_installed
 

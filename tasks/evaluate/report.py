@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from tasks.durable import replaced
 from tasks.evaluate.contents import with_contents
 from tasks.evaluate.figures import DPI, MAX_NAMED
+from tasks.evaluate.robustness.page import Robustness
 from tasks.evaluate.slices.page import Slices
 from tasks.marked import STYLE as MARKS
 from tasks.marked import as_html
@@ -33,7 +34,12 @@ SIDE = "side"
 REPORT = "side/report.html"
 FIGURES = ("yardstick", "confusion", "reliability", "risk_coverage", "history")  # each a PNG of that name under side/
 TEMPLATE = Path(__file__).parent / "report.html.j2"
-PARTS = ("certainty.html.j2", "wrong_labels.html.j2", "slices/slices.html.j2")  # of the page, each a file of its own beside it
+PARTS = (
+    "certainty.html.j2",
+    "wrong_labels.html.j2",
+    "slices/slices.html.j2",
+    "robustness/robustness.html.j2",
+)  # of the page, each a file of its own beside it
 STYLE = Path(__file__).parent / "report.css"  # of the page of a language model too
 
 
@@ -226,6 +232,7 @@ class Context(_Part):
     certainty: dict[str, Any] | None = None
     wrong_labels: dict[str, Any] | None = None
     slices: Slices | None = None
+    robustness: Robustness | None = None
     config: dict[str, Any] = {}
 
     @model_validator(mode="before")

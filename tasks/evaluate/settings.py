@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.certainty.settings import CertaintySettings
+from tasks.evaluate.robustness.settings import RobustnessConfig
+from tasks.evaluate.robustness.table import BY_NAME, EXCHANGE
 from tasks.evaluate.slices.settings import SliceConfig
 from tasks.finetune.settings import FinetuneConfig
 from tasks.section import Count, Positive, Section
@@ -33,7 +36,30 @@ class EvaluateConfig(SliceConfig, CertaintySettings, Measures):
     curve_draws: Annotated[int, Field(ge=1, le=100)] = Field(5, description="learning_curve: draws of each size.")
     curve_most: Positive = Field(1024, description="learning_curve: most rows a class.")
     slices: bool = Field(True, description="Accuracy by length, script, source, kept columns (ingest.keep) and names.")
-    seed: Count = Field(13, description="Seed of the bootstrap, of draws and of permutations.")
+    robustness: tuple[str, ...] = Field(
+        (), description=f"true, or some of {', '.join(BY_NAME)}: change the test texts so and label them again."
+    )
+    exchange: Path | None = Field(
+        None, description="File of word<TAB>word lines: exchange these words in the test texts and see which labels change."
+    )
+    robustness_rows: Count = Field(2000, description="robustness: most test rows that are changed; 0: all.")
+    seed: Count = Field(13, description="Seed of the bootstrap, of draws, permutations and changes.")
+
+    @field_validator("robustness", mode="before")
+    @classmethod
+    def _all_or_some(cls, value: object) -> object:
+        given = [value] if isinstance(value, bool | str) else list(value) if isinstance(value, list | tuple) else value
+        if given in ([True], ["true"], ["on"], ["all"]):
+            return BY_NAME
+        return () if given in ([False], ["false"], ["off"]) else given
+
+    @field_validator("robustness")
+    @classmethod
+    def _known_changes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in value if name not in BY_NAME]
+        if unknown:
+            raise ValueError(f"unknown change {unknown[0]!r}; choose from {', '.join(BY_NAME)}, or true for all")
+        return tuple(name for name in BY_NAME if name in value)
 
     @model_validator(mode="after")
     def _settings_of_the_curve(self) -> Self:
@@ -45,8 +71,11 @@ class EvaluateConfig(SliceConfig, CertaintySettings, Measures):
     @model_validator(mode="after")
     def _settings_of_the_slices(self) -> Self:
         for name in ("slice_rows", "slice_draws", "watch_list"):
-            if not self.slices and getattr(self, name) != type(self).model_fields[name].default:
+            read = self.slices or (name == "watch_list" and "names" in self.robustness)
+            if not read and getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"{name} is for slices true; set that too, or leave {name} out")
+        if self.robust is None and self.robustness_rows != type(self).model_fields["robustness_rows"].default:
+            raise ValueError("robustness_rows is for robustness and exchange; set one of them too, or leave it out")
         return self
 
     @property
@@ -58,6 +87,14 @@ class EvaluateConfig(SliceConfig, CertaintySettings, Measures):
     def slicing(self) -> SliceConfig:
         """What the step `slices` reads."""
         return SliceConfig(**{name: getattr(self, name) for name in SliceConfig.model_fields})
+
+    @property
+    def robust(self) -> RobustnessConfig | None:
+        """What the step `robustness` reads; None if it is not asked for."""
+        changes = (*self.robustness, *([EXCHANGE] if self.exchange is not None else []))
+        watch_list = self.watch_list if "names" in changes else None
+        read = {"exchange": self.exchange, "watch_list": watch_list, "rows": self.robustness_rows, "seed": self.seed}
+        return RobustnessConfig(changes=changes, **read) if changes else None
 
 
 class DrawConfig(Section):

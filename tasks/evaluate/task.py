@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.evaluate.evaluation import Evaluation, write_evaluation
+from tasks.evaluate.robustness.says import SHOWN as ROBUSTNESS
 from tasks.evaluate.says import LEARNING_CURVE, SHOWN, UNMEASURED, YARDSTICK
 from tasks.evaluate.slices.says import SLICES
 from tasks.evaluate.unmeasured import write_labels
@@ -16,6 +17,7 @@ from tasks.store.step import Choice, step
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tasks.evaluate.robustness.settings import RobustnessConfig
     from tasks.evaluate.settings import CurveConfig, DrawConfig, Measures
     from tasks.evaluate.slices.settings import SliceConfig
     from tasks.store.artifact import Build
@@ -53,6 +55,14 @@ def slices(
     from tasks.evaluate.slices.slices import write_slices
 
     return write_slices(config, evaluation, texts, corpus, kept, build.folder)
+
+
+@step(libraries=("pyarrow", "numpy", "scipy", "opencc"), shown=ROBUSTNESS)
+def robustness(build: Build, config: RobustnessConfig, run: Run, package: Path, texts: Path, holdout: Path) -> dict[str, Any]:
+    """Let the packaged model label the test rows' texts once they are changed."""
+    from tasks.evaluate.robustness.robustness import write_robustness
+
+    return write_robustness(config, package, texts, holdout, build.folder, progress=run.progress_for("robustness"))
 
 
 @step(shown=UNMEASURED)
