@@ -31,6 +31,7 @@ from tasks.register.settings import RegisterConfig
 from tasks.runtime import Runtime
 from tasks.score.settings import ScoreConfig
 from tasks.section import Section
+from tasks.serve.settings import ServeSettings
 from tasks.unread import KINDS_OF_WORDS, OR_REMOVE, models_with
 
 with warnings.catch_warnings():
@@ -161,3 +162,12 @@ class RefreshConfig(Section):
     def name(self) -> str:
         """The monitor's name."""
         return self.collect.name
+
+
+class ServeConfig(Section):
+    """A server of one model: where it answers, and where its versions are."""
+
+    verb: ClassVar[tuple[str, ...]] = ("serve",)
+
+    serve: ServeSettings = ServeSettings()
+    runtime: Runtime = Runtime()

@@ -85,7 +85,7 @@ def serve() -> None:
     """Be the child: read one request from stdin, answer on the pipe whose number is the only argument."""
     answer_out = int(sys.argv[1])
     request = json.load(sys.stdin)
-    _die_with_parent(request["parent"])
+    die_with_parent(request["parent"])
     try:
         function = getattr(importlib.import_module(request["module"]), request["name"])
         answer = {"result": function(*request["args"])}
@@ -97,7 +97,7 @@ def serve() -> None:
         pipe.write(json.dumps(answer).encode())
 
 
-def _die_with_parent(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # The parent may have died before the line above; no signal comes then.

@@ -8,16 +8,20 @@ from flows.commands.printing import cells, result_table, results
 from flows.commands.settings import knobs, preset_names
 
 if TYPE_CHECKING:
-    from tasks.config import LanguageConfig, PipelineConfig, RefreshConfig
+    from tasks.config import LanguageConfig, PipelineConfig, RefreshConfig, ServeConfig
 
 
-def print_knobs(model: type[PipelineConfig | LanguageConfig | RefreshConfig], verb: str, what: str) -> None:
+def print_knobs(model: type[PipelineConfig | LanguageConfig | RefreshConfig | ServeConfig], verb: str, what: str) -> None:
     """Print how a verb is called and all its knobs."""
     console = results()
+    presets = preset_names(model)
+    usage = ("[--preset NAME] ", " [--json]") if presets else ("", "")  # a server has no result
     console.print(
-        f"Usage: textmill {verb} [--preset NAME] [--config FILE.toml] [--section.field VALUE ...] [--json]\n", highlight=False
+        f"Usage: textmill {verb} {usage[0]}[--config FILE.toml] [--section.field VALUE ...]{usage[1]}\n",
+        highlight=False,
+        markup=False,
     )
-    console.print(f"{what} Presets: {', '.join(preset_names(model))}.")
+    console.print(f"{what} Presets: {', '.join(presets)}." if presets else what)
     console.print("Every knob can be in a TOML file too, and in the environment as TEXTMILL_SECTION__FIELD.\n", markup=False)
     table = result_table("option", "takes", "default", "what it is")
     for flag, kind, default, description in knobs(model):

@@ -44,7 +44,7 @@ from flows.commands.runtime import NOT_SETTINGS, PREFIX
 from flows.commands.tutorial_words import WORDS, meant_value
 from flows.settled import refuse_unlabelled
 from tasks.checkout import CHECKOUT
-from tasks.config import LanguageConfig, PipelineConfig, RefreshConfig
+from tasks.config import LanguageConfig, PipelineConfig, RefreshConfig, ServeConfig
 from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
 from tasks.finetune.former import former_names
@@ -68,7 +68,7 @@ Section = TypeVar("Section", bound=BaseModel)
 PRESETS = Path(__file__).resolve().parents[1] / "presets"
 DEFAULT_PRESET = "sample"
 DEFAULT_LANGUAGE_PRESET = "language"
-FLOWS = (PipelineConfig, LanguageConfig, RefreshConfig)
+FLOWS = (PipelineConfig, LanguageConfig, RefreshConfig, ServeConfig)
 NEGATIVE = re.compile(r"-\.?\d")
 UTF8_FILES = frozenset({"stop_words", "user_dictionary", "partial_words", "watch_list"})
 MAX_SHOWN = 100  # characters of a value in an error
@@ -129,6 +129,12 @@ def resolve_refresh(
     watch_name(config.name)
     if "name" not in settings.collect.model_fields_set:
         refuse_other_source(config.collect, config.runtime.data_root)
+    return config
+
+
+def resolve_serve(arguments: list[str], *, file: Path | None = None) -> ServeConfig:
+    """Make the one configuration of a model server, as `resolve` does for a training run."""
+    _, config = _resolved(ServeConfig, arguments, None, file, Doors())
     return config
 
 
@@ -454,6 +460,8 @@ def flag_of(place: str) -> str:
 def _command(model: type[BaseModel]) -> str:
     if issubclass(model, LanguageConfig):
         return "textmill language train"
+    if issubclass(model, ServeConfig):
+        return "textmill serve"
     return "textmill refresh" if issubclass(model, RefreshConfig) else "textmill train"
 
 

@@ -12,6 +12,8 @@ import base64
 import hmac
 from typing import TYPE_CHECKING, Any
 
+from tasks.serve.access import KNOWN
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
@@ -27,16 +29,29 @@ SAFE_METHODS = ("GET", "HEAD")
 class Guard:
     """ASGI middleware: refuse requests that are not meant for this server, or that bring no password if one is wanted.
 
-    `login` is `user:password` for HTTP Basic, and empty where the app asks for a password itself. A browser says where a
-    request comes from by Origin and Sec-Fetch-Site (https://www.w3.org/TR/fetch-metadata/); programs send neither.
+    `login` is `user:password` for HTTP Basic, and empty where the app asks for a password itself; `token` is let in as a
+    Bearer token too. Paths of `open_paths` want neither. With `any_host` the server has names that only its clients know, and a
+    page's Origin is compared with the Host it asks for. A browser says where a request comes from by Origin and Sec-Fetch-Site
+    (https://www.w3.org/TR/fetch-metadata/); programs send neither.
     """
 
-    def __init__(self, app: App, *, port: int, login: str = "") -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        port: int,
+        login: str = "",
+        token: str = "",
+        open_paths: frozenset[str] = frozenset(),
+        any_host: bool = False,
+    ) -> None:
         self.app = app
+        self.open_paths, self.any_host = open_paths, any_host
         self.host = f"{ADDRESS}:{port}".encode()
         self.hosts = {self.host, f"localhost:{port}".encode()}
         self.origins = {b"http://" + host for host in self.hosts}
-        self.authorization = b"Basic " + base64.b64encode(login.encode()) if login else b""
+        self.authorizations = [b"Basic " + base64.b64encode(login.encode())] if login else []
+        self.authorizations += [b"Bearer " + token.encode()] if token else []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request on, or answer 403, or 401 where a password is wanted, or 307 to a page that is opened as localhost."""
@@ -44,19 +59,20 @@ class Guard:
             await self.app(scope, receive, send)
         elif reason := self.refusal(scope):
             await _refuse(scope, send, 403, reason)
-        elif _values(scope, b"host")[0].lower() != self.host and _is_page(scope):
+        elif not self.any_host and _values(scope, b"host")[0].lower() != self.host and _is_page(scope):
             await self.send_on(scope, send)
-        elif self.authorization and not self.knows_password(scope):
+        elif self.authorizations and not self.knows_password(scope) and scope.get("path") not in self.open_paths:
             await _refuse(scope, send, 401, "a password is wanted; textmill up says where it is")
         else:
             await self.app(scope, receive, send)
 
     def refusal(self, scope: Scope) -> str:
         """Why a request is not meant for this server; empty if it is."""
-        hosts, origins = _values(scope, b"host"), _values(scope, b"origin")
-        if len(hosts) != 1 or hosts[0].lower() not in self.hosts:
+        hosts, origins = [host.lower() for host in _values(scope, b"host")], _values(scope, b"origin")
+        if len(hosts) != 1 or not (self.any_host or hosts[0] in self.hosts):
             return f"this server answers only as {b' or '.join(sorted(self.hosts)).decode()}"
-        if any(origin.lower() not in self.origins for origin in origins):
+        own = {b"http://" + hosts[0], b"https://" + hosts[0]} if self.any_host else self.origins
+        if any(origin.lower() not in own for origin in origins):
             return "requests of other sites' pages are refused"
         sites = _values(scope, b"sec-fetch-site")
         if any(site not in (b"same-origin", b"none") for site in sites) and not _is_link(scope):
@@ -73,25 +89,30 @@ class Guard:
         await send({"type": "http.response.body", "body": b""})
 
     def knows_password(self, scope: Scope) -> bool:
-        """Whether a request brings the password."""
+        """Whether a request brings the password or the token; KNOWN of its scope says so to the app."""
         given = _values(scope, b"authorization")
-        return len(given) == 1 and hmac.compare_digest(given[0], self.authorization)
+        known = len(given) == 1 and any([hmac.compare_digest(given[0], each) for each in self.authorizations])
+        scope[KNOWN] = known
+        return known
 
 
 def serve_guarded(app: App, *, port: int, login: str = "", **options: Any) -> Any:
     """A uvicorn server of `app` behind a guard, on 127.0.0.1 whatever the environment says; call its `run`."""
+    return guarded(Guard(app, port=port, login=login), port=port, lifespan="on", timeout_graceful_shutdown=3, **options)
+
+
+def guarded(guard: Guard, *, port: int, host: str = ADDRESS, **options: Any) -> Any:
+    """A uvicorn server of an app behind its guard."""
     import uvicorn
 
     return uvicorn.Server(
         uvicorn.Config(
-            Guard(app, port=port, login=login),
-            host=ADDRESS,
+            guard,
+            host=host,
             port=port,
             log_level="warning",
-            lifespan="on",
             proxy_headers=False,  # a header must not replace the address of the connection
             server_header=False,
-            timeout_graceful_shutdown=3,
             **options,
         )
     )

@@ -1,0 +1,60 @@
+"""What a model says of texts, as JSON values, and how much of them it had never seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tasks.model.no_label import NO_KNOWN_WORD, NO_TOKENS
+from tasks.score.predict import predict_texts
+from tasks.serve.request import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks.register.models import LoadedModel
+
+
+class Labelled(NamedTuple):
+    """One dict a text, as `textmill predict --json` prints them; the numbers of their tokens, and of those without a place."""
+
+    predictions: list[dict[str, Any]]
+    tokens: int
+    unseen: int
+
+
+def label(loaded: LoadedModel, texts: Sequence[str]) -> Labelled:
+    """Label texts. A package of before textmill 0.2 counts no tokens."""
+    if not hasattr(loaded.model, "read"):
+        return Labelled(predict_texts(loaded, texts), 0, 0)
+    reading, labels = loaded.model.read(texts), loaded.model.labels
+    if not hasattr(reading, "blank"):
+        return Labelled(predict_texts(loaded, texts), int(reading.tokens.sum()), int(reading.unseen.sum()))
+    rows = reading.probabilities.astype(float).tolist()
+    columns = reading.probabilities.argmax(axis=1).tolist() if rows else []
+    predictions: list[dict[str, Any]] = [
+        {"label": labels[at], "confidence": row[at], "probabilities": dict(zip(labels, row, strict=True)), "reason": None}
+        for row, at in zip(rows, columns, strict=True)
+    ]
+    for at in reading.blank.nonzero()[0].tolist():
+        predictions[at] |= {"label": None, "reason": NO_KNOWN_WORD}
+    for at in (reading.tokens == 0).nonzero()[0].tolist():
+        predictions[at] = {**dict.fromkeys(predictions[at]), "reason": NO_TOKENS}
+    return Labelled(predictions, int(reading.tokens.sum()), int(reading.unseen.sum()))
+
+
+def explained(loaded: LoadedModel, texts: Sequence[str], predictions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The predictions, each with the shares of its words; RequestError for a model that cannot tell them."""
+    from tasks.score.explain import as_values, explanations
+
+    return [
+        prediction | {"explanation": as_values(why)}
+        for prediction, why in zip(predictions, explanations(loaded, texts), strict=True)
+    ]
+
+
+def check_options(loaded: LoadedModel, *, explain: bool, max_error: float | None) -> None:
+    """RequestError if the model cannot do what is asked of it besides labelling."""
+    if explain:
+        explained(loaded, [], [])
+    if max_error is not None:
+        raise Refusal(f"{loaded.title} carries no thresholds for max_error; train it again, or leave max_error out")
