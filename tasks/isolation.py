@@ -98,6 +98,7 @@ def serve() -> None:
 
 
 def die_with_parent(parent: int) -> None:
+    """Have this process killed when the one that started it, `parent`, ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # The parent may have died before the line above; no signal comes then.

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from flows.commands.settings import knobs, load_preset, preset_names, preset_path
 from tasks.checkout import CHECKOUT
-from tasks.config import LanguageConfig, PipelineConfig, RefreshConfig
+from tasks.config import LanguageConfig, PipelineConfig, RefreshConfig, ServeConfig
 from tasks.finetune.settings import AUTO
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ CHINESE = CHECKOUT / "README.zh-CN.md"
 KNOBS = CHECKOUT / "docs/KNOBS.md"
 CHINESE_KNOBS = CHECKOUT / "docs/KNOBS.zh-CN.md"
 
-FLOWS: dict[str, type[BaseModel]] = {"train": PipelineConfig, "refresh": RefreshConfig}
+FLOWS: dict[str, type[BaseModel]] = {"train": PipelineConfig, "refresh": RefreshConfig, "serve": ServeConfig}
 LANGUAGE = "language/"  # begins the headings of `textmill language train`, whose sections are called as those of `train`
 SAME = "runtime"  # the section that it shares with them
 NO_SECTION = "name"  # the heading of what is in no section
@@ -42,8 +42,8 @@ A knob is given in one of four places; the first that names it decides:
 3. in a TOML file (`--config run.toml`) or a preset (`--preset imdb`): `epochs = 3` below the line `[finetune]`;
 4. else it has its default.
 
-`textmill train --help`, `textmill language train --help` and `textmill refresh --help` print the same lists. The sections of
-`textmill language train` are the last ones. This page is written from the config models by
+`textmill train --help`, `textmill language train --help`, `textmill refresh --help` and `textmill serve --help` print the same
+lists. The sections of `textmill language train` are the last ones. This page is written from the config models by
 `python -m flows.commands.readme`.
 
 """
@@ -52,7 +52,7 @@ A knob is given in one of four places; the first that names it decides:
 def knob_sections() -> dict[str, list[tuple[str, str, str, str]]]:
     """Every knob as (flag, type, default, description) by its section, such as `finetune` or `finetune.bag`."""
     sections: dict[str, list[tuple[str, str, str, str]]] = {}
-    for knob in dict.fromkeys([*knobs(PipelineConfig), *knobs(RefreshConfig)]):
+    for knob in dict.fromkeys(knob for model in FLOWS.values() for knob in knobs(model)):
         section = knob[0].removeprefix("--").rpartition(".")[0] or NO_SECTION
         sections.setdefault(section, []).append(knob)
     for knob in knobs(LanguageConfig):
@@ -67,7 +67,7 @@ def knob_tables() -> str:
     parts = []
     for section, rows in knob_sections().items():
         flows = {"language train": LanguageConfig} if section.startswith(LANGUAGE) else FLOWS
-        commands = " and ".join(f"`textmill {flow}`" for flow, model in flows.items() if _reads(model, rows))
+        commands = _listed([f"`textmill {flow}`" for flow, model in flows.items() if _reads(model, rows)])
         about = f"{commands}. {_docstring(section)}".strip()
         table = "\n".join(f"| {' | '.join(_cells(row))} |" for row in rows)
         heading = f"{'#' * (2 + section.count('.'))} `{section}`"
@@ -146,6 +146,11 @@ def _cells(row: tuple[str, str, str, str]) -> tuple[str, ...]:
 
 def _reads(model: type[BaseModel], rows: list[tuple[str, str, str, str]]) -> bool:
     return rows[0] in knobs(model)
+
+
+def _listed(words: list[str]) -> str:
+    """Words as a sentence lists them: `a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _docstring(section: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
+import typer  # noqa: TC002 typer reads the annotation
 
 from flows.commands.options import File, Help
 from tasks.errors import RequestError

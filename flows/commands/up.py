@@ -8,18 +8,31 @@ import typer
 
 from flows.commands.options import DataRoot
 from flows.commands.printing import print_values
+from tasks.errors import RequestError
 
 
 def up(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the Prefect server; default: 4200.")] = None,
     mlflow_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the MLflow server; default: 5000.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--serve", help="Serve this model too, NAME@ALIAS or NAME/VERSION; see textmill serve.")
+    ] = None,
+    serve_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of --serve; default: 8080.")] = None,
     data_root: DataRoot = None,
 ) -> None:
     """Start the Prefect server, its workers and the MLflow server on 127.0.0.1."""
     from flows.commands.runtime import runtime_of
     from flows.servers.services import start_all
 
-    print_values(start_all(runtime_of(data_root), prefect_port=port, mlflow_port=mlflow_port))
+    if serve_port and not model:
+        raise RequestError(f"--serve-port {serve_port} is for --serve NAME@ALIAS; give that too, or leave it out")
+    runtime = runtime_of(data_root)
+    started = start_all(runtime, prefect_port=port, mlflow_port=mlflow_port)
+    if model:
+        from flows.servers.services import start_serving
+
+        started["model_server"] = start_serving(runtime, model, port=serve_port)
+    print_values(started)
 
 
 def down(data_root: DataRoot = None) -> None:

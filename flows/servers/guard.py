@@ -91,14 +91,15 @@ class Guard:
     def knows_password(self, scope: Scope) -> bool:
         """Whether a request brings the password or the token; KNOWN of its scope says so to the app."""
         given = _values(scope, b"authorization")
-        known = len(given) == 1 and any([hmac.compare_digest(given[0], each) for each in self.authorizations])
+        known = len(given) == 1 and any(hmac.compare_digest(given[0], each) for each in self.authorizations)
         scope[KNOWN] = known
         return known
 
 
 def serve_guarded(app: App, *, port: int, login: str = "", **options: Any) -> Any:
     """A uvicorn server of `app` behind a guard, on 127.0.0.1 whatever the environment says; call its `run`."""
-    return guarded(Guard(app, port=port, login=login), port=port, lifespan="on", timeout_graceful_shutdown=3, **options)
+    kept: dict[str, Any] = {"lifespan": "on", "http": "h11", "timeout_graceful_shutdown": 3}
+    return guarded(Guard(app, port=port, login=login), port=port, **kept, **options)
 
 
 def guarded(guard: Guard, *, port: int, host: str = ADDRESS, **options: Any) -> Any:

@@ -6,17 +6,18 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.servers.guard import ADDRESS
 from flows.servers.model_server import GRACE_SECONDS, Start, bound
-from flows.servers.server import USER, Server, login, private
+from flows.servers.server import USER, Server, login
 from tasks.checkout import CHECKOUT
 from tasks.durable import PRIVATE, num_cores, replaced
 from tasks.errors import RequestError, UnavailableError
@@ -37,8 +38,18 @@ class Worker:
     """One process, and when it was started (time.monotonic)."""
 
     process: subprocess.Popen[bytes]
-    ready: int  # the pipe on which it says that it answers
+    ready: int  # the pipe on which it says that it answers, or why it does not
     started: float
+    answered: bool = False
+
+    def said(self) -> dict[str, Any]:
+        """What it says on the pipe, once it does or has ended; nothing the second time."""
+        if self.answered:
+            return {}
+        self.answered = True
+        with os.fdopen(self.ready, "rb") as pipe:
+            found: dict[str, Any] = json.loads(pipe.read() or b"{}")
+            return found
 
 
 def serve(config: ServeConfig, model: str) -> None:
@@ -106,8 +117,7 @@ class Workers:
 
     def _answer(self, worker: Worker) -> int:
         """Wait until a process answers; the version that it loaded."""
-        with os.fdopen(worker.ready, "rb") as pipe:
-            said = json.loads(pipe.read() or b"{}")
+        said = worker.said()
         if "version" in said:
             return int(said["version"])
         if "error" in said:
@@ -134,10 +144,9 @@ class Workers:
                 code = worker.process.poll()
                 if code is None or time.monotonic() - worker.started < EARLY_SECONDS:
                     continue
-                self._log.write("ended", process=worker.process.pid, code=code)
+                self._log.write("ended", process=worker.process.pid, code=code, problem=worker.said().get("error"))
                 _forget(self._meters, worker.process.pid)
                 self._workers[number] = self._started()
-                os.close(self._workers[number].ready)
 
     def _stop(self) -> None:
         """Let all finish what they are answering, for a while or until a second signal."""
@@ -163,10 +172,8 @@ def _forget(meters: Path, pid: int) -> None:
         path.unlink(missing_ok=True)
 
 
-def _reserved(host: str, port: int):  # noqa: ANN202
+def _reserved(host: str, port: int) -> socket.socket:
     """The port, held without listening as long as the processes share it; RequestError if another program has it."""
-    import socket
-
     try:
         if port:  # without SO_REUSEPORT, so that another server of ours counts too
             family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

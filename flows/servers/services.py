@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 WORKERS = {"worker": WORK_POOL, "watch-worker": WATCH_POOL}
 SERVICES = (*WORKERS, "mlflow", "prefect")  # in the order in which they are stopped
+SERVING = "serve"  # the server of one model, where it is asked for
+SERVE_PORT = 8080
 PORTS = {"prefect": 4200, "mlflow": 5000}
 FLAGS = {"prefect": "--port", "mlflow": "--mlflow-port"}
 
@@ -93,7 +95,44 @@ def start_all(runtime: Runtime, *, prefect_port: int | None = None, mlflow_port:
 
 def stop_all(runtime: Runtime) -> dict[str, str]:
     """Stop the processes that `start_all` started, and only those, whether it came to its end or not."""
-    return _stop(runtime, PidFile(runtime.data_root), SERVICES)
+    pids = PidFile(runtime.data_root)
+    return _stop(runtime, pids, [*([SERVING] if SERVING in pids.names() else []), *SERVICES])
+
+
+def start_serving(runtime: Runtime, model: str, *, port: int | None = None) -> str:
+    """Start `textmill serve` of a model and wait until it answers; where it does.
+
+    One that runs already is left as it is: it follows its alias. RequestError if it runs on another port or for another model.
+    """
+    from tasks.serve.versions import wanted
+
+    wanted(model)
+    pids, note = PidFile(runtime.data_root), runtime.data_root / "serve" / "up.json"
+    with locked(runtime.data_root / "services.lock"):
+        if pids.running(SERVING):
+            url = pids.url(SERVING)
+            other = json.loads(note.read_text())
+            if other != model or port not in (None, urlsplit(url).port):
+                raise RequestError(f"a model server runs already, of {other} at {url}; textmill down first")
+            return url
+        port = port or SERVE_PORT
+        _refuse_taken(port, "--serve-port")
+        note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        note.write_text(json.dumps(model))
+        url = f"http://{ADDRESS}:{port}"
+        places = ["--runtime.data-root", str(runtime.data_root), "--serve.port", str(port)]
+        places += ["--runtime.tracking-uri", runtime.tracking_uri] if runtime.tracking_uri else []
+        pid = _spawn(runtime.data_root, pids, SERVING, _python("flows.commands", "serve", model, *places), url=url)
+        patience = Patience(pid, runtime.server_timeout)
+        while not answers(Endpoint(url), path="ready", timeout=LOOK_SECONDS):
+            if start_time(pid) is None or patience.is_over():
+                pids.stop(SERVING)
+                pids.forget(SERVING)
+                log = runtime.data_root / "logs" / f"{SERVING}.log"
+                last = log.read_text(errors="replace").strip().rpartition("\n")[2].removeprefix("textmill: ")
+                raise UnavailableError(f"the model server did not start: {last} (see {log})")
+            time.sleep(0.1)
+    return url
 
 
 def where_up(data_root: Path) -> dict[str, str]:

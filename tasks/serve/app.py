@@ -15,17 +15,17 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
 from tasks.errors import RequestError
+from tasks.score.abstain import abstaining, promised
 from tasks.serve import described
 from tasks.serve.access import KNOWN
 from tasks.serve.batching import Batcher
 from tasks.serve.meters import CONTENT_TYPE, Meters
-from tasks.serve.predictions import check_options
+from tasks.serve.predictions import check_explains
 from tasks.serve.request import JSON, Asked, Refusal, asked_of_mlflow, asked_of_predict
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-    from tasks.register.models import LoadedModel
     from tasks.serve.access_log import Log
     from tasks.serve.settings import ServeSettings
     from tasks.serve.versions import Follower
@@ -37,9 +37,20 @@ if TYPE_CHECKING:
 CODES = {404: "ENDPOINT_NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE", 415: "UNSUPPORTED_MEDIA_TYPE"}
 CODES |= {400: "BAD_REQUEST", 500: "INTERNAL_ERROR", 503: "TEMPORARILY_UNAVAILABLE"}
 NO_VERSION = "no version of the model is loaded"
+DOCS = "/docs"
+# path -> how a body is read, and whether the answer names the model
+READERS: dict[str, tuple[Callable[[str, bytes, ServeSettings], Asked], bool]] = {
+    "/predict": (asked_of_predict, True),
+    "/invocations": (asked_of_mlflow, False),
+}
+REFUSED_HEADERS = {413: [(b"connection", b"close")], 503: [(b"retry-after", b"1")]}
 FOREIGN = "other"  # paths that are none of ours, in metrics: anybody may make up as many as he likes
 MOST_PATH = 200  # characters of a path in the log
 PAGE_HEADERS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'", "x-content-type-options": "nosniff"}
+
+
+class ClientLeft(Exception):  # noqa: N818
+    """A client closed the connection before it had sent its request."""
 
 
 class ModelServer:
@@ -60,28 +71,7 @@ class ModelServer:
 
     def _routes(self) -> FastAPI:
         api = FastAPI(title=described.TITLE, description=described.ABOUT, docs_url=None, redoc_url=None)
-        api.add_exception_handler(RequestError, _refused)
         api.add_exception_handler(HTTPException, _not_found)
-
-        @api.post(
-            "/predict",
-            summary="Label one text or several",
-            openapi_extra=described.PREDICT,
-            responses=described.answers(with_model=True),
-        )
-        async def predict(request: Request) -> Response:
-            loaded, predictions = await self._answer(request, asked_of_predict)
-            return _answered(loaded, {"model": {"name": loaded.name, "version": loaded.version}, "predictions": predictions})
-
-        @api.post(
-            "/invocations",
-            summary="The same for clients of MLflow's scoring server",
-            openapi_extra=described.INVOCATIONS,
-            responses=described.answers(with_model=False),
-        )
-        async def invocations(request: Request) -> Response:
-            loaded, predictions = await self._answer(request, asked_of_mlflow)
-            return _answered(loaded, {"predictions": predictions})
 
         @api.get("/ping", summary="Whether a version is loaded, as MLflow's server says it: 200 with an empty body")
         async def ping() -> Response:
@@ -103,11 +93,12 @@ class ModelServer:
         async def metrics() -> Response:
             return Response(await asyncio.to_thread(self.meters.page), headers={"content-type": CONTENT_TYPE})
 
-        @api.get("/docs", include_in_schema=False)
+        @api.get(DOCS, include_in_schema=False)
         @api.get("/", include_in_schema=False)
         async def docs() -> Response:
             return HTMLResponse(described.page(api.openapi()), headers=PAGE_HEADERS)
 
+        api.openapi()["paths"] |= described.POSTS
         return api
 
     def readiness(self, *, known: bool) -> dict[str, Any]:
@@ -121,20 +112,43 @@ class ModelServer:
             said |= {"wanted": follower.pointed, "problem": follower.problem}
         return said
 
-    async def _answer(
-        self, request: Request, read: Callable[[str, bytes, ServeSettings], Asked]
-    ) -> tuple[LoadedModel, list[dict[str, Any]]]:
-        """The version that was loaded when the request was read, and what it says of the texts."""
-        body = await _body(request, self.limits.max_bytes)
-        asked = read(request.headers.get("content-type", ""), body, self.limits)
-        request.scope["textmill.texts"] = len(asked.texts)
+    async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request to `/predict` or `/invocations`, or say in one line why not.
+
+        FastAPI is left out here: on a short text it takes as long as the model does.
+        """
+        try:
+            status, headers, answer = 200, *await self._predicted(scope, receive)
+        except RequestError as error:
+            status = getattr(error, "status", 400)
+            headers, answer = REFUSED_HEADERS.get(status, []), _error(status, str(error))
+        except ClientLeft:
+            return
+        headers = [(b"content-type", JSON.encode()), (b"content-length", str(len(answer)).encode()), *headers]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    async def _predicted(self, scope: Scope, receive: Receive) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        """The headers and the body of an answer, by the version that was loaded when the request had been read."""
+        read, with_model = READERS[scope["path"]]
+        given = dict(scope["headers"])
+        body = await _body(receive, given.get(b"content-length", b""), self.limits.max_bytes)
+        asked = read(given.get(b"content-type", b"").decode("latin-1"), body, self.limits)
+        scope["textmill.texts"] = len(asked.texts)
         loaded = self.follower.served
         if loaded is None:
             raise Refusal(NO_VERSION, 503)
-        if asked.explain or asked.max_error is not None:
-            check_options(loaded, explain=asked.explain, max_error=asked.max_error)
-        request.scope["textmill.version"] = loaded.version
-        return loaded, await self.batcher.label(loaded, asked.texts, explain=asked.explain)
+        scope["textmill.version"] = loaded.version
+        if asked.explain:
+            check_explains(loaded)
+        promise = None if asked.max_error is None else await asyncio.to_thread(promised, loaded, asked.max_error)
+        predictions = await self.batcher.label(loaded, asked.texts, explain=asked.explain)
+        answer: dict[str, Any] = {"model": {"name": loaded.name, "version": loaded.version}} if with_model else {}
+        if promise is not None:
+            predictions = abstaining(predictions, promise)
+            answer |= {"promise": promise.facts()} if with_model else {}
+        answer["predictions"] = predictions
+        return [(b"x-textmill-model", quote(loaded.title).encode())], orjson.dumps(answer)
 
 
 class Observed:
@@ -142,7 +156,7 @@ class Observed:
 
     def __init__(self, app: Any, server: ModelServer) -> None:
         self.app, self.server = app, server
-        self.paths = frozenset(route.path for route in app.routes)
+        self.paths = frozenset(route.path for route in app.routes) | READERS.keys()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -158,7 +172,13 @@ class Observed:
             await send(message)
 
         try:
-            await self.app(scope, receive, noted)
+            if scope["method"] == "POST" and scope["path"] in READERS:
+                await self.server.post(scope, receive, noted)
+            elif scope["path"] in READERS:
+                told = _error(405, f"this page takes POST; see {DOCS}")
+                await Response(told, 405, {"allow": "POST"}, media_type=JSON)(scope, receive, noted)
+            else:
+                await self.app(scope, receive, noted)
         except Exception as error:  # noqa: BLE001 its message may quote a text, so that only its place is told
             last = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{Path(last.filename).name}:{last.lineno}"
@@ -180,22 +200,22 @@ class Observed:
             )
 
 
-async def _body(request: Request, most: int) -> bytes:
-    """The body; Refusal, before it was read whole, if it has more bytes than that."""
-    told = request.headers.get("content-length", "")
-    if told.isascii() and told.isdigit() and int(told[:20]) > most:
-        raise Refusal(f"a body of {told[:20]} bytes is too large; send at most {most}", 413)
+async def _body(receive: Receive, told: bytes, most: int) -> bytes:
+    """The body; Refusal, before it was read whole, if it has more bytes than that. ClientLeft if the rest will not come."""
+    if told.isdigit() and int(told[:20]) > most:
+        raise Refusal(f"a body of {int(told[:20])} bytes is too large; send at most {most}", 413)
     parts, size = [], 0
-    async for part in request.stream():
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        part = message.get("body", b"")
         size += len(part)
         if size > most:
             raise Refusal(f"the body is too large; send at most {most} bytes", 413)
         parts.append(part)
-    return b"".join(parts)
-
-
-def _answered(loaded: LoadedModel, answer: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(answer), headers={"x-textmill-model": quote(loaded.title)}, media_type=JSON)
+        if not message.get("more_body"):
+            return b"".join(parts)
 
 
 def _json(answer: dict[str, Any], status: int = 200) -> Response:
@@ -207,14 +227,8 @@ def _error(status: int, message: str) -> bytes:
     return orjson.dumps({"error_code": CODES.get(status, "BAD_REQUEST"), "message": " ".join(message.split())})
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    status = getattr(error, "status", 400)
-    headers = {"connection": "close"} if status == 413 else {"retry-after": "1"} if status == 503 else None
-    return Response(_error(status, str(error)), status, headers, media_type=JSON)
-
-
 async def _not_found(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 400)
-    message = {404: "there is no such page; see /docs", 405: f"this page takes no {request.method[:10]}; see /docs"}
+    message = {404: f"there is no such page; see {DOCS}", 405: f"this page takes GET; see {DOCS}"}
     told = message.get(status, str(getattr(error, "detail", "")))
     return Response(_error(status, told), status, getattr(error, "headers", None), media_type=JSON)

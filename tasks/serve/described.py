@@ -83,7 +83,7 @@ def _answer(about: str, schema: Mapping[str, Any], example: Any) -> dict[str, An
     return {"description": about, "content": {"application/json": {"schema": schema, "example": example}}}
 
 
-def answers(*, with_model: bool) -> dict[int | str, dict[str, Any]]:
+def _answers(*, with_model: bool) -> dict[int, dict[str, Any]]:
     """What `/predict` and `/invocations` answer, by status."""
     properties: dict[str, Any] = {"predictions": _PREDICTIONS}
     example: dict[str, Any] = {"predictions": [_SAID]}
@@ -100,6 +100,17 @@ def answers(*, with_model: bool) -> dict[int | str, dict[str, Any]]:
         400: _answer("The request is malformed; the message says in one line why.", _ERROR, wrong),
         **{status: _answer(about, _ERROR, wrong | {"message": about}) for status, about in refused.items()},
     }
+
+
+def _post(summary: str, body: Mapping[str, Any], *, with_model: bool) -> dict[str, Any]:
+    responses = {str(status): answer for status, answer in _answers(with_model=with_model).items()}
+    return {"post": {"summary": summary, **body, "responses": responses}}
+
+
+POSTS = {
+    "/predict": _post("Label one text or several", PREDICT, with_model=True),
+    "/invocations": _post("The same for clients of MLflow's scoring server", INVOCATIONS, with_model=False),
+}
 
 
 def page(document: Mapping[str, Any]) -> str:

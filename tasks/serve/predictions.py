@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks.model.no_label import NO_KNOWN_WORD, NO_TOKENS
 from tasks.score.predict import predict_texts
-from tasks.serve.request import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,9 +51,6 @@ def explained(loaded: LoadedModel, texts: Sequence[str], predictions: Sequence[d
     ]
 
 
-def check_options(loaded: LoadedModel, *, explain: bool, max_error: float | None) -> None:
-    """RequestError if the model cannot do what is asked of it besides labelling."""
-    if explain:
-        explained(loaded, [], [])
-    if max_error is not None:
-        raise Refusal(f"{loaded.title} carries no thresholds for max_error; train it again, or leave max_error out")
+def check_explains(loaded: LoadedModel) -> None:
+    """RequestError for a model that cannot explain."""
+    explained(loaded, [], [])

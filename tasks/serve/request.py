@@ -1,14 +1,14 @@
 """What a request asks for: its body as texts, or one line that says what is wrong with it.
 
 `/predict` takes `{"text": "…"}` or `{"texts": ["…"]}`; `/invocations` takes the forms of MLflow's scoring server
-(https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/): inputs, instances, dataframe_split, dataframe_records, CSV.
+(https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/): inputs, instances, dataframe_split,
+dataframe_records, CSV.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -16,7 +16,7 @@ import orjson
 from tasks.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tasks.serve.settings import ServeSettings
 
@@ -106,7 +106,8 @@ def _input_texts(given: Any) -> list[Any]:
         return [given]
     if not isinstance(given, list):
         raise Refusal(f"expected texts, got {_kind(given)}; send a list of texts")
-    return [_cell(each, number) if isinstance(each, dict) and COLUMN in each else each for number, each in enumerate(given)]
+    objects = all(isinstance(each, dict) for each in given)
+    return [_cell(each, number) for number, each in enumerate(given)] if objects else given
 
 
 _READERS: Mapping[str, Callable[[Any], list[Any]]] = {
