@@ -26,14 +26,14 @@ def serve(context: typer.Context, config: File = None, help_: Help = False) -> N
     from flows.servers import model_workers
     from tasks.serve.versions import wanted
 
-    model, knobs = _parted(context.args)
+    model, knobs = parted(context.args)
     resolved = resolve_serve(knobs, file=config)
     check_paths(resolved)
     wanted(model)
     model_workers.serve(resolved, model)
 
 
-def _parted(arguments: Sequence[str]) -> tuple[str, list[str]]:
+def parted(arguments: Sequence[str]) -> tuple[str, list[str]]:
     """The model, and the knobs, each of which takes a value; RequestError unless one model is named."""
     models, knobs, left = [], [], list(arguments)
     while left:

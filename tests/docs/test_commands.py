@@ -13,7 +13,8 @@ from typer.main import get_command
 from flows.commands.deploy import split_arguments
 from flows.commands.main import VERBS, app
 from flows.commands.options import Session
-from flows.commands.settings import FLOWS, knobs, resolve, resolve_language, resolve_refresh
+from flows.commands.serve import parted
+from flows.commands.settings import FLOWS, knobs, resolve, resolve_language, resolve_refresh, resolve_serve
 from tasks.checkout import CHECKOUT
 from tests.docs.commands import Shown, shown_commands, shown_options
 
@@ -63,6 +64,9 @@ def parse_textmill(words: Sequence[str]) -> None:
         case "refresh":
             days = [f"--collect.{name}={given[name]}" for name in ("since", "until") if given[name]]
             resolve_refresh([*context.args, *days], preset=given["preset"], file=given["config"])
+        case "serve":
+            if not given["help_"]:
+                resolve_serve(parted(context.args)[1], file=given["config"])
         case "notify test":
             resolve_refresh(context.args, preset=given["preset"], file=given["config"])
         case "deploy":
