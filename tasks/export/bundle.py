@@ -155,11 +155,15 @@ class Bundle:
     def _taken(self, module: Module, statement: ast.stmt) -> Iterator[tuple[ast.stmt, tuple[Module, ast.stmt]]]:
         """The lines of a class that take a method of an imported one, each with that method and its module."""
         for line in statement.body if isinstance(statement, ast.ClassDef) else []:
-            value = line.value if isinstance(line, ast.AnnAssign) else None
+            if not isinstance(line, ast.AnnAssign):
+                continue
+            value = line.value
             if not (isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name)):
                 continue
             if (home := module.imported.get(value.value.id)) is None:
                 continue
+            if ast.unparse(line.target) != value.attr:  # the method's own text names it
+                raise ValueError(f"{module.name} takes {home.name}.{value.attr} under another name")
             owner = self._module(home.module)
             body = getattr(owner.statements.get(home.name), "body", [])
             method = next((each for each in body if getattr(each, "name", None) == value.attr), None)

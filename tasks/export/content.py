@@ -6,6 +6,7 @@ Shapes: K n-grams, C classes.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,13 @@ from tasks.model.text.tokenize import LISTS, SETTINGS
 from tasks.prepare.uses import text_libraries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tasks.model.ngrams import NgramVocabulary
 
-ARITHMETIC = ("weights", "bias", "steps")  # arrays of a sum that another program's file holds instead
+
+_OF_READING = re.compile(r"\.(words|subwords|keys_[0-9]+)$")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class Content:
     def reads(self) -> list[str]:
         """What its views read, each once."""
         return sorted({part["reads"] for part in self.settings["views"].values()})
+
+    @property
+    def of_reading(self) -> dict[str, np.ndarray]:
+        """The arrays by which texts become ids, without those of the arithmetic."""
+        return {name: value for name, value in self.arrays.items() if _OF_READING.search(name)}
 
 
 def read_content(package: Path, title: str, form: str) -> Content:
@@ -54,19 +61,30 @@ def read_content(package: Path, title: str, form: str) -> Content:
     views: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
     for name, shape in source.views.items():
-        view = source.open_view(name)
-        make = next((make for of, make in PARTS.items() if isinstance(view, of)), None)
-        if make is None:
+        made = _part(source.open_view(name), arrays)
+        if made is None:
             raise RequestError(
-                f"{title} has the view {name}, which --format {form} cannot hold; train one that is a sum over n-grams, "
-                "or export it with --format transformers if it is a pretrained network alone"
+                f"{title} has the view {name}, which --format {form} cannot hold; a pretrained network alone can be exported "
+                "with --format transformers"
             )
-        part, own = make(view)
+        part, own = made
         views[name] = {**part, "weight": shape["weight"], "deviation": shape["deviation"]}
         arrays |= {f"{name}.{each}": value for each, value in own.items()}
     kept = {each: text[each] for each in (*SETTINGS, *LISTS)}
     labels, temperature = list(source.settings["labels"]), source.settings["temperature"]
     return Content({"labels": labels, "temperature": temperature, "text": kept, "views": views}, arrays)
+
+
+def _part(view: Any, shared: dict[str, np.ndarray]) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+    """Settings and arrays of a view, None for one that no reader has; `shared` gets what several views read."""
+    if isinstance(view, NgramSum):
+        return _ngram_sum(view)
+    if view.reads != "words" or not hasattr(view, "source"):
+        return None
+    from tasks.export.word_parts import shared_words, word_part  # torch
+
+    shared |= shared_words(view)
+    return word_part(view)
 
 
 def _ngram_sum(view: NgramSum) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -81,6 +99,3 @@ def vocabulary_of(vocabulary: NgramVocabulary) -> tuple[dict[str, Any], dict[str
             raise ValueError("the keys of an n-gram vocabulary do not ascend")
     keys = {f"keys_{n}": level for n, level in enumerate(vocabulary.keys, start=2)}
     return {"reads": "ngrams", "longest": len(keys) + 1}, {"words": text_of(list(vocabulary.words)), **keys}
-
-
-PARTS: dict[type, Callable[[Any], tuple[dict[str, Any], dict[str, np.ndarray]]]] = {NgramSum: _ngram_sum}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.errors import RequestError
+from tasks.export.onnx_networks import NETWORKS, network
 from tasks.export.served.onnx_model import OUTPUT
 
 if TYPE_CHECKING:
@@ -113,4 +114,4 @@ def _ngram_sum(graph: Graph, name: str) -> str:
     return graph.node("Add", graph.node("Div", sums_NC, root_N1), graph.constant(bias_C))
 
 
-VIEWS: dict[str, Callable[[Graph, str], str]] = {"ngrams": _ngram_sum}
+VIEWS: dict[str, Callable[[Graph, str], str]] = {"ngrams": _ngram_sum, **dict.fromkeys(NETWORKS, network)}

@@ -91,7 +91,7 @@ def _only(source: str, reads: Sequence[str]) -> str:
     table = next(
         node.value
         for node in ast.parse(source).body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "VIEWS" and isinstance(node.value, ast.Dict)
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "VIEWS" and isinstance(node.value, ast.Dict)
     )
     lines = [
         f'"{key.value}": {ast.unparse(value)}'

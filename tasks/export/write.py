@@ -26,7 +26,7 @@ from tasks.crash import crash_point
 from tasks.durable import flush, flush_tree
 from tasks.errors import RequestError
 from tasks.export.certificate import TOLERANCE, Agreement, libraries
-from tasks.export.content import ARITHMETIC, Content, read_content
+from tasks.export.content import Content, read_content
 from tasks.export.onnx_file import check_packages, onnx_bytes
 from tasks.export.reader import CLASSES, READER, open_reader, reader_source
 from tasks.export.served.arrays import PACKED
@@ -89,10 +89,7 @@ def settings_text(content: Content) -> str:
 
 def parted(content: Content, form: str) -> tuple[Mapping[str, np.ndarray], bytes]:
     """The arrays that the reader reads, and the bytes of the ONNX file, which has the others."""
-    if form != "onnx":
-        return content.arrays, b""
-    own = {name: value for name, value in content.arrays.items() if name.rpartition(".")[2] not in ARITHMETIC}
-    return own, onnx_bytes(content)
+    return (content.of_reading, onnx_bytes(content)) if form == "onnx" else (content.arrays, b"")
 
 
 def write_content(exported: Exported, content: Content, folder: Path, form: str, *, packed: bool) -> None:

@@ -52,6 +52,7 @@ class Light:
 ''',
     "tasks.heavy": "from tasks.sums import UNUSED\n\ndef made():\n    return UNUSED\n",
     "tasks.clash": "from tasks.sums import STEP\nfrom tasks.other import STEP as B\n\ndef made():\n    return STEP, B\n",
+    "tasks.renamed": "from typing import Any\nfrom tasks.sums import Table\n\nclass made:\n    sum: Any = Table.total\n",
     "tasks.lost": "from tasks.names import THREE\n\ndef made():\n    return THREE\n",
 }
 
@@ -84,6 +85,7 @@ def test_another_definition_may_take_the_place_of_one() -> None:
     [
         ("heavy", Missing, "import pyarrow as pa: only the standard library and NumPy"),
         ("clash", ValueError, "tasks.other and tasks.sums both define STEP"),
+        ("renamed", ValueError, "tasks.renamed takes Table.total under another name"),
         ("lost", Missing, "tasks.names does not define THREE"),
     ],
 )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.export.served.arrays import read_arrays
+from tasks.export.served.networks import AverageView, StatesView, WindowsView
 from tasks.export.served.ngrams import NgramView
 from tasks.model.scores import add, log_softmax
 from tasks.model.serving import Answer, TextClassifier
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 SETTINGS = "settings.json"
 CLEANING = ("html", "lowercase", "numbers", "width", "han")
 BATCH = 256  # texts read at a time: bounds memory
-VIEWS = {"ngrams": NgramView}
+VIEWS: dict[str, Any] = {"ngrams": NgramView, "average": AverageView, "windows": WindowsView, "states": StatesView}
 
 
 class Model:
@@ -71,7 +72,7 @@ class Model:
         views = list(self.views.values())
         if any(view.reads_unseen_words for view in views):
             return blank_N
-        sums = [view for view in views if isinstance(view, NgramView)]
+        sums = [view for name, view in self.views.items() if self.parts[name]["reads"] == "ngrams"]
         if len(sums) == len(views):  # nothing is added for such a text
             return np.logical_and.reduce([view.unseen(documents) for view in sums])
         return blank_N | (sums or views)[0].unseen(documents)
