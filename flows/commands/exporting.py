@@ -30,6 +30,7 @@ def export_model(
     from flows.commands.runtime import runtime_of
     from tasks.export.rows import find_prepared, read_rows
     from tasks.export.size import parse_size
+    from tasks.export.small import FORMATS as PRUNED
     from tasks.export.small import Wanted, write_small
     from tasks.export.write import FORMATS, Exported, check_target, write_export
     from tasks.finetune.exported import FORMATS as OF_ONE_KIND
@@ -41,8 +42,8 @@ def export_model(
     if form not in {*FORMATS, *OF_ONE_KIND}:
         raise RequestError(f"--format {form}: choose from {', '.join(sorted({*FORMATS, *OF_ONE_KIND}))}")
     wanted = None if small is None else Wanted(parse_size(small[0], "--max-size"), small[1] / 100)
-    if wanted is not None and form not in FORMATS:
-        raise RequestError(f"--max-size: --format {form} cannot prune a model; choose from {', '.join(FORMATS)}")
+    if wanted is not None and form not in PRUNED:
+        raise RequestError(f"--max-size: --format {form} cannot prune a model; choose from {', '.join(PRUNED)}")
     check_target(folder)
     tracker = open_to_read(data_root)
     loaded = load_model(tracker, model)

@@ -63,7 +63,7 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="numpy (a file of Python and arrays), onnx; transformers, for a model that is a pretrained network alone.",
+            help="numpy (one file of Python, and arrays), onnx; fasttext and transformers, for models of one kind alone.",
         ),
     ] = "transformers",
     rows: Annotated[

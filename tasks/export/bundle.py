@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import sys
 import textwrap
 from dataclasses import dataclass, field
@@ -85,17 +86,24 @@ class Bundle:
     _modules: dict[str, Module] = field(default_factory=dict)
     _imports: dict[str, str] = field(default_factory=dict)
     _found: dict[str, dict[str, str]] = field(default_factory=dict)  # module -> name in the file -> name in the module
+    _asked: dict[tuple[str, str], None] = field(default_factory=dict)  # names that other modules use
+    _renamed: dict[str, dict[str, str]] = field(default_factory=dict)
     _before: dict[str, set[str]] = field(default_factory=dict)  # module -> modules that it needs
 
     def text(self, wanted: list[Definition]) -> str:
-        """The imports and definitions that `wanted` need. ValueError if two of them have one name."""
+        """The imports and definitions that `wanted` need.
+
+        Where two modules have one name, each for itself, one is renamed; ValueError if others ask for both.
+        """
         for definition in wanted:
             self._need(definition, definition.name, None)
+            self._asked[definition.module, definition.name] = None
         names: dict[str, str] = {}
-        for module, found in self._found.items():
-            for name in found:
-                if names.setdefault(name, module) != module:
+        for module, name in [*self._asked, *((module, name) for module, found in self._found.items() for name in found)]:
+            if names.setdefault(name, module) != module:
+                if (module, name) in self._asked:
                     raise ValueError(f"{module} and {names[name]} both define {name}")
+                self._renamed.setdefault(module, {})[name] = f"{name}_of_{module.rpartition('.')[2]}"
         others = [line for line in self._imports.values() if not _is_allowed(line)]
         if others:
             raise Missing(f"{others[0]}: only the standard library and NumPy may be imported")
@@ -117,6 +125,7 @@ class Bundle:
             self._need(module.imported[definition.name], called, asking)  # handed on
             return
         if asking not in (None, definition.module):
+            self._asked[definition.module, called] = None
             self._before.setdefault(str(asking), set()).add(definition.module)
         found = self._found.setdefault(definition.module, {})
         found[called] = definition.name
@@ -178,6 +187,8 @@ class Bundle:
             statement = module.statements[own]
             parts[statement.lineno] = self.instead.get(Definition(name, own)) or self._statement_text(module, statement)
         texts = [parts[line] for line in sorted(parts)] + [f"{each} = {own}" for each, own in found.items() if own != each]
+        for old, new in self._renamed.get(name, {}).items():
+            texts = [re.sub(rf"\b{old}\b", new, text) for text in texts]
         return f"# ---- {name}\n" + "".join(("\n" if _short(text) else "\n\n\n") + text for text in texts)
 
     def _statement_text(self, module: Module, statement: ast.stmt) -> str:

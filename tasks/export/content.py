@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tasks.errors import RequestError
+from tasks.export.fasttext_file import label_names, write_with_names
 from tasks.export.served.arrays import text_of
+from tasks.export.served.fasttext_view import BINARY
 from tasks.model.classifier import ModelFolder
 from tasks.model.ngram_sum import NgramSum
 from tasks.model.serving import MODEL, TEXT
 from tasks.model.text.tokenize import LISTS, SETTINGS
+from tasks.model.views.fasttext import FasttextView
 from tasks.prepare.uses import text_libraries
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tasks.model.ngrams import NgramVocabulary
@@ -36,6 +40,7 @@ class Content:
 
     settings: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray]
+    files: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)  # name -> writes it
 
     @property
     def reads(self) -> list[str]:
@@ -60,19 +65,37 @@ def read_content(package: Path, title: str, form: str) -> Content:
     source = ModelFolder(package / MODEL)
     views: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
+    files: dict[str, Callable[[Path], None]] = {}
     for name, shape in source.views.items():
-        made = _part(source.open_view(name), arrays)
+        view = source.open_view(name)
+        made = _fasttext_file(view, source, files) if form == "fasttext" else _part(view, arrays)
         if made is None:
-            raise RequestError(
-                f"{title} has the view {name}, which --format {form} cannot hold; a pretrained network alone can be exported "
-                "with --format transformers"
-            )
+            raise RequestError(f"{title} has the view {name}, which --format {form} cannot hold; {_remedy(view, form)}")
         part, own = made
         views[name] = {**part, "weight": shape["weight"], "deviation": shape["deviation"]}
         arrays |= {f"{name}.{each}": value for each, value in own.items()}
     kept = {each: text[each] for each in (*SETTINGS, *LISTS)}
     labels, temperature = list(source.settings["labels"]), source.settings["temperature"]
-    return Content({"labels": labels, "temperature": temperature, "text": kept, "views": views}, arrays)
+    return Content({"labels": labels, "temperature": temperature, "text": kept, "views": views}, arrays, files)
+
+
+def _remedy(view: Any, form: str) -> str:
+    if form == "fasttext":  # an n-gram sum counts each n-gram once, over a root; fastText's classifier is a mean
+        return "it holds fastText's own classifier alone: train one with finetune.model fasttext, or take --format numpy"
+    if isinstance(view, FasttextView):
+        return "take --format fasttext"
+    return "a pretrained network alone can be exported with --format transformers"
+
+
+def _fasttext_file(
+    view: Any, source: ModelFolder, files: dict[str, Callable[[Path], None]]
+) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+    """The settings of fastText's own classifier; `files` gets its file."""
+    if not isinstance(view, FasttextView):
+        return None
+    names = label_names(source.settings["labels"])
+    files[BINARY] = partial(write_with_names, view.path, names=names)
+    return {"reads": "fasttext", "names": names}, {}
 
 
 def _part(view: Any, shared: dict[str, np.ndarray]) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:

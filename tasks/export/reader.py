@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 READER = "reader.py"
 SERVED, MODEL = "tasks.export.served", "tasks.model."
-CLASSES = {"numpy": ("model", "Model"), "onnx": ("onnx_model", "OnnxModel")}
+CLASSES = {"numpy": ("model", "Model"), "onnx": ("onnx_model", "OnnxModel"), "fasttext": ("fasttext_model", "FasttextModel")}
+NEEDS = {"numpy": "NumPy", "onnx": "NumPy, and ONNX Runtime to answer,", "fasttext": "NumPy, and fastText to answer,"}
 CUT = Definition(f"{MODEL}text.tokenizers.word", "word_cut")  # what the program names; a package has its own in the place
 HEAD = '''"""The reader of {title}: it opens the folder that it is in, and needs {needs} alone.
 
@@ -56,8 +57,7 @@ def reader_source(package: Path, form: str, reads: Sequence[str], *, title: str,
         text = bundle.text([Definition(f"{SERVED}.{module}", name), Definition(f"{SERVED}.model", "main")])
     except (Missing, OSError) as error:
         raise RequestError(f"{title} was made by another version of this program ({error}); train the model again") from None
-    needs = "NumPy" if form == "numpy" else "NumPy, and ONNX Runtime to answer,"
-    return HEAD.format(title=title, needs=needs, name=name, digest=digest[:12]) + text + TAIL.format(name=name)
+    return HEAD.format(title=title, needs=NEEDS[form], name=name, digest=digest[:12]) + text + TAIL.format(name=name)
 
 
 def open_reader(folder: Path, form: str) -> Any:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tasks.export.rows import Prepared, Rows
     from tasks.export.write import Exported
 
+FORMATS = ("numpy", "onnx")
 CERTIFICATE_BYTES = 6000  # at most, without the command
 GROWTH, LARGER = 1.5, 12  # of the sizes tried where the one asked for is too small
 

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 CERTIFICATE, README = "certificate.json", "README.md"
 FORMATS = tuple(CLASSES)
+LIBRARIES = {"onnx": ("onnxruntime",), "fasttext": ("fasttext-community",)}  # that answer, beside NumPy
+READS = {"numpy": "NumPy alone", "onnx": "NumPy, and with ONNX Runtime", "fasttext": "NumPy, and with fastText"}
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,8 @@ def write_content(exported: Exported, content: Content, folder: Path, form: str,
     arrays, network = parted(content, form)
     if network:
         (folder / NETWORK).write_bytes(network)
+    for name, write in content.files.items():
+        write(folder / name)
     if packed:
         np.savez_compressed(folder / PACKED, allow_pickle=False, **arrays)
         return
@@ -122,7 +126,7 @@ def certify(exported: Exported, folder: Path, form: str, measured: dict[str, Any
         "bytes": sum(sizes.values()),
         "bytes_of_package": of_package,
         "files": sizes,
-        "libraries": libraries("numpy", *(("onnxruntime",) if form == "onnx" else ())),
+        "libraries": libraries("numpy", *LIBRARIES.get(form, ())),
         "command": exported.command,
     }
     text = json.dumps(certificate, ensure_ascii=False, indent=1)
@@ -136,8 +140,7 @@ def readme(title: str, form: str) -> str:
     lines = [
         f"# {inert(title)}",
         "",
-        f"A text classifier, exported by textmill in the format {form}. `reader.py` reads it, with "
-        + ("NumPy alone." if form == "numpy" else "NumPy, and with ONNX Runtime."),
+        f"A text classifier, exported by textmill in the format {form}. `reader.py` reads it, with {READS[form]}.",
         "",
         "    python reader.py 'a text'",
         "",
@@ -152,6 +155,12 @@ def readme(title: str, form: str) -> str:
         lines += [
             "Other runtimes of ONNX take `model.inputs(['a text'])`, the ids that the file `model.onnx` reads, and give",
             "`probabilities`, one column for each of `model.labels`.",
+            "",
+        ]
+    if form == "fasttext":
+        lines += [
+            "fastText itself reads `model.bin`. Feed it `model.lines(['a text'])`, texts cut into words as it was trained on.",
+            "Its labels are the model's. Its probabilities are not calibrated: the reader does that.",
             "",
         ]
     lines += ["`certificate.json` says on which rows the answers were compared with the model's own, and what came out.", ""]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.export.served.arrays import read_arrays
+from tasks.export.served.fasttext_view import FasttextFile
 from tasks.export.served.networks import AverageView, StatesView, WindowsView
 from tasks.export.served.ngrams import NgramView
 from tasks.model.scores import add, log_softmax
@@ -26,7 +27,13 @@ if TYPE_CHECKING:
 SETTINGS = "settings.json"
 CLEANING = ("html", "lowercase", "numbers", "width", "han")
 BATCH = 256  # texts read at a time: bounds memory
-VIEWS: dict[str, Any] = {"ngrams": NgramView, "average": AverageView, "windows": WindowsView, "states": StatesView}
+VIEWS: dict[str, Any] = {
+    "ngrams": NgramView,
+    "average": AverageView,
+    "windows": WindowsView,
+    "states": StatesView,
+    "fasttext": FasttextFile,
+}
 
 
 class Model:
@@ -46,7 +53,9 @@ class Model:
         self._stop_words = frozenset(text["stop_words"])
         arrays = read_arrays(self.folder)
         self.parts: dict[str, Any] = settings["views"]
-        self.views = {name: VIEWS[part["reads"]](arrays, name, part) for name, part in self.parts.items()}
+        self.views = {
+            name: VIEWS[part["reads"]](arrays, name, {**part, "folder": self.folder}) for name, part in self.parts.items()
+        }
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Probability of each label for each text: float32 [N, C], rows in the order of `texts`, columns of `labels`."""
