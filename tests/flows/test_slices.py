@@ -32,7 +32,7 @@ def write_table(path: Path, source_of: Callable[[int], str] = lambda number: SOU
     return path
 
 
-def run(path: Path, data_root: Path, **register: Any) -> dict[str, Any]:
+def run(path: Path, data_root: Path, *, evaluate: dict[str, Any] | None = None, **register: Any) -> dict[str, Any]:
     from flows.train import train
 
     config = PipelineConfig.model_validate(
@@ -40,7 +40,7 @@ def run(path: Path, data_root: Path, **register: Any) -> dict[str, Any]:
             "name": "sites",
             "ingest": {"path": path, "keep": ["site", "day"]},
             "finetune": {"model": "tfidf"},
-            "evaluate": {"yardstick": False, "bootstrap": 100, "slice_draws": 499},
+            "evaluate": {"yardstick": False, "bootstrap": 100, "slice_draws": 499} | (evaluate or {}),
             "register": register,
             "runtime": {"data_root": data_root, "workers": 1},
         }
@@ -82,3 +82,21 @@ def test_the_gate_watches_a_slice_and_one_without_rows_is_one_line(data_root: Pa
         run(table, data_root, must_not_lose=["site=nowhere"])
     kept = run(table, data_root, must_not_lose=["site=wire", "day=2020-03"])
     assert kept["decision"] == "unchanged"
+
+
+@pytest.mark.usefixtures("first")
+def test_the_package_labels_changed_texts_in_a_cached_step(data_root: Path, tmp_path: Path) -> None:
+    table = write_table(tmp_path / "sites.csv")
+    (words := tmp_path / "words.tsv").write_text("good\tbad\n")
+    asked = {"robustness": ["upper", "full_width"], "exchange": words, "robustness_rows": 100}
+    made = run(table, data_root, evaluate=asked)
+    assert [step for step, stage in made["stages"].items() if not stage["cached"]] == ["robustness"]
+    found = made["robustness"]["changes"]
+    assert {name: each["rows"] for name, each in found.items()} == {"upper": 100, "full_width": 100, "exchange": 100}
+    assert found["upper"]["flips"] == 0
+    assert found["exchange"]["share"] > 0.9  # the words are all that tells the labels apart
+    page = Path(made["report"]).read_text()
+    assert '<a href="#robustness">Robustness</a>' in page
+    assert "exchange: 3 of" in page
+    again = run(table, data_root, evaluate=asked)
+    assert all(stage["cached"] for stage in again["stages"].values())

@@ -174,6 +174,17 @@ def _by_word(
         having.update(held)
         changing.update(held if flips else ())
     return [
-        {"word": word, "other": words["partners"][word], "rows": number, "flips": changing[word]}
+        {
+            "word": _as_written(word, words["partners"]),
+            "other": words["partners"][word],
+            "rows": number,
+            "flips": changing[word],
+        }
         for word, number in having.most_common(MOST_PAIRS)
     ]
+
+
+def _as_written(word: str, partners: Mapping[str, str]) -> str:
+    """A word as the file writes it, where its partner leads back to it."""
+    back = partners.get(partners[word].casefold(), word)
+    return back if back.casefold() == word else word

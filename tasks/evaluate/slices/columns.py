@@ -58,7 +58,7 @@ def read_rows(config: SliceConfig, texts: Path, corpus: Path, kept: Path | None)
     batches = list(iter_texts(texts, ("test",)))
     ids = pa.chunked_array([batch.column("id") for batch in batches], pa.string()).combine_chunks()
     lengths, scripts, found = _read_texts(config, batches)
-    groupings = [by_number(LENGTH, lengths, "{:,.0f}"), by_value(SCRIPT, scripts, config.slice_rows)]
+    groupings = [by_number(LENGTH, lengths, "{:.0f}"), by_value(SCRIPT, scripts, config.slice_rows)]
     groupings.append(by_value(SOURCE, _sources(corpus, ids), config.slice_rows))
     kinds = kept_columns(kept) if kept is not None else {}
     values = {name: column.to_pylist() for name, column in read_kept(kept, ids, list(kinds)).items()} if kept else {}
