@@ -32,10 +32,9 @@ def export_model(
     from tasks.export.size import parse_size
     from tasks.export.small import FORMATS as PRUNED
     from tasks.export.small import Wanted, write_small
+    from tasks.export.transformers_folder import write_folder
     from tasks.export.write import FORMATS, Exported, check_target, write_export
     from tasks.finetune.exported import FORMATS as OF_ONE_KIND
-    from tasks.finetune.exported import export_model as export_kind
-    from tasks.model.serving import MODEL
     from tasks.register.models import load_model
     from tasks.tracking.tags import RUN_TAG
 
@@ -47,16 +46,13 @@ def export_model(
     check_target(folder)
     tracker = open_to_read(data_root)
     loaded = load_model(tracker, model)
-    if form not in FORMATS:
-        return export_kind(loaded.model.folder / MODEL, folder, form, loaded.title)
     exported = Exported(loaded.title, loaded.model, loaded.model.folder, shlex.join(["textmill", *sys.argv[1:]]))
     version = tracker.registry.version(loaded.name, loaded.version)
     prepared = find_prepared(runtime_of(data_root).data_root, version.tags.get(RUN_TAG))
-    if rows is not None:
-        tested = read_rows(rows)
-    elif prepared is not None:
-        tested = prepared.rows("test")
-    else:
+    tested = read_rows(rows) if rows is not None else None if prepared is None else prepared.rows("test")
+    if form not in FORMATS:
+        return write_folder(exported, folder, form, tested)
+    if tested is None:
         raise RequestError(f"the test rows of {loaded.title} are gone; give texts to certify it on with --rows FILE")
     if wanted is not None:
         if prepared is None:
@@ -85,4 +81,6 @@ def told(written: Mapping[str, Any]) -> dict[str, Any]:
             )
     if small := written.get("made_small"):
         found["kept"] = f"{small['ngrams']:,} of {small['ngrams_before']:,} n-grams, weights as {small['numbers']}"
+    if "loads" in written:
+        found |= {name: written[name] for name in ("class", "loads", "parameters", "note", "labels")}
     return {**found, "bytes": f"{written['bytes']:,} (the model's package has {written['bytes_of_package']:,})"}

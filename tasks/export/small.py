@@ -18,7 +18,7 @@ from tasks.export.content import read_content
 from tasks.export.onnx_file import check_packages
 from tasks.export.reader import open_reader, reader_source
 from tasks.export.size import size_text
-from tasks.export.write import certify, check_target, made_beside, parted, readme, settings_text, write_content
+from tasks.export.write import LIBRARIES, certify, check_target, made_beside, parted, readme, settings_text, write_content
 from tasks.model.serving import MODEL
 from tasks.prepare.read import iter_batches, read_split
 from tasks.register.seal import package_digest
@@ -94,7 +94,7 @@ def write_small(exported: Exported, target: Path, form: str, prepared: Prepared,
         tested = Agreement.of(exported.model, open_reader(folder, form), rows)
         figures = {"test": tested.figures(), "validation": measured.figures()}
         made = {**best.made, "bytes_asked_for": wanted.bytes, "loss_allowed": wanted.loss}
-        certificate = certify(exported, folder, form, figures, made_small=made)
+        certificate = certify(exported, folder, form, figures, LIBRARIES.get(form, ()), made_small=made)
         taken = sum(path.stat().st_size for path in folder.iterdir())
         if taken > wanted.bytes:
             raise ValueError(f"the folder has {taken} bytes, more than were reckoned")

@@ -80,7 +80,7 @@ def write_export(exported: Exported, target: Path, form: str, rows: Rows) -> dic
                 f"{exported.title}: what would be written answers otherwise than the model, by {measured.largest:.2g} of a "
                 f"probability on {rows.source}; nothing was written"
             )
-        certificate = certify(exported, folder, form, {"test": measured.figures()})
+        certificate = certify(exported, folder, form, {"test": measured.figures()}, LIBRARIES.get(form, ()))
     return {"folder": str(target), **certificate}
 
 
@@ -113,8 +113,10 @@ def write_content(exported: Exported, content: Content, folder: Path, form: str,
         np.save(folder / f"{name}.npy", value, allow_pickle=False)
 
 
-def certify(exported: Exported, folder: Path, form: str, measured: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Write the certificate of a folder that is whole but for it; what it says."""
+def certify(
+    exported: Exported, folder: Path, form: str, measured: dict[str, Any], answering: tuple[str, ...], **more: Any
+) -> dict[str, Any]:
+    """Write the certificate of a folder that is whole but for it; what it says. `answering` are the libraries that answered."""
     sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
     of_package = sum(path.stat().st_size for path in exported.package.rglob("*") if path.is_file())
     certificate = {
@@ -126,7 +128,7 @@ def certify(exported: Exported, folder: Path, form: str, measured: dict[str, Any
         "bytes": sum(sizes.values()),
         "bytes_of_package": of_package,
         "files": sizes,
-        "libraries": libraries("numpy", *LIBRARIES.get(form, ())),
+        "libraries": libraries("numpy", *answering),
         "command": exported.command,
     }
     text = json.dumps(certificate, ensure_ascii=False, indent=1)
