@@ -10,6 +10,7 @@ from prefect import flow
 from prefect.states import Completed, State
 
 from flows.certainty import asked_about, check_costs, doubt_labels, look_back, make_promise, train_folds, without_held
+from flows.contract import check_corpus, check_rows
 from flows.curve import measure_curve
 from flows.display import Display
 from flows.killed import mark_killed
@@ -98,12 +99,14 @@ def run_steps(record: Record) -> None:
         kept = part(ingested, KEPT_PART) if config.ingest.keep else None
         found = corpus.result()
         record.trained_on(config.ingest.corpus, found.digest)
+        check_corpus(record, config, ingested)
         config = settle_by_texts(config, run.store.folder(found), record.display.say)
         config = record.settle(settle_split(config, recorded, found, run.store.folder(found)))
         if change := change_of_split(config.prepare, recorded):
             record.warn(change)
         with imports_for_training(config, run, found):
             prepared = note(prepare(run, config.prepare, corpus=corpus))
+    check_rows(record, config, prepared)
     if config.ingest.only_unlabelled:
         register_unmeasured(record, config, corpus, prepared)
         return

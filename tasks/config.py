@@ -18,6 +18,7 @@ from tasks.dashboard.settings import DashboardConfig
 from tasks.detect.settings import DetectConfig
 from tasks.evaluate.settings import EvaluateConfig
 from tasks.evaluate.slices.settings import OWN_COLUMNS
+from tasks.expect.settings import ExpectConfig
 from tasks.finetune.networks.settings import NetworkSettings
 from tasks.finetune.settings import FinetuneConfig
 from tasks.ingest.settings import IngestConfig, TextsConfig
@@ -47,6 +48,7 @@ with warnings.catch_warnings():
             "textmill", description="Experiment and registered model; default: the preset's name or the corpus' stem."
         )
         ingest: IngestConfig = IngestConfig()
+        expect: ExpectConfig = ExpectConfig()
         prepare: PrepareConfig = PrepareConfig()
         pretrain: PretrainConfig = PretrainConfig()
         align: AlignConfig = AlignConfig()
@@ -59,6 +61,12 @@ with warnings.catch_warnings():
         @classmethod
         def _plain_name(cls, value: str) -> str:
             return checked_name(value)
+
+        @model_validator(mode="after")
+        def _date_is_kept(self) -> Self:
+            if self.expect.date is not None and self.expect.date not in self.ingest.keep:
+                raise ValueError(f"expect.date is {self.expect.date!r}, which ingest.keep does not name; add it there")
+            return self
 
         @model_validator(mode="after")
         def _vectors_for_the_model(self) -> Self:

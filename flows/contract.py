@@ -1,0 +1,47 @@
+"""The contract of a run's data: it is checked whenever the run has the data, cached or not, and a broken one ends the run."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.expect.contract import broken_by_corpus, broken_by_rows, raise_if_broken
+from tasks.ingest.schema import KEPT_PART
+
+if TYPE_CHECKING:
+    from prefect.states import State
+
+    from flows.record import Record
+    from tasks.config import PipelineConfig
+
+
+def check_corpus(record: Record, config: PipelineConfig, ingested: State) -> None:
+    """Raise RequestError if what was ingested is not as the section `expect` says."""
+    if not config.expect.asks:
+        return
+    artifact = ingested.result()
+    folder = record.run.store.folder(artifact)
+    kept = folder / KEPT_PART if config.ingest.keep else None
+    changed = newest_change(config.ingest.place or config.ingest.unlabelled)
+    broken = broken_by_corpus(config.expect, folder, artifact.report, kept=kept, changed=changed, now=time.time())
+    raise_if_broken(broken, config.ingest.corpus)
+
+
+def check_rows(record: Record, config: PipelineConfig, prepared: State) -> None:
+    """Raise RequestError if the prepared rows are not as the section `expect` says."""
+    if not config.expect.asks:
+        return
+    raise_if_broken(broken_by_rows(config.expect, prepared.result().report), config.ingest.corpus)
+    record.display.say(f"{'expect':<10} kept              the corpus is as expected")
+
+
+def newest_change(place: Path | None) -> float | None:
+    """When the newest file of a place changed, in seconds since 1970; None where that is not known."""
+    if place is None or not place.exists():
+        return None
+    if place.is_file():
+        return place.stat().st_mtime
+    times = [(Path(folder) / name).stat().st_mtime for folder, _, names in os.walk(place) for name in names]
+    return max(times, default=None)
