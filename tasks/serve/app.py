@@ -16,11 +16,11 @@ from starlette.responses import HTMLResponse
 
 from tasks.errors import RequestError
 from tasks.score.abstain import abstaining, promised
+from tasks.score.explain import check_explains
 from tasks.serve import described
 from tasks.serve.access import KNOWN
 from tasks.serve.batching import Batcher
 from tasks.serve.meters import CONTENT_TYPE, Meters
-from tasks.serve.predictions import check_explains
 from tasks.serve.request import JSON, Asked, Refusal, asked_of_mlflow, asked_of_predict
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tasks.register.models import LoadedModel
 
 BATCH, SLICE = 1024, 128  # texts of a batch, and of one request in it, at most
+EXPLAINED = 8  # of a request whose texts are explained: for that a network reads each text many times
 SLICE_CHARS = 200_000  # and characters of one request, unless one text alone has more
 MOST_WAITING = 100_000  # texts that wait at most; a request beyond them is refused
 BRIEF_SECONDS = 0.003  # a batch expected to take no longer is labelled between two events; handing it to a thread costs more
@@ -81,7 +82,7 @@ class Batcher:
             return
         loop = asyncio.get_running_loop()
         chars = sum(len(text) for _, texts in parts for text in texts)
-        if chars * self._char_seconds <= BRIEF_SECONDS:
+        if chars * self._char_seconds <= BRIEF_SECONDS and not any(job.explain for job, _ in parts):
             self._end(parts, _results(parts), chars)
             loop.call_soon(self._begin)
             return
@@ -102,7 +103,7 @@ class Batcher:
             if room <= 0:
                 break
             if job.loaded is self._jobs[0].loaded:
-                texts = _slice(job.texts, len(job.predictions), min(SLICE, room))
+                texts = _slice(job.texts, len(job.predictions), min(EXPLAINED if job.explain else SLICE, room))
                 room -= len(texts)
                 parts.append((job, texts))
         self._waiting = sum(len(job.texts) - len(job.predictions) for job in self._jobs)

@@ -49,8 +49,3 @@ def explained(loaded: LoadedModel, texts: Sequence[str], predictions: Sequence[d
         prediction | {"explanation": as_values(why)}
         for prediction, why in zip(predictions, explanations(loaded, texts), strict=True)
     ]
-
-
-def check_explains(loaded: LoadedModel) -> None:
-    """RequestError for a model that cannot explain."""
-    explained(loaded, [], [])

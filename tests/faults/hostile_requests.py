@@ -96,12 +96,23 @@ def good_body(texts: list[str], source: Random) -> bytes:
     return json.dumps({form: forms[form]}).encode()
 
 
-def post(port: int, name: str, content_type: str | None, body: bytes, rows: list[int] | None = None) -> Answer:
+def post(
+    port: int,
+    name: str,
+    content_type: str | None,
+    body: bytes,
+    rows: list[int] | None = None,
+    *,
+    token: str = "",
+    path: str = "/invocations",
+) -> Answer:
     """Send one request on a connection of its own."""
+    headers = {"Content-Type": content_type} if content_type else {}
+    headers |= {"Authorization": f"Bearer {token}"} if token else {}
     start = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request("POST", "/invocations", body, {"Content-Type": content_type} if content_type else {})
+        connection.request("POST", path, body, headers)
         answer = connection.getresponse()
         status, data = answer.status, answer.read()
     except (OSError, http.client.HTTPException) as error:

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.errors import RequestError
 from tasks.register.models import LoadedModel
 from tasks.score.predict import predict_texts
 from tasks.serve import batching
 from tasks.serve.batching import Batcher
-from tasks.serve.predictions import Labelled, check_explains, label
+from tasks.serve.predictions import Labelled, label
 from tasks.serve.request import Refusal
 from tests.served import FILLER, WORDS
 
@@ -86,12 +85,6 @@ def test_a_request_beyond_what_may_wait_is_refused(loaded: LoadedModel, monkeypa
     assert len(first) == 8
     assert isinstance(second, Refusal)
     assert second.status == 503
-
-
-def test_a_model_that_cannot_explain_says_so_before_anything_is_labelled(loaded: LoadedModel) -> None:
-    with pytest.raises(RequestError, match="was packaged by a textmill that explained nothing"):
-        check_explains(replace(loaded, model=Wrapped(loaded.model)))
-    check_explains(loaded)
 
 
 class Wrapped:
