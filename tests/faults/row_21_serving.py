@@ -19,7 +19,7 @@ import numpy as np
 
 from tasks.model.serving import TextClassifier
 from tests.faults.hostile_requests import MALFORMED, Answer, good_body, post
-from tests.served import FILLER, NAME, WORDS, Serving, add_version, open_root, package, serving
+from tests.served import FILLER, NAME, WORDS, add_version, open_root, package, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,8 +29,8 @@ NUMBER = 21
 PROMISE = (
     "`textmill serve` answers no text wrongly while a quarter of the requests of 4 clients are malformed: each of 248 gets a "
     "4xx with one line, and none a 500; while the alias moves 1,000 times under 4 clients, between three versions, no request "
-    "fails, each answer is that of the version that it names, and none is of a version from which the alias had moved more than "
-    "2 seconds before the request"
+    "fails, each answer is that of the version that it names, and none is of a version from which the alias had moved more "
+    "than 2 seconds before the request"
 )
 TAKEN_OUT = (
     "the alias not looked at: 1 of 1 trial with 20 moves fails; the check that each text is a text not made: 1 of 1; "
