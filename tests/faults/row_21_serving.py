@@ -42,6 +42,7 @@ FIGURES: list[str] = []  # what the trials of this process measured, for the pag
 VERSIONS, CLIENTS, BAD, BAD_SHARE = 3, 4, 248, 0.25
 MOVES = int(os.environ.get("FAULTS_MOVES", "1000"))
 PAUSE_SECONDS = 0.3  # between two moves at most; some come before the move before is noticed, some after
+RESTS = 20  # after so many moves the alias rests for longer than LATE_SECONDS, so that an answer can be late
 LATE_SECONDS = 2.0
 
 
@@ -144,12 +145,11 @@ def alias_moves(source: random.Random, folder: Path) -> str | None:
         def move() -> None:
             try:
                 number = 1
-                for _ in range(MOVES):
+                for at in range(1, MOVES + 1):
                     number = source.choice([each for each in range(1, VERSIONS + 1) if each != number])
                     moves.append((time.monotonic(), number))  # a little early, to our own disadvantage
                     tracker.registry.set_alias(NAME, "champion", number)
-                    time.sleep(source.random() * PAUSE_SECONDS)
-                time.sleep(LATE_SECONDS + 1)
+                    time.sleep(source.random() * PAUSE_SECONDS if at % RESTS else LATE_SECONDS + 1)
             finally:
                 stop.set()
 
@@ -186,7 +186,9 @@ def judge_moves(
         + ", ".join(f"{version} {count:,} times" for version, count in sorted(by_version.items()))
         + f"; the latest answer of a version came to a request {latest:.2f} s after the alias had moved away"
     )
-    return f"an answer was {latest:.2f} s late" if latest > LATE_SECONDS else None
+    if len(by_version) < VERSIONS:
+        return f"only versions {sorted(by_version)} have answered"
+    return f"an answer came {latest:.2f} s late" if latest > LATE_SECONDS else None
 
 
 def late(version: int, sent: float, received: float, moves: list[tuple[float, int]], times: list[float]) -> float:
