@@ -127,7 +127,7 @@ def serving(root: Path, *options: str, model: str = f"{NAME}@champion", folder: 
             assert process.poll() is None, (folder / "errors").read_text()
 
         said = until(lambda: events(folder, "started"), "the server", on=ended)[0]
-        token = (root / "serve" / "token").read_text()
+        token = path.read_text() if (path := root / "serve" / "token").exists() else ""
         yield Serving(process, int(said["url"].rpartition(":")[2]), token)
     finally:
         if process.poll() is None:

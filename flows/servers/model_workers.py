@@ -67,7 +67,7 @@ def serve(config: ServeConfig, model: str) -> None:
             serve=settings.model_dump(mode="json"),
             host=settings.host,
             port=reserved.getsockname()[1],
-            password_file=_password_file(home),
+            password_file=_password_file(home, needed=settings.token_file is None),
             token_file=str(settings.token_file or token_file(config.runtime.data_root)),
             ready=0,
             parent=os.getpid(),
@@ -189,14 +189,18 @@ def _reserved(host: str, port: int) -> socket.socket:
         raise RequestError(f"--serve.port {port} cannot be used on {host} ({error.strerror}); choose another") from None
 
 
-def _password_file(home: Path) -> str | None:
-    """The file with the servers' password, made if need be; None where it cannot be kept, and the token alone lets in."""
+def _password_file(home: Path, *, needed: bool) -> str | None:
+    """The file with the servers' password, made if need be; None if it cannot be kept or read and is not needed."""
     path = home / "password"
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         login(path)
-    except OSError:
-        return None
+    except (OSError, RequestError) as error:  # a disk that cannot be written, as a container may have it
+        if not needed:
+            return None
+        if isinstance(error, RequestError):
+            raise
+        raise RequestError(f"the password cannot be kept in {path} ({error.strerror}); give --serve.token-file FILE") from None
     return str(path)
 
 

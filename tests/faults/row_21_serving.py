@@ -33,8 +33,8 @@ PROMISE = (
     "than 2 seconds before the request"
 )
 TAKEN_OUT = (
-    "the alias not looked at: 1 of 1 trial with 20 moves fails; the check that each text is a text not made: 1 of 1; "
-    "answers named for the version of the next batch: 1 of 1"
+    "the alias not looked at: 1 of 1 trial with 60 moves fails; an answer named for the version that serves when it is sent: "
+    "1 of 1; the check that each text is a text not made: 1 of 1"
 )
 LIMIT_SECONDS = 1800  # of one trial
 FIGURES: list[str] = []  # what the trials of this process measured, for the page
