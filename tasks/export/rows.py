@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DATASET, TEXTS, HOLDOUT, HOLDOUT_TEXTS = "dataset", "texts", "holdout", "holdout_texts"  # the parts of prepare
+NAMES = {"valid": "validation"}
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What prepare wrote for the run that made a model."""
+    """What prepare wrote for the run that made a model; with `refit` the model was trained on the validation rows too."""
 
     folder: Path
+    refit: bool = False
 
     @property
     def dataset(self) -> Path:
@@ -41,7 +43,8 @@ class Prepared:
     def rows(self, split: str) -> Rows:
         """The rows of `train`, `valid` or `test`."""
         own, texts = (HOLDOUT, HOLDOUT_TEXTS) if split == "test" else (DATASET, TEXTS)
-        found = Rows(f"the {split} rows of its run", [], [])
+        seen = ", on which it was trained in the end" if split == "valid" and self.refit else ""
+        found = Rows(f"the {NAMES.get(split, split)} rows of its run{seen}", [], [])
         try:
             for batch in iter_with_texts(self.folder / own, self.folder / texts, (split,), ["label"]):
                 found.texts.extend(batch.column("text").to_pylist())
@@ -55,14 +58,15 @@ def find_prepared(data_root: Path, run: str | None) -> Prepared | None:
     """What the run of this id prepared, whole; None where its record or its artifact is gone. RequestError if it is damaged."""
     record = data_root / "runs" / f"{run}.json"
     try:
-        key = json.loads(record.read_bytes())["keys"]["prepare"]
+        values = json.loads(record.read_bytes())
+        key, refit = values["keys"]["prepare"], bool(values["config"]["finetune"]["refit"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     store = Store(data_root)
     if not store.place("prepare", key).is_dir():
         return None
     try:
-        return Prepared(store.folder(store.verify("prepare", key)))
+        return Prepared(store.folder(store.verify("prepare", key)), refit)
     except DamagedArtifact as error:
         raise RequestError(f"the model's rows are damaged ({error}); the next textmill train makes them again") from None
 

@@ -86,7 +86,7 @@ def root(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(trained.prepared, build.folder, dirs_exist_ok=True)
         store.commit(build, "prepare", KEY, report={}, seconds=0.0, inputs={})
     (root / "runs").mkdir(exist_ok=True)
-    (root / "runs" / f"{RUN}.json").write_text(json.dumps({"keys": {"prepare": KEY}}))
+    (root / "runs" / f"{RUN}.json").write_text(json.dumps({"keys": {"prepare": KEY}, "config": {"finetune": {"refit": True}}}))
     tracker = Tracker.open(None, root, root / "checkout", "films")
     made = candidate(root, trained)
     made = dataclasses.replace(made, tags={**made.tags, RUN_TAG: RUN})

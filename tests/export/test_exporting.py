@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.commands.exporting import export_model
+from flows.commands.exporting import export_model, told
 from tasks.errors import RequestError
 from tests.export.conftest import KEY, RUN
 
@@ -22,6 +22,12 @@ def test_a_champion_is_certified_on_the_test_rows_of_its_run(root: Path, tmp_pat
     assert certificate["test"]["labelled_rows"] == certificate["test"]["same_label"] > 100
     assert certificate["model"] == "films/1"
     assert written["folder"] == str(tmp_path / "made")
+
+
+def test_validation_rows_that_it_was_trained_on_are_said_to_be_so(root: Path, tmp_path: Path) -> None:
+    written = export_model("films", tmp_path / "made", "numpy", small=("1MB", 1.0), data_root=root)
+    assert written["validation"]["source"] == "the validation rows of its run, on which it was trained in the end"
+    assert f"of {written['made_small']['ngrams_before']:,} n-grams" in told(written)["kept"]
 
 
 def test_without_the_rows_of_the_run_texts_of_a_file_certify_it(root: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_a_folder_has_the_size_asked_for_and_says_what_that_cost(
     certificate = write_small(exported, tmp_path / "made", form, prepared, rows, Wanted(most, loss))
     assert sum(path.stat().st_size for path in (tmp_path / "made").iterdir()) <= most
     assert certificate["made_small"]["ngrams"] < certificate["made_small"]["ngrams_before"]
-    assert certificate["validation"]["source"] == "the valid rows of its run"
+    assert certificate["validation"]["source"] == "the validation rows of its run"
     assert certificate["test"]["agreement"] > 0.9
     reader = open_reader(tmp_path / "made", form)
     assert [each["label"] for each in reader.predict(["", "profit rose", "zyxwv"])] == [None, "positive", None]
