@@ -107,9 +107,8 @@ class Bundle:
         others = [line for line in self._imports.values() if not _is_allowed(line)]
         if others:
             raise Missing(f"{others[0]}: only the standard library and NumPy may be imported")
-        lines = sorted(set(self._imports.values()), key=lambda line: (line.startswith("from"), line))
         order = TopologicalSorter({module: self._before.get(module, set()) for module in self._found}).static_order()
-        return "\n".join(lines) + "\n\n" + "\n\n\n".join(map(self._module_text, order)) + "\n"
+        return _imports_text(set(self._imports.values())) + "\n\n" + "\n\n\n".join(map(self._module_text, order)) + "\n"
 
     def _module(self, name: str) -> Module:
         if name not in self._modules:
@@ -189,14 +188,25 @@ class Bundle:
         texts = [parts[line] for line in sorted(parts)] + [f"{each} = {own}" for each, own in found.items() if own != each]
         for old, new in self._renamed.get(name, {}).items():
             texts = [re.sub(rf"\b{old}\b", new, text) for text in texts]
-        return f"# ---- {name}\n" + "".join(("\n" if _short(text) else "\n\n\n") + text for text in texts)
+        apart = ["\n" if not at or _short(text) else "\n\n\n" for at, text in enumerate(texts)]
+        return f"# ---- {name}\n" + "".join(map("".join, zip(apart, texts, strict=True)))
 
     def _statement_text(self, module: Module, statement: ast.stmt) -> str:
         text = module.text(statement)
         for line, (owner, method) in self._taken(module, statement):
             taken = textwrap.indent(textwrap.dedent(owner.text(method)), "    ")
-            text = text.replace(module.text(line), f"\n{taken}\n", 1)
-        return text
+            text = text.replace(module.text(line), f"\n{taken}", 1)
+        return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def _imports_text(lines: set[str]) -> str:
+    """The lines of imports in order, those of one module together."""
+    whole = sorted(line for line in lines if line.startswith("import"))
+    parts: dict[str, list[str]] = {}
+    for line in sorted(lines - set(whole)):
+        module, _, names = line.partition(" import ")
+        parts.setdefault(module, []).append(names)
+    return "\n".join([*whole, *(f"{module} import {', '.join(names)}" for module, names in parts.items())])
 
 
 def _is_allowed(line: str) -> bool:

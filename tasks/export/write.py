@@ -15,15 +15,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
+import re
+import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tasks.crash import crash_point
-from tasks.durable import flush, flush_tree
+from tasks.durable import PARTIAL, flush, flush_tree
 from tasks.errors import RequestError
 from tasks.export.certificate import TOLERANCE, Agreement, libraries
 from tasks.export.content import Content, read_content
@@ -32,17 +32,20 @@ from tasks.export.reader import CLASSES, READER, open_reader, reader_source
 from tasks.export.served.arrays import PACKED
 from tasks.export.served.model import SETTINGS
 from tasks.export.served.onnx_model import NETWORK
+from tasks.processes import runs, start_time
 from tasks.register.seal import package_digest
 from tasks.shown import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from tasks.export.certificate import Answering
     from tasks.export.rows import Rows
 
 CERTIFICATE, README = "certificate.json", "README.md"
 FORMATS = tuple(CLASSES)
+_PARTIAL_NAME = re.compile(rf"(\d+)-(\d+){re.escape(PARTIAL)}")
 LIBRARIES = {"onnx": ("onnxruntime",), "fasttext": ("fasttext-community",)}  # that answer, beside NumPy
 READS = {"numpy": "NumPy alone", "onnx": "NumPy, and with ONNX Runtime", "fasttext": "NumPy, and with fastText"}
 
@@ -142,7 +145,8 @@ def readme(title: str, form: str) -> str:
     lines = [
         f"# {inert(title)}",
         "",
-        f"A text classifier, exported by textmill in the format {form}. `reader.py` reads it, with {READS[form]}.",
+        f"A text classifier, exported by textmill in the format {form}. `reader.py` reads it, with Python 3.11 or newer and",
+        f"{READS[form]}.",
         "",
         "    python reader.py 'a text'",
         "",
@@ -173,9 +177,11 @@ def readme(title: str, form: str) -> str:
 def made_beside(target: Path) -> Iterator[Path]:
     """Give a folder to write into that takes the place of `target` when the block ends; if it raises, nothing is there."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as area:
-        made = Path(area) / "made"
-        made.mkdir()
+    _sweep(target)
+    own = os.getpid()
+    made = target.with_name(f".{target.name}.{own}-{start_time(own)}{PARTIAL}")
+    made.mkdir()
+    try:
         yield made
         flush_tree(made)
         crash_point("export.flushed")
@@ -185,3 +191,13 @@ def made_beside(target: Path) -> Iterator[Path]:
             raise RequestError(f"{target}: cannot be put in its place ({error.strerror}); give a new folder") from None
         crash_point("export.renamed")
         flush(target.parent)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed exports to the same place left."""
+    for left in target.parent.iterdir():
+        begun = _PARTIAL_NAME.fullmatch(left.name.removeprefix(f".{target.name}."))
+        if left.name.startswith(f".{target.name}.") and begun is not None and not runs(int(begun[1]), begun[2]):
+            shutil.rmtree(left, ignore_errors=True)

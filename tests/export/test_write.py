@@ -164,3 +164,6 @@ def test_a_kill_leaves_nothing_half_at_the_place(root: Path, tmp_path: Path) -> 
     environment = {**os.environ, "TEXTMILL_CRASH_AT": "export.flushed", "TEXTMILL_RUNTIME__DATA_ROOT": str(root)}
     assert subprocess.run(command, env=environment, capture_output=True).returncode == -9
     assert not (tmp_path / "made").exists()
+    del environment["TEXTMILL_CRASH_AT"]
+    subprocess.run(command, env=environment, capture_output=True, check=True)
+    assert list(tmp_path.iterdir()) == [tmp_path / "made"]
