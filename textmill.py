@@ -211,18 +211,20 @@ class Model:
         return list(self._loaded.model.labels)
 
     def predict(
-        self, texts: Sequence[str], *, max_error: float | None = None, each_label: bool = False
+        self, texts: Sequence[str], *, max_error: float | None = None, each_label: bool = False, by_cost: bool = False
     ) -> list[dict[str, Any]]:
         """One dict a text, as `textmill predict`: label, confidence, probabilities, and why there is no label.
 
-        With `max_error` it abstains where it must, so that at most that share of its answers is wrong. RequestError: it cannot
-        promise that.
+        With `max_error` it abstains where it must, so that at most that share of its answers is wrong; with `by_cost` it gives
+        the label that is cheapest to expect. RequestError: it cannot promise that, or carries no costs.
         """
-        from tasks.score.abstain import abstaining, check_abstention, promised
+        from tasks.score.abstain import abstaining, check_abstention, costs_of, promised
         from tasks.score.predict import predict_texts
 
-        check_abstention(max_error, None, each_label=each_label)
+        check_abstention(max_error, None, each_label=each_label, by_cost=by_cost)
         predictions = predict_texts(self._loaded, [texts] if isinstance(texts, str) else list(texts))
+        if by_cost:
+            return abstaining(predictions, costs_of(self._loaded))
         if max_error is None:
             return predictions
         return abstaining(predictions, promised(self._loaded, max_error, each_label=each_label))
@@ -245,6 +247,7 @@ class Model:
         min_confidence: float | None = None,
         max_error: float | None = None,
         each_label: bool = False,
+        by_cost: bool = False,
     ) -> pd.DataFrame:
         """Label each row of a frame, as `textmill score` labels a file.
 
@@ -257,8 +260,9 @@ class Model:
         from tasks.score.abstain import check_abstention
         from tasks.score.score import score_file
 
-        check_abstention(max_error, min_confidence, each_label=each_label)
+        check_abstention(max_error, min_confidence, each_label=each_label, by_cost=by_cost)
         sure: dict[str, Any] = {"min_confidence": min_confidence, "max_error": max_error, "each_label": each_label}
+        sure["by_cost"] = by_cost
         with tempfile.TemporaryDirectory(prefix="textmill-") as folder:
             source, output = Path(folder) / "frame.parquet", Path(folder) / "scored.parquet"
             _write_frame(frame, source)

@@ -1,12 +1,12 @@
 """Is a promise kept, and are wrong labels found? Both on what a run has stored.
 
-    python -m benchmarks.trust promise PROBABILITIES.parquet ... [--calibration 2000] [--choose 500] [--draws 1000]
+    python -m benchmarks.trust promise FILE.parquet ... [--calibration 2000] [--choose 500] [--draws 1000]
     python -m benchmarks.trust labels DATA_ROOT/store/prepare/KEY --preset phrasebank [--flip 0.05] [--seeds 3]
 
-`promise` deals the rows of stored probabilities out anew, many times: to rows that choose, to calibration rows and to the rest,
-on which it looks what share of the answers was wrong. `labels` gives a share of the train rows another label, ranks all by the
-recipe of a preset, and counts the changed ones among the first. Beside it cleanlab ranks by the same probabilities, and by
-those of its own cross-validation of TF-IDF and logistic regression.
+`promise` draws rows of stored probabilities many times, to choose and to calibrate, and looks what share of the answers is
+wrong then; the files are `predictions.parquet` of evaluate, or those of fold_probabilities together. `labels` gives a share of
+the train rows another label, ranks all by the recipe of a preset, and counts the changed ones among the first. Beside it
+cleanlab ranks by the same probabilities, and by those of its own cross-validation of TF-IDF and logistic regression.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ from tasks.prepare.schema import SCHEMA, RowGroups
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tasks.model.abstention import Promise
+
 FOLDS = 5
 SHARES = (0.05, 0.1)
 
@@ -43,26 +45,28 @@ SHARES = (0.05, 0.1)
 def promise(
     rows: tuple[np.ndarray, np.ndarray], error: float, calibration: int, choose: int, draws: int, *, each_label: bool
 ) -> dict[str, Any]:
-    """How often more than `error` of the answers was wrong, over random parts of the rows; and the share that was answered."""
+    """How often more than `error` of the answers is wrong, over draws of the rows; and the share that is answered.
+
+    All stored rows are taken for the stream that a model will meet: calibration rows are drawn of them with replacement, and
+    `broken` looks at the answers to all, which is exact. `broken_on_rest` parts the rows without replacement instead, and
+    counts the errors among the answers to the rest: there a promise that is kept may look broken by the chance of few rows.
+    """
     probabilities_NC, true_N = rows
     random = np.random.default_rng(13)
     labels = [str(label) for label in range(probabilities_NC.shape[1])]
-    broken, made, answered, wrong = 0, 0, [], []
+    outcomes: dict[str, list[tuple[float, float, float]]] = {"stream": [], "rest": []}
+    everything = np.arange(len(true_N))
     for _ in range(draws):
         order = random.permutation(len(true_N))
-        parts = order[:choose], order[choose : choose + calibration], order[choose + calibration :]
-        chosen, counted, rest = ((probabilities_NC[part], true_N[part]) for part in parts)
-        found = Abstention.measured("held", labels, counted, chosen).possible(error, each_label=each_label)
-        if found is None:
-            answered.append(0.0)
-            continue
-        made += 1
-        given_N, best_N = found.answers(rest[0]), rest[0].argmax(1)
-        groups = [given_N & (best_N == label) for label in range(len(labels))] if each_label else [given_N]
-        errors = [float((best_N != rest[1])[group].mean()) for group in groups if group.any()]
-        broken += max(errors, default=0.0) > error
-        answered.append(float(given_N.mean()))
-        wrong.append(float((best_N != rest[1])[given_N].mean()))
+        parts = {
+            "stream": (random.choice(everything, choose), random.choice(everything, calibration), everything),
+            "rest": (order[:choose], order[choose : choose + calibration], order[choose + calibration :]),
+        }
+        for name, places in parts.items():
+            chosen, counted, judged = ((probabilities_NC[place], true_N[place]) for place in places)
+            found = Abstention.measured("held", labels, counted, chosen).possible(error, each_label=each_label)
+            outcomes[name].append(_kept(found, judged, len(labels), each_label=each_label))
+    answered_D, error_D, worst_D = np.array(outcomes["stream"]).T
     return {
         "rows": len(true_N),
         "accuracy": float((probabilities_NC.argmax(1) == true_N).mean()),
@@ -70,11 +74,26 @@ def promise(
         "max_error": error,
         "each_label": each_label,
         "draws": draws,
-        "made": made / draws,
-        "broken": broken / draws,
-        "answered": float(np.mean(answered)),
-        "error": float(np.mean(wrong)) if wrong else None,
+        "made": float((answered_D > 0).mean()),
+        "broken": float((worst_D > error).mean()),
+        "answered": float(answered_D.mean()),
+        "error": float(error_D[answered_D > 0].mean()) if (answered_D > 0).any() else None,
+        "broken_on_rest": float((np.array(outcomes["rest"])[:, 2] > error).mean()),
     }
+
+
+def _kept(
+    found: Promise | None, rows: tuple[np.ndarray, np.ndarray], num_labels: int, *, each_label: bool
+) -> tuple[float, float, float]:
+    """The share of rows that is answered, the error among the answers, and the largest such of what the promise is about."""
+    if found is None:
+        return 0.0, 0.0, 0.0
+    probabilities_NC, true_N = rows
+    given_N, best_N = found.answers(probabilities_NC), probabilities_NC.argmax(1)
+    wrong_N = best_N != true_N
+    groups = [given_N & (best_N == label) for label in range(num_labels)] if each_label else [given_N]
+    worst = max((float(wrong_N[group].mean()) for group in groups if group.any()), default=0.0)
+    return float(given_N.mean()), float(wrong_N[given_N].mean()) if given_N.any() else 0.0, worst
 
 
 def wrong_labels(prepared: Path, preset: str, flip: float, seed: int) -> dict[str, Any]:
@@ -161,9 +180,13 @@ def _recipe(preset: str) -> FinetuneConfig:
     return FinetuneConfig.model_validate(values.get("finetune", {})).keyed()
 
 
-def _stored(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    _, probabilities_NC, true_N = read_probabilities(path)
-    return probabilities_NC, true_N
+def _stored(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities and positions of the labels."""
+    if paths[0].name != PROBABILITIES:
+        _, probabilities_NC, true_N = read_probabilities(paths[0])
+        return probabilities_NC, true_N
+    names = json.loads((paths[0].parent / "manifest.json").read_bytes())["report"]["labels"]
+    return read_judged(paths, len(names)).read(names)
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -173,7 +196,7 @@ def main(words: Sequence[str] | None = None) -> None:
     kept = verbs.add_parser("promise")
     kept.add_argument("files", nargs="+", type=Path)
     kept.add_argument("--max-error", type=float, default=0.05)
-    kept.add_argument("--calibration", type=int, default=2000)
+    kept.add_argument("--calibration", type=int, nargs="+", default=[2000])
     kept.add_argument("--choose", type=int, default=500)
     kept.add_argument("--draws", type=int, default=1000)
     kept.add_argument("--each-label", action="store_true")
@@ -185,10 +208,10 @@ def main(words: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(words)
     print(json.dumps({"machine": machine()}))
     if asked.verb == "promise":
-        for file in asked.files:
+        for size in asked.calibration:
             how = {"each_label": asked.each_label}
-            found = promise(_stored(file), asked.max_error, asked.calibration, asked.choose, asked.draws, **how)
-            print(json.dumps({"file": str(file), **found}), flush=True)
+            found = promise(_stored(asked.files), asked.max_error, size, asked.choose, asked.draws, **how)
+            print(json.dumps(found), flush=True)
     else:
         for seed in range(asked.seeds):
             print(json.dumps(wrong_labels(asked.prepared, asked.preset, asked.flip, seed)), flush=True)

@@ -9,7 +9,7 @@ from prefect.states import Completed, State
 
 from tasks.certainty.costs import read_costs
 from tasks.certainty.settings import CertaintyConfig, FoldConfig, PromiseConfig, ReserveConfig
-from tasks.certainty.task import certainty, fold_probabilities, promise, reserve, wrong_labels
+from tasks.certainty.task import certainty, decision, fold_probabilities, promise, reserve, wrong_labels
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -77,6 +77,15 @@ def make_promise(record: Record, config: PipelineConfig, rows: Rows, model: Stat
     counted = rows.held if rule == "held" else folds
     read = {name: state for name, state in rows.read.items() if name != "weights"}
     return record.note(promise(record.run, PromiseConfig(rule=rule), model=model, dataset=rows.dataset, **read, **counted))
+
+
+def carried(record: Record, config: PipelineConfig, dataset: State, promised: State | None) -> dict[str, State]:
+    """What the package carries beside the model: what it promises by, and the costs that it may answer by."""
+    found = {} if promised is None else {"abstention": promised}
+    if config.evaluate.by_cost:
+        costs = CertaintyConfig(costs=config.evaluate.costs)
+        found["decision"] = record.note(decision(record.run, costs, dataset=dataset))
+    return found
 
 
 def doubt_labels(record: Record, config: PipelineConfig, rows: Rows, texts: State, folds: Mapping[str, State]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from prefect import flow
 from prefect.states import Completed, State
 
-from flows.certainty import asked_about, check_costs, doubt_labels, look_back, make_promise, train_folds, without_held
+from flows.certainty import asked_about, carried, check_costs, doubt_labels, look_back, make_promise, train_folds, without_held
 from flows.contract import check_corpus, check_rows
 from flows.curve import measure_curve
 from flows.display import Display
@@ -136,7 +136,8 @@ def run_steps(record: Record) -> None:
     parts = train_folds(record, config, rows, aligned)
     promised = make_promise(record, config, rows, model, parts)
     packed = {name: state for name, state in read.items() if name != "weights"}
-    packaged = note(package(run, model=model, dataset=dataset, **packed, abstention=promised))
+    packed |= carried(record, config, dataset, promised)
+    packaged = note(package(run, model=model, dataset=dataset, **packed))
     if config.evaluate.robust is not None:
         note(robustness(run, config.evaluate.robust, package=packaged, texts=holdout_texts, holdout=holdout))
     recipe = Recipe(prepare=config.prepare, pretrain=config.pretrain, align=config.align, finetune=config.finetune)

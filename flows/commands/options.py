@@ -25,6 +25,9 @@ MaxError = Annotated[
 EachLabel = Annotated[
     bool, typer.Option("--each-label", help="Promise --max-error of every label's answers, not of all together.")
 ]
+ByCost = Annotated[
+    bool, typer.Option("--by-cost", help="Give the label that is cheapest to expect, by the costs that the model carries.")
+]
 Help = Annotated[bool, typer.Option("--help", "-h", help="Show every knob and exit.")]
 ONE_MODEL = "Only this model."
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands.options import DataRoot, EachLabel, Json, MaxError, Model
+from flows.commands.options import ByCost, DataRoot, EachLabel, Json, MaxError, Model
 from flows.commands.printing import print_json
 from tasks.errors import RequestError
 from tasks.shown import in_line, shortened
@@ -48,6 +48,7 @@ def predict(
     ] = None,
     max_error: MaxError = None,
     each_label: EachLabel = False,
+    by_cost: ByCost = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show which words spoke for the label, and which against it.")
     ] = False,
@@ -55,7 +56,7 @@ def predict(
     data_root: DataRoot = None,
 ) -> None:
     """Classify texts with the champion."""
-    from tasks.score.abstain import abstaining, check_abstention, promised
+    from tasks.score.abstain import abstaining, check_abstention, costs_of, promised
     from tasks.score.predict import check_unicode, predict_texts
 
     asked = {
@@ -67,10 +68,10 @@ def predict(
     }
     options = {flag: value for flag, value in asked.items() if value is not None}
     _check_zero_shot(options, labels, zero_shot=zero_shot, model=model)
-    if max_error is not None and zero_shot:
-        raise RequestError("--max-error asks for what a model was measured at, and --zero-shot measures nothing; leave one out")
-    if each_label:
-        check_abstention(max_error, None, each_label=each_label)
+    if zero_shot and (max_error is not None or by_cost):
+        flag = "--by-cost" if by_cost else "--max-error"
+        raise RequestError(f"{flag} asks for what a model carries, and --zero-shot uses no model; leave one out")
+    check_abstention(max_error, None, each_label=each_label, by_cost=by_cost)
     if explain and zero_shot:
         raise RequestError("--explain tells the words of a model's answer, and --zero-shot uses no model; leave one out")
     given = texts or _lines_of_stdin()
@@ -93,9 +94,10 @@ def predict(
 
     loaded = load(model, data_root)
     promise = None if max_error is None else promised(loaded, max_error, each_label=each_label)
+    rule = costs_of(loaded) if by_cost else promise
     predictions = predict_texts(loaded, given)
-    if promise is not None:
-        predictions = abstaining(predictions, promise)
+    if rule is not None:
+        predictions = abstaining(predictions, rule)
     explained: list[Explanation | None] = [None] * len(given)
     if explain:
         from tasks.score.explain import as_values, explanations

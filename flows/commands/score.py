@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import DataRoot, EachLabel, Json, MaxError, Model
+from flows.commands.options import ByCost, DataRoot, EachLabel, Json, MaxError, Model
 from flows.commands.printing import complain, print_values
 
 
@@ -26,6 +26,7 @@ def score(
     min_confidence: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Below it the label is left empty.")] = None,
     max_error: MaxError = None,
     each_label: EachLabel = False,
+    by_cost: ByCost = False,
     explain: Annotated[bool, typer.Option("--explain", help="Add a column with the words' shares of the label.")] = False,
     as_json: Json = False,
     data_root: DataRoot = None,
@@ -37,7 +38,7 @@ def score(
     from tasks.score.abstain import check_abstention
     from tasks.score.score import check_request, score_file
 
-    check_abstention(max_error, min_confidence, each_label=each_label)
+    check_abstention(max_error, min_confidence, each_label=each_label, by_cost=by_cost)
     words = [word for word in missing.split(",") if word.strip()]
     options = {"text": text, "encoding": encoding, "delimiter": delimiter, "header": header, "quoting": quoting}
     reading = section(IngestConfig, **options, missing=words)
@@ -54,6 +55,7 @@ def score(
             min_confidence=min_confidence,
             max_error=max_error,
             each_label=each_label,
+            by_cost=by_cost,
             explain=explain,
             progress=display.progress("score"),
         )

@@ -18,7 +18,7 @@ class Doubts(NamedTuple):
 
     `joint` int64 [C, C] counts rows by given and by probable label, those alone of which the models are confident. `suggested`
     [N] is the most probable other label, `issue` bool [N] whether the row counts beside the diagonal of `joint`, `quality`
-    float64 [N] in 0 .. 1 how little the label is doubted: (p(given) - p(suggested) + 1) / 2. `order` has all rows, the most
+    float64 [N] how little the label is doubted: its probability (the paper's self-confidence). `order` has all rows, the most
     doubtful first.
     """
 
@@ -34,11 +34,10 @@ def doubts(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> Doubts:
     probabilities_NC = probabilities_NC.astype(np.float64)
     num, num_classes = probabilities_NC.shape
     rows = np.arange(num)
-    given_N = probabilities_NC[rows, labels_N]
+    quality_N = probabilities_NC[rows, labels_N]
     others_NC = probabilities_NC.copy()
     others_NC[rows, labels_N] = -1.0
     suggested_N = others_NC.argmax(1)
-    quality_N = (given_N - others_NC[rows, suggested_N] + 1) / 2
     probable_N = confident_labels(probabilities_NC, labels_N)
     counted_N = probable_N >= 0
     joint_CC = np.bincount(labels_N[counted_N] * num_classes + probable_N[counted_N], minlength=num_classes**2)

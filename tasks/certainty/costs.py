@@ -1,57 +1,23 @@
-"""What errors cost, and the answer that is cheapest to expect.
-
-In go a table of costs by true and given label and probabilities, out come decisions (Elkan 2001, "The Foundations of
-Cost-Sensitive Learning"). Shapes: N rows, C labels.
-"""
+"""The file of what errors cost, and what the answers that are cheapest to expect save. Shapes: N rows, C labels."""
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tasks.errors import RequestError
+from tasks.model.costs import COSTS, NO_ANSWER, USUAL, Costs
+from tasks.prepare.read import read_labels
 from tasks.shown import in_line
+from tasks.store.digests import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 ABSTAIN = "abstain"
-USUAL = 1.0  # of an error that the file does not name
-NO_ANSWER = -1
-
-
-@dataclass(frozen=True)
-class Costs:
-    """The cost of each answer by true label, `matrix` float64 [C, C] (true, given), and of none (None: always answer)."""
-
-    labels: tuple[str, ...]
-    matrix: np.ndarray
-    abstain: float | None
-
-    def decide(self, probabilities_NC: np.ndarray) -> np.ndarray:
-        """The label that is cheapest to expect of each row, int64 [N]; NO_ANSWER where no answer is cheaper."""
-        expected_NC = probabilities_NC.astype(np.float64) @ self.matrix
-        best_N = expected_NC.argmin(1)
-        if self.abstain is None:
-            return best_N
-        return np.where(expected_NC.min(1) > self.abstain, NO_ANSWER, best_N)
-
-    def cost(self, true_N: np.ndarray, given_N: np.ndarray) -> np.ndarray:
-        """What each answer cost, float64 [N]; a true label that the model does not know (-1) costs USUAL."""
-        cost_N = np.where(true_N >= 0, self.matrix[np.maximum(true_N, 0), np.maximum(given_N, 0)], USUAL)
-        return cost_N if self.abstain is None else np.where(given_N == NO_ANSWER, self.abstain, cost_N)
-
-    def threshold(self) -> float | None:
-        """With two labels: the probability of the second from which it is the answer. None for more labels."""
-        if len(self.labels) != 2:
-            return None
-        (right, false_alarm), (missed, also_right) = self.matrix
-        wrong, lost = false_alarm - right, missed - also_right
-        return float(wrong / (wrong + lost)) if wrong + lost > 0 else None
 
 
 def read_costs(path: Path, labels: Sequence[str]) -> Costs:
@@ -108,3 +74,10 @@ def decided(costs: Costs, probabilities_NC: np.ndarray, true_N: np.ndarray) -> d
         "labels": list(costs.labels),
         "matrix": costs.matrix.tolist(),
     }
+
+
+def write_decision(path: Path, dataset: Path, folder: Path) -> dict[str, Any]:
+    """Write costs.json, by which a package may answer, of a file of costs and the labels of a dataset."""
+    costs = read_costs(path, read_labels(dataset))
+    (folder / COSTS).write_text(canonical(costs.written()), encoding="utf-8")
+    return costs.written()

@@ -103,6 +103,9 @@ WRONG_LABELS = Presentation(
     page=lambda report, folder: {"wrong_labels": {**report, "file": str(folder / ISSUES), "examples": read_page(folder)}},
     files=(ISSUES,),
 )
+DECISION = Presentation(
+    says=lambda report: f"costs of {len(report['labels'])} labels, for --by-cost", metrics=lambda report: {}
+)
 CERTAINTY = Presentation(
     says=says_certainty,
     metrics=lambda report: {},

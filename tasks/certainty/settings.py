@@ -34,10 +34,17 @@ class CertaintySettings(Section):
         None, description="TOML file of what each error costs, by true and given label; the report then says what saves most."
     )
 
+    by_cost: bool = Field(
+        False,
+        description="costs: carry them in the package, for --by-cost of predict and score: the cheapest answer to expect.",
+    )
+
     @model_validator(mode="after")
     def _settings_of_something(self) -> Self:
         if self.promise != "held" and self.held_share != HELD_SHARE:
             raise ValueError("held_share is for promise held; set that too, or leave held_share out")
+        if self.by_cost and self.costs is None:
+            raise ValueError("by_cost carries what costs names; set costs to a file, or leave by_cost out")
         if not self.trains_folds and self.folds != FOLDS:
             raise ValueError("folds is for wrong_labels true and promise folds; set one of them too, or leave folds out")
         return self

@@ -1,12 +1,13 @@
-"""The steps `reserve`, `fold_probabilities`, `promise`, `wrong_labels` and `certainty`."""
+"""The steps `reserve`, `fold_probabilities`, `promise`, `wrong_labels`, `decision` and `certainty`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from tasks.certainty.checked import write_certainty
+from tasks.certainty.costs import write_decision
 from tasks.certainty.reserve import write_reserved
-from tasks.certainty.says import CERTAINTY, PROMISE, RESERVE, WRONG_LABELS
+from tasks.certainty.says import CERTAINTY, DECISION, PROMISE, RESERVE, WRONG_LABELS
 from tasks.certainty.wrong_labels import write_wrong_labels
 from tasks.finetune.opened import OF_VIEWS
 from tasks.finetune.uses import TABLE, libraries_of, modules_of
@@ -80,6 +81,12 @@ def promise(
 def wrong_labels(build: Build, run: Run, dataset: Path, texts: Path, **folds: Path) -> dict[str, Any]:
     """Rank the train rows by how probably their label is wrong."""
     return write_wrong_labels(dataset, texts, list(folds.values()), build.folder)
+
+
+@step(libraries=("numpy",), shown=DECISION)
+def decision(build: Build, config: CertaintyConfig, run: Run, dataset: Path) -> dict[str, Any]:
+    """Make of a file of costs what a package answers by."""
+    return write_decision(config.costs, dataset, build.folder) if config.costs else {}
 
 
 @step(libraries=("numpy", "pyarrow"), shown=CERTAINTY)

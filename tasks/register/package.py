@@ -8,6 +8,7 @@ split.json              how the rows were split: rule, salt, seed
 training_hashes.npy     sorted uint64, one for each row the model was trained or selected on
 profile.json            histograms of the validation rows as the model reads them, for drift
 abstention.json         when it answers, if the run was asked to promise an error (see tasks/model/abstention.py)
+costs.json              what errors cost, if the run was asked to carry that (see tasks/model/costs.py)
 code/textmill_model_*/  a copy of the folder `tasks/model`, without views and tokenizers that the model does not have
 """
 
@@ -23,6 +24,7 @@ import pyarrow.compute as pc
 from tasks.checkout import CHECKOUT
 from tasks.finetune.uses import view_libraries
 from tasks.model.abstention import ABSTENTION
+from tasks.model.costs import COSTS
 from tasks.prepare.read import LABELS, SPLIT, TEXT, iter_batches, read_labels, read_text_settings
 from tasks.prepare.uses import text_libraries
 from tasks.progress import SILENT
@@ -32,14 +34,14 @@ from tasks.store.digests import canonical
 from tasks.store.source import reachable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tasks.progress import Progress
 
 ENTRY = "model.serving"
 VIEWS, TOKENIZERS = "model/views", "model/text/tokenizers"  # a package has of these what it opens
-PROMISE = "model/abstention.py"  # what reads the table of a package that promises something
+CARRIED = {ABSTENTION: "model/abstention.py", COSTS: "model/costs.py"}  # what some packages have, each with what reads it
 LANGUAGE = "model/language"  # what serves language models, in their packages alone
 LIBRARIES = ("numpy", "pyarrow", "safetensors", "pandas")
 SELF_CHECK = "profit rose zyxwv 漢字"  # a word that is in no vocabulary, and characters that a library may have to convert
@@ -52,16 +54,16 @@ def write_package(
     *,
     texts: Path | None = None,
     embedded: Path | None = None,
-    abstention: Path | None = None,
+    carries: Sequence[Path] = (),
     code: Mapping[str, bytes] | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Write the package of `model` (finetune's folder) into `folder`, open it and let it label one text.
 
     `dataset` is the folder with the rows it was trained on, `texts` that of their texts if the model reads them, `embedded`
-    that of these texts' vectors, `abstention` that of the step `promise`, `code` what serves it (default: `served_code`). Equal
-    inputs give equal bytes. The report holds the package's digest, module name and labels, and how many training rows it
-    remembers.
+    that of these texts' vectors, `carries` folders with files of CARRIED, `code` what serves it (default: `served_code`).
+    Equal inputs give equal bytes. The report holds the package's digest, module name and labels, and how many training rows
+    it remembers.
     """
     from tasks.model import serving  # torch: registration, which reads packages, can do without it
     from tasks.model.classifier import MODEL_FILE, Classifier
@@ -76,11 +78,12 @@ def write_package(
     hashes = _training_hashes(dataset, progress)
     np.save(folder / serving.HASHES, hashes, allow_pickle=False)
     write_profile(Classifier.load(folder / serving.MODEL, embedded), dataset, folder, texts)
-    if abstention is not None:
-        shutil.copyfile(abstention / ABSTENTION, folder / ABSTENTION)
+    others = [each / name for each in carries for name in CARRIED if (each / name).is_file()]
+    for path in others:
+        shutil.copyfile(path, folder / path.name)
     views = json.loads((model / MODEL_FILE).read_text(encoding="utf-8"))["views"]
     text = read_text_settings(dataset)
-    sources = served_code(views, text["tokenizer"], promises=abstention is not None) if code is None else code
+    sources = served_code(views, text["tokenizer"], carries={path.name for path in others}) if code is None else code
     packaged_code, named = seal(folder, sources, ENTRY, _requirements(views, text))
     packaged = packaged_code.TextClassifier(folder)
     confidence = float(packaged.probabilities([SELF_CHECK]).max())
@@ -100,18 +103,19 @@ def _training_hashes(dataset: Path, progress: Progress) -> np.ndarray:
     return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
 
 
-def served_code(views: Iterable[str], tokenizer: str, root: Path = CHECKOUT, *, promises: bool = False) -> dict[str, bytes]:
+def served_code(
+    views: Iterable[str], tokenizer: str, root: Path = CHECKOUT, *, carries: Collection[str] = ()
+) -> dict[str, bytes]:
     """The folder `tasks/model` below `root` and the errors that it raises; by path below `tasks`, sorted.
 
-    Of its views and tokenizers it has those named, and what they import, and what reads a promise where the package has one.
+    Of its views and tokenizers it has those named, and what they import, and what reads `carries`, files of CARRIED.
     All imports in it are relative.
     """
     home = root / "tasks"
     opened = {*(home / VIEWS / f"{view}.py" for view in views), home / TOKENIZERS / f"{tokenizer}.py"}
     others = {path for folder in (VIEWS, TOKENIZERS) for path in (home / folder).glob("[!_]*.py")} - reachable(opened, root)
     others |= set((home / LANGUAGE).glob("*.py"))
-    if not promises:
-        others.add(home / PROMISE)
+    others |= {home / reader for name, reader in CARRIED.items() if name not in carries}
     paths = set((home / "model").rglob("*.py")) - others
     files = {path.relative_to(home).as_posix(): path.read_bytes() for path in paths}
     return dict(sorted(({"__init__.py": b"", "errors.py": (home / "errors.py").read_bytes()} | files).items()))

@@ -53,12 +53,14 @@ def package(
     texts: Path | None = None,
     embedded: Path | None = None,
     abstention: Path | None = None,
+    decision: Path | None = None,
 ) -> dict[str, Any]:
     """Make the model a folder that needs nothing of this project; `texts` and `embedded` are the dataset's, if read."""
     from tasks.register.package import write_package  # torch again
 
     progress = run.progress_for("package")
-    return write_package(model, dataset, build.folder, texts=texts, embedded=embedded, abstention=abstention, progress=progress)
+    carries = [each for each in (abstention, decision) if each is not None]
+    return write_package(model, dataset, build.folder, texts=texts, embedded=embedded, carries=carries, progress=progress)
 
 
 def _recipes(config: FoldsConfig) -> list[Recipe]:

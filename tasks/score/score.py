@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 
 from tasks.durable import num_cores, replaced
 from tasks.errors import RequestError
+from tasks.model.costs import NO_ANSWER
 from tasks.model.no_label import NO_TOKENS
 from tasks.progress import SILENT
-from tasks.score.abstain import UNCERTAIN, promised
+from tasks.score.abstain import UNCERTAIN, costs_of, given, promised
 from tasks.score.answers import answers
 from tasks.score.explained import WORDS, explained_answers
 from tasks.score.rest import rest_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tasks.documents.record import Record
     from tasks.ingest.settings import IngestConfig
     from tasks.model.abstention import Promise
+    from tasks.model.costs import Costs
     from tasks.progress import Progress
     from tasks.register.models import LoadedModel
 
@@ -55,6 +57,7 @@ def score_file(
     min_confidence: float | None = None,
     max_error: float | None = None,
     each_label: bool = False,
+    by_cost: bool = False,
     explain: bool = False,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
@@ -65,7 +68,8 @@ def score_file(
     a label), reason, model. Where no label is given, `reason` says why: `uncertain` below `min_confidence`, or where the model
     must abstain so that at most `max_error` of its answers are wrong (of each label's with `each_label`), and `no_known_word`
     where it knows no word of the text (all with confidence and probabilities), `empty_after_cleaning`, or the reason why the
-    record is refused. The input's other columns follow, in their order. Nothing is lost: found = scored + quarantined.
+    record is refused. With `by_cost` the label is the one that is cheapest to expect; no answer may be cheaper still. The
+    input's other columns follow, in their order. Nothing is lost: found = scored + quarantined.
     With `explain`, `explanation` is a list of structs: each word, where it is in the text (`start` and `end`, in characters)
     and its share of the log-odds of the likeliest label.
     With `max_error` the report has `promise` too, and found = answered + abstained + quarantined.
@@ -85,7 +89,9 @@ def score_file(
     with replaced(output, flushed=True) as path, _rare_garbage_collections():
         with pq.ParquetWriter(path, whole, compression="zstd", write_page_checksum=True) as writer:
             texts = read_texts(layout, warnings)
-            for batch, scored in _labelled_in_order(texts, loaded, promise or min_confidence, explain):
+            for batch, scored in _labelled_in_order(
+                texts, loaded, costs_of(loaded) if by_cost else promise or min_confidence, explain
+            ):
                 writer.write_batch(pa.record_batch([*scored.columns, *rest.take(batch)], schema=whole))
                 counts.update(label for label in scored.column("label").to_pylist() if label is not None)
                 reasons.update(reason for reason in scored.column("reason").to_pylist() if reason is not None)
@@ -109,7 +115,7 @@ def score_file(
 
 
 def _labelled_in_order(
-    texts: Iterator[Record], loaded: LoadedModel, answered: Promise | float | None, explain: bool
+    texts: Iterator[Record], loaded: LoadedModel, rule: Promise | Costs | float | None, explain: bool
 ) -> Iterator[tuple[list[Record], pa.RecordBatch]]:
     """Batches of `texts` and their part of the output, in their order, with as many under way as there are cores.
 
@@ -119,7 +125,7 @@ def _labelled_in_order(
     waiting: deque[tuple[list[Record], Future[pa.RecordBatch]]] = deque()
     with ThreadPoolExecutor(num_threads) as pool:
         while batch := list(islice(texts, BATCH)):
-            waiting.append((batch, pool.submit(_labelled, batch, loaded, answered, explain)))
+            waiting.append((batch, pool.submit(_labelled, batch, loaded, rule, explain)))
             if len(waiting) > num_threads:
                 done, scored = waiting.popleft()
                 yield done, scored.result()
@@ -128,8 +134,8 @@ def _labelled_in_order(
             yield done, scored.result()
 
 
-def _labelled(batch: list[Record], loaded: LoadedModel, answered: Promise | float | None, explain: bool) -> pa.RecordBatch:
-    """One batch of the output; `answered` is a promise or the least confidence. B rows, T with something to read, C labels."""
+def _labelled(batch: list[Record], loaded: LoadedModel, rule: Promise | Costs | float | None, explain: bool) -> pa.RecordBatch:
+    """One batch of the output. Shapes: B rows, T of them with something to read, C labels; `rule` as `given` takes it."""
     texts, reasons = [record.text for record in batch], [record.reason for record in batch]
     rows = [row for row, text in enumerate(texts) if text is not None]
     to_read = [text for text in texts if text is not None]
@@ -143,15 +149,18 @@ def _labelled(batch: list[Record], loaded: LoadedModel, answered: Promise | floa
     kept = [place for place, reason in enumerate(nothing_read) if reason != NO_TOKENS]
     rows_T, probabilities_TC = np.array(rows, np.int64)[kept], probabilities[kept]
     names = np.array(loaded.model.labels, object)
-    confidence_T = probabilities_TC.max(axis=1, initial=0.0)
+    unread_T = np.array([reasons[row] is not None for row in rows_T], bool)
+    given_T = np.where(unread_T, NO_ANSWER, given(probabilities_TC, rule))
+    confidence_T = np.where(
+        given_T == NO_ANSWER,
+        probabilities_TC.max(axis=1, initial=0.0),
+        probabilities_TC[np.arange(len(given_T)), np.maximum(given_T, 0)],
+    )
     labels: list[str | None] = [None] * len(batch)
-    sure_T = _sure(probabilities_TC, confidence_T, answered)
-    for row, best, sure in zip(rows_T, probabilities_TC.argmax(axis=1), sure_T, strict=True):
-        if reasons[row] is not None:
-            continue
-        if sure:
+    for row, best in zip(rows_T, given_T, strict=True):
+        if best != NO_ANSWER:
             labels[row] = names[best]
-        else:
+        elif reasons[row] is None:
             reasons[row] = UNCERTAIN
     place_B = np.full(len(batch), -1, np.int64)
     place_B[rows_T] = np.arange(len(rows_T))
@@ -176,13 +185,6 @@ def _labelled(batch: list[Record], loaded: LoadedModel, answered: Promise | floa
         ],
         schema=schema,
     )
-
-
-def _sure(probabilities_TC: np.ndarray, confidence_T: np.ndarray, answered: Promise | float | None) -> np.ndarray:
-    """Which texts are answered: bool [T]."""
-    if answered is None:
-        return np.ones(len(confidence_T), bool)
-    return confidence_T >= answered if isinstance(answered, int | float) else answered.answers(probabilities_TC)
 
 
 def _schema(labels: Sequence[str], *, explain: bool) -> pa.Schema:

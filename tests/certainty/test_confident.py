@@ -28,7 +28,7 @@ def test_all_is_as_the_library_has_it(classes: int, flipped: float) -> None:
     )
     assert (found.joint == joint).all()
     assert sorted(np.flatnonzero(found.issue)) == sorted(beside)
-    quality_N = get_label_quality_scores(labels_N, probabilities_NC, method="normalized_margin")
+    quality_N = get_label_quality_scores(labels_N, probabilities_NC, method="self_confidence")
     assert found.quality == pytest.approx(quality_N)
     calibrated = cleanlab.count.calibrate_confident_joint(joint, labels_N)
     assert share_wrong(found.joint, labels_N) == pytest.approx(1 - calibrated.trace() / calibrated.sum(), abs=0.01)

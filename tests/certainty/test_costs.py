@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.certainty.costs import NO_ANSWER, decided, read_costs
+from tasks.certainty.costs import decided, read_costs
 from tasks.errors import RequestError
+from tasks.model.costs import NO_ANSWER
 
 LABELS = ["bad", "good"]
 

@@ -53,7 +53,7 @@ def plain(data_root: Path, corpus: Path, prefect_server: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def sure(plain: dict[str, Any], data_root: Path, corpus: Path, costs: Path) -> dict[str, Any]:
-    return train(data_root, corpus, **ASKED, costs=costs)
+    return train(data_root, corpus, **ASKED, costs=costs, by_cost=True)
 
 
 def package(data_root: Path, result: dict[str, Any]) -> Path:
@@ -67,7 +67,7 @@ def textmill(data_root: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_run_that_asks_for_nothing_has_none_of_the_steps_and_no_table(plain: dict[str, Any], data_root: Path) -> None:
     assert not {"reserve", "promise", "wrong_labels", "certainty"} & plain["stages"].keys()
-    assert not list(package(data_root, plain).rglob("abstention*"))
+    assert not [*package(data_root, plain).rglob("abstention*"), *package(data_root, plain).rglob("costs*")]
 
 
 def test_all_that_was_asked_is_in_the_result_and_on_the_page(sure: dict[str, Any], data_root: Path) -> None:
@@ -82,10 +82,11 @@ def test_all_that_was_asked_is_in_the_result_and_on_the_page(sure: dict[str, Any
         assert heading in page
     assert (package(data_root, sure) / ABSTENTION).is_file()
     assert list(package(data_root, sure).glob("code/*/model/abstention.py"))
+    assert (package(data_root, sure) / "costs.json").is_file()
 
 
 def test_the_same_run_again_takes_all_from_the_store(sure: dict[str, Any], data_root: Path, corpus: Path, costs: Path) -> None:
-    again = train(data_root, corpus, **ASKED, costs=costs)
+    again = train(data_root, corpus, **ASKED, costs=costs, by_cost=True)
     assert all(stage["cached"] for stage in again["stages"].values())
     assert again["model"] == sure["model"]
 
@@ -105,6 +106,8 @@ def test_the_registered_model_answers_or_abstains(sure: dict[str, Any], data_roo
     assert asked.returncode == 0, asked.stderr
     answer = json.loads(asked.stdout)
     assert answer["promise"]["max_error"] == 0.9
+    cheap = textmill(data_root, "predict", "Profits rose sharply.", "--model", version, "--by-cost", "--json")
+    assert cheap.returncode == 0, cheap.stderr
     refused = textmill(data_root, "predict", "Profits rose.", "--model", version, "--max-error", "0.0001")
     assert refused.returncode == 2
     assert "cannot promise" in refused.stderr or "too few" in refused.stderr

@@ -9,9 +9,10 @@ import pytest
 from tasks.errors import RequestError
 from tasks.ingest.settings import IngestConfig
 from tasks.model.abstention import ABSTENTION, Abstention
+from tasks.model.costs import COSTS, Costs
 from tasks.model.serving import TextClassifier
 from tasks.register.models import LoadedModel
-from tasks.score.abstain import abstaining, check_abstention, promised
+from tasks.score.abstain import abstaining, check_abstention, costs_of, promised
 from tasks.score.predict import predict_texts
 from tasks.score.score import score_file
 
@@ -79,3 +80,37 @@ def test_two_ways_to_say_when_to_answer_are_refused() -> None:
         check_abstention(0.05, 0.9, each_label=False)
     with pytest.raises(RequestError, match="--each-label"):
         check_abstention(None, None, each_label=True)
+
+
+@pytest.fixture(scope="module")
+def costly(loaded: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    """The model with costs by which a wrong `negative` is dearer than a wrong `positive`."""
+    package = tmp_path_factory.mktemp("costly") / "package"
+    shutil.copytree(loaded.model.folder, package)
+    assert 1 < float(np.divide(*loaded.model.probabilities([UNSURE])[0])) < 1.5
+    matrix = np.array([[0.0, 1.0], [1.5, 0.0]])
+    (package / COSTS).write_text(json.dumps(Costs(("negative", "positive"), matrix, None).written()))
+    return LoadedModel("news", 5, TextClassifier(package))
+
+
+def test_the_cheapest_answer_is_given_with_its_own_probability(costly: LoadedModel, tmp_path: Path) -> None:
+    plain = predict_texts(costly, TEXTS)
+    found = abstaining(plain, costs_of(costly))
+    assert [each["label"] for each in plain] == ["positive", "negative", "negative", None]
+    assert [each["label"] for each in found] == ["positive", "negative", "positive", None]
+    assert found[2]["confidence"] == found[2]["probabilities"]["positive"] < 0.5
+    (tmp_path / "news.txt").write_text("\n".join(TEXTS))
+    output = tmp_path / "scored.parquet"
+    score_file(tmp_path / "news.txt", output, reading=IngestConfig(), loaded=costly, by_cost=True)
+    rows = pq.read_table(output).to_pylist()
+    assert [row["label"] for row in rows] == [each["label"] for each in found]
+    assert [row["confidence"] for row in rows] == pytest.approx([each["confidence"] for each in found])
+
+
+def test_a_package_without_costs_says_how_to_get_some(loaded: LoadedModel) -> None:
+    with pytest.raises(
+        RequestError, match=r"^news/3 carries no costs; train it again with --evaluate.costs FILE --evaluate.by-cost"
+    ):
+        costs_of(loaded)
+    with pytest.raises(RequestError, match=r"--min-confidence 0\.9 and --by-cost both"):
+        check_abstention(None, 0.9, each_label=False, by_cost=True)
