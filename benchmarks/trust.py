@@ -1,7 +1,7 @@
 """Is a promise kept, and are wrong labels found? Both on what a run has stored.
 
     python -m benchmarks.trust promise FILE.parquet ... [--calibration 2000] [--choose 500] [--draws 1000]
-    python -m benchmarks.trust labels DATA_ROOT/store/prepare/KEY --preset phrasebank [--flip 0.05] [--seeds 3]
+    python -m benchmarks.trust labels DATA_ROOT/store/prepare/KEY --preset phrasebank [--flip 0.05] [--seeds 3] [--first-seed 0]
 
 `promise` draws rows of stored probabilities many times, to choose and to calibrate, and looks what share of the answers is
 wrong then; the files are `predictions.parquet` of evaluate, or those of fold_probabilities together. `labels` gives a share of
@@ -205,6 +205,7 @@ def main(words: Sequence[str] | None = None) -> None:
     noisy.add_argument("--preset", required=True)
     noisy.add_argument("--flip", type=float, default=0.05)
     noisy.add_argument("--seeds", type=int, default=3)
+    noisy.add_argument("--first-seed", type=int, default=0)
     asked = parser.parse_args(words)
     print(json.dumps({"machine": machine()}))
     if asked.verb == "promise":
@@ -213,7 +214,7 @@ def main(words: Sequence[str] | None = None) -> None:
             found = promise(_stored(asked.files), asked.max_error, size, asked.choose, asked.draws, **how)
             print(json.dumps(found), flush=True)
     else:
-        for seed in range(asked.seeds):
+        for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
             print(json.dumps(wrong_labels(asked.prepared, asked.preset, asked.flip, seed)), flush=True)
 
 
