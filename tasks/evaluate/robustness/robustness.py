@@ -12,6 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 
 from tasks.evaluate.compare import compare, wilson_interval
 from tasks.evaluate.robustness.changes import Draw, names_in
@@ -22,7 +23,7 @@ from tasks.progress import SILENT
 from tasks.shown import json_text, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tasks.evaluate.robustness.settings import RobustnessConfig
     from tasks.progress import Progress
@@ -51,20 +52,28 @@ def write_robustness(
     from tasks.register.load import open_package
     from tasks.register.seal import copy_package
 
-    ids = [row for batch in iter_texts(texts, ("test",)) for row in batch.column("id").to_pylist()]
-    written = [row for batch in iter_texts(texts, ("test",)) for row in batch.column("text").to_pylist()]
     labels = [row for batch in iter_batches(holdout, ("test",), ["label"]) for row in batch.column("label").to_pylist()]
-    chosen = np.arange(len(ids))
-    if config.rows and len(ids) > config.rows:
-        chosen = np.sort(np.random.default_rng(config.seed).choice(len(ids), config.rows, replace=False))
-    rows = [(ids[at], written[at], labels[at]) for at in chosen.tolist()]
+    chosen = np.arange(len(labels))
+    if config.rows and len(labels) > config.rows:
+        chosen = np.sort(np.random.default_rng(config.seed).choice(len(labels), config.rows, replace=False))
+    rows = [(*told, labels[at]) for at, told in zip(chosen.tolist(), _texts_of(texts, chosen), strict=True)]
     with tempfile.TemporaryDirectory(prefix=".package-", dir=folder) as name:
         own = Path(name) / "package"
         copy_package(package, own)  # without the store's manifest, which is no part of it
         model = open_package(own).TextClassifier(own)
-        report = measure_robustness(config, model, rows, progress=progress) | {"test_rows": len(ids)}
+        report = measure_robustness(config, model, rows, progress=progress) | {"test_rows": len(labels)}
     (folder / ROBUSTNESS).write_text(json_text(report, indent=1, sort_keys=True, allow_nan=False), encoding="utf-8")
     return report
+
+
+def _texts_of(texts: Path, chosen: np.ndarray) -> Iterator[tuple[str, str]]:
+    """Ids and texts of some test rows, by their numbers, which rise; of the others nothing is kept."""
+    done = 0
+    for batch in iter_texts(texts, ("test",)):
+        here = chosen[(chosen >= done) & (chosen < done + len(batch))] - done
+        for row in batch.take(pa.array(here)).to_pylist():
+            yield row["id"], row["text"]
+        done += len(batch)
 
 
 def measure_robustness(

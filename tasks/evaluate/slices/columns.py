@@ -54,35 +54,45 @@ class Rows:
 
 
 def read_rows(config: SliceConfig, texts: Path, corpus: Path, kept: Path | None) -> Rows:
-    """Group the test rows, in their order; `texts` is prepare's part holdout_texts, `kept` ingest's part of that name."""
-    batches = list(iter_texts(texts, ("test",)))
-    ids = pa.chunked_array([batch.column("id") for batch in batches], pa.string()).combine_chunks()
-    lengths, scripts, found = _read_texts(config, batches)
+    """Group the test rows, in their order; `texts` is prepare's part holdout_texts, `kept` ingest's part of that name.
+
+    Texts are streamed; memory is a few values of each test row.
+    """
+    ids, lengths, scripts, named = _read_texts(config, texts)
     groupings = [by_number(LENGTH, lengths, "{:.0f}"), by_value(SCRIPT, scripts, config.slice_rows)]
     groupings.append(by_value(SOURCE, _sources(corpus, ids), config.slice_rows))
     kinds = kept_columns(kept) if kept is not None else {}
-    values = {name: column.to_pylist() for name, column in read_kept(kept, ids, list(kinds)).items()} if kept else {}
+    values = {name: _values(column) for name, column in read_kept(kept, ids, list(kinds)).items()} if kept else {}
     groupings += [by_text(name, values[name], kind, config.slice_rows) for name, kind in kinds.items()]
-    return Rows(ids, (*groupings, *found), values, kinds)
+    return Rows(ids, (*groupings, *named), values, kinds)
 
 
-def _read_texts(config: SliceConfig, batches: list[pa.RecordBatch]) -> tuple[list[int], list[str], list[Grouping]]:
+def _read_texts(config: SliceConfig, texts: Path) -> tuple[pa.Array, np.ndarray, list[str], list[Grouping]]:
+    """Id, length in characters and script of each test row, and groupings by the names that rows speak of."""
     watch = None
     if config.watch_list is not None:
         from tasks.score.watch import WatchList
 
         watch = WatchList.load(config.watch_list)
-    lengths: list[int] = []
+    ids: list[pa.Array] = []
+    lengths: list[np.ndarray] = [np.empty(0, np.int64)]
     scripts: list[str] = []
     names: dict[str, list[int]] = {}
-    for batch in batches:
-        texts = batch.column("text").to_pylist()
-        for row, entries in enumerate(watch.find(texts) if watch else ()):
+    for batch in iter_texts(texts, ("test",)):
+        column = batch.column("text")
+        written = column.to_pylist()
+        for row, entries in enumerate(watch.find(written) if watch else ()):
             for entry in entries:
-                names.setdefault(entry, []).append(len(lengths) + row)
-        lengths += map(len, texts)
-        scripts += map(script_of, texts)
-    return lengths, scripts, list(_named(names, len(lengths)))
+                names.setdefault(entry, []).append(len(scripts) + row)
+        ids.append(batch.column("id"))
+        lengths.append(pc.utf8_length(column).to_numpy(zero_copy_only=False).astype(np.int64))
+        scripts += map(script_of, written)
+    return (
+        pa.chunked_array(ids, pa.string()).combine_chunks(),
+        np.concatenate(lengths),
+        scripts,
+        list(_named(names, len(scripts))),
+    )
 
 
 def _named(names: dict[str, list[int]], num_rows: int) -> Iterator[Grouping]:
@@ -101,4 +111,11 @@ def _sources(corpus: Path, ids: pa.Array) -> list[str | None]:
             found.append(batch.filter(pc.is_in(batch.column("id"), value_set=ids)))  # noqa: PERF401 a batch is let go
     table = pa.Table.from_batches(found)
     at = pc.index_in(ids, value_set=table.column("id").combine_chunks())
-    return table.column("source").combine_chunks().cast(pa.string()).take(at).to_pylist()
+    return _values(table.column("source").combine_chunks().cast(pa.string()).take(at))
+
+
+def _values(column: pa.Array) -> list[str | None]:
+    """The values of a column of strings; equal ones are one object."""
+    encoded = column.dictionary_encode()
+    known = encoded.dictionary.to_pylist()
+    return [None if number is None else known[number] for number in encoded.indices.to_pylist()]

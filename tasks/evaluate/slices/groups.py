@@ -44,7 +44,7 @@ def by_value(column: str, values: Sequence[str | None], fewest: int) -> Grouping
     return _grouping(column, labels, [*frequent, *(name for name in (OTHER, MISSING) if name not in named)])
 
 
-def by_number(column: str, values: Sequence[float], shown: str = "{:g}") -> Grouping:
+def by_number(column: str, values: Sequence[float] | np.ndarray, shown: str = "{:g}") -> Grouping:
     """Quartiles of the numbers, each named by its least and greatest; NaN is MISSING. Equal numbers are never parted."""
     values_N = np.asarray(values, np.float64)
     known = ~np.isnan(values_N)
