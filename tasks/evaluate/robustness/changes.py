@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from opencc import OpenCC
 
 MISSPELLED = 0.1  # of the words of at least four letters; one at least
-_LONG_WORD = re.compile(rf"[^\W\d_{UNSPACED}]{{4,}}")
+# Patterns are compiled when they are needed: the command line imports this module for its options.
+_LONG_WORD = rf"[^\W\d_{UNSPACED}]{{4,}}"
 _MARKS, _WIDE_MARKS = re.escape(".,;:!?\"'()[]{}-"), "、。，；：！？“”‘’（）《》〈〉【】「」『』…—–·"  # noqa: RUF001 marks of Chinese texts
-_MARK = re.compile(rf"(?<!\w)(?!-\d)[{_MARKS}]|[{_MARKS}](?!\w)|[{_WIDE_MARKS}]")  # not within a word or number, nor a minus
-_DIGITS = re.compile("[0-9]+")
+_MARK = rf"(?<!\w)(?!-\d)[{_MARKS}]|[{_MARKS}](?!\w)|[{_WIDE_MARKS}]"  # not within a word or number, nor a minus
+_DIGITS = "[0-9]+"
 _CAPITAL = r"[A-Z\u00c0-\u00d6\u00d8-\u00de\u0391-\u03a9\u0410-\u042f][\w&'\u2019]*(?:-\w+)*"
-_NAME = re.compile(rf"(?<=[\w,;] ){_CAPITAL}(?: {_CAPITAL})*")
-_AUXILIARY = re.compile(
-    r"\b(is|are|was|were|will|would|has|have|had|can|could|should|may|might|must|do|does|did)\b(?! not\b|n['\u2019]t)",
-    re.IGNORECASE,
+_NAME = rf"(?<=[\w,;] ){_CAPITAL}(?: {_CAPITAL})*"
+_AUXILIARY = (
+    r"(?i)\b(is|are|was|were|will|would|has|have|had|can|could|should|may|might|must|do|does|did)\b(?! not\b|n['\u2019]t)"
 )
 _CHINESE = {
     "可以": "不可以",
@@ -41,8 +41,8 @@ _CHINESE = {
     "已": "未",
     "有": "没有",
 }
-_PREDICATE = re.compile("|".join(_CHINESE))
-_HAN = re.compile("[\u4e00-\u9fff]")
+_PREDICATE = "|".join(_CHINESE)
+_HAN = "[\u4e00-\u9fff]"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Draw:
 
 def misspelled(text: str, draw: Draw) -> str:
     """A tenth of the longer words with two letters swapped, one left out, or one doubled, never the first."""
-    words = list(_LONG_WORD.finditer(text))
+    words = list(re.finditer(_LONG_WORD, text))
     if not words:
         return text
     chosen = [word for word in words if draw.random.random() < MISSPELLED] or [draw.random.choice(words)]
@@ -82,7 +82,7 @@ def lower(text: str, draw: Draw) -> str:
 
 def unpunctuated(text: str, draw: Draw) -> str:
     """No marks but those within words and numbers, signs of numbers, % and signs of currencies."""
-    return _MARK.sub("", text)
+    return re.sub(_MARK, "", text)
 
 
 def other_numbers(text: str, draw: Draw) -> str:
@@ -92,7 +92,7 @@ def other_numbers(text: str, draw: Draw) -> str:
         first = draw.random.choice("0" if match[0][0] == "0" else "123456789")
         return first + "".join(draw.random.choice("0123456789") for _ in match[0][1:])
 
-    return _DIGITS.sub(digits, text)
+    return re.sub(_DIGITS, digits, text)
 
 
 def other_names(text: str, draw: Draw) -> str:
@@ -110,21 +110,21 @@ def other_names(text: str, draw: Draw) -> str:
             taken[name] = alike[0] if alike else name
         return taken[name]
 
-    return (draw.known or _NAME).sub(other, text)
+    return re.sub(draw.known or _NAME, other, text)
 
 
 def names_in(text: str) -> list[str]:
     """Words in capitals that do not begin a sentence, joined where they follow each other."""
-    return _NAME.findall(text)
+    return re.findall(_NAME, text)
 
 
 def negated(text: str, draw: Draw) -> str:
     """`not` behind the first auxiliary verb, in Chinese 不 or its like before the first of some; else a denial in front."""
-    if _HAN.search(text):
-        found = _PREDICATE.search(text)
-        return _PREDICATE.sub(lambda match: _CHINESE[match[0]], text, count=1) if found else f"并非{text}"
-    if _AUXILIARY.search(text):
-        return _AUXILIARY.sub(r"\1 not", text, count=1)
+    if re.search(_HAN, text):
+        found = re.search(_PREDICATE, text)
+        return re.sub(_PREDICATE, lambda match: _CHINESE[match[0]], text, count=1) if found else f"并非{text}"
+    if re.search(_AUXILIARY, text):
+        return re.sub(_AUXILIARY, r"\1 not", text, count=1)
     return f"It is not true that {text[:1].lower()}{text[1:]}" if text.strip() else text
 
 
