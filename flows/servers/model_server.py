@@ -2,8 +2,8 @@
 
     python -m flows.servers.model_server JSON
 
-with what `Start` has. Several such processes share the port: each has a socket of its own there, and the kernel hands
-connections out among them (SO_REUSEPORT).
+with what `Start` has. Several such processes listen on one socket, which they have from the process that started them. Each
+takes one connection at a time, so that those that have less to do take more, and none is lost while another is started anew.
 """
 
 from __future__ import annotations
@@ -16,20 +16,24 @@ import sys
 import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.servers.guard import ADDRESS, Guard, guarded
 from tasks.errors import RequestError, UnavailableError
 from tasks.isolation import die_with_parent
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
 SWITCH_SECONDS = 0.0005  # a batch in its thread must not keep short requests waiting for the interpreter
 GRACE_SECONDS = 30  # of requests that are being answered when the server is told to stop
+BACKLOG = 2048  # connections that wait to be taken
 KEEP_ALIVE_SECONDS = 75  # a connection that was idle for less is not closed under a client that is about to use it
 
 
 @dataclass(frozen=True)
 class Start:
-    """What a process is told: model, places, the section `serve` as JSON values, and the pipe to say on that it is ready."""
+    """What a process is told: model, places, the section `serve` as JSON values, the socket, the pipe to say it is ready."""
 
     model: str
     data_root: str
@@ -39,26 +43,13 @@ class Start:
     port: int
     password_file: str | None
     token_file: str
+    listening: int
     ready: int
     parent: int
 
     def command(self) -> list[str]:
         """The command of the process; no secret is in it."""
         return [sys.executable, "-P", "-m", "flows.servers.model_server", json.dumps(asdict(self))]
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """A socket that shares the port with others of ours; OSError if it is another program's."""
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    made = socket.socket(family, kind, protocol)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        made.bind(address)
-    except OSError:
-        made.close()
-        raise
-    return made
 
 
 def run(start: Start) -> None:
@@ -84,7 +75,7 @@ def run(start: Start) -> None:
             server.note_version()
 
     login = f"textmill:{Path(start.password_file).read_text().strip()}" if start.password_file else ""
-    listening = bound(start.host, start.port)
+    listening = socket.socket(fileno=start.listening)
     token = Path(start.token_file).read_text().strip()
     guard = Guard(server.app, port=start.port, login=login, token=token, open_paths=OPEN_PATHS, any_host=start.host != ADDRESS)
     web = guarded(
@@ -97,14 +88,28 @@ def run(start: Start) -> None:
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        backlog=2048,
+        backlog=1,  # asyncio accepts so many connections one after the other
     )
-    listening.listen(2048)
-    _say(start.ready, {"version": loaded.version})
+
+    def listens() -> None:
+        listening.listen(BACKLOG)
+        _say(start.ready, {"version": loaded.version})
+
+    web.startup = _then(web.startup, listens)
     threading.Thread(target=follow, daemon=True, name="follow").start()
     web.run(sockets=[listening])
     stopping.set()
     server.batcher.close()
+
+
+def _then(startup: Callable[..., Awaitable[None]], then: Callable[[], object]) -> Callable[..., Awaitable[None]]:
+    """A server's `startup` with something to be done after it."""
+
+    async def started(sockets: list[socket.socket] | None = None) -> None:
+        await startup(sockets=sockets)
+        then()
+
+    return started
 
 
 def _say(pipe: int, values: dict[str, Any]) -> None:

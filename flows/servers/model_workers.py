@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.servers.guard import ADDRESS
-from flows.servers.model_server import GRACE_SECONDS, Start, bound
+from flows.servers.model_server import BACKLOG, GRACE_SECONDS, Start
 from flows.servers.server import USER, Server, login
 from tasks.checkout import CHECKOUT
 from tasks.durable import PRIVATE, num_cores, replaced
@@ -59,16 +59,17 @@ def serve(config: ServeConfig, model: str) -> None:
     if count > num_cores():
         raise RequestError(f"--serve.processes {count}: there are {num_cores()} cores; give at most one process a core")
     home = Server(config.runtime.data_root).home
-    with tempfile.TemporaryDirectory(prefix="textmill-serve-") as meters, _reserved(settings.host, settings.port) as reserved:
+    with tempfile.TemporaryDirectory(prefix="textmill-serve-") as meters, _listening(settings.host, settings.port) as listening:
         start = Start(
             model=model,
             data_root=str(config.runtime.data_root),
             tracking_uri=config.runtime.tracking_uri,
             serve=settings.model_dump(mode="json"),
             host=settings.host,
-            port=reserved.getsockname()[1],
+            port=listening.getsockname()[1],
             password_file=_password_file(home, needed=settings.token_file is None),
             token_file=str(settings.token_file or token_file(config.runtime.data_root)),
+            listening=listening.fileno(),
             ready=0,
             parent=os.getpid(),
         )
@@ -106,7 +107,11 @@ class Workers:
         try:
             # A session of its own: Ctrl-C is for this process, which lets the others finish what they are answering.
             process = subprocess.Popen(
-                start.command(), env=environment, stdin=subprocess.DEVNULL, pass_fds=(says,), start_new_session=True
+                start.command(),
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                pass_fds=(says, start.listening),
+                start_new_session=True,
             )
         except BaseException:
             os.close(hears)
@@ -172,15 +177,19 @@ def _forget(meters: Path, pid: int) -> None:
         path.unlink(missing_ok=True)
 
 
-def _reserved(host: str, port: int) -> socket.socket:
-    """The port, held without listening as long as the processes share it; RequestError if another program has it."""
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there; RequestError if another program does."""
     try:
-        if port:  # without SO_REUSEPORT, so that another server of ours counts too
-            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            with socket.socket(family, kind, protocol) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(address)
-        return bound(host, port)
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.socket(family, kind, protocol)
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind(address)
+            made.listen(BACKLOG)
+        except OSError:
+            made.close()
+            raise
+        return made
     except socket.gaierror:
         raise RequestError(f"--serve.host {host!r} is not an address of this machine; give one, such as {ADDRESS}") from None
     except PermissionError as error:  # ports below 1024

@@ -10,6 +10,8 @@ import datetime
 import json
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 if TYPE_CHECKING:
     from typing import TextIO
 
@@ -25,7 +27,9 @@ class Log:
         if self._stream is None:
             return
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({"time": now, "event": event, **values}, separators=(",", ":"))
+        told = {"time": now, "event": event, **values}
+        plain = all(value.isascii() for value in values.values() if isinstance(value, str))
+        line = orjson.dumps(told).decode() if plain else json.dumps(told, separators=(",", ":"))  # which escapes all else
         try:
             self._stream.write(f"{line}\n")
             self._stream.flush()

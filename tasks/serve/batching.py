@@ -10,6 +10,7 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tasks.serve.predictions import Labelled, explained, label
@@ -24,6 +25,7 @@ BATCH, SLICE = 1024, 128  # texts of a batch, and of one request in it, at most
 EXPLAINED = 8  # of a request whose texts are explained: for that a network reads each text many times
 SLICE_CHARS = 200_000  # and characters of one request, unless one text alone has more
 MOST_WAITING = 100_000  # texts that wait at most; a request beyond them is refused
+TIMED = 8  # one batch of so many is timed: to ask for a thread's time is a call of the kernel
 BRIEF_SECONDS = 0.003  # a batch expected to take no longer is labelled between two events; handing it to a thread costs more
 
 
@@ -52,7 +54,8 @@ class Batcher:
         self._jobs: list[Job] = []
         self._waiting = 0
         self._busy = False
-        self._char_seconds = 1.0  # what a character took in the last batch; at first nothing is known
+        self._char_seconds = 1.0  # what a character takes of a processor in a large batch; at first nothing is known
+        self._batches = 0
         self._thread = ThreadPoolExecutor(1, "label")
 
     async def label(self, loaded: LoadedModel, texts: list[str], *, explain: bool = False) -> list[dict[str, Any]]:
@@ -82,13 +85,15 @@ class Batcher:
             return
         loop = asyncio.get_running_loop()
         chars = sum(len(text) for _, texts in parts for text in texts)
+        timed = self._batches % TIMED == 0
+        self._batches += 1
         if chars * self._char_seconds <= BRIEF_SECONDS and not any(job.explain for job, _ in parts):
-            self._end(parts, _results(parts), chars)
+            self._end(parts, _results(parts, timed=timed), chars)
             loop.call_soon(self._begin)
             return
-        future = loop.run_in_executor(self._thread, _results, parts)
+        future = loop.run_in_executor(self._thread, partial(_results, parts, timed=timed))
 
-        def ended(results: asyncio.Future[tuple[list[Labelled | Exception], float]]) -> None:
+        def ended(results: asyncio.Future[tuple[list[Labelled | Exception], float | None]]) -> None:
             self._end(parts, results.result(), chars)
             self._begin()
 
@@ -109,9 +114,10 @@ class Batcher:
         self._waiting = sum(len(job.texts) - len(job.predictions) for job in self._jobs)
         return parts
 
-    def _end(self, parts: list[Part], ended: tuple[list[Labelled | Exception], float], chars: int) -> None:
+    def _end(self, parts: list[Part], ended: tuple[list[Labelled | Exception], float | None], chars: int) -> None:
         results, seconds = ended
-        self._char_seconds = seconds / max(chars, 1)
+        if seconds is not None:  # of a small batch most is not for its characters, so that it counts little
+            self._char_seconds = min(seconds / max(chars, 1), 1.2 * self._char_seconds)
         for (job, texts), result in zip(parts, results, strict=True):
             if isinstance(result, Exception):
                 if not job.done.done():
@@ -145,15 +151,15 @@ def _slice(texts: list[str], start: int, most: int) -> list[str]:
     return texts[start : start + chosen]
 
 
-def _results(parts: list[Part]) -> tuple[list[Labelled | Exception], float]:
+def _results(parts: list[Part], *, timed: bool) -> tuple[list[Labelled | Exception], float | None]:
     """What came of each part, and the seconds of a processor it took. A part that fails does not fail the others."""
-    began = time.thread_time()  # of this thread, whatever others do to the processors meanwhile
+    began = time.thread_time() if timed else None  # of this thread, whatever others do to the processors meanwhile
     results: list[Labelled | Exception]
     try:
         results = list(_together(parts))
     except Exception:  # noqa: BLE001 one of the texts is to blame
         results = [_alone(part) for part in parts]
-    return results, time.thread_time() - began
+    return results, None if began is None else time.thread_time() - began
 
 
 def _together(parts: list[Part]) -> list[Labelled]:
