@@ -73,7 +73,9 @@ class ModelServer:
         api = FastAPI(title=described.TITLE, description=described.ABOUT, docs_url=None, redoc_url=None)
         api.add_exception_handler(HTTPException, _not_found)
 
-        @api.get("/ping", summary="Whether a version is loaded, as MLflow's server says it: 200 with an empty body")
+        @api.get(
+            "/ping", summary="Whether a version is loaded, as MLflow's server says it", response_description="An empty line."
+        )
         async def ping() -> Response:
             return Response(
                 b"\n" if self.follower.served else _error(503, NO_VERSION),
@@ -81,15 +83,19 @@ class ModelServer:
                 media_type=JSON,
             )
 
-        @api.get("/health", summary="Whether the process answers at all")
+        @api.get("/health", summary="Whether the process answers at all", response_description='`{"status": "ok"}`')
         async def health() -> Response:
             return _json({"status": "ok"})
 
-        @api.get("/ready", summary="Whether a version is loaded, and whether it is the one that is wanted")
+        @api.get(
+            "/ready",
+            summary="Whether a version is loaded, and whether it is the one that is wanted",
+            response_description="With the login: which version answers, which is wanted, and what is wrong with that.",
+        )
         async def ready(request: Request) -> Response:
             return _json(self.readiness(known=request.scope.get(KNOWN, False)), 200 if self.follower.served else 503)
 
-        @api.get("/metrics", summary="Numbers for Prometheus")
+        @api.get("/metrics", summary="Numbers for Prometheus", response_description="Its text format.")
         async def metrics() -> Response:
             return Response(await asyncio.to_thread(self.meters.page), headers={"content-type": CONTENT_TYPE})
 
@@ -98,7 +104,8 @@ class ModelServer:
         async def docs() -> Response:
             return HTMLResponse(described.page(api.openapi()), headers=PAGE_HEADERS)
 
-        api.openapi()["paths"] |= described.POSTS
+        document = api.openapi()
+        document["paths"] = described.POSTS | document["paths"]
         return api
 
     def readiness(self, *, known: bool) -> dict[str, Any]:
