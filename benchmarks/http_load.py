@@ -3,8 +3,8 @@
     python -m benchmarks.http_load --data-root ROOT --model NAME@champion [--seconds 5] [--rounds 3]
 
 wrk (Debian: apt-get install wrk), which is compiled, sends sentences of the embedded sample to `/invocations` of both, on one
-thread and connections that stay open. The servers take turns in each setting, so that what else runs on the machine meets all. One
-JSON object goes to stdout: of each server and setting the medians over the rounds.
+thread and connections that stay open. The servers take turns in each setting, so that what else runs on the machine meets
+all. One JSON object goes to stdout: of each server and setting the medians over the rounds.
 """
 
 from __future__ import annotations
