@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -29,21 +28,24 @@ TEXT = "Shares fell sharply after a surprising loss. 股价大跌"
 KEPT = ("same_label", "rows", "largest_difference", "accuracy_of_package", "accuracy_of_export", "accuracy_difference_95")
 
 
+# A process of its own, since what a process forks counts the memory of the one that forked it as its own.
+LAUNCHER = """
+import json, os, resource, sys, time
+start = time.monotonic()
+code = os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-I", *sys.argv[1:]])
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+spent = {"wall_seconds": time.monotonic() - start, "cpu_seconds": used.ru_utime + used.ru_stime}
+print(json.dumps({**spent, "memory_mb": used.ru_maxrss * 1024 / 1e6}), file=sys.stderr)
+sys.exit(code)
+"""
+
+
 def measured_starts(folder: Path) -> dict[str, float]:
     """Wall and CPU seconds of a process that labels one text, and its memory in MB (millions of bytes)."""
-    walls, seconds, memory = [], [], []
-    for _ in range(STARTS):
-        before = time.monotonic()
-        process = subprocess.Popen([sys.executable, "-I", str(folder / "reader.py"), TEXT], stdout=subprocess.DEVNULL)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RuntimeError(f"{folder / 'reader.py'} ended with {process.returncode}")
-        walls.append(time.monotonic() - before)
-        seconds.append(used.ru_utime + used.ru_stime)
-        memory.append(used.ru_maxrss * 1024 / 1e6)
-    named = {"wall_seconds": walls, "cpu_seconds": seconds, "memory_mb": memory}
-    return {name: round(statistics.median(values), 3) for name, values in named.items()}
+    command = [sys.executable, "-I", "-S", "-c", LAUNCHER, str(folder / "reader.py"), TEXT]
+    runs = [subprocess.run(command, capture_output=True, text=True, check=True).stderr for _ in range(STARTS)]
+    found = [json.loads(each) for each in runs]
+    return {name: round(statistics.median(each[name] for each in found), 3) for name in found[0]}
 
 
 def measured(name: str, form: str, size: str | None, data_root: Path | None) -> dict[str, Any]:

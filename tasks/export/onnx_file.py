@@ -29,7 +29,7 @@ def check_packages() -> None:
     """RequestError if a package that writes and runs ONNX files is missing."""
     for name in PACKAGES:
         if find_spec(name) is None:
-            raise RequestError(f"--format onnx needs the package {name}; run pip install 'textmill[encoder]'")
+            raise RequestError(f"--format onnx needs the package {name}; run pip install {name}")
 
 
 def onnx_bytes(content: Content) -> bytes:
