@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from tasks.register.champion import Champion
 
 # Settings whose `auto` is replaced before it enters a key, so that MLflow's parameters, which cannot change, wait for it.
-SETTLED = (("prepare", "tokenizer"), ("prepare", "split_rule"), ("prepare", "salt"), ("finetune", "model"))
+SETTLED = (
+    ("prepare", "tokenizer"),
+    ("prepare", "split_rule"),
+    ("prepare", "salt"),
+    ("prepare", "test_from"),
+    ("finetune", "model"),
+)
 
 
 def refuse_unlabelled(config: PipelineConfig) -> None:

@@ -105,7 +105,8 @@ def run_steps(record: Record) -> None:
         if change := change_of_split(config.prepare, recorded):
             record.warn(change)
         with imports_for_training(config, run, found):
-            prepared = note(prepare(run, config.prepare, corpus=corpus))
+            given = corpus if config.prepare.split == "hash" else ingested  # with the columns that it keeps
+            prepared = note(prepare(run, config.prepare, corpus=given))
     check_rows(record, config, prepared)
     if config.ingest.only_unlabelled:
         register_unmeasured(record, config, corpus, prepared)

@@ -63,9 +63,11 @@ with warnings.catch_warnings():
             return checked_name(value)
 
         @model_validator(mode="after")
-        def _date_is_kept(self) -> Self:
-            if self.expect.date is not None and self.expect.date not in self.ingest.keep:
-                raise ValueError(f"expect.date is {self.expect.date!r}, which ingest.keep does not name; add it there")
+        def _columns_are_kept(self) -> Self:
+            asked = {"expect.date": self.expect.date, "prepare.split_column": self.prepare.split_column}
+            for setting, column in asked.items():
+                if column is not None and column not in self.ingest.keep:
+                    raise ValueError(f"{setting} is {column!r}, which ingest.keep does not name; add it there")
             return self
 
         @model_validator(mode="after")

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.durable import replaced
 from tasks.evaluate.contents import with_contents
@@ -71,6 +71,9 @@ class SplitRule(_Part):
 
     rule: int
     salt: int | None = None
+    by: str | None = None  # time, group or given, where a column decides
+    column: str | None = None
+    from_: str | None = Field(None, alias="from")
     seed: int
 
 

@@ -14,7 +14,7 @@ import logging
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.errors import RequestError
+from tasks.prepare.by_column import Asked, joined, read_sides
 from tasks.prepare.contradictions import refuse, write_contradictions
 from tasks.prepare.documents import Documents, tokenize_documents
 from tasks.prepare.minhash import NUM_HASHES
@@ -94,7 +95,7 @@ def write_dataset(
     with tempfile.TemporaryDirectory(prefix=".tokens-", dir=folder) as name:
         scratch = Path(name)
         tokenized = _tokenize(config, text, corpus, folder, scratch, workers if num_rows >= pool_from else 1, progress)
-        rows = _rows(config, tokenized, scratch)
+        rows = _rows(config, tokenized, scratch, read_sides(config, corpus))
         decision = decide(rows, tokenized.labels, config)
         contradictions = _contradictions(config, corpus, folder, rows, decision)
         _write_splits(tokenized, decision.fate, corpus, folder, progress)
@@ -102,7 +103,7 @@ def write_dataset(
     _write_json(folder / "dataset" / LABELS, {"labels": sorted(tokenized.labels[code] for code in in_train)})
     _write_json(folder / "dataset" / TEXT, text.to_dict())
     rule = Rule.from_config(config, official=False)
-    split = {"rule": 1 if rule.salt is None else 2, "salt": rule.salt, "seed": rule.seed}
+    split = {"rule": 1 if rule.salt is None else 2, "salt": rule.salt, "seed": rule.seed, **config.split_by}
     _write_json(folder / "dataset" / SPLIT, split)
     seconds = time.monotonic() - start
     _write_json(
@@ -215,7 +216,7 @@ def _collect(documents: Documents, result: Tokenized, done: int) -> int:
     return rows.stop
 
 
-def _rows(config: PrepareConfig, tokenized: Tokenized, scratch: Path) -> Rows:
+def _rows(config: PrepareConfig, tokenized: Tokenized, scratch: Path, asked: Asked) -> Rows:
     from tasks.prepare.duplicates import exact_firsts, near_groups  # scipy: not for worker processes to import
 
     considered = (tokenized.kind != REJECTED) & (tokenized.num_tokens > 0)
@@ -227,7 +228,21 @@ def _rows(config: PrepareConfig, tokenized: Tokenized, scratch: Path) -> Rows:
         if config.near_duplicates:
             signatures = np.memmap(scratch / SIGNATURES, np.uint32, "r").reshape(-1, NUM_HASHES)
             group = near_groups(signatures, first, considered, config.near_duplicate_similarity)
-    return Rows(tokenized.kind, tokenized.label, tokenized.sha256, first, group)
+    return _with_sides(Rows(tokenized.kind, tokenized.label, tokenized.sha256, first, group), asked)
+
+
+def _with_sides(rows: Rows, asked: Asked) -> Rows:
+    """The rows with what a column says of their sides."""
+    if any(part is not None for part in asked) and (rows.kind == OFFICIAL_TEST).any():
+        raise RequestError(
+            "the corpus has a test split of its own, so no column can say which rows are tested; leave --prepare.split out"
+        )
+    if asked.test is not None:
+        rows.kind[asked.test & (rows.kind == LABELLED)] = OFFICIAL_TEST
+    if asked.together is None or asked.drawn is None:
+        return replace(rows, valid=asked.valid, late=asked.late)
+    drawn = np.where(asked.together < 0, rows.sha256, asked.drawn)
+    return replace(rows, side_group=joined(rows.group, asked.together), drawn=drawn)
 
 
 def _contradictions(config: PrepareConfig, corpus: Path, folder: Path, rows: Rows, decision: Decision) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from tasks.equation import equation
 from tasks.prepare.cautions import cautions
 from tasks.prepare.contradictions import CONTRADICTIONS
 from tasks.prepare.label_rows import rows_by_label
-from tasks.shown import shortened
+from tasks.shown import in_line, shortened
 from tasks.store.presentation import Presentation, numbers_of, reported_warnings
 
 if TYPE_CHECKING:
@@ -23,8 +23,16 @@ def says(report: Report) -> str:
     """Where the rows went, how they are split, and how they were tokenized."""
     splits = ", ".join(f"{count:,} {split}" for split, count in report["splits"].items())
     salt = "" if report["split"]["salt"] is None else f", salt {report['split']['salt']}"
-    rule = f"split rule {report['split']['rule']}{salt}"
+    rule = f"split rule {report['split']['rule']}{salt}{by_column(report['split'])}"
     return f"{equation(report)}; {splits}; {rule}; {report['tokenizer']} tokens"
+
+
+def by_column(split: Report) -> str:
+    """The column that decides the sides, if one does."""
+    if "by" not in split:
+        return ""
+    cut = f" from {split['from']}" if "from" in split else ""
+    return f", by {split['by']} of {in_line(split['column'])}{cut}"
 
 
 def metrics(report: Report) -> dict[str, float]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_serializer, model_validator
 
 from tasks.prepare.tokenizers import TOKENIZERS
 from tasks.section import Count, Positive, Section
 
 # The names in the table of tokenizers; mypy takes no Literal that is computed.
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     TokenizerName = str
 else:
     TokenizerName = Literal[("auto", *TOKENIZERS)]
 _READ_DICTIONARIES = " or ".join(name for name, each in TOKENIZERS.items() if "user_dictionary" in each.reads)
 _NOTES = "; ".join(f"{name}: {each.note}" for name, each in TOKENIZERS.items() if each.note)
+BY_COLUMN = ("split", "split_column", "test_from")
 TORCHTEXT_PACKAGES = {"spacy": "spaCy", "moses": "sacremoses", "toktok": "NLTK", "revtok": "revtok", "subword": "revtok"}
 
 
@@ -72,6 +76,52 @@ class PrepareConfig(Section):
         description="Rule 2: number of the split; auto: the number of the name's models, or for a new name the one of the "
         "first hundred with the most even shares.",
     )
+
+    split: Literal["hash", "time", "group", "given"] = Field(
+        "hash",
+        description="What decides a row's side: its text's hash; time: rows of later days are test rows; group: rows of one "
+        "value stay together; given: the column says train, valid or test.",
+    )
+    split_column: str | None = Field(None, description="The column that decides, which ingest.keep has to name.")
+    test_from: str = Field(
+        "auto",
+        description="By time: the first day of the test rows; auto: the day of the name's models, or for a new name the one "
+        "that parts test_share.",
+    )
+
+    @property
+    def split_by(self) -> dict[str, str]:
+        """The column that decides, as the report has it; nothing by hash."""
+        if self.split == "hash":
+            return {}
+        cut = {"from": self.test_from} if self.split == "time" else {}
+        return {"by": self.split, "column": str(self.split_column), **cut}
+
+    @model_serializer(mode="wrap")
+    def _without_a_column(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Leave out what a split by hash does not read: so it is in no key, and what was stored before it existed is found."""
+        unread = () if self.split == "time" else ("test_from",) if self.split != "hash" else BY_COLUMN
+        return {name: value for name, value in dump(self).items() if name not in unread}
+
+    @field_validator("test_from")
+    @classmethod
+    def _day(cls, value: str) -> str:
+        if value == "auto":
+            return value
+        try:
+            return date.fromisoformat(value).isoformat()
+        except ValueError:
+            raise ValueError(f"{value!r} is no day; write 2024-03-01, or auto") from None
+
+    @model_validator(mode="after")
+    def _column_of_the_split(self) -> Self:
+        if self.split != "hash" and self.split_column is None:
+            raise ValueError(f"split {self.split} reads a column; name it as split_column, and in ingest.keep")
+        if self.split == "hash" and self.split_column is not None:
+            raise ValueError(f"split_column {self.split_column} is not read by split hash; set split to time, group or given")
+        if self.split != "time" and self.test_from != "auto":
+            raise ValueError(f"test_from {self.test_from} is for split time; set that, or leave it out")
+        return self
 
     @model_validator(mode="after")
     def _salt_of_rule_two(self) -> Self:

@@ -35,6 +35,8 @@ REASONS = (
     "unlabelled_near_duplicate_of_test",
     "unlabelled_near_duplicate_of_valid",
     "contradiction",
+    "labelled_near_duplicate_of_valid",
+    "unlabelled_of_test_days",
 )
 QUARANTINED = len(SPLITS) + len(REASONS)
 NAMED_LABELS = 5  # in a message
@@ -48,7 +50,9 @@ class Rows:
     """The corpus' N rows as the decision needs them.
 
     `kind` uint8 [N]: OFFICIAL_TEST, LABELLED, NO_LABEL or REJECTED; `label` int32 [N], -1 for none; `sha256` uint64 [N]: the
-    first eight bytes of the text's digest; `first` and `group` int32 [N] from `duplicates`.
+    first eight bytes of the text's digest; `first` and `group` int32 [N] from `duplicates`. `side_group` and `drawn`, of the
+    same types, are of rows that go to one side and what that is drawn by, where these are not `group` and `sha256`; `valid`
+    bool [N] the validation rows and `late` bool [N] the rows of the test rows' days, where a column of the corpus says so.
     """
 
     kind: np.ndarray
@@ -56,6 +60,10 @@ class Rows:
     sha256: np.ndarray
     first: np.ndarray
     group: np.ndarray
+    side_group: np.ndarray | None = None
+    drawn: np.ndarray | None = None
+    valid: np.ndarray | None = None
+    late: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ def decide(rows: Rows, labels: Sequence[str], config: PrepareConfig) -> Decision
     duplicates with one label the first in the corpus' order is kept, or the first row if none has a label; those with several
     labels are contradictions, which `config.contradictions` decides; near-duplicates are kept on one side. An unlabelled row
     that nearly duplicates a valid or test row is dropped: vectors are trained on it, and valid would look better than new
-    text does.
+    text does. So is one of the test rows' days.
 
     Raises RequestError if valid or test would have no row, or, where rows are of classes, train fewer than two labels or none
     of those of test; but not where no row of the corpus has a label.
@@ -91,6 +99,8 @@ def decide(rows: Rows, labels: Sequence[str], config: PrepareConfig) -> Decision
     fate = np.full(len(rows.kind), QUARANTINED, np.uint8)
     fate[rows.kind == OFFICIAL_TEST] = TEST
     _drop_duplicates_of_test(rows, fate)
+    if rows.late is not None:
+        fate[(fate == QUARANTINED) & (rows.kind == NO_LABEL) & rows.late] = reason("unlabelled_of_test_days")
     if config.split_rule == 1:
         # The sides of version 0.1, which kept the first row of a contradiction; dropping rows must not move others.
         before = fate.copy()
@@ -101,8 +111,12 @@ def decide(rows: Rows, labels: Sequence[str], config: PrepareConfig) -> Decision
     _drop_exact_duplicates(rows, fate)
     open_ = fate == QUARANTINED
     labelled = open_ & (rows.kind == LABELLED)
-    sides.mend(labelled)
-    fate[labelled] = sides.side[rows.group[labelled]]
+    if rows.valid is None:
+        sides.mend(labelled)
+        fate[labelled] = sides.of(labelled)
+    else:
+        fate[labelled] = np.where(rows.valid[labelled], VALID, TRAIN)
+        _drop_near_duplicates_of_valid(rows, fate)
     _place_unlabelled(rows, fate, open_ & (rows.kind == NO_LABEL))
     if labels or not (rows.kind == NO_LABEL).any():
         _check(rows, fate, labels, classes=config.classes)
@@ -122,16 +136,18 @@ class _Sides:
 
     def __init__(self, rows: Rows, labels: Sequence[str], rule: Rule, official: bool) -> None:
         self.rows, self.labels, self.rule, self.official = rows, labels, rule, official
+        self.group = rows.group if rows.side_group is None else rows.side_group
+        drawn = rows.sha256 if rows.drawn is None else rows.drawn
         smallest = np.full(len(rows.kind), np.iinfo(np.uint64).max, np.uint64)
         counted = rows.kind != REJECTED
-        np.minimum.at(smallest, rows.group[counted], rows.sha256[counted])
+        np.minimum.at(smallest, self.group[counted], drawn[counted])
         self.draw = draws(smallest, rule)
         self.side = sides_of(self.draw, rule)
         self.moved = 0
 
     def mend(self, labelled: np.ndarray) -> None:
         """Take care of rare labels among the labelled rows that stay, bool [N]."""
-        label, group = self.rows.label[labelled], self.rows.group[labelled]
+        label, group = self.rows.label[labelled], self.group[labelled]
         if self.rule.salt is None:
             moved = mend_by_rule_1(label, group, self.side, self.labels, self.official)
         else:
@@ -139,6 +155,17 @@ class _Sides:
         if moved:
             log.info("moved %d groups of rows of rare labels to another side of the split", moved)
         self.moved += moved
+
+    def of(self, chosen: np.ndarray) -> np.ndarray:
+        """The sides of the rows that `chosen`, bool [N], names."""
+        return self.side[self.group[chosen]]
+
+
+def _drop_near_duplicates_of_valid(rows: Rows, fate: np.ndarray) -> None:
+    """Drop train rows that share a group with a validation row that a column names."""
+    holds_valid = np.zeros(len(fate), bool)
+    holds_valid[rows.group[fate == VALID]] = True
+    fate[(fate == TRAIN) & holds_valid[rows.group]] = reason("labelled_near_duplicate_of_valid")
 
 
 def _drop_duplicates_of_test(rows: Rows, fate: np.ndarray) -> None:

@@ -1,0 +1,67 @@
+"""A name's nights by a split of time: the cut is chosen once, is kept, and moves to a later day alone."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tasks.config import PipelineConfig
+from tasks.errors import RequestError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+GOOD, BAD = ["rose", "gained", "strong", "record"], ["fell", "lost", "weak", "slump"]
+FILLER = [f"word{number}" for number in range(200)]
+
+
+def write_rows(path: Path, number: int) -> None:
+    source, first = random.Random(7), date(2024, 1, 1)
+    lines = ["text\tlabel\tday\ttopic"]
+    for i in range(number):
+        label, cue = (("positive", GOOD), ("negative", BAD))[i % 2]
+        text = " ".join([*source.sample(FILLER, 9), source.choice(cue)])
+        lines.append(f"{text}\t{label}\t{first + timedelta(days=i // 4)}\ttopic {i % 7}")
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def train(data_root: Path, table: Path, **prepare: Any) -> dict[str, Any]:
+    from flows.train import train as flow
+
+    values = {
+        "name": "dated",
+        "ingest": {"path": table, "keep": ["day", "topic"]},
+        "prepare": {"split": "time", "split_column": "day", **prepare},
+        "finetune": {"threads": 1, "model": "tfidf"},
+        "evaluate": {"bootstrap": 200, "yardstick": False},
+        "register": {"evidence": "test"},
+        "runtime": {"data_root": data_root, "workers": 1},
+    }
+    return flow(PipelineConfig.model_validate(values))
+
+
+def test_the_cut_is_kept_with_the_name_and_moves_to_a_later_day_alone(tmp_path: Path) -> None:
+    table, root = tmp_path / "rows.tsv", tmp_path / "data"
+    write_rows(table, 400)
+    first = train(root, table)
+    cut = first["split"]["from"]
+    assert cut == "2024-03-21"  # the last 20 of 100 days
+    assert first["test_rows"] == 80
+
+    write_rows(table, 480)  # twenty days later: all of them are test rows
+    second = train(root, table)
+    assert second["split"]["from"] == cut
+    assert second["test_rows"] == 160
+
+    third = train(root, table, test_from="2024-04-10")
+    assert third["split"]["from"] == "2024-04-10"
+    with pytest.raises(RequestError, match=r"--prepare.test-from 2024-03-01: dated version \d.* was trained on rows up to"):
+        train(root, table, test_from="2024-03-01")
+
+    by_topic = train(root, table, split="group", split_column="topic")
+    assert any("was split by time of 'day'" in line for line in by_topic["warnings"])
