@@ -17,7 +17,7 @@ from tasks.collect.settings import CollectConfig
 from tasks.dashboard.settings import DashboardConfig
 from tasks.detect.settings import DetectConfig
 from tasks.evaluate.settings import EvaluateConfig
-from tasks.evaluate.slices.settings import OWN_COLUMNS
+from tasks.evaluate.slices.settings import NAME, OWN_COLUMNS
 from tasks.expect.settings import ExpectConfig
 from tasks.finetune.networks.settings import NetworkSettings
 from tasks.finetune.settings import FinetuneConfig
@@ -94,6 +94,11 @@ with warnings.catch_warnings():
 
         @model_validator(mode="after")
         def _slices_that_there_may_be(self) -> Self:
+            if NAME in self.ingest.keep and self.evaluate.watch_list is not None:
+                raise ValueError(
+                    f"ingest.keep {NAME} and evaluate.watch_list both make slices called {NAME}; leave one of them out, or "
+                    "rename the column"
+                )
             for name in self.register.must_not_lose:
                 column = name.partition("=")[0]
                 if column not in (*OWN_COLUMNS, *self.ingest.keep):
@@ -101,7 +106,7 @@ with warnings.catch_warnings():
                         f"register.must_not_lose {name}: there is no column {column!r} to slice by; use "
                         f"{', '.join(OWN_COLUMNS)}, or keep it with ingest.keep"
                     )
-                if column == "name" and self.evaluate.watch_list is None:
+                if column == NAME and NAME not in self.ingest.keep and self.evaluate.watch_list is None:
                     raise ValueError(f"register.must_not_lose {name}: names come from evaluate.watch_list; give it too")
             return self
 

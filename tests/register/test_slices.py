@@ -119,3 +119,10 @@ def test_a_kept_column_and_those_of_every_corpus_can_be_named() -> None:
     names = ["company=ACME", "script=latin", "company=ACME"]
     sections = {"ingest": {"path": "a.csv", "keep": ["company"]}, "register": {"must_not_lose": names}}
     assert PipelineConfig.model_validate(sections).register.must_not_lose == ("company=ACME", "script=latin")
+
+
+def test_a_kept_column_called_name_and_names_of_a_watch_list_would_be_mixed_up(tmp_path: Path) -> None:
+    kept = {"ingest": {"path": "a.csv", "keep": ["name"]}}
+    assert PipelineConfig.model_validate(kept | {"register": {"must_not_lose": ["name=ACME"]}})
+    with pytest.raises(ValueError, match="both make slices called name"):
+        PipelineConfig.model_validate(kept | {"evaluate": {"watch_list": tmp_path / "w.toml"}})

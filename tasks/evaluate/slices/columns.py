@@ -56,12 +56,14 @@ class Rows:
 def read_rows(config: SliceConfig, texts: Path, corpus: Path, kept: Path | None) -> Rows:
     """Group the test rows, in their order; `texts` is prepare's part holdout_texts, `kept` ingest's part of that name.
 
-    Texts are streamed; memory is a few values of each test row.
+    Texts are streamed; memory is a few values of each test row. A kept column takes the place of one of every corpus that has
+    its name.
     """
     ids, lengths, scripts, named = _read_texts(config, texts)
+    kinds = kept_columns(kept) if kept is not None else {}
     groupings = [by_number(LENGTH, lengths, "{:.0f}"), by_value(SCRIPT, scripts, config.slice_rows)]
     groupings.append(by_value(SOURCE, _sources(corpus, ids), config.slice_rows))
-    kinds = kept_columns(kept) if kept is not None else {}
+    groupings = [each for each in groupings if each.column not in kinds]
     values = {name: _values(column) for name, column in read_kept(kept, ids, list(kinds)).items()} if kept else {}
     groupings += [by_text(name, values[name], kind, config.slice_rows) for name, kind in kinds.items()]
     return Rows(ids, (*groupings, *named), values, kinds)

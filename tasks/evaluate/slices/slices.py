@@ -58,7 +58,7 @@ def measured_slices(
     num_labels: int,
 ) -> dict[str, Any]:
     """The report of `write_slices`, from which slices rows are in and how they were labelled: numbers of labels, int [N]."""
-    chosen, numbered = _worth_a_look(groupings, len(correct_N), config.slice_rows)
+    chosen, numbered = worth_a_look(groupings, len(correct_N), config.slice_rows)
     p_S, corrected_S = corrected_p(correct_N, numbered, len(chosen), draws=config.slice_draws, seed=config.seed)
     slices: list[dict[str, Any]] = []
     for number, (grouping, label) in enumerate(chosen):
@@ -91,7 +91,7 @@ def measured_slices(
     }
 
 
-def _worth_a_look(
+def worth_a_look(
     groupings: tuple[Grouping, ...], num_rows: int, fewest: int
 ) -> tuple[list[tuple[Grouping, str]], list[np.ndarray]]:
     """Slices that are neither too small nor nearly all rows, and for each grouping the numbers of its slices: int64 [N]."""

@@ -107,6 +107,13 @@ def test_named_slices_are_groups_values_and_parts_of_dates(planted: Made) -> Non
         assert not rows.slice(name).any(), name
 
 
+def test_a_kept_column_takes_the_place_of_one_of_that_name(tmp_path: Path) -> None:
+    rows = [{"text": "word " * (number % 9 + 1), "label": "pn"[number % 2], "length": "as told"} for number in range(200)]
+    made = Made(tmp_path, rows, np.zeros(200, bool), ("length",))
+    found = read_rows(SliceConfig(), made.texts, made.corpus, made.kept)
+    assert [each.labels for each in found.groupings if each.column == "length"] == [("as told",)]
+
+
 def test_few_rows_have_no_slices(tmp_path: Path) -> None:
     rows = [{"text": f"t{number}", "label": "pn"[number % 2]} for number in range(20)]
     report = Made(tmp_path, rows, np.zeros(20, bool), ()).report()
