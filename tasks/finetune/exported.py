@@ -31,7 +31,8 @@ def export_model(model: Path, target: Path, form: str, title: str) -> dict[str, 
     if len(views) != 1 or views[0] not in able:
         alone = " or ".join(able)
         raise RequestError(
-            f"{title} is {'+'.join(views)}, and the format {form} can hold {alone} alone; train one with finetune.model {alone}"
+            f"{title} is {'+'.join(views)}, and the format {form} can hold {alone} alone; train one with "
+            f"finetune.model {alone}, or give another --format"
         )
     written: dict[str, Any] = getattr(importlib.import_module(f"{KINDS[views[0]].modules[0]}.export"), form)(
         model, target, title
