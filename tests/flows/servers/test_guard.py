@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from flows.servers.guard import Guard
+from tasks.serve.access import KNOWN
 
 GOOD = [(b"host", b"127.0.0.1:4200")]
 LOGIN = (b"authorization", b"Basic " + base64.b64encode(b"me:word"))
@@ -112,3 +113,42 @@ def test_only_pages_are_sent_on() -> None:
     assert answer(page, method="POST") == [200]
     assert answer(page, kind="websocket") == [200]
     assert answer([*page, (b"sec-fetch-site", b"cross-site")]) == [403]
+
+
+def served(headers: list[tuple[bytes, bytes]], path: str = "/predict") -> list[tuple[int, bool]]:
+    """Statuses of a server that any name may have, that lets a token in, and that has a path for everybody."""
+    sent: list[tuple[int, bool]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        sent.append((200, scope[KNOWN]))
+
+    async def send(message: Any) -> None:
+        if "status" in message:
+            sent.append((message["status"], False))
+
+    scope = {"type": "http", "headers": headers, "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
+    guard = Guard(app, port=80, login="me:word", token="token", open_paths=frozenset({"/ping"}), any_host=True)
+    asyncio.run(guard(scope, cast("Any", None), send))
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("headers", "path", "answer"),
+    [
+        ([(b"authorization", b"Bearer token")], "/predict", (200, True)),
+        ([LOGIN], "/predict", (200, True)),
+        ([], "/predict", (401, False)),
+        ([(b"authorization", b"Bearer Token")], "/predict", (401, False)),
+        ([(b"authorization", b"token")], "/predict", (401, False)),
+        ([LOGIN, (b"authorization", b"Bearer token")], "/predict", (401, False)),
+        ([], "/ping", (200, False)),
+        ([], "/ping/", (401, False)),
+        ([LOGIN, (b"origin", b"https://news.example")], "/predict", (200, True)),
+        ([LOGIN, (b"origin", b"https://evil.example")], "/predict", (403, False)),
+        ([LOGIN, (b"host", b"other.example")], "/predict", (403, False)),  # two of them
+    ],
+)
+def test_a_server_of_any_name_wants_the_token_or_the_login(
+    headers: list[tuple[bytes, bytes]], path: str, answer: tuple[int, bool]
+) -> None:
+    assert served([(b"host", b"news.example"), *headers], path) == [answer]
