@@ -60,6 +60,12 @@ def test_every_malformed_request_gets_a_4xx_with_one_line(served: Serving) -> No
     assert served.predict("profit rose")["predictions"][0]["label"] == "positive"
 
 
+def test_a_promise_that_the_model_cannot_make_is_refused_in_a_line(served: Serving) -> None:
+    status, _, answer = served.ask("/predict", b'{"text": "profit rose", "max_error": 0.05}')
+    assert (status, json.loads(answer)["error_code"]) == (400, "BAD_REQUEST")
+    assert json.loads(answer)["message"].startswith("news/1 carries no promise of its error")
+
+
 def test_a_body_that_is_too_large_is_refused_before_it_is_sent(served: Serving) -> None:
     with socket.create_connection(("127.0.0.1", served.port)) as connection:
         head = f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nAuthorization: Bearer {served.token}\r\n"
