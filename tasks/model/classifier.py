@@ -200,13 +200,18 @@ class Classifier:
             return blank_N
         suspect_N = ~blank_N
         if all(view.reads == "ngrams" for view in self.views.values()):  # a sum over nothing is the same for every document
-            suspect_N &= (probabilities_NC == self.probabilities([[]])).all(axis=1)
+            suspect_N &= (probabilities_NC == self._of_nothing).all(axis=1)
         (rows,) = np.nonzero(suspect_N)
         if len(rows):
             suspects = [documents[row] for row in rows.tolist()]
             their_texts = None if texts is None else [texts[row] for row in rows.tolist()]
             blank_N[rows] = self.unseen(suspects, their_texts) == np.fromiter(map(len, suspects), np.int64, len(suspects))
         return blank_N
+
+    @cached_property
+    def _of_nothing(self) -> np.ndarray:
+        """The probabilities of no tokens at all, worked out once: that takes as long as a short text."""
+        return self.probabilities([[]])
 
     @property
     def splits_quickly(self) -> bool:

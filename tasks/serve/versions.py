@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.errors import RequestError, UnavailableError
 from tasks.names import normal
@@ -97,7 +97,6 @@ class Follower:
     def _loaded(self, number: int) -> LoadedModel:
         """A version that has labelled a text, so that it works and its first request need not wait."""
         loaded = load_version(self._tracker, self._tracker.registry.version(self.wanted.name, number))
-        _remember_blank(loaded.model)
         loaded.model.predict([EXAMPLE])
         return loaded
 
@@ -105,22 +104,6 @@ class Follower:
         if problem != self.problem:
             self._tell("problem", model=self.wanted.name, version=number, problem=problem)
         self.problem = problem
-
-
-def _remember_blank(model: Any) -> None:
-    """Have a model of n-grams alone remember what it says of no tokens at all.
-
-    It compares each batch with that, and packages work it out each time, which takes half of the time of a short text.
-    """
-    classifier = getattr(model, "_classifier", None)
-    if classifier is None or not all(view.reads == "ngrams" for view in classifier.views.values()):
-        return
-    ask, of_nothing = classifier.probabilities, classifier.probabilities([[]])
-
-    def probabilities(documents: Any, texts: Any = None) -> Any:
-        return of_nothing if len(documents) == 1 and not documents[0] else ask(documents, texts)
-
-    object.__setattr__(classifier, "probabilities", probabilities)  # a frozen dataclass, whose method this hides
 
 
 def _line(error: Exception) -> str:
