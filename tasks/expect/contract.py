@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from tasks.errors import RequestError
 from tasks.expect.languages import language_shares
-from tasks.ingest.kept import KIND, PREFIX
+from tasks.ingest.kept import KIND, PREFIX, only_dates
 from tasks.ingest.schema import CORPUS, KEPT
 from tasks.shown import in_line, shortened
 
@@ -148,20 +148,21 @@ def _dates(config: ExpectConfig, kept: Path | None, changed: float | None, now: 
     if kept is None:
         raise RequestError(f"expect.date is {config.date!r}, and the corpus keeps no columns; name it in --ingest.keep")
     name = f"{PREFIX}{config.date}"
-    field = pq.read_schema(kept / KEPT).field(name)
+    of_dates = pq.read_schema(kept / KEPT).field(name).metadata[KIND] == b"date"
     num_rows = num_dated = 0
     newest = ""
-    for column in _column(kept / KEPT, name):
+    for values in _column(kept / KEPT, name):
+        column = only_dates(values) if of_dates else values
         num_rows += len(column)
         num_dated += len(column) - column.null_count
         newest = max(newest, pc.max(column).as_py() or "")
     if config.min_dated is not None and num_rows and num_dated / num_rows < config.min_dated:
-        yield f"{num_dated:,} of {num_rows:,} rows have a {_named([config.date])} (min_dated {config.min_dated:.1%})"
+        yield f"{num_dated:,} of {num_rows:,} rows have a date in {_named([config.date])} (min_dated {config.min_dated:.1%})"
     if config.max_age_days is None:
         return
     if not newest:
-        yield f"no row has a {_named([config.date])} (max_age_days {config.max_age_days:g})"
-    elif field.metadata[KIND] != b"date":
+        yield f"no row has a date in {_named([config.date])} (max_age_days {config.max_age_days:g})"
+    elif not of_dates:
         yield f"the column {_named([config.date])} holds no dates (max_age_days {config.max_age_days:g})"
     else:
         moment = datetime.fromisoformat(newest)

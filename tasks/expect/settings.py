@@ -42,7 +42,7 @@ class ExpectConfig(Section):
         None, description="Greatest age of the newest row by the column date; without that, of the newest file."
     )
     date: str | None = Field(None, description="The column with the rows' dates; ingest.keep has to name it.")
-    min_dated: Share | None = Field(None, description="Least share of the rows that have a value in the column date.")
+    min_dated: Share | None = Field(None, description="Least share of the rows that have a date in the column date.")
 
     @property
     def bounds(self) -> list[LabelShare]:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -22,6 +24,7 @@ ID = "id"
 PREFIX = "keep:"  # of the columns' names, so that one may be called id
 KIND = b"kind"  # in a column's metadata: date (values are ISO 8601 where they could be read), number or text
 BATCH_ROWS = 65_536
+_WRITTEN = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d)?")  # a date, or a time in UTC
 
 
 def kept_schema(kinds: dict[str, str]) -> pa.Schema:
@@ -55,3 +58,21 @@ def read_kept(folder: Path, ids: pa.Array, names: Sequence[str]) -> dict[str, pa
         name: table.column(column).combine_chunks().take(at) if len(table) else pa.nulls(len(ids), pa.string())
         for name, column in zip(names, columns, strict=True)
     }
+
+
+def only_dates(column: pa.Array) -> pa.Array:
+    """The values of a column of dates, null where one could not be read as a date and is kept as it was found."""
+    encoded = column.dictionary_encode()
+    dates = [value if is_date(value) else None for value in encoded.dictionary.to_pylist()]
+    return pa.array(dates, pa.string()).take(encoded.indices)
+
+
+def is_date(value: str) -> bool:
+    """Whether a kept value is a date as the columns of dates have it."""
+    if not _WRITTEN.fullmatch(value):
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True

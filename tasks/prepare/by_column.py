@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.errors import RequestError
-from tasks.ingest.kept import KIND, PREFIX
+from tasks.ingest.kept import KIND, PREFIX, is_date, only_dates
 from tasks.ingest.schema import CORPUS, KEPT, KEPT_PART
 from tasks.shown import in_line, shortened
 
@@ -51,11 +51,16 @@ def read_sides(config: PrepareConfig, corpus: Path) -> Asked:
     assert config.split_column is not None
     values, kind = read_column(corpus, config.split_column)
     if config.split == "time":
-        check_dates(kind, config.split_column)
-        late = pc.greater_equal(values, config.test_from).fill_null(False).to_numpy(zero_copy_only=False)
+        days = read_days(values, kind, config.split_column)
+        late = pc.greater_equal(days, config.test_from).fill_null(False).to_numpy(zero_copy_only=False)
         return Asked(test=late, late=late)
     if config.split == "group":
         codes = values.dictionary_encode()
+        if len(codes.dictionary) + bool(values.null_count) < 2 or not len(codes.dictionary):
+            raise RequestError(
+                f"all rows have {_only(codes.dictionary)} in the column {config.split_column!r}, so rows cannot be split by "
+                "group; name another one"
+            )
         names = [hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8] for name in codes.dictionary.to_pylist()]
         code = codes.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
         digests = np.array([int.from_bytes(name, "big") for name in names] + [0], np.uint64)
@@ -64,7 +69,7 @@ def read_sides(config: PrepareConfig, corpus: Path) -> Asked:
     unknown = next((row for row, word in enumerate(said) if word not in WORDS), None)
     if unknown is not None:
         raise RequestError(
-            f"row {unknown} has {shortened(in_line(said[unknown]), 40)!r} in the column {config.split_column!r}; by "
+            f"row {unknown + 1} has {_shown(values[unknown].as_py())} in the column {config.split_column!r}; by "
             f"--prepare.split given a row has {', '.join(dict.fromkeys(WORDS))} or nothing there"
         )
     sides = np.array([WORDS[word] for word in said])
@@ -79,9 +84,9 @@ def choose_cut(config: PrepareConfig, corpus: Path) -> str:
     """
     assert config.split_column is not None
     values, kind = read_column(corpus, config.split_column)
-    check_dates(kind, config.split_column)
+    dates = read_days(values, kind, config.split_column)
     labels = pq.read_table(corpus / CORPUS, columns=["label"], page_checksum_verification=True).column("label")
-    days = pc.utf8_slice_codeunits(values.filter(pc.is_valid(labels).combine_chunks()).drop_null(), 0, DAY_CHARS)
+    days = pc.utf8_slice_codeunits(dates.filter(pc.is_valid(labels).combine_chunks()).drop_null(), 0, DAY_CHARS)
     counts = sorted((each["values"], each["counts"]) for each in pc.value_counts(days).to_pylist())
     if len(counts) < 2:
         raise RequestError(
@@ -103,10 +108,40 @@ def read_column(corpus: Path, name: str) -> tuple[pa.StringArray, str]:
     return (values.chunk(0) if isinstance(values, pa.ChunkedArray) else values), kind
 
 
-def check_dates(kind: str, name: str) -> None:
-    """RequestError for a column that holds no dates."""
-    if kind != "date":
-        raise RequestError(f"the column {name!r} holds no dates, so rows cannot be split by time; name another one")
+def read_days(values: pa.StringArray, kind: str, name: str) -> pa.StringArray:
+    """The dates of a column [N], null where a row has none; RequestError for a column that is not one of dates."""
+    if kind == "date":
+        return only_dates(values)
+    if values.null_count == len(values):
+        raise RequestError(f"the column {name!r} is empty, so rows cannot be split by time; name another one")
+    example = next(value for value in values.to_pylist() if value is not None and (kind == "number" or not is_date(value)))
+    raise RequestError(
+        f"the column {name!r} holds no dates (one value is {_shown(example)}), so rows cannot be split by time; mend its "
+        "values, or name another column"
+    )
+
+
+def check_tested(config: PrepareConfig, tested: np.ndarray) -> None:
+    """RequestError if the column makes no labelled row a test row; `tested` bool [N] are those that it does."""
+    if tested.any():
+        return
+    if config.split == "time":
+        raise RequestError(
+            f"no labelled row has a day from {config.test_from} on in the column {config.split_column!r}, so there would be no "
+            "test rows; name an earlier --prepare.test-from"
+        )
+    raise RequestError(
+        f"no labelled row has test in the column {config.split_column!r}, so there would be no test rows; write it there, or "
+        "leave --prepare.split out"
+    )
+
+
+def _only(values: pa.StringArray) -> str:
+    return _shown(values[0].as_py()) if len(values) else "nothing"
+
+
+def _shown(value: str) -> str:
+    return repr(shortened(in_line(value), 40))
 
 
 def joined(group: np.ndarray, together: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.errors import RequestError
-from tasks.prepare.by_column import Asked, joined, read_sides
+from tasks.prepare.by_column import Asked, check_tested, joined, read_sides
 from tasks.prepare.contradictions import refuse, write_contradictions
 from tasks.prepare.documents import Documents, tokenize_documents
 from tasks.prepare.minhash import NUM_HASHES
@@ -228,17 +228,19 @@ def _rows(config: PrepareConfig, tokenized: Tokenized, scratch: Path, asked: Ask
         if config.near_duplicates:
             signatures = np.memmap(scratch / SIGNATURES, np.uint32, "r").reshape(-1, NUM_HASHES)
             group = near_groups(signatures, first, considered, config.near_duplicate_similarity)
-    return _with_sides(Rows(tokenized.kind, tokenized.label, tokenized.sha256, first, group), asked)
+    return _with_sides(config, Rows(tokenized.kind, tokenized.label, tokenized.sha256, first, group), asked)
 
 
-def _with_sides(rows: Rows, asked: Asked) -> Rows:
+def _with_sides(config: PrepareConfig, rows: Rows, asked: Asked) -> Rows:
     """The rows with what a column says of their sides."""
     if any(part is not None for part in asked) and (rows.kind == OFFICIAL_TEST).any():
         raise RequestError(
             "the corpus has a test split of its own, so no column can say which rows are tested; leave --prepare.split out"
         )
     if asked.test is not None:
-        rows.kind[asked.test & (rows.kind == LABELLED)] = OFFICIAL_TEST
+        tested = asked.test & (rows.kind == LABELLED)
+        check_tested(config, tested)
+        rows.kind[tested] = OFFICIAL_TEST
     if asked.together is None or asked.drawn is None:
         return replace(rows, valid=asked.valid, late=asked.late)
     drawn = np.where(asked.together < 0, rows.sha256, asked.drawn)

@@ -107,7 +107,7 @@ FAULTS: dict[str, tuple[list[Row], str]] = {
         [(text, label, day.replace("2026", "2025")) for text, label, day in rows()],
         "the newest row is of 2025-09-20",
     ),
-    "dates are lost": (changed(lambda row: (*row[:2], ""), 2), "30 of 60 rows have a 'day' (min_dated 90.0%)"),
+    "dates are lost": (changed(lambda row: (*row[:2], ""), 2), "30 of 60 rows have a date in 'day' (min_dated 90.0%)"),
     "dates are none": (changed(lambda row: (*row[:2], f"week {row[2][-2:]}")), "the column 'day' holds no dates"),
 }
 
@@ -141,6 +141,12 @@ def test_a_fault_is_named_with_its_setting(fault: str, tmp_path: Path) -> None:
     assert any(said in line for line in lines), lines
     with pytest.raises(RequestError, match=r"is not as expected: .* Nothing was trained"):
         raise_if_broken(lines, "news.tsv")
+
+
+def test_what_is_no_date_in_a_column_of_dates_is_neither_the_newest_nor_counted(tmp_path: Path) -> None:
+    found = changed(lambda row: (*row[:2], "tbd"), 30)
+    (line,) = broken(found, tmp_path, min_dated=0.99)
+    assert line == "58 of 60 rows have a date in 'day' (min_dated 99.0%)"
 
 
 def test_there_are_twenty_faults() -> None:

@@ -152,7 +152,7 @@ def test_where_the_column_names_no_validation_rows_some_are_drawn(tmp_path: Path
 
 def test_a_column_that_says_something_else_is_refused(tmp_path: Path) -> None:
     found = [*rows()[:-1], (*rows()[-1][:2], "holdout")]
-    with pytest.raises(RequestError, match=r"row 0 has '2024-01-01' in the column 'value'"):
+    with pytest.raises(RequestError, match=r"row 1 has '2024-01-01' in the column 'value'"):
         sides(found, tmp_path, split="given")
 
 
@@ -205,3 +205,35 @@ def test_a_split_by_hash_has_the_key_that_it_had(tmp_path: Path) -> None:
 def test_what_does_not_fit_together_is_refused(values: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         PipelineConfig.model_validate({"prepare": values})
+
+
+def test_what_is_no_date_in_a_column_of_dates_makes_no_test_row_and_no_first_day(tmp_path: Path) -> None:
+    found = [(text, label, "tbd" if number % 25 == 0 else day) for number, (text, label, day) in enumerate(rows())]
+    read, _ = sides(found, tmp_path, split="time", test_from="2024-03-21")
+    assert {day for text, _, day in found if read[text] == "test"} == {day for _, _, day in found if "2024-03-21" <= day < "t"}
+    config = PrepareConfig(split="time", split_column="value", test_share=0.01)
+    assert choose_cut(config, tmp_path / "corpus") == "2024-04-09"
+
+
+@pytest.mark.parametrize(
+    ("values", "config", "said"),
+    [
+        (
+            ["2024-01-01", "2024-01-02"],
+            {"split": "time", "test_from": "2024-02-01"},
+            "no labelled row has a day from 2024-02-01",
+        ),
+        (["train", "valid"], {"split": "given"}, "no labelled row has test in the column 'value'"),
+        (["", ""], {"split": "given"}, "no labelled row has test in the column 'value'"),
+        (["", ""], {"split": "group"}, "all rows have nothing in the column 'value'"),
+        (["same", "same"], {"split": "group"}, "all rows have 'same' in the column 'value'"),
+        (["", ""], {"split": "time", "test_from": "2024-02-01"}, "the column 'value' is empty"),
+        (["2024-01-01", "soon"], {"split": "time", "test_from": "2024-02-01"}, "holds no dates .one value is 'soon'"),
+    ],
+)
+def test_a_column_that_tells_no_rows_apart_is_refused(
+    values: list[str], config: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    found = [(text, label, values[number % 2]) for number, (text, label, _) in enumerate(rows(40))]
+    with pytest.raises(RequestError, match=said):
+        sides(found, tmp_path, **config)
