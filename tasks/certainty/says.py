@@ -36,10 +36,14 @@ def too_few(report: Report, folder: Path) -> list[str]:
     if any(each["answered"] for each in report["promises"] if each["max_error"] <= 0.05):
         return []
     made = next((each for each in report["promises"] if each["answered"]), None)
-    reach = "and nothing below either 0.2" if made is None else f"the least of those tried that can is {made['max_error']:g}"
+    reach = (
+        f", nor at most {report['promises'][-1]['max_error']:g}"
+        if made is None
+        else f"; the least error of those tried that they can promise is {made['max_error']:g}"
+    )
     more = "raise prepare.valid_share or evaluate.held_share, or set evaluate.promise folds"
     remedy = more if report["rule"] == "held" else "label more texts"
-    return [f"{report['rows']:,} rows cannot promise that at most 0.05 of the answers are wrong, {reach}; {remedy}"]
+    return [f"{report['rows']:,} rows cannot promise that at most 0.05 of the answers are wrong{reach}; {remedy}"]
 
 
 def says_wrong(report: Report) -> str:

@@ -128,7 +128,7 @@ def check_tested(config: PrepareConfig, tested: np.ndarray) -> None:
     if config.split == "time":
         raise RequestError(
             f"no labelled row has a day from {config.test_from} on in the column {config.split_column!r}, so there would be no "
-            "test rows; name an earlier --prepare.test-from"
+            "test rows; give later rows, or an earlier --prepare.test-from (and another --name, if this one has models)"
         )
     raise RequestError(
         f"no labelled row has test in the column {config.split_column!r}, so there would be no test rows; write it there, or "

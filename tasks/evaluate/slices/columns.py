@@ -61,7 +61,7 @@ def read_rows(config: SliceConfig, texts: Path, corpus: Path, kept: Path | None)
     """
     ids, lengths, scripts, named = _read_texts(config, texts)
     kinds = kept_columns(kept) if kept is not None else {}
-    groupings = [by_number(LENGTH, lengths, "{:.0f}"), by_value(SCRIPT, scripts, config.slice_rows)]
+    groupings = [by_number(LENGTH, lengths), by_value(SCRIPT, scripts, config.slice_rows)]
     groupings.append(by_value(SOURCE, _sources(corpus, ids), config.slice_rows))
     groupings = [each for each in groupings if each.column not in kinds]
     values = {name: _values(column) for name, column in read_kept(kept, ids, list(kinds)).items()} if kept else {}

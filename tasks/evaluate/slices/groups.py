@@ -44,7 +44,7 @@ def by_value(column: str, values: Sequence[str | None], fewest: int) -> Grouping
     return _grouping(column, labels, [*frequent, *(name for name in (OTHER, MISSING) if name not in named)])
 
 
-def by_number(column: str, values: Sequence[float] | np.ndarray, shown: str = "{:g}") -> Grouping:
+def by_number(column: str, values: Sequence[float] | np.ndarray) -> Grouping:
     """Quartiles of the numbers, each named by its least and greatest; NaN is MISSING. Equal numbers are never parted."""
     values_N = np.asarray(values, np.float64)
     known = ~np.isnan(values_N)
@@ -52,12 +52,23 @@ def by_number(column: str, values: Sequence[float] | np.ndarray, shown: str = "{
         return _grouping(column, [MISSING] * len(values_N), [MISSING])
     edges = np.unique(np.quantile(values_N[known], np.linspace(0, 1, QUANTILES + 1)[1:-1], method="lower"))
     bins_N = np.where(known, np.searchsorted(edges, values_N, side="left"), -1)
-    names: dict[int, str] = {}
-    for number in np.unique(bins_N[known]).tolist():
-        inside = values_N[bins_N == number]
-        ends = [shown.format(end) for end in (inside.min(), inside.max())]
-        names[number] = ends[0] if ends[0] == ends[1] else f"{ends[0]}\N{EN DASH}{ends[1]}"
+    present = np.unique(bins_N[known]).tolist()
+    ends = [(values_N[bins_N == number].min(), values_N[bins_N == number].max()) for number in present]
+    names = dict(zip(present, _ranges(ends), strict=True))
     return _grouping(column, [names.get(number, MISSING) for number in bins_N.tolist()], [*names.values(), MISSING])
+
+
+def _ranges(ends: Sequence[tuple[float, float]]) -> list[str]:
+    """Each range in words: whole numbers with all their digits, others with as few as tell the ranges apart."""
+    if all(end == round(end) for pair in ends for end in pair if np.isfinite(end)):
+        return [_range("{:.0f}", *pair) for pair in ends]
+    short = [_range("{:g}", *pair) for pair in ends]
+    return short if len(set(short)) == len(short) else [_range("{:.17g}", *pair) for pair in ends]
+
+
+def _range(shown: str, least: float, most: float) -> str:
+    first, last = shown.format(least), shown.format(most)
+    return first if first == last else f"{first}\N{EN DASH}{last}"
 
 
 def by_date(column: str, values: Sequence[str | None]) -> Grouping:

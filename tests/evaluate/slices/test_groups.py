@@ -22,7 +22,7 @@ def test_equal_numbers_are_in_one_group_and_greater_numbers_in_no_earlier_one(va
 
 
 def test_quartiles_are_named_by_their_ends() -> None:
-    found = by_number("length", range(1, 9), "{:,.0f}")
+    found = by_number("length", range(1, 9))
     assert found.labels == ("1–2", "3–4", "5–6", "7–8")
     assert by_number("length", [3, 3, 3]).labels == ("3",)
 
@@ -60,3 +60,11 @@ def test_the_script_is_that_of_most_letters() -> None:
         "": "no letters",
     }.items():
         assert script_of(text) == script, text
+
+
+def test_quartiles_of_large_numbers_have_names_of_their_own() -> None:
+    days = by_number("day", [float(20_260_101 + number) for number in range(40)])
+    assert days.labels == ("20260101–20260110", "20260111–20260120", "20260121–20260130", "20260131–20260140")
+    close = by_number("rate", [1000.0001 + number / 100_000 for number in range(40)])
+    assert len(set(close.labels)) == 4
+    assert by_number("rate", [0.1, 0.25, 0.5, 1.0]).labels == ("0.1", "0.25", "0.5", "1")
