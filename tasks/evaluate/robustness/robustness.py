@@ -179,7 +179,7 @@ def _by_word(
     having: Counter[str] = Counter()
     changing: Counter[str] = Counter()
     for row, flips in zip(at, flipped.tolist(), strict=True):
-        held = {match.casefold() for match in words["pairs"].findall(rows[row][1])}
+        held = {match.lower() for match in words["pairs"].findall(rows[row][1])} & words["partners"].keys()
         having.update(held)
         changing.update(held if flips else ())
     return [
@@ -195,5 +195,5 @@ def _by_word(
 
 def _as_written(word: str, partners: Mapping[str, str]) -> str:
     """A word as the file writes it, where its partner leads back to it."""
-    back = partners.get(partners[word].casefold(), word)
-    return back if back.casefold() == word else word
+    back = partners.get(partners[word].lower(), word)
+    return back if back.lower() == word else word

@@ -36,7 +36,7 @@ def read_pairs(path: Path) -> dict[str, str]:
             told = "two different words with a tab between them are expected"
             raise RequestError(f"--evaluate.exchange {path}: line {number}: {told}, such as he<TAB>she")
         for word, other in (words, reversed(words)):
-            partners.setdefault(word.casefold(), other)
+            partners.setdefault(word.lower(), other)
     if not partners:
         raise RequestError(f"--evaluate.exchange {path}: no pair in it; write a line such as he<TAB>she for each")
     if len(partners) > 2 * MOST_PAIRS:
@@ -58,7 +58,12 @@ def finder(words: Iterable[str]) -> re.Pattern[str]:
 
 def exchanged(text: str, pattern: re.Pattern[str], partners: Mapping[str, str]) -> str:
     """The text with each word that the pattern finds exchanged for its partner, in the case of the word."""
-    return pattern.sub(lambda match: _in_case(match[0], partners[match[0].casefold()]), text)
+
+    def other(match: re.Match[str]) -> str:
+        word = match[0].lower()
+        return _in_case(match[0], partners[word]) if word in partners else match[0]  # a dotless i is an i to a pattern
+
+    return pattern.sub(other, text)
 
 
 def _bordered(word: str) -> str:

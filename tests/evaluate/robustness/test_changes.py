@@ -84,6 +84,14 @@ def pairs(path: Path, text: str) -> Path:
     return path
 
 
+def test_letters_that_are_alike_in_some_languages_alone_break_no_exchange(tmp_path: Path) -> None:
+    (tmp_path / "pairs.tsv").write_text("his\ther\nStraße\tGasse\n", encoding="utf-8")
+    partners = read_pairs(tmp_path / "pairs.tsv")
+    pattern = finder(partners)
+    for text, expected in {"HİS hıs his": "HİS hıs her", "die Straße": "die Gasse", "eine gasse": "eine straße"}.items():
+        assert exchanged(text, pattern, partners) == expected
+
+
 def test_words_are_exchanged_whole_in_their_case_and_both_ways(tmp_path: Path) -> None:
     partners = read_pairs(pairs(tmp_path / "a.tsv", "# pronouns\nhe\tshe\n\nhis\ther\nJohn\tMary\n先生\t女士\nhim\ther\n"))
     assert partners["her"] == "his"  # the first partner counts

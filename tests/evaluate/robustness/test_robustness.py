@@ -62,6 +62,12 @@ def test_the_right_label_of_a_denial_is_not_known() -> None:
     assert SHOWN.metrics({"changes": [negation]})["negation/flips"] == negation["share"]
 
 
+def test_words_that_only_look_like_those_of_a_list_are_not_counted(tmp_path: Path) -> None:
+    (path := tmp_path / "pairs.tsv").write_text("his\ther\n")
+    found = measured([("1", "hıs was good, his too", "good")], exchange=path)["exchange"]
+    assert found["pairs"] == [{"word": "his", "other": "her", "rows": 1, "flips": 0}]
+
+
 def test_words_of_a_list_are_exchanged_and_counted(tmp_path: Path) -> None:
     (path := tmp_path / "pairs.tsv").write_text("he\tshe\nfather\tmother\n")
     rows = [("1", "and he said", "good"), ("2", "my father", "good"), ("3", "and she said", "bad"), ("4", "no", "good")]
