@@ -102,7 +102,7 @@ def predict(
     if explain:
         from tasks.score.explain import as_values, explanations
 
-        explained = explanations(loaded, given)
+        explained = explanations(loaded, given, [each["label"] for each in predictions])
         predictions = [each | {"explanation": as_values(why)} for each, why in zip(predictions, explained, strict=True)]
     named = {"name": loaded.name, "version": loaded.version}
     title = f"model {loaded.name} version {loaded.version}"

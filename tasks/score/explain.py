@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 HEAVIEST = 5  # words named for a label, and as many against it
 
 
-def explanations(loaded: LoadedModel, texts: Sequence[str]) -> list[Explanation | None]:
-    """Why each text got its label; None for one without tokens. RequestError for a model that cannot tell."""
+def explanations(
+    loaded: LoadedModel, texts: Sequence[str], labels: Sequence[str | None] | None = None
+) -> list[Explanation | None]:
+    """Why each text got its label, the likeliest unless `labels` names another; None for one without tokens.
+
+    RequestError for a model that cannot tell.
+    """
     check_explains(loaded)
-    found: list[Explanation | None] = loaded.model.explain(texts)
+    found: list[Explanation | None] = loaded.model.explain(texts, labels)
     return found
 
 

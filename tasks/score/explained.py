@@ -11,7 +11,7 @@ from tasks.score.answers import answers, reasons
 from tasks.score.explain import check_explains, explanations
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tasks.model.explain import Explained, Explanation
     from tasks.register.models import LoadedModel
@@ -34,6 +34,18 @@ def explained_answers(loaded: LoadedModel, texts: Sequence[str]) -> tuple[np.nda
         blank += reasons(answer.tokens, answer)
         words.append(_columns(explained))
     return np.concatenate(probabilities), blank, pa.chunked_array(words, WORDS)
+
+
+def of_other_labels(
+    loaded: LoadedModel, words: pa.ChunkedArray, texts: Sequence[str], labels: Mapping[int, str]
+) -> pa.ChunkedArray:
+    """The words of each text [N], of those in `labels` as they speak for the label given there, which is not the likeliest."""
+    if not labels:
+        return words
+    anew = _listed(explanations(loaded, [texts[at] for at in labels], list(labels.values())))
+    place_N = np.arange(len(texts))
+    place_N[list(labels)] = len(texts) + np.arange(len(labels))
+    return pa.chunked_array([*words.chunks, anew], WORDS).take(pa.array(place_N))
 
 
 def _columns(explained: Explained) -> pa.ListArray:

@@ -21,7 +21,7 @@ from tasks.model.no_label import NO_TOKENS
 from tasks.progress import SILENT
 from tasks.score.abstain import UNCERTAIN, costs_of, given, promised
 from tasks.score.answers import answers
-from tasks.score.explained import WORDS, explained_answers
+from tasks.score.explained import WORDS, explained_answers, of_other_labels
 from tasks.score.rest import rest_of
 from tasks.score.texts import check_texts, layout_of, read_texts
 
@@ -71,7 +71,7 @@ def score_file(
     record is refused. With `by_cost` the label is the one that is cheapest to expect; no answer may be cheaper still. The
     input's other columns follow, in their order. Nothing is lost: found = scored + quarantined.
     With `explain`, `explanation` is a list of structs: each word, where it is in the text (`start` and `end`, in characters)
-    and its share of the log-odds of the likeliest label.
+    and its share of the log-odds of the label, or of the likeliest where none is given.
     With `max_error` the report has `promise` too, and found = answered + abstained + quarantined.
     `warnings` of the report are lines about things that a user should look at.
 
@@ -170,6 +170,8 @@ def _labelled(batch: list[Record], loaded: LoadedModel, rule: Promise | Costs | 
     probabilities = pa.StructArray.from_arrays(fields, fields=list(schema.field("probabilities").type))
     why = []
     if words is not None:
+        other_T = np.flatnonzero((given_T != NO_ANSWER) & (given_T != probabilities_TC.argmax(axis=1)))
+        words = of_other_labels(loaded, words, to_read, {kept[at]: names[given_T[at]] for at in other_T.tolist()})
         read_B = np.array([text is not None for text in texts], bool)
         why.append(words.combine_chunks().take(pa.array(np.cumsum(read_B) - 1, mask=~read_B)))
     return pa.record_batch(

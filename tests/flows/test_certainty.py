@@ -106,8 +106,10 @@ def test_the_registered_model_answers_or_abstains(sure: dict[str, Any], data_roo
     assert asked.returncode == 0, asked.stderr
     answer = json.loads(asked.stdout)
     assert answer["promise"]["max_error"] == 0.9
-    cheap = textmill(data_root, "predict", "Profits rose sharply.", "--model", version, "--by-cost", "--json")
+    cheap = textmill(data_root, "predict", "Profits rose sharply.", "--model", version, "--by-cost", "--explain", "--json")
     assert cheap.returncode == 0, cheap.stderr
+    (said,) = json.loads(cheap.stdout)["predictions"]
+    assert said["label"] in (None, said["explanation"]["label"])
     refused = textmill(data_root, "predict", "Profits rose.", "--model", version, "--max-error", "0.0001")
     assert refused.returncode == 2
     assert "cannot promise" in refused.stderr or "too few" in refused.stderr

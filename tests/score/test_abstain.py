@@ -13,6 +13,7 @@ from tasks.model.costs import COSTS, Costs
 from tasks.model.serving import TextClassifier
 from tasks.register.models import LoadedModel
 from tasks.score.abstain import abstaining, check_abstention, costs_of, promised
+from tasks.score.explain import explanations
 from tasks.score.predict import predict_texts
 from tasks.score.score import score_file
 
@@ -114,3 +115,16 @@ def test_a_package_without_costs_says_how_to_get_some(loaded: LoadedModel) -> No
         costs_of(loaded)
     with pytest.raises(RequestError, match=r"--min-confidence 0\.9 and --by-cost both"):
         check_abstention(None, 0.9, each_label=False, by_cost=True)
+
+
+def test_an_explanation_is_of_the_label_that_is_given(costly: LoadedModel, tmp_path: Path) -> None:
+    (tmp_path / "news.txt").write_text("\n".join(TEXTS))
+    output = tmp_path / "scored.parquet"
+    score_file(tmp_path / "news.txt", output, reading=IngestConfig(), loaded=costly, by_cost=True, explain=True)
+    rows = pq.read_table(output).to_pylist()
+    likeliest = [max(row["probabilities"], key=row["probabilities"].get) for row in rows]
+    assert any(row["label"] not in (None, label) for row, label in zip(rows, likeliest, strict=True))
+    for row, label in zip(rows, likeliest, strict=True):
+        (expected,) = explanations(costly, [row["text"]], [row["label"] or label])
+        found = [(word["word"], word["share"]) for word in row["explanation"] or ()]
+        assert found == [(word.word, pytest.approx(word.share, abs=1e-5)) for word in (expected.words if expected else ())]
