@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from tasks.errors import RequestError
 from tasks.expect.languages import language_shares
-from tasks.ingest.kept import KIND, PREFIX, only_dates
+from tasks.ingest.kept import KIND, PREFIX, not_a_date, only_dates
 from tasks.ingest.schema import CORPUS, KEPT
 from tasks.shown import in_line, shortened
 
@@ -150,24 +150,32 @@ def _dates(config: ExpectConfig, kept: Path | None, changed: float | None, now: 
     name = f"{PREFIX}{config.date}"
     of_dates = pq.read_schema(kept / KEPT).field(name).metadata[KIND] == b"date"
     num_rows = num_dated = 0
-    newest = ""
+    newest, example = "", None
     for values in _column(kept / KEPT, name):
         column = only_dates(values) if of_dates else values
         num_rows += len(column)
         num_dated += len(column) - column.null_count
         newest = max(newest, pc.max(column).as_py() or "")
+        example = example if of_dates or example else not_a_date(values)
+    if example is not None:
+        yield f"the column {_named([config.date])} holds no dates: one value is {_named([example])} ({_of_dates(config)})"
+        return
     if config.min_dated is not None and num_rows and num_dated / num_rows < config.min_dated:
         yield f"{num_dated:,} of {num_rows:,} rows have a date in {_named([config.date])} (min_dated {config.min_dated:.1%})"
     if config.max_age_days is None:
         return
     if not newest:
         yield f"no row has a date in {_named([config.date])} (max_age_days {config.max_age_days:g})"
-    elif not of_dates:
-        yield f"the column {_named([config.date])} holds no dates (max_age_days {config.max_age_days:g})"
     else:
         moment = datetime.fromisoformat(newest)
         when = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         yield from _too_old("the newest row is of", when.timestamp(), config.max_age_days, now)
+
+
+def _of_dates(config: ExpectConfig) -> str:
+    """The settings about the column of dates that are set."""
+    settings = [] if config.min_dated is None else [f"min_dated {config.min_dated:.1%}"]
+    return "; ".join(settings + ([] if config.max_age_days is None else [f"max_age_days {config.max_age_days:g}"]))
 
 
 def _too_old(what: str, when: float, most: float, now: float) -> Iterator[str]:

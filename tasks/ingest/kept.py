@@ -24,6 +24,7 @@ ID = "id"
 PREFIX = "keep:"  # of the columns' names, so that one may be called id
 KIND = b"kind"  # in a column's metadata: date (values are ISO 8601 where they could be read), number or text
 BATCH_ROWS = 65_536
+LOOKED_AT = 2000  # values among which one is looked for that is no date
 _WRITTEN = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d)?")  # a date, or a time in UTC
 
 
@@ -63,12 +64,11 @@ def read_kept(folder: Path, ids: pa.Array, names: Sequence[str]) -> dict[str, pa
 def only_dates(column: pa.Array) -> pa.Array:
     """The values of a column of dates, null where one could not be read as a date and is kept as it was found."""
     encoded = column.dictionary_encode()
-    dates = [value if is_date(value) else None for value in encoded.dictionary.to_pylist()]
+    dates = [value if _is_date(value) else None for value in encoded.dictionary.to_pylist()]
     return pa.array(dates, pa.string()).take(encoded.indices)
 
 
-def is_date(value: str) -> bool:
-    """Whether a kept value is a date as the columns of dates have it."""
+def _is_date(value: str) -> bool:
     if not _WRITTEN.fullmatch(value):
         return False
     try:
@@ -76,3 +76,12 @@ def is_date(value: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def not_a_date(values: pa.Array) -> str | None:
+    """Of a column that is not one of dates a value to show for it, one that cannot be read as a date if there is one."""
+    from tasks.documents.times import TimeReader
+
+    reader = TimeReader("UTC", None)
+    known = [value for value in pc.unique(values).to_pylist() if value is not None][:LOOKED_AT]
+    return next((value for value in known if reader.read(value).reason is not None), known[0] if known else None)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.errors import RequestError
-from tasks.ingest.kept import KIND, PREFIX, is_date, only_dates
+from tasks.ingest.kept import KIND, PREFIX, not_a_date, only_dates
 from tasks.ingest.schema import CORPUS, KEPT, KEPT_PART
 from tasks.shown import in_line, shortened
 
@@ -112,9 +112,9 @@ def read_days(values: pa.StringArray, kind: str, name: str) -> pa.StringArray:
     """The dates of a column [N], null where a row has none; RequestError for a column that is not one of dates."""
     if kind == "date":
         return only_dates(values)
-    if values.null_count == len(values):
+    example = not_a_date(values)
+    if example is None:
         raise RequestError(f"the column {name!r} is empty, so rows cannot be split by time; name another one")
-    example = next(value for value in values.to_pylist() if value is not None and (kind == "number" or not is_date(value)))
     raise RequestError(
         f"the column {name!r} holds no dates (one value is {_shown(example)}), so rows cannot be split by time; mend its "
         "values, or name another column"

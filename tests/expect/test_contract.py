@@ -108,7 +108,10 @@ FAULTS: dict[str, tuple[list[Row], str]] = {
         "the newest row is of 2025-09-20",
     ),
     "dates are lost": (changed(lambda row: (*row[:2], ""), 2), "30 of 60 rows have a date in 'day' (min_dated 90.0%)"),
-    "dates are none": (changed(lambda row: (*row[:2], f"week {row[2][-2:]}")), "the column 'day' holds no dates"),
+    "dates are none": (
+        changed(lambda row: (*row[:2], f"week {row[2][-2:]}")),
+        "the column 'day' holds no dates: one value is 'week 01' (min_dated 90.0%; max_age_days 3)",
+    ),
 }
 
 
@@ -210,3 +213,8 @@ def test_without_the_library_a_line_says_how_to_install_it(monkeypatch: pytest.M
 def test_what_cannot_be_expected_is_refused(values: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         PipelineConfig.model_validate({"expect": values})
+
+
+def test_a_column_without_dates_has_no_dated_rows(tmp_path: Path) -> None:
+    (line,) = broken(changed(lambda row: (*row[:2], f"week {row[2][-2:]}")), tmp_path, max_age_days=None)
+    assert line == "the column 'day' holds no dates: one value is 'week 01' (min_dated 90.0%)"
