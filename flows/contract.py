@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.fetched import source_of
 from tasks.expect.contract import broken_by_corpus, broken_by_rows, raise_if_broken
 from tasks.ingest.schema import KEPT_PART
 
@@ -26,14 +27,14 @@ def check_corpus(record: Record, config: PipelineConfig, ingested: State) -> Non
     kept = folder / KEPT_PART if config.ingest.keep else None
     changed = newest_change(config.ingest.place or config.ingest.unlabelled)
     broken = broken_by_corpus(config.expect, folder, artifact.report, kept=kept, changed=changed, now=time.time())
-    raise_if_broken(broken, config.ingest.corpus)
+    raise_if_broken(broken, source_of(config))
 
 
 def check_rows(record: Record, config: PipelineConfig, prepared: State) -> None:
     """Raise RequestError if the prepared rows are not as the section `expect` says."""
     if not config.expect.asks:
         return
-    raise_if_broken(broken_by_rows(config.expect, prepared.result().report), config.ingest.corpus)
+    raise_if_broken(broken_by_rows(config.expect, prepared.result().report), source_of(config))
     record.display.say(f"{'expect':<10} kept              the corpus is as expected")
 
 

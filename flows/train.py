@@ -13,6 +13,7 @@ from flows.certainty import asked_about, carried, check_costs, doubt_labels, loo
 from flows.contract import check_corpus, check_rows
 from flows.curve import measure_curve
 from flows.display import Display
+from flows.fetched import fetched, source_of
 from flows.killed import mark_killed
 from flows.meanwhile import imported_meanwhile, imports_for_training, make_ready, processes_for_prepare
 from flows.record import Record, command
@@ -62,7 +63,8 @@ def train(config: PipelineConfig) -> dict[str, Any]:
     if config.runtime.tensorboard:
         check_installed()
     config.finetune.check()
-    refuse_unlabelled(config)
+    if not config.fetch.asks:
+        refuse_unlabelled(config)
     store = Store(config.runtime.data_root)
     tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, config.name)
     with store.reading(), Display(interval_seconds=config.runtime.log_interval) as display:
@@ -91,14 +93,14 @@ def train(config: PipelineConfig) -> dict[str, Any]:
 def run_steps(record: Record) -> None:
     """Chain the steps of one run; each call returns at once when the store has what it would build."""
     run, note = record.run, record.note
-    config = cast("PipelineConfig", record.config)
+    config = fetched(cast("PipelineConfig", record.config), record.display)
     recorded = recorded_split(record.tracker, config.name)
     with processes_for_prepare(config, run):
         ingested = note(ingest(run, config.ingest))
         corpus = without(ingested, KEPT_PART)
         kept = part(ingested, KEPT_PART) if config.ingest.keep else None
         found = corpus.result()
-        record.trained_on(config.ingest.corpus, found.digest)
+        record.trained_on(source_of(config), found.digest)
         check_corpus(record, config, ingested)
         config = settle_by_texts(config, run.store.folder(found), record.display.say)
         config = record.settle(settle_split(config, recorded, found, run.store.folder(found)))

@@ -19,6 +19,7 @@ from tasks.detect.settings import DetectConfig
 from tasks.evaluate.settings import EvaluateConfig
 from tasks.evaluate.slices.settings import NAME, OWN_COLUMNS
 from tasks.expect.settings import ExpectConfig
+from tasks.fetch.settings import FetchConfig
 from tasks.finetune.networks.settings import NetworkSettings
 from tasks.finetune.settings import FinetuneConfig
 from tasks.ingest.settings import IngestConfig, TextsConfig
@@ -47,6 +48,7 @@ with warnings.catch_warnings():
         name: str = Field(
             "textmill", description="Experiment and registered model; default: the preset's name or the corpus' stem."
         )
+        fetch: FetchConfig = FetchConfig()
         ingest: IngestConfig = IngestConfig()
         expect: ExpectConfig = ExpectConfig()
         prepare: PrepareConfig = PrepareConfig()
@@ -68,6 +70,8 @@ with warnings.catch_warnings():
             for setting, column in asked.items():
                 if column is not None and column not in self.ingest.keep:
                     raise ValueError(f"{setting} is {column!r}, which ingest.keep does not name; add it there")
+            if self.fetch.asks and self.expect.max_age_days is not None and self.expect.date is None:
+                raise ValueError("expect.max_age_days of what is fetched goes by a column; name it as expect.date")
             return self
 
         @model_validator(mode="after")

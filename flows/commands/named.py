@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from tasks.errors import RequestError
 from tasks.names import name_of
 from tasks.urls import is_url, without_secrets
 
@@ -22,6 +23,10 @@ WATCHDOG_CHARS = 6  # of the name of a monitor's watchdog, beside the monitor's 
 
 def default_name(config: PipelineConfig) -> str:
     """A model name from the corpus: the stem of its path, with what a name cannot hold replaced by dashes, or its source."""
+    if config.fetch.url is not None:
+        return name_of(_stem(config.fetch.url), "textmill") or "textmill"
+    if config.fetch.query is not None:
+        raise RequestError("--fetch.query names no model; give it a name with --name")
     corpus = config.ingest.place or (config.ingest.unlabelled if config.ingest.only_unlabelled else None)
     return name_of(_without_suffix(corpus.name) if corpus else config.ingest.corpus, "textmill") or "textmill"
 

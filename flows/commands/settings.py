@@ -232,12 +232,16 @@ def _refuse_passwords(config: BaseModel, prefix: str = "--") -> None:
 
 def check_train(config: PipelineConfig) -> None:
     """Raise RequestError for whatever is known to be wrong with a training run before it starts."""
+    from flows.fetched import check_fetched
     from tasks.ingest.corpus import check_request
 
-    check_request(config.ingest)
+    if config.fetch.asks:
+        check_fetched(config)
+    else:
+        check_request(config.ingest)
+        refuse_unlabelled(config)
     check_paths(config)
     config.finetune.check()
-    refuse_unlabelled(config)
     if config.evaluate.watch_list is not None:
         from tasks.score.watch import WatchList
 
@@ -512,8 +516,8 @@ def _meant(spelt: str, known: list[str]) -> list[str]:
 
 
 def _names_a_corpus(arguments: list[str]) -> bool:
-    given = any(argument.startswith("--ingest.") for argument in arguments)
-    return given or any(name.upper().startswith(f"{PREFIX}INGEST__") for name in os.environ)
+    given = any(argument.startswith(("--ingest.", "--fetch.")) for argument in arguments)
+    return given or any(name.upper().startswith((f"{PREFIX}INGEST__", f"{PREFIX}FETCH__")) for name in os.environ)
 
 
 def _refuse_unknown_environment() -> None:

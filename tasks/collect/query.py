@@ -13,17 +13,16 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import stat
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tasks.collect.found import Source, kept_fields
 from tasks.documents.columns import joined
+from tasks.documents.database import Address, rows_of
 from tasks.documents.missing import Missing
 from tasks.documents.record import Record
 from tasks.documents.times import written
-from tasks.errors import RequestError, UnavailableError
+from tasks.errors import RequestError
 from tasks.store.digests import canonical, sha256_text
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
     from tasks.collect.settings import CollectConfig
 
-BATCH_ROWS = 4096
 OVERLAP = timedelta(days=2)  # rows may be stored so much later than they are dated; and a day of it is for time zones
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)  # earlier documents are refused
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,7 +43,7 @@ def query_sources(config: CollectConfig, newest: Callable[[str], int | None]) ->
     Columns are taken by name (or position), times from timestamps, dates, numbers or text. Offsets are rows from 0. `newest`
     gives the time (microseconds since 1970) that is kept under the name that the source has.
     """
-    url = database_url(config)
+    url = address_of(config).url()
     database = url.render_as_string(hide_password=True)
     name = f"query {sha256_text(canonical([database, config.query, config.text, config.time]))[:32]}"
     rows = functools.partial(_rows, config, url, since(config, newest(name)))
@@ -60,85 +58,22 @@ def since(config: CollectConfig, newest: int | None) -> str:
     return f"{max(moment, BEGINNING):%Y-%m-%d %H:%M:%S}"
 
 
-def database_url(config: CollectConfig) -> URL:
-    """The SQLAlchemy URL, from the environment variable or the private file that the config names."""
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    if config.database_variable:
-        where, value = f"the environment variable {config.database_variable}", os.environ.get(config.database_variable, "")
-    else:
-        assert config.database_file is not None
-        where, value = str(config.database_file), _private_text(config)
-    if not value.strip():
-        raise RequestError(f"{where} is empty; put a SQLAlchemy URL there, such as postgresql+psycopg://user:password@host/db")
-    try:
-        return make_url(value.strip())
-    except (ArgumentError, ValueError):  # ValueError: a port that is not a number
-        raise RequestError(
-            f"{where} holds no SQLAlchemy URL; it looks like postgresql+psycopg://user:password@host/db"
-        ) from None
-
-
-def _private_text(config: CollectConfig) -> str:
-    path = config.database_file
-    assert path is not None
-    try:
-        with path.open(encoding="utf-8") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & 0o077:
-                raise RequestError(f"{path} can be read by others (mode {mode:04o}); chmod 600 it")
-            return file.read(10_000)
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"--collect.database-file {path} cannot be read ({type(error).__name__}); correct it") from None
+def address_of(config: CollectConfig) -> Address:
+    """Where the database's URL is."""
+    return Address(config.database_variable, config.database_file, "collect")
 
 
 def _rows(config: CollectConfig, url: URL, since: str) -> Iterator[Record]:
-    from sqlalchemy import create_engine, event, text
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-    from sqlalchemy.pool import NullPool
-
     assert config.query is not None
-    try:
-        engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
-    except (NoSuchModuleError, ImportError) as error:
-        raise RequestError(f"no driver for {url.drivername} ({error}); install it, such as textmill[postgresql]") from None
-    except (ArgumentError, ValueError, TypeError) as error:  # the driver's words may hold a part of the address
-        raise RequestError(
-            f"the database's address is not a valid address for {url.drivername} ({type(error).__name__})"
-        ) from None
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _keep_bad_bytes)
-    try:
-        options = {"stream_results": True, "yield_per": BATCH_ROWS}
-        with engine.connect() as connection:
-            if engine.dialect.name == "postgresql":
-                connection = connection.execution_options(postgresql_readonly=True)  # a query has no business writing
-            statement = text(config.query)
-            known = {"since": since} if "since" in statement.compile().params else {}
-            result = connection.execution_options(**options).execute(statement, known)
-            names = list(result.keys())
-            at_texts, at_time = _positions(names, config.text), _position(names, config.time, "time")
-            missing = Missing(config.missing)
-            others = [at for at in range(len(names)) if at not in (*at_texts, at_time)]
-            for row, values in enumerate(result):
-                texts = [value for at in at_texts if not missing.value(value := values[at])]
-                whole = texts[0] if len(texts) == 1 else joined(list(map(str, texts))) if texts else None
-                found = _found(row, whole, None if missing.value(values[at_time]) else values[at_time])
-                yield found._replace(rest=kept_fields((names[at], values[at]) for at in others))
-    except SQLAlchemyError as error:
-        reason = (str(getattr(error, "orig", None) or error).strip().splitlines() or ["no reason is given"])[0][:300]
-        if url.password:
-            reason = reason.replace(str(url.password), "***")
-        what = f"the {engine.dialect.name} query failed: {type(error).__name__}: {reason}"
-        raise UnavailableError(f"{what}; correct it, or try again") from None
-    finally:
-        engine.dispose()
-
-
-def _keep_bad_bytes(connection: Any, _: Any) -> None:
-    """Hand on texts that are not UTF-8, as halves of surrogate pairs: they go to quarantine and do not end the query."""
-    connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+    with rows_of(url, config.query, {"since": since}) as (names, found):
+        at_texts, at_time = _positions(names, config.text), _position(names, config.time, "time")
+        missing = Missing(config.missing)
+        others = [at for at in range(len(names)) if at not in (*at_texts, at_time)]
+        for row, values in enumerate(found):
+            texts = [value for at in at_texts if not missing.value(value := values[at])]
+            whole = texts[0] if len(texts) == 1 else joined(list(map(str, texts))) if texts else None
+            record = _found(row, whole, None if missing.value(values[at_time]) else values[at_time])
+            yield record._replace(rest=kept_fields((names[at], values[at]) for at in others))
 
 
 def _positions(names: list[str], asked: str) -> list[int]:

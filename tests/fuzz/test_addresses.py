@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.collect.query import database_url, query_sources
+from tasks.collect.query import address_of, query_sources
 from tasks.collect.settings import CollectConfig
 from tasks.errors import RequestError, UnavailableError
 from tasks.urls import holds_login, holds_password, is_url, resolved, unresolved, without_secrets
@@ -65,7 +65,7 @@ def refusal_of(address: str) -> bool:
         try:
             if address.startswith("sqlite:///:memory:"):  # any other may reach a host, or a file
                 return not [found for source in query_sources(config, lambda name: None) for found in source.records]
-            return "pLaNt" in database_url(config).render_as_string(hide_password=True)
+            return "pLaNt" in address_of(config).url().render_as_string(hide_password=True)
         except (RequestError, UnavailableError) as error:
             refused(error, "pLaNt")
             return True

@@ -1,0 +1,120 @@
+"""The rows of a query as a Parquet file whose bytes follow from the rows alone, in whatever order they came.
+
+Shapes: N rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.documents.database import Address, rows_of
+from tasks.documents.times import written
+from tasks.errors import RequestError
+from tasks.progress import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from tasks.fetch.settings import FetchConfig
+    from tasks.progress import Progress
+
+BATCH_ROWS = 4096
+WRITTEN_ROWS = 16_384
+NAMES_SHOWN = 20
+
+
+def fetch_query(config: FetchConfig, columns: Sequence[str], target: Path, *, progress: Progress = SILENT) -> int:
+    """Write the rows of `fetch.query` to the Parquet file `target`, and return how many there are.
+
+    Every value becomes text: times as ISO 8601, numbers as they are written, null stays null. Rows are ordered by the SHA-256
+    of their values, so equal rows make equal bytes; ones that came twice are both there. `columns` have to be among the query's
+    and come in this order; the others are left out. Memory is a batch and sixteen bytes a row: rows wait in a file beside
+    `target`.
+
+    RequestError for an address or a column that is wrong, or no row; UnavailableError for what the database refuses.
+    """
+    assert config.query is not None
+    url = Address(config.database_variable, config.database_file, "fetch").url()
+    waiting = target.with_name("waiting.arrow")
+    digests: list[np.ndarray] = []
+    try:
+        with rows_of(url, config.query, {}) as (names, rows):
+            at = [_position(names, column) for column in columns]
+            schema = pa.schema([(name, pa.string()) for name in columns])
+            with pa.OSFile(str(waiting), "wb") as file, pa.ipc.new_file(file, schema) as stream:
+                num_rows = 0
+                for batch in _batches(rows, at):
+                    digests.append(_digests(batch))
+                    stream.write_batch(pa.record_batch([pa.array(column, pa.string()) for column in batch], schema=schema))
+                    num_rows += len(digests[-1])
+                    progress.advance(num_rows, None, "rows")
+        if not num_rows:
+            raise RequestError("fetch.query gives no row; correct it, or look at the table")
+        _write_in_order(waiting, target, np.concatenate(digests), schema)
+    finally:
+        waiting.unlink(missing_ok=True)
+    return num_rows
+
+
+def _batches(rows: Iterator[Sequence[Any]], at: Sequence[int]) -> Iterator[list[list[str | None]]]:
+    """The columns asked for, as text, a batch of rows at a time."""
+    waiting: list[Sequence[Any]] = []
+    for row in rows:
+        waiting.append(row)
+        if len(waiting) == BATCH_ROWS:
+            yield _columns(waiting, at)
+            waiting = []
+    if waiting:
+        yield _columns(waiting, at)
+
+
+def _columns(rows: Sequence[Sequence[Any]], at: Sequence[int]) -> list[list[str | None]]:
+    chosen = list(zip(*rows, strict=True))
+    return [[_text(value) for value in chosen[number]] for number in at]
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode() if not value.isascii() else value
+    if value is None or isinstance(value, datetime | date):
+        return None if value is None else written(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).decode("utf-8", "replace")
+    return str(value)
+
+
+def _digests(columns: Sequence[Sequence[str | None]]) -> np.ndarray:
+    """The first eight bytes of the SHA-256 of each row's values: uint64 [N]."""
+    found = (hashlib.sha256(json.dumps(row).encode()).digest()[:8] for row in zip(*columns, strict=True))
+    return np.frombuffer(b"".join(found), ">u8").astype(np.uint64)
+
+
+def _write_in_order(waiting: Path, target: Path, digests_N: np.ndarray, schema: pa.Schema) -> None:
+    """Write the rows in the order of their digests, a group of them at a time from the memory-mapped file."""
+    order_N = np.argsort(digests_N, kind="stable")
+    with (
+        pa.memory_map(str(waiting)) as source,
+        pq.ParquetWriter(target, schema, compression="zstd", write_page_checksum=True) as file,
+    ):
+        table = pa.ipc.open_file(source).read_all()
+        for start in range(0, len(order_N), WRITTEN_ROWS):
+            file.write_table(table.take(pa.array(order_N[start : start + WRITTEN_ROWS])))
+
+
+def _position(names: Sequence[str], column: str) -> int:
+    if column in names:
+        return list(names).index(column)
+    shown = ", ".join(map(repr, names[:NAMES_SHOWN]))
+    raise RequestError(
+        f"fetch.query gives no column {column!r}; it gives {shown}. Name one with --ingest.text, .label or .keep"
+    )

@@ -1,0 +1,52 @@
+"""The section `fetch`: where training data are brought from before they are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from tasks.section import Section
+from tasks.urls import holds_login, holds_password
+
+
+class FetchConfig(Section):
+    """A query or a place that fsspec reaches; what it gives is the corpus. It is in no key: the rows that came are."""
+
+    query: str | None = Field(
+        None, min_length=1, description="SQL query whose rows are the corpus; its columns are named by ingest.text and so on."
+    )
+    database_variable: str | None = Field(
+        None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Environment variable that holds the SQLAlchemy URL for query."
+    )
+    database_file: Path | None = Field(
+        None, description="File that holds the SQLAlchemy URL for query; only its owner may read it (mode 0600)."
+    )
+    url: str | None = Field(
+        None,
+        min_length=1,
+        description="URL of the corpus' file, whatever fsspec reads (https, s3, gs, az, sftp ...); ${NAME} in it is that "
+        "environment variable.",
+    )
+
+    @property
+    def asks(self) -> bool:
+        """Whether anything is to be brought."""
+        return self.query is not None or self.url is not None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.url and (holds_login(self.url) or holds_password(self.url)):  # here, since the value is not shown
+            raise ValueError(
+                "the url must hold no user or password, since it is stored; name a variable in it, such as ${TOKEN}"
+            )
+        if self.url and "://" not in self.url:
+            raise ValueError("the url has no protocol, such as https or s3; a file of this machine is named by ingest.path")
+        if self.url and self.query:
+            raise ValueError("url and query were both given; choose one")
+        if self.query and (self.database_variable is None) == (self.database_file is None):
+            raise ValueError("a query needs its database: give database_variable or database_file, one of them")
+        if not self.query and (self.database_variable or self.database_file):
+            raise ValueError("a database was given and no query; give the query that is to be asked")
+        return self

@@ -1,0 +1,212 @@
+"""Rows of a query become a file whose bytes follow from the rows, and a file of another place is copied whole or not at all."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import random
+import sqlite3
+import threading
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import create_engine, text
+
+from tasks.errors import RequestError, UnavailableError
+from tasks.fetch.files import fetch_file
+from tasks.fetch.query import BATCH_ROWS, fetch_query
+from tasks.fetch.settings import FetchConfig
+from tests import postgresql as server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PASSWORD = "open sesame/%"
+ROWS = [
+    (f"title {number}", ("bad", "good", None)[number % 3], f"2024-01-{1 + number % 28:02}", number / 2) for number in range(50)
+]
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A SQLite file with ROWS, named by the variable NEWS."""
+    path = tmp_path / "news.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE news (title TEXT, mood TEXT, day TEXT, score REAL)")
+        connection.executemany("INSERT INTO news VALUES (?, ?, ?, ?)", ROWS)
+    monkeypatch.setenv("NEWS", f"sqlite:///{path}")
+    return path
+
+
+def fetch(folder: Path, query: str, *columns: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    fetch_query(FetchConfig(query=query, database_variable="NEWS"), columns, folder / "rows.parquet")
+    return folder / "rows.parquet"
+
+
+def test_rows_in_any_order_make_the_same_bytes(database: Path, tmp_path: Path) -> None:
+    one = fetch(tmp_path / "one", "SELECT * FROM news ORDER BY title", "title", "mood", "day")
+    other = fetch(tmp_path / "other", "SELECT day, title, mood FROM news ORDER BY day DESC", "title", "mood", "day")
+    assert one.read_bytes() == other.read_bytes()
+    table = pq.read_table(one)
+    assert table.column_names == ["title", "mood", "day"]
+    assert sorted(map(tuple, (row.values() for row in table.to_pylist())), key=repr) == sorted(
+        (row[:3] for row in ROWS), key=repr
+    )
+    assert not list(one.parent.glob("waiting*"))
+
+
+def test_values_are_text_and_null_stays_null(database: Path, tmp_path: Path) -> None:
+    query = "SELECT title, NULL AS none_there, 2.0 AS two, score, x'c3a9' AS bytes FROM news WHERE title = 'title 1'"
+    (row,) = pq.read_table(fetch(tmp_path / "one", query, "title", "none_there", "two", "score", "bytes")).to_pylist()
+    assert row == {"title": "title 1", "none_there": None, "two": "2.0", "score": "0.5", "bytes": "é"}
+
+
+def test_a_row_that_came_twice_is_there_twice(database: Path, tmp_path: Path) -> None:
+    both = fetch(tmp_path / "both", "SELECT * FROM news UNION ALL SELECT * FROM news", "title")
+    assert pq.read_metadata(both).num_rows == 2 * len(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("query", "error", "said"),
+    [
+        ("SELECT title FROM news", RequestError, "gives no column 'mood'; it gives 'title'"),
+        ("SELECT * FROM news WHERE 1 = 0", RequestError, "gives no row"),
+        ("SELECT * FROM absent", UnavailableError, "the sqlite query failed: OperationalError: no such table: absent"),
+    ],
+)
+def test_what_is_wrong_with_a_query_is_one_line(
+    database: Path, tmp_path: Path, query: str, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said) as raised:
+        fetch(tmp_path / "one", query, "title", "mood")
+    assert "\n" not in str(raised.value)
+    assert list((tmp_path / "one").iterdir()) == []
+
+
+def test_without_a_database_a_line_says_where_it_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NEWS", raising=False)
+    with pytest.raises(RequestError, match="the environment variable NEWS is empty"):
+        fetch(tmp_path / "one", "SELECT 1", "title")
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    if server.INITDB is None:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is not installed; .ci/run installs it")
+        pytest.skip("PostgreSQL is not installed")
+    with server.postgresql(PASSWORD) as port:
+        yield f"postgresql+psycopg://{server.USER}:open%20sesame%2F%25@127.0.0.1:{port}/postgres"
+
+
+def test_rows_of_postgresql(postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEWS", postgresql)
+    engine = create_engine(postgresql)
+    number = 2 * BATCH_ROWS + 7
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE news (title text, good boolean, at timestamptz, day date)"))
+        rows = [
+            {
+                "title": f"t {n}",
+                "good": n % 2 == 0,
+                "at": datetime(2024, 1, 1, n % 24, tzinfo=UTC),
+                "day": date(2024, 1, 1 + n % 28),
+            }
+            for n in range(number)
+        ]
+        connection.execute(text("INSERT INTO news VALUES (:title, :good, :at, :day)"), rows)
+    engine.dispose()
+    found = pq.read_table(fetch(tmp_path / "one", "SELECT * FROM news", "title", "good", "at", "day")).to_pylist()
+    assert len(found) == number
+    by_title = {row["title"]: row for row in found}
+    assert by_title["t 3"] == {"title": "t 3", "good": "false", "at": "2024-01-01T03:00:00+00:00", "day": "2024-01-04"}
+    with pytest.raises(UnavailableError, match="the postgresql query failed"):
+        fetch(tmp_path / "two", "DELETE FROM news RETURNING title", "title")
+    assert pq.read_metadata(fetch(tmp_path / "three", "SELECT * FROM news", "title")).num_rows == number
+
+
+class _Place(http.server.BaseHTTPRequestHandler):
+    content = b"text\tlabel\n" + b"profit rose\tgood\n" * 5000
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        if "absent" in self.path:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.content)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(self.content[: 1000 if "half" in self.path else None])
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Place) as found:
+        threading.Thread(target=found.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{found.server_port}"
+        found.shutdown()
+
+
+def test_a_file_is_copied_under_its_own_name(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "pLaNted")
+    copy = fetch_file(f"{place}/some/my%20news.tsv?token=${{TOKEN}}", tmp_path)
+    assert copy == tmp_path / "my news.tsv"
+    assert copy.read_bytes() == _Place.content
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "said"),
+    [
+        ("absent.tsv", RequestError, "absent.tsv: no such file"),
+        ("half.tsv", UnavailableError, "half.tsv"),
+        ("", RequestError, "names no file"),
+    ],
+)
+def test_a_file_that_does_not_come_whole_is_refused(
+    place: str, tmp_path: Path, path: str, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said) as raised:
+        fetch_file(f"{place}/{path}?token=pLaNted", tmp_path)
+    assert "pLaNted" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_protocol_that_is_unknown_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="Protocol not known"):
+        fetch_file("gopher2://host/a.csv", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"query": "SELECT 1"}, "a query needs its database"),
+        ({"query": "SELECT 1", "url": "https://host/a.csv", "database_variable": "X"}, "choose one"),
+        ({"url": "/home/a.csv"}, "named by ingest.path"),
+        ({"url": "https://me:word@host/a.csv"}, "must hold no user or password"),
+        ({"database_variable": "X"}, "no query"),
+    ],
+)
+def test_what_cannot_be_fetched_is_refused(values: dict[str, str], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        FetchConfig.model_validate(values)
+
+
+def test_the_order_of_rows_is_not_the_order_they_came_in(database: Path, tmp_path: Path) -> None:
+    shuffled = list(ROWS)
+    random.Random(1).shuffle(shuffled)
+    with sqlite3.connect(database) as connection:
+        connection.execute("CREATE TABLE later AS SELECT * FROM news WHERE 0")
+        connection.executemany("INSERT INTO later VALUES (?, ?, ?, ?)", shuffled)
+    one, other = (fetch(tmp_path / name, f"SELECT * FROM {name}", "title", "mood") for name in ("news", "later"))
+    assert one.read_bytes() == other.read_bytes()
