@@ -93,8 +93,8 @@ def resolved_cut(config: PrepareConfig, recorded: Recorded, folder: Path) -> str
         return known or choose_cut(config, folder)
     if known and config.test_from < known:
         raise RequestError(
-            f"--prepare.test-from {config.test_from}: {recorded.title} was trained on rows up to {known}, which would be test "
-            "rows now; name a later day, or another --name"
+            f"--prepare.test-from {config.test_from}: {recorded.title} was trained on rows from before {known}, which would be "
+            "test rows now; name a later day, or another --name"
         )
     return config.test_from
 

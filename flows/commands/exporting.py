@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from tasks.ingest.settings import IngestConfig
+
+MAX_LOSS = 0.5  # points of accuracy that a small folder may cost, unless it is said
+
 
 def export_model(
     model: str,
@@ -20,12 +24,14 @@ def export_model(
     form: str,
     *,
     rows: Path | None = None,
+    reading: IngestConfig | None = None,
     small: tuple[str, float] | None = None,
     data_root: Path | None = None,
 ) -> dict[str, Any]:
     """Write a registered model into the new folder; what was written. RequestError says what cannot be done.
 
-    `small` is the size that is asked for, and how many points of accuracy it may cost.
+    `reading` says which column of `rows` has the texts. `small` is the size that is asked for, and how many points of
+    accuracy it may cost.
     """
     from flows.commands.runtime import runtime_of
     from tasks.export.rows import find_prepared, read_rows
@@ -49,7 +55,7 @@ def export_model(
     exported = Exported(loaded.title, loaded.model, loaded.model.folder, shlex.join(["textmill", *sys.argv[1:]]))
     version = tracker.registry.version(loaded.name, loaded.version)
     prepared = find_prepared(runtime_of(data_root).data_root, version.tags.get(RUN_TAG))
-    tested = read_rows(rows) if rows is not None else None if prepared is None else prepared.rows("test")
+    tested = read_rows(rows, reading) if rows is not None else None if prepared is None else prepared.rows("test")
     if form not in FORMATS:
         return write_folder(exported, folder, form, tested)
     if tested is None:

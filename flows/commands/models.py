@@ -73,16 +73,28 @@ def export(
         str | None, typer.Option("--max-size", help="Prune and quantise a model of n-grams until its folder is so small: 2MB.")
     ] = None,
     max_loss: Annotated[
-        float, typer.Option("--max-loss", help="Points of accuracy on validation rows that this may cost.", min=0.0, max=100.0)
-    ] = 0.5,
+        float | None,
+        typer.Option(help="Points of accuracy on validation rows that this may cost; default 0.5.", min=0.0, max=100.0),
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="--rows: its text column, by name or position; default text.")] = None,
+    header: Annotated[bool | None, typer.Option(help="--rows: whether its first line names the columns.")] = None,
     as_json: Json = False,
     data_root: DataRoot = None,
 ) -> None:
     """Write a registered model for another program, with a certificate of how far its answers are the model's."""
-    from flows.commands.exporting import export_model, told
+    from flows.commands.exporting import MAX_LOSS, export_model, told
+    from flows.commands.settings import section
+    from tasks.errors import RequestError
+    from tasks.ingest.settings import IngestConfig
 
-    small = None if max_size is None else (max_size, max_loss)
-    written = export_model(model, folder, form, rows=rows, small=small, data_root=data_root)
+    if max_size is None and max_loss is not None:
+        raise RequestError(f"--max-loss is what --max-size may cost; give that too, or leave --max-loss {max_loss:g} out")
+    for flag, value in (("--text", text), ("--header" if header else "--no-header", header)):
+        if rows is None and value is not None:
+            raise RequestError(f"{flag} says how --rows is read; give that too, or leave {flag} out")
+    small = None if max_size is None else (max_size, MAX_LOSS if max_loss is None else max_loss)
+    reading = section(IngestConfig, text=text or "text", header=header)
+    written = export_model(model, folder, form, rows=rows, reading=reading, small=small, data_root=data_root)
     print_values(written if as_json else told(written), as_json=as_json)
 
 

@@ -71,9 +71,9 @@ def find_prepared(data_root: Path, run: str | None) -> Prepared | None:
         raise RequestError(f"the model's rows are damaged ({error}); the next textmill train makes them again") from None
 
 
-def read_rows(path: Path) -> Rows:
+def read_rows(path: Path, reading: IngestConfig | None = None) -> Rows:
     """The texts of a file, as `textmill score` finds them; without labels. RequestError if it holds none."""
-    layout = layout_of(path, IngestConfig())
+    layout = layout_of(path, reading or IngestConfig())
     texts = [record.text for record in read_texts(layout, []) if record.text is not None]
     if not texts:
         raise RequestError(f"--rows {path}: there is no text in it")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from flows.commands.exporting import export_model, told
+from flows.commands.models import export
 from tasks.errors import RequestError
+from tasks.ingest.settings import IngestConfig
 from tests.export.conftest import KEY, RUN
 
 if TYPE_CHECKING:
@@ -63,3 +65,25 @@ def test_damaged_rows_and_damaged_packages_are_refused(root: Path, tmp_path: Pat
 def test_an_unknown_format_is_named_with_those_there_are(root: Path, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"--format pickle: choose from .*numpy, onnx"):
         export_model("films", tmp_path / "made", "pickle", rows=None, data_root=root)
+
+
+def test_texts_may_be_a_column_of_a_table(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("headline,day\nprofit rose,1\nloss fell,2\n")
+    with pytest.raises(RequestError, match=r"no column 'text' .* Choose one with --text"):
+        export_model("films", tmp_path / "made", "numpy", rows=tmp_path / "rows.csv", data_root=root)
+    reading = IngestConfig(text="headline")
+    written = export_model("films", tmp_path / "made", "numpy", rows=tmp_path / "rows.csv", reading=reading, data_root=root)
+    assert written["test"]["rows"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"max_loss": 1.0}, "--max-loss is what --max-size may cost"),
+        ({"text": "headline"}, "--text says how --rows is read"),
+        ({"header": False}, "--no-header says how --rows is read"),
+    ],
+)
+def test_an_option_that_nothing_reads_is_refused(options: dict[str, Any], said: str, root: Path, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=said):
+        export("films", tmp_path / "made", "numpy", data_root=root, **options)

@@ -60,7 +60,9 @@ def test_the_cut_is_kept_with_the_name_and_moves_to_a_later_day_alone(tmp_path: 
 
     third = train(root, table, test_from="2024-04-10")
     assert third["split"]["from"] == "2024-04-10"
-    with pytest.raises(RequestError, match=r"--prepare.test-from 2024-03-01: dated version \d.* was trained on rows up to"):
+    with pytest.raises(
+        RequestError, match=r"--prepare.test-from 2024-03-01: dated version \d.* was trained on rows from before"
+    ):
         train(root, table, test_from="2024-03-01")
 
     by_topic = train(root, table, split="group", split_column="topic")
