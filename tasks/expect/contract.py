@@ -151,11 +151,12 @@ def _dates(config: ExpectConfig, kept: Path | None, changed: float | None, now: 
     of_dates = pq.read_schema(kept / KEPT).field(name).metadata[KIND] == b"date"
     num_rows = num_dated = 0
     newest, example = "", None
+    tomorrow = f"{datetime.fromtimestamp(now + DAY_SECONDS, UTC):%Y-%m-%d}~"  # later than any time of that day
     for values in _column(kept / KEPT, name):
         column = only_dates(values) if of_dates else values
         num_rows += len(column)
         num_dated += len(column) - column.null_count
-        newest = max(newest, pc.max(column).as_py() or "")
+        newest = max(newest, pc.max(column.filter(pc.less(column, tomorrow))).as_py() or "")
         example = example if of_dates or example else not_a_date(values)
     if example is not None:
         yield f"the column {_named([config.date])} holds no dates: one value is {_named([example])} ({_of_dates(config)})"
@@ -165,7 +166,7 @@ def _dates(config: ExpectConfig, kept: Path | None, changed: float | None, now: 
     if config.max_age_days is None:
         return
     if not newest:
-        yield f"no row has a date in {_named([config.date])} (max_age_days {config.max_age_days:g})"
+        yield f"no row has a date up to tomorrow in {_named([config.date])} (max_age_days {config.max_age_days:g})"
     else:
         moment = datetime.fromisoformat(newest)
         when = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

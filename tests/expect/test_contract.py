@@ -178,6 +178,12 @@ def test_the_age_of_the_newest_file_is_taken_where_no_column_has_dates(tmp_path:
     assert line == "the newest file changed 2026-09-18, 3.5 days ago (max_age_days 3)"
 
 
+def test_one_date_in_the_future_does_not_make_an_old_corpus_new(tmp_path: Path) -> None:
+    old = [(text, label, day.replace("2026", "2025")) for text, label, day in rows()]
+    lines = broken([*old[:-1], (*old[-1][:2], "2099-01-01")], tmp_path)
+    assert lines == ["the newest row is of 2025-09-20, 366.6 days ago (max_age_days 3)"]
+
+
 def test_a_hostile_label_is_told_on_one_line(tmp_path: Path) -> None:
     lines = broken(changed(lambda row: (row[0], "a\x1b[2J<b>\u202e" + "x" * 99, row[2]), 30), tmp_path)
     assert "2 rows with 'a" in lines[0]
