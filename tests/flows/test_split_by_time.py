@@ -14,7 +14,7 @@ from tasks.errors import RequestError
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.long]
 
 GOOD, BAD = ["rose", "gained", "strong", "record"], ["fell", "lost", "weak", "slump"]
 FILLER = [f"word{number}" for number in range(200)]
