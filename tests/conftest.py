@@ -82,6 +82,19 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a real PostgreSQL server of our own, with its password."""
+    from tests import postgresql as server
+
+    if server.INITDB is None:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is not installed; .ci/run installs it")
+        pytest.skip("PostgreSQL is not installed")
+    with server.postgresql(server.PASSWORD) as port:
+        yield f"postgresql+psycopg://{server.USER}:open%20sesame%2F%25@127.0.0.1:{port}/postgres"
+
+
+@pytest.fixture(scope="session")
 def chromium() -> list[str]:
     """The command of a browser without a screen; a profile and a page are to be added."""
     if CHROMIUM is None:

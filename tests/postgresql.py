@@ -15,7 +15,7 @@ from flows.servers.server import free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-USER = "desk"
+USER, PASSWORD = "desk", "open sesame/%"
 _FOUND = [*sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")), Path(shutil.which("initdb") or "/")]
 INITDB = next((path for path in reversed(_FOUND) if path.is_file()), None)
 

@@ -1,6 +1,5 @@
-import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -8,10 +7,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from tasks.errors import RequestError, UnavailableError
-from tests import postgresql as server
+from tests.postgresql import PASSWORD
 
 Collect = Callable
-PASSWORD = "open sesame/%"
 VARIABLE = "NEWS_DATABASE"
 
 
@@ -91,17 +89,6 @@ def test_the_address_may_stand_in_a_private_file_only(collect: Collect, sqlite: 
         collect(**options)
     secret.chmod(0o600)
     assert collect(**options).texts == ["One"]
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    """The address of a real server of our own."""
-    if server.INITDB is None:
-        if os.environ.get("CI"):
-            pytest.fail("PostgreSQL is not installed; .ci/run installs it")
-        pytest.skip("PostgreSQL is not installed")
-    with server.postgresql(PASSWORD) as port:
-        yield f"postgresql+psycopg://{server.USER}:open%20sesame%2F%25@127.0.0.1:{port}/postgres"
 
 
 def test_rows_of_postgresql(collect: Collect, postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:

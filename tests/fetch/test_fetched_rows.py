@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import os
 import random
 import sqlite3
 import threading
@@ -19,13 +18,11 @@ from tasks.errors import RequestError, UnavailableError
 from tasks.fetch.files import fetch_file
 from tasks.fetch.query import BATCH_ROWS, fetch_query
 from tasks.fetch.settings import FetchConfig
-from tests import postgresql as server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PASSWORD = "open sesame/%"
 ROWS = [
     (f"title {number}", ("bad", "good", None)[number % 3], f"2024-01-{1 + number % 28:02}", number / 2) for number in range(50)
 ]
@@ -94,22 +91,12 @@ def test_without_a_database_a_line_says_where_it_should_be(tmp_path: Path, monke
         fetch(tmp_path / "one", "SELECT 1", "title")
 
 
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    if server.INITDB is None:
-        if os.environ.get("CI"):
-            pytest.fail("PostgreSQL is not installed; .ci/run installs it")
-        pytest.skip("PostgreSQL is not installed")
-    with server.postgresql(PASSWORD) as port:
-        yield f"postgresql+psycopg://{server.USER}:open%20sesame%2F%25@127.0.0.1:{port}/postgres"
-
-
 def test_rows_of_postgresql(postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWS", postgresql)
     engine = create_engine(postgresql)
     number = 2 * BATCH_ROWS + 7
     with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE news (title text, good boolean, at timestamptz, day date)"))
+        connection.execute(text("CREATE TABLE to_train_on (title text, good boolean, at timestamptz, day date)"))
         rows = [
             {
                 "title": f"t {n}",
@@ -119,15 +106,15 @@ def test_rows_of_postgresql(postgresql: str, tmp_path: Path, monkeypatch: pytest
             }
             for n in range(number)
         ]
-        connection.execute(text("INSERT INTO news VALUES (:title, :good, :at, :day)"), rows)
+        connection.execute(text("INSERT INTO to_train_on VALUES (:title, :good, :at, :day)"), rows)
     engine.dispose()
-    found = pq.read_table(fetch(tmp_path / "one", "SELECT * FROM news", "title", "good", "at", "day")).to_pylist()
+    found = pq.read_table(fetch(tmp_path / "one", "SELECT * FROM to_train_on", "title", "good", "at", "day")).to_pylist()
     assert len(found) == number
     by_title = {row["title"]: row for row in found}
     assert by_title["t 3"] == {"title": "t 3", "good": "false", "at": "2024-01-01T03:00:00+00:00", "day": "2024-01-04"}
     with pytest.raises(UnavailableError, match="the postgresql query failed"):
-        fetch(tmp_path / "two", "DELETE FROM news RETURNING title", "title")
-    assert pq.read_metadata(fetch(tmp_path / "three", "SELECT * FROM news", "title")).num_rows == number
+        fetch(tmp_path / "two", "DELETE FROM to_train_on RETURNING title", "title")
+    assert pq.read_metadata(fetch(tmp_path / "three", "SELECT * FROM to_train_on", "title")).num_rows == number
 
 
 class _Place(http.server.BaseHTTPRequestHandler):
