@@ -30,8 +30,11 @@ NEEDS = (
     "ectsum_transcripts.tar.gz",
     "glove.6B.zip",
     "GoogleNews-vectors-negative300.bin.gz",
+    "gb18030",  # Chinese news
+    "--fetch.query",  # tests/fetch
+    "--fetch.url",
 )  # data that is not there
-SERVERS = ("up", "down", "deploy", "undeploy")  # tests/flows/servers
+SERVERS = ("up", "down", "deploy", "undeploy", "serve")  # tests/flows/servers, tests/serve
 NAMES_ALONE = (
     "INPUT",
     "MODEL",
@@ -45,12 +48,16 @@ NAMES_ALONE = (
     "MODEL_FOLDER",
     "/srv/team-b",
 )  # placeholders
-REFUSED = {  # where several models are registered these need a name, as their pages say
+PROMISED = ("--model", "phrasebank@champion", "--max-error", "0.05")
+REFUSED = {  # where several models are registered some need a name, as their pages say; the stand-in has few rows
+    ("predict", *PROMISED, "Operating loss narrowed to EUR 3.1m from EUR 8.4m"): "calibration rows cannot promise",
+    ("score", "new.csv", "labels.parquet", *PROMISED[:2], "--text", "headline", *PROMISED[2:]): "cannot promise",
     ("models", "promote", "1"): "say which with --name",
     ("models", "rollback"): "say which with --name",
 }
 FIRST = {  # a page may speak of a model with vectors: the gate, which has a few rows here, may prefer the one without
     "VECTORS.md": ("models", "promote", "2", "--name", "reviews"),
+    "TRUST.md": ("models", "promote", "2", "--name", "phrasebank"),
 }
 RUN_ELSEWHERE = {"MESSAGES.zh-CN.md"}  # tests/docs/test_messages.py
 
@@ -88,9 +95,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for path in sorted((CHECKOUT / "data/sample" / label).glob("*.txt"))[:120]
     ]
     days = [f"2019-{month:02}-{day:02}" for month in range(6, 13) for day in range(1, 29)]
-    table = [f'"{text}","{text}","{text}",{label},{label},{days[row % len(days)]}' for row, (label, text) in enumerate(rows)]
+    table = [
+        f'"{text}","{text}","{text}",{label},{label},{label},{f"{days[row % len(days)]}," * 3}Company {row % 9}'
+        for row, (label, text) in enumerate(rows)
+    ]
     for name in ("reviews.csv", "new.csv", "news.csv", "requests.csv"):
-        (folder / name).write_text("\n".join(["body,text,headline,stars,label,when", *table]), encoding="utf-8")
+        (folder / name).write_text(
+            "\n".join(["body,text,headline,stars,label,sentiment,when,day,date,company", *table]), encoding="utf-8"
+        )
     lines = [f"{text.replace('@', ' ')}@{label}" for label, text in rows]
     for name in ("Sentences_AllAgree.txt", "Sentences_50Agree.txt"):
         (folder / name).write_text("\n".join(lines), encoding="latin-1", errors="replace")
@@ -150,7 +162,7 @@ def run(words: Sequence[str], folder: Path) -> tuple[int, str]:
 @pytest.mark.long
 @pytest.mark.parametrize("shown", COMMANDS, ids=str)
 def test_a_command_of_a_page_runs(shown: Shown, folder: Path) -> None:
-    if first := FIRST.get(shown.page):
+    if (first := FIRST.get(shown.page)) and shown.words[1] != "train":
         assert run(first, folder)[0] == 0
     code, said = run(shown.words[1:], folder)
     if shown.words[1:] in REFUSED:
