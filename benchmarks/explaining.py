@@ -15,7 +15,6 @@ import argparse
 import json
 import sys
 import time
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ from tasks.ingest.settings import IngestConfig
 from tasks.score.texts import layout_of, read_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from tasks.model.explain import Explanation
     from tasks.model.serving import TextClassifier
@@ -127,13 +126,9 @@ def _error(values_N: np.ndarray) -> float:
 def read(path: Path, column: str, number: int) -> list[str]:
     """Texts of a table, drawn at random; all of them if there are fewer."""
     layout = layout_of(path.absolute(), IngestConfig(path=path.absolute(), text=column), keep=False)
-    found = [record.text for record in _all(read_texts(layout, [])) if record.text]
+    found = [record.text for record in read_texts(layout, []) if record.text]
     chosen = np.random.default_rng(SEED).permutation(len(found))[:number]
     return [found[row] for row in np.sort(chosen)]
-
-
-def _all(records: Iterator[Any]) -> Iterator[Any]:
-    return islice(records, 1_000_000)
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ What came is named by its content, so a run whose rows have not changed is cache
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 import time
@@ -52,7 +53,9 @@ def fetched(config: PipelineConfig, display: Display) -> PipelineConfig:
         with file.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()[:16]
         place = root / digest
-        if not place.exists():
+        if place.exists():
+            os.utime(place)  # another week from now on
+        else:
             scratch.replace(place)
         display.say(f"{'fetch':<10} done              {told}")
         return config.model_copy(update={"ingest": config.ingest.model_copy(update={"path": place / file.name})})
@@ -63,7 +66,8 @@ def fetched(config: PipelineConfig, display: Display) -> PipelineConfig:
 def check_fetched(config: PipelineConfig) -> None:
     """Raise RequestError for what is known to be wrong before anything is fetched."""
     if config.ingest.place is not None:
-        raise RequestError(f"--ingest.path {config.ingest.place} and --fetch are both given; keep the one to read")
+        flag = "--fetch.url" if config.fetch.url is not None else "--fetch.query"
+        raise RequestError(f"--ingest.path {config.ingest.place} and {flag} are both given; keep the one to read")
     if config.fetch.query is not None:
         Address(config.fetch.database_variable, config.fetch.database_file, "fetch").url()
 
