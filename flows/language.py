@@ -10,8 +10,8 @@ from prefect import flow
 from flows.display import Display
 from flows.killed import mark_killed
 from flows.meanwhile import make_ready
+from flows.prepared import part
 from flows.record import Record, command
-from flows.train import part
 from tasks.checkout import CHECKOUT
 from tasks.config import LanguageConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.ingest.task import ingest

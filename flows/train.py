@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from prefect import flow
-from prefect.states import Completed, State
 
 from flows.certainty import asked_about, carried, check_costs, doubt_labels, look_back, make_promise, train_folds, without_held
-from flows.contract import check_corpus, check_rows
 from flows.curve import measure_curve
 from flows.display import Display
-from flows.fetched import fetched, source_of
 from flows.killed import mark_killed
-from flows.meanwhile import imported_meanwhile, imports_for_training, make_ready, processes_for_prepare
+from flows.meanwhile import imported_meanwhile, make_ready
+from flows.prepared import part, prepare_rows
 from flows.record import Record, command
-from flows.settled import refuse_unlabelled, settle_by_champion, settle_by_corpus, settle_by_texts
-from flows.split import change_of_split, recorded_split, settle_split, split_tags
+from flows.settled import refuse_unlabelled, settle_by_champion, settle_by_corpus
+from flows.split import split_tags
 from tasks.adapt.task import adapt
 from tasks.align.fetch import local_copies
 from tasks.align.task import align
@@ -27,9 +25,6 @@ from tasks.config import PipelineConfig  # noqa: TC001 the flow's parameter is l
 from tasks.embed.task import embed, embed_holdout
 from tasks.evaluate.task import evaluate, learning_curve, robustness, slices, unmeasured, yardstick
 from tasks.finetune.task import finetune
-from tasks.ingest.schema import KEPT_PART
-from tasks.ingest.task import ingest
-from tasks.prepare.task import prepare
 from tasks.pretrain.task import pretrain
 from tasks.register.champion import read_champion
 from tasks.register.models import MODEL_TAG
@@ -45,8 +40,9 @@ from tasks.unread import unread
 from tasks.weights.task import weights
 
 if TYPE_CHECKING:
+    from prefect.states import State
+
     from tasks.register.slices import NamedSlices
-    from tasks.store.artifact import Artifact
 
 
 def get_ready(config: PipelineConfig) -> None:
@@ -93,23 +89,7 @@ def train(config: PipelineConfig) -> dict[str, Any]:
 def run_steps(record: Record) -> None:
     """Chain the steps of one run; each call returns at once when the store has what it would build."""
     run, note = record.run, record.note
-    config = fetched(cast("PipelineConfig", record.config), record.display)
-    recorded = recorded_split(record.tracker, config.name)
-    with processes_for_prepare(config, run):
-        ingested = note(ingest(run, config.ingest))
-        corpus = without(ingested, KEPT_PART)
-        kept = part(ingested, KEPT_PART) if config.ingest.keep else None
-        found = corpus.result()
-        record.trained_on(source_of(config), found.digest)
-        check_corpus(record, config, ingested)
-        config = settle_by_texts(config, run.store.folder(found), record.display.say)
-        config = record.settle(settle_split(config, recorded, found, run.store.folder(found)))
-        if change := change_of_split(config.prepare, recorded):
-            record.warn(change)
-        with imports_for_training(config, run, found):
-            given = corpus if config.prepare.split == "hash" else ingested  # with the columns that it keeps
-            prepared = note(prepare(run, config.prepare, corpus=given))
-    check_rows(record, config, prepared)
+    config, _, corpus, kept, prepared = prepare_rows(record)
     if config.ingest.only_unlabelled:
         register_unmeasured(record, config, corpus, prepared)
         return
@@ -262,14 +242,3 @@ def slices_to_keep(store: Store, config: PipelineConfig, **of_rows: State | None
         return None
     folders = {name: None if state is None else store.folder(state.result()) for name, state in of_rows.items()}
     return find_slices(config.register.must_not_lose, config.evaluate.slicing, **folders)  # type: ignore[arg-type]
-
-
-def without(state: State, name: str) -> State:
-    """An artifact without one sub-folder, still joined to the task run that made it."""
-    return Completed(name=state.name, data=state.result().without(name), state_details=state.state_details)
-
-
-def part(state: State, name: str) -> State:
-    """One sub-folder of an artifact, still joined to the task run that made it, so that the UI draws the edge."""
-    artifact: Artifact = state.result()
-    return Completed(name=state.name, data=artifact.narrow(name), state_details=state.state_details)

@@ -32,8 +32,9 @@ from tasks.pretrain.settings import PretrainConfig
 from tasks.register.settings import RegisterConfig
 from tasks.runtime import Runtime
 from tasks.score.settings import ScoreConfig
-from tasks.section import Section
+from tasks.section import Count, Positive, Section
 from tasks.serve.settings import ServeSettings
+from tasks.tune.settings import NumFolds
 from tasks.unread import KINDS_OF_WORDS, OR_REMOVE, models_with
 
 with warnings.catch_warnings():
@@ -163,6 +164,25 @@ with warnings.catch_warnings():
         def defaults(self) -> Self:
             """The defaults of a run."""
             return type(self)()
+
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", message='Field name "register"', category=UserWarning)  # as above
+
+    class FoldsConfig(PipelineConfig):
+        """A training run's recipe on folds of its rows."""
+
+        verb: ClassVar[tuple[str, ...]] = ("folds",)
+
+        register: RegisterConfig = RegisterConfig()  # named anew: else ABCMeta.register would be its default
+        folds: NumFolds = Field(10, description="Folds of the train and validation rows; the recipe is trained once for each.")
+        repeats: Positive = Field(1, description="How often the rows are dealt anew; each time all folds are trained.")
+        fold_seed: Count = Field(13, description="Seed of the dealing.")
+        against: str | None = Field(
+            None,
+            description="Another recipe on the same folds: that of a version, NAME@ALIAS or NAME/VERSION, or a TOML file with "
+            "other settings of pretrain, align and finetune.",
+        )
 
 
 class RefreshConfig(Section):

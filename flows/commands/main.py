@@ -21,6 +21,7 @@ import typer
 from flows.commands import (
     deploy,
     doctor,
+    folds,
     gc,
     generate,
     language,
@@ -65,6 +66,7 @@ GROUPS = {
 # In the order of the help; the first of two words names a group.
 VERBS = {
     "train": Verb(train.train, TAKES_KNOBS | OWN_HELP),
+    "folds": Verb(folds.folds, TAKES_KNOBS | OWN_HELP),
     "refresh": Verb(refresh.refresh, TAKES_KNOBS | OWN_HELP),
     "predict": Verb(predict.predict),
     "score": Verb(score.score),

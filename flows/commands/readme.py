@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from flows.commands.settings import knobs, load_preset, preset_names, preset_path
 from tasks.checkout import CHECKOUT
-from tasks.config import LanguageConfig, PipelineConfig, RefreshConfig, ServeConfig
+from tasks.config import FoldsConfig, LanguageConfig, PipelineConfig, RefreshConfig, ServeConfig
 from tasks.finetune.settings import AUTO
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ KNOBS = CHECKOUT / "docs/KNOBS.md"
 CHINESE_KNOBS = CHECKOUT / "docs/KNOBS.zh-CN.md"
 
 FLOWS: dict[str, type[BaseModel]] = {"train": PipelineConfig, "refresh": RefreshConfig, "serve": ServeConfig}
+BESIDE: dict[str, type[BaseModel]] = {"folds": FoldsConfig}  # verbs that take all of `train` too; each has a section of its own
 LANGUAGE = "language/"  # begins the headings of `textmill language train`, whose sections are called as those of `train`
 SAME = "runtime"  # the section that it shares with them
 NO_SECTION = "name"  # the heading of what is in no section
@@ -42,9 +43,9 @@ A knob is given in one of four places; the first that names it decides:
 3. in a TOML file (`--config run.toml`) or a preset (`--preset imdb`): `epochs = 3` below the line `[finetune]`;
 4. else it has its default.
 
-`textmill train --help`, `textmill language train --help`, `textmill refresh --help` and `textmill serve --help` print the same
-lists. The sections of `textmill language train` are the last ones. This page is written from the config models by
-`python -m flows.commands.readme`.
+`textmill train --help`, `textmill folds --help`, `textmill language train --help`, `textmill refresh --help` and
+`textmill serve --help` print the same lists. The sections of `textmill language train` are the last ones. This page is written
+from the config models by `python -m flows.commands.readme`.
 
 """
 
@@ -55,6 +56,8 @@ def knob_sections() -> dict[str, list[tuple[str, str, str, str]]]:
     for knob in dict.fromkeys(knob for model in FLOWS.values() for knob in knobs(model)):
         section = knob[0].removeprefix("--").rpartition(".")[0] or NO_SECTION
         sections.setdefault(section, []).append(knob)
+    for verb, model in BESIDE.items():
+        sections[verb] = [knob for knob in knobs(model) if knob not in set(knobs(PipelineConfig))]
     for knob in knobs(LanguageConfig):
         section = knob[0].removeprefix("--").rpartition(".")[0] or NO_SECTION
         if section != SAME:
@@ -66,13 +69,18 @@ def knob_tables() -> str:
     """The sections of all knobs: a heading each, which command reads it and what it is for, and a table."""
     parts = []
     for section, rows in knob_sections().items():
-        flows = {"language train": LanguageConfig} if section.startswith(LANGUAGE) else FLOWS
-        commands = _listed([f"`textmill {flow}`" for flow, model in flows.items() if _reads(model, rows)])
-        about = f"{commands}. {_docstring(section)}".strip()
+        about = f"{_commands(section, rows)}. {_docstring(section)}".strip()
         table = "\n".join(f"| {' | '.join(_cells(row))} |" for row in rows)
         heading = f"{'#' * (2 + section.count('.'))} `{section}`"
         parts.append(f"{heading}\n\n{about}\n\n| knob | takes | default | meaning |\n|---|---|---|---|\n{table}\n")
     return "\n".join(parts)
+
+
+def _commands(section: str, rows: list[tuple[str, str, str, str]]) -> str:
+    if section in BESIDE:
+        return f"`textmill {section}`, beside all of `textmill train`"
+    flows = {"language train": LanguageConfig} if section.startswith(LANGUAGE) else FLOWS
+    return _listed([f"`textmill {flow}`" for flow, model in flows.items() if _reads(model, rows)])
 
 
 def preset_table() -> str:
@@ -136,7 +144,8 @@ def _placed(text: str) -> Iterator[tuple[str, str]]:
 
 def _key(row: str, heading: str) -> str:
     """What a row is about; a knob that moved into a section of its own, as `bag-lr` to `bag.lr`, is the same one."""
-    return LANGUAGE * heading.startswith(f"`{LANGUAGE}") + row.split("|")[1].replace(".", "-")
+    place = LANGUAGE * heading.startswith(f"`{LANGUAGE}") or heading.strip("`") * (heading.strip("`") in BESIDE)
+    return place + row.split("|")[1].replace(".", "-")
 
 
 def _cells(row: tuple[str, str, str, str]) -> tuple[str, ...]:
@@ -155,6 +164,8 @@ def _listed(words: list[str]) -> str:
 
 def _docstring(section: str) -> str:
     """What the section's class says it is for; nothing for what is in no section."""
+    if section in BESIDE:
+        return (inspect.getdoc(BESIDE[section]) or "").splitlines()[0]
     models = [LanguageConfig] if section.startswith(LANGUAGE) else list(FLOWS.values())
     section = section.removeprefix(LANGUAGE)
     for model in models:

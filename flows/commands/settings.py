@@ -44,7 +44,7 @@ from flows.commands.runtime import NOT_SETTINGS, PREFIX
 from flows.commands.tutorial_words import WORDS, meant_value
 from flows.settled import refuse_unlabelled
 from tasks.checkout import CHECKOUT
-from tasks.config import LanguageConfig, PipelineConfig, RefreshConfig, ServeConfig
+from tasks.config import FoldsConfig, LanguageConfig, PipelineConfig, RefreshConfig, ServeConfig
 from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
 from tasks.finetune.former import former_names
@@ -64,11 +64,13 @@ log = logging.getLogger(__name__)
 
 Config = TypeVar("Config", bound=BaseModel)
 Section = TypeVar("Section", bound=BaseModel)
+LikeTrain = TypeVar("LikeTrain", bound=PipelineConfig)
 
 PRESETS = Path(__file__).resolve().parents[1] / "presets"
 DEFAULT_PRESET = "sample"
 DEFAULT_LANGUAGE_PRESET = "language"
-FLOWS = (PipelineConfig, LanguageConfig, RefreshConfig, ServeConfig)
+FLOWS = (PipelineConfig, FoldsConfig, LanguageConfig, RefreshConfig, ServeConfig)
+TOML = ".toml"
 NEGATIVE = re.compile(r"-\.?\d")
 UTF8_FILES = frozenset({"stop_words", "user_dictionary", "partial_words", "watch_list"})
 MAX_SHOWN = 100  # characters of a value in an error
@@ -85,10 +87,16 @@ def resolve(
 
     `doors` learns who gave each setting, so that later errors can name that too.
     """
+    return _resolve_like_train(PipelineConfig, arguments, preset, file, doors)
+
+
+def _resolve_like_train(
+    model: type[LikeTrain], arguments: list[str], preset: str | None, file: Path | None, doors: Doors | None
+) -> LikeTrain:
     if not preset and not file and not _names_a_corpus(arguments):
         preset = DEFAULT_PRESET
     with doors or Doors() as doors:
-        settings, config = _resolved(PipelineConfig, arguments, preset, file, doors)
+        settings, config = _resolved(model, arguments, preset, file, doors)
     if "name" not in settings.model_fields_set:
         config = config.model_copy(update={"name": preset or default_name(config)})
         if not preset:
@@ -228,6 +236,22 @@ def _refuse_passwords(config: BaseModel, prefix: str = "--") -> None:
         elif isinstance(value, str | Path) and holds_password(str(value)):
             remedy = TRACKING_REMEDY if name == "tracking_uri" else "leave it out of the URL"
             raise RequestError(f"{flag} holds a password, which would be stored with every run; {remedy}")
+
+
+def resolve_folds(
+    arguments: list[str], *, preset: str | None = None, file: Path | None = None, doors: Doors | None = None
+) -> FoldsConfig:
+    """Make the one configuration of a cross-validation, as `resolve` does for a training run."""
+    config = _resolve_like_train(FoldsConfig, arguments, preset, file, doors)
+    if config.against is not None and config.against.endswith(TOML):
+        config = config.model_copy(update={"against": str(_expanded(config.against, Path.cwd(), "against"))})
+        read_sections(Path(config.against or ""))
+    return config
+
+
+def read_sections(file: Path) -> dict[str, Any]:
+    """The settings that a TOML file of a training run holds, its paths absolute; RequestError for a file that is not one."""
+    return _absolute(PipelineConfig, _read_toml(file), file.resolve().parent)
 
 
 def check_train(config: PipelineConfig) -> None:
@@ -466,6 +490,8 @@ def _command(model: type[BaseModel]) -> str:
         return "textmill language train"
     if issubclass(model, ServeConfig):
         return "textmill serve"
+    if issubclass(model, FoldsConfig):
+        return "textmill folds"
     return "textmill refresh" if issubclass(model, RefreshConfig) else "textmill train"
 
 

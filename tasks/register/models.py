@@ -135,6 +135,12 @@ def _load(tracker: Tracker | RegistryReader, version: Version, kind: str) -> Loa
     return LoadedModel(version.name, version.version, model)
 
 
+def find_version(tracker: Tracker | RegistryReader, wanted: str) -> Version:
+    """The version of a classifier that `NAME@ALIAS`, `NAME/VERSION` or `NAME` names; RequestError if there is none."""
+    name, version = _parsed(tracker, wanted)
+    return tracker.registry.version(name, version)
+
+
 def verify_version(tracker: Tracker | RegistryReader, version: Version) -> Path:
     """Compare a version's files with the digests in its tags; return its package's folder."""
     return tracker.registry.verify(version) / "artifacts" / PACKAGE

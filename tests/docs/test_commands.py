@@ -14,7 +14,7 @@ from flows.commands.deploy import split_arguments
 from flows.commands.main import VERBS, app
 from flows.commands.options import Session
 from flows.commands.serve import parted
-from flows.commands.settings import FLOWS, knobs, resolve, resolve_language, resolve_refresh, resolve_serve
+from flows.commands.settings import FLOWS, knobs, resolve, resolve_folds, resolve_language, resolve_refresh, resolve_serve
 from tasks.checkout import CHECKOUT
 from tests.docs.commands import Shown, shown_commands, shown_options
 
@@ -34,6 +34,7 @@ COMMANDS = list({shown.words: shown for shown in reversed(shown_commands())}.val
 def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder with the file of a configuration that pages name, and no data root."""
     (tmp_path / "run.toml").write_text("[finetune]\nepochs = 3\n")
+    (tmp_path / "other.toml").write_text('[finetune]\nmodel = "bag"\n')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TEXTMILL_RUNTIME__DATA_ROOT", str(tmp_path / "data"))
 
@@ -59,6 +60,8 @@ def parse_textmill(words: Sequence[str]) -> None:
     match name:
         case "train":
             resolve(context.args, preset=given["preset"], file=given["config"])
+        case "folds":
+            resolve_folds(context.args, preset=given["preset"], file=given["config"])
         case "language train":
             resolve_language(context.args, preset=given["preset"], file=given["config"])
         case "refresh":

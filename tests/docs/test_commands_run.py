@@ -115,6 +115,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "inbox").mkdir()
     (folder / "inbox/a.csv").write_text("\n".join(["published,headline", *headlines]), encoding="utf-8")
     (folder / "run.toml").write_text(f'[ingest]\npath = "{folder}/reviews.csv"\n[finetune]\nmodel = "tfidf"\n')
+    (folder / "other.toml").write_text('[finetune]\nmodel = "bag"\nepochs = 2\n')
     (folder / "watch.toml").write_text('[names]\nTesco = ["Tesco", "TSCO"]\n')
     (folder / "channels.toml").write_text(
         '[team]\nkind = "file"\npath = "alerts.jsonl"\n[desk]\nkind = "file"\npath = "desk.jsonl"\n'
