@@ -66,7 +66,7 @@ def score_fold(config: HeldFold, given: OnRows, folder: Path, scratch: Path) -> 
     trained = write_rows(given.dataset, given.texts, others, scratch / "rows")
     write_rows(given.dataset, given.texts, in_fold, scratch / "rows", name="fold_")
     texts = {name: scratch / "rows" / name if given.texts is not None else None for name in ("texts", "fold_texts")}
-    read = {"weights": given.weights, "embedded": given.embedded, "texts": texts["texts"]}
+    read: dict[str, Any] = {"weights": given.weights, "embedded": given.embedded, "texts": texts["texts"]}
     try:
         with quiet_training():
             write_model(config.finetune, scratch / "rows" / "dataset", given.aligned, model, checkpoints, **read)

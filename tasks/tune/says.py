@@ -62,7 +62,7 @@ def details(report: Report) -> list[str]:
 
 def figures(report: Report) -> dict[str, float]:
     """What the run ends with in MLflow."""
-    found = {}
+    found: dict[str, float] = {}
     for name in FIGURES:
         found |= {f"folds/{name}": report[name]["mean"], f"folds/{name}_error": report[name]["error"]}
         if report["against"]:

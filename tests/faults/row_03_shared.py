@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from flows import train
+from flows import prepared
 from tasks.ingest.settings import IngestConfig
 from tasks.prepare.settings import PrepareConfig
 from tasks.store.artifact import Store
@@ -87,9 +87,9 @@ def build(root: Path, corpus: Path, delay: float) -> dict[str, Any]:
     built: list[str] = []
     run = Run(Store(root), started=built.append)
     with run.store.reading():
-        ingested = alone(train.ingest)(run, IngestConfig(source="folder", path=corpus)).data
-        prepared = alone(train.prepare)(run, PrepareConfig(), corpus=ingested).data
-    return {"built": built, "digests": [ingested.digest, prepared.digest]}
+        ingested = alone(prepared.ingest)(run, IngestConfig(source="folder", path=corpus)).data
+        made = alone(prepared.prepare)(run, PrepareConfig(), corpus=ingested).data
+    return {"built": built, "digests": [ingested.digest, made.digest]}
 
 
 def fresh_home(random: Random, folder: Path) -> str | None:

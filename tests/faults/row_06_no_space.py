@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import torch
 
-from flows import train
+from flows import prepared
 from flows.servers.notes import write_note
 from flows.servers.server import login
 from tasks.align.settings import AlignConfig
@@ -102,8 +102,8 @@ def write_artifact(root: Path, number: int) -> None:
 
 def write_steps(corpora: Path, root: Path, number: int) -> None:
     run = Run(Store(root))
-    ingested = alone(train.ingest)(run, IngestConfig(source="folder", path=corpora / str(number % 2))).data
-    alone(train.prepare)(run, PrepareConfig(seed=number), corpus=ingested)
+    ingested = alone(prepared.ingest)(run, IngestConfig(source="folder", path=corpora / str(number % 2))).data
+    alone(prepared.prepare)(run, PrepareConfig(seed=number), corpus=ingested)
 
 
 def read_artifacts(root: Path) -> dict[str, str]:

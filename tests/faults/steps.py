@@ -15,7 +15,7 @@ from unittest import mock
 from prefect.states import State
 
 import tasks.store.step
-from flows import train
+from flows import prepared, train
 from flows.commands.settings import resolve
 from tasks.checkout import CHECKOUT
 from tasks.store.artifact import Store
@@ -28,6 +28,7 @@ from tests.steps import OF_ENCODERS, STEPS, alone
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+    from types import ModuleType
 
     from tasks.config import PipelineConfig
 
@@ -80,8 +81,13 @@ def warm() -> Iterator[None]:
         importlib.import_module(name)
     with mock.patch.object(tasks.store.step, "code_digest", functools.cache(code_digest)):
         for name in STEPS:
-            tasks.store.step.code_digest(getattr(train, name).function)
+            tasks.store.step.code_digest(getattr(_module_of(name), name).function)
         yield
+
+
+def _module_of(step: str) -> ModuleType:
+    """The module of the flow that calls a step."""
+    return train if hasattr(train, step) else prepared
 
 
 def configured(root: Path, corpus: Path, *knobs: str, base: Sequence[str] = KNOBS) -> PipelineConfig:
@@ -123,7 +129,7 @@ def run(config: PipelineConfig, *, started: Callable[[str], None] = lambda step:
     with contextlib.ExitStack() as stack:
         stack.enter_context(store.reading())
         for name in (*STEPS, *encoders, "folds", "register"):
-            stack.enter_context(mock.patch.object(train, name, _plain(getattr(train, name))))
+            stack.enter_context(mock.patch.object(_module_of(name), name, _plain(getattr(_module_of(name), name))))
         train.run_steps(record)  # type: ignore[arg-type]
     tracker.close()
     return made
