@@ -14,6 +14,7 @@ from flows.prepared import part
 from flows.record import Record, command
 from tasks.checkout import CHECKOUT
 from tasks.config import LanguageConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
+from tasks.ingest.settings import refusing
 from tasks.ingest.task import ingest
 from tasks.language.installed import check_installed
 from tasks.language.task import evaluate_language, package_language, register_language, tokenizer, train_language
@@ -68,7 +69,7 @@ def language(config: LanguageConfig) -> dict[str, Any]:
 def run_steps(record: Record, config: LanguageConfig) -> None:
     """Chain the steps of one run; each call returns at once when the store has what it would build."""
     run, note = record.run, record.note
-    corpus = note(ingest(run, config.ingest))
+    corpus = note(ingest(run, refusing(config.ingest, run.store.data_root)))
     record.trained_on(config.ingest.corpus, corpus.result().digest)
     prepared = note(prepare(run, config.prepare.step, corpus=corpus))
     texts, holdout = part(prepared, "texts"), part(prepared, "holdout_texts")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tasks.checkout import CHECKOUT
 from tasks.errors import RequestError
 from tasks.finetune.uses import libraries_of
+from tasks.ingest.settings import refusing
 from tasks.ingest.task import ingest
 from tasks.prepare.pool import started_early
 from tasks.prepare.task import prepare
@@ -42,7 +43,7 @@ def make_ready(config: PipelineConfig | LanguageConfig, flow: Path) -> None:
     reachable({flow})  # each module is read once in a process
     home = tracking_home(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT)
     with contextlib.suppress(RequestError):  # the run says it
-        if home.is_server or not ingest.is_stored(store, config.ingest):
+        if home.is_server or not ingest.is_stored(store, refusing(config.ingest, store.data_root)):
             import_mlflow()
     if home.database is not None and not home.database.exists():
         open_client(home)
@@ -85,7 +86,7 @@ def processes_for_prepare(config: PipelineConfig, run: Run) -> Iterator[None]:
     """Start the processes that tokenize a large corpus while it is still read: reading takes one processor."""
     place = config.ingest.place
     large = place is not None and place.is_file() and place.stat().st_size >= MUCH
-    if not large or run.workers <= 1 or ingest.is_stored(run.store, config.ingest):
+    if not large or run.workers <= 1 or ingest.is_stored(run.store, refusing(config.ingest, run.store.data_root)):
         yield
         return
     with started_early(run.workers, "tasks.prepare.documents"):

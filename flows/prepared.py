@@ -12,6 +12,7 @@ from flows.meanwhile import imports_for_training, processes_for_prepare
 from flows.settled import settle_by_texts
 from flows.split import change_of_split, recorded_split, settle_split
 from tasks.ingest.schema import KEPT_PART
+from tasks.ingest.settings import refusing
 from tasks.ingest.task import ingest
 from tasks.prepare.task import prepare
 
@@ -40,7 +41,7 @@ def prepare_rows(record: Record) -> Prepared:
     config = fetched(cast("PipelineConfig", record.config), record.display)
     recorded = recorded_split(record.tracker, config.name)
     with processes_for_prepare(config, run):
-        ingested = note(ingest(run, config.ingest))
+        ingested = note(ingest(run, refusing(config.ingest, run.store.data_root)))
         corpus = without(ingested, KEPT_PART)
         kept = part(ingested, KEPT_PART) if config.ingest.keep else None
         found = corpus.result()

@@ -29,6 +29,7 @@ from tasks.detect.drift import renumbered
 from tasks.detect.task import detect
 from tasks.detect.unjudged import UNJUDGED, find_unjudged, unjudged_in_words
 from tasks.equation import equation
+from tasks.forget.forgotten import forgotten_list
 from tasks.model.no_label import NO_KNOWN_WORD
 from tasks.monitor.silence import about_silence
 from tasks.monitor.sources import keep_source
@@ -138,7 +139,8 @@ def count_what_is_new(run: Refresh) -> None:
     ):
         if mixed := keep_source(state, config.collect):
             run.display.say(f"{'source':<10} {mixed}")
-        run.collected = collect(config.collect, transaction, spool, run.started, run.display.progress("collect"))
+        progress, listed = run.display.progress("collect"), forgotten_list(config.runtime.data_root)
+        run.collected = collect(config.collect, transaction, spool, run.started, progress, forgotten=listed)
         crash_point("refresh.collected")
         figures = {**transaction.figures(), "new": run.collected["new"]}
         run.finished("collect", "{new:,} new, {duplicates:,} duplicates, {quarantined:,} quarantined".format(**figures))

@@ -23,6 +23,7 @@ from tasks.documents.tally import Tally
 from tasks.documents.text import read_text
 from tasks.documents.times import Moment, TimeReader
 from tasks.errors import RequestError
+from tasks.forget.forgotten import REASON as FORGOTTEN
 from tasks.monitor.transaction import Refused
 from tasks.progress import SILENT
 from tasks.shown import in_line, json_text
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tasks.collect.settings import CollectConfig
     from tasks.documents.record import Record
     from tasks.documents.times import DateOrder
+    from tasks.forget.forgotten import Forgotten
     from tasks.monitor.transaction import Transaction
     from tasks.progress import Progress
 
@@ -71,9 +73,12 @@ def open_sources(config: CollectConfig, newest: Callable[[str], int | None]) -> 
 
 
 class Collector:
-    """Reads sources into one refresh; `now` is seconds since 1970."""
+    """Reads sources into one refresh; `now` is seconds since 1970. Texts that were `forgotten` are refused, and not kept."""
 
-    def __init__(self, config: CollectConfig, transaction: Transaction, *, now: float) -> None:
+    def __init__(
+        self, config: CollectConfig, transaction: Transaction, *, now: float, forgotten: Forgotten | None = None
+    ) -> None:
+        self._forgotten = forgotten
         self.config = config
         self.transaction = transaction
         self.reasons: Counter[str] = Counter()
@@ -229,7 +234,9 @@ class Collector:
                 bad_byte = offset if reason == "undecodable" else None
                 self._tally.count(source.name, record.offset, record.data, None if reason else text, bad_byte)
             reason = reason or moment.reason
-            if reason is not None:
+            if self._forgotten is not None and self._forgotten.in_record(text, record.data, source.encoding):
+                bad.append(Refused(source.name, record.offset, FORGOTTEN, b""))
+            elif reason is not None:
                 bad.append(Refused(source.name, offset, reason, record.data[:QUARANTINE_BYTES]))
             elif (first is not None and moment.day < first) or (last is not None and moment.day > last):
                 self.passed_over += 1

@@ -21,5 +21,6 @@ REASONS = {
     "special": "a device, pipe, socket or sparse file",
     "unreadable": "a file, folder or member that could not be read",
     "unsafe_name": "a member of an archive with an absolute name or .. in it",
+    "forgotten": "a text that was forgotten on request; its bytes are not kept",
     "repeated_name": "a member of an archive whose name came before",
 }

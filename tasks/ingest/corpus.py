@@ -13,6 +13,7 @@ from tasks.download import download
 from tasks.errors import RequestError
 from tasks.ingest.labels import check_labels
 from tasks.ingest.plan import UNLABELLED_IDS, label_names, plan, sharing_options
+from tasks.ingest.settings import read_forgotten
 from tasks.ingest.writer import Writer
 from tasks.progress import SILENT, Progress
 from tasks.shown import file_name
@@ -65,7 +66,7 @@ def write_corpus(config: IngestConfig, folder: Path, *, raw: Path | None = None,
     no author wrote (hidden ones, Thumbs.db), and `warnings`, a line each.
     """
     layouts, notes = _checked(config), Notes()
-    with Writer(config, label_names(config), folder) as writer:
+    with Writer(config, label_names(config), folder, read_forgotten(config)) as writer:
         for layout in layouts:
             with sharing_options(layout):
                 read_layout(_present(layout, raw, progress), writer, progress, notes, taken=_taken(config, layout))

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_serializer, m
 from tasks.documents.encoding import known_encoding
 from tasks.documents.layouts import LAYOUTS
 from tasks.documents.reading import MISSING_HELP, QUOTING_HELP, Flags, Quoting, Reading
+from tasks.forget.forgotten import Forgotten, forgotten_list
 from tasks.section import Count, Positive, Section
 
 # The names in the table of sources; mypy takes no Literal that is computed.
@@ -187,6 +188,12 @@ class IngestConfig(Section):
         return self
 
 
+class RefusingIngest(IngestConfig):
+    """The same, of a data root where texts were forgotten: the list of them is part of the key."""
+
+    forgotten: Path = Field(description="The list of keyed hashes; see tasks/forget/forgotten.py.")
+
+
 class TextsConfig(Section):
     """Where texts come from whose labels, if they have any, do not matter, and how their bytes are to be read."""
 
@@ -224,3 +231,23 @@ class TextsConfig(Section):
     @classmethod
     def _known_encoding(cls, value: str) -> str:
         return known_encoding(value)
+
+
+class RefusingTexts(TextsConfig):
+    """The same, of a data root where texts were forgotten: the list of them is part of the key."""
+
+    forgotten: Path = Field(description="The list of keyed hashes; see tasks/forget/forgotten.py.")
+
+
+def refusing(config: IngestConfig | TextsConfig, data_root: Path) -> IngestConfig | TextsConfig:
+    """The section for the step: with the list of forgotten texts, or as it is where nothing was forgotten."""
+    listed = forgotten_list(data_root)
+    if listed is None:
+        return config
+    kind = RefusingTexts if isinstance(config, TextsConfig) else RefusingIngest
+    return kind.model_construct(config.model_fields_set | {"forgotten"}, **dict(config), forgotten=listed)
+
+
+def read_forgotten(config: IngestConfig | TextsConfig) -> Forgotten | None:
+    """The texts that a section refuses; None where nothing was forgotten."""
+    return Forgotten.read(config.forgotten) if isinstance(config, RefusingIngest | RefusingTexts) else None

@@ -14,7 +14,7 @@ from tasks.errors import RequestError
 from tasks.ingest.corpus import read_layout, report_of
 from tasks.ingest.plan import TEST_IDS
 from tasks.ingest.schema import TEXT_ALONE
-from tasks.ingest.settings import IngestConfig
+from tasks.ingest.settings import IngestConfig, read_forgotten
 from tasks.ingest.writer import Writer
 from tasks.progress import SILENT, Progress
 
@@ -38,7 +38,7 @@ def write_texts(config: TextsConfig, folder: Path, *, progress: Progress = SILEN
     """
     check_texts(config)
     layouts, notes = _layouts(config), Notes()
-    with Writer(IngestConfig(max_chars=config.max_chars), None, folder) as writer:
+    with Writer(IngestConfig(max_chars=config.max_chars), None, folder, read_forgotten(config)) as writer:
         for layout in layouts:
             limit = config.max_words if layout.asked.split != "test" else 0
             read_layout(layout, writer, progress, notes, taken=_Taken(limit))

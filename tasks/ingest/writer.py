@@ -15,6 +15,7 @@ from tasks.documents.reasons import QUARANTINE_BYTES, REASONS
 from tasks.documents.spelling import spelled
 from tasks.documents.text import read_text, what_is_wrong
 from tasks.errors import RequestError
+from tasks.forget.forgotten import REASON as FORGOTTEN
 from tasks.ingest.kept_writer import KeptWriter
 from tasks.ingest.labels import LabelBins
 from tasks.ingest.schema import CORPUS, CORPUS_SCHEMA, QUARANTINE, QUARANTINE_SCHEMA
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from tasks.documents.record import Record
     from tasks.documents.tally import Tally
+    from tasks.forget.forgotten import Forgotten
     from tasks.ingest.settings import IngestConfig
 
 BATCH_ROWS = 4096
@@ -37,7 +39,10 @@ _NO_LABEL: tuple[str | None, str | None, str] = (None, None, "")
 class Writer:
     """Both tables of one corpus, written in batches; a context manager that closes their files."""
 
-    def __init__(self, config: IngestConfig, names: Mapping[str, str] | None, folder: Path) -> None:
+    def __init__(
+        self, config: IngestConfig, names: Mapping[str, str] | None, folder: Path, forgotten: Forgotten | None = None
+    ) -> None:
+        self.forgotten = forgotten
         self.accepted = frozenset(map(spelled, config.labels))
         self.names = names
         self.bins = LabelBins(config.label_bins, config.label_bin_names) if config.label_bins else None
@@ -100,6 +105,8 @@ class Writer:
         self.found += 1
         text, reason, offset = read_text(record, tally.encoding, self.max_chars)
         label, detail = None, record.detail
+        if self.forgotten is not None and self.forgotten.in_record(text, record.data, tally.encoding):
+            reason, detail = FORGOTTEN, ""
         if reason is None:
             label, reason, detail = self._label(record)
         if reason is not None:
@@ -135,11 +142,11 @@ class Writer:
 
     def _refuse(self, record: Record, reason: str, offset: int, detail: str, tally: Tally) -> None:
         # A binary file says nothing about the encoding of the others.
-        data = b"" if reason == "binary" else record.data
+        data = b"" if reason in ("binary", FORGOTTEN) else record.data
         tally.count(record.source, record.offset, data, None, offset if reason == "undecodable" else None)
         self.reasons[reason] += 1
         self.first_refused = self.first_refused or f"{record.id}: {detail or REASONS.get(reason, reason)}"
-        self._refused.append((record.source, offset, reason, record.data[:QUARANTINE_BYTES]))
+        self._refused.append((record.source, offset, reason, b"" if reason == FORGOTTEN else record.data[:QUARANTINE_BYTES]))
 
     def _label(self, record: Record) -> tuple[str | None, str | None, str]:
         """The class of a record, or the reason why its label is refused, with more words about that."""

@@ -109,17 +109,18 @@ class MonitorState:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, data_root: Path, name: str) -> Iterator[Self]:
+    def open(cls, data_root: Path, name: str, *, wait: bool = True) -> Iterator[Self]:
         """Hold the monitor's lock and its database, made at first use; waits for another refresh of the same monitor.
 
-        RequestError: the name cannot be a folder's, or this program cannot read the state.
+        RequestError: the name cannot be a folder's, or this program cannot read the state. BlockingIOError: without `wait`,
+        while another process has it open.
         """
         folder = monitor_folder(data_root, name)
         _refuse_alike(folder)
         for place in (folder.parent, folder, folder / "documents"):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)  # `parents` are made without the mode
         waits = functools.partial(log.warning, "waiting for another refresh of %s", folder.name)
-        with locked(folder / "lock", waiting=waits), _connected(folder, read_only=False) as db:
+        with locked(folder / "lock", wait=wait, waiting=waits), _connected(folder, read_only=False) as db:
             yield cls(folder, db)
 
     @classmethod

@@ -294,6 +294,12 @@ class Store:
                 raise DamagedArtifact(f"{path} has other bytes than were written")
         return _artifact(manifest, folder.relative_to(self.data_root))
 
+    def recorded(self, step: str, key: str) -> tuple[Artifact, dict[str, Any]]:
+        """The artifact as its manifest has it, its files unread, and what went into its key; DamagedArtifact if it has none."""
+        folder = self.place(step, key)
+        manifest = _read_manifest(folder)
+        return _artifact(manifest, folder.relative_to(self.data_root)), manifest["inputs"]
+
     @contextlib.contextmanager
     def building(self, step: str, key: str) -> Iterator[Build]:
         """Give a fresh folder to build in; the caller holds the key's lock and commits before leaving."""

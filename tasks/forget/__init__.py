@@ -1,0 +1,1 @@
+"""Forget texts on request: find what holds them, delete it, and refuse them when they come again."""

@@ -1,0 +1,127 @@
+"""Take the documents that hold a text out of a monitor, by the rules of its transactions.
+
+Counts stay as they were: they are sums, and say nothing of a text.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from tasks.crash import crash_point
+from tasks.errors import UnavailableError
+from tasks.forget.contents import of_array, pieces_of_values
+from tasks.forget.databases import scrub
+from tasks.in_use import is_held, remedy
+from tasks.monitor.parts import Part, read_part, sweep_parts, write_parts
+from tasks.monitor.tables import SCORED_SCHEMA
+from tasks.store.digests import canonical
+
+if TYPE_CHECKING:
+    from tasks.forget.forms import Wanted
+    from tasks.monitor.state import MonitorState
+
+_OTHERS = ("quarantine", "settings", "watermarks")
+
+
+def forget_documents(state: MonitorState, wanted: Wanted) -> int:
+    """Delete the documents, refused records and headlines of alerts that hold a text; how many.
+
+    Files are written first, one transaction makes them count, and the files of before are removed after it; so a kill leaves
+    either state whole, and the same call goes on. The caller has the state open. UnavailableError: a file is damaged.
+    """
+    db, folder = state.db, state.folder / "documents"
+    db.execute("PRAGMA secure_delete = ON")
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        gone = _from_parts(state, wanted)
+        gone += _from_alerts(db, wanted)
+        gone += sum(_from_table(db, table, wanted) for table in _OTHERS)
+        crash_point("forget.monitor_uncommitted")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    crash_point("forget.monitor_committed")
+    sweep_parts(folder, (path for (path,) in db.execute("SELECT path FROM files")))
+    crash_point("forget.monitor_swept")
+    try:
+        scrub(db)
+    except sqlite3.OperationalError as error:
+        if not is_held(error):
+            raise
+        path = state.folder / "state.db"
+        raise UnavailableError(f"{path}: {error}; {remedy(path, error)}") from error
+    return gone
+
+
+def _from_parts(state: MonitorState, wanted: Wanted) -> int:
+    """Write the files of documents anew that have a row to be deleted."""
+    db, folder, gone = state.db, state.folder / "documents", 0
+    parts = db.execute("SELECT path, day, rows, sha256, refresh FROM files ORDER BY day, path").fetchall()
+    for *fields, refresh in parts:
+        part = Part(*fields)
+        table = read_part(folder, part, None)
+        rows = _rows(table, wanted)
+        if not rows:
+            continue
+        gone += len(rows)
+        db.executemany("DELETE FROM documents WHERE id = ?", [(table.column("id")[row].as_py(),) for row in rows])
+        db.execute("DELETE FROM files WHERE path = ?", (part.path,))
+        kept = table.filter(pa.array([row not in rows for row in range(table.num_rows)], pa.bool_()))
+        if kept.num_rows:
+            written = write_parts(folder, kept.cast(SCORED_SCHEMA).to_batches())
+            db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", [(*each, refresh) for each in written])
+        crash_point("forget.part_written")
+    return gone
+
+
+def _rows(table: pa.Table, wanted: Wanted) -> set[int]:
+    """The rows of a table of documents that hold a text in any of their columns."""
+    rows: set[int] = set(wanted.rows([text or "" for text in table.column("text").to_pylist()]))
+    others = table.drop_columns(["text"])
+    if any(_held(wanted, column) for column in others.columns):
+        rows |= {row for row in range(others.num_rows) if any(_held(wanted, each) for each in others.slice(row, 1).columns)}
+    return rows
+
+
+def _held(wanted: Wanted, column: pa.ChunkedArray) -> bool:
+    return any(wanted.held_by(piece) for piece in of_array(column) if isinstance(piece, str))
+
+
+def _from_alerts(db: sqlite3.Connection, wanted: Wanted) -> int:
+    """Take headlines out of the evidence of alerts; an alert that holds a text elsewhere goes with its deliveries."""
+    gone = 0
+    for number, written in db.execute("SELECT id, payload FROM alerts").fetchall():
+        if not wanted.held_by(written):
+            continue
+        payload: dict[str, Any] = json.loads(written)
+        evidence = payload.get("evidence", {})
+        headlines = evidence.get("headlines", [])
+        kept = [each for each in headlines if not wanted.held_by(json.dumps(each, ensure_ascii=False))]
+        gone += len(headlines) - len(kept)
+        if headlines:
+            evidence["headlines"] = kept
+        left = canonical(payload)
+        if wanted.held_by(left):
+            db.execute("DELETE FROM deliveries WHERE alert = ?", (number,))
+            gone += db.execute("DELETE FROM alerts WHERE id = ?", (number,)).rowcount
+        else:
+            db.execute("UPDATE alerts SET payload = ? WHERE id = ?", (left, number))
+    return gone
+
+
+def _from_table(db: sqlite3.Connection, table: str, wanted: Wanted) -> int:
+    cursor = db.execute(f"SELECT * FROM {table}")  # noqa: S608 a name of ours
+    key = cursor.description[0][0]
+    held = [row[0] for row in cursor.fetchall() if any(_held_by_value(wanted, piece) for piece in pieces_of_values(row))]
+    db.executemany(f"DELETE FROM {table} WHERE {key} = ?", [(each,) for each in held])  # noqa: S608
+    return len(held)
+
+
+def _held_by_value(wanted: Wanted, piece: str | bytes) -> bool:
+    return bool(wanted.held_by(piece) if isinstance(piece, str) else wanted.held_by_bytes(piece))
