@@ -24,6 +24,7 @@ from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.embed.task import embed, embed_holdout
 from tasks.evaluate.task import evaluate, learning_curve, robustness, slices, unmeasured, yardstick
+from tasks.finetune.class_prior import shares_in_order
 from tasks.finetune.task import finetune
 from tasks.pretrain.task import pretrain
 from tasks.register.champion import read_champion
@@ -99,7 +100,10 @@ def run_steps(record: Record) -> None:
     must_not_lose = slices_to_keep(run.store, config, **of_rows)
     config = record.settle(settle_by_corpus(config, run.store.folder(dataset.result()), record.display.say))
     config.finetune.check()  # again: the model may have been chosen since
-    check_costs(config, prepared.result().report["labels"]["train"])
+    labels = sorted(prepared.result().report["labels"]["train"])
+    check_costs(config, labels)
+    if config.finetune.class_prior:
+        shares_in_order(config.finetune.class_prior, labels)  # refused before anything is trained
     aligned = align_vectors(record, config, dataset)
     record.result["kind"] = config.finetune.model
     read, held = read_texts(record, config, texts, holdout_texts)

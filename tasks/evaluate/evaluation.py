@@ -16,6 +16,7 @@ from tasks.durable import num_cores
 from tasks.evaluate.compare import compare
 from tasks.evaluate.metrics import macro_f1_difference, measure
 from tasks.evaluate.predictions import PREDICTIONS, read_predicted, read_test, write_predictions
+from tasks.evaluate.prior import measure_under
 from tasks.evaluate.report import METRICS, REPORT, SIDE, Context, render_report
 from tasks.evaluate.selective import risk_coverage
 from tasks.finetune.history import read_history
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tasks.evaluate.metrics import Outcomes
     from tasks.evaluate.settings import Measures
     from tasks.model.explain import Explanation
+    from tasks.prepare.read import Split
     from tasks.progress import Progress
 
     Explain = Callable[[Sequence[str], Sequence[str]], Sequence[Explanation | None]]
@@ -88,7 +90,9 @@ def write_evaluation(asked: Evaluation, model: Path, folder: Path, *, progress: 
     explain = None
     if classifier.splits_quickly:
         explain = Explainer(classifier, TextToTokens(read_text_settings(asked.dataset))).explain
-    return evaluate_classifier(asked, classifier, read_history(model), folder, explain=explain, progress=progress)
+    prior = classifier.settings.get("class_prior")
+    history = read_history(model)
+    return evaluate_classifier(asked, classifier, history, folder, explain=explain, prior=prior, progress=progress)
 
 
 def evaluate_classifier(
@@ -98,11 +102,13 @@ def evaluate_classifier(
     folder: Path,
     *,
     explain: Explain | None = None,
+    prior: Mapping[str, float] | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Score the test rows; write metrics.json, predictions.parquet, and under side/ the figures and a report.
 
-    With `explain` the quoted texts have the words marked that made their label. The page says about the run only what is known
+    With `explain` the quoted texts have the words marked that made their label; with `prior`, the share of each class where the
+    classifier is used, there are figures for that too. The page says about the run only what is known
     by then; when it ends, `report.render_report` writes a page with the rest.
     """
     config, yardstick = asked.config, asked.yardstick
@@ -123,10 +129,22 @@ def evaluate_classifier(
         metrics["comparison"] = compare_outcomes(
             rows, read_predicted(yardstick / PREDICTIONS, rows, test), resamples=config.bootstrap, seed=config.seed
         )
+    if prior:
+        metrics["prior"] = _under_prior(config, rows, prior, None if yardstick is None else yardstick / PREDICTIONS, test)
     (folder / METRICS).write_text(json_text(metrics, indent=1, sort_keys=True, allow_nan=False), encoding="utf-8")
     write_figures(folder / SIDE, metrics, history)
     render_report(folder, Context(), folder / REPORT)
-    return {name: metrics[name] for name in REPORTED} | {"report": REPORT}
+    reported = (*REPORTED, *(["prior"] if "prior" in metrics else []))
+    return {name: metrics[name] for name in reported} | {"report": REPORT}
+
+
+def _under_prior(
+    config: Measures, rows: Outcomes, prior: Mapping[str, float], yardstick: Path | None, test: Split
+) -> dict[str, Any]:
+    """The figures of the model and of the yardstick, if there is one, where classes have the shares of `prior`."""
+    how = {"bins": config.bins, "resamples": config.bootstrap, "seed": config.seed}
+    theirs = None if yardstick is None else measure_under(read_predicted(yardstick, rows, test), prior, **how)
+    return {"model": measure_under(rows, prior, **how), "yardstick": theirs}
 
 
 def predict(classifier: Predictor, tokens: pa.Array, texts: Path, *, progress: Progress = SILENT) -> np.ndarray:

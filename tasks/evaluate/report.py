@@ -35,6 +35,7 @@ REPORT = "side/report.html"
 FIGURES = ("yardstick", "confusion", "reliability", "risk_coverage", "history")  # each a PNG of that name under side/
 TEMPLATE = Path(__file__).parent / "report.html.j2"
 PARTS = (
+    "prior.html.j2",
     "certainty.html.j2",
     "wrong_labels.html.j2",
     "slices/slices.html.j2",

@@ -20,17 +20,24 @@ RESULT = ("accuracy", "macro_f1", "test_rows", "intervals", "interval_methods")
 
 def says(report: Report) -> str:
     """The two figures of the test that everybody asks for."""
-    return f"test accuracy {report['accuracy']:.4f}, macro-F1 {report['macro_f1']:.4f}"
+    said = f"test accuracy {report['accuracy']:.4f}, macro-F1 {report['macro_f1']:.4f}"
+    if "prior" not in report:
+        return said
+    under = report["prior"]["model"]
+    return f"{said}; under class_prior {under['accuracy']:.4f}, macro-F1 {under['macro_f1']:.4f}"
 
 
 def result(report: Report, folder: Path) -> dict[str, Any]:
     """The figures of the test, with their intervals."""
-    return {name: report[name] for name in RESULT}
+    prior = {"class_prior": report["prior"]} if "prior" in report else {}
+    return {name: report[name] for name in RESULT} | prior
 
 
 def figures(report: Report) -> dict[str, float]:
     """The figures of the test as MLflow and TensorBoard show them."""
-    return {f"test/{name}": float(report[name]) for name in ("accuracy", "macro_f1", "ece", "aurc")}
+    under = report["prior"]["model"] if "prior" in report else {}
+    prior = {f"test/prior/{name}": float(under[name]) for name in ("accuracy", "macro_f1", "ece", "log_loss") if name in under}
+    return {f"test/{name}": float(report[name]) for name in ("accuracy", "macro_f1", "ece", "aurc")} | prior
 
 
 def of_yardstick(report: Report, folder: Path) -> dict[str, Any]:

@@ -110,7 +110,10 @@ class Compactor:
         logits_NC = view.logits(self.valid.tokens.to_pylist())
         labelled_N = self.valid.labels >= 0
         logits_NC, labels_N = logits_NC[labelled_N], self.valid.labels[labelled_N]
-        cooled = temperature(logits_NC, labels_N)
+        if "shift" in content.settings:  # the validation rows have other shares of the classes than the answers are for
+            logits_NC, cooled = logits_NC + np.array(content.settings["shift"]), content.settings["temperature"]
+        else:
+            cooled = temperature(logits_NC, labels_N)
         loss = -(self._answers_NC[labelled_N] * log_softmax(logits_NC / cooled)).sum(1).mean()
         made = {"ngrams": len(view), "ngrams_before": len(order_K), "numbers": kind, "power_of_documents": power}
         return Compact(Content({**content.settings, "temperature": cooled}, content.arrays), made, float(loss))

@@ -76,7 +76,8 @@ def read_content(package: Path, title: str, form: str) -> Content:
         arrays |= {f"{name}.{each}": value for each, value in own.items()}
     kept = {each: text[each] for each in (*SETTINGS, *LISTS)}
     labels, temperature = list(source.settings["labels"]), source.settings["temperature"]
-    return Content({"labels": labels, "temperature": temperature, "text": kept, "views": views}, arrays, files)
+    shift = {"shift": source.settings["shift"]} if "shift" in source.settings else {}
+    return Content({"labels": labels, "temperature": temperature, **shift, "text": kept, "views": views}, arrays, files)
 
 
 def _remedy(view: Any, form: str) -> str:

@@ -39,6 +39,8 @@ def onnx_bytes(content: Content) -> bytes:
     graph = Graph(content)
     logits = [graph.view(name, part) for name, part in content.settings["views"].items()]
     summed = graph.node("Sum", *logits) if len(logits) > 1 else logits[0]
+    if "shift" in content.settings:
+        summed = graph.node("Add", summed, graph.constant(np.array(content.settings["shift"], np.float32)))
     calm = graph.node("Div", summed, graph.constant(np.float32(content.settings["temperature"])))
     graph.nodes.append(onnx.helper.make_node("Softmax", [calm], [OUTPUT], axis=1))
     shape = ["rows", len(content.settings["labels"])]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from tasks.finetune.class_weights import How
     from tasks.finetune.ngram_rows import NgramRows
     from tasks.finetune.settings import FinetuneConfig
     from tasks.progress import Progress
@@ -24,7 +25,7 @@ class Job:
     rows as sets of n-grams; its kinds share it. `spare`: in how many threads at most, each with `threads` of torch's, a kind
     may do what gives the same bits in any number: cores that another kind leaves idle, and those that it does not.
     `weights` is the folder of the pretrained weights that a kind starts from, and `embedded` that of the texts' vectors, for
-    kinds that read those.
+    kinds that read those. `prior` has the share of each class where the model is used, if that is another than in the rows.
     """
 
     config: FinetuneConfig
@@ -40,6 +41,14 @@ class Job:
     embedded: Path | None = None
     ngram_rows: NgramRows = field(kw_only=True)
     spare: int = 1
+    prior: tuple[float, ...] | None = None
+
+    @property
+    def class_weights(self) -> How:
+        """How classes are weighed in a loss; see `tasks.finetune.class_weights`."""
+        if self.config.class_weights == "prior" and self.prior is not None:
+            return self.prior
+        return self.config.class_weights
 
     @property
     def device(self) -> torch.device:

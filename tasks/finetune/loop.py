@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from tasks.finetune.calibrate import temperature
-from tasks.finetune.class_weights import class_weights
+from tasks.finetune.class_weights import How, class_weights
 from tasks.finetune.measures import accuracy, log_loss, macro_f1
 from tasks.finetune.objective import Adversary, Batch, add_gradients
 from tasks.progress import SILENT, Progress
@@ -49,7 +49,7 @@ class Recipe:
     decay: str = "linear"
     clip: float = 0.0
     patience: int = 1_000_000
-    class_weights: str = "none"
+    class_weights: How = "none"
     mixed_precision: bool = False
     compile: bool = False
     seed: int = 0

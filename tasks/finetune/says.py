@@ -18,7 +18,8 @@ def says(report: Report) -> str:
     """The accuracy on the validation rows, and what kinds report besides."""
     if "valid_accuracy" not in report:
         return "no labelled row: nothing was trained, and nothing measured"
-    return "; ".join([f"valid accuracy {report['valid_accuracy']:.4f}", *report.get("notes", ())])
+    prior = [f"{report['valid_prior_accuracy']:.4f} under class_prior"] if "valid_prior_accuracy" in report else []
+    return "; ".join([", ".join([f"valid accuracy {report['valid_accuracy']:.4f}", *prior]), *report.get("notes", ())])
 
 
 def metrics(report: Report) -> dict[str, float]:
@@ -40,4 +41,9 @@ def curves(folder: Path) -> Iterator[Point]:
     return points_of(read_history(folder))
 
 
-SHOWN = Presentation(says=says, metrics=metrics, curves=curves)
+def page(report: Report, folder: Path) -> dict[str, Any]:
+    """What each way to weigh the classes came to, where several were tried."""
+    return {"class weights": report["class_weights"]} if "class_weights" in report else {}
+
+
+SHOWN = Presentation(says=says, metrics=metrics, curves=curves, page=page)

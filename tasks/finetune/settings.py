@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 from pydantic import Field, PrivateAttr, create_model, field_validator, model_serializer, model_validator
 
 from tasks.errors import RequestError
+from tasks.finetune.class_prior import read_shares
 from tasks.finetune.former import modern
 from tasks.finetune.kinds import KINDS
 from tasks.finetune.networks.settings import NetworkSettings
@@ -44,7 +45,16 @@ class SharedSettings(Section):
     refit: bool = Field(
         False, description="When the epoch is chosen, train anew for as many on the train and the validation rows together."
     )
-    class_weights: Literal["none", "balanced"] = Field("none", description="Weights of classes in the loss.")
+    class_weights: Literal["none", "sqrt", "balanced", "prior", "auto"] = Field(
+        "none",
+        description="Weights of classes in the loss: balanced: inverse to their frequency; sqrt: to its root; prior: so that "
+        "classes count as class_prior says; auto: all are tried, and the validation rows choose.",
+    )
+    class_prior: tuple[str, ...] = Field(
+        (),
+        description="The share of each class where the model is used, if it is another than in the corpus: "
+        "positive=0.5,negative=0.5; probabilities are shifted to it, and figures are given for it too.",
+    )
     ngrams: Annotated[int, Field(ge=1, le=5)] | Literal["auto"] = Field(
         "auto",
         description="Longest word n-gram, for kinds that read n-grams; auto: 3, for tfidf 1 where many classes have few rows.",
@@ -89,6 +99,18 @@ class SharedSettings(Section):
             )
         return "+".join(names)
 
+    @field_validator("class_prior")
+    @classmethod
+    def _shares(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        read_shares(value)
+        return value
+
+    @model_validator(mode="after")
+    def _prior_of_the_weights(self) -> Self:
+        if self.class_weights == "prior" and not self.class_prior:
+            raise ValueError("class_weights prior weighs classes as class_prior says; give that too, or other class_weights")
+        return self
+
     @model_validator(mode="after")
     def _epochs_to_train_the_embedding_in(self) -> Self:
         frozen = self.settings(NetworkSettings).frozen_epochs
@@ -101,7 +123,13 @@ class SharedSettings(Section):
 
     @model_serializer(mode="wrap")
     def _without_absent_sections(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        return {name: value for name, value in dump(self).items() if value is not None or name not in SECTIONS}
+        """Leave out sections of other kinds and, where nothing is said of it, the prior: so it is in no key then."""
+        unused = () if self.class_prior else ("class_prior",)
+        return {
+            name: value
+            for name, value in dump(self).items()
+            if name not in unused and (value is not None or name not in SECTIONS)
+        }
 
     def __eq__(self, other: object) -> bool:
         """Whether the settings are the same, however they were spelt."""

@@ -17,21 +17,24 @@ from safetensors.numpy import save_file
 
 from tasks.durable import num_cores
 from tasks.errors import RequestError
-from tasks.finetune.calibrate import choose_weights, deviation, temperature
 from tasks.finetune.choose import with_model
-from tasks.finetune.job import Job, Trained
-from tasks.finetune.lanes import train_kinds
+from tasks.finetune.class_prior import shares_in_order
+from tasks.finetune.job import Job
 from tasks.finetune.measures import accuracy, log_loss, macro_f1
 from tasks.finetune.ngram_rows import NgramRows
+from tasks.finetune.summed import expected_accuracy
+from tasks.finetune.weighed import train_weighed
 from tasks.model.classifier import FORMAT, MODEL_FILE, WEIGHTS_FILE, member_name
-from tasks.model.scores import add
 from tasks.prepare.read import read_labels
 from tasks.progress import SILENT, Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from tasks.finetune.job import Trained
     from tasks.finetune.settings import FinetuneConfig
+    from tasks.finetune.weighed import Weighed
 
 HISTORY_FILE, SECONDS_FILE = "history.json", "side/seconds.json"
 
@@ -65,45 +68,45 @@ def write_model(
         raise RequestError(f"the train rows have {len(labels)} label(s) ({', '.join(labels)}); a classifier needs at least two")
     threads = num_cores() if config.threads == "auto" else config.threads
     ngram_rows = NgramRows(dataset, labels, scratch, [kind.counts(config) for kind in config.kinds if kind.counts], threads)
-    job = Job(
-        config, labels, dataset, aligned, folder, scratch, threads, progress, texts, weights, embedded, ngram_rows=ngram_rows
-    )
-    return _write(job, *train_kinds(job))
+    prior = shares_in_order(config.class_prior, labels) if config.class_prior else None
+    given = {"texts": texts, "weights": weights, "embedded": embedded, "ngram_rows": ngram_rows, "prior": prior}
+    return _write(train_weighed(Job(config, labels, dataset, aligned, folder, scratch, threads, progress, **given)), folder)
 
 
-def _write(job: Job, trained: dict[str, list[Trained]], seconds: dict[str, float]) -> dict[str, Any]:
-    """Add, calibrate, write; the report."""
+def _write(made: Weighed, folder: Path) -> dict[str, Any]:
+    """Write the model; the report."""
+    job, trained, of_sum, seconds = made.job, made.trained, made.sum, made.seconds
     members = [member for parts in trained.values() for member in parts]
-    labels_N = members[0].labels
-    measured = len(labels_N) > 0
-    logits = {view: np.mean([part.logits for part in parts], axis=0) for view, parts in trained.items()}
-    deviations = {view: deviation(logits_NC) if measured else 1.0 for view, logits_NC in logits.items()}
-    weights = choose_weights(logits, deviations, labels_N) if measured else dict.fromkeys(logits, 1.0)
-    summed_NC = add(logits, deviations, weights)
-    degrees = temperature(summed_NC, labels_N) if measured else 1.0
     tensors = {name: np.ascontiguousarray(value) for member in members for name, value in member.tensors.items()}
     model = {
         "format": FORMAT,
         "labels": job.labels,
         "views": {
-            view: {**parts[0].shape, "members": len(parts), "deviation": deviations[view], "weight": weights[view]}
+            view: {
+                **parts[0].shape,
+                "members": len(parts),
+                "deviation": of_sum.deviations[view],
+                "weight": of_sum.weights[view],
+            }
             for view, parts in trained.items()
         },
-        "temperature": degrees,
+        "temperature": of_sum.temperature,
     }
+    if of_sum.shift is not None and job.prior is not None:
+        model |= {"shift": of_sum.shift.tolist(), "class_prior": dict(zip(job.labels, job.prior, strict=True))}
     if tensors:
-        save_file(dict(sorted(tensors.items())), job.folder / WEIGHTS_FILE)
-    _write_json(job.folder / MODEL_FILE, model)
+        save_file(dict(sorted(tensors.items())), folder / WEIGHTS_FILE)
+    _write_json(folder / MODEL_FILE, model)
     history = {member_name(view, at): part.history for view, parts in trained.items() for at, part in enumerate(parts)}
-    _write_json(job.folder / HISTORY_FILE, history)
-    (job.folder / SECONDS_FILE).parent.mkdir(exist_ok=True)
-    _write_json(job.folder / SECONDS_FILE, {view: round(spent, 3) for view, spent in seconds.items()})
-    figures = {**_figures(summed_NC, labels_N), "valid_loss": log_loss(summed_NC / degrees, labels_N)} if measured else {}
+    _write_json(folder / HISTORY_FILE, history)
+    (folder / SECONDS_FILE).parent.mkdir(exist_ok=True)
+    _write_json(folder / SECONDS_FILE, {view: round(spent, 3) for view, spent in seconds.items()})
     return {
-        **figures,
-        "valid_rows": len(labels_N),
+        **_figures_of_sum(made),
+        **made.report,
+        "valid_rows": len(of_sum.labels),
         "refit": job.config.refit,
-        "temperature": degrees,
+        "temperature": of_sum.temperature,
         "epochs": sum(member.epochs for member in members),
         "best_epoch": members[0].best_epoch if len(members) == 1 else None,
         "parameters": sum(value.size for value in tensors.values()),
@@ -113,11 +116,11 @@ def _write(job: Job, trained: dict[str, list[Trained]], seconds: dict[str, float
         "device": members[-1].device,
         "bfloat16": sum(parts[0].bfloat16 for parts in trained.values()),  # of the views; a number, so that MLflow shows it
         "figures": {f"{view}/{name}": value for view, part in parts_of(trained) for name, value in part.figures.items()},
-        "notes": [f"{view}: {part.note}" for view, part in parts_of(trained) if part.note],
+        "notes": [*filter(None, [made.note]), *(f"{view}: {part.note}" for view, part in parts_of(trained) if part.note)],
         "views": {
             view: {
-                **_figures(logits[view], labels_N),
-                "weight": weights[view],
+                **_figures(of_sum.views[view], of_sum.labels),
+                "weight": of_sum.weights[view],
                 "bfloat16": parts[0].bfloat16,
                 "seconds": round(seconds[view], 3),
                 "members": [_member_report(part) for part in parts],
@@ -127,7 +130,19 @@ def _write(job: Job, trained: dict[str, list[Trained]], seconds: dict[str, float
     }
 
 
-def parts_of(trained: dict[str, list[Trained]]) -> list[tuple[str, Trained]]:
+def _figures_of_sum(made: Weighed) -> dict[str, float]:
+    """Figures of the whole model on the validation rows, and with a prior of the classes those to expect under it."""
+    of_sum = made.sum
+    if not of_sum.measured:
+        return {}
+    figures = _figures(of_sum.logits, of_sum.labels)
+    figures["valid_loss"] = log_loss(of_sum.logits / of_sum.temperature, of_sum.labels)
+    if made.job.prior is not None:
+        figures["valid_prior_accuracy"] = expected_accuracy(of_sum.logits, of_sum.labels, made.job.prior)
+    return figures
+
+
+def parts_of(trained: Mapping[str, list[Trained]]) -> list[tuple[str, Trained]]:
     """Each member with the name of its view."""
     return [(view, part) for view, parts in trained.items() for part in parts]
 

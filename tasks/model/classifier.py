@@ -226,16 +226,22 @@ class Classifier:
             for name, view in self.views.items()
         }
         deviations = {name: parts[name]["deviation"] for name in splits}
-        return ClassifierSplit(
-            splits, deviations, {name: parts[name]["weight"] for name in splits}, self.settings["temperature"]
-        )
+        weights = {name: parts[name]["weight"] for name in splits}
+        return ClassifierSplit(splits, deviations, weights, self.settings["temperature"], self.shift)
 
     def logits(self, documents: pa.Array | Sequence[Sequence[str]], texts: Sequence[str] | None = None) -> np.ndarray:
-        """The sum of the views' logits before calibration, float32 [N, C]."""
+        """The sum of the views' logits and of the shift before calibration, float32 [N, C]."""
         tokens, parts = Tokens(documents, texts), self.settings["views"]
         logits = {name: view.logits(tokens) for name, view in self.views.items()}
         deviations = {name: parts[name]["deviation"] for name in logits}
-        return add(logits, deviations, {name: parts[name]["weight"] for name in logits})
+        summed_NC = add(logits, deviations, {name: parts[name]["weight"] for name in logits})
+        return summed_NC if self.shift is None else summed_NC + self.shift
+
+    @cached_property
+    def shift(self) -> np.ndarray | None:
+        """What is added to the sum of the views where classes have other shares than in training, float32 [C], or None."""
+        shift_C = self.settings.get("shift")
+        return None if shift_C is None else np.array(shift_C, np.float32)
 
 
 @dataclass(frozen=True)
@@ -246,16 +252,21 @@ class ClassifierSplit:
     deviations: Mapping[str, float]
     weights: Mapping[str, float]
     temperature: float
+    shift: np.ndarray | None = None
 
     @cached_property
     def logits(self) -> np.ndarray:
-        """The sum of the views' logits before calibration, float32 [N, C]."""
-        return add({name: split.logits for name, split in self.views.items()}, self.deviations, self.weights)
+        """The sum of the views' logits and of the shift before calibration, float32 [N, C]."""
+        summed_NC = add({name: split.logits for name, split in self.views.items()}, self.deviations, self.weights)
+        return summed_NC if self.shift is None else summed_NC + self.shift
 
     def toward(self, toward_NC: np.ndarray) -> Shares:
         """The shares of each document's calibrated logits times its row of `toward_NC`."""
         factors = {name: self.weights[name] / self.deviations[name] / self.temperature for name in self.views}
-        return add_up(self.views, factors, toward_NC)
+        shares = add_up(self.views, factors, toward_NC)
+        if self.shift is None:
+            return shares
+        return shares._replace(alone=shares.alone + toward_NC @ (self.shift.astype(np.float64) / self.temperature))
 
 
 def member_name(view: str, member: int) -> str:

@@ -47,6 +47,7 @@ class Model:
         settings = json.loads((self.folder / SETTINGS).read_text(encoding="utf-8"))
         self.labels: list[str] = settings["labels"]
         self.temperature: float = settings["temperature"]
+        self.shift_C = np.array(settings.get("shift", [0.0] * len(self.labels)), np.float32)
         text = settings["text"]
         self._clean = {name: text[name] for name in CLEANING}
         self._cut = make_cut(text)
@@ -74,7 +75,7 @@ class Model:
         logits = {name: view.logits(documents) for name, view in self.views.items()}
         deviations = {name: part["deviation"] for name, part in self.parts.items()}
         summed_NC = add(logits, deviations, {name: part["weight"] for name, part in self.parts.items()})
-        return np.exp(log_softmax(summed_NC / self.temperature)).astype(np.float32)
+        return np.exp(log_softmax((summed_NC + self.shift_C) / self.temperature)).astype(np.float32)
 
     def _blank(self, documents: Sequence[Sequence[str]]) -> np.ndarray:
         blank_N = np.array([not document for document in documents], bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -109,7 +110,8 @@ class NetworkStart:
 
     def recipe(self, num_documents: int, member: int) -> Recipe:
         """How a member is trained on so many documents."""
-        return network_recipe(self.network, self.job.config, num_documents, member)
+        recipe = network_recipe(self.network, self.job.config, num_documents, member)
+        return replace(recipe, class_weights=self.job.class_weights)
 
 
 def network_training(
@@ -186,7 +188,6 @@ def network_recipe(network: Network, config: FinetuneConfig, num_documents: int,
         decay=settings.decay,
         clip=settings.clip,
         patience=max(PATIENCE, PATIENCE_STEPS // num_batches) if config.patience == "auto" else config.patience,
-        class_weights=config.class_weights,
         mixed_precision=settings.mixed_precision,
         compile=settings.compile,
         seed=member_seed(config.seed, member),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import torch
@@ -83,7 +84,7 @@ class BagStart:
 
     def recipe(self, num_documents: int, member: int) -> Recipe:
         """How the bag is trained on so many documents."""
-        return bag_recipe(self.job.config, num_documents)
+        return replace(bag_recipe(self.job.config, num_documents), class_weights=self.job.class_weights)
 
 
 def counted(config: SharedSettings) -> Counted:
@@ -101,7 +102,6 @@ def bag_recipe(config: FinetuneConfig, num_documents: int) -> Recipe:
         epochs=automatic if asked == "auto" else asked,
         batch_size=batch_size(num_documents) if settings.batch_size == "auto" else settings.batch_size,
         patience=PATIENCE if config.patience == "auto" else config.patience,
-        class_weights=config.class_weights,
         seed=config.seed,
     )
 

@@ -98,7 +98,7 @@ def _fitted(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights [K, C] and bias [C] of a sum of n-grams that gives what logistic regression on standardised features gives."""
     mean_D, deviation_D = features_ND.mean(0), features_ND.std(0, correction=0).clamp(min=1e-9)
-    balance_C = class_weights(labels_N, job.config.class_weights)
+    balance_C = class_weights(labels_N, job.class_weights)
     fitted_DC, bias_C = logistic_regression(
         (features_ND - mean_D).div_(deviation_D).numpy(),
         labels_N,

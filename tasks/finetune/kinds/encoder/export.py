@@ -66,10 +66,12 @@ class Head:
     def read(cls, source: ModelFolder) -> Head:
         """That of a model which is an encoder alone."""
         view, tensors = source.views[VIEW], source.tensors(VIEW)
-        scale = view["weight"] / view["deviation"] / source.settings["temperature"]
+        degrees = source.settings["temperature"]
+        scale = view["weight"] / view["deviation"] / degrees
+        shift_C = np.array(source.settings.get("shift", [0.0] * source.num_classes), np.float32) / np.float32(degrees)
         made = view["made"]
         reading = made["pooling"], made["max_len"], made["truncate"]
-        return cls(scale * tensors[WEIGHTS], scale * tensors[BIAS], list(source.settings["labels"]), *reading)
+        return cls(scale * tensors[WEIGHTS], scale * tensors[BIAS] + shift_C, list(source.settings["labels"]), *reading)
 
 
 def transformers(model: Path, target: Path, title: str) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def fit_head(job: Job, vectors_ND: np.ndarray, labels_N: np.ndarray, prior: Head
     One BLAS thread: the matrices are small, and two threads wait for one another on a busy machine.
     """
     config = job.config
-    weights_C = class_weights(labels_N, config.class_weights)
+    weights_C = class_weights(labels_N, job.class_weights)
     importance_N = None if weights_C is None else weights_C[labels_N]
     mean_D, deviation_D = vectors_ND.mean(0, dtype=np.float64), vectors_ND.std(0, dtype=np.float64)
     deviation_D[deviation_D <= DEAD * deviation_D.max()] = np.inf  # scaled to nothing, and of weight 0

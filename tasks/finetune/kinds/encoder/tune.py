@@ -197,7 +197,7 @@ class TunedStart:
             decay="linear",
             clip=CLIP,
             patience=PATIENCE,
-            class_weights=self.job.config.class_weights,
+            class_weights=self.job.class_weights,
             bfloat16=settings.bfloat16,
             seed=self.job.config.seed,
         )

@@ -102,7 +102,7 @@ class _Fit:
         )
         self.vocabulary.save(job.folder / VIEW)
         self.rows = words.documents(splits, self.vocabulary, job.scratch / VIEW / "rows.ngrams")
-        weights_C = class_weights(self.rows.labels, config.class_weights)
+        weights_C = class_weights(self.rows.labels, job.class_weights)
         importance_N = None if weights_C is None else weights_C[self.rows.labels]
         self.weights = fitted(self.rows, len(self.vocabulary), len(job.labels), importance_N, job.progress)
 
