@@ -28,6 +28,7 @@ OTHER: dict[str, Any] = {
     "patience": 3,
     "refit": True,
     "class_weights": "balanced",
+    "class_prior": ("bad=0.2", "good=0.8"),
     "ngrams": 2,
     "network.members": 2,
     "network.batch_size": 8,
