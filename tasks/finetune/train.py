@@ -69,8 +69,12 @@ def write_model(
     threads = num_cores() if config.threads == "auto" else config.threads
     ngram_rows = NgramRows(dataset, labels, scratch, [kind.counts(config) for kind in config.kinds if kind.counts], threads)
     prior = shares_in_order(config.class_prior, labels) if config.class_prior else None
-    given = {"texts": texts, "weights": weights, "embedded": embedded, "ngram_rows": ngram_rows, "prior": prior}
-    return _write(train_weighed(Job(config, labels, dataset, aligned, folder, scratch, threads, progress, **given)), folder)
+    job = Job(
+        *(config, labels, dataset, aligned, folder, scratch, threads, progress, texts, weights, embedded),
+        ngram_rows=ngram_rows,
+        prior=prior,
+    )
+    return _write(train_weighed(job), folder)
 
 
 def _write(made: Weighed, folder: Path) -> dict[str, Any]:
