@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from prefect.states import State
+
     from tasks.config import LanguageConfig, PipelineConfig
     from tasks.store.artifact import Artifact
     from tasks.store.step import Run
@@ -82,11 +84,12 @@ def imports_for_training(config: PipelineConfig, run: Run, corpus: Artifact) -> 
 
 
 @contextlib.contextmanager
-def processes_for_prepare(config: PipelineConfig, run: Run) -> Iterator[None]:
+def processes_for_prepare(config: PipelineConfig, run: Run, labels: State | None = None) -> Iterator[None]:
     """Start the processes that tokenize a large corpus while it is still read: reading takes one processor."""
     place = config.ingest.place
     large = place is not None and place.is_file() and place.stat().st_size >= MUCH
-    if not large or run.workers <= 1 or ingest.is_stored(run.store, refusing(config.ingest, run.store.data_root)):
+    beside = {} if labels is None else {"labels": labels.result()}
+    if not large or run.workers <= 1 or ingest.is_stored(run.store, refusing(config.ingest, run.store.data_root), **beside):
         yield
         return
     with started_early(run.workers, "tasks.prepare.documents"):

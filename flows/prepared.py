@@ -8,6 +8,7 @@ from prefect.states import Completed, State
 
 from flows.contract import check_corpus, check_rows
 from flows.fetched import fetched, source_of
+from flows.given_labels import find_labels
 from flows.meanwhile import imports_for_training, processes_for_prepare
 from flows.settled import settle_by_texts
 from flows.split import change_of_split, recorded_split, settle_split
@@ -40,8 +41,10 @@ def prepare_rows(record: Record) -> Prepared:
     run, note = record.run, record.note
     config = fetched(cast("PipelineConfig", record.config), record.display)
     recorded = recorded_split(record.tracker, config.name)
-    with processes_for_prepare(config, run):
-        ingested = note(ingest(run, refusing(config.ingest, run.store.data_root)))
+    given = find_labels(record)
+    with processes_for_prepare(config, run, given):
+        beside = {} if given is None else {"labels": given}
+        ingested = note(ingest(run, refusing(config.ingest, run.store.data_root), **beside))
         corpus = without(ingested, KEPT_PART)
         kept = part(ingested, KEPT_PART) if config.ingest.keep else None
         found = corpus.result()
@@ -52,8 +55,8 @@ def prepare_rows(record: Record) -> Prepared:
         if change := change_of_split(config.prepare, recorded):
             record.warn(change)
         with imports_for_training(config, run, found):
-            given = corpus if config.prepare.split == "hash" else ingested  # with the columns that it keeps
-            prepared = note(prepare(run, config.prepare, corpus=given))
+            read_from = corpus if config.prepare.split == "hash" else ingested  # with the columns that it keeps
+            prepared = note(prepare(run, config.prepare, corpus=read_from))
     check_rows(record, config, prepared)
     return Prepared(config, ingested, corpus, kept, prepared)
 

@@ -31,14 +31,20 @@ SETTLED = (
 
 
 def refuse_unlabelled(config: PipelineConfig) -> None:
-    """Raise RequestError for a corpus without labels where the model learns them from rows."""
-    if config.ingest.only_unlabelled and config.finetune.own_labels is None:
+    """Raise RequestError for a corpus without labels, in it or beside it, where the model learns them from rows."""
+    if not config.ingest.only_unlabelled:
+        return
+    from tasks.labels.imports import imports_folder, in_use  # Arrow
+
+    labelled = bool(in_use(imports_folder(config.runtime.data_root, config.name)))
+    if config.finetune.own_labels is None and not labelled:
         remedy = next(kind.without_labels for kind in KINDS.values() if kind.zero_shot)
         raise RequestError(
             f"--ingest.unlabelled {config.ingest.unlabelled}: these texts have no labels, and model {config.finetune.model} "
-            f"learns them from rows; give --ingest.path too, or describe the labels: {remedy}"
+            f"learns them from rows; give --ingest.path too, import labels for some with textmill label, or describe the "
+            f"labels: {remedy}"
         )
-    if config.ingest.only_unlabelled and config.pretrain.adapts:
+    if config.pretrain.adapts and not labelled:
         raise RequestError(
             f"--pretrain.kind {config.pretrain.kind}: it is measured on validation rows, and texts without labels have none; "
             "give --ingest.path too, or remove this setting"

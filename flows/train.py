@@ -11,6 +11,7 @@ from prefect import flow
 from flows.certainty import asked_about, carried, check_costs, doubt_labels, look_back, make_promise, train_folds, without_held
 from flows.curve import measure_curve
 from flows.display import Display
+from flows.given_labels import tell_of_test_labels
 from flows.killed import mark_killed
 from flows.meanwhile import imported_meanwhile, make_ready
 from flows.prepared import part, prepare_rows
@@ -91,11 +92,12 @@ def run_steps(record: Record) -> None:
     """Chain the steps of one run; each call returns at once when the store has what it would build."""
     run, note = record.run, record.note
     config, _, corpus, kept, prepared = prepare_rows(record)
-    if config.ingest.only_unlabelled:
+    if config.ingest.only_unlabelled and not corpus.result().report["labels"]:
         register_unmeasured(record, config, corpus, prepared)
         return
     dataset, texts = part(prepared, "dataset"), part(prepared, "texts")
     holdout, holdout_texts = part(prepared, "holdout"), part(prepared, "holdout_texts")
+    tell_of_test_labels(record, run.store.folder(corpus.result()), run.store.folder(holdout.result()))
     of_rows = {"texts": holdout_texts, "corpus": corpus, "kept": kept}
     must_not_lose = slices_to_keep(run.store, config, **of_rows)
     config = record.settle(settle_by_corpus(config, run.store.folder(dataset.result()), record.display.say))

@@ -25,11 +25,13 @@ from flows.commands import (
     forget,
     gc,
     generate,
+    label,
     language,
     models,
     notify,
     predict,
     refresh,
+    review,
     score,
     serve,
     streams,
@@ -63,7 +65,9 @@ GROUPS = {
     "language": "Train language models; textmill generate lets one write.",
     "vectors": "Judge word vectors, and hand trained ones to other programs.",
     "notify": "Try the channels that alerts are sent to.",
+    "label": "Import labels that people gave (textmill label FILE), list the imports, undo one.",
 }
+CLASSES = {"label": label.LabelGroup}  # of groups that take more than their verbs
 # In the order of the help; the first of two words names a group.
 VERBS = {
     "train": Verb(train.train, TAKES_KNOBS | OWN_HELP),
@@ -71,6 +75,10 @@ VERBS = {
     "refresh": Verb(refresh.refresh, TAKES_KNOBS | OWN_HELP),
     "predict": Verb(predict.predict),
     "score": Verb(score.score),
+    "review": Verb(review.review),
+    "label import": Verb(label.import_),
+    "label list": Verb(label.list_),
+    "label undo": Verb(label.undo),
     "serve": Verb(serve.serve, TAKES_KNOBS | OWN_HELP),
     "generate": Verb(generate.generate),
     "doctor": Verb(doctor.doctor),
@@ -104,7 +112,7 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     made.callback()(textmill)
-    groups = {name: typer.Typer(help=text, no_args_is_help=True) for name, text in GROUPS.items()}
+    groups = {name: typer.Typer(help=text, no_args_is_help=True, cls=CLASSES.get(name)) for name, text in GROUPS.items()}
     for name, group in groups.items():
         made.add_typer(group, name=name)
     for name, verb in VERBS.items():

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.documents.layout import MANY, Layout, Notes
 from tasks.documents.missing import looks_missing
+from tasks.documents.spelling import spelled
 from tasks.documents.tally import Tally
 from tasks.download import download
 from tasks.errors import RequestError
+from tasks.ingest.given import GivenLabels
 from tasks.ingest.labels import check_labels
 from tasks.ingest.plan import UNLABELLED_IDS, label_names, plan, sharing_options
 from tasks.ingest.settings import read_forgotten
@@ -51,32 +53,47 @@ def _checked(config: IngestConfig) -> list[Layout]:
     return layouts
 
 
-def write_corpus(config: IngestConfig, folder: Path, *, raw: Path | None = None, progress: Progress = SILENT) -> dict[str, Any]:
+def write_corpus(
+    config: IngestConfig, folder: Path, *, raw: Path | None = None, labels: Path | None = None, progress: Progress = SILENT
+) -> dict[str, Any]:
     """Write `corpus.parquet` and `quarantine.parquet` (see schema.py) into `folder` and report what was found.
 
     Columns that are to be kept go to a part of their own, which has a row for each of the corpus; see kept.py.
 
     The rows come in the order of the inputs: the corpus, the test split, the unlabelled text; those of an archive or a table in
     its order, those of a folder by name. Texts are as found, without a byte order mark. Memory is a batch, plus 16 bytes for
-    each member of an archive. `raw` is the folder for downloads; without it nothing is downloaded. RequestError if the input is
-    wrong.
+    each member of an archive. `raw` is the folder for downloads; without it nothing is downloaded. `labels` is the folder of
+    the step `labels`, whose labels take the place of those of the same texts; see given.py. RequestError if the input is wrong.
 
     The report: found = kept + duplicates + quarantined (duplicates are judged after cleaning, so 0 here), `labels`, `splits`
     (rows without one under `unsplit`), `reasons` of quarantine, the number `unlabelled`, how many files were `passed_over` that
     no author wrote (hidden ones, Thumbs.db), and `warnings`, a line each.
     """
     layouts, notes = _checked(config), Notes()
-    with Writer(config, label_names(config), folder, read_forgotten(config)) as writer:
+    given = None if labels is None else _given(config, labels, layouts)
+    with Writer(config, label_names(config), folder, read_forgotten(config), given) as writer:
         for layout in layouts:
             with sharing_options(layout):
                 read_layout(_present(layout, raw, progress), writer, progress, notes, taken=_taken(config, layout))
+        if given is not None:
+            for record in given.rest():
+                writer.add(record, Tally("utf-8", ""))
     corpus = layouts[0]
     where: Path | str = corpus.remote.url if corpus.asked.path is None and corpus.remote else corpus.path
     _check_used(writer, where)
-    if not config.only_unlabelled:
+    if not config.only_unlabelled or writer.labels:
         _check(config, writer, where, may_repeat=corpus.may_repeat_texts)
     warnings = notes.warnings + _refused(config, writer, where) + _doubts(writer)
-    return report_of(writer, notes, warnings) | ({"columns": writer.beside.columns} if writer.beside else {})
+    report = report_of(writer, notes, warnings) | ({"columns": writer.beside.columns} if writer.beside else {})
+    if given is None:
+        return report
+    given.write(folder)
+    return report | {"given_labels": given.report()}
+
+
+def _given(config: IngestConfig, labels: Path, layouts: list[Layout]) -> GivenLabels:
+    official = config.test_path is not None or (not config.only_unlabelled and layouts[0].own_test_split())
+    return GivenLabels(labels, frozenset(map(spelled, config.labels)), "train" if official else None)
 
 
 def report_of(writer: Writer, notes: Notes, warnings: list[str]) -> dict[str, Any]:

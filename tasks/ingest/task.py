@@ -26,13 +26,13 @@ REFUSED = "refused.parquet"  # the quarantine of the last corpus that could not 
 
 
 @step(libraries=("pyarrow",), shown=SHOWN)
-def ingest(build: Build, config: IngestConfig | TextsConfig, run: Run) -> dict[str, Any]:
-    """Read the corpus."""
+def ingest(build: Build, config: IngestConfig | TextsConfig, run: Run, labels: Path | None = None) -> dict[str, Any]:
+    """Read the corpus, and join the labels that people gave beside it."""
     raw = run.store.data_root / "raw"
     try:
         if isinstance(config, TextsConfig):
             return write_texts(config, build.folder, progress=run.progress_for("ingest"))
-        return write_corpus(config, build.folder, raw=raw, progress=run.progress_for("ingest"))
+        return write_corpus(config, build.folder, raw=raw, labels=labels, progress=run.progress_for("ingest"))
     except RequestError as error:
         kept = keep_refused(build.folder / QUARANTINE, run.store.data_root / "runs" / REFUSED)
         if kept is None:

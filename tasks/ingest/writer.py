@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tasks.documents.record import Record
     from tasks.documents.tally import Tally
     from tasks.forget.forgotten import Forgotten
+    from tasks.ingest.given import GivenLabels
     from tasks.ingest.settings import IngestConfig
 
 BATCH_ROWS = 4096
@@ -40,9 +41,14 @@ class Writer:
     """Both tables of one corpus, written in batches; a context manager that closes their files."""
 
     def __init__(
-        self, config: IngestConfig, names: Mapping[str, str] | None, folder: Path, forgotten: Forgotten | None = None
+        self,
+        config: IngestConfig,
+        names: Mapping[str, str] | None,
+        folder: Path,
+        forgotten: Forgotten | None = None,
+        given: GivenLabels | None = None,
     ) -> None:
-        self.forgotten = forgotten
+        self.forgotten, self.given = forgotten, given
         self.accepted = frozenset(map(spelled, config.labels))
         self.names = names
         self.bins = LabelBins(config.label_bins, config.label_bin_names) if config.label_bins else None
@@ -104,11 +110,18 @@ class Writer:
         """Judge one record, and put it into the corpus or into quarantine."""
         self.found += 1
         text, reason, offset = read_text(record, tally.encoding, self.max_chars)
-        label, detail = None, record.detail
+        label, detail, found = None, record.detail, None
         if self.forgotten is not None and self.forgotten.in_record(text, record.data, tally.encoding):
             reason, detail = FORGOTTEN, ""
         if reason is None:
             label, reason, detail = self._label(record)
+            found = self.given and self.given.of(text)
+        if found and self.given:  # also where the label that the corpus gives is refused
+            key, named = found
+            self.given.use(key, record.id, label, named, record.split)
+            label, reason = named, None
+            if record.split in (None, "unlabelled"):
+                record = record._replace(split=self.given.split)
         if reason is not None:
             self._refuse(record, reason, offset, detail, tally)
         else:

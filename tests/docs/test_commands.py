@@ -46,6 +46,8 @@ def parse_textmill(words: Sequence[str]) -> None:
     name, rest = words[0], list(words[1:])
     assert name in VERBS_OF_TYPER, f"there is no verb {name}"
     command = VERBS_OF_TYPER[name]
+    if name == "label" and rest and rest[0] not in command.commands:
+        rest = ["import", *rest]
     if hasattr(command, "commands") and rest:
         name, rest = f"{name} {rest[0]}", rest[1:]
         assert name in VERBS, f"there is no verb {name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -167,3 +168,41 @@ def load(root: Path, folder: Path, *arguments: str) -> tuple[int, set[str]]:
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=True)
     number, *loaded = done.stderr.splitlines()[-1].split()
     return int(number), set(loaded)
+
+
+def test_what_people_label_is_used_by_the_next_training_until_it_is_undone(
+    copy: Path, trained: Trained, tmp_path: Path
+) -> None:
+    texts, handed_out = tmp_path / "texts.txt", tmp_path / "review.csv"
+    texts.write_text("Sentence 31 of good stands here.\nSentence 3 of good stands here.\n=Sentence of bad\n", encoding="utf-8")
+    chosen = speak_json(copy, "review", str(texts), "--output", str(handed_out))
+    assert (chosen["rows"], chosen["labelled_already"], chosen["model"]) == (2, 1, "corpus/1")
+    with handed_out.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["text"] for row in rows} == {"Sentence 31 of good stands here.", "'=Sentence of bad"}
+    for row in rows:
+        row["new_label"] = "bad" if "bad" in row["text"] else "good"
+    rows += [
+        {**rows[0], "text": f"Sentence {number} of good stands here.", "key": "", "new_label": "bad"} for number in range(10)
+    ]
+    with handed_out.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    made = speak_json(copy, "label", str(handed_out), "--annotator", "ann")
+    assert (made["labels"], made["annotators"], made["new"]) == (12, {"ann": 12}, True)
+    corrected = speak_json(copy, "train", *trained.words)
+    assert corrected["equation"].startswith("found 62 = kept 62")
+    assert corrected["labels_given"]["labels"] == 12
+    tested = corrected["test_labels"]["corrected"]
+    assert tested
+    assert any(f"{tested} test row" in line for line in corrected["warnings"])
+    assert [each["labels"] for each in speak_json(copy, "label", "list")["imports"]] == [12]
+    speak_json(copy, "label", "undo", made["id"])
+    again = speak_json(copy, "train", *trained.words)
+    assert again["stages"]["ingest"] == {
+        **again["stages"]["ingest"],
+        "cached": True,
+        "key": trained.result["stages"]["ingest"]["key"],
+    }
+    assert "labels_given" not in again

@@ -1,0 +1,1 @@
+"""Labels that people give beside a corpus: read back from tables, sheets and Label Studio, kept, joined by what a text says."""
