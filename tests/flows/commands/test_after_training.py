@@ -170,6 +170,7 @@ def load(root: Path, folder: Path, *arguments: str) -> tuple[int, set[str]]:
     return int(number), set(loaded)
 
 
+@pytest.mark.long
 def test_what_people_label_is_used_by_the_next_training_until_it_is_undone(
     copy: Path, trained: Trained, tmp_path: Path
 ) -> None:
