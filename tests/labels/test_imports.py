@@ -100,7 +100,7 @@ def test_a_damaged_import_is_named(table: Write, tmp_path: Path) -> None:
 
 
 def test_kappa_is_that_of_two_people_and_none_where_chance_explains_all() -> None:
-    people = {str(at): {"a": one, "b": other} for at, (one, other) in enumerate(["xx", "xx", "yy", "xy"])}
+    people = {str(at): {"a": pair[0], "b": pair[1]} for at, pair in enumerate(["xx", "xx", "yy", "xy"])}
     (found,) = agreement(people)
     assert (found["texts"], found["agreed"], found["kappa"]) == (4, 3, 0.5)
     (alike,) = agreement({"1": {"a": "x", "b": "x"}})
