@@ -115,6 +115,15 @@ with warnings.catch_warnings():
                     raise ValueError(f"register.must_not_lose {name}: names come from evaluate.watch_list; give it too")
             return self
 
+        @model_validator(mode="after")
+        def _promise_for_answers(self) -> Self:
+            if self.register.min_confidence == "auto" and self.evaluate.promise == "off":
+                raise ValueError(
+                    "register.min_confidence auto goes by a promise, and none is made; set evaluate.promise held or folds, "
+                    "or give a number"
+                )
+            return self
+
         def defaults(self) -> Self:
             """The defaults of a run, with the sections that this run's model has."""
             plain = type(self)()
