@@ -40,11 +40,12 @@ STORED = re.compile(r"([a-z]+)/([0-9a-f]{8,64})")  # a step and the beginning of
 
 
 def train(
-    corpus: pd.DataFrame | str | Path | None = None,
+    corpus: pd.DataFrame | str | Path | Sequence[str | Path] | None = None,
     *,
     text: str | None = None,
     label: str | None = None,
     test: pd.DataFrame | str | Path | None = None,
+    valid: pd.DataFrame | str | Path | None = None,
     name: str | None = None,
     preset: str | None = None,
     config: str | Path | None = None,
@@ -53,7 +54,8 @@ def train(
 ) -> TrainedRun:
     """Train, evaluate and register a classifier, as `textmill train` does.
 
-    `corpus` and `test` are frames, files or folders; without a corpus the preset's, the file's or the embedded sample is taken.
+    `corpus`, `test` and `valid` (validation rows of your own) are frames, files or folders; `corpus` may be several files.
+    Without one the preset's, the file's or the embedded sample is taken.
     `text` and `label` name columns. `settings` are knobs of docs/KNOBS.md: {"finetune.epochs": 3}. A frame is written to
     `raw/frames/<name>.parquet` of the data root, where the same frame hits the cache next time.
     RequestError: what is asked for is wrong.
@@ -64,9 +66,10 @@ def train(
     from flows.commands.settings import check_train, resolve
 
     root = _runtime(data_root).data_root
-    own = name if name is not None or preset or config or isinstance(corpus, str | Path | None) else FRAME_NAME
-    given = {"name": own, "ingest.text": text, "ingest.label": label, "runtime.data_root": root}
+    own = name if name is not None or preset or config or isinstance(corpus, str | Path | list | tuple | None) else FRAME_NAME
+    given: dict[str, Any] = {"name": own, "ingest.text": text, "ingest.label": label, "runtime.data_root": root}
     given |= {"ingest.path": _path(corpus, root, own, ""), "ingest.test_path": _path(test, root, own, "-test")}
+    given |= {"ingest.valid_path": _path(valid, root, own, "-valid")}
     arguments, file = _flags(given) + _flags(settings or {}), None if config is None else Path(config)
     with Doors() as doors:
         resolved = resolve(arguments, preset=preset, file=file, doors=doors)
@@ -216,21 +219,18 @@ class Model:
         """One dict a text, as `textmill predict`: label, confidence, probabilities, and why there is no label.
 
         With `max_error` it abstains where it must, so that at most that share of its answers is wrong; with `by_cost` it gives
-        the label that is cheapest to expect. A model that carries answers gives `answer` too, or else the most `similar`
-        training questions. RequestError: it cannot promise that, or carries no costs.
+        the label that is cheapest to expect. RequestError: it cannot promise that, or carries no costs.
         """
         from tasks.score.abstain import abstaining, check_abstention, costs_of, promised
         from tasks.score.predict import predict_texts
-        from tasks.score.replies import with_replies
 
         check_abstention(max_error, None, each_label=each_label, by_cost=by_cost)
-        given = [texts] if isinstance(texts, str) else list(texts)
-        predictions = predict_texts(self._loaded, given)
+        predictions = predict_texts(self._loaded, [texts] if isinstance(texts, str) else list(texts))
         if by_cost:
-            predictions = abstaining(predictions, costs_of(self._loaded))
-        elif max_error is not None:
-            predictions = abstaining(predictions, promised(self._loaded, max_error, each_label=each_label))
-        return with_replies(self._loaded, given, predictions)
+            return abstaining(predictions, costs_of(self._loaded))
+        if max_error is None:
+            return predictions
+        return abstaining(predictions, promised(self._loaded, max_error, each_label=each_label))
 
     def explain(self, texts: Sequence[str]) -> list[dict[str, Any] | None]:
         """Why each text got its label, as `textmill predict --explain`: None for a text without words.
@@ -361,7 +361,12 @@ def _root(data_root: str | Path | None) -> Path | None:
 
 def _flags(settings: Mapping[str, Any]) -> list[str]:
     """Settings as the command line has them, so that one reader checks both."""
-    return [f"--{name.replace('_', '-')}={_written(value)}" for name, value in settings.items() if value is not None]
+    given = {name: value if name == "ingest.path" else _written(value) for name, value in settings.items() if value is not None}
+    return [
+        f"--{name.replace('_', '-')}={each}"
+        for name, value in given.items()
+        for each in (value if isinstance(value, list | tuple) else [value])
+    ]
 
 
 def _written(value: Any) -> str:
@@ -370,9 +375,9 @@ def _written(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _path(corpus: pd.DataFrame | str | Path | None, root: Path, name: str | None, part: str) -> str | Path | None:
-    """The file or folder of a corpus; a frame is written first, whole or not at all."""
-    if corpus is None or isinstance(corpus, str | Path):
+def _path(corpus: Any, root: Path, name: str | None, part: str) -> Any:
+    """The files or folders of a corpus; a frame is written first, whole or not at all."""
+    if corpus is None or isinstance(corpus, str | Path | list | tuple):
         return corpus
     from tasks.names import name_of
     from tasks.writable import make_data_root

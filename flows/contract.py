@@ -12,6 +12,8 @@ from tasks.expect.contract import broken_by_corpus, broken_by_rows, raise_if_bro
 from tasks.ingest.schema import KEPT_PART
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prefect.states import State
 
     from flows.record import Record
@@ -25,7 +27,8 @@ def check_corpus(record: Record, config: PipelineConfig, ingested: State) -> Non
     artifact = ingested.result()
     folder = record.run.store.folder(artifact)
     kept = folder / KEPT_PART if config.ingest.keep else None
-    changed = newest_change(config.ingest.place or config.ingest.unlabelled)
+    unlabelled = [config.ingest.unlabelled] if config.ingest.unlabelled else []
+    changed = newest_change(config.ingest.places or unlabelled)
     broken = broken_by_corpus(config.expect, folder, artifact.report, kept=kept, changed=changed, now=time.time())
     raise_if_broken(broken, source_of(config))
 
@@ -38,11 +41,9 @@ def check_rows(record: Record, config: PipelineConfig, prepared: State) -> None:
     record.display.say(f"{'expect':<10} kept              the corpus is as expected")
 
 
-def newest_change(place: Path | None) -> float | None:
-    """When the newest file of a place changed, in seconds since 1970; None where that is not known."""
-    if place is None or not place.exists():
-        return None
-    if place.is_file():
-        return place.stat().st_mtime
-    times = [(Path(folder) / name).stat().st_mtime for folder, _, names in os.walk(place) for name in names]
+def newest_change(places: Sequence[Path]) -> float | None:
+    """When the newest file of these places changed, in seconds since 1970; None where that is not known."""
+    times = [place.stat().st_mtime for place in places if place.is_file()]
+    for place in places:
+        times += [(Path(folder) / name).stat().st_mtime for folder, _, names in os.walk(place) for name in names]
     return max(times, default=None)

@@ -5,7 +5,6 @@ What came is named by its content, so a run whose rows have not changed is cache
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -14,21 +13,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.documents.database import Address
+from tasks.documents.table_form import PARQUET
 from tasks.errors import RequestError
-from tasks.fetch.files import fetch_file
+from tasks.fetch.files import fetch_files
 from tasks.fetch.query import fetch_query
+from tasks.places import is_pattern, matched
+from tasks.store.artifact import Store, tree_digest
+from tasks.store.digests import sha256_file
 from tasks.urls import without_secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flows.display import Display
     from tasks.config import PipelineConfig
 
-FETCHED, ROWS = "fetched", "rows.parquet"
+FETCHED, COPIES, ROWS = "fetched", ".copies", "rows.parquet"
 KEPT_SECONDS = 7 * 86_400.0  # of what was fetched before: another run may still read it
 
 
 def fetched(config: PipelineConfig, display: Display) -> PipelineConfig:
-    """The configuration with the file that was fetched as its corpus; itself where nothing is to be.
+    """The configuration with the files that were fetched as its corpus; itself where nothing is to be.
 
     RequestError and UnavailableError as the readers say.
     """
@@ -45,29 +50,50 @@ def fetched(config: PipelineConfig, display: Display) -> PipelineConfig:
             columns = list(dict.fromkeys([*ingest.text.split(","), ingest.label, *ingest.keep]))
             file = scratch / ROWS
             num_rows = fetch_query(asked, [column.strip() for column in columns], file, progress=progress)
-            told = f"{num_rows:,} rows of a query"
+            files, told = [file], f"{num_rows:,} rows of a query"
         else:
             assert asked.url is not None
-            file = fetch_file(asked.url, scratch, progress=progress)
-            told = f"{file.stat().st_size:,} bytes of {source_of(config)}"
-        with file.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()[:16]
-        place = root / digest
+            (copies := config.runtime.data_root / FETCHED / COPIES).mkdir(exist_ok=True)
+            _sweep(copies)
+            fingerprints = Store(config.runtime.data_root).fingerprints
+            files = fetch_files(asked.url, scratch, copies, fingerprints, progress=progress)
+            of = f" in {len(files):,} files" if len(files) > 1 else ""
+            told = f"{sum(file.stat().st_size for file in files):,} bytes{of} of {source_of(config)}"
+        place = root / _content(files, scratch)
         if place.exists():
             os.utime(place)  # another week from now on
         else:
             scratch.replace(place)
         display.say(f"{'fetch':<10} done              {told}")
-        return config.model_copy(update={"ingest": config.ingest.model_copy(update={"path": place / file.name})})
+        found = tuple(place / file.relative_to(scratch) for file in files)
+        path: Path | tuple[Path, ...] = found if len(found) > 1 else found[0]
+        if len(found) > 1 and all(file.suffix in PARQUET for file in found):
+            path = place  # a table whose folders may be columns
+        return config.model_copy(update={"ingest": config.ingest.model_copy(update={"path": path})})
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def _content(files: Sequence[Path], folder: Path) -> str:
+    """What files are called whose bytes are these: of several their names count too."""
+    digests = {file.relative_to(folder).as_posix(): sha256_file(file) for file in files}
+    return (tree_digest(digests) if len(digests) > 1 else next(iter(digests.values())))[:16]
+
+
+def with_files(config: PipelineConfig) -> PipelineConfig:
+    """The configuration with the files that its patterns match now, whose content is what enters a key."""
+    ingest = config.ingest
+    if not isinstance(ingest.path, tuple) and not (ingest.path is not None and is_pattern(ingest.path)):
+        return config
+    files = matched(ingest.places, "--ingest.path")
+    return config.model_copy(update={"ingest": ingest.model_copy(update={"path": files if len(files) > 1 else files[0]})})
+
+
 def check_fetched(config: PipelineConfig) -> None:
     """Raise RequestError for what is known to be wrong before anything is fetched."""
-    if config.ingest.place is not None:
+    if config.ingest.places:
         flag = "--fetch.url" if config.fetch.url is not None else "--fetch.query"
-        raise RequestError(f"--ingest.path {config.ingest.place} and {flag} are both given; keep the one to read")
+        raise RequestError(f"--ingest.path {config.ingest.corpus} and {flag} are both given; keep the one to read")
     if config.fetch.query is not None:
         Address(config.fetch.database_variable, config.fetch.database_file, "fetch").url()
 

@@ -7,7 +7,9 @@ import importlib
 import threading
 from typing import TYPE_CHECKING
 
+from flows.fetched import with_files
 from tasks.checkout import CHECKOUT
+from tasks.config import PipelineConfig
 from tasks.errors import RequestError
 from tasks.finetune.uses import libraries_of
 from tasks.ingest.settings import refusing
@@ -25,13 +27,13 @@ if TYPE_CHECKING:
 
     from prefect.states import State
 
-    from tasks.config import LanguageConfig, PipelineConfig
+    from tasks.config import LanguageConfig
     from tasks.store.artifact import Artifact
     from tasks.store.step import Run
 
 
 DRAWN_WITH = ("matplotlib.figure", "matplotlib.backends.backend_agg", "jinja2")
-MUCH = 16 << 20  # bytes of a corpus in one file; less has too few documents for processes to pay
+MUCH = 16 << 20  # bytes of a corpus in files; less has too few documents for processes to pay
 
 
 def make_ready(config: PipelineConfig | LanguageConfig, flow: Path) -> None:
@@ -45,7 +47,8 @@ def make_ready(config: PipelineConfig | LanguageConfig, flow: Path) -> None:
     reachable({flow})  # each module is read once in a process
     home = tracking_home(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT)
     with contextlib.suppress(RequestError):  # the run says it
-        if home.is_server or not ingest.is_stored(store, refusing(config.ingest, store.data_root)):
+        section = with_files(config).ingest if isinstance(config, PipelineConfig) else config.ingest
+        if home.is_server or not ingest.is_stored(store, refusing(section, store.data_root)):
             import_mlflow()
     if home.database is not None and not home.database.exists():
         open_client(home)
@@ -86,8 +89,7 @@ def imports_for_training(config: PipelineConfig, run: Run, corpus: Artifact) -> 
 @contextlib.contextmanager
 def processes_for_prepare(config: PipelineConfig, run: Run, labels: State | None = None) -> Iterator[None]:
     """Start the processes that tokenize a large corpus while it is still read: reading takes one processor."""
-    place = config.ingest.place
-    large = place is not None and place.is_file() and place.stat().st_size >= MUCH
+    large = sum(place.stat().st_size for place in config.ingest.places if place.is_file()) >= MUCH
     beside = {} if labels is None else {"labels": labels.result()}
     if not large or run.workers <= 1 or ingest.is_stored(run.store, refusing(config.ingest, run.store.data_root), **beside):
         yield

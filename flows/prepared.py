@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from prefect.states import Completed, State
 
 from flows.contract import check_corpus, check_rows
-from flows.fetched import fetched, source_of
+from flows.fetched import fetched, source_of, with_files
 from flows.given_labels import find_labels
 from flows.meanwhile import imports_for_training, processes_for_prepare
 from flows.settled import settle_by_texts
@@ -39,7 +39,7 @@ class Prepared(NamedTuple):
 def prepare_rows(record: Record) -> Prepared:
     """Ingest the corpus of the run and prepare its rows; split and tokenizer are decided on the way."""
     run, note = record.run, record.note
-    config = fetched(cast("PipelineConfig", record.config), record.display)
+    config = with_files(fetched(cast("PipelineConfig", record.config), record.display))
     recorded = recorded_split(record.tracker, config.name)
     given = find_labels(record)
     with processes_for_prepare(config, run, given):

@@ -291,7 +291,9 @@ def command(config: PipelineConfig | LanguageConfig) -> str:
     default = dict(flatten(config.defaults().model_dump(mode="json")))
     words = ["textmill", *config.verb]
     for name, value in flatten(config.model_dump(mode="json")):
-        if value != default.get(name) and value is not None:
+        if name == "ingest.path" and isinstance(value, list):  # a path may hold a comma
+            words += [word for each in value for word in ("--ingest.path", each)]
+        elif value != default.get(name) and value is not None:
             shown = (
                 ",".join(map(str, value))
                 if isinstance(value, list)

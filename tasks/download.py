@@ -1,8 +1,8 @@
 """Bring files that are elsewhere (https, s3, gs, a zip there: whatever fsspec knows) to this machine, whole or not at all.
 
 The bytes that have come are in a `.part` beside the file: after a cut connection, or in the next run, only the rest is loaded.
-There are two ways to know that a copy is right: `download` checks a known MD5, `copy_of` asks the place whether the file has
-changed, and keeps its copies so:
+There are two ways to know that a copy is right: `download` checks a known MD5, `copy_of` and `copies_now` ask the place whether
+the file has changed, and keep their copies so:
 
     <folder>/<digest of the URL>/   copy, and source.json: the URL without secrets, its stamp, the copy's SHA-256
 """
@@ -116,18 +116,85 @@ def copy_of(url: str, folder: Path, fingerprints: Fingerprints, flag: str, progr
                     raise
                 log.warning("%s does not answer (%s); the copy of it is used", without_secrets(url), type(error).__name__)
                 return place / COPY
-            stamp = {key: str(info[key]) for key in STAMPS if info.get(key) is not None}
-            if known is None or known["stamp"] != stamp:
-                part = place / f"{sha256_text(canonical(stamp))[:16]}.part"
-                for left in place.glob("*.part"):
-                    if left != part:  # of a file with another stamp
-                        left.unlink()
-                size = int(stamp["size"]) if stamp.get("size", "").isdigit() else None
-                _load(filesystem, name, part, progress, size=size)
-                os.replace(part, place / COPY)  # not `replaced`, for the same reason
-                source = {"url": without_secrets(url), "stamp": stamp, "sha256": sha256_file(place / COPY)}
-                (place / SOURCE).write_text(json.dumps(source, indent=1), encoding="utf-8")
+            _make_current(place, filesystem, name, _stamp(info), known, url, progress)
     return place / COPY
+
+
+def copies_now(
+    url: str,
+    folder: Path,
+    fingerprints: Fingerprints,
+    flag: str,
+    progress: Progress = SILENT,
+    *,
+    pause_seconds: float = PAUSE_SECONDS,
+) -> list[tuple[str, Path]]:
+    """Copies of the file that `url` names, or of each that its pattern (`*`, `?`, `[...]`) matches, as they are now.
+
+    As `copy_of`, but a copy is never older than the place: one that does not answer is an UnavailableError, and so is a file
+    that changes while it is loaded. A place that tells no more of a file than its size is not believed, and the file is loaded
+    anew. Beside each copy comes the file's path in its place, in their order. RequestError for a pattern that matches nothing.
+    """
+    address = resolved(url, flag)
+    found: list[tuple[str, Path]] = []
+    with _explained(url, address, flag):
+        filesystem, asked = _place(address)
+        filesystem.invalidate_cache()
+        names = [asked]
+        if is_url_pattern(url):
+            names = sorted(name for name, info in filesystem.glob(asked, detail=True).items() if info["type"] == "file")
+    if not names:
+        raise RequestError(f"{flag} {without_secrets(url)}: no file matches; correct the pattern")
+    with _explained(url, address, flag):
+        for name in names:
+            place = folder / sha256_text(f"{url}\n{name}")[:16]
+            place.mkdir(parents=True, exist_ok=True)
+            with locked(place / "lock"):
+                stamp, known = _stamp(filesystem.info(name)), _known(place, fingerprints)
+                known = known if stamp.keys() - {"size"} else None
+                _make_current(place, filesystem, name, stamp, known, url, progress, pause_seconds=pause_seconds)
+                filesystem.invalidate_cache()
+                if _stamp(filesystem.info(name)) != stamp:
+                    (place / COPY).unlink()
+                    raise ConnectionError("it changed while it was read")
+                os.utime(place)  # used now
+            found.append((name, place / COPY))
+    return found
+
+
+def is_url_pattern(url: str) -> bool:
+    """Whether a URL is a pattern; one of http never is, since it lists no files and `?` begins its query."""
+    inner = url.partition("::")[0]
+    return not _HTTP.match(inner) and any(mark in inner for mark in "*?[")
+
+
+def _stamp(info: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(info[key]) for key in STAMPS if info.get(key) is not None}
+
+
+def _make_current(
+    place: Path,
+    filesystem: Any,
+    name: str,
+    stamp: Mapping[str, str],
+    known: Mapping[str, Any] | None,
+    url: str,
+    progress: Progress,
+    *,
+    pause_seconds: float = PAUSE_SECONDS,
+) -> None:
+    """Load the file anew unless its copy in `place` has this stamp; a part with the same stamp is gone on with."""
+    if known is not None and known["stamp"] == stamp:
+        return
+    part = place / f"{sha256_text(canonical(stamp))[:16]}.part"
+    for left in place.glob("*.part"):
+        if left != part or not stamp.keys() - {"size"}:  # of a file with another stamp, or with none to speak of
+            left.unlink()
+    size = int(stamp["size"]) if stamp.get("size", "").isdigit() else None
+    _load(filesystem, name, part, progress, size=size, pause_seconds=pause_seconds)
+    os.replace(part, place / COPY)  # not `replaced`, for the same reason
+    source = {"url": without_secrets(url), "stamp": stamp, "sha256": sha256_file(place / COPY)}
+    (place / SOURCE).write_text(json.dumps(source, indent=1), encoding="utf-8")
 
 
 def _place(address: str) -> tuple[Any, str]:

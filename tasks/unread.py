@@ -162,6 +162,8 @@ def _of_prepare(config: PipelineConfig) -> Iterator[tuple[str, str]]:
         yield "near_duplicate_similarity", f"is for near_duplicates true; set that too, {OR_REMOVE}"
     if config.ingest.test_path is not None:
         yield "test_share", "is not read where ingest.test_path gives the test rows; leave one of them out"
+    if config.ingest.valid_path is not None:
+        yield "valid_share", "is not read where ingest.valid_path gives the validation rows; leave one of them out"
 
 
 def _of_adapt(config: PipelineConfig) -> Iterator[tuple[str, str]]:

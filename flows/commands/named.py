@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +12,12 @@ from urllib.parse import unquote
 
 from tasks.errors import RequestError
 from tasks.names import name_of
+from tasks.places import is_pattern
 from tasks.urls import is_url, without_secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tasks.config import LanguageConfig, PipelineConfig, RefreshConfig
 
 log = logging.getLogger(__name__)
@@ -27,8 +31,26 @@ def default_name(config: PipelineConfig) -> str:
         return name_of(_stem(config.fetch.url), "textmill") or "textmill"
     if config.fetch.query is not None:
         raise RequestError("--fetch.query names no model; give it a name with --name")
-    corpus = config.ingest.place or (config.ingest.unlabelled if config.ingest.only_unlabelled else None)
+    if config.ingest.places:
+        return name_of(_of_places(config.ingest.places), "textmill") or "textmill"
+    corpus = config.ingest.unlabelled if config.ingest.only_unlabelled else None
     return name_of(_without_suffix(corpus.name) if corpus else config.ingest.corpus, "textmill") or "textmill"
+
+
+def _of_places(places: Sequence[Path]) -> str:
+    """The name of a file or folder without its suffix; of a pattern and of several files that of the folder above all."""
+    if len(places) == 1 and not is_pattern(places[0]):
+        return _without_suffix(places[0].name)
+    above = Path(os.path.commonpath([_above(place) for place in places]))
+    return _without_suffix(above.name)
+
+
+def _above(place: Path) -> Path:
+    """The folder above a place, and above the first folder of a pattern that is one itself."""
+    above = place.parent
+    while is_pattern(above):
+        above = above.parent
+    return above
 
 
 def default_language_name(config: LanguageConfig) -> str:
@@ -48,9 +70,9 @@ def warn_of_other_corpus(config: PipelineConfig) -> None:
 
     Versions before 0.2 knew letters of ASCII alone: every corpus with a Chinese name was `textmill`.
     """
-    corpus = config.ingest.place
-    if corpus is None:
+    if len(config.ingest.places) != 1:
         return
+    corpus = config.ingest.places[0]
     earlier = _ascii_name(corpus.name.split(".")[0]) or "textmill"
     trained = _trained(config.runtime.data_root, {config.name, earlier})
     before = trained.get(config.name)

@@ -9,11 +9,12 @@ import typer
 
 from flows.commands.options import ByCost, DataRoot, EachLabel, Json, MaxError, Model
 from flows.commands.printing import complain, print_values
+from tasks.documents.reading import SHEET_HELP
 
 
 def score(
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="A txt, csv, tsv, jsonl or parquet file, or a folder of txt.")
+        Path, typer.Argument(metavar="INPUT", help="A txt, csv, tsv, jsonl, parquet or xlsx file, or a folder of txt.")
     ],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT.parquet", help="Where labels and probabilities go.")],
     text: Annotated[str, typer.Option(help="Name or 0-based position of the text column; title,body joins two.")] = "text",
@@ -21,6 +22,7 @@ def score(
     delimiter: Annotated[str | None, typer.Option(help="What parts the columns; default by suffix.")] = None,
     header: Annotated[bool | None, typer.Option(help="Whether the first line names the columns.")] = None,
     quoting: Annotated[str, typer.Option(help="Whether quotes hold a field together: auto, standard or none.")] = "auto",
+    sheet: Annotated[str | None, typer.Option(help=f"Of a workbook: {SHEET_HELP}")] = None,
     missing: Annotated[str, typer.Option(help="Words that mean a missing value, such as NA,None.")] = "",
     model: Model = None,
     min_confidence: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Below it the label is left empty.")] = None,
@@ -40,7 +42,7 @@ def score(
 
     check_abstention(max_error, min_confidence, each_label=each_label, by_cost=by_cost)
     words = [word for word in missing.split(",") if word.strip()]
-    options = {"text": text, "encoding": encoding, "delimiter": delimiter, "header": header, "quoting": quoting}
+    options = {"text": text, "encoding": encoding, "delimiter": delimiter, "header": header, "quoting": quoting, "sheet": sheet}
     reading = section(IngestConfig, **options, missing=words)
     check_request(source, output, reading)
     loaded = load(model, data_root)

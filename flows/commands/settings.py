@@ -44,12 +44,13 @@ from flows.commands.runtime import NOT_SETTINGS, PREFIX
 from flows.commands.tutorial_words import WORDS, meant_value
 from flows.settled import refuse_unlabelled
 from tasks.checkout import CHECKOUT
-from tasks.config import FoldsConfig, LanguageConfig, PipelineConfig, RefreshConfig, ServeConfig, TuneConfig
+from tasks.config import FoldsConfig, LanguageConfig, PipelineConfig, RefreshConfig, ServeConfig
 from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
 from tasks.finetune.former import former_names
 from tasks.finetune.settings import SECTIONS, modern_finetune
 from tasks.in_use import WAIT, find_writer
+from tasks.places import is_pattern
 from tasks.shown import shortened
 from tasks.toml_names import remedy_of
 from tasks.tracking.home import TRACKING_REMEDY
@@ -69,7 +70,7 @@ LikeTrain = TypeVar("LikeTrain", bound=PipelineConfig)
 PRESETS = Path(__file__).resolve().parents[1] / "presets"
 DEFAULT_PRESET = "sample"
 DEFAULT_LANGUAGE_PRESET = "language"
-FLOWS = (PipelineConfig, FoldsConfig, TuneConfig, LanguageConfig, RefreshConfig, ServeConfig)
+FLOWS = (PipelineConfig, FoldsConfig, LanguageConfig, RefreshConfig, ServeConfig)
 TOML = ".toml"
 NEGATIVE = re.compile(r"-\.?\d")
 UTF8_FILES = frozenset({"stop_words", "user_dictionary", "partial_words", "watch_list"})
@@ -249,13 +250,6 @@ def resolve_folds(
     return config
 
 
-def resolve_tune(
-    arguments: list[str], *, preset: str | None = None, file: Path | None = None, doors: Doors | None = None
-) -> TuneConfig:
-    """Make the one configuration of a search, as `resolve` does for a training run."""
-    return _resolve_like_train(TuneConfig, arguments, preset, file, doors)
-
-
 def read_sections(file: Path) -> dict[str, Any]:
     """The settings that a TOML file of a training run holds, its paths absolute; RequestError for a file that is not one."""
     return _absolute(PipelineConfig, _read_toml(file), file.resolve().parent)
@@ -303,6 +297,8 @@ def check_paths(config: BaseModel, prefix: str = "--") -> None:
         value, flag = getattr(config, name), f"{prefix}{name.replace('_', '-')}"
         if isinstance(value, BaseModel):
             check_paths(value, f"{flag}.")
+        elif isinstance(value, Path) and is_pattern(value):
+            continue  # whatever reads it matches it
         elif isinstance(value, Path) and name != "data_root" and not value.exists():
             of_hub = HubName in typing.get_args(type(config).model_fields[name].annotation)
             remedy = where_else(value, Path.cwd()) if of_hub else "correct the path"
@@ -403,8 +399,10 @@ def _settings(model: type[BaseModel], written: Mapping[str, Any], given: Given |
         # The fields are named anew: ABCMeta.register would hide the section of that name.
         fields: dict[str, Any] = {name: (field.annotation, field) for name, field in model.model_fields.items()}
         settings: Any = create_model("Settings", __base__=cast(Any, (Doors, model)), **fields)
+    several: dict[str, Any]
+    arguments, several = _several_paths(model, _joined(given.arguments if given else []))
     try:
-        return CliApp.run(settings, cli_args=_joined(given.arguments if given else []))
+        return CliApp.run(settings, cli_args=arguments, **several)
     except SettingsError as error:
         raise RequestError(_explain_arguments(model, str(error), given)) from None
     except ValidationError as error:
@@ -428,6 +426,48 @@ def _joined(arguments: list[str]) -> list[str]:
         else:
             joined.append(argument)
     return joined
+
+
+def _several_paths(model: type[BaseModel], arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """The arguments without those of settings that take several paths, and the values of these by section.
+
+    Each flag takes what follows it up to the next one, as a shell writes out a pattern without quotes; a flag may be repeated.
+    They are taken out because a list of the command line is parted at commas, which paths may hold.
+    """
+    flags = {
+        f"--{section}.{name.replace('_', '-')}": (section, name)
+        for section, outer in model.model_fields.items()
+        if (inner := _section_of(outer.annotation)) is not None
+        for name, field in inner.model_fields.items()
+        if _takes(field.annotation, tuple[Path, ...])
+    }
+    left: list[str] = []
+    found: dict[str, dict[str, list[str]]] = {}
+    waiting = list(arguments)
+    while waiting:
+        flag, equals, value = waiting.pop(0).partition("=")
+        values = [value] if equals else []
+        while flag in flags and not equals and waiting and not waiting[0].startswith("--"):
+            values.append(waiting.pop(0))
+        if flag in flags and values:
+            section, name = flags[flag]
+            found.setdefault(section, {}).setdefault(name, []).extend(each for one in values for each in _list_of(one))
+        else:
+            left.append(f"{flag}{equals}{value}")
+    alone = {
+        section: {name: paths[0] if len(paths) == 1 else paths for name, paths in its.items()} for section, its in found.items()
+    }
+    return left, alone
+
+
+def _list_of(value: str) -> list[str]:
+    """The paths of one value: of a JSON list those in it."""
+    if value.startswith("["):
+        with contextlib.suppress(ValueError):
+            found = json.loads(value)
+            if isinstance(found, list):
+                return [str(each) for each in found]
+    return [value]
 
 
 def _explain_arguments(model: type[BaseModel], message: str, given: Given | None) -> str:
@@ -497,8 +537,8 @@ def _command(model: type[BaseModel]) -> str:
         return "textmill language train"
     if issubclass(model, ServeConfig):
         return "textmill serve"
-    if issubclass(model, FoldsConfig | TuneConfig):
-        return f"textmill {model.verb[0]}"
+    if issubclass(model, FoldsConfig):
+        return "textmill folds"
     return "textmill refresh" if issubclass(model, RefreshConfig) else "textmill train"
 
 
@@ -598,11 +638,24 @@ def _absolute(model: type[BaseModel], values: Mapping[str, Any], base: Path, sec
         inner = _section_of(field.annotation)
         if isinstance(value, dict) and inner is not None:
             out[name] = _absolute(inner, value, base, f"{section}{name}.")
+        elif isinstance(value, str | Path | list | tuple) and _takes(field.annotation, tuple[Path, ...]):
+            paths = [value] if isinstance(value, str | Path) else value
+            if all(isinstance(path, str | Path) for path in paths):
+                placed = [_expanded(path, base, f"{section}{name}") for each in paths for path in _parted(each, base)]
+                out[name] = placed[0] if len(placed) == 1 else placed
         elif isinstance(value, str) and ("://" in value or _is_name(field.annotation, value)):  # no path
             continue
         elif isinstance(value, str | Path) and _takes(field.annotation, Path) and value not in _literals(field.annotation):
             out[name] = _expanded(value, base, f"{section}{name}")
     return out
+
+
+def _parted(value: str | Path, base: Path) -> list[str | Path]:
+    """The paths of a text such as `a.csv,b.csv`, where that is not itself the name of a file."""
+    if "," not in str(value) or os.path.lexists(base / Path(value)):
+        return [value]
+    parts = [part.strip() for part in str(value).split(",")]
+    return list(parts) if all(part and (os.path.lexists(base / part) or is_pattern(Path(part))) for part in parts) else [value]
 
 
 def _section_of(annotation: Any) -> type[BaseModel] | None:

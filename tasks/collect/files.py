@@ -18,7 +18,7 @@ from tasks.documents.compressed import SUFFIXES
 from tasks.documents.inputs import TEXT, input_of, is_known
 from tasks.documents.layout import Asked, Notes
 from tasks.documents.record import Record
-from tasks.documents.table_form import PARQUET, TABLES
+from tasks.documents.table_form import PARQUET, TABLES, WORKBOOKS
 from tasks.documents.walk import kind_of, walk
 from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import RACY_SECONDS, unreadable, writer_of_half_a_line
@@ -189,7 +189,7 @@ def _records(file: _File, config: CollectConfig) -> Iterator[Record]:
 
 
 def _encoding(file: _File, config: CollectConfig) -> str:
-    return "utf-8" if file.path.suffix.lower() in PARQUET else config.encoding or "utf-8"
+    return "utf-8" if file.path.suffix.lower() in PARQUET | WORKBOOKS else config.encoding or "utf-8"
 
 
 def _watermark(file: _File, config: CollectConfig) -> tuple[str, str] | None:
@@ -202,7 +202,10 @@ def _watermark(file: _File, config: CollectConfig) -> tuple[str, str] | None:
         return None
     if time.time() - max(status.st_mtime, status.st_ctime) < RACY_SECONDS:
         return None
-    reading = sha256_text(canonical(config.model_dump(mode="json", exclude={"source", "name"})))[:16]
+    unread = {"source", "name"} | (
+        {"sheet"} if config.sheet is None else set()
+    )  # a later setting, in stamps only where it is used
+    reading = sha256_text(canonical(config.model_dump(mode="json", exclude=unread)))[:16]
     # After a change of the reader every file is read once more; documents that were counted are duplicates.
     stamp = f"{READER}:{status.st_size}:{status.st_mtime_ns}:{status.st_ino}:{status.st_ctime_ns}:{reading}"
     return _shown(str(file.path.absolute())), stamp

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from tasks.documents.encoding import known_encoding
-from tasks.documents.reading import MISSING_HELP, QUOTING_HELP, Flags, Quoting, Reading
+from tasks.documents.reading import MISSING_HELP, QUOTING_HELP, SHEET_HELP, Flags, Quoting, Reading
 from tasks.names import checked_name
 from tasks.section import Positive, Section
 from tasks.urls import holds_login, holds_password
@@ -22,8 +22,8 @@ class CollectConfig(Section):
     source: str | None = Field(
         None,
         min_length=1,
-        description="Inbox folder, file or glob (txt, csv, tsv, jsonl, parquet, tar, zip; any fsspec path), or an RSS/Atom "
-        "file or URL; ${NAME} in a URL is that environment variable.",
+        description="Inbox folder, file or glob (txt, csv, tsv, jsonl, parquet, xlsx, tar, zip; any fsspec path), or an RSS/"
+        "Atom file or URL; ${NAME} in a URL is that environment variable.",
     )
     name: str = Field("monitor", description="Name of the monitor; default: the preset's name or the source's stem.")
     kind: Literal["auto", "table", "feed"] = Field(
@@ -52,6 +52,7 @@ class CollectConfig(Section):
     )
     quoting: Quoting = Field("auto", description=f"Table: {QUOTING_HELP}")
     missing: tuple[str, ...] = Field((), description=f"Table: {MISSING_HELP}")
+    sheet: str | None = Field(None, min_length=1, description=f"Workbook: {SHEET_HELP}")
     encoding: str | None = Field(
         None, min_length=1, description="Character encoding; default: utf-8, and for a feed what its server or itself says."
     )
@@ -86,7 +87,7 @@ class CollectConfig(Section):
     @property
     def reading(self) -> Reading:
         """How the files are read: a time beside the text."""
-        names = ("text", "header", "delimiter", "quoting", "missing", "max_chars")
+        names = ("text", "header", "delimiter", "quoting", "missing", "sheet", "max_chars")
         return Reading(
             label=self.time,
             second="time",

@@ -13,6 +13,8 @@ from tasks.documents.archive import archive_kind
 from tasks.documents.compressed import plain_suffix
 from tasks.documents.layout import Asked, Layout, check_exists
 from tasks.documents.layouts import LAYOUTS
+from tasks.documents.layouts.parquet_folder import ParquetFolder
+from tasks.documents.layouts.saved_dataset import SavedDataset
 from tasks.documents.layouts.table import TableLayout
 from tasks.documents.layouts.texts import TextArchive, TextFolder, TextLines, WholeText, looks_packed
 
@@ -21,11 +23,12 @@ if TYPE_CHECKING:
 
 TEXT = frozenset({".txt"})
 BY_SUFFIX = {suffix: layout for layout in LAYOUTS.values() for suffix in layout.suffixes}
+DATA_SETS: tuple[type[Layout], ...] = (SavedDataset, ParquetFolder)  # folders that are a table
 KNOWN = TEXT | BY_SUFFIX.keys() | frozenset(ARCHIVES)  # suffixes of the files that an inbox may hold
 
 
 def input_of(asked: Asked) -> Layout:
-    """Give the layout of a path: a folder of texts, a file with a suffix of the table's, an archive of texts, or a text.
+    """Give the layout of a path: a folder of texts or of a data set, a table by its suffix, an archive of texts, or a text.
 
     A text has a document a line; where times are read it is one document, dated by its last change. With a delimiter it is a
     table. RequestError if there is nothing at the path, or if an archive cannot be read.
@@ -34,7 +37,7 @@ def input_of(asked: Asked) -> Layout:
     assert path is not None
     check_exists(path, asked.option)
     if path.is_dir():
-        return TextFolder(asked)
+        return next((layout(asked) for layout in DATA_SETS if layout.fits(asked)), None) or TextFolder(asked)
     if own := BY_SUFFIX.get(plain_suffix(path)):
         return own(asked)
     if archive_kind(path) is not None or looks_packed(path):

@@ -21,6 +21,7 @@ class Kind(NamedTuple):
 
 
 _UNPACK = "unpack it first"
+_NAME_WORKBOOK = "give a workbook the suffix {}, with the extra textmill[excel], or save the sheet as CSV UTF-8"
 _TEXT_OUT = "save its text as .txt or its rows as CSV UTF-8"
 _MAGIC = (
     (b"PK\3\4", Kind("compressed (zip)", _UNPACK)),
@@ -31,7 +32,10 @@ _MAGIC = (
     (b"\x28\xb5\x2f\xfd", Kind("compressed (zstd)", _UNPACK)),
     (b"7z\xbc\xaf\x27\x1c", Kind("compressed (7z)", _UNPACK)),
     (b"Rar!\x1a\x07", Kind("compressed (rar)", _UNPACK)),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Kind("an old Office file (.xls, .doc)", "save it as CSV UTF-8, or its text as .txt")),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        Kind("an old Office file (.xls, .doc)", _NAME_WORKBOOK.format(".xls") + ", or its text as .txt"),
+    ),
     (b"%PDF-", Kind("a PDF", "save its text as .txt, or its tables as CSV UTF-8")),
     (b"{\\rtf", Kind("rich text (.rtf)", "save it as plain text")),
     (b"PAR1", Kind("a Parquet file", "give it the suffix .parquet")),
@@ -51,12 +55,18 @@ _MAGIC = (
     (b"ID3", Kind("a sound (MP3)", _TEXT_OUT)),
     (b"OggS", Kind("a sound (Ogg)", _TEXT_OUT)),
 )
-_EXCEL = Kind("an Excel workbook", "save the sheet as CSV UTF-8 and give that")
+_EXCEL = Kind(
+    "an Excel workbook",
+    _NAME_WORKBOOK.format(".xlsx"),
+)
 _IN_ZIP = (
     ("xl/", _EXCEL),
     ("word/", Kind("a Word document", "save its text as .txt, or its table as CSV UTF-8")),
     ("ppt/", Kind("a PowerPoint file", _TEXT_OUT)),
-    ("content.xml", Kind("an OpenDocument file (.ods, .odt)", "save the sheet as CSV UTF-8, or the text as .txt")),
+    (
+        "content.xml",
+        Kind("an OpenDocument file (.ods, .odt)", _NAME_WORKBOOK.format(".ods") + ", or the text as .txt"),
+    ),
 )
 _PAGES = (b"<!doctype html", b"<html")
 _HTML = Kind("an HTML page", "a login or error page may have been saved in place of the file; get the file itself")

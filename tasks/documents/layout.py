@@ -42,6 +42,18 @@ class Asked:
     labels: frozenset[str] = frozenset()  # the labels to accept, as they are spelled; empty: all
     labels_are_numbers: bool = False  # and a file names them
     with_unlabelled: bool = True
+    name: str = ""  # of a place among several; see tasks/places.py
+
+    @property
+    def source(self) -> str:
+        """What the records call the file that they are from."""
+        assert self.path is not None
+        return self.prefix + (self.name or self.path.name)
+
+    @property
+    def below(self) -> str:
+        """What begins the names of files below the folder."""
+        return f"{self.prefix}{self.name}/" if self.name else self.prefix
 
 
 class Remote(NamedTuple):
@@ -70,6 +82,7 @@ class Layout:
     encoding_flag: str = ""  # the option that declares it; empty if the form prescribes UTF-8
     remote: ClassVar[Remote | None] = None
     takes_archive: ClassVar[bool] = False  # whether the option for archives may name the place
+    joins: ClassVar[bool] = False  # whether it may be one of several places
     has_columns: ClassVar[bool] = False  # some of which may be kept beside text and label
     may_repeat_texts: ClassVar[bool] = False  # a published set that is read as it is, even if texts repeat
 
@@ -113,6 +126,10 @@ class Layout:
 
     def own_test_split(self) -> str:
         """Say how the place brings a test split of its own; empty if it has none."""
+        return ""
+
+    def own_valid_split(self) -> str:
+        """Say how the place brings validation rows of its own; empty if it has none."""
         return ""
 
 

@@ -13,6 +13,7 @@ QUOTING_HELP = (
     "whether quotes hold a field together; auto: in a .csv, and in a .tsv unless a line with a lone quote has all its columns; "
     "none: quotes are text."
 )
+SHEET_HELP = "name of the sheet, or its number from 0; default: the first."
 MISSING_HELP = "words that mean a missing value, such as NA,None; always missing: null, NaN, empty, \\N."
 DEFAULT_TEXT, DEFAULT_LABEL = "text", "label"
 
@@ -28,6 +29,7 @@ class Flags:
     no_header: str = "--no-header"
     delimiter: str = "--delimiter"
     quoting: str = "--quoting"
+    sheet: str = "--sheet"
     path: str = "--path"
     source: str = "--source"
     dataset: str = "--dataset"
@@ -37,7 +39,7 @@ class Flags:
     @classmethod
     def of_section(cls, section: str, **others: str) -> Flags:
         """Give the names of a section of the configuration, `--ingest.text`; `others` are those that differ."""
-        names = ("text", "label", "encoding", "delimiter", "quoting", "path", "source", "dataset", "keep")
+        names = ("text", "label", "encoding", "delimiter", "quoting", "sheet", "path", "source", "dataset", "keep")
         header = f"--{section}.header"
         flags = {name: f"--{section}.{name}" for name in names} | {"header": f"{header} true", "no_header": f"{header} false"}
         return cls(**flags | others)
@@ -59,6 +61,7 @@ class Reading:
     delimiter: str | None = None
     quoting: Quoting = "auto"
     missing: tuple[str, ...] = ()
+    sheet: str | None = None
     encoding: str = "utf-8"
     max_chars: int = 1_000_000
     keep: Literal["none", "seen", "all"] = "none"

@@ -12,7 +12,7 @@ REASONS = {
     "too_long": "more characters than max_chars, or more bytes than such a record can have",
     "unknown_label": "a label that is not accepted, or a number without a name",
     "label_not_a_number": "a label that is not a number, where label_bins makes classes of numbers",
-    "missing_label": "a row of the test split without a label",
+    "missing_label": "a row of the test split, or of validation rows of your own, without a label",
     "malformed_row": "a line that does not have the table's form",
     "header": "a line that repeats the table's header",
     "several_labels": "a line with more than one label",

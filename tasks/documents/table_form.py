@@ -19,6 +19,7 @@ from tasks.documents.json_lines import in_json_rows, json_names, keys_of
 from tasks.documents.kinds import HEAD_BYTES, kind_of_file
 from tasks.documents.lines import Lines, decode_line, plain_rows, quoted_rows, quotes_a_field
 from tasks.documents.missing import Missing
+from tasks.documents.sheets import WORKBOOKS
 from tasks.errors import RequestError
 from tasks.in_use import remedy
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 PARQUET = frozenset({".parquet", ".pq"})
 JSON_LINES = frozenset({".jsonl", ".ndjson", ".json"})
 QUOTED = {".csv": ",", ".tsv": "\t"}  # delimiters unless declared
-TABLES = PARQUET | JSON_LINES | QUOTED.keys()
+TABLES = PARQUET | JSON_LINES | QUOTED.keys() | WORKBOOKS
 ROW_SLACK_BYTES = 1 << 20  # of a row beside its text
 _DELIMITERS = (";", "\t", "|", ",")
 _USUAL = ("||", "|", "@", ";", "::", ",")  # other usual marks between text and label, the surest first
@@ -85,7 +86,7 @@ def open_table(path: Path, reading: Reading) -> Table:
     with whole(path), open_bytes(path) as file:
         lines = Lines(file, encoding, start=seek(file, start), limit=limit)
         names, begins = _first_fields(path, reading, lines, delimiter, form, first_lines)
-    header = _has_header(suffix, reading, names)
+    header = has_header(suffix, reading, names)
     if header and not begins:
         raise RequestError(
             f"{path}: the first line, which should name the columns, cannot be read; try {flags.encoding} or {flags.no_header}"
@@ -145,7 +146,8 @@ def _form(suffix: str, delimiter: str, reading: Reading, first_lines: list[str])
     return "quoted" if quoting[0] or 2 * sum(quoting) > len(quoting) else "lenient"
 
 
-def _has_header(suffix: str, reading: Reading, names: list[str]) -> bool:
+def has_header(suffix: str, reading: Reading, names: list[str]) -> bool:
+    """Whether the first row, `names`, names the columns."""
     if reading.header is not None:
         return reading.header
     if suffix not in QUOTED:

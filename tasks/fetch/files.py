@@ -1,56 +1,71 @@
-"""A file of another place, copied to this machine."""
+"""Files of another place, copied to this machine."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import posixpath
+import shutil
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from tasks.errors import RequestError, UnavailableError
+from tasks.download import PAUSE_SECONDS, copies_now, is_url_pattern
+from tasks.errors import RequestError
 from tasks.progress import SILENT
 from tasks.shown import file_name
-from tasks.urls import resolved, unresolved, without_secrets
+from tasks.urls import without_secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tasks.progress import Progress
+    from tasks.store.artifact import Fingerprints
 
 FLAG = "--fetch.url"
-BLOCK = 1 << 20
 
 
-def fetch_file(url: str, folder: Path, *, progress: Progress = SILENT) -> Path:
-    """Copy the file of a URL into `folder` under its own name, by which its form is known, and return the copy.
+def fetch_files(
+    url: str,
+    folder: Path,
+    copies: Path,
+    fingerprints: Fingerprints,
+    *,
+    progress: Progress = SILENT,
+    pause_seconds: float = PAUSE_SECONDS,
+) -> list[Path]:
+    """Bring the file of a URL, or those of its pattern, into `folder` under their own names, by which their forms are known.
 
-    RequestError for a URL that names no file or whose protocol is unknown, UnavailableError for a place that does not answer,
-    or ends half-way.
+    The copies of earlier calls are in `copies`; one that is still as the place has it is not loaded again, and one that was
+    broken off is gone on with. The files come in the order of their names, those of a pattern with the folders that differ.
+
+    RequestError for a URL that names no file or whose protocol is unknown, UnavailableError for a place that does not answer or
+    ends half-way, and for a file that changes while it is read.
     """
-    import fsspec
+    single = None if is_url_pattern(url) else _name(url)
+    found = copies_now(url, copies, fingerprints, FLAG, progress, pause_seconds=pause_seconds)
+    names = [single] if single else _names_below([name for name, _ in found], url)
+    targets = []
+    for name, (_, copy) in zip(names, found, strict=True):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # a file system without links
+            os.link(copy, target)
+        if not target.exists():
+            shutil.copyfile(copy, target)
+        targets.append(target)
+    return targets
 
-    address = resolved(url, FLAG)
-    target = folder / _name(url)
-    try:
-        filesystem, place = fsspec.core.url_to_fs(address)
-        size = filesystem.info(place).get("size")
-        with filesystem.open(place, "rb") as source, target.open("wb") as copy:
-            done = 0
-            while block := source.read(BLOCK):
-                copy.write(block)
-                done += len(block)
-                progress.advance(done, size, "bytes")
-    except FileNotFoundError:
-        raise RequestError(f"{FLAG} {without_secrets(url)}: no such file; correct it") from None
-    except (ImportError, ValueError) as error:  # a protocol that is unknown, or whose package is missing
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RequestError(f"{FLAG} {without_secrets(url)}: {without_secrets(unresolved(reason, url))}") from None
-    except Exception as error:  # noqa: BLE001 each protocol's library has its own, and its text may hold the whole address
-        raise UnavailableError(
-            f"{without_secrets(url)} cannot be read to its end ({type(error).__name__}); try again later"
-        ) from None
-    if size is not None and done != size:
-        raise UnavailableError(f"{without_secrets(url)} ended after {done:,} of {size:,} bytes; try again later")
-    return target
+
+def _names_below(names: Sequence[str], url: str) -> list[str]:
+    """The files' paths below the deepest folder that holds all of them."""
+    above = posixpath.commonpath([posixpath.dirname(name) or "." for name in names]) if len(names) > 1 else ""
+    found = [posixpath.relpath(name, above) if above else posixpath.basename(name) for name in names]
+    for name in found:
+        if {"", ".", ".."} & set(name.split("/")):
+            raise RequestError(f"{FLAG} {without_secrets(url)}: a file is called {file_name(name.encode())}; rename it there")
+    return ["/".join(file_name(part.encode("utf-8", "surrogateescape")) for part in name.split("/")) for name in found]
 
 
 def _name(url: str) -> str:
@@ -60,4 +75,8 @@ def _name(url: str) -> str:
     name = file_name(unquote(PurePosixPath(parts.path or parts.netloc).name).encode())
     if not name or name in (".", ".."):
         raise RequestError(f"{FLAG} {without_secrets(url)}: names no file; give the whole URL of one")
+    if "*" in name:
+        raise RequestError(
+            f"{FLAG} {without_secrets(url)}: {parts.scheme} lists no files, so it takes no pattern; name one file"
+        )
     return name

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.documents.database import Address, rows_of
+from tasks.documents.in_order import rows_in_order
 from tasks.documents.times import written
 from tasks.errors import RequestError
 from tasks.progress import SILENT
@@ -100,15 +101,11 @@ def _digests(columns: Sequence[Sequence[str | None]]) -> np.ndarray:
 
 
 def _write_in_order(waiting: Path, target: Path, digests_N: np.ndarray, schema: pa.Schema) -> None:
-    """Write the rows in the order of their digests, a group of them at a time from the memory-mapped file."""
+    """Write the rows in the order of their digests, a group of them at a time."""
     order_N = np.argsort(digests_N, kind="stable")
-    with (
-        pa.memory_map(str(waiting)) as source,
-        pq.ParquetWriter(target, schema, compression="zstd", write_page_checksum=True) as file,
-    ):
-        table = pa.ipc.open_file(source).read_all()
-        for start in range(0, len(order_N), WRITTEN_ROWS):
-            file.write_table(table.take(pa.array(order_N[start : start + WRITTEN_ROWS])))
+    with pq.ParquetWriter(target, schema, compression="zstd", write_page_checksum=True) as file:
+        for table in rows_in_order(waiting, order_N, WRITTEN_ROWS):
+            file.write_table(table)
 
 
 def _position(names: Sequence[str], column: str) -> int:

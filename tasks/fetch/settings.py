@@ -26,8 +26,8 @@ class FetchConfig(Section):
     url: str | None = Field(
         None,
         min_length=1,
-        description="URL of the corpus' file, whatever fsspec reads (https, s3, gs, az, sftp ...); ${NAME} in it is that "
-        "environment variable.",
+        description="URL of the corpus' file, or a pattern such as s3://bucket/2024-*.csv.gz, whatever fsspec reads (https, "
+        "s3, gs, az, sftp ...); ${NAME} in it is that environment variable.",
     )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,12 @@ from tasks.documents.spelling import spelled
 from tasks.documents.tally import Tally
 from tasks.download import download
 from tasks.errors import RequestError
+from tasks.ingest.by_content import CONTENT, order_by_content
 from tasks.ingest.given import GivenLabels
 from tasks.ingest.labels import check_labels
-from tasks.ingest.plan import UNLABELLED_IDS, label_names, plan, sharing_options
+from tasks.ingest.plan import UNLABELLED_IDS, is_beside, label_names, plan, sharing_options
 from tasks.ingest.settings import read_forgotten
-from tasks.ingest.writer import Writer
+from tasks.ingest.writer import GIVEN, Writer
 from tasks.progress import SILENT, Progress
 from tasks.shown import file_name
 
@@ -60,10 +62,11 @@ def write_corpus(
 
     Columns that are to be kept go to a part of their own, which has a row for each of the corpus; see kept.py.
 
-    The rows come in the order of the inputs: the corpus, the test split, the unlabelled text; those of an archive or a table in
-    its order, those of a folder by name. Texts are as found, without a byte order mark. Memory is a batch, plus 16 bytes for
-    each member of an archive. `raw` is the folder for downloads; without it nothing is downloaded. `labels` is the folder of
-    the step `labels`, whose labels take the place of those of the same texts; see given.py. RequestError if the input is wrong.
+    The rows come in the order of the inputs: the corpus, the test split, the validation rows, the unlabelled text; those of an
+    archive or a table in its order, those of a folder by name. Texts are as found, without a byte order mark. Memory: a batch,
+    plus 16 bytes for each member of an archive. `raw` is the folder for downloads; without it nothing is downloaded. `labels`
+    is the folder of the step `labels`, whose labels take the place of those of the same texts; see given.py. RequestError if an
+    input is wrong.
 
     The report: found = kept + duplicates + quarantined (duplicates are judged after cleaning, so 0 here), `labels`, `splits`
     (rows without one under `unsplit`), `reasons` of quarantine, the number `unlabelled`, how many files were `passed_over` that
@@ -78,8 +81,12 @@ def write_corpus(
         if given is not None:
             for record in given.rest():
                 writer.add(record, Tally("utf-8", ""))
+    if config.ids == CONTENT:
+        renamed = order_by_content(folder, set() if given is None else given.changed)
+        if given is not None:
+            given.rename(renamed)
     corpus = layouts[0]
-    where: Path | str = corpus.remote.url if corpus.asked.path is None and corpus.remote else corpus.path
+    where = _where(layouts)
     _check_used(writer, where)
     if not config.only_unlabelled or writer.labels:
         _check(config, writer, where, may_repeat=corpus.may_repeat_texts)
@@ -92,8 +99,18 @@ def write_corpus(
 
 
 def _given(config: IngestConfig, labels: Path, layouts: list[Layout]) -> GivenLabels:
-    official = config.test_path is not None or (not config.only_unlabelled and layouts[0].own_test_split())
+    tested = any(layout.own_test_split() for layout in layouts if not is_beside(layout))
+    official = config.test_path is not None or tested
     return GivenLabels(labels, frozenset(map(spelled, config.labels)), "train" if official else None)
+
+
+def _where(layouts: list[Layout]) -> Path | str:
+    """What the corpus is called in a message."""
+    corpus = layouts[0]
+    if corpus.asked.path is None and corpus.remote is not None:
+        return corpus.remote.url
+    paths = [layout.path for layout in layouts if not is_beside(layout)]
+    return corpus.path if len(paths) < 2 else f"{os.path.commonpath([path.parent for path in paths])} ({len(paths):,} files)"
 
 
 def report_of(writer: Writer, notes: Notes, warnings: list[str]) -> dict[str, Any]:
@@ -150,6 +167,9 @@ def read_layout(
             progress.advance(writer.found, None, "documents", layout.name)
     progress.advance(writer.found, None, "documents", layout.name)
     path = layout.path
+    if not tally.found and layout.asked.name:  # one of several
+        notes.warnings.append(f"{path}: {layout.nothing()}")
+        return
     if not tally.found:
         raise RequestError(f"{path}: {layout.nothing()}")
     tally.check(path)
@@ -190,7 +210,7 @@ def _doubts(writer: Writer) -> list[str]:
 
 
 def _is_unlabelled(record: Record) -> bool:
-    return record.label is None and record.reason is None and record.split != "test"
+    return record.label is None and record.reason is None and record.split not in GIVEN
 
 
 def _told(writer: Writer) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from tasks.labels.content import content_key
 from tasks.labels.schema import TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 CHANGED = "side/given_labels.parquet"
@@ -77,6 +77,15 @@ class GivenLabels:
         for key, (text, source) in self._rows.items():
             if key not in self._used:
                 yield Record(f"{PREFIX}{key[:32]}", source, 0, text.encode(), text, self._labels[key], self.split)
+
+    @property
+    def changed(self) -> set[str]:
+        """The ids of rows that have another label than the corpus gives them."""
+        return {row for row, _, _ in self._changed}
+
+    def rename(self, ids: Mapping[str, str]) -> None:
+        """Give these rows the ids that they have now."""
+        self._changed = [(ids[row], before, label) for row, before, label in self._changed]
 
     def report(self) -> dict[str, int]:
         """How many rows were corrected (of an official test split among them), confirmed, labelled and added.

@@ -85,7 +85,7 @@ def check_labels(counts: Mapping[str, int], config: IngestConfig, where: Path | 
 
 
 def _check_of_labels(config: IngestConfig) -> str:
-    if config.path is not None and config.path.is_dir():
+    if any(place.is_dir() for place in config.places):
         return "each folder in it is taken for a label"
     return "check --ingest.label"
 

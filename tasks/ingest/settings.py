@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_serializer, m
 
 from tasks.documents.encoding import known_encoding
 from tasks.documents.layouts import LAYOUTS
-from tasks.documents.reading import MISSING_HELP, QUOTING_HELP, Flags, Quoting, Reading
+from tasks.documents.reading import MISSING_HELP, QUOTING_HELP, SHEET_HELP, Flags, Quoting, Reading
 from tasks.forget.forgotten import Forgotten, forgotten_list
 from tasks.section import Count, Positive, Section
 
@@ -39,6 +39,7 @@ TorchtextSet = Literal[
 TORCHTEXT_PAIRS = frozenset({"MNLI", "MRPC", "QNLI", "QQP", "RTE", "STSB", "WNLI"})
 
 
+LATER = {"keep": (), "valid_path": None, "sheet": None, "ids": "place"}  # settings of after the first release
 _LAYOUTS_OF_AUTO = ", ".join(f"{name} {layout.note}".strip() for name, layout in LAYOUTS.items())
 
 
@@ -53,8 +54,15 @@ class IngestConfig(Section):
         None, description="Set of torchtext.datasets to read from the files below its root folder, which path names."
     )
     archive: Path | None = Field(None, description="IMDB archive (.tar.gz) or its unpacked folder; without it: downloaded.")
-    path: Path | None = Field(None, description="Folder with one folder per label, a table file, or torchtext's root folder.")
+    path: Path | tuple[Path, ...] | None = Field(
+        None,
+        description="Folder with one folder per label, a table file, a pattern such as 'news/*.csv', several of these, a "
+        "folder of Parquet files or of Hugging Face datasets, or torchtext's root folder.",
+    )
     test_path: Path | None = Field(None, description="Official test split, in the same layout as path.")
+    valid_path: Path | None = Field(
+        None, description="Validation rows of your own, in the same layout as path; default: a share of path's."
+    )
     unlabelled: Path | None = Field(None, description="More text without labels: a text file, folder, table or archive.")
     text: str = Field(
         "text", min_length=1, description="Table: name or 0-based position of the text column; title,body joins two."
@@ -66,6 +74,7 @@ class IngestConfig(Section):
     )
     quoting: Quoting = Field("auto", description=f"Table: {QUOTING_HELP}")
     missing: tuple[str, ...] = Field((), description=f"Table: {MISSING_HELP}")
+    sheet: str | None = Field(None, min_length=1, description=f"Workbook: {SHEET_HELP}")
     encoding: str = Field("utf-8", min_length=1, description="Character encoding of the corpus and its test split.")
     with_unlabelled: bool = Field(
         True, description="Keep the records of the corpus that have no label; off: they are left out."
@@ -93,26 +102,36 @@ class IngestConfig(Section):
         description="Table: names or 0-based positions of more columns to keep for slices, such as company,date.",
     )
 
+    ids: Literal["place", "content"] = Field(
+        "place",
+        description="What a row's id and place follow from: the file and line that it is from, or its text, label and split "
+        "alone, so that equal rows are equal bytes whatever brought them.",
+    )
+
     @property
-    def place(self) -> Path | None:
-        """The file or folder of the corpus; None if it is to be downloaded."""
-        return self.archive or self.path
+    def places(self) -> tuple[Path, ...]:
+        """The files, folders and patterns of the corpus; none if it is to be downloaded."""
+        if self.archive is not None:
+            return (self.archive,)
+        return self.path if isinstance(self.path, tuple) else () if self.path is None else (self.path,)
 
     @property
     def only_unlabelled(self) -> bool:
         """Whether texts without labels are all that is given."""
-        return self.place is None and self.source == "auto" and self.unlabelled is not None
+        return not self.places and self.source == "auto" and self.unlabelled is not None
 
     @property
     def corpus(self) -> str:
         """What names the corpus: its place, or the source that it is downloaded from."""
-        return str(self.unlabelled if self.only_unlabelled else self.place or self.source)
+        if self.only_unlabelled:
+            return str(self.unlabelled)
+        return ", ".join(map(str, self.places)) or self.source
 
     @property
     def reading(self) -> Reading:
         """How the corpus and its test split are read."""
         flags = Flags.of_section("ingest", unlabelled="--ingest.unlabelled")
-        names = ("text", "label", "header", "delimiter", "quoting", "missing", "encoding", "max_chars")
+        names = ("text", "label", "header", "delimiter", "quoting", "missing", "sheet", "encoding", "max_chars")
         return Reading(**{name: getattr(self, name) for name in names}, named=self.keep, flags=flags)
 
     @property
@@ -146,9 +165,9 @@ class IngestConfig(Section):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_columns_to_keep(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        """Leave `keep` out where it is empty: so it is in no key, and what was stored before it existed is found."""
-        return {name: value for name, value in dump(self).items() if value or name != "keep"}
+    def _without_what_is_not_asked(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Leave out later settings that are not used: so they are in no key, and what was stored before them is found."""
+        return {name: value for name, value in dump(self).items() if name not in LATER or (value and value != LATER[name])}
 
     @field_validator("keep")
     @classmethod
@@ -172,9 +191,15 @@ class IngestConfig(Section):
 
     @field_validator("path")
     @classmethod
-    def _folder_of_the_set(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+    def _folder_of_the_set(cls, value: Path | tuple[Path, ...] | None, info: ValidationInfo) -> Path | tuple[Path, ...] | None:
         """Below torchtext's root, narrow the path to the set: others beside it are no part of the corpus and of its key."""
         dataset = info.data.get("dataset")
+        if isinstance(value, tuple):
+            if not value:
+                raise ValueError("the list is empty; name a file in it")
+            if dataset is not None:
+                raise ValueError(f"dataset {dataset} is in one folder; give torchtext's root folder alone")
+            return value if len(value) > 1 else value[0]
         if value is None or dataset is None or value.parts[-2:] == ("datasets", dataset):
             return value
         return value / "datasets" / str(dataset)

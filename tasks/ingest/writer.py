@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 BATCH_ROWS = 4096
 BATCH_CHARS = 16 << 20
 MAX_LABELS = 10_000  # a column with more does not hold classes, and every count of labels would grow with the corpus
+GIVEN = ("test", "valid")  # splits whose rows need a label
 _NO_LABEL: tuple[str | None, str | None, str] = (None, None, "")
 
 
@@ -169,7 +170,7 @@ class Writer:
             judged = self._class_of(str(written))
             if len(self._classes) < 2 * MAX_LABELS:
                 self._classes[str(written)] = judged
-        return (None, "missing_label", "") if judged == _NO_LABEL and record.split == "test" else judged
+        return (None, "missing_label", "") if judged == _NO_LABEL and record.split in GIVEN else judged
 
     def _class_of(self, written: str) -> tuple[str | None, str | None, str]:
         if "\0" in written:
@@ -199,7 +200,7 @@ class Writer:
             self.unlabelled += 1
             return
         self.labels[label] += 1
-        if split != "test":
+        if split not in GIVEN:
             self.train_labels.add(label)
             if len(self.texts) <= MAX_LABELS // 2:
                 self.texts.add(digest[:8])

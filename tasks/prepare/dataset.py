@@ -123,12 +123,16 @@ def write_dataset(
 
 @dataclass
 class Tokenized:
-    """The result of the first pass, N rows: arrays as in `split.Rows`, label names by code, and the files with the tokens."""
+    """The result of the first pass, N rows: arrays as in `split.Rows`, label names by code, and the files with the tokens.
+
+    `valid` bool [N] are validation rows of the corpus' own.
+    """
 
     kind: np.ndarray
     label: np.ndarray
     sha256: np.ndarray
     num_tokens: np.ndarray
+    valid: np.ndarray
     labels: list[str]
     paths: list[str]
 
@@ -142,6 +146,7 @@ def _tokenize(
         label=np.full(num_rows, -1, np.int32),
         sha256=np.empty(num_rows, np.uint64),
         num_tokens=np.empty(num_rows, np.int32),
+        valid=np.zeros(num_rows, bool),
         labels=[],
         paths=[],
     )
@@ -195,15 +200,15 @@ def _describe(batch: pa.RecordBatch, result: Tokenized, rows: slice, codes: dict
     encoded = batch.column("label").dictionary_encode()
     known = np.array([codes.setdefault(name, len(codes)) for name in encoded.dictionary.to_pylist()] + [-1], np.int32)
     label = known[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
-    test, unlabelled = (pc.equal(batch.column("split"), name).fill_null(False) for name in ("test", "unlabelled"))
-    test, unlabelled = (mask.to_numpy(zero_copy_only=False) for mask in (test, unlabelled))
+    masks = [pc.equal(batch.column("split"), name).fill_null(False) for name in ("test", "valid", "unlabelled")]
+    test, valid, unlabelled = (mask.to_numpy(zero_copy_only=False) for mask in masks)
     if (test & (label < 0)).any():
         row = int(np.flatnonzero(test & (label < 0))[0])
         raise RequestError(
             f"test row {batch.column('id')[row].as_py()} has no label; give it one or take it out of the test split"
         )
     label[unlabelled] = -1
-    result.label[rows] = label
+    result.label[rows], result.valid[rows] = label, valid
     result.kind[rows] = np.where(test, OFFICIAL_TEST, np.where(label < 0, NO_LABEL, LABELLED))
     result.sha256[rows] = digest_words(batch.column("sha256"))
 
@@ -228,14 +233,20 @@ def _rows(config: PrepareConfig, tokenized: Tokenized, scratch: Path, asked: Ask
         if config.near_duplicates:
             signatures = np.memmap(scratch / SIGNATURES, np.uint32, "r").reshape(-1, NUM_HASHES)
             group = near_groups(signatures, first, considered, config.near_duplicate_similarity)
-    return _with_sides(config, Rows(tokenized.kind, tokenized.label, tokenized.sha256, first, group), asked)
+    given = tokenized.valid if tokenized.valid.any() else None
+    return _with_sides(config, Rows(tokenized.kind, tokenized.label, tokenized.sha256, first, group, given=given), asked)
 
 
 def _with_sides(config: PrepareConfig, rows: Rows, asked: Asked) -> Rows:
     """The rows with what a column says of their sides."""
-    if any(part is not None for part in asked) and (rows.kind == OFFICIAL_TEST).any():
+    by_column = any(part is not None for part in asked)
+    if by_column and (rows.kind == OFFICIAL_TEST).any():
         raise RequestError(
             "the corpus has a test split of its own, so no column can say which rows are tested; leave --prepare.split out"
+        )
+    if by_column and rows.given is not None:
+        raise RequestError(
+            "the corpus has validation rows of its own, so no column can say how rows are split; leave --prepare.split out"
         )
     if asked.test is not None:
         tested = asked.test & (rows.kind == LABELLED)
@@ -332,6 +343,7 @@ def _report(tokenized: Tokenized, decision: Decision, quarantined_before: int) -
         "duplicates_in_test": decision.duplicates_in_test,
         "mended": decision.mended,  # groups of rows moved to another side for the sake of a rare label
         "official_test": bool((tokenized.kind == OFFICIAL_TEST).any()),
+        **({"official_valid": True, "duplicates_in_valid": decision.duplicates_in_valid} if tokenized.valid.any() else {}),
         "tokens": int(tokenized.num_tokens[fate < len(SPLITS)].sum()),
     }
     assert report["found"] == report["kept"] + report["duplicates"] + report["quarantined"], report

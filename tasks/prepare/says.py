@@ -23,7 +23,8 @@ def says(report: Report) -> str:
     """Where the rows went, how they are split, and how they were tokenized."""
     splits = ", ".join(f"{count:,} {split}" for split, count in report["splits"].items())
     salt = "" if report["split"]["salt"] is None else f", salt {report['split']['salt']}"
-    rule = f"split rule {report['split']['rule']}{salt}{by_column(report['split'])}"
+    given = ", validation rows given" if report.get("official_valid") else ""
+    rule = f"split rule {report['split']['rule']}{salt}{by_column(report['split'])}{given}"
     return f"{equation(report)}; {splits}; {rule}; {report['tokenizer']} tokens"
 
 

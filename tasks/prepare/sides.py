@@ -35,11 +35,14 @@ class Rule(NamedTuple):
     valid_share: float
 
     @classmethod
-    def from_config(cls, config: PrepareConfig, official: bool) -> Rule:
-        """Make the configured rule; auto is rule 2 with salt 0, but a training run has replaced auto before this."""
+    def from_config(cls, config: PrepareConfig, official: bool, official_valid: bool = False) -> Rule:
+        """Make the configured rule; auto is rule 2 with salt 0, but a training run has replaced auto before this.
+
+        No share is drawn for a side whose rows are given: `official` for test, `official_valid` for valid.
+        """
         salt = None if config.split_rule == 1 else 0 if config.salt == "auto" else config.salt
         test_share = 0.0 if official else config.test_share
-        return cls(config.seed, salt, test_share, config.valid_share * (1 - test_share))
+        return cls(config.seed, salt, test_share, 0.0 if official_valid else config.valid_share * (1 - test_share))
 
 
 def digest_words(column: pa.Array) -> np.ndarray:
@@ -63,14 +66,15 @@ def sides_of(draw: np.ndarray, rule: Rule) -> np.ndarray:
     return side
 
 
-def mend_by_rule_1(label: np.ndarray, group: np.ndarray, side: np.ndarray, labels: Sequence[str], official: bool) -> int:
+def mend_by_rule_1(label: np.ndarray, group: np.ndarray, side: np.ndarray, labels: Sequence[str], rule: Rule) -> int:
     """Give every label a group on every side if it has enough groups, train first; the number of groups moved.
 
     `label` and `group` [M] are those of the labelled rows; `side` [N], at the group's number, is changed in place. The side
     with the most of a label's groups gives the one with the smallest number. Only labels with a handful of groups are ever
     touched, so this does not unsettle the split of a corpus that grows.
     """
-    sides = (TRAIN, VALID) if official else (TRAIN, TEST, VALID)
+    shares = {TRAIN: 1.0, TEST: rule.test_share, VALID: rule.valid_share}
+    sides = tuple(side for side, share in shares.items() if share)  # those that rows are drawn for
     present = np.zeros((len(labels), len(SPLITS)), bool)
     present[label, side[group]] = True
     lacking = np.flatnonzero(present.any(axis=1) & ~present[:, list(sides)].all(axis=1))
@@ -138,7 +142,7 @@ def due(count: int, test: int, valid: int, rule: Rule) -> tuple[int, int]:
     below ten groups.
     """
     train = max(int(count * (1 - rule.test_share - rule.valid_share)), 2 if count > 2 else 1)
-    fewest_test, fewest_valid = int(rule.test_share > 0), int(count >= WITH_VALID)
+    fewest_test, fewest_valid = int(rule.test_share > 0), int(count >= WITH_VALID and rule.valid_share > 0)
     room = count - train
     test = min(max(test, fewest_test), room, max(room - fewest_valid, fewest_test))
     valid = min(max(valid, fewest_valid), room - test)
@@ -151,6 +155,8 @@ def _fill_valid(classes: _Classes, side: np.ndarray, draw: np.ndarray, rule: Rul
     Where no class can give one, test groups are taken, all but the last. Validation decides when training stops, so a corpus of
     tiny classes alone needs it too.
     """
+    if not rule.valid_share:
+        return
     groups = np.unique(classes.groups)
     wanted = max(1, round(rule.valid_share * len(groups)))
     missing = wanted - int((side[groups] == VALID).sum())

@@ -37,6 +37,7 @@ REASONS = (
     "contradiction",
     "labelled_near_duplicate_of_valid",
     "unlabelled_of_test_days",
+    "labelled_duplicate_of_valid",
 )
 QUARANTINED = len(SPLITS) + len(REASONS)
 NAMED_LABELS = 5  # in a message
@@ -53,6 +54,7 @@ class Rows:
     first eight bytes of the text's digest; `first` and `group` int32 [N] from `duplicates`. `side_group` and `drawn`, of the
     same types, are of rows that go to one side and what that is drawn by, where these are not `group` and `sha256`; `valid`
     bool [N] the validation rows and `late` bool [N] the rows of the test rows' days, where a column of the corpus says so.
+    `given` bool [N] are validation rows of the corpus' own: they stay, and train gives way to them.
     """
 
     kind: np.ndarray
@@ -64,6 +66,7 @@ class Rows:
     drawn: np.ndarray | None = None
     valid: np.ndarray | None = None
     late: np.ndarray | None = None
+    given: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Decision:
     contradictions: Contradictions
     duplicates_in_test: int
     mended: int
+    duplicates_in_valid: int = 0
 
 
 def reason(name: str) -> int:
@@ -85,7 +89,8 @@ def decide(rows: Rows, labels: Sequence[str], config: PrepareConfig) -> Decision
     """Decide every row's fate.
 
     With an official test split all its rows stay, their duplicates in train and among the unlabelled are dropped, and the
-    rest is parted into train and valid. Without one, labelled rows are parted into train, valid and test. Of exact
+    rest is parted into train and valid. So it is with validation rows of the corpus' own: they stay but for duplicates of test
+    rows, and no train row becomes one. Without a test split, labelled rows are parted into train, valid and test. Of exact
     duplicates with one label the first in the corpus' order is kept, or the first row if none has a label; those with several
     labels are contradictions, which `config.contradictions` decides; near-duplicates are kept on one side. An unlabelled row
     that nearly duplicates a valid or test row is dropped: vectors are trained on it, and valid would look better than new
@@ -95,10 +100,14 @@ def decide(rows: Rows, labels: Sequence[str], config: PrepareConfig) -> Decision
     of those of test; but not where no row of the corpus has a label.
     """
     official = bool((rows.kind == OFFICIAL_TEST).any())
-    sides = _Sides(rows, labels, Rule.from_config(config, official), official)
+    given = rows.given is not None
+    sides = _Sides(rows, labels, Rule.from_config(config, official, given))
     fate = np.full(len(rows.kind), QUARANTINED, np.uint8)
     fate[rows.kind == OFFICIAL_TEST] = TEST
-    _drop_duplicates_of_test(rows, fate)
+    _drop_duplicates_of(TEST, rows, fate)
+    if rows.given is not None:
+        fate[rows.given & (rows.kind == LABELLED) & (fate == QUARANTINED)] = VALID
+        _drop_duplicates_of(VALID, rows, fate)
     if rows.late is not None:
         fate[(fate == QUARANTINED) & (rows.kind == NO_LABEL) & rows.late] = reason("unlabelled_of_test_days")
     if config.split_rule == 1:
@@ -122,7 +131,9 @@ def decide(rows: Rows, labels: Sequence[str], config: PrepareConfig) -> Decision
         _check(rows, fate, labels, classes=config.classes)
     found = _contradictions(rows, fate, decided)
     test = np.flatnonzero(fate == TEST)
-    return Decision(fate, found, len(test) - len(np.unique(rows.first[test])), sides.moved)
+    valid = np.flatnonzero(fate == VALID) if given else test[:0]
+    repeated = [len(side) - len(np.unique(rows.first[side])) for side in (test, valid)]
+    return Decision(fate, found, repeated[0], sides.moved, repeated[1])
 
 
 def _contradictions(rows: Rows, fate: np.ndarray, decided: np.ndarray) -> Contradictions:
@@ -134,8 +145,8 @@ def _contradictions(rows: Rows, fate: np.ndarray, decided: np.ndarray) -> Contra
 class _Sides:
     """The side of each group, uint8 [N] at the group's number: drawn by hash, then mended for rare labels."""
 
-    def __init__(self, rows: Rows, labels: Sequence[str], rule: Rule, official: bool) -> None:
-        self.rows, self.labels, self.rule, self.official = rows, labels, rule, official
+    def __init__(self, rows: Rows, labels: Sequence[str], rule: Rule) -> None:
+        self.rows, self.labels, self.rule = rows, labels, rule
         self.group = rows.group if rows.side_group is None else rows.side_group
         drawn = rows.sha256 if rows.drawn is None else rows.drawn
         smallest = np.full(len(rows.kind), np.iinfo(np.uint64).max, np.uint64)
@@ -149,7 +160,7 @@ class _Sides:
         """Take care of rare labels among the labelled rows that stay, bool [N]."""
         label, group = self.rows.label[labelled], self.group[labelled]
         if self.rule.salt is None:
-            moved = mend_by_rule_1(label, group, self.side, self.labels, self.official)
+            moved = mend_by_rule_1(label, group, self.side, self.labels, self.rule)
         else:
             moved = mend_by_rule_2(label, group, self.side, self.draw, self.labels, self.rule)
         if moved:
@@ -168,14 +179,18 @@ def _drop_near_duplicates_of_valid(rows: Rows, fate: np.ndarray) -> None:
     fate[(fate == TRAIN) & holds_valid[rows.group]] = reason("labelled_near_duplicate_of_valid")
 
 
-def _drop_duplicates_of_test(rows: Rows, fate: np.ndarray) -> None:
-    """Drop rows that share a group, or exactly their tokens, with a row of an official test split."""
-    test = rows.kind == OFFICIAL_TEST
+def _drop_duplicates_of(side: int, rows: Rows, fate: np.ndarray) -> None:
+    """Drop open rows that share a group, or exactly their tokens, with a row of a side that is given.
+
+    Unlabelled rows are dropped for the sake of test rows here, and of validation rows when they are placed.
+    """
+    here, open_, name = fate == side, fate == QUARANTINED, SPLITS[side]
+    kinds = ((LABELLED, "labelled"), (NO_LABEL, "unlabelled")) if side == TEST else ((LABELLED, "labelled"),)
     for numbers, near in ((rows.group, "near_duplicate"), (rows.first, "duplicate")):
-        holds_test = np.zeros(len(fate), bool)
-        holds_test[numbers[test]] = True
-        for kind, name in ((LABELLED, "labelled"), (NO_LABEL, "unlabelled")):
-            fate[(rows.kind == kind) & holds_test[numbers]] = reason(f"{name}_{near}_of_test")
+        holds = np.zeros(len(fate), bool)
+        holds[numbers[here]] = True
+        for kind, word in kinds:
+            fate[open_ & (rows.kind == kind) & holds[numbers]] = reason(f"{word}_{near}_of_{name}")
 
 
 def _drop_exact_duplicates(rows: Rows, fate: np.ndarray) -> None:
@@ -209,18 +224,23 @@ def _check(rows: Rows, fate: np.ndarray, labels: Sequence[str], *, classes: bool
             f"train has {len(in_train)} label(s) after cleaning and removing duplicates ({names}); "
             f"a classifier needs at least two{why}"
         )
+    if rows.given is not None and not (fate == VALID).any():
+        raise RequestError(
+            "no row of the given validation rows is left: test rows repeat them all; give others, or leave them out"
+        )
     for side in (VALID, TEST):
         if not (fate == side).any():
             raise RequestError(
                 f"{SPLITS[side]} would have no row: {int((fate == TRAIN).sum())} distinct train rows are too few to part; "
                 f"give more rows{why}"
             )
-    in_test = np.unique(rows.label[fate == TEST])
-    if classes and not np.isin(in_test, in_train).any():
-        raise RequestError(
-            f"no label of the test rows ({_named(in_test, labels)}) occurs in train ({_named(in_train, labels)}), so no answer "
-            "could be right; write them alike, or check --ingest.label and --ingest.test-path"
-        )
+    for side, rows_of in ((TEST, "test"), (VALID, "validation")):
+        found = np.unique(rows.label[fate == side])
+        if classes and not np.isin(found, in_train).any():
+            raise RequestError(
+                f"no label of the {rows_of} rows ({_named(found, labels)}) occurs in train ({_named(in_train, labels)}), so no "
+                f"answer could be right; write them alike, or check --ingest.label and --ingest.{SPLITS[side]}-path"
+            )
 
 
 def _named(codes: np.ndarray, labels: Sequence[str]) -> str:

@@ -32,13 +32,14 @@ from tasks.crash import crash_point
 from tasks.durable import flush, flush_tree, locked
 from tasks.errors import RequestError
 from tasks.in_use import RACY_SECONDS, is_held
+from tasks.places import names_of
 from tasks.store.digests import canonical, sha256_file, sha256_text
 from tasks.store.layout import BUILDING, DAMAGED, FINGERPRINTS, LOCKS, SCRATCH, STORE
 from tasks.store.presentation import PLAIN, Presentation
 from tasks.writable import writable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +113,10 @@ class Fingerprints:
             return tree_digest(dict(zip(relative, digests, strict=True)))
         return self._digests([str(path)])[0]
 
+    def of_several(self, paths: Sequence[Path]) -> str:
+        """Fingerprint several files or folders as one folder that holds them under their names; see tasks/places.py."""
+        return tree_digest({os.fsencode(name).hex(): self.of(path) for name, path in zip(names_of(paths), paths, strict=True)})
+
     def _digests(self, names: list[str]) -> list[str]:
         try:
             return self._remembered(names)
@@ -176,7 +181,11 @@ def section_values(config: BaseModel | None, fingerprints: Fingerprints) -> dict
         value = getattr(config, name)
         if isinstance(value, BaseModel):
             value = section_values(value, fingerprints)
-        values[name] = fingerprints.of(value) if isinstance(value, Path) else value
+        if isinstance(value, Path):
+            value = fingerprints.of(value)
+        elif isinstance(value, tuple) and value and all(isinstance(each, Path) for each in value):
+            value = fingerprints.of_several(value)
+        values[name] = value
     return json.loads(json.dumps(values, default=list))
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.model.replies import REPLIES
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,7 +20,7 @@ class Served:
     """The file that MLflow runs, what makes the model's signature, and an example of a request."""
 
     code: Path
-    signature: Callable[[Path], Any]
+    signature: Callable[[], Any]
     example: list[dict[str, str]]
 
 
@@ -31,9 +29,9 @@ def served_as(package: Path) -> Served:
     return ENTRIES[json.loads((package / "package.json").read_bytes()).get("entry", CLASSIFIER)]
 
 
-def _classifier(package: Path) -> Any:
+def _classifier() -> Any:
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import AnyType, Array, ColSpec, DataType, Map, Object, Property, Schema
+    from mlflow.types.schema import AnyType, ColSpec, DataType, Map, Schema
 
     # A string column would have the server turn the number 5 into the text "5" before the model could refuse it.
     inputs = Schema([ColSpec(AnyType(), "text")])
@@ -43,15 +41,10 @@ def _classifier(package: Path) -> Any:
         "probabilities": Map(DataType.double),
         "reason": DataType.string,
     }
-    if (package / REPLIES).is_file():
-        parts = {"text": DataType.string, "label": DataType.string, "similarity": DataType.double}
-        question = [Property(name, kind) for name, kind in parts.items()]
-        question.append(Property("answer", DataType.string, required=False))
-        answer |= {"answer": DataType.string, "similar": Array(Object(question))}
     return ModelSignature(inputs, Schema([ColSpec(kind, name, required=False) for name, kind in answer.items()]))
 
 
-def _language_model(package: Path) -> Any:
+def _language_model() -> Any:
     from mlflow.models import ModelSignature
     from mlflow.types.schema import AnyType, ColSpec, DataType, ParamSchema, ParamSpec, Schema
 

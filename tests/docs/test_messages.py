@@ -26,7 +26,7 @@ def beginners_folder(tmp_path: Path) -> Path:
     numbers = random.Random(5)
     scores = "".join(f"headline number {row},{numbers.random():.3f}\n" for row in range(200))
     (tmp_path / "scores.csv").write_text(f"text,label\n{scores}", encoding="utf-8")
-    write_zip(tmp_path / "评论.xlsx", {"[Content_Types].xml": "<Types/>", "xl/workbook.xml": "<workbook/>"})
+    write_zip(tmp_path / "表格.csv", {"[Content_Types].xml": "<Types/>", "xl/workbook.xml": "<workbook/>"})
     return tmp_path
 
 

@@ -68,10 +68,10 @@ def test_a_file_says_what_is_wrong_with_it(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "members", "message"),
     [
-        ("sheet.xlsx", ["[Content_Types].xml", "xl/workbook.xml"], "an Excel workbook; save the sheet as CSV UTF-8"),
+        ("sheet.xlsx", ["[Content_Types].xml", "xl/workbook.xml"], "not a readable workbook"),
         ("renamed.csv", ["xl/workbook.xml"], "an Excel workbook"),
         ("letter.docx", ["word/document.xml"], "a Word document"),
-        ("sheet.ods", ["mimetype", "content.xml"], "an OpenDocument file"),
+        ("sheet.odt", ["mimetype", "content.xml"], "an OpenDocument file"),
         ("a.zip", ["a.csv"], "compressed \\(zip\\); unpack it first"),
     ],
 )
@@ -83,7 +83,7 @@ def test_a_zip_says_what_is_in_it(tmp_path: Path, name: str, members: list[str],
 @pytest.mark.parametrize(
     ("name", "head", "message"),
     [
-        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "an old Office file"),
+        ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "an old Office file"),
         ("a.csv", b"PAR1" + bytes(50), r"a Parquet file; give it the suffix \.parquet"),
         ("a.db", b"SQLite format 3\0" + bytes(100), "an SQLite database"),
         ("a.pkl", b"\x80\x04\x95" + bytes(50), "a pickle is never loaded"),
@@ -168,8 +168,8 @@ def test_folders_that_are_something_else(tmp_path: Path) -> None:
     for label in ("x", "y"):
         (parts / f"label={label}").mkdir(parents=True)
         pq.write_table(pa.table({"text": ["a"]}), parts / f"label={label}" / "part-0.parquet")
-    with pytest.raises(RequestError, match=r"label=x/part-0\.parquet is a Parquet file, not a document; give one file"):
-        check_request(IngestConfig(path=parts))
+    with pytest.raises(RequestError, match=r"label=x/part-0\.parquet is a Parquet file, not a document; read the folder with"):
+        check_request(IngestConfig(path=parts, source="folder"))
     tables = tmp_path / "tables"
     tables.mkdir()
     (tables / "train.csv").write_text("text,label\n")

@@ -324,7 +324,7 @@ def test_other_sets_below_the_root_are_no_part_of_the_key(put: Callable[..., Pat
     before = section_values(config, fingerprints)
     put("CoLA")
     assert section_values(config, fingerprints) == before
-    assert config.path is not None
+    assert isinstance(config.path, Path)
     (config.path / "SST-2/dev.tsv").write_text("sentence\tlabel\nother\t1\n")
     assert section_values(config, fingerprints) != before
 

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tasks.documents.arrow_rows import times_of
 from tasks.documents.missing import Missing
-from tasks.documents.parquet import times_of
 from tasks.documents.times import TimeReader, written
 
 READER = TimeReader("Asia/Shanghai", None, 1.8e9)

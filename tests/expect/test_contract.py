@@ -170,9 +170,9 @@ def test_the_age_of_the_newest_file_is_taken_where_no_column_has_dates(tmp_path:
         path.parent.mkdir(exist_ok=True)
         path.write_text("text")
         os.utime(path, (NOW - age, NOW - age))
-    newest = newest_change(tmp_path / "labels")
+    newest = newest_change([tmp_path / "labels"])
     assert newest == NOW - 300_000
-    assert newest_change(tmp_path / "absent") is None
+    assert newest_change([tmp_path / "absent"]) is None
     config = ExpectConfig(max_age_days=3)
     (line,) = broken_by_corpus(config, tmp_path, {"labels": {}, "kept": 0}, kept=None, changed=newest, now=NOW)
     assert line == "the newest file changed 2026-09-18, 3.5 days ago (max_age_days 3)"

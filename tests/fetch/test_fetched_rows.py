@@ -5,23 +5,28 @@ from __future__ import annotations
 import http.server
 import random
 import sqlite3
+import tempfile
 import threading
+import zipfile
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import fsspec
 import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 from sqlalchemy import create_engine, text
 
+from tasks import download
 from tasks.errors import RequestError, UnavailableError
-from tasks.fetch.files import fetch_file
+from tasks.fetch.files import fetch_files
 from tasks.fetch.query import BATCH_ROWS, fetch_query
 from tasks.fetch.settings import FetchConfig
+from tasks.store.artifact import Fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 ROWS = [
     (f"title {number}", ("bad", "good", None)[number % 3], f"2024-01-{1 + number % 28:02}", number / 2) for number in range(50)
@@ -145,9 +150,16 @@ def place() -> Iterator[str]:
         found.shutdown()
 
 
+def fetched(url: str, folder: Path) -> list[Path]:
+    """Fetch as a new run does, which has the copies of those before."""
+    target = Path(tempfile.mkdtemp(dir=folder)) if list(folder.glob("*")) else folder
+    copies, memory = folder / "copies", Fingerprints(folder / "memory.sqlite")
+    return fetch_files(url, target, copies, memory, pause_seconds=0.0)
+
+
 def test_a_file_is_copied_under_its_own_name(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "pLaNted")
-    copy = fetch_file(f"{place}/some/my%20news.tsv?token=${{TOKEN}}", tmp_path)
+    (copy,) = fetched(f"{place}/some/my%20news.tsv?token=${{TOKEN}}", tmp_path)
     assert copy == tmp_path / "my news.tsv"
     assert copy.read_bytes() == _Place.content
 
@@ -158,20 +170,21 @@ def test_a_file_is_copied_under_its_own_name(place: str, tmp_path: Path, monkeyp
         ("absent.tsv", RequestError, "absent.tsv: no such file"),
         ("half.tsv", UnavailableError, "half.tsv"),
         ("", RequestError, "names no file"),
+        ("2024-*.tsv", RequestError, "http lists no files, so it takes no pattern; name one file"),
     ],
 )
 def test_a_file_that_does_not_come_whole_is_refused(
     place: str, tmp_path: Path, path: str, error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error, match=said) as raised:
-        fetch_file(f"{place}/{path}?token=pLaNted", tmp_path)
+        fetched(f"{place}/{path}?token=pLaNted", tmp_path)
     assert "pLaNted" not in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
 def test_a_protocol_that_is_unknown_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="Protocol not known"):
-        fetch_file("gopher2://host/a.csv", tmp_path)
+        fetched("gopher2://host/a.csv", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -197,3 +210,68 @@ def test_the_order_of_rows_is_not_the_order_they_came_in(database: Path, tmp_pat
         connection.executemany("INSERT INTO later VALUES (?, ?, ?, ?)", shuffled)
     one, other = (fetch(tmp_path / name, f"SELECT * FROM {name}", "title", "mood") for name in ("news", "later"))
     assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.fixture
+def bucket() -> Iterator[Any]:
+    """A file system in memory with four files."""
+    memory = fsspec.filesystem("memory")
+    for name in ("2024/b.csv", "2024/a.csv", "2023/a.csv", "notes.txt"):
+        memory.pipe(f"/bucket/{name}", f"text,label\n{name},good\n".encode())
+    yield memory
+    memory.rm("/bucket", recursive=True)
+
+
+def test_files_of_a_pattern_come_in_the_order_of_their_names(bucket: Any, tmp_path: Path) -> None:
+    (tmp_path / "some").write_text("")
+    files = fetched("memory://bucket/20*/*.csv", tmp_path)
+    below = files[0].parents[1]
+    assert [file.relative_to(below).as_posix() for file in files] == ["2023/a.csv", "2024/a.csv", "2024/b.csv"]
+    assert files[2].read_text() == "text,label\n2024/b.csv,good\n"
+    assert [file.name for file in fetched("memory://bucket/2024/*.csv", tmp_path)] == ["a.csv", "b.csv"]
+    with pytest.raises(RequestError, match=r"--fetch\.url memory://bucket/\*\.json: no file matches; correct the pattern"):
+        fetched("memory://bucket/*.json", tmp_path)
+    packed = tmp_path / "packed.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("in/a.csv", "text,label\n")
+        archive.writestr("in/b.csv", "text,label\n")
+    assert [file.name for file in fetched(f"zip://in/*.csv::file://{packed}", tmp_path)] == ["a.csv", "b.csv"]
+
+
+def test_only_a_file_that_changed_is_loaded_again_and_an_old_copy_is_never_used(
+    bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "memory://bucket/2024/*.csv"
+    fetched(url, tmp_path)
+    loaded: list[str] = []
+    whole = download._load
+
+    def load(filesystem: Any, name: str, *given: Any, **more: Any) -> None:
+        loaded.append(name)
+        whole(filesystem, name, *given, **more)
+
+    monkeypatch.setattr(download, "_load", load)
+    fetched(url, tmp_path)
+    assert loaded == []
+    bucket.pipe("/bucket/2024/b.csv", b"text,label\nother,good\n")
+    assert fetched(url, tmp_path)[1].read_text() == "text,label\nother,good\n"
+    assert loaded == ["/bucket/2024/b.csv"]
+    monkeypatch.setattr(type(bucket), "info", _unreachable)
+    with pytest.raises(UnavailableError, match=r"memory://bucket/2024/a\.csv cannot be read"):
+        fetched("memory://bucket/2024/a.csv", tmp_path)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = download._load
+
+    def load(*given: Any, **more: Any) -> None:
+        whole(*given, **more)
+        bucket.pipe("/bucket/2024/b.csv", b"text,label\nnewer,good\n")
+
+    monkeypatch.setattr(download, "_load", load)
+    with pytest.raises(UnavailableError, match=r"b\.csv cannot be read \(it changed while it was read\); try again later"):
+        fetched("memory://bucket/2024/b.csv", tmp_path)
+
+
+def _unreachable(*_: Any, **__: Any) -> None:
+    raise ConnectionRefusedError("no route to host")

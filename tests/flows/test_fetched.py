@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
@@ -10,18 +11,19 @@ import pytest
 from tasks.config import PipelineConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
-def train(data_root: Path, **fetch: Any) -> dict[str, Any]:
+def train(data_root: Path, ingest: Mapping[str, Any] | None = None, **fetch: Any) -> dict[str, Any]:
     from flows.train import train as flow
 
     values = {
         "name": "asked",
         "fetch": fetch,
-        "ingest": {"text": "title", "label": "mood", "keep": ["day"]},
+        "ingest": {"text": "title", "label": "mood", "keep": ["day"], **(ingest or {})},
         "finetune": {"threads": 1, "model": "tfidf"},
         "evaluate": {"bootstrap": 200, "yardstick": False},
         "register": {"evidence": "test"},
@@ -50,3 +52,17 @@ def test_unchanged_rows_train_nothing_and_new_ones_do(tmp_path: Path, corpus: Pa
     assert grown["equation"].startswith(f"found {len(rows)} = ")
     assert not grown["stages"]["ingest"]["cached"]
     assert {path.name for path in (root / "fetched/asked").glob("*/*")} == {"rows.parquet"}
+    by_content = train(root, {"ids": "content"}, query="SELECT * FROM news", database_variable="NEWS")
+    (tmp_path / "parts").mkdir()
+    for name, part in (("b.csv", rows[::2]), ("a.csv", rows[1::2])):
+        with (tmp_path / "parts" / name).open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("title", "mood", "day"), *part])
+    from_files = train(root, {"ids": "content"}, url=f"file://{tmp_path}/parts/*.csv")
+    assert by_content["equation"] == from_files["equation"] == grown["equation"]
+    assert [name for name, stage in from_files["stages"].items() if not stage["cached"]] in (["ingest"], ["ingest", "register"])
+    (tmp_path / "valid.csv").write_text(
+        "title,mood,day\nProfits rose sharply this quarter.,positive,\nSales fell by half.,negative,\n"
+    )
+    asked = train(root, {"path": f"{tmp_path}/parts/*.csv", "valid_path": tmp_path / "valid.csv"})
+    assert asked["stages"]["prepare"]["cached"] is False
+    assert asked["labels"]["valid"] == {"negative": 1, "positive": 1}

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -323,3 +324,44 @@ def test_what_contradictions_cost_is_in_the_message_where_nothing_is_left() -> N
     corpus = rows([LABELLED] * 80, [0, 1] * 40, first=[i - i % 2 for i in range(80)])
     with pytest.raises(RequestError, match="80 rows were left out since their texts have several labels"):
         decide(corpus, ["a", "b"], CONFIG)
+
+
+def given_valid(corpus: Rows, valid: list[int]) -> Rows:
+    """The corpus with these rows as validation rows of its own."""
+    return replace(corpus, given=np.isin(np.arange(len(corpus.kind)), valid))
+
+
+@pytest.mark.parametrize("config", [CONFIG, RULE_1], ids=["rule 2", "rule 1"])
+def test_given_validation_rows_are_all_there_are(config: PrepareConfig) -> None:
+    corpus = given_valid(labelled(2000, labels=3), list(range(50)))
+    fate = decide(corpus, ["a", "b", "c"], config).fate
+    assert (fate[:50] == VALID).all()
+    counts = np.bincount(fate[50:], minlength=3)
+    assert counts[VALID] == 0
+    assert counts[TEST] / 1950 == pytest.approx(0.2, abs=0.03)
+    tiny = given_valid(labelled(24, labels=6), [0, 1])
+    fate = decide(tiny, list("abcdef"), config).fate
+    assert (fate == VALID).tolist() == [True, True] + [False] * 22
+    with_test = rows([OFFICIAL_TEST] * 4 + [LABELLED] * 40, [0, 1] * 22)
+    assert np.bincount(decide(given_valid(with_test, [4, 5, 6]), ["a", "b"], config).fate).tolist() == [37, 3, 4]
+
+
+def test_train_gives_way_to_given_validation_rows_and_these_to_test_rows() -> None:
+    kind = [LABELLED, LABELLED, LABELLED, LABELLED, OFFICIAL_TEST, LABELLED, NO_LABEL, LABELLED]
+    #  0 near a valid row; 1 equal to it, with another label; 2, 3 valid rows that are equal; 5 valid, near the test row 4
+    first, group = [0, 2, 2, 2, 4, 5, 6, 7], [0, 0, 0, 0, 4, 4, 0, 7]
+    corpus = with_head(kind, [0, 1, 0, 0, 1, 1, -1, 0], first, group)
+    decision = decide(given_valid(corpus, [2, 3, 5]), ["a", "b"], CONFIG)
+    assert decision.fate[:8].tolist() == [
+        reason("labelled_near_duplicate_of_valid"),
+        reason("labelled_duplicate_of_valid"),
+        VALID,
+        VALID,
+        TEST,
+        reason("labelled_near_duplicate_of_test"),
+        reason("unlabelled_near_duplicate_of_valid"),
+        TRAIN,
+    ]
+    assert (decision.duplicates_in_valid, decision.duplicates_in_test) == (1, 0)
+    with pytest.raises(RequestError, match="no row of the given validation rows is left"):
+        decide(given_valid(corpus, [5]), ["a", "b"], CONFIG)

@@ -36,6 +36,7 @@ class FolderLayout(Layout):
 
     name = "folder"
     note = "for a folder"
+    joins = True
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)
@@ -57,9 +58,13 @@ class FolderLayout(Layout):
             raise RequestError(f"{path}: no folder of a label in it; {no_label_folders(path, self.reading.flags.path)}")
         if (part := holds_parquet(path)) is not None:
             raise RequestError(
-                f"{path}: {part} is a Parquet file, not a document; give one file: {self.reading.flags.path} {path / part}"
+                f"{path}: {part} is a Parquet file, not a document; read the folder with {self.reading.flags.source} parquet"
             )
-        if len(labels) == 1 and self.asked.split != "test" and not self.asked.labels_are_numbers:
+        if (
+            len(labels) == 1
+            and self.asked.split not in ("test", "valid")
+            and not (self.asked.name or self.asked.labels_are_numbers)
+        ):
             raise RequestError(f"{path}: one class only ({labels[0]}); a classifier needs at least two folders of labels")
 
     def records(self, notes: Notes) -> Iterator[Record]:
@@ -105,7 +110,7 @@ class FolderLayout(Layout):
             yield from self._below(os.path.join(root, name), above + name + b"/", label, here, notes)
 
     def _below(self, root: bytes, above: bytes, label: str | None, split: str | None, notes: Notes) -> Iterator[Record]:
-        limit, prefix = self.reading.text_bytes, self.asked.prefix
+        limit, prefix = self.reading.text_bytes, self.asked.below
         for found in walk(root, above, notes.passed_over):
             yield file_record(found, limit, label=label, split=split, prefix=prefix)
 
@@ -115,7 +120,7 @@ class FolderLayout(Layout):
             path = os.path.join(root, name)
             if not name.endswith(b"/") and kind_of(path) == "link":
                 found = Found(above + name, path, "link")
-                yield file_record(found, 0, label=None, split=self.asked.split, prefix=self.asked.prefix)
+                yield file_record(found, 0, label=None, split=self.asked.split, prefix=self.asked.below)
 
 
 def split_folders(folder: Path) -> tuple[bytes, ...]:

@@ -1,4 +1,4 @@
-"""A table in one file: csv, tsv, JSON lines, Parquet, lines of `text<delimiter>label`, and fastText's `__label__x text`."""
+"""A table in one file: csv, tsv, JSON lines, Parquet, a workbook's sheet, lines of `text<delimiter>label`, fastText's lines."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from tasks.documents.fasttext_lines import fasttext_rows
 from tasks.documents.json_lines import json_rows
 from tasks.documents.layout import Asked, Layout, Notes
 from tasks.documents.lines import Lines, Row, UnclosedQuotesError, plain_rows, quoted_rows
+from tasks.documents.partitions import partitions_of
 from tasks.documents.reasons import REASONS
 from tasks.documents.record import Record
+from tasks.documents.sheets import WORKBOOKS, Sheet
 from tasks.documents.spelling import spelled
 from tasks.documents.table_form import PARQUET, TABLES, Table, open_bytes, open_table, row_limit, seek, whole
 from tasks.errors import RequestError
@@ -20,7 +22,7 @@ from tasks.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.documents.parquet import ParquetColumns
+    from tasks.documents.arrow_rows import ArrowColumns
     from tasks.documents.reading import Flags
 
 _FIRST_ROWS = 100  # that are looked at before the corpus is read
@@ -37,14 +39,17 @@ class TableLayout(Layout):
     suffixes = TABLES
     note = "for a file"
     has_columns = True
+    joins = True
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)
         if self.path.is_dir():
             source = f"{asked.reading.flags.source} folder"
             raise RequestError(f"{asked.option} {self.path}: a folder; give the table's file, or {source}")
-        self.is_parquet = self.path.suffix.lower() in PARQUET
-        if not self.is_parquet:
+        suffix = self.path.suffix.lower()
+        self.is_parquet, self.is_sheet = suffix in PARQUET, suffix in WORKBOOKS
+        self.has_lines = not (self.is_parquet or self.is_sheet)
+        if self.has_lines:
             self.encoding, self.encoding_flag = asked.reading.encoding, asked.reading.flags.encoding
 
     @classmethod
@@ -61,15 +66,27 @@ class TableLayout(Layout):
         return table
 
     @cached_property
-    def columns(self) -> ParquetColumns:
-        """The columns of a Parquet file; RequestError if they are not there."""
+    def sheet(self) -> Sheet:
+        """The sheet of a workbook; RequestError if it cannot be read."""
+        return Sheet(self.path, self.reading)
+
+    @cached_property
+    def partitions(self) -> dict[str, str | None]:
+        """Columns that the folders of a file among several name; see partitions.py."""
+        return partitions_of(self.asked.name)
+
+    @cached_property
+    def columns(self) -> ArrowColumns:
+        """The columns of a sheet or a Parquet file; RequestError if they are not there."""
+        if self.is_sheet:
+            return self.sheet.columns
         from tasks.documents.parquet import parquet_columns  # pyarrow; the command line needs none of it for its options
 
-        return parquet_columns(self.path, self.reading)
+        return parquet_columns(self.path, self.reading, self.partitions)
 
     def check(self) -> None:
         """Raise RequestError for wrong columns, and for first rows none of which can be used."""
-        columns = self.columns if self.is_parquet else self.table.columns
+        columns = self.table.columns if self.has_lines else self.columns
         if columns.label_in_text:
             told = f"column {self.reading.label!r} is the {self.reading.second}, and also in {self.reading.flags.text}"
             raise RequestError(f"{self.path}: {told}, so that a model would read the answer; name other columns")
@@ -77,12 +94,15 @@ class TableLayout(Layout):
             self._check_rows()
 
     def records(self, notes: Notes) -> Iterator[Record]:
-        """Yield a record for each row; ids are `file name:line`, in Parquet `file name:row`."""
-        if not self.is_parquet:
+        """Yield a record for each row; ids are `file name:line`, in Parquet and sheets `file name:row`."""
+        if self.has_lines:
             return table_records(self.table, self.asked, notes)
+        if self.is_sheet:
+            notes.warnings += filter(None, [self.sheet.warning()])
+            return self.sheet.records(self.asked)
         from tasks.documents.parquet import parquet_records
 
-        return parquet_records(self.path, self.columns, self.reading, self.asked.split, self.asked.prefix)
+        return parquet_records(self.path, self.columns, self.asked, self.asked.source, self.partitions)
 
     def doubts(self, labels: Mapping[str, int]) -> list[str]:
         """Say that the first row may be a header after all."""
@@ -98,13 +118,13 @@ class TableLayout(Layout):
 
     def nothing(self) -> str:
         """Explain why there is no record."""
-        if not self.is_parquet and self.table.header:
+        if self.has_lines and self.table.header:
             return "the header is its only line; there is no record in it"
         return super().nothing()
 
     def _first_row(self) -> tuple[str, str] | None:
         """Text and label of the first row of a table without a header, where they are short enough to be names of columns."""
-        if self.is_parquet or self.reading.second != "label":
+        if not self.has_lines or self.reading.second != "label":
             return None
         table = self.table
         at, names = table.columns.second, table.first
@@ -145,7 +165,7 @@ def table_records(table: Table, asked: Asked, notes: Notes) -> Iterator[Record]:
     """Yield one record for each row; ids are `file name:line`. A row whose label is missing is unlabelled."""
     swallowed: Row | None = None
     number = 0
-    reading, name = asked.reading, asked.prefix + table.path.name
+    reading, name = asked.reading, asked.source
     remedy = f"if quotes are characters of the text here, use {reading.flags.quoting} none"
     with whole(table.path), open_bytes(table.path) as file:
         lines = Lines(file, table.encoding, start=seek(file, table.start), limit=row_limit(reading.max_chars))
