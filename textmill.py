@@ -219,18 +219,21 @@ class Model:
         """One dict a text, as `textmill predict`: label, confidence, probabilities, and why there is no label.
 
         With `max_error` it abstains where it must, so that at most that share of its answers is wrong; with `by_cost` it gives
-        the label that is cheapest to expect. RequestError: it cannot promise that, or carries no costs.
+        the label that is cheapest to expect. A model that carries answers gives `answer` too, or else the most `similar`
+        training questions. RequestError: it cannot promise that, or carries no costs.
         """
         from tasks.score.abstain import abstaining, check_abstention, costs_of, promised
         from tasks.score.predict import predict_texts
+        from tasks.score.replies import with_replies
 
         check_abstention(max_error, None, each_label=each_label, by_cost=by_cost)
-        predictions = predict_texts(self._loaded, [texts] if isinstance(texts, str) else list(texts))
+        given = [texts] if isinstance(texts, str) else list(texts)
+        predictions = predict_texts(self._loaded, given)
         if by_cost:
-            return abstaining(predictions, costs_of(self._loaded))
-        if max_error is None:
-            return predictions
-        return abstaining(predictions, promised(self._loaded, max_error, each_label=each_label))
+            predictions = abstaining(predictions, costs_of(self._loaded))
+        elif max_error is not None:
+            predictions = abstaining(predictions, promised(self._loaded, max_error, each_label=each_label))
+        return with_replies(self._loaded, given, predictions)
 
     def explain(self, texts: Sequence[str]) -> list[dict[str, Any] | None]:
         """Why each text got its label, as `textmill predict --explain`: None for a text without words.

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from tasks.config import PipelineConfig
 from tasks.errors import RequestError
+from tasks.finetune.kinds import KINDS
 from tasks.register.recipe import read_recipe
 from tasks.unread import refuse_unread
 
@@ -60,7 +61,7 @@ def _of_file(file: Path, config: PipelineConfig) -> PipelineConfig:
         own = config.prepare.model_dump(mode="json")
         _refuse_other_rows(own | written["prepare"], config, str(file))
     if not given.finetune.kinds:
-        raise RequestError(f"{file}: finetune.model names no model; name one, such as bag")
+        raise RequestError(f"{file}: finetune.model names no model; name one of {', '.join(KINDS)}")
     return config.model_copy(update={name: getattr(given, name) for name in SECTIONS})
 
 

@@ -16,6 +16,7 @@ from flows.killed import mark_killed
 from flows.meanwhile import imported_meanwhile, make_ready
 from flows.prepared import part, prepare_rows
 from flows.record import Record, command
+from flows.replies import carried_replies, check_answers, look_at_answers
 from flows.settled import refuse_unlabelled, settle_by_champion, settle_by_corpus
 from flows.split import split_tags
 from tasks.adapt.task import adapt
@@ -104,6 +105,7 @@ def run_steps(record: Record) -> None:
     config.finetune.check()  # again: the model may have been chosen since
     labels = sorted(prepared.result().report["labels"]["train"])
     check_costs(config, labels)
+    check_answers(config, labels)
     if config.finetune.class_prior:
         shares_in_order(config.finetune.class_prior, labels)  # refused before anything is trained
     aligned = align_vectors(record, config, dataset)
@@ -126,6 +128,7 @@ def run_steps(record: Record) -> None:
     promised = make_promise(record, config, rows, model, parts)
     packed = {name: state for name, state in read.items() if name != "weights"}
     packed |= carried(record, config, dataset, promised)
+    packed |= carried_replies(record, config, promised, **{"texts": texts, **read, "model": model, "dataset": dataset})
     packaged = note(package(run, model=model, dataset=dataset, **packed))
     if config.evaluate.robust is not None:
         note(robustness(run, config.evaluate.robust, package=packaged, texts=holdout_texts, holdout=holdout))
@@ -163,6 +166,7 @@ def run_steps(record: Record) -> None:
     record.did("register", registered, shown=REGISTRATION, key=packaged.result().key)
     doubt_labels(record, config, rows, texts, parts)
     look_back(record, config, evaluation, promised)
+    look_at_answers(record, config, packaged, texts=holdout_texts, holdout=holdout)
     if config.evaluate.learning_curve:
         drawn = {"dataset": dataset, "holdout": holdout, "holdout_texts": holdout_texts, "aligned": aligned, **read}
         measure_curve(record, config, prepared.result().report, evaluation, held=held.get("embedded"), **drawn)

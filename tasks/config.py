@@ -8,7 +8,7 @@ of a preset file and the command line at once. A section is all that its step se
 from __future__ import annotations
 
 import warnings
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -21,7 +21,7 @@ from tasks.evaluate.slices.settings import NAME, OWN_COLUMNS
 from tasks.expect.settings import ExpectConfig
 from tasks.fetch.settings import FetchConfig
 from tasks.finetune.networks.settings import NetworkSettings
-from tasks.finetune.settings import FinetuneConfig
+from tasks.finetune.settings import AUTO, FinetuneConfig
 from tasks.ingest.settings import IngestConfig, TextsConfig
 from tasks.language.settings import GateConfig, MeasureConfig, NetworkConfig, SplitConfig, TokenizerConfig
 from tasks.monitor.settings import RetrainConfig, WatchConfig
@@ -115,6 +115,15 @@ with warnings.catch_warnings():
                     raise ValueError(f"register.must_not_lose {name}: names come from evaluate.watch_list; give it too")
             return self
 
+        @model_validator(mode="after")
+        def _promise_for_answers(self) -> Self:
+            if self.register.min_confidence == "auto" and self.evaluate.promise == "off":
+                raise ValueError(
+                    "register.min_confidence auto goes by a promise, and none is made; set evaluate.promise held or folds, "
+                    "or give a number"
+                )
+            return self
+
         def defaults(self) -> Self:
             """The defaults of a run, with the sections that this run's model has."""
             plain = type(self)()
@@ -183,6 +192,37 @@ with warnings.catch_warnings():
             description="Another recipe on the same folds: that of a version, NAME@ALIAS or NAME/VERSION, or a TOML file with "
             "other settings of pretrain, align and finetune.",
         )
+
+    class TuneConfig(PipelineConfig):
+        """A search of settings on folds of the rows, and the training of what it finds."""
+
+        verb: ClassVar[tuple[str, ...]] = ("tune",)
+
+        register: RegisterConfig = RegisterConfig()  # as above
+        minutes: Annotated[float, Field(gt=0.0)] = Field(
+            10.0, description="Time of the search and of the confirmation; the training of the answer comes on top."
+        )
+        models: tuple[str, ...] = Field(
+            (),
+            description="Models to try; default: finetune.model if it is given, else each kind that needs no more, and sums.",
+        )
+        measure: Literal["accuracy", "macro_f1"] = Field("accuracy", description="What is compared.")
+        folds: NumFolds = Field(5, description="Folds of the train and validation rows that candidates are compared on.")
+        fold_seed: Count = Field(13, description="Seed of the dealing; the confirmation deals with the next number.")
+        search_seed: Count = Field(13, description="Seed of the candidates that are drawn.")
+        trials: Positive | None = Field(None, description="Most candidates; default: as many as the time allows.")
+        significance: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+            0.1, description="Largest one-sided p of the confirmation at which the best is taken instead of the default."
+        )
+
+        @field_validator("models")
+        @classmethod
+        def _known_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+            for name in value:
+                if name == AUTO:
+                    raise ValueError("auto is what the corpus decides; name models, or leave this out")
+                FinetuneConfig(model=name)
+            return value
 
 
 class RefreshConfig(Section):

@@ -15,7 +15,7 @@ FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 
 def pages() -> list[Path]:
     """Every page that a reader may open, in both languages."""
-    folders = ("", "docs", "data", "data/sample", "data/sample-zh", "mlflow", "benchmarks")
+    folders = ("", "docs", "data", "data/sample", "data/sample-zh", "data/service-zh", "mlflow", "benchmarks")
     return sorted(page for folder in folders for page in (CHECKOUT / folder).glob("*.md"))
 
 

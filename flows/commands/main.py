@@ -36,6 +36,7 @@ from flows.commands import (
     serve,
     streams,
     train,
+    tune,
     up,
     vectors,
 )
@@ -72,6 +73,7 @@ CLASSES = {"label": label.LabelGroup}  # of groups that take more than their ver
 VERBS = {
     "train": Verb(train.train, TAKES_KNOBS | OWN_HELP),
     "folds": Verb(folds.folds, TAKES_KNOBS | OWN_HELP),
+    "tune": Verb(tune.tune, TAKES_KNOBS | OWN_HELP),
     "refresh": Verb(refresh.refresh, TAKES_KNOBS | OWN_HELP),
     "predict": Verb(predict.predict),
     "score": Verb(score.score),

@@ -58,6 +58,7 @@ def predict(
     """Classify texts with the champion."""
     from tasks.score.abstain import abstaining, check_abstention, costs_of, promised
     from tasks.score.predict import check_unicode, predict_texts
+    from tasks.score.replies import with_replies
 
     asked = {
         "--finetune.encoder.model": weights,
@@ -98,6 +99,7 @@ def predict(
     predictions = predict_texts(loaded, given)
     if rule is not None:
         predictions = abstaining(predictions, rule)
+    predictions = with_replies(loaded, given, predictions)
     explained: list[Explanation | None] = [None] * len(given)
     if explain:
         from tasks.score.explain import as_values, explanations
@@ -147,10 +149,25 @@ def _show(
     print(title, file=sys.stderr)  # noqa: T201
     for text, prediction, why in zip(texts, predictions, explained, strict=True):
         print(_shown(text, prediction))  # noqa: T201
+        for line in _replied(prediction):
+            print(line)  # noqa: T201
         if why is not None and prediction["label"] is not None:
             from flows.commands.explained import print_explanation
 
             print_explanation(text, why)
+
+
+def _replied(prediction: Mapping[str, Any]) -> list[str]:
+    """The answer, or the questions that whoever takes the text over may look at; indented."""
+    if "answer" not in prediction:
+        return []
+    if prediction["answer"] is not None:
+        return [f"    {in_line(prediction['answer'])}"]
+    found = [
+        f"    {each['similarity']:.2f}\t{in_line(each['label'])}\t{shortened(in_line(each['text'].strip()), MAX_SHOWN)}"
+        for each in prediction["similar"]
+    ]
+    return ["    no answer; most similar questions:" if found else "    no answer", *found]
 
 
 def _lines_of_stdin() -> list[str]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from flows.commands.settings import knobs, load_preset, preset_names, preset_path
 from tasks.checkout import CHECKOUT
-from tasks.config import FoldsConfig, LanguageConfig, PipelineConfig, RefreshConfig, ServeConfig
+from tasks.config import FoldsConfig, LanguageConfig, PipelineConfig, RefreshConfig, ServeConfig, TuneConfig
 from tasks.finetune.settings import AUTO
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ KNOBS = CHECKOUT / "docs/KNOBS.md"
 CHINESE_KNOBS = CHECKOUT / "docs/KNOBS.zh-CN.md"
 
 FLOWS: dict[str, type[BaseModel]] = {"train": PipelineConfig, "refresh": RefreshConfig, "serve": ServeConfig}
-BESIDE: dict[str, type[BaseModel]] = {"folds": FoldsConfig}  # verbs that take all of `train` too; each has a section of its own
+BESIDE: dict[str, type[BaseModel]] = {
+    "folds": FoldsConfig,
+    "tune": TuneConfig,
+}  # verbs that take all of `train` too; each has a section of its own
 LANGUAGE = "language/"  # begins the headings of `textmill language train`, whose sections are called as those of `train`
 SAME = "runtime"  # the section that it shares with them
 NO_SECTION = "name"  # the heading of what is in no section
@@ -43,9 +46,9 @@ A knob is given in one of four places; the first that names it decides:
 3. in a TOML file (`--config run.toml`) or a preset (`--preset imdb`): `epochs = 3` below the line `[finetune]`;
 4. else it has its default.
 
-`textmill train --help`, `textmill folds --help`, `textmill language train --help`, `textmill refresh --help` and
-`textmill serve --help` print the same lists. The sections of `textmill language train` are the last ones. This page is written
-from the config models by `python -m flows.commands.readme`.
+`textmill train --help`, `textmill folds --help`, `textmill tune --help`, `textmill language train --help`,
+`textmill refresh --help` and `textmill serve --help` print the same lists. The sections of `textmill language train` are the
+last ones. This page is written from the config models by `python -m flows.commands.readme`.
 
 """
 

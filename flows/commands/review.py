@@ -23,7 +23,7 @@ def review(
     source: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[TEXTS]", help="Texts without labels to choose from, as score takes them; default: the last run's."
+            metavar="TEXTS", help="Texts without labels to choose from, as score takes them; default: the last run's."
         ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help=HELP_OF_OUTPUT)] = Path("review.csv"),
@@ -66,6 +66,7 @@ def review(
     from flows.commands.registry import load
     from flows.commands.runtime import runtime_of
     from flows.display import Display
+    from tasks.forget.forgotten import Forgotten, forgotten_list
     from tasks.labels.imports import imports_folder, in_use
     from tasks.review.candidates import candidates, labelled_keys, of_file, of_monitor, of_run
     from tasks.review.last_run import last_run
@@ -77,6 +78,8 @@ def review(
     loaded = load(model or (_model_of(root, monitor) if monitor is not None else None), data_root)
     last = last_run(root, loaded.name)
     corpus, prepared = (None, None) if last is None else (last.folder("ingest"), last.folder("prepare"))
+    listed = forgotten_list(root)
+    forgotten = None if listed is None else Forgotten.read(listed)
     people = {each.key for made in in_use(imports_folder(root, loaded.name)) for each in made.rows()}
     labelled = people | (labelled_keys(corpus) if corpus is not None else set())
     wanted = Wanted(rows, 0.0 if source is not None or monitor is not None else wrong_share, random_share, seed)
@@ -84,15 +87,15 @@ def review(
     with Display() as display:
         texts: Iterable[tuple[str, str, str | None]] = ()
         if source is not None and reading is not None:
-            found = candidates(of_file(source, reading, warnings), labelled, seed)
+            found = candidates(of_file(source, reading, warnings), labelled, seed, forgotten)
         elif monitor is not None:
             from tasks.monitor.state import MonitorState
 
             with MonitorState.read(root, monitor) as state:
-                found = candidates(of_monitor(state, days), labelled, seed)
+                found = candidates(of_monitor(state, days), labelled, seed, forgotten)
         else:
             texts = () if prepared is None else of_run(prepared)
-            found = candidates(texts, labelled, seed)
+            found = candidates(texts, labelled, seed, forgotten)
         chosen = review(wanted, loaded, found, wrong=wrong, people=people, progress=display.progress("review"))
     if not chosen.chosen:
         raise RequestError(

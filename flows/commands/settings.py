@@ -44,7 +44,7 @@ from flows.commands.runtime import NOT_SETTINGS, PREFIX
 from flows.commands.tutorial_words import WORDS, meant_value
 from flows.settled import refuse_unlabelled
 from tasks.checkout import CHECKOUT
-from tasks.config import FoldsConfig, LanguageConfig, PipelineConfig, RefreshConfig, ServeConfig
+from tasks.config import FoldsConfig, LanguageConfig, PipelineConfig, RefreshConfig, ServeConfig, TuneConfig
 from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
 from tasks.finetune.former import former_names
@@ -70,7 +70,7 @@ LikeTrain = TypeVar("LikeTrain", bound=PipelineConfig)
 PRESETS = Path(__file__).resolve().parents[1] / "presets"
 DEFAULT_PRESET = "sample"
 DEFAULT_LANGUAGE_PRESET = "language"
-FLOWS = (PipelineConfig, FoldsConfig, LanguageConfig, RefreshConfig, ServeConfig)
+FLOWS = (PipelineConfig, FoldsConfig, TuneConfig, LanguageConfig, RefreshConfig, ServeConfig)
 TOML = ".toml"
 NEGATIVE = re.compile(r"-\.?\d")
 UTF8_FILES = frozenset({"stop_words", "user_dictionary", "partial_words", "watch_list"})
@@ -248,6 +248,13 @@ def resolve_folds(
         config = config.model_copy(update={"against": str(_expanded(config.against, Path.cwd(), "against"))})
         read_sections(Path(config.against or ""))
     return config
+
+
+def resolve_tune(
+    arguments: list[str], *, preset: str | None = None, file: Path | None = None, doors: Doors | None = None
+) -> TuneConfig:
+    """Make the one configuration of a search, as `resolve` does for a training run."""
+    return _resolve_like_train(TuneConfig, arguments, preset, file, doors)
 
 
 def read_sections(file: Path) -> dict[str, Any]:
@@ -537,8 +544,8 @@ def _command(model: type[BaseModel]) -> str:
         return "textmill language train"
     if issubclass(model, ServeConfig):
         return "textmill serve"
-    if issubclass(model, FoldsConfig):
-        return "textmill folds"
+    if issubclass(model, FoldsConfig | TuneConfig):
+        return f"textmill {model.verb[0]}"
     return "textmill refresh" if issubclass(model, RefreshConfig) else "textmill train"
 
 

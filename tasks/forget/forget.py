@@ -19,12 +19,14 @@ from tasks.forget import where
 from tasks.forget.databases import delete_rows
 from tasks.forget.forgotten import FOLDER, Forgotten, forgotten_list, normal, remember
 from tasks.forget.forms import Wanted
+from tasks.forget.labels import forget_labels
 from tasks.forget.lineage import made_from, name_of
 from tasks.forget.monitors import forget_documents
 from tasks.forget.rewriting import rewrite_log, rewrite_record
 from tasks.forget.rows import rows_with
 from tasks.forget.search import Looked, inputs_of_runs, look, look_at, sources_of_monitors
 from tasks.forget.tokens import as_tokens, settings_below
+from tasks.labels.imports import LABELS
 from tasks.progress import SILENT
 from tasks.store.artifact import Store
 from tasks.store.layout import BUILDING
@@ -75,6 +77,7 @@ def make_plan(roots: Roots, texts: Sequence[str], *, progress: Progress = SILENT
     store = roots.data_root / "store"
     settings = settings_below(store, roots.mlflow)
     tables = [*corpora(roots), *sorted((roots.data_root / "monitor").glob("*/documents/*/*.parquet"))]
+    tables += sorted((roots.data_root / LABELS).glob("*/*.parquet"))
     asked = _different(texts)
     rows = rows_with(tables, Wanted(asked))
     every = _different([*asked, *rows.texts])
@@ -111,6 +114,8 @@ def carry_out(
         kept += [f"{database} ({table})" for table in delete_rows(database, wanted)[1]]
     for folder in plan.units(where.MONITOR):
         forget_documents(states[folder.name], wanted)
+    for path in plan.units(where.GIVEN):
+        forget_labels(path, wanted)
     for path in plan.units(where.RECORD, where.SPOOL):
         rewrite_record(path, wanted)
         crash_point("forget.rewritten")

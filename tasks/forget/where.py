@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tasks.durable import PARTIAL
 from tasks.forget.forgotten import FOLDER as FORGOTTEN
+from tasks.labels.imports import LABELS
 from tasks.store.layout import BUILDING, DAMAGED, LOCKS, SCRATCH, STORE
 from tasks.tracking.home import LEDGER
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 ARTIFACT, LEFTOVER, SET_ASIDE = "artifacts", "sweep leftovers", "set-aside folders"
 RECORD, REPORT, PREDICTION, REFUSED, SPOOL = "run records", "reports", "predictions", "refused records", "spooled calls"
 MONITOR = "monitors"
+GIVEN = "given labels"
 MLFLOW_DATABASE, MLFLOW_FILE, MODEL = "MLflow database", "MLflow runs' files", "registered models"
 PREFECT_DATABASE, PREFECT_FILE = "Prefect database", "Prefect's files"
 FETCHED, DOWNLOAD, LOG, EVENTS = "fetched files", "downloads", "logs", "TensorBoard events"
@@ -35,7 +37,7 @@ LEFT = frozenset({MODEL, YOURS})  # named, and not touched
 
 _RECORDS = frozenset({LEDGER, "former.json", "server.json"})
 _BESIDE = ("-wal", "-shm", "-journal")  # files of SQLite's
-_OWN = {"raw": DOWNLOAD, "logs": LOG, "tensorboard": EVENTS, "serve": LOG}
+_OWN = {"raw": DOWNLOAD, "logs": LOG, "tensorboard": EVENTS, "serve": LOG, LABELS: GIVEN}
 
 
 @dataclass(frozen=True)

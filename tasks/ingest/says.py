@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.equation import equation
 from tasks.shown import in_line
 from tasks.store.presentation import Presentation, numbers_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tasks.store.presentation import Report
 
 
@@ -41,4 +43,14 @@ def metrics(report: Report) -> dict[str, float]:
     return numbers_of(report, {"given_labels": report["given_labels"]} if "given_labels" in report else {})
 
 
-SHOWN = Presentation(says=says, metrics=metrics)
+def result(report: Report, folder: Path) -> dict[str, Any]:
+    """What became of given labels, for `train --json`; nothing where there are none."""
+    return {"given_labels": report["given_labels"]} if "given_labels" in report else {}
+
+
+def page(report: Report, folder: Path) -> dict[str, Any]:
+    """The same as a table of its own on the page of the run."""
+    return {"What became of the given labels": report["given_labels"]} if "given_labels" in report else {}
+
+
+SHOWN = Presentation(says=says, metrics=metrics, result=result, page=page)

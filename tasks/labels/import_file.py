@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.documents.reasons import REASONS
 from tasks.errors import RequestError
+from tasks.forget.forgotten import REASON as FORGOTTEN
+from tasks.forget.forgotten import Forgotten, forgotten_list
 from tasks.labels.given import WHYS
 from tasks.labels.imports import imports_folder, in_use, write_import
 from tasks.labels.in_force import in_force
@@ -40,6 +42,7 @@ def import_labels(
     `only_known` texts that the corpus does not have are not added to it. RequestError if the file cannot be used.
     """
     found, warnings = read_labels(path, text=text, label=label, annotator=annotator, encoding=encoding)
+    _refuse_forgotten(found, data_root)
     if not found.labels:
         told = _without(found) or "it has no row"
         raise RequestError(f"{path}: no label in it ({told}); fill in the labels, or name their column with --label")
@@ -70,6 +73,17 @@ def import_labels(
         "sample": after.report["sample"],
         "warnings": warnings + _warnings(path, found),
     }
+
+
+def _refuse_forgotten(found: Found, data_root: Path) -> None:
+    listed = forgotten_list(data_root)
+    if listed is None:
+        return
+    forgotten = Forgotten.read(listed)
+    kept = [each for each in found.labels if each.text is None or not forgotten.holds(each.text)]
+    for _ in range(len(found.labels) - len(kept)):
+        found.refuse(FORGOTTEN, "a text that was to be forgotten")
+    found.labels = kept
 
 
 def _check_labels(path: Path, found: Found, known: Collection[str]) -> None:

@@ -67,7 +67,7 @@ def page(report: Report, folder: Path) -> dict[str, Any]:
     table |= {" and ".join(each["annotators"]): agreement_in_words(each) for each in report["agreement"]}
     if report["sample"]:
         table["rows drawn at random"] = sample_in_words(report["sample"])
-    return {"labels given beside the corpus": table}
+    return {"Labels given beside the corpus": table}
 
 
 SHOWN = Presentation(says=says, metrics=metrics, details=details, result=result, page=page)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from .neighbours import Sparse
     from .shares import Shares, Split
 
 MODEL_FILE, WEIGHTS_FILE = "model.json", "weights.safetensors"
@@ -212,6 +213,21 @@ class Classifier:
     def _of_nothing(self) -> np.ndarray:
         """The probabilities of no tokens at all, worked out once: that takes as long as a short text."""
         return self.probabilities([[]])
+
+    def likeness(
+        self, documents: pa.Array | Sequence[Sequence[str]], texts: Sequence[str] | None = None
+    ) -> np.ndarray | Sparse | None:
+        """What documents can be compared by: vectors of a view that reads texts, else of one that reads words, else n-grams.
+
+        Float32 [N, D], or the n-grams of its vocabulary; None for a model that has nothing of these.
+        """
+        tokens = Tokens(documents, texts)
+        for reads, asked in (("text", "vectors"), ("words", "vectors"), ("ngrams", "ngrams")):
+            for view in self.views.values():
+                if view.reads == reads and hasattr(view, asked):
+                    made: np.ndarray | Sparse = getattr(view, asked)(tokens)
+                    return made
+        return None
 
     @property
     def splits_quickly(self) -> bool:

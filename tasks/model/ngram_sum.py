@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .neighbours import Sparse
 from .ngrams import NgramVocabulary, first_of_runs
 from .shares import Shares
 
@@ -47,6 +48,10 @@ class NgramSum:
     def logits(self, tokens: Tokens) -> np.ndarray:
         """Logits of documents, float32 [N, C]."""
         return ngram_sums(*self.vocabulary.encode(tokens.documents), self.weights_KC, self.bias_C)
+
+    def ngrams(self, tokens: Tokens) -> Sparse:
+        """The n-grams of documents."""
+        return Sparse(*self.vocabulary.encode(tokens.documents), len(self.vocabulary))
 
     def split(self, tokens: Tokens) -> NgramSplit:
         """What it says of documents, as its n-grams are looked up once, and exactly which words make it say so."""

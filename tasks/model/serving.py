@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from .neighbours import Sparse
+    from .replies import Replies
+
 MODEL = "model"
 TEXT = "text.json"
 LABELS = "labels.json"
 HASHES = "training_hashes.npy"
+REPLIES = "replies.json"  # of replies.py, which only packages have that carry this file
 SEPARATOR = "\x1f"  # of tokens that are hashed together
 COLUMN = "text"
 BATCH = 1024
@@ -146,6 +151,27 @@ class TextClassifier:
             documents = self._text_to_tokens.batch(batch)
             logits_NC, explained = explainer.logits_and_words(batch, documents)
             yield self._answer(batch, documents, self._classifier.calibrated(logits_NC)), explained
+
+    @cached_property
+    def replies(self) -> Replies | None:
+        """The answers that go with its labels, if the package carries some."""
+        if not (self.folder / REPLIES).is_file():
+            return None
+        from .replies import Replies
+
+        return Replies.read(self.folder)
+
+    def replied(self, texts: Sequence[str], predictions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The predictions of these texts with `answer`, or else the `similar` questions; as they are if none are carried."""
+        replies = self.replies
+        if replies is None:
+            return list(predictions)
+
+        def made(rows: list[int]) -> np.ndarray | Sparse | None:
+            chosen = [texts[row] for row in rows]
+            return self._classifier.likeness(self._text_to_tokens.batch(chosen), chosen)
+
+        return replies.added(predictions, made)
 
     def trained_on(self, texts: Sequence[str]) -> np.ndarray:
         """Whether the same tokens were among the rows this model was trained or selected on: bool [N]."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
+from .neighbours import mean_vectors
 from .padding import by_length, padded
 from .reader import Ensemble
 from .vocabulary import UNK_ID
@@ -98,6 +99,17 @@ class ServedWords:
         from .gradients import GradientSplit
 
         return GradientSplit(self.view, *tokens.words(self.source))
+
+    def vectors(self, tokens: Tokens) -> np.ndarray:
+        """The mean of the documents' word vectors, those of its first member, float32 [N, D]; unknown words count as zeros."""
+        ids_T, offsets, unseen_UD = tokens.words(self.source)
+        matrix_VD = self.view.members[0].embedding.weight.detach().cpu().numpy()
+        known_T, beyond_T = ids_T < len(matrix_VD), ids_T - len(matrix_VD)
+        rows_TD = matrix_VD[np.where(known_T, ids_T, UNK_ID)].astype(np.float32)
+        rows_TD[ids_T == UNK_ID] = 0.0
+        if unseen_UD is not None:
+            rows_TD[~known_T] = unseen_UD[beyond_T[~known_T]]
+        return mean_vectors(rows_TD, offsets)
 
     def unseen(self, tokens: Tokens) -> np.ndarray:
         """How many tokens of each document are not in the vocabulary: int64 [N]."""

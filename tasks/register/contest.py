@@ -10,6 +10,7 @@ from tasks.errors import RequestError
 from tasks.register.gate import GateDecision, Rival, Rule, decide
 from tasks.register.models import ACCURACY_TAG, load_version, promote_command
 from tasks.register.rivals import read_test_rows, rival_on
+from tasks.register.seal import same_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +76,7 @@ class Contest:
         """Load a version and let it label the test rows; RequestError if its files are not whole."""
         loaded = load_version(self.tracker, self.tracker.registry.version(self.candidate.name, version))
         rival = rival_on(rows, self.candidate.texts, loaded, f"{role} version {version}", self.progress)
+        rival = replace(rival, same_model=same_model(self.candidate.package, loaded.model.folder))
         if self.folds is None:
             return rival
         return replace(rival, folds=self.folds.get(version, "the champion changed meanwhile"))

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from tasks.evaluate.compare import compare, mid_p, score_interval
 from tasks.register.evidence import Folds, corrected_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import numpy as np
 
     from tasks.evaluate.compare import Comparison
 
@@ -37,7 +37,8 @@ class Rival:
     """A model that the challenger is compared with, and how it does on the test rows, in their order: bool [N] each.
 
     `seen` marks rows that the rival trained on; they say nothing about it. `labels` are the classes it knows. `folds` is
-    recipe evidence, or the reason in its place; None: it was not asked for.
+    recipe evidence, or the reason in its place; None: it was not asked for. `same_model`: the challenger's package has the
+    very weights, labels and tokens of this one.
     """
 
     title: str  # "champion version 3"
@@ -45,6 +46,7 @@ class Rival:
     correct: np.ndarray
     seen: np.ndarray
     folds: Folds | str | None = None
+    same_model: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,18 @@ def decide(
     `better`: its lead over the champion has a mid-p below 0.05 (McNemar). `not_worse`: the 95% lower bound of its accuracy
     minus a rival's lies above -margin, for the champion and for `best`, the best champion before it, so that small losses
     cannot add up. Rows that a rival trained on are left out of its comparison and counted. With evidence `auto` or `folds` a
-    rival's recipe evidence counts as docs/GATE.md has it. On none of `slices` (bool [N] each) may it lose to the champion.
-    `promote` is the command that makes this version the champion.
+    rival's recipe evidence counts as docs/GATE.md has it. The champion's own model in a new package is not compared with
+    itself but promoted, so that what it carries beside can change. On none of `slices` (bool [N] each) may it lose to the
+    champion. `promote` is the command that makes this version the champion.
     """
     if champion is None:
         return GateDecision("first", "no champion yet", {"accuracy": _mean(correct), "rows": len(correct)})
     if sorted(champion.labels) != sorted(labels):
         ours, theirs = ", ".join(sorted(labels)), ", ".join(sorted(champion.labels))
         return GateDecision("refused", f"other labels ({ours}) than {champion.title} ({theirs}); if meant, run: {promote}")
+    if champion.same_model and np.array_equal(correct, champion.correct):
+        told = f"the model of {champion.title} with other things beside it, such as answers, costs or a promise"
+        return GateDecision("promoted", told, {"accuracy": _mean(correct), "rows": len(correct)})
     figures: dict[str, Any] = {}
     passed = ""
     unsure = False

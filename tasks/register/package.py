@@ -9,6 +9,8 @@ training_hashes.npy     sorted uint64, one for each row the model was trained or
 profile.json            histograms of the validation rows as the model reads them, for drift
 abstention.json         when it answers, if the run was asked to promise an error (see tasks/model/abstention.py)
 costs.json              what errors cost, if the run was asked to carry that (see tasks/model/costs.py)
+replies.json            answers by label and the training questions, if the run was asked for answers,
+questions.safetensors   and what the questions are found by (see tasks/model/replies.py)
 code/textmill_model_*/  a copy of the folder `tasks/model`, without views and tokenizers that the model does not have
 """
 
@@ -25,6 +27,7 @@ from tasks.checkout import CHECKOUT
 from tasks.finetune.uses import view_libraries
 from tasks.model.abstention import ABSTENTION
 from tasks.model.costs import COSTS
+from tasks.model.replies import QUESTIONS, REPLIES
 from tasks.prepare.read import LABELS, SPLIT, TEXT, iter_batches, read_labels, read_text_settings
 from tasks.prepare.uses import text_libraries
 from tasks.progress import SILENT
@@ -41,7 +44,13 @@ if TYPE_CHECKING:
 
 ENTRY = "model.serving"
 VIEWS, TOKENIZERS = "model/views", "model/text/tokenizers"  # a package has of these what it opens
-CARRIED = {ABSTENTION: "model/abstention.py", COSTS: "model/costs.py"}  # what some packages have, each with what reads it
+# What some packages have, each with what reads it.
+CARRIED = {
+    ABSTENTION: "model/abstention.py",
+    COSTS: "model/costs.py",
+    REPLIES: "model/replies.py",
+    QUESTIONS: "model/replies.py",
+}
 LANGUAGE = "model/language"  # what serves language models, in their packages alone
 LIBRARIES = ("numpy", "pyarrow", "safetensors", "pandas")
 SELF_CHECK = "profit rose zyxwv 漢字"  # a word that is in no vocabulary, and characters that a library may have to convert
@@ -115,7 +124,7 @@ def served_code(
     opened = {*(home / VIEWS / f"{view}.py" for view in views), home / TOKENIZERS / f"{tokenizer}.py"}
     others = {path for folder in (VIEWS, TOKENIZERS) for path in (home / folder).glob("[!_]*.py")} - reachable(opened, root)
     others |= set((home / LANGUAGE).glob("*.py"))
-    others |= {home / reader for name, reader in CARRIED.items() if name not in carries}
+    others |= {home / reader for reader in set(CARRIED.values()) - {CARRIED[name] for name in carries}}
     paths = set((home / "model").rglob("*.py")) - others
     files = {path.relative_to(home).as_posix(): path.read_bytes() for path in paths}
     return dict(sorted(({"__init__.py": b"", "errors.py": (home / "errors.py").read_bytes()} | files).items()))

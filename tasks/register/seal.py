@@ -16,6 +16,8 @@ from tasks.store.digests import canonical, sha256_file
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+LABELLING = ("model/", "text.json", "labels.json")  # what decides on a text's label
+
 
 def seal(folder: Path, sources: Mapping[str, bytes], entry: str, requirements: list[str]) -> tuple[Any, dict[str, Any]]:
     """Put a package's code and list of files into its folder, and open it: the module `entry`, and what names the package."""
@@ -37,6 +39,17 @@ def package_digest(folder: Path) -> str:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """A package's module name, requirements and file digests."""
     return json.loads((folder / load.MANIFEST).read_bytes())
+
+
+def same_model(package: Path, other: Path) -> bool:
+    """Whether two packages label texts alike: the same weights, labels and way to tokens. False if one is no package."""
+    if not ((package / load.MANIFEST).is_file() and (other / load.MANIFEST).is_file()):
+        return False
+    one, two = (
+        {name: digest for name, digest in read_manifest(each)["files"].items() if name.startswith(LABELLING)}
+        for each in (package, other)
+    )
+    return bool(one) and one == two
 
 
 def copy_package(folder: Path, target: Path) -> None:

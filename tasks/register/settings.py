@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.section import Section
 
@@ -30,6 +31,15 @@ class RegisterConfig(Section):
         description="Slices of the test rows on which the challenger must not lose to the champion, such as company=ACME.",
     )
 
+    answers: Path | None = Field(
+        None, description="CSV of label,answer that the package carries: predict, score and serve then give the answer too."
+    )
+    min_confidence: Annotated[float, Field(gt=0.0, le=1.0)] | Literal["auto"] | None = Field(
+        None,
+        description="answers: least confidence of a text that is answered; others are handed over with the most similar "
+        "training questions. auto: at most 0.05 of the answers are wrong (with evaluate.promise).",
+    )
+
     @field_validator("must_not_lose")
     @classmethod
     def _slices(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -38,3 +48,9 @@ class RegisterConfig(Section):
             if not column or not wanted or not name.isprintable():
                 raise ValueError(f"{name!r} is not a slice; write a column and a value, such as company=ACME")
         return tuple(dict.fromkeys(value))
+
+    @model_validator(mode="after")
+    def _confidence_of_answers(self) -> Self:
+        if self.min_confidence is not None and self.answers is None:
+            raise ValueError("min_confidence is for answers; give the file of answers too, or leave it out")
+        return self

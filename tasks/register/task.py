@@ -54,12 +54,13 @@ def package(
     embedded: Path | None = None,
     abstention: Path | None = None,
     decision: Path | None = None,
+    replies: Path | None = None,
 ) -> dict[str, Any]:
     """Make the model a folder that needs nothing of this project; `texts` and `embedded` are the dataset's, if read."""
     from tasks.register.package import write_package  # torch again
 
     progress = run.progress_for("package")
-    carries = [each for each in (abstention, decision) if each is not None]
+    carries = [each for each in (abstention, decision, replies) if each is not None]
     return write_package(model, dataset, build.folder, texts=texts, embedded=embedded, carries=carries, progress=progress)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
+    from tasks.forget.forgotten import Forgotten
     from tasks.ingest.settings import IngestConfig
     from tasks.monitor.state import MonitorState
     from tasks.progress import Progress
@@ -80,11 +81,18 @@ def labelled_keys(corpus: Path) -> set[str]:
     return keys
 
 
-def candidates(found: Iterable[tuple[str, str, str | None]], labelled: Collection[str], seed: int) -> Candidates:
-    """Those of the texts that nobody has labelled; of more than MOST a random sample (Vitter 1985, algorithm R)."""
+def candidates(
+    found: Iterable[tuple[str, str, str | None]], labelled: Collection[str], seed: int, forgotten: Forgotten | None = None
+) -> Candidates:
+    """Those of the texts that nobody has labelled; of more than MOST a random sample (Vitter 1985, algorithm R).
+
+    A text that was to be forgotten is none.
+    """
     kept: list[Candidate] = []
     draw, count, passed = random.Random(seed), 0, 0
     for text, row, source in found:
+        if forgotten is not None and forgotten.holds(text):
+            continue
         key = content_key(text)
         count += 1
         if key in labelled:

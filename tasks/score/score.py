@@ -22,6 +22,7 @@ from tasks.progress import SILENT
 from tasks.score.abstain import UNCERTAIN, costs_of, given, promised
 from tasks.score.answers import answers
 from tasks.score.explained import WORDS, explained_answers, of_other_labels
+from tasks.score.replies import replies, with_replies
 from tasks.score.rest import rest_of
 from tasks.score.texts import check_texts, layout_of, read_texts
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH = 1024
+SIMILAR = pa.list_(
+    pa.struct([("text", pa.string()), ("label", pa.string()), ("answer", pa.string()), ("similarity", pa.float32())])
+)
 COLLECT_AFTER = 100_000
 
 
@@ -72,6 +76,8 @@ def score_file(
     input's other columns follow, in their order. Nothing is lost: found = scored + quarantined.
     With `explain`, `explanation` is a list of structs: each word, where it is in the text (`start` and `end`, in characters)
     and its share of the log-odds of the label, or of the likeliest where none is given.
+    Of a model that carries answers there are `answer` and `similar` too: the answer that goes with the label, or else the most
+    similar training questions, a list of structs of text, label, answer and similarity.
     With `max_error` the report has `promise` too, and found = answered + abstained + quarantined.
     `warnings` of the report are lines about things that a user should look at.
 
@@ -80,7 +86,7 @@ def score_file(
     check_request(source, output, reading)
     source, output = source.absolute(), output.absolute()
     promise = None if max_error is None else promised(loaded, max_error, each_label=each_label)
-    schema = _schema(loaded.model.labels, explain=explain)
+    schema = _schema(loaded.model.labels, explain=explain, replies=replies(loaded))
     layout = layout_of(source, reading, keep=True)
     rest = rest_of(layout, schema.names)
     whole = pa.schema([*schema, *rest.fields])
@@ -165,9 +171,10 @@ def _labelled(batch: list[Record], loaded: LoadedModel, rule: Promise | Costs | 
     place_B = np.full(len(batch), -1, np.int64)
     place_B[rows_T] = np.arange(len(rows_T))
     at = pa.array(place_B, mask=place_B < 0)
-    schema = _schema(loaded.model.labels, explain=explain)
+    schema = _schema(loaded.model.labels, explain=explain, replies=replies(loaded))
     fields = [pa.array(np.ascontiguousarray(column), pa.float32()) for column in probabilities_TC.T]
     probabilities = pa.StructArray.from_arrays(fields, fields=list(schema.field("probabilities").type))
+    confidence = pa.array(confidence_T, pa.float32()).take(at)
     why = []
     if words is not None:
         other_T = np.flatnonzero((given_T != NO_ANSWER) & (given_T != probabilities_TC.argmax(axis=1)))
@@ -179,17 +186,35 @@ def _labelled(batch: list[Record], loaded: LoadedModel, rule: Promise | Costs | 
             pa.array([record.id for record in batch], pa.string()),
             pa.array(texts, pa.string()),
             pa.array(labels, pa.string()),
-            pa.array(confidence_T, pa.float32()).take(at),
+            confidence,
             probabilities.take(at),
             pa.array(reasons, pa.string()),
             pa.array([loaded.title] * len(batch), pa.string()),
             *why,
+            *_answered(loaded, texts, labels, confidence),
         ],
         schema=schema,
     )
 
 
-def _schema(labels: Sequence[str], *, explain: bool) -> pa.Schema:
+def _answered(
+    loaded: LoadedModel, texts: Sequence[str | None], labels: Sequence[str | None], confidence: pa.Array
+) -> list[pa.Array]:
+    """The columns `answer` and `similar` of B rows, of a model that carries answers."""
+    if not replies(loaded):
+        return []
+    rows = [row for row, text in enumerate(texts) if text is not None]
+    sure = confidence.to_pylist()
+    asked = [{"label": labels[row], "confidence": sure[row]} for row in rows]
+    said = dict(zip(rows, with_replies(loaded, [texts[row] or "" for row in rows], asked), strict=True))
+    found = [said.get(row, {"answer": None, "similar": None}) for row in range(len(texts))]
+    return [
+        pa.array([each["answer"] for each in found], pa.string()),
+        pa.array([each["similar"] for each in found], SIMILAR),
+    ]
+
+
+def _schema(labels: Sequence[str], *, explain: bool, replies: bool) -> pa.Schema:
     return pa.schema(
         [
             ("id", pa.string()),
@@ -200,6 +225,7 @@ def _schema(labels: Sequence[str], *, explain: bool) -> pa.Schema:
             ("reason", pa.string()),
             ("model", pa.string()),
             *([("explanation", WORDS)] if explain else []),
+            *([("answer", pa.string()), ("similar", SIMILAR)] if replies else []),
         ]
     )
 

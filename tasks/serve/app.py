@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse
 from tasks.errors import RequestError
 from tasks.score.abstain import abstaining, promised
 from tasks.score.explain import check_explains
+from tasks.score.replies import replies, with_replies
 from tasks.serve import described
 from tasks.serve.access import KNOWN
 from tasks.serve.batching import Batcher
@@ -154,6 +155,8 @@ class ModelServer:
         if promise is not None:
             predictions = abstaining(predictions, promise)
             answer |= {"promise": promise.facts()} if with_model else {}
+        if replies(loaded):
+            predictions = await asyncio.to_thread(with_replies, loaded, asked.texts, predictions)
         answer["predictions"] = predictions
         return [(b"x-textmill-model", quote(loaded.title).encode())], orjson.dumps(answer)
 

@@ -47,8 +47,11 @@ class PackagedModel(mlflow.pyfunc.PythonModel):
             texts = self._serving.request_texts(model_input)
         except self._serving.RequestError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
-        columns = ["label", "confidence", "probabilities", "reason"]
-        answers = pd.DataFrame(self._model.predict(texts), columns=columns, dtype=object)
+        columns, predictions = ["label", "confidence", "probabilities", "reason"], self._model.predict(texts)
+        if getattr(self._model, "replies", None) is not None:  # a package of before has no such thing
+            columns += ["answer", "similar"]
+            predictions = self._model.replied(texts, predictions)
+        answers = pd.DataFrame(predictions, columns=columns, dtype=object)
         return answers.where(answers.notna(), None)  # JSON has null, and no NaN
 
 

@@ -362,7 +362,7 @@ def _save(folder: Path, package: Path, digest: str, requirements: list[str], log
         python_model=str(served.code),
         artifacts={PACKAGE: str(package)},
         mlflow_model=model,
-        signature=served.signature(),
+        signature=served.signature(package),
         input_example=served.example,
         pip_requirements=requirements,
         model_config={"package_digest": digest},

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.model.replies import REPLIES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -20,7 +22,7 @@ class Served:
     """The file that MLflow runs, what makes the model's signature, and an example of a request."""
 
     code: Path
-    signature: Callable[[], Any]
+    signature: Callable[[Path], Any]
     example: list[dict[str, str]]
 
 
@@ -29,9 +31,9 @@ def served_as(package: Path) -> Served:
     return ENTRIES[json.loads((package / "package.json").read_bytes()).get("entry", CLASSIFIER)]
 
 
-def _classifier() -> Any:
+def _classifier(package: Path) -> Any:
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import AnyType, ColSpec, DataType, Map, Schema
+    from mlflow.types.schema import AnyType, Array, ColSpec, DataType, Map, Object, Property, Schema
 
     # A string column would have the server turn the number 5 into the text "5" before the model could refuse it.
     inputs = Schema([ColSpec(AnyType(), "text")])
@@ -41,10 +43,15 @@ def _classifier() -> Any:
         "probabilities": Map(DataType.double),
         "reason": DataType.string,
     }
+    if (package / REPLIES).is_file():
+        parts = {"text": DataType.string, "label": DataType.string, "similarity": DataType.double}
+        question = [Property(name, kind) for name, kind in parts.items()]
+        question.append(Property("answer", DataType.string, required=False))
+        answer |= {"answer": DataType.string, "similar": Array(Object(question))}
     return ModelSignature(inputs, Schema([ColSpec(kind, name, required=False) for name, kind in answer.items()]))
 
 
-def _language_model() -> Any:
+def _language_model(package: Path) -> Any:
     from mlflow.models import ModelSignature
     from mlflow.types.schema import AnyType, ColSpec, DataType, ParamSchema, ParamSpec, Schema
 

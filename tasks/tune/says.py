@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tasks.store.presentation import Report
 
+NAME = "tune"  # what the work of a search is shown as
 LARGE = 1.5  # times the rows of an even fold
 NAMED = 5
 

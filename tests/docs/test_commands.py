@@ -14,7 +14,16 @@ from flows.commands.deploy import split_arguments
 from flows.commands.main import VERBS, app
 from flows.commands.options import Session
 from flows.commands.serve import parted
-from flows.commands.settings import FLOWS, knobs, resolve, resolve_folds, resolve_language, resolve_refresh, resolve_serve
+from flows.commands.settings import (
+    FLOWS,
+    knobs,
+    resolve,
+    resolve_folds,
+    resolve_language,
+    resolve_refresh,
+    resolve_serve,
+    resolve_tune,
+)
 from tasks.checkout import CHECKOUT
 from tests.docs.commands import Shown, shown_commands, shown_options
 
@@ -64,6 +73,8 @@ def parse_textmill(words: Sequence[str]) -> None:
             resolve(context.args, preset=given["preset"], file=given["config"])
         case "folds":
             resolve_folds(context.args, preset=given["preset"], file=given["config"])
+        case "tune":
+            resolve_tune(context.args, preset=given["preset"], file=given["config"])
         case "language train":
             resolve_language(context.args, preset=given["preset"], file=given["config"])
         case "refresh":

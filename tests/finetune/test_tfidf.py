@@ -8,7 +8,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
 from tasks.finetune.documents import Documents
-from tasks.finetune.kinds.tfidf.train import INVERSE_REGULARISATION, fitted
+from tasks.finetune.kinds.tfidf.train import fitted
 from tasks.finetune.logistic import Solver, logistic_regression
 from tasks.model.ngram_sum import ngram_sums
 from tasks.model.scores import log_softmax
@@ -40,12 +40,10 @@ def weighted(rows: Documents) -> csr_matrix:
 def test_the_bag_answers_as_logistic_regression_on_tfidf(balanced: bool, documents: Documents) -> None:
     counts_C = np.bincount(documents.labels)
     importance_N = (len(documents) / (3 * counts_C))[documents.labels] if balanced else None
-    weights = fitted(documents, NUM_NGRAMS, 3, importance_N, SILENT)
+    weights = fitted(documents, NUM_NGRAMS, 3, importance_N, SILENT, c=10.0)
     likely_NC = log_softmax(ngram_sums(documents.ids, documents.offsets, *weights))
     features_NK = weighted(documents)
-    theirs = LogisticRegression(
-        C=INVERSE_REGULARISATION, class_weight="balanced" if balanced else None, tol=1e-8, max_iter=2000
-    )
+    theirs = LogisticRegression(C=10.0, class_weight="balanced" if balanced else None, tol=1e-8, max_iter=2000)
     theirs.fit(features_NK, documents.labels)
     np.testing.assert_allclose(np.exp(likely_NC), theirs.predict_proba(features_NK), atol=1e-3)
 
@@ -60,6 +58,6 @@ def test_a_heavier_penalty_gives_smaller_weights_and_leaves_the_bias_free(docume
 
 def test_without_a_single_n_gram_it_answers_with_the_prior() -> None:
     empty = Documents(np.zeros(0, np.int32), np.zeros(5, np.int64), np.array([0, 0, 0, 1]), pa.array(list("abcd")))
-    weights = fitted(empty, 0, 2, None, SILENT)
+    weights = fitted(empty, 0, 2, None, SILENT, c=10.0)
     logits_BC = ngram_sums(np.zeros(0, np.int32), np.array([0, 0]), *weights)
     np.testing.assert_allclose(np.exp(log_softmax(logits_BC)), [[0.75, 0.25]], atol=1e-3)

@@ -58,6 +58,7 @@ OTHER: dict[str, Any] = {
     "bag.lr": 0.01,
     "bag.dropout": 0.1,
     "tfidf.min_documents": 1,
+    "tfidf.c": 1.0,
     "ca.dim": 4,
     "ca.rounds": 2,
     "ca.min_documents": 1,

@@ -31,16 +31,24 @@ def costs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def train(data_root: Path, corpus: Path, **evaluate: Any) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def replies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    (path := tmp_path_factory.mktemp("answers") / "answers.csv").write_text("label,answer\nnegative,We are sorry.\n")
+    return {"answers": path, "min_confidence": "auto"}
+
+
+def train(
+    data_root: Path, corpus: Path, register: dict[str, Any] | None = None, *, name: str = "sure", **evaluate: Any
+) -> dict[str, Any]:
     from flows.train import train as flow
 
     values = {
-        "name": "sure",
+        "name": name,
         "ingest": {"path": corpus},
         "prepare": {"valid_share": 0.3},
         "finetune": {"threads": 1, "model": "tfidf"},
         "evaluate": {"bootstrap": 200, "yardstick": False, **evaluate},
-        "register": {"evidence": "test"},
+        "register": {"evidence": "test", **(register or {})},
         "runtime": {"data_root": data_root, "workers": 1},
     }
     return flow(PipelineConfig.model_validate(values))
@@ -52,8 +60,8 @@ def plain(data_root: Path, corpus: Path, prefect_server: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def sure(plain: dict[str, Any], data_root: Path, corpus: Path, costs: Path) -> dict[str, Any]:
-    return train(data_root, corpus, **ASKED, costs=costs, by_cost=True)
+def sure(plain: dict[str, Any], data_root: Path, corpus: Path, costs: Path, replies: dict[str, Any]) -> dict[str, Any]:
+    return train(data_root, corpus, replies, **ASKED, costs=costs, by_cost=True)
 
 
 def package(data_root: Path, result: dict[str, Any]) -> Path:
@@ -83,12 +91,28 @@ def test_all_that_was_asked_is_in_the_result_and_on_the_page(sure: dict[str, Any
     assert (package(data_root, sure) / ABSTENTION).is_file()
     assert list(package(data_root, sure).glob("code/*/model/abstention.py"))
     assert (package(data_root, sure) / "costs.json").is_file()
+    assert (package(data_root, sure) / "replies.json").is_file()
+    assert sure["answers"]["rows"] == sure["answers"]["answered"] + sure["answers"]["handed_over"] == sure["test_rows"]
+    assert "Answers</h2>" in page
 
 
-def test_the_same_run_again_takes_all_from_the_store(sure: dict[str, Any], data_root: Path, corpus: Path, costs: Path) -> None:
-    again = train(data_root, corpus, **ASKED, costs=costs, by_cost=True)
+def test_the_same_run_again_takes_all_from_the_store(
+    sure: dict[str, Any], data_root: Path, corpus: Path, costs: Path, replies: dict[str, Any]
+) -> None:
+    again = train(data_root, corpus, replies, **ASKED, costs=costs, by_cost=True)
     assert all(stage["cached"] for stage in again["stages"].values())
     assert again["model"] == sure["model"]
+
+
+def test_the_same_model_with_other_answers_takes_the_place_of_the_champion(
+    plain: dict[str, Any], data_root: Path, corpus: Path, replies: dict[str, Any]
+) -> None:
+    first = train(data_root, corpus, {"answers": replies["answers"]}, name="answering")
+    (other := data_root.parent / "other.csv").write_text("label,answer\npositive,Thank you.\n")
+    second = train(data_root, corpus, {"answers": other}, name="answering")
+    assert second["stages"]["finetune"]["cached"]
+    assert (first["decision"], second["decision"]) == ("first", "promoted")
+    assert second["reason"].startswith("the model of champion version 1 with other things beside it")
 
 
 def test_costs_and_doubted_labels_leave_model_and_package_as_they_are(

@@ -186,9 +186,12 @@ class Encoder:
 
     def logits(self, tokens: Tokens) -> np.ndarray:
         """Logits of documents, float32 [N, C]."""
-        vectors_ND = vectors_of(tokens.texts, self.encoder.dim, [self.stored], self.encoder.vectors)
-        logits_NC: np.ndarray = vectors_ND @ self.weights_DC + self.bias_C
+        logits_NC: np.ndarray = self.vectors(tokens) @ self.weights_DC + self.bias_C
         return logits_NC
+
+    def vectors(self, tokens: Tokens) -> np.ndarray:
+        """The vectors that its weights read, float32 [N, D]."""
+        return vectors_of(tokens.texts, self.encoder.dim, [self.stored], self.encoder.vectors)
 
     def unseen(self, tokens: Tokens) -> np.ndarray:
         """No word is unknown to it: its tokenizer has pieces for each."""

@@ -45,6 +45,12 @@ class FasttextView:
                 logits_NC[row, int(name.removeprefix(LABEL))] = np.log(max(float(probability), SMALLEST))
         return logits_NC
 
+    def vectors(self, tokens: Tokens) -> np.ndarray:
+        """The library's vectors of documents, float32 [N, D]."""
+        self._load()
+        made = [self._model.get_sentence_vector(line) for line in lines(tokens.documents)]
+        return np.array(made, np.float32).reshape(len(tokens), self._model.get_dimension())
+
     def unseen(self, tokens: Tokens) -> np.ndarray:
         """How many tokens of each document are not in fastText's dictionary: int64 [N]."""
         self._load()

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tasks.section import Positive, Section
+from tasks.section import Positive, Rate, Section
 
 FEW_TOKENS = 80_000  # of the train rows, up to which tfidf was at least as accurate as bag on nearly every corpus
 MANY_CLASSES = 30  # from which bag, whose steps move a class' weights too little, fell behind at any size
@@ -21,6 +21,7 @@ class TfidfSettings(Section):
     min_documents: Positive | Literal["auto"] = Field(
         "auto", description="Rarest n-gram, in documents; auto: 2, or 1 for words where classes have few rows."
     )
+    c: Rate = Field(10.0, description="How far the weights may go: the larger, the closer it fits the train rows.")
 
 
 def most_tokens(num_classes: int) -> float:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from tasks.progress import Progress
 
 VIEW = "tfidf"
-INVERSE_REGULARISATION = 10.0  # as the yardstick's: scikit-learn's 1.0 under-fits rows of unit length
 STEPS = 500  # of L-BFGS at most
 FEW_ROWS, FEW_ROWS_A_CLASS = 1000, 25  # below either, words of one document count too; docs/MODELS.md has the measurements
 CLASSES_FOR_SHORT_NGRAMS = 20  # from which longer n-grams of so few rows a class do not
@@ -104,7 +103,8 @@ class _Fit:
         self.rows = words.documents(splits, self.vocabulary, job.scratch / VIEW / "rows.ngrams")
         weights_C = class_weights(self.rows.labels, job.class_weights)
         importance_N = None if weights_C is None else weights_C[self.rows.labels]
-        self.weights = fitted(self.rows, len(self.vocabulary), len(job.labels), importance_N, job.progress)
+        c = config.settings(TfidfSettings).c
+        self.weights = fitted(self.rows, len(self.vocabulary), len(job.labels), importance_N, job.progress, c=c)
 
     @property
     def tensors(self) -> dict[str, np.ndarray]:
@@ -113,13 +113,19 @@ class _Fit:
 
 
 def fitted(
-    rows: Documents, num_ngrams: int, num_classes: int, importance_N: np.ndarray | None, progress: Progress
+    rows: Documents,
+    num_ngrams: int,
+    num_classes: int,
+    importance_N: np.ndarray | None,
+    progress: Progress,
+    *,
+    c: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights [K, C] and bias [C] of a sum of n-grams that gives what logistic regression on weighted n-grams gives; float32.
 
     As scikit-learn's TF-IDF (smoothed, n-grams counted once a document), but a document is divided by the root of its number
     of n-grams, as the bag divides, in place of its own length; that is 1 in the mean square over the documents. On Financial
-    PhraseBank both come to the same.
+    PhraseBank both come to the same. `c` is scikit-learn's C.
     """
     counts_K = np.bincount(rows.ids, minlength=num_ngrams)
     weights_K = np.log((1 + len(rows)) / (1 + counts_K)) + 1
@@ -128,7 +134,7 @@ def fitted(
     weights_K /= np.sqrt((np.asarray(squares_N).ravel() / roots_N**2).mean()) or 1.0
     shares_T = weights_K[rows.ids] / np.repeat(roots_N, np.diff(rows.offsets))
     features_NK = csr_matrix((shares_T, rows.ids, rows.offsets), (len(rows), num_ngrams))
-    l2 = 1 / (INVERSE_REGULARISATION * len(rows))
+    l2 = 1 / (c * len(rows))
 
     def advance(step: int) -> None:
         progress.advance(step, STEPS, "steps", f"logistic regression on {num_ngrams:,} n-grams")

@@ -1,0 +1,125 @@
+"""The flow that searches settings: ingest -> prepare -> deal -> trials on folds -> confirmation -> the training flow.
+
+The search sees the train and validation rows alone. What it finds is confirmed on folds that chose nothing, and then
+trained and registered as `textmill train` does it, where the test rows are read for the first time.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from prefect import flow
+
+from flows.meanwhile import make_ready
+from flows.on_folds import OnFolds
+from flows.opened import recorded
+from flows.prepared import prepare_rows
+from flows.run_file import RUN_FILE, training, write_run
+from flows.searching import Search, confirm
+from flows.settled import settle_by_corpus
+from flows.train import train
+from tasks.config import TuneConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
+from tasks.durable import locked
+from tasks.finetune.settings import AUTO
+from tasks.store.digests import canonical, sha256_text
+from tasks.tune.candidates import candidates_of
+from tasks.tune.clock import Clock
+from tasks.tune.says import NAME
+from tasks.tune.searched import TUNED, describe, write_result
+from tasks.tune.study import Study, best_of, check_installed
+
+if TYPE_CHECKING:
+    from flows.record import Record
+    from tasks.config import PipelineConfig
+
+FOLDER = "tune"  # below the data root: a study for each search
+
+
+def get_ready(config: TuneConfig) -> None:
+    """Do what every run needs, in the time that the Prefect server takes to start."""
+    make_ready(config, Path(__file__))
+
+
+@flow(name="tune", flow_run_name="{config.name}", persist_result=False, validate_parameters=True)
+def tune(config: TuneConfig) -> dict[str, Any]:
+    """Search settings for so many minutes, confirm what was found, train and register it.
+
+    Returns what `textmill tune --json` prints. A killed call that is repeated goes on with the time that is left.
+    """
+    began = time.monotonic()
+    check_installed()
+    with recorded(config, step_chars=len(NAME)) as record:
+        chosen = run_steps(record, began)
+        result = record.finished()
+    if chosen is None:
+        return result
+    trained = train(chosen)
+    unreported = {**result["unreported"], **trained["unreported"]}
+    return result | {"train": trained, "seconds": round(time.monotonic() - began, 2), "unreported": unreported}
+
+
+def run_steps(record: Record, began: float) -> PipelineConfig | None:
+    """Search and confirm; the configuration to train with, or None after Ctrl-C."""
+    asked = cast("TuneConfig", record.config)
+    prepared = prepare_rows(record)
+    work = OnFolds(record, prepared, NAME)
+    dataset = record.run.store.folder(work.dataset.result())
+    config = record.settle(settle_by_corpus(prepared.config, dataset, record.display.say))
+    config.finetune.check()
+    given = prepared.config.finetune
+    candidates = candidates_of(given, config.finetune, asked.models, named=given.model != AUTO)
+    dealt = work.deal(asked.folds, asked.fold_seed)
+    clock = Clock(asked.minutes * 60, asked.folds, config.finetune.model, began=began)
+    search = Search(asked, config, work, candidates, clock, dealt, record.run.progress_for(NAME))
+    first = work.score(config, dealt, 0).result()  # its key tells code, rows and folds
+    name = sha256_text(canonical([first.key, asked.measure, asked.folds, candidates.spaces_as_json()]))[:16]
+    folder = record.store.data_root / FOLDER
+    folder.mkdir(exist_ok=True)
+    with locked(folder / f"{name}.lock", waiting=lambda: record.display.say("waiting for another search of the same")):
+        study = Study(folder / f"{name}.db", candidates, seed=asked.search_seed)
+        try:
+            clock.before = study.spent
+            return searched(record, search, study)
+        finally:
+            study.close()
+
+
+def searched(record: Record, search: Search, study: Study) -> PipelineConfig | None:
+    """Go through the trials, confirm the best, and write tune.json, run.toml and the page."""
+    asked, record_folder = search.asked, record.folder
+    if study.searched < asked.minutes or not study.trials():
+        search.until_spent(study)
+    trials = study.trials()
+    complete = [each for each in trials if each.score is not None]
+    best = best_of(complete) if complete else None
+    section = search.candidates.default
+    confirmation = None
+    if best is not None and best.number and not search.interrupted:
+        dealt = search.work.deal(asked.folds, asked.fold_seed + 1)
+        found = search.candidates.made(best.model, best.values)
+        try:
+            confirmation = confirm(search, found, dealt)
+        except KeyboardInterrupt:
+            search.interrupted = True
+        else:
+            section = found if confirmation["better"] else section
+    elif best is not None and best.number:
+        section = search.candidates.made(best.model, best.values)
+    if study.confirmed < asked.minutes:  # else this is a repetition, whose seconds are no part of the search
+        study.spend(search.clock.spent)
+        if not search.interrupted:
+            study.confirm(asked.minutes)
+    config = training(search.config.model_copy(update={"finetune": section}))
+    result = describe(asked, trials, best, confirmation, spent=study.spent, interrupted=search.interrupted)
+    record_folder.mkdir(parents=True, exist_ok=True)
+    write_run(config, record_folder / RUN_FILE)
+    record.result |= {**result, "kind": config.finetune.model, "run_file": str(record_folder / RUN_FILE)}
+    record.display.finished(NAME, cached=False, seconds=search.clock.spent - search.clock.before, summary=result["answer_line"])
+    for each in complete:
+        record.tracker.log_metrics(record.tracking, {f"tune/{asked.measure}": each.score or 0.0}, step=each.number)
+    write_result(result, record.context(), record_folder)
+    for file in (record_folder / TUNED, record_folder / RUN_FILE):
+        record.tracker.log_artifacts(record.tracking, file)
+    return None if search.interrupted else config

@@ -1,0 +1,118 @@
+"""A search of settings, through the whole flow."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.commands.settings import resolve
+from flows.run_file import training, write_run
+from tasks.config import PipelineConfig, TuneConfig
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def config(data_root: Path, corpus: Path, **asked: Any) -> TuneConfig:
+    values = {
+        "name": "tuned",
+        "ingest": {"path": corpus},
+        "finetune": {"threads": 1},
+        "evaluate": {"bootstrap": 200, "yardstick": False},
+        "register": {"evidence": "test"},
+        "runtime": {"data_root": data_root, "workers": 1},
+        "folds": 2,
+        "minutes": 30,
+        "trials": 4,
+        "models": ("tfidf", "bag"),
+        **asked,
+    }
+    return TuneConfig.model_validate(values)
+
+
+@pytest.fixture(scope="module")
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("root") / "data"
+
+
+@pytest.fixture(scope="module")
+def result(data_root: Path, corpus: Path, prefect_server: str) -> dict[str, Any]:
+    from flows.tune import tune
+
+    return tune(config(data_root, corpus))
+
+
+def test_the_default_is_the_first_trial_and_the_answer_is_trained_and_registered(result: dict[str, Any]) -> None:
+    assert result["answer"] in ("found", "default")
+    first = result["trials"][0]
+    assert (first["number"], first["settings"], len(first["folds"])) == (0, {}, 2)
+    assert len(result["trials"]) == 4
+    assert result["train"]["model"]["alias"] == "champion"
+    assert result["train"]["decision"] == "first"
+    assert result["overran_seconds"] == 0.0
+    page = Path(result["report"]).read_text()
+    assert "chosen on" in page
+    assert json.loads((Path(result["report"]).parent / "tune.json").read_text())["trials"] == result["trials"]
+
+
+def test_the_file_that_is_written_repeats_the_training(result: dict[str, Any], data_root: Path, corpus: Path) -> None:
+    from flows.train import train
+
+    again = resolve(["--runtime.data-root", str(data_root), "--runtime.workers", "1"], file=Path(result["run_file"]))
+    trained = train(again)
+    assert all(stage["cached"] for stage in trained["stages"].values())
+    assert trained["model"]["version"] == result["train"]["model"]["version"]
+
+
+def test_the_same_again_builds_nothing_and_has_the_same_answer(result: dict[str, Any], data_root: Path, corpus: Path) -> None:
+    from flows.tune import tune
+
+    before = sorted((data_root / "store").glob("*/*"))
+    again = tune(config(data_root, corpus))
+    assert sorted((data_root / "store").glob("*/*")) == before
+    assert (again["answer"], again["trials"], again["spent_seconds"]) == (
+        result["answer"],
+        result["trials"],
+        result["spent_seconds"],
+    )
+
+
+def test_a_run_file_holds_what_differs_from_the_defaults(tmp_path: Path) -> None:
+    values = {
+        "name": "a-b",
+        "ingest": {"path": tmp_path, "keep": ['co"m\x7fpany', "日期"]},
+        "finetune": {"model": "bag+cnn", "bag": {"lr": 0.00001}, "cnn": {"widths": [1, 2]}, "network": {"dropout": 0.1}},
+        "evaluate": {"yardstick": False},
+    }
+    config = training(TuneConfig.model_validate({**values, "minutes": 3}))
+    write_run(config, tmp_path / "run.toml")
+    assert resolve([], file=tmp_path / "run.toml") == config
+    assert type(config) is PipelineConfig
+    assert "minutes" not in (tmp_path / "run.toml").read_text()
+
+
+@pytest.mark.long
+def test_a_killed_search_goes_on_with_its_folds_and_its_time(data_root: Path, corpus: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "flows.commands", "tune", "--ingest.path", str(corpus), "--name", "killed", "--folds", "2"]
+    command += ["--models", "tfidf,bag", "--trials", "5", "--minutes", "30", "--finetune.threads", "1", "--json"]
+    command += ["--runtime.data-root", str(tmp_path / "data"), "--evaluate.yardstick", "false"]
+    process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    store = tmp_path / "data/store/fold_score"
+    while process.poll() is None and len(list(store.glob("*"))) < 5:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = set(store.glob("*"))
+    ended = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert before <= set(store.glob("*"))
+    assert found["train"]["decision"] == "first"
+    assert next(each["number"] for each in found["trials"]) == 0
