@@ -52,7 +52,7 @@ from tasks.prepare.dataset import write_dataset
 from tasks.prepare.read import iter_texts, read_split
 from tasks.review.doubted import doubted
 from tasks.review.schema import as_rows
-from tasks.review.teach import choose
+from tasks.review.teach import DENSITY, choose
 from tasks.review.write import write_review
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from tasks.finetune.settings import FinetuneConfig
 
 FIRST, MOST_RANDOM, FOLDS = 100, 1000, 5
-DENSITY = {"margin": 0.0, "review": 1.0}
+DENSITIES = {"margin": 0.0, "review": DENSITY}
 SHARES = (0.05, 0.1)
 NAME = "news"
 
@@ -111,10 +111,10 @@ def chosen(rows: Rows, recipe: FinetuneConfig, how: str, draw: int, most: int, s
             if size < most and how != "random":
                 probabilities_NC = classifier.probabilities(rows.tokens.take(pa.array(left)), [rows.said[at] for at in left])
                 said = [rows.said[at] for at in left]
-                choice = choose(said, probabilities_NC, step, random_share=0.0, seed=draw, density=DENSITY[how])
+                choice = choose(said, probabilities_NC, step, random_share=0.0, seed=draw, density=DENSITIES[how])
                 labelled += left[choice.teaching].tolist()
             else:
-                labelled = order[: size + step].tolist()
+                labelled = order[: size + FIRST].tolist()
         seconds = round(time.process_time() - start, 1)
         lines.append({"how": how, "draw": draw, "labels": size, **figures, "cpu_seconds": seconds})
         if size >= most:
@@ -269,7 +269,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, required=True, help="folder of the measurements and of what all of them read")
     parser.add_argument("--draws", type=int, help="draws of the first labels, or of the changed ones; default 5, or 3")
     parser.add_argument("--most", type=int, default=500, help="choose: most labels that are chosen")
-    parser.add_argument("--step", type=int, default=100, help="choose: labels of a round")
+    parser.add_argument("--step", type=int, default=50, help="choose: labels of a round, where they are chosen")
     parser.add_argument("--flip", type=float, default=0.05, help="correct: share of the train labels that are changed")
     parser.add_argument("--test-rows", type=int, default=sys.maxsize, help="choose: test rows at most, always the same")
     parser.add_argument("--preset", help="as for textmill train; so is every further option")
@@ -297,7 +297,7 @@ def main(arguments: list[str] | None = None) -> int:
     if own.what == "choose":
         rows = Rows(prepared, own.test_rows)
         for draw in range(own.draws or 5):
-            for how, most in (("random", MOST_RANDOM), *((way, own.most) for way in DENSITY)):
+            for how, most in (("random", MOST_RANDOM), *((way, own.most) for way in DENSITIES)):
                 if (how, draw) not in there:
                     keep(chosen(rows, config.finetune, how, draw, most, own.step))
         print(table_of_choices(lines))

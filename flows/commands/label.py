@@ -40,6 +40,7 @@ def import_(
         typer.Option(help="Column, or Label Studio's choices, that holds the label; default: new_label, else label."),
     ] = None,
     encoding: Annotated[str, typer.Option(help="Character encoding of a table.")] = "utf-8",
+    delimiter: Annotated[str | None, typer.Option(help="What parts the columns of a table; default by suffix.")] = None,
     new_labels: Annotated[bool, typer.Option("--new-labels", help="Take labels that the corpus does not have.")] = False,
     only_known: Annotated[
         bool, typer.Option("--only-known", help="Add no rows: labels are for texts that the corpus has.")
@@ -64,6 +65,7 @@ def import_(
         label=label,
         annotator=annotator,
         encoding=encoding,
+        delimiter=delimiter,
         known=last.labels if last is not None else (),
         new_labels=new_labels,
         only_known=only_known,

@@ -32,6 +32,7 @@ def import_labels(
     label: str | None = None,
     annotator: str | None = None,
     encoding: str = "utf-8",
+    delimiter: str | None = None,
     known: Collection[str] = (),
     new_labels: bool = False,
     only_known: bool = False,
@@ -41,7 +42,7 @@ def import_labels(
     `known` are the labels that the name has; another one is refused unless `new_labels` says that it is meant. With
     `only_known` texts that the corpus does not have are not added to it. RequestError if the file cannot be used.
     """
-    found, warnings = read_labels(path, text=text, label=label, annotator=annotator, encoding=encoding)
+    found, warnings = read_labels(path, text=text, label=label, annotator=annotator, encoding=encoding, delimiter=delimiter)
     _refuse_forgotten(found, data_root)
     if not found.labels:
         told = _without(found) or "it has no row"

@@ -26,7 +26,13 @@ FORMS = "a .csv, .tsv, .jsonl, .parquet or .xlsx, or Label Studio's JSON, JSON-M
 
 
 def read_labels(
-    path: Path, *, text: str = "text", label: str | None = None, annotator: str | None = None, encoding: str = "utf-8"
+    path: Path,
+    *,
+    text: str = "text",
+    label: str | None = None,
+    annotator: str | None = None,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
 ) -> tuple[Found, list[str]]:
     """The labels of a file in its order, and warnings about it.
 
@@ -44,7 +50,8 @@ def read_labels(
     if suffix not in TABLES:
         raise RequestError(f"{path}: {path.suffix or 'no suffix'} is not a format that labels are read from; give {FORMS}")
     keep: Literal["seen", "all"] = "seen" if suffix in PARQUET else "all"
-    return _table(path, Reading(text=text, label=label or NEW, encoding=encoding, keep=keep, flags=Flags()), label, annotator)
+    reading = Reading(text=text, label=label or NEW, keep=keep, encoding=encoding, delimiter=delimiter, flags=Flags())
+    return _table(path, reading, label, annotator)
 
 
 def _is_list(path: Path) -> bool:

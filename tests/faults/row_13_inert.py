@@ -67,7 +67,7 @@ PROMISE = (
     "Reports, exports and logs are inert: forty payloads (scripts, handlers, addresses, templates, formulas, ANSI, "
     "bidirectional and control characters) make no active node in the report or the dashboard (Chromium; a content security "
     "policy stands in both) nor in what Prefect's pages show of a refresh, no second line in a log or on a terminal, no "
-    "control character in an alert; no CSV is written, Parquet gives texts back as they were"
+    "control character in an alert; Parquet gives texts back as they were"
 )
 TAKEN_OUT = (
     "autoescape off in the report: 3 of its 5 pages fail; `visible` hands back the text: 2 of 5; `inert` does, for Prefect: "

@@ -215,6 +215,15 @@ def test_the_key_of_a_text_is_that_of_what_it_says() -> None:
     assert content_key("rose") != content_key("Rose")
 
 
+def test_a_table_of_another_encoding_and_delimiter_is_read_as_its_message_says(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes('text;new_label;annotator\r\n"Gewinn; stark";gut;J\u00fcrgen\r\n'.encode("cp1252"))
+    with pytest.raises(RequestError, match="use --delimiter ';'"):
+        read_labels(path, encoding="cp1252")
+    (label,) = read_labels(path, encoding="cp1252", delimiter=";")[0].labels
+    assert (label.text, label.label, label.annotator) == ("Gewinn; stark", "gut", "J\u00fcrgen")
+
+
 def test_times_without_a_zone_are_utc(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("text,label,labelled_at\nx,a,2026-03-01 10:00\ny,b,2026-03-01T10:00:00+02:00\nz,c,soon\n")
