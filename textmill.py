@@ -125,7 +125,8 @@ def runs(name: str | None = None, *, data_root: str | Path | None = None) -> lis
     for path in (_runtime(data_root).data_root / "runs").glob("*.json"):
         try:
             record = json.loads(path.read_bytes())
-            if name in (None, record["name"]) and "finetune" in record["config"]:
+            trains = "finetune" in record["config"] and record.get("verb", "train") == "train"
+            if trains and name in (None, record["name"]):
                 records.append(
                     (record["started"], TrainedRun(**{key: record[key] for key in _RECORDED}, data_root=path.parents[1]))
                 )

@@ -27,7 +27,6 @@ from benchmarks.peers.peer import scores
 from tasks.checkout import CHECKOUT
 from tasks.evaluate.compare import compare, wilson_interval
 from tasks.evaluate.predictions import PREDICTIONS, read_columns, read_test
-from tasks.isolation import run_isolated
 from tasks.model.views.fasttext import lines
 from tasks.prepare.read import read_split
 
@@ -62,13 +61,13 @@ def autotune(prepared: Path, folder: Path, seconds: float) -> tuple[list[str], d
                 if line:
                     file.write(f"{LABEL}{label} {line}\n")
     test = read_test(prepared / "holdout")
-    numbers, found = run_isolated(tuned, str(folder / "train"), str(folder / "valid"), seconds, list(lines(test.tokens)))
+    numbers, found = tuned(str(folder / "train"), str(folder / "valid"), seconds, list(lines(test.tokens)))
     known = {number: name for name, number in names.items()}
     return [known[number] for number in numbers], found
 
 
 def tuned(train: str, valid: str, seconds: float, texts: list[str]) -> tuple[list[int], dict[str, Any]]:
-    """Tune and predict, in a child process."""
+    """Tune and predict."""
     import fasttext
 
     model = fasttext.train_supervised(

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def recorded(config: PipelineConfig, *, step_chars: int) -> Iterator[Record]:
-    """Give the record of a run, its model settled by the champion; `step_chars` are those of its longest step's name."""
+def recorded(config: PipelineConfig, *, step_chars: int, as_champion: bool = True) -> Iterator[Record]:
+    """Give the record of a run, with `as_champion` its model settled by that; `step_chars` are of its longest step's name."""
     config.finetune.check()
     if config.ingest.only_unlabelled:
         raise RequestError(
@@ -37,7 +37,8 @@ def recorded(config: PipelineConfig, *, step_chars: int) -> Iterator[Record]:
         mark_killed(store.data_root / "runs", tracker)
         try:
             config = config.model_copy(update={"finetune": config.finetune.only_read()})
-            config = settle_by_champion(config, read_champion(tracker, config.name), display.say)
+            if as_champion:
+                config = settle_by_champion(config, read_champion(tracker, config.name), display.say)
             record = Record(config, store, tracker, display)
             try:
                 yield record

@@ -274,6 +274,7 @@ class Record:
             "id": self.id,
             "process": [os.getpid(), start_time(os.getpid())],
             "name": self.config.name,
+            "verb": " ".join(self.config.verb),
             "status": status,
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
             "mlflow_run_id": self.tracker.server_run_id(self.tracking) if self.tracking else None,

@@ -51,7 +51,8 @@ class Search:
                 passed_over = passed_over + 1 if reason and not self._measured(study, asked) else 0
                 study.spend(self.clock.spent)
                 self._show(study, asked)
-            study.ended(self.asked.minutes)
+            if not self._has_all(study):
+                study.ended(self.asked.minutes)
         except KeyboardInterrupt:
             self.interrupted = True
 
@@ -62,10 +63,13 @@ class Search:
         return {**artifact.report, "seconds": artifact.seconds}
 
     def _enough(self, study: Study) -> bool:
-        trials = study.trials()
-        if not trials:
+        if not study.trials():
             return False  # the default comes first, however little time there is
-        return (self.asked.trials is not None and len(trials) >= self.asked.trials) or self.clock.left <= 0
+        return self._has_all(study) or self.clock.left <= 0
+
+    def _has_all(self, study: Study) -> bool:
+        """Whether as many trials are made as were asked for; a later call may ask for more."""
+        return self.asked.trials is not None and len(study.trials()) >= self.asked.trials
 
     def _tried(self, study: Study, asked: Asked) -> tuple[str, str]:
         """Run a trial; the state that it ends in, and the reason where it did not end by its scores."""

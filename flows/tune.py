@@ -22,6 +22,7 @@ from flows.settled import settle_by_corpus
 from flows.train import train
 from tasks.config import TuneConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.durable import locked
+from tasks.errors import RequestError
 from tasks.finetune.settings import AUTO
 from tasks.store.digests import canonical, sha256_text
 from tasks.tune.candidates import candidates_of
@@ -33,7 +34,10 @@ from tasks.tune.study import Study, best_of, check_installed
 if TYPE_CHECKING:
     from flows.record import Record
     from tasks.config import PipelineConfig
+    from tasks.finetune.settings import FinetuneConfig
+    from tasks.tune.study import Trial
 
+STEP_CHARS = len("pretrain")
 FOLDER = "tune"  # below the data root: a study for each search
 
 
@@ -50,7 +54,9 @@ def tune(config: TuneConfig) -> dict[str, Any]:
     """
     began = time.monotonic()
     check_installed()
-    with recorded(config, step_chars=len(NAME)) as record:
+    with recorded(
+        config, step_chars=STEP_CHARS, as_champion=False
+    ) as record:  # else the answer would decide what is searched next
         chosen = run_steps(record, began)
         result = record.finished()
     if chosen is None:
@@ -66,7 +72,9 @@ def run_steps(record: Record, began: float) -> PipelineConfig | None:
     prepared = prepare_rows(record)
     work = OnFolds(record, prepared, NAME)
     dataset = record.run.store.folder(work.dataset.result())
-    config = record.settle(settle_by_corpus(prepared.config, dataset, record.display.say))
+    config = settle_by_corpus(
+        prepared.config, dataset, record.display.say
+    )  # not for the record: naming a model asks for it alone
     config.finetune.check()
     given = prepared.config.finetune
     candidates = candidates_of(given, config.finetune, asked.models, named=given.model != AUTO)
@@ -74,6 +82,8 @@ def run_steps(record: Record, began: float) -> PipelineConfig | None:
     clock = Clock(asked.minutes * 60, asked.folds, config.finetune.model, began=began)
     search = Search(asked, config, work, candidates, clock, dealt, record.run.progress_for(NAME))
     first = work.score(config, dealt, 0).result()  # its key tells code, rows and folds
+    if reason := first.report.get("reason"):
+        raise RequestError(f"{config.finetune.model} cannot be trained without fold 1: {reason}")
     name = sha256_text(canonical([first.key, asked.measure, asked.folds, candidates.spaces_as_json()]))[:16]
     folder = record.store.data_root / FOLDER
     folder.mkdir(exist_ok=True)
@@ -88,38 +98,44 @@ def run_steps(record: Record, began: float) -> PipelineConfig | None:
 
 def searched(record: Record, search: Search, study: Study) -> PipelineConfig | None:
     """Go through the trials, confirm the best, and write tune.json, run.toml and the page."""
-    asked, record_folder = search.asked, record.folder
-    if study.searched < asked.minutes or not study.trials():
+    asked, folder, before = search.asked, record.folder, len(study.trials())
+    if study.searched < asked.minutes or not before:
         search.until_spent(study)
     trials = study.trials()
     complete = [each for each in trials if each.score is not None]
     best = best_of(complete) if complete else None
-    section = search.candidates.default
-    confirmation = None
-    if best is not None and best.number and not search.interrupted:
-        dealt = search.work.deal(asked.folds, asked.fold_seed + 1)
-        found = search.candidates.made(best.model, best.values)
-        try:
-            confirmation = confirm(search, found, dealt)
-        except KeyboardInterrupt:
-            search.interrupted = True
-        else:
-            section = found if confirmation["better"] else section
-    elif best is not None and best.number:
-        section = search.candidates.made(best.model, best.values)
-    if study.confirmed < asked.minutes:  # else this is a repetition, whose seconds are no part of the search
+    section, confirmation = answer(search, best)
+    repeated = study.confirmed >= asked.minutes and len(trials) == before
+    if not repeated:  # its seconds are no part of the search
         study.spend(search.clock.spent)
         if not search.interrupted:
             study.confirm(asked.minutes)
     config = training(search.config.model_copy(update={"finetune": section}))
     result = describe(asked, trials, best, confirmation, spent=study.spent, interrupted=search.interrupted)
-    record_folder.mkdir(parents=True, exist_ok=True)
-    write_run(config, record_folder / RUN_FILE)
-    record.result |= {**result, "kind": config.finetune.model, "run_file": str(record_folder / RUN_FILE)}
-    record.display.finished(NAME, cached=False, seconds=search.clock.spent - search.clock.before, summary=result["answer_line"])
+    folder.mkdir(parents=True, exist_ok=True)
+    write_run(config, folder / RUN_FILE)
+    record.result |= {**result, "kind": config.finetune.model, "run_file": str(folder / RUN_FILE)}
+    seconds = search.clock.spent - search.clock.before
+    record.display.finished(NAME, cached=repeated, seconds=seconds, summary=result["answer_line"])
     for each in complete:
         record.tracker.log_metrics(record.tracking, {f"tune/{asked.measure}": each.score or 0.0}, step=each.number)
-    write_result(result, record.context(), record_folder)
-    for file in (record_folder / TUNED, record_folder / RUN_FILE):
+    write_result(result, record.context(), folder)
+    for file in (folder / TUNED, folder / RUN_FILE):
         record.tracker.log_artifacts(record.tracking, file)
     return None if search.interrupted else config
+
+
+def answer(search: Search, best: Trial | None) -> tuple[FinetuneConfig, dict[str, Any] | None]:
+    """The section to train with, and the confirmation if there was one; after Ctrl-C the best so far, not confirmed."""
+    default = search.candidates.default
+    if best is None or not best.number:
+        return default, None
+    found = search.candidates.made(best.model, best.values)
+    if search.interrupted:
+        return found, None
+    try:
+        confirmation = confirm(search, found, search.work.deal(search.asked.folds, search.asked.fold_seed + 1))
+    except KeyboardInterrupt:
+        search.interrupted = True
+        return found, None
+    return (found if confirmation["better"] else default), confirmation

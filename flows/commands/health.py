@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("prefect", "fastapi", "mlflow", "torch", "fasttext-community", "gensim", "numpy", "pandas", "pyarrow")
 MAX_DETAIL = 1000  # characters of what a check says; the remedy comes last
 LOW_DISK_GB = 2.0
+BESIDE = ("folds", "tune")  # runs that train no model of the name: what is said of its last one is not about them
 DISMISSED = "dismissed.note"  # beside the records of runs, which end in .json
 LATE_ALERT_SECONDS = 3600.0  # a channel that is down is tried again within an hour
 
@@ -318,7 +319,7 @@ def _latest_runs(data_root: Path, *, failed: bool = False) -> dict[str, str]:
     latest: dict[str, str] = {}
     for path in (data_root / "runs").glob("*.json"):
         record = _read_record(path)
-        if record is None or (record["status"] == "running" and runs(*record["process"])):
+        if record is None or (record["status"] == "running" and runs(*record["process"])) or record.get("verb") in BESIDE:
             continue
         if (record["status"] != "finished") == failed:
             latest[record["name"]] = max(record["started"], latest.get(record["name"], ""))

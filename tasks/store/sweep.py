@@ -44,8 +44,8 @@ def sweep(data_root: Path, *, keep_runs: int, dry_run: bool = False) -> dict[str
 
 
 def used_keys(runs: Path, keep_runs: int) -> set[tuple[str, str]]:
-    """(step, key) of all that the last finished runs of each model used, and that an interrupted run may go on from."""
-    finished: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {}
+    """(step, key) that the last finished runs of each model and verb used, and that an interrupted run may go on from."""
+    finished: dict[tuple[str, str | None], list[tuple[str, list[tuple[str, str]]]]] = {}
     resumable = []
     oldest = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - CHECKPOINT_DAYS * 86400))
     for path in runs.glob("*.json"):
@@ -54,7 +54,7 @@ def used_keys(runs: Path, keep_runs: int) -> set[tuple[str, str]]:
             keys = list(record["keys"].items())
             keys += [(step, key) for step, several in record.get("parts", {}).items() for key in several]
             if record["status"] == "finished":
-                finished.setdefault(record["name"], []).append((record["started"], keys))
+                finished.setdefault((record["name"], record.get("verb")), []).append((record["started"], keys))
             elif record["started"] > oldest:
                 resumable.append(keys)
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -94,7 +94,9 @@ def _line(result: Mapping[str, Any]) -> str:
     if result["answer"] == UNCONFIRMED:
         return f"{tried}; best so far {found}, not confirmed"
     if confirmed is None:
-        return f"{tried}; none beat the default"
+        return (
+            f"{tried}; stopped, none beats the default so far" if result["interrupted"] else f"{tried}; none beat the default"
+        )
     difference = confirmed["difference"][result["measure"]]
     lower, upper = difference["interval"]
     how = f"{difference['mean']:+.4f} [{lower:+.4f}, {upper:+.4f}], p {difference['p']:.2g} on fresh folds"

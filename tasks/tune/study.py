@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LOSES = 0.3  # p of the Wilcoxon test below which a trial ends: three folds of five all worse give 0.125, two 0.25
 PLAIN, REASON, SPENT, SECONDS = "plain", "reason", "spent", "seconds"  # attributes
 DONE, CONFIRMED = "done", "confirmed"  # the minutes that the search, and its confirmation, have ended with
-COMPLETE, LOST, FAILED, OUT_OF_TIME = "complete", "lost", "failed", "out of time"
+COMPLETE, LOST, FAILED, OUT_OF_TIME, STOPPED = "complete", "lost", "failed", "out of time", "stopped"
 
 
 class Asked(NamedTuple):
@@ -189,6 +189,8 @@ class Study:
         reason = str(trial.user_attrs.get(REASON, ""))
         if trial.state == TrialState.COMPLETE:
             state, score = COMPLETE, float(trial.value)
+        elif trial.state == TrialState.RUNNING:
+            state, score = STOPPED, None
         else:  # Optuna gives a pruned trial the score of its last fold
             state, score = reason if reason in (LOST, OUT_OF_TIME) else FAILED, None
         seconds = float(trial.user_attrs.get(SECONDS, 0.0))

@@ -34,6 +34,7 @@ NEEDS = (
     "--fetch.query",  # tests/fetch
     "--fetch.url",
 )  # data that is not there
+SEARCHES = ("tune",)  # they take the minutes that they are given; tests/flows/test_tune.py
 SERVERS = ("up", "down", "deploy", "undeploy", "serve")  # tests/flows/servers, tests/serve
 NAMES_ALONE = (
     "INPUT",
@@ -68,7 +69,7 @@ def is_run(shown: Shown) -> bool:
     words = shown.words
     if words[0] != "textmill" or len(words) < 3 or shown.page in RUN_ELSEWHERE:
         return words[0] == "textmill" and words[1:] in {("doctor",), ("gc",)}
-    if words[1] in SERVERS or words[1:] == ("models", "promote") or "--help" in words or "--dismiss" in words:
+    if words[1] in (*SERVERS, *SEARCHES) or words[1:] == ("models", "promote") or "--help" in words or "--dismiss" in words:
         return False
     if words[1] == "refresh" and not {"--preset", "--collect.source", "--collect.query"} & set(words):
         return False  # a piece of a command

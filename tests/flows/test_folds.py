@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+import textmill
 from flows.against import other_recipe
 from flows.commands.settings import resolve_folds
 from tasks.config import FoldsConfig
@@ -77,6 +78,7 @@ def test_the_same_again_builds_nothing_and_keeps_every_fold_from_gc(
     record = json.loads((data_root / "runs" / f"{again['flow_run_id']}.json").read_text())
     assert len(set(record["parts"]["fold_score"])) == 6
     assert again["accuracy"] == result["accuracy"]
+    assert textmill.runs(data_root=data_root) == []  # no training run
 
 
 def test_a_recipe_that_prepares_rows_otherwise_is_refused(data_root: Path, corpus: Path, tmp_path: Path) -> None:

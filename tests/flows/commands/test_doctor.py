@@ -116,10 +116,26 @@ def test_a_server_that_leaves_with_its_run_needs_no_worker_and_plans_nothing(ser
     assert deployments(server).startswith("no server stays, so nothing runs by itself")
 
 
-def write_run(root: Path, number: int, name: str, status: str) -> None:
+def write_run(root: Path, number: int, name: str, status: str, verb: str = "train") -> None:
     (root / "runs").mkdir(exist_ok=True)
-    written = {"name": name, "status": status, "started": f"2026-01-0{number}T00:00:00Z", "process": [2**22 + 1, "1"]}
+    written = {
+        "name": name,
+        "verb": verb,
+        "status": status,
+        "started": f"2026-01-0{number}T00:00:00Z",
+        "process": [2**22 + 1, "1"],
+    }
     (root / "runs" / f"{number}.json").write_text(json.dumps(written))
+
+
+def test_a_cross_validation_is_no_training_run_of_its_name(tmp_path: Path) -> None:
+    write_run(tmp_path, 1, "news", "failed")
+    write_run(tmp_path, 2, "news", "finished", "folds")
+    with pytest.raises(UnavailableError, match="news at 2026-01-01"):
+        last_success(tmp_path)
+    write_run(tmp_path, 3, "news", "finished")
+    write_run(tmp_path, 4, "news", "failed", "tune")
+    assert last_success(tmp_path).startswith("news 2026-01-03")
 
 
 def test_a_failed_run_is_told_until_it_is_dismissed_and_the_next_one_again(tmp_path: Path) -> None:
