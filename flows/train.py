@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 
+from flows.beside import measure_beside
 from flows.certainty import asked_about, carried, check_costs, doubt_labels, look_back, make_promise, train_folds, without_held
 from flows.curve import measure_curve
 from flows.display import Display
@@ -25,7 +26,7 @@ from tasks.align.task import align
 from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.embed.task import embed, embed_holdout
-from tasks.evaluate.task import evaluate, learning_curve, robustness, slices, unmeasured, yardstick
+from tasks.evaluate.task import beside, evaluate, learning_curve, robustness, slices, unmeasured, yardstick
 from tasks.finetune.class_prior import shares_in_order
 from tasks.finetune.task import finetune
 from tasks.pretrain.task import pretrain
@@ -70,7 +71,7 @@ def train(config: PipelineConfig) -> dict[str, Any]:
         display.say(command(config))
         mark_killed(store.data_root / "runs", tracker)
         try:
-            beside = unread(config)  # `textmill train` refuses it; a deployment of an earlier version may hold some
+            passed_over = unread(config)  # `textmill train` refuses it; a deployment of an earlier version may hold some
             renamed = config.finetune.renamed
             config = config.model_copy(update={"finetune": config.finetune.only_read()})
             config = settle_by_champion(config, read_champion(tracker, config.name), display.say)
@@ -78,7 +79,7 @@ def train(config: PipelineConfig) -> dict[str, Any]:
             try:
                 for line in renamed:
                     record.warn(f"{line}; the old name is taken until the next release, so deploy again")
-                for setting in beside:
+                for setting in passed_over:
                     record.warn(str(setting))
                 run_steps(record)
                 return record.finished()
@@ -92,7 +93,7 @@ def train(config: PipelineConfig) -> dict[str, Any]:
 def run_steps(record: Record) -> None:
     """Chain the steps of one run; each call returns at once when the store has what it would build."""
     run, note = record.run, record.note
-    config, _, corpus, kept, prepared = prepare_rows(record)
+    config, ingested, corpus, kept, prepared = prepare_rows(record)
     if config.ingest.only_unlabelled and not corpus.result().report["labels"]:
         register_unmeasured(record, config, corpus, prepared)
         return
@@ -120,6 +121,7 @@ def run_steps(record: Record) -> None:
         record.skipped(yardstick, "switched off by evaluate.yardstick")
     tested = {"holdout": holdout, "texts": holdout_texts, **held}
     evaluation = note(evaluate(run, config.evaluate.measures, model=model, dataset=dataset, **tested, yardstick=baseline))
+    measure_beside(record, config, ingested, evaluation, aligned)
     if config.evaluate.slices:
         note(slices(run, config.evaluate.slicing, evaluation=evaluation, **of_rows))
     else:
@@ -181,7 +183,8 @@ def register_unmeasured(record: Record, config: PipelineConfig, corpus: State, p
     read, _ = read_texts(record, config, texts, None)
     model = note(finetune(run, config.finetune.keyed(), dataset=dataset, **read))
     asked = asked_about(config.evaluate)
-    for step in (yardstick, evaluate, slices, *asked, *([learning_curve] if config.evaluate.learning_curve else [])):
+    asked += [learning_curve] * config.evaluate.learning_curve + [beside] * (config.evaluate.beside_time is not None)
+    for step in (yardstick, evaluate, slices, *asked):
         record.skipped(step, "no row has a label")
     judged = note(unmeasured(run, model=model))
     packaged = note(package(run, model=model, dataset=dataset, texts=texts))

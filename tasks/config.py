@@ -67,10 +67,24 @@ with warnings.catch_warnings():
 
         @model_validator(mode="after")
         def _columns_are_kept(self) -> Self:
-            asked = {"expect.date": self.expect.date, "prepare.split_column": self.prepare.split_column}
+            beside = self.evaluate.beside_time
+            asked = {
+                "expect.date": self.expect.date,
+                "prepare.split_column": self.prepare.split_column,
+                "evaluate.beside_time": beside,
+            }
             for setting, column in asked.items():
                 if column is not None and column not in self.ingest.keep:
                     raise ValueError(f"{setting} is {column!r}, which ingest.keep does not name; add it there")
+            if beside is not None and self.prepare.split not in ("hash", "time"):
+                raise ValueError(
+                    "evaluate.beside_time compares a split by time with a random one, and prepare.split is "
+                    f"{self.prepare.split}; leave one of them out"
+                )
+            if beside is not None and self.prepare.split == "time" and beside != self.prepare.split_column:
+                raise ValueError(
+                    f"evaluate.beside_time is {beside!r}, and the split is by {self.prepare.split_column!r}; name that"
+                )
             if self.fetch.asks and self.expect.max_age_days is not None and self.expect.date is None:
                 raise ValueError("expect.max_age_days of what is fetched goes by a column; name it as expect.date")
             return self

@@ -112,3 +112,21 @@ LEARNING_CURVE = Presentation(
     figures=figures_of_curve,
     files=("side", "curve.json"),
 )
+
+
+def says_beside(report: Report) -> str:
+    """Both accuracies, and what their difference says."""
+    shown = [
+        "{} {:.4f} [{:.4f}, {:.4f}]".format(name, report[part]["accuracy"], *report[part]["interval"])
+        for name, part in (("by time", "by_time"), ("at random", "at_random"))
+    ]
+    return f"accuracy {', '.join(shown)}: {report['meaning']}"
+
+
+BESIDE = Presentation(
+    says=says_beside,
+    metrics=lambda report: {},
+    result=lambda report, folder: {"beside": dict(report)},
+    page=lambda report, folder: {"beside": dict(report)},
+    figures=lambda report: {f"beside/{part}/accuracy": report[part]["accuracy"] for part in ("by_time", "at_random")},
+)

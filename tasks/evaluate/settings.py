@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -35,6 +35,11 @@ class EvaluateConfig(SliceConfig, CertaintySettings, Measures):
     )
     curve_draws: Annotated[int, Field(ge=1, le=100)] = Field(5, description="learning_curve: draws of each size.")
     curve_most: Positive = Field(1024, description="learning_curve: most rows a class.")
+    beside_time: str | None = Field(
+        None,
+        description="Column of dates, which ingest.keep names: train the same recipe on a split by time too (on a random one "
+        "where the run is split by time), and show both accuracies.",
+    )
     slices: bool = Field(True, description="Accuracy by length, script, source, kept columns (ingest.keep) and names.")
     robustness: tuple[str, ...] = Field(
         (), description=f"true, or some of {', '.join(BY_NAME)}: change the test texts so and label them again."
@@ -103,6 +108,18 @@ class DrawConfig(Section):
     finetune: FinetuneConfig
     per_class: Positive
     draw: Count
+    seed: Count
+
+
+class BesideConfig(Section):
+    """A recipe on the other split than the run's `of_run`; `cut` is the first day of the test rows by time."""
+
+    finetune: FinetuneConfig
+    by: Literal["hash", "time"]
+    of_run: Literal["hash", "time"]
+    column: str
+    cut: str
+    bootstrap: Positive
     seed: Count
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.evaluate.evaluation import Evaluation, write_evaluation
 from tasks.evaluate.robustness.says import SHOWN as ROBUSTNESS
-from tasks.evaluate.says import LEARNING_CURVE, SHOWN, UNMEASURED, YARDSTICK
+from tasks.evaluate.says import BESIDE, LEARNING_CURVE, SHOWN, UNMEASURED, YARDSTICK
 from tasks.evaluate.slices.says import SLICES
 from tasks.evaluate.unmeasured import write_labels
 from tasks.evaluate.yardstick import write_yardstick
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.evaluate.robustness.settings import RobustnessConfig
-    from tasks.evaluate.settings import CurveConfig, DrawConfig, Measures
+    from tasks.evaluate.settings import BesideConfig, CurveConfig, DrawConfig, Measures
     from tasks.evaluate.slices.settings import SliceConfig
     from tasks.store.artifact import Build
     from tasks.store.step import Run
@@ -97,6 +97,24 @@ def learning_draw(
 
     given = Given(dataset, holdout, holdout_texts, texts, aligned, weights, embedded, held)
     return measure_draw(config, given, build.folder, build.scratch)
+
+
+@step(libraries=("numpy", "pyarrow", "safetensors", "scipy"), choices=(OF_RECIPE,), shown=BESIDE)
+def beside(
+    build: Build,
+    config: BesideConfig,
+    run: Run,
+    evaluation: Path,
+    dataset: Path,
+    holdout: Path,
+    holdout_texts: Path,
+    aligned: Path | None = None,
+) -> dict[str, Any]:
+    """Train the recipe on the other split, by time or at random, and compare."""
+    from tasks.evaluate.beside import OtherRows, measure_beside  # torch
+
+    given = OtherRows(dataset, holdout, holdout_texts, aligned)
+    return measure_beside(config, given, evaluation, build.folder, build.scratch)
 
 
 @step(libraries=("numpy", "scipy"), shown=LEARNING_CURVE)

@@ -19,17 +19,18 @@ from tasks.export.content import Content, vocabulary_of
 from tasks.export.served.arrays import planes_of
 from tasks.export.served.ngrams import NgramView
 from tasks.finetune.calibrate import temperature
-from tasks.finetune.count_ngrams import narrowed
+from tasks.finetune.count_ngrams import narrowed, united
 from tasks.model.classifier import Classifier, ModelFolder
 from tasks.model.ngram_sum import NgramSum
-from tasks.model.ngrams import NgramVocabulary
 from tasks.model.scores import log_softmax
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     import pyarrow as pa
+
+    from tasks.model.ngrams import NgramVocabulary
 
 VIEW = "ngrams"  # the one view of what was made small
 POWERS = (0.0, 0.5, 1.0)  # of the documents that have an n-gram, by which its weight counts
@@ -163,27 +164,6 @@ def folded(sums: Mapping[str, NgramSum], factors: Mapping[str, float], valid: pa
         weights_KC[place_K] += np.float32(factors[name] * roots.mean()) * view.weights_KC[: len(place_K)]
         bias_C += np.float32(factors[name]) * view.bias_C
     return Folded(vocabulary, weights_KC, bias_C)
-
-
-def united(vocabularies: Sequence[NgramVocabulary]) -> tuple[NgramVocabulary, list[np.ndarray]]:
-    """One vocabulary with the n-grams of all, its words in alphabetical order, and where each one's n-grams are in it."""
-    words = sorted({word for each in vocabularies for word in each.words})
-    number = {word: at for at, word in enumerate(words)}
-    places = [[np.array([number[word] for word in each.words], np.int64)] for each in vocabularies]
-    keys: list[np.ndarray] = []
-    start = len(words)
-    offset = 0  # where the level before begins
-    for level in range(max(len(each.keys) for each in vocabularies)):
-        own = []
-        for each, place in zip(vocabularies, places, strict=True):
-            of_level = each.keys[level] if level < len(each.keys) else np.zeros(0, np.int64)
-            first, last = np.divmod(of_level, max(len(each.words), 1))
-            own.append((place[level][first] - offset) * len(words) + place[0][last])
-        keys.append(np.unique(np.concatenate(own)))
-        for place, mine in zip(places, own, strict=True):
-            place.append(np.searchsorted(keys[-1], mine) + start)
-        offset, start = start, start + len(keys[-1])
-    return NgramVocabulary(words, keys), [np.concatenate(place) for place in places]
 
 
 def parts(vocabulary: NgramVocabulary) -> list[tuple[np.ndarray, np.ndarray]]:

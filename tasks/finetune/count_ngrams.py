@@ -72,6 +72,27 @@ def narrowed(vocabulary: NgramVocabulary, kept_K: np.ndarray) -> NgramVocabulary
     return NgramVocabulary(words, keys)
 
 
+def united(vocabularies: Sequence[NgramVocabulary]) -> tuple[NgramVocabulary, list[np.ndarray]]:
+    """One vocabulary with the n-grams of all, its words in alphabetical order, and where each one's n-grams are in it."""
+    words = sorted({word for each in vocabularies for word in each.words})
+    number = {word: at for at, word in enumerate(words)}
+    places = [[np.array([number[word] for word in each.words], np.int64)] for each in vocabularies]
+    keys: list[np.ndarray] = []
+    start = len(words)
+    offset = 0  # where the level before begins
+    for level in range(max(len(each.keys) for each in vocabularies)):
+        own = []
+        for each, place in zip(vocabularies, places, strict=True):
+            of_level = each.keys[level] if level < len(each.keys) else np.zeros(0, np.int64)
+            first, last = np.divmod(of_level, max(len(each.words), 1))
+            own.append((place[level][first] - offset) * len(words) + place[0][last])
+        keys.append(np.unique(np.concatenate(own)))
+        for place, mine in zip(places, own, strict=True):
+            place.append(np.searchsorted(keys[-1], mine) + start)
+        offset, start = start, start + len(keys[-1])
+    return NgramVocabulary(words, keys), [np.concatenate(place) for place in places]
+
+
 def _distinct(known: NgramVocabulary, n: int, piece: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Keys of the n-grams whose shorter parts are known, each once for every document that has it."""
     words_T, offsets = piece

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import torch
 
     from tasks.finetune.class_weights import How
+    from tasks.finetune.lexicon import Lexicon
     from tasks.finetune.ngram_rows import NgramRows
     from tasks.finetune.settings import FinetuneConfig
     from tasks.progress import Progress
@@ -26,6 +27,7 @@ class Job:
     may do what gives the same bits in any number: cores that another kind leaves idle, and those that it does not.
     `weights` is the folder of the pretrained weights that a kind starts from, and `embedded` that of the texts' vectors, for
     kinds that read those. `prior` has the share of each class where the model is used, if that is another than in the rows.
+    `lexicon` has words that count beside what the rows say of them.
     """
 
     config: FinetuneConfig
@@ -42,6 +44,7 @@ class Job:
     ngram_rows: NgramRows = field(kw_only=True)
     spare: int = 1
     prior: tuple[float, ...] | None = None
+    lexicon: Lexicon | None = None
 
     @property
     def class_weights(self) -> How:

@@ -19,7 +19,11 @@ def says(report: Report) -> str:
     if "valid_accuracy" not in report:
         return "no labelled row: nothing was trained, and nothing measured"
     prior = [f"{report['valid_prior_accuracy']:.4f} under class_prior"] if "valid_prior_accuracy" in report else []
-    return "; ".join([", ".join([f"valid accuracy {report['valid_accuracy']:.4f}", *prior]), *report.get("notes", ())])
+    notes = list(report.get("notes", ()))
+    if "lexicon" in report:
+        of = report["lexicon"]
+        notes.append(f"lexicon of {of['entries']:,} entries, {of['in no train row']:,} of them in no train row")
+    return "; ".join([", ".join([f"valid accuracy {report['valid_accuracy']:.4f}", *prior]), *notes])
 
 
 def metrics(report: Report) -> dict[str, float]:
@@ -42,8 +46,9 @@ def curves(folder: Path) -> Iterator[Point]:
 
 
 def page(report: Report, folder: Path) -> dict[str, Any]:
-    """What each way to weigh the classes came to, where several were tried."""
-    return {"class weights": report["class_weights"]} if "class_weights" in report else {}
+    """What each way to weigh the classes came to, where several were tried, and what became of a lexicon."""
+    shown = {"class weights": "class_weights", "lexicon": "lexicon"}
+    return {title: report[name] for title, name in shown.items() if name in report}
 
 
 SHOWN = Presentation(says=says, metrics=metrics, curves=curves, page=page)

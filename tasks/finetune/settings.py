@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, PrivateAttr, create_model, field_validator, model_serializer, model_validator
@@ -54,6 +55,11 @@ class SharedSettings(Section):
         (),
         description="The share of each class where the model is used, if it is another than in the corpus: "
         "positive=0.5,negative=0.5; probabilities are shifted to it, and figures are given for it too.",
+    )
+    lexicon: Path | None = Field(
+        None,
+        description="File of word<TAB>label or word<TAB>weight lines; phrases too. What is known of words beside what the rows "
+        "tell, for tfidf and bag.",
     )
     ngrams: Annotated[int, Field(ge=1, le=5)] | Literal["auto"] = Field(
         "auto",
@@ -123,8 +129,8 @@ class SharedSettings(Section):
 
     @model_serializer(mode="wrap")
     def _without_absent_sections(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        """Leave out sections of other kinds and, where nothing is said of it, the prior: so it is in no key then."""
-        unused = () if self.class_prior else ("class_prior",)
+        """Leave out sections of other kinds, and prior and lexicon where there is none: so they are in no key then."""
+        unused = [name for name in ("class_prior", "lexicon") if not getattr(self, name)]
         return {
             name: value
             for name, value in dump(self).items()

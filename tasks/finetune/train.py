@@ -19,13 +19,16 @@ from tasks.durable import num_cores
 from tasks.errors import RequestError
 from tasks.finetune.choose import with_model
 from tasks.finetune.class_prior import shares_in_order
+from tasks.finetune.encode import FITTED
 from tasks.finetune.job import Job
+from tasks.finetune.lexicon import FLAG, open_lexicon, report_of
 from tasks.finetune.measures import accuracy, log_loss, macro_f1
 from tasks.finetune.ngram_rows import NgramRows
 from tasks.finetune.summed import expected_accuracy
 from tasks.finetune.weighed import train_weighed
 from tasks.model.classifier import FORMAT, MODEL_FILE, WEIGHTS_FILE, member_name
-from tasks.prepare.read import read_labels
+from tasks.model.text.tokenize import TextToTokens
+from tasks.prepare.read import read_labels, read_text_settings
 from tasks.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.finetune.job import Trained
+    from tasks.finetune.lexicon import Lexicon
     from tasks.finetune.settings import FinetuneConfig
     from tasks.finetune.weighed import Weighed
 
@@ -68,13 +72,28 @@ def write_model(
         raise RequestError(f"the train rows have {len(labels)} label(s) ({', '.join(labels)}); a classifier needs at least two")
     threads = num_cores() if config.threads == "auto" else config.threads
     ngram_rows = NgramRows(dataset, labels, scratch, [kind.counts(config) for kind in config.kinds if kind.counts], threads)
+    lexicon = None
+    if config.lexicon is not None:
+        lexicon = open_lexicon(config.lexicon, labels, TextToTokens(read_text_settings(dataset)).tokens)
     prior = shares_in_order(config.class_prior, labels) if config.class_prior else None
     job = Job(
         *(config, labels, dataset, aligned, folder, scratch, threads, progress, texts, weights, embedded),
         ngram_rows=ngram_rows,
         prior=prior,
+        lexicon=lexicon,
     )
-    return _write(train_weighed(job), folder)
+    report = _write(train_weighed(job), folder)
+    return report if lexicon is None else report | _of_lexicon(lexicon, job)
+
+
+def _of_lexicon(lexicon: Lexicon, job: Job) -> dict[str, Any]:
+    """What the report says of the lexicon, and a warning if it is of no use."""
+    met_E = lexicon.met(job.ngram_rows.words(), FITTED, job.scratch / "lexicon.ngrams")
+    told: dict[str, Any] = {"lexicon": report_of(lexicon, met_E)}
+    if not met_E.any():
+        line = f"no entry of {FLAG} {job.config.lexicon} is in any train row, so it says nothing; is it of another language?"
+        told["warnings"] = [line]
+    return told
 
 
 def _write(made: Weighed, folder: Path) -> dict[str, Any]:

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import RequestError
-from tasks.export.compact import closed, folded, united
+from tasks.export.compact import closed, folded
 from tasks.export.reader import open_reader
 from tasks.export.rows import Prepared, Rows
 from tasks.export.served.arrays import keys_of, planes_of
 from tasks.export.size import parse_size, size_text
 from tasks.export.small import CERTIFICATE_BYTES, Wanted, write_small
-from tasks.finetune.count_ngrams import build_ngrams, narrowed
+from tasks.finetune.count_ngrams import build_ngrams, narrowed, united
 from tasks.model.ngram_sum import NgramSum
 from tasks.model.ngrams import NgramVocabulary
 

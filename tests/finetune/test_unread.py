@@ -30,6 +30,7 @@ OTHER: dict[str, Any] = {
     "class_weights": "balanced",
     "class_prior": ("bad=0.2", "good=0.8"),
     "ngrams": 2,
+    "lexicon": Path("lexicon.tsv"),
     "network.members": 2,
     "network.batch_size": 8,
     "network.optimizer": "sgd",

@@ -1,15 +1,24 @@
-"""A night whose corpus is not as expected ends before it trains; the champion stays, and the reason is one line."""
+"""A night whose corpus is not as expected ends before it trains; the champion stays, and a channel gets the reason.
+
+That each of twenty faults is found is in tests/expect.
+"""
 
 from __future__ import annotations
 
 import json
+import time
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prefect.client.schemas.objects import StateType
 
+from flows.watch import ended_badly, tell
 from tasks.checkout import CHECKOUT
-from tasks.config import PipelineConfig
+from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
+from tasks.monitor.state import MonitorState, watch_name
 from tasks.tracking.tracker import open_to_read
 
 if TYPE_CHECKING:
@@ -33,7 +42,27 @@ def train(data_root: Path, corpus: Path, **expect: Any) -> dict[str, Any]:
     return flow(PipelineConfig.model_validate(values))
 
 
-def test_a_broken_contract_stops_the_night_and_the_champion_stays(tmp_path: Path, corpus: Path) -> None:
+def alert_of(run_id: str, root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a channel of the monitor whose trainings are this deployment's gets, once the server lists that run as failed."""
+    ended = SimpleNamespace(id=run_id, state_type=StateType.FAILED, state_name="Failed", state=None, end_time=datetime.now(UTC))
+    monkeypatch.setattr("flows.watch.latest_runs", lambda *_: [ended])
+    deployment: Any = SimpleNamespace(parameters={"config": {"runtime": {"data_root": str(root)}}})
+    (folder / "channels.toml").write_text('[desk]\nkind = "file"\npath = "alerts.jsonl"\n')
+    (folder / "channels.toml").chmod(0o600)
+    values = {"collect": {"name": "desk"}, "notify": {"channels": folder / "channels.toml"}, "runtime": {"data_root": root}}
+    config = RefreshConfig.model_validate(values)
+    client: Any = None
+    alerts = ended_badly(client, config, "train/nightly", deployment, since=None)
+    with MonitorState.open(root, watch_name("desk")) as state:
+        tell(state, config, alerts, time.time())
+    (line,) = (folder / "alerts.jsonl").read_text(encoding="utf-8").splitlines()
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_a_broken_contract_stops_the_night_and_the_champion_stays(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tmp_path / "data"
     first = train(root, corpus, min_rows=10, labels=["negative", "neutral", "positive"])
     assert first["decision"] == "first"
@@ -48,5 +77,9 @@ def test_a_broken_contract_stops_the_night_and_the_champion_stays(tmp_path: Path
     assert "min_rows 10,000" in record["result"]["error"]
     assert "\n" not in record["result"]["error"]
     assert set(record["keys"]) == {"ingest"}
+    told = alert_of(record["id"], root, tmp_path, monkeypatch)
+    assert told["series"] == "train/nightly"
+    assert "min_rows 10,000" in told["evidence"]["message"]
+    assert told["evidence"]["message"].endswith("or change the section expect); the champion stays")
     reader = open_to_read(None, root, CHECKOUT)
     assert [version.aliases for version in reader.registry.versions("nightly")] == [("champion",)]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import random
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tasks.config import PipelineConfig
 from tasks.errors import RequestError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.long]
 
@@ -30,7 +28,7 @@ def write_rows(path: Path, number: int) -> None:
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
-def train(data_root: Path, table: Path, **prepare: Any) -> dict[str, Any]:
+def train(data_root: Path, table: Path, evaluate: dict[str, Any] | None = None, **prepare: Any) -> dict[str, Any]:
     from flows.train import train as flow
 
     values = {
@@ -38,7 +36,7 @@ def train(data_root: Path, table: Path, **prepare: Any) -> dict[str, Any]:
         "ingest": {"path": table, "keep": ["day", "topic"]},
         "prepare": {"split": "time", "split_column": "day", **prepare},
         "finetune": {"threads": 1, "model": "tfidf"},
-        "evaluate": {"bootstrap": 200, "yardstick": False},
+        "evaluate": {"bootstrap": 200, "yardstick": False, **(evaluate or {})},
         "register": {"evidence": "test"},
         "runtime": {"data_root": data_root, "workers": 1},
     }
@@ -48,10 +46,17 @@ def train(data_root: Path, table: Path, **prepare: Any) -> dict[str, Any]:
 def test_the_cut_is_kept_with_the_name_and_moves_to_a_later_day_alone(tmp_path: Path) -> None:
     table, root = tmp_path / "rows.tsv", tmp_path / "data"
     write_rows(table, 400)
-    first = train(root, table)
+    first = train(root, table, {"beside_time": "day"})
     cut = first["split"]["from"]
     assert cut == "2024-03-21"  # the last 20 of 100 days
     assert first["test_rows"] == 80
+    beside = first["beside"]
+    assert (beside["of_run"], beside["column"], beside["from"]) == ("time", "day", cut)
+    assert beside["by_time"]["accuracy"] == first["accuracy"]
+    assert beside["at_random"]["test_rows"] > 40
+    page = Path(first["report"]).read_text(encoding="utf-8")
+    assert "By time and at random" in page
+    assert beside["meaning"] in page
 
     write_rows(table, 480)  # twenty days later: all of them are test rows
     second = train(root, table)
@@ -64,6 +69,10 @@ def test_the_cut_is_kept_with_the_name_and_moves_to_a_later_day_alone(tmp_path: 
         RequestError, match=r"--prepare.test-from 2024-03-01: dated version \d.* was trained on rows from before"
     ):
         train(root, table, test_from="2024-03-01")
+
+    drawn = train(tmp_path / "drawn", table, {"beside_time": "day"}, split="hash", split_column=None)
+    assert (drawn["beside"]["of_run"], drawn["beside"]["by_time"]["test_rows"]) == ("hash", 96)
+    assert drawn["beside"]["at_random"]["accuracy"] == drawn["accuracy"]
 
     by_topic = train(root, table, split="group", split_column="topic")
     assert any("was split by time of 'day'" in line for line in by_topic["warnings"])

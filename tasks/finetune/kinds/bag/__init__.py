@@ -32,7 +32,7 @@ KIND = Kind(
     sections={"bag": BagSettings},
     trained_with=("torch",),
     counts=_counts,
-    shared=frozenset({"epochs", "patience", "class_weights", "ngrams"}),
+    shared=frozenset({"epochs", "patience", "class_weights", "ngrams", "lexicon"}),
     automatic=True,
     instead={
         "finetune.epochs": "bag.epochs",

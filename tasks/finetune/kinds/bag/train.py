@@ -12,13 +12,17 @@ from tasks.finetune.encode import FITTED, REFITTED, document_frequency, joined, 
 from tasks.finetune.epochs import train_in_epochs
 from tasks.finetune.kinds.bag.network import Bag, BagView, batch_size, naive_bayes, start_from
 from tasks.finetune.kinds.bag.settings import BagSettings
+from tasks.finetune.lexicon import group_weights
 from tasks.finetune.loop import Recipe, Training, num_threads
+from tasks.finetune.ngram_rows import Sets
 from tasks.finetune.optimizer import Optimizer
 from tasks.finetune.rows import check_rows, least_documents, longest_ngram
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import numpy as np
 
     from tasks.finetune.documents import Documents
     from tasks.finetune.job import Job, Trained
@@ -57,30 +61,40 @@ class BagStart:
         job.progress.advance(1, 2, "steps", "counting n-grams")
         asked = counted(job.config)
         sets = job.ngram_rows.sets(asked)
+        self.counts_KG: np.ndarray | None = None
+        if job.lexicon is not None:
+            vocabulary, self.counts_KG = job.lexicon.joined_to(sets.vocabulary)
+            (folder := job.scratch / "bag-lexicon").mkdir(exist_ok=True)
+            rows = {split: words.documents((split,), vocabulary, folder / f"{split}.ngrams") for split in REFITTED}
+            sets = Sets(vocabulary, rows)
         sets.vocabulary.save(job.folder)
         self.num_ngrams, self.least, self.rows = len(sets.vocabulary), asked.min_documents, sets.rows
 
     def fit(self) -> tuple[Callable[[int], Training], Documents, Documents]:
         """What gives the bag before its first step, the train rows and the valid rows."""
-        num_ngrams = self.num_ngrams
+        num_ngrams, counts_KG = self.num_ngrams, self.counts_KG
         train, valid = (self.rows[split] for split in REFITTED)
         if self.job.config.refit:
             kept_K = document_frequency(train, num_ngrams) >= self.least
+            if counts_KG is not None:
+                kept_K |= counts_KG.any(1)
+                counts_KG = counts_KG[kept_K]
             num_ngrams = int(kept_K.sum())
             train, valid = (
                 restricted(rows, kept_K, self.job.scratch / f"{split}.ngrams")
                 for split, rows in zip(REFITTED, (train, valid), strict=True)
             )
-        return self._make(num_ngrams, train), train, valid
+        return self._make(num_ngrams, train, counts_KG), train, valid
 
     def refit(self, scratch: Path) -> tuple[Callable[[int], Training], Documents]:
         """What gives the bag before its first step, and the rows of train and valid together."""
         rows = joined([self.rows[split] for split in REFITTED], scratch / "rows.ngrams")
-        return self._make(self.num_ngrams, rows), rows
+        return self._make(self.num_ngrams, rows, self.counts_KG), rows
 
-    def _make(self, num_ngrams: int, rows: Documents) -> Callable[[int], Training]:
-        job = self.job
-        return lambda _: bag_training(self.settings, num_ngrams, len(job.labels), rows, job.device)
+    def _make(self, num_ngrams: int, rows: Documents, counts_KG: np.ndarray | None) -> Callable[[int], Training]:
+        job, classes = self.job, len(self.job.labels)
+        known_KC = None if counts_KG is None else torch.from_numpy(group_weights(rows, counts_KG, classes))
+        return lambda _: bag_training(self.settings, num_ngrams, classes, rows, job.device, known_KC)
 
     def recipe(self, num_documents: int, member: int) -> Recipe:
         """How the bag is trained on so many documents."""
@@ -106,10 +120,20 @@ def bag_recipe(config: FinetuneConfig, num_documents: int) -> Recipe:
     )
 
 
-def bag_training(settings: BagSettings, num_ngrams: int, num_classes: int, train: Documents, device: torch.device) -> Training:
-    """The bag at its start, and its optimizer."""
+def bag_training(
+    settings: BagSettings,
+    num_ngrams: int,
+    num_classes: int,
+    train: Documents,
+    device: torch.device,
+    known_KC: torch.Tensor | None = None,
+) -> Training:
+    """The bag at its start, and its optimizer; `known_KC` is what a lexicon says of n-grams, beside what the rows say."""
     bag = Bag(num_ngrams, num_classes, dropout=settings.dropout)
     start_from(bag, naive_bayes(slices(train), num_ngrams, num_classes))
+    if known_KC is not None:
+        with torch.no_grad():
+            bag.weights.weight[: len(known_KC)] += known_KC
     bag = bag.to(device)
     weights = [(bag.bias, None), (cast(torch.nn.Parameter, bag.weights.weight), None)]
     optimizer = Optimizer([], weights, rule="adam", lr=settings.lr, row_lr=settings.lr, weight_decay=0.0)

@@ -13,12 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 
 from tasks.finetune.class_weights import class_weights
 from tasks.finetune.encode import FITTED, REFITTED, NumberedWords
 from tasks.finetune.job import Job, Trained
 from tasks.finetune.kinds.tfidf.settings import TfidfSettings
+from tasks.finetune.lexicon import group_features
 from tasks.finetune.logistic import Solver, logistic_regression
 from tasks.finetune.rows import check_rows, least_documents, longest_ngram
 from tasks.model.ngram_sum import BIAS, WEIGHTS, ngram_sums
@@ -99,12 +100,15 @@ class _Fit:
             min_documents=self.limits.min_documents,
             word_min_documents=self.limits.word_min_documents,
         )
+        counts_KG = None
+        if job.lexicon is not None:
+            self.vocabulary, counts_KG = job.lexicon.joined_to(self.vocabulary)
         self.vocabulary.save(job.folder / VIEW)
         self.rows = words.documents(splits, self.vocabulary, job.scratch / VIEW / "rows.ngrams")
         weights_C = class_weights(self.rows.labels, job.class_weights)
         importance_N = None if weights_C is None else weights_C[self.rows.labels]
-        c = config.settings(TfidfSettings).c
-        self.weights = fitted(self.rows, len(self.vocabulary), len(job.labels), importance_N, job.progress, c=c)
+        size, c = (len(self.vocabulary), len(job.labels)), config.settings(TfidfSettings).c
+        self.weights = fitted(self.rows, *size, importance_N, job.progress, c=c, counts_KG=counts_KG)
 
     @property
     def tensors(self) -> dict[str, np.ndarray]:
@@ -120,12 +124,14 @@ def fitted(
     progress: Progress,
     *,
     c: float,
+    counts_KG: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights [K, C] and bias [C] of a sum of n-grams that gives what logistic regression on weighted n-grams gives; float32.
 
     As scikit-learn's TF-IDF (smoothed, n-grams counted once a document), but a document is divided by the root of its number
     of n-grams, as the bag divides, in place of its own length; that is 1 in the mean square over the documents. On Financial
-    PhraseBank both come to the same. `c` is scikit-learn's C.
+    PhraseBank both come to the same. `c` is scikit-learn's C. With a lexicon, `counts_KG`, each of its groups is one more
+    feature.
     """
     counts_K = np.bincount(rows.ids, minlength=num_ngrams)
     weights_K = np.log((1 + len(rows)) / (1 + counts_K)) + 1
@@ -134,6 +140,10 @@ def fitted(
     weights_K /= np.sqrt((np.asarray(squares_N).ravel() / roots_N**2).mean()) or 1.0
     shares_T = weights_K[rows.ids] / np.repeat(roots_N, np.diff(rows.offsets))
     features_NK = csr_matrix((shares_T, rows.ids, rows.offsets), (len(rows), num_ngrams))
+    scale_G = np.zeros(0)
+    if counts_KG is not None:
+        features_NG, scale_G = group_features(rows, counts_KG)
+        features_NK = hstack([features_NK, csr_matrix(features_NG)], format="csr")
     l2 = 1 / (c * len(rows))
 
     def advance(step: int) -> None:
@@ -143,5 +153,7 @@ def fitted(
         features_NK, rows.labels, num_classes, l2, importance_N, solver=Solver(STEPS), advance=advance
     )
     weights_KC = np.zeros((max(num_ngrams, 1), num_classes), np.float32)  # one row where no n-gram counts: nothing reads it
-    weights_KC[:num_ngrams] = weights_K[:, None] * fitted_KC
+    weights_KC[:num_ngrams] = weights_K[:, None] * fitted_KC[:num_ngrams]
+    if counts_KG is not None:
+        weights_KC[:num_ngrams] += counts_KG @ (scale_G[:, None] * fitted_KC[num_ngrams:])
     return weights_KC, bias_C.astype(np.float32)
