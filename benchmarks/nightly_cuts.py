@@ -4,8 +4,8 @@
 
 The dated rows are put in order. The first night has the first share of them, the last night all; each night the test rows are
 the newest tenth of what is there, so the cut moves along. The night's model becomes champion where the gate says so on them. By
-the training hashes that a package carries it is counted how many test rows the night's model or the champion before it had been
-trained on: `seen`. A line a night goes to stdout; the exit code is 1 if any row was seen.
+the training hashes that a package carries it is counted how many test rows the champion before had been trained on, which the
+gate leaves out of the comparison, and how many the night's own model has seen: none, or the exit code is 1.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Champion(NamedTuple):
 
 
 class Night(NamedTuple):
-    """What a night came to: its cut and rows, its model and the champion after it, and how many rows one of them had seen."""
+    """What a night came to: its cut and rows, its model and the champion after it, and rows that the one before, or it, has seen."""
 
     night: int
     cut: str
@@ -60,6 +60,7 @@ class Night(NamedTuple):
     verdict: str
     champion: int
     champion_accuracy: float
+    left_out: int
     seen: int
 
 
@@ -93,17 +94,25 @@ def run_night(
         probabilities_NC = predict(judged.classifier, test.tokens, prepared / "holdout_texts")
         return outcomes(test.labels.to_pylist(), judged.classifier.labels, probabilities_NC).correct
 
-    correct, seen = right(own), np.isin(hashes_N, own.hashes)
+    correct, left_out = right(own), 0
     decision = GateDecision("first", "no champion yet")
     if champion is not None:
         known = np.isin(hashes_N, champion.hashes)
         rival = Rival(f"champion of night {champion.night}", champion.classifier.labels, right(champion), known)
         decision = decide(correct, own.classifier.labels, rival, None, Rule(), promote="textmill models promote")
-        seen |= known
+        left_out = int(known.sum())
     after = champion if champion is not None and decision.verdict == "refused" else own
     night = Night(
-        *(number, prepare.test_from, report["splits"]["train"] + report["splits"]["valid"], len(correct)),
-        *(float(correct.mean()), decision.verdict, after.night, float(right(after).mean()), int(seen.sum())),
+        number,
+        prepare.test_from,
+        report["splits"]["train"] + report["splits"]["valid"],
+        len(correct),
+        float(correct.mean()),
+        decision.verdict,
+        after.night,
+        float(right(after).mean()),
+        left_out,
+        int(np.isin(hashes_N, own.hashes).sum()),
     )
     return night, after
 
@@ -120,14 +129,14 @@ def line(night: Night) -> str:
     shown = f"{night.accuracy:.3f} [{low:.3f}, {high:.3f}]"
     return (
         f"| {night.night} | {night.cut} | {night.train_rows:,} | {night.test_rows} | {shown} | {night.verdict} | "
-        f"{night.champion} | {night.champion_accuracy:.3f} | {night.seen} |"
+        f"{night.champion} | {night.champion_accuracy:.3f} | {night.left_out} | {night.seen} |"
     )
 
 
 def run(config: PipelineConfig, column: str, nights: int, first: float) -> int:
     """Print the table; how many test rows a model had been trained on."""
-    print("| night | test rows from | trained on | test rows | accuracy | gate | champion | its accuracy | seen |")
-    print("|---|---|---|---|---|---|---|---|---|", flush=True)
+    print("| night | test rows from | trained on | test rows | accuracy | gate | champion | its accuracy | left out | seen |")
+    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory(prefix="nights-") as name:
         (whole := Path(name) / "whole").mkdir()
         write_corpus(config.ingest, whole)

@@ -124,6 +124,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "run.toml").write_text(f'[ingest]\npath = "{folder}/reviews.csv"\n[finetune]\nmodel = "tfidf"\n')
     (folder / "other.toml").write_text('[finetune]\nmodel = "bag"\nepochs = 2\n')
     (folder / "watch.toml").write_text('[names]\nTesco = ["Tesco", "TSCO"]\n')
+    (folder / "words.tsv").write_text("profit warning\tnegative\nrose\tpositive\nfell\tnegative\n")
     (folder / "channels.toml").write_text(
         '[team]\nkind = "file"\npath = "alerts.jsonl"\n[desk]\nkind = "file"\npath = "desk.jsonl"\n'
     )
