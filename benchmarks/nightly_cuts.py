@@ -50,7 +50,7 @@ class Champion(NamedTuple):
 
 
 class Night(NamedTuple):
-    """What a night came to: its cut and rows, its model and the champion after it, and rows that the one before, or it, has seen."""
+    """What a night came to: cut and rows, its model and the champion after it; `left_out` and `seen` as said above."""
 
     night: int
     cut: str
