@@ -156,6 +156,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "root"
 
 
+@pytest.mark.long
 def test_the_image_that_serves_n_grams_has_all_that_it_imports(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

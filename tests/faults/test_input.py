@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.faults.row_08_archives import ARCHIVES, HEAVY
 from tests.faults.row_09_records import CASES
 from tests.faults.rows import failures
 
 
+@pytest.mark.long
 def test_hostile_archives_write_nothing_outside_and_are_bounded(tmp_path: Path) -> None:
     assert failures("row_08_archives", tmp_path, range(len(ARCHIVES) - HEAVY)) == []
 

@@ -166,6 +166,7 @@ def test_weights_that_were_trained_on_take_the_place_of_those_that_were_given(
     assert built(train(corpus, data_root, "masked", pretrain=pretrain, encoder=encoder)) == []
 
 
+@pytest.mark.long
 def test_recipes_are_trained_on_folds_from_the_vectors_of_this_run(corpus: Path, data_root: Path, pretrained: Path) -> None:
     encoder = {"model": pretrained, "max_len": 32}
     few = corpus.parent / "few"

@@ -38,6 +38,7 @@ def weights(data_root: Path, result: dict[str, Any]) -> str:
     return Store(data_root).verify("finetune", result["stages"]["finetune"]["key"]).digest
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("prefect_server")
 def test_a_killed_run_is_taken_up_again_and_ends_the_same(corpus: Path, tmp_path: Path) -> None:
     from prefect.client.orchestration import get_client

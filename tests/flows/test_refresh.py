@@ -205,6 +205,7 @@ for point in sys.argv[2:]:
 """
 
 
+@pytest.mark.long
 def test_prefect_shows_a_killed_refresh_as_crashed(
     first: dict[str, Any], data_root: Path, stream: Path, tmp_path: Path
 ) -> None:
@@ -254,6 +255,7 @@ def refresh_command(data_root: Path, stream: Path, name: str) -> subprocess.Pope
     )
 
 
+@pytest.mark.long
 def test_a_refresh_outlives_its_prefect_server_and_the_next_one_tells_of_it(
     first: dict[str, Any], data_root: Path, stream: Path
 ) -> None:

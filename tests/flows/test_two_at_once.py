@@ -5,6 +5,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.command_line import train_command
 from tests.patience import until
 
@@ -25,6 +27,7 @@ def servers(data_root: Path) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_both_succeed_share_the_work_and_leave_nothing_behind(corpus: Path, tmp_path: Path) -> None:
     command = train_command(corpus, tmp_path)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}

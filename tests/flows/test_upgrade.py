@@ -84,6 +84,7 @@ def test_every_version_is_whole_and_the_champion_predicts(home: Path) -> None:
     assert (second["label"], second["reason"]) == (None, "empty_after_cleaning")
 
 
+@pytest.mark.long
 def test_the_champion_scores_a_file(home: Path) -> None:
     output = home / "scored.parquet"
     report = textmill(home, "score", str(home / "inbox/a.csv"), str(output))
@@ -91,6 +92,7 @@ def test_the_champion_scores_a_file(home: Path) -> None:
     assert set(pq.read_table(output).column("model").to_pylist()) == {"news/2"}
 
 
+@pytest.mark.long
 def test_its_schedule_trains_a_night_that_meets_its_champion_in_the_gate(home: Path) -> None:
     from flows.train import train
 
@@ -123,6 +125,7 @@ def test_its_file_of_options_asks_for_the_same_run(home: Path) -> None:
     assert options.model_copy(update={"finetune": as_before}) == stored
 
 
+@pytest.mark.long
 def test_its_schedule_refreshes_the_monitor_and_counts_nothing_twice(home: Path) -> None:
     from flows.refresh import refresh
 
@@ -141,6 +144,7 @@ def test_its_schedule_refreshes_the_monitor_and_counts_nothing_twice(home: Path)
     assert Path(result["report"]).is_file()
 
 
+@pytest.mark.long
 def test_rollback_brings_back_its_first_champion(home: Path) -> None:
     listed = {row["version"]: row["aliases"] for row in textmill(home, "models", "list")["models"]}
     (champion,) = [version for version, aliases in listed.items() if "champion" in aliases]

@@ -43,6 +43,7 @@ def test_the_page_has_commands(title: str) -> None:
     assert commands(title)
 
 
+@pytest.mark.long
 def test_a_backup_is_restored_elsewhere_by_the_commands_of_the_page(
     tracker: Tracker, enrol: Callable[..., Any], trained: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -26,6 +26,7 @@ tracker.finish(tracker.start_run(sys.argv[2]))
 """
 
 
+@pytest.mark.long
 def test_three_processes_open_a_fresh_store_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", "-c", OPEN_ONE, str(tmp_path)]
     running = [

@@ -21,6 +21,7 @@ def groupings(rows: int, generator: np.random.Generator) -> tuple[list[np.ndarra
     return [first, second, third, np.where(generator.random(rows) < 0.7, -1, 14)], 15
 
 
+@pytest.mark.long
 def test_where_no_slice_is_weak_at_most_one_report_in_twenty_names_one() -> None:
     """1,000 permutations of right and wrong; with 199 draws the level of each is 5% exactly or less."""
     generator = np.random.default_rng(1)

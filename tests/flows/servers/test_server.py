@@ -42,6 +42,7 @@ def content(database: Path) -> tuple[list, list]:
         return tables, connection.execute("select version_num from alembic_version").fetchall()
 
 
+@pytest.mark.long
 def test_a_second_home_gets_a_copy_of_the_migrated_database_and_no_home_loses_its_own(tmp_path: Path) -> None:
     template = tmp_path / "share" / "prefect.db"
     assert make(tmp_path / "first", template) == "True false"
