@@ -46,6 +46,7 @@ def diagnose(runtime: Runtime) -> list[dict[str, Any]]:
         "champions": lambda: champions(runtime),
         "artifact store": lambda: artifact_store(runtime.data_root),
         "data root": lambda: data_root_of(runtime),
+        "forgotten texts": lambda: forgotten_texts(runtime.data_root),
         "disk": lambda: disk(runtime.data_root),
         "last success": lambda: last_success(runtime.data_root),
     }
@@ -57,6 +58,14 @@ def _checked(name: str, check: Callable[[], str]) -> dict[str, Any]:
         return {"name": name, "ok": True, "detail": check()}
     except Exception as error:  # noqa: BLE001 whatever is wrong is what doctor is asked for
         return {"name": name, "ok": False, "detail": " ".join(f"{type(error).__name__}: {error}".split())[:MAX_DETAIL]}
+
+
+def forgotten_texts(data_root: Path) -> str:
+    """How many texts are refused because they were forgotten; without the key of their list every run fails."""
+    from tasks.forget.forgotten import Forgotten, forgotten_list
+
+    listed = forgotten_list(data_root)
+    return f"{len(Forgotten.read(listed).marks):,} refused" if listed else "none"
 
 
 def versions() -> str:

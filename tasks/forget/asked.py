@@ -28,7 +28,7 @@ class Listed(NamedTuple):
 
 def read_list(path: Path) -> Listed:
     """Read a list: a text a line, or a .csv or .tsv with a column `text`, `id` or both; RequestError if it is neither."""
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         raise RequestError(f"--file {path}: no such file; correct the path")
     written = read_utf8(path, what="--file")
     delimiter = TABLES.get(path.suffix.lower())

@@ -23,7 +23,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from isal import igzip
 
+from tasks.documents.compressed import DAMAGE
 from tasks.forget.forms import SEPARATOR
+from tasks.in_use import is_held
+from tasks.shown import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -34,31 +37,25 @@ BATCH_ROWS = 4096
 LARGEST_JSON = 64 << 20  # that is parsed, for words that lie in a list of objects
 MOST_LAYERS = 4  # of archives within archives
 _ZSTD, _TAR_AT = b"\x28\xb5\x2f\xfd", 257
-_DAMAGE = (
-    OSError,
-    ValueError,
-    EOFError,
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    lzma.LZMAError,
-    pa.ArrowException,
-    sqlite3.Error,
-)
+_DAMAGE = (*DAMAGE, OSError, ValueError, NotImplementedError, zipfile.BadZipFile, tarfile.TarError, pa.ArrowException)
 
 Piece = str | bytes
 
 
-def contents(path: Path, overlap: int) -> Iterator[Piece]:
-    """The pieces of a file, which share `overlap` characters where it is cut. A damaged file gives what can be read of it.
+def contents(path: Path, overlap: int, faults: list[str]) -> Iterator[Piece]:
+    """The pieces of a file, which share `overlap` bytes where it is cut.
 
-    Raises OSError if the file itself cannot be read.
+    A damaged file, or one in it, gives what can be read of it, and `faults` says so. Raises OSError if the file itself cannot
+    be read.
     """
     with path.open("rb") as file:
         if file.read(16) == b"SQLite format 3\0":
-            with contextlib.suppress(sqlite3.Error):
+            try:
                 yield from of_database(path)
+            except sqlite3.Error as error:
+                faults.append("in use by another program" if is_held(error) else f"damaged: {one_line(error)}")
         file.seek(0)
-        yield from _of_stream(file, path.name, overlap, 0)
+        yield from _Reader(overlap, faults).of_stream(file, path.name)
 
 
 def of_database(path: Path) -> Iterator[Piece]:
@@ -140,65 +137,79 @@ def _side_by_side(strings: pa.Array) -> str:
     return SEPARATOR.join(strings.drop_null().to_pylist())
 
 
-def _of_stream(file: IO[bytes], name: str, overlap: int, layer: int) -> Iterator[Piece]:
-    """The pieces of an open file that can be sought in."""
-    head = file.read(512)
-    file.seek(0)
-    whole = False
-    with contextlib.suppress(*_DAMAGE):
-        whole = yield from _decoded(file, head, name, overlap, layer)
-    if not whole:
+class _Reader:
+    """Reads open files that can be sought in, one in another too."""
+
+    def __init__(self, overlap: int, faults: list[str]) -> None:
+        self.overlap = overlap
+        self.faults = faults
+
+    def of_stream(self, file: IO[bytes], name: str, layer: int = 0) -> Iterator[Piece]:
+        """The pieces of a file; `layer` counts the archives that it is in."""
+        head = file.read(512)
         file.seek(0)
-        yield from _raw(file, overlap)
+        whole = False
+        try:
+            whole = yield from self._decoded(file, head, name, layer)
+        except _DAMAGE as error:
+            if not name.endswith(".json"):  # its bytes are text all the same
+                self.faults.append(f"damaged: {one_line(error)}")
+        if not whole:
+            file.seek(0)
+            yield from _raw(file, self.overlap)
 
-
-def _decoded(file: IO[bytes], head: bytes, name: str, overlap: int, layer: int) -> Generator[Piece, None, bool]:
-    """What only a reader of the format finds; whether that is all there is, so that the bytes need not be looked at too."""
-    if head.startswith(b"PAR1"):
-        with pq.ParquetFile(file) as table:
-            yield from pieces_of_values(each for pair in (table.schema_arrow.metadata or {}).items() for each in pair)
-            for batch in table.iter_batches(BATCH_ROWS, use_threads=False):
-                for column in batch.columns:
-                    yield from of_array(column)
+    def _decoded(self, file: IO[bytes], head: bytes, name: str, layer: int) -> Generator[Piece, None, bool]:
+        """What only a reader of the format finds; whether that is all there is, so that the bytes need not be looked at too."""
+        if head.startswith(b"PAR1"):
+            yield from _of_parquet(file)
+        elif head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+            yield from _of_arrow(file, stream=not head.startswith(b"ARROW1"))
+        elif head.startswith(b"\x93NUMPY"):
+            array = np.load(file, allow_pickle=False)
+            if array.dtype.kind in "US":
+                yield from pieces_of_values(array.ravel().tolist())
+        elif name.endswith(".safetensors"):
+            yield file.read(8 + int.from_bytes(head[:8], "little"))[8:].decode("utf-8", "ignore")
+            return False
+        elif name.endswith(".json") and _size(file) <= LARGEST_JSON:
+            yield from _words_in_objects(json.load(file))
+            return False
+        else:
+            return layer < MOST_LAYERS and (yield from self._unpacked(file, head, name, layer))
         return True
-    if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
-        with pa.ipc.open_file(file) if head.startswith(b"ARROW1") else pa.ipc.open_stream(file) as batches:
-            found = map(batches.get_batch, range(batches.num_record_batches)) if head.startswith(b"ARROW1") else batches
-            for batch in found:
-                for column in batch.columns:
-                    yield from of_array(column)
+
+    def _unpacked(self, file: IO[bytes], head: bytes, name: str, layer: int) -> Generator[Piece, None, bool]:
+        if head.startswith(b"PK\3\4"):
+            with zipfile.ZipFile(file) as archive:
+                for member in archive.infolist():
+                    with archive.open(member) as inner:
+                        yield from self.of_stream(_seekable(inner), member.filename, layer + 1)
+        elif head[_TAR_AT : _TAR_AT + 5] == b"ustar":
+            with tarfile.open(fileobj=file) as archive_of_tar:
+                for each in archive_of_tar:
+                    if each.isfile() and (found := archive_of_tar.extractfile(each)):
+                        yield from self.of_stream(found, each.name, layer + 1)
+        elif opened := _decompressed(file, head):
+            with opened as inner:
+                yield from self.of_stream(_seekable(inner), name.rpartition(".")[0], layer + 1)
+        else:
+            return False
         return True
-    if head.startswith(b"\x93NUMPY"):
-        array = np.load(file, allow_pickle=False)
-        if array.dtype.kind in "US":
-            yield from pieces_of_values(array.ravel().tolist())
-        return True
-    if name.endswith(".safetensors"):
-        yield file.read(8 + int.from_bytes(head[:8], "little"))[8:].decode("utf-8", "ignore")
-    elif name.endswith(".json") and _size(file) <= LARGEST_JSON:
-        yield from _words_in_objects(json.load(file))
-    elif layer < MOST_LAYERS:
-        return (yield from _unpacked(file, head, name, overlap, layer))
-    return False
 
 
-def _unpacked(file: IO[bytes], head: bytes, name: str, overlap: int, layer: int) -> Generator[Piece, None, bool]:
-    if head.startswith(b"PK\3\4"):
-        with zipfile.ZipFile(file) as archive:
-            for member in archive.infolist():
-                with archive.open(member) as inner:
-                    yield from _of_stream(_seekable(inner), member.filename, overlap, layer + 1)
-    elif head[_TAR_AT : _TAR_AT + 5] == b"ustar":
-        with tarfile.open(fileobj=file) as archive_of_tar:
-            for each in archive_of_tar:
-                if each.isfile() and (found := archive_of_tar.extractfile(each)):
-                    yield from _of_stream(found, each.name, overlap, layer + 1)
-    elif opened := _decompressed(file, head):
-        with opened as inner:
-            yield from _of_stream(_seekable(inner), name.rpartition(".")[0], overlap, layer + 1)
-    else:
-        return False
-    return True
+def _of_parquet(file: IO[bytes]) -> Iterator[Piece]:
+    with pq.ParquetFile(file) as table:
+        yield from pieces_of_values(each for pair in (table.schema_arrow.metadata or {}).items() for each in pair)
+        for batch in table.iter_batches(BATCH_ROWS, use_threads=False):
+            for column in batch.columns:
+                yield from of_array(column)
+
+
+def _of_arrow(file: IO[bytes], *, stream: bool) -> Iterator[Piece]:
+    with pa.ipc.open_stream(file) if stream else pa.ipc.open_file(file) as batches:
+        for batch in batches if stream else map(batches.get_batch, range(batches.num_record_batches)):
+            for column in batch.columns:
+                yield from of_array(column)
 
 
 def _decompressed(file: IO[bytes], head: bytes) -> IO[bytes] | None:

@@ -51,23 +51,26 @@ def _look(every: Iterator[Place], wanted: Wanted, progress: Progress) -> Looked:
     looked = Looked()
     for place in every:
         try:
-            held = held_by_file(place.path, wanted)
+            faults: list[str] = []
+            held = held_by_file(place.path, wanted, faults)
         except FileNotFoundError:  # a run's own, gone since it was listed
             continue
         except OSError as error:
             looked.unread[place.path] = error.strerror or type(error).__name__
             continue
         looked.files += 1
+        if faults:
+            looked.unread[place.path] = faults[0]
         if held:
             looked.found.append(Found(place, frozenset(held)))
         progress.advance(looked.files, None, "files", place.kind)
     return looked
 
 
-def held_by_file(path: Path, wanted: Wanted) -> set[int]:
-    """Which texts a file holds."""
+def held_by_file(path: Path, wanted: Wanted, faults: list[str] | None = None) -> set[int]:
+    """Which texts a file holds; `faults` is told what of it could not be read."""
     held: set[int] = set()
-    for piece in contents(path, wanted.overlap):
+    for piece in contents(path, wanted.overlap, [] if faults is None else faults):
         held |= wanted.held_by(piece) if isinstance(piece, str) else wanted.held_by_bytes(piece)
     return held
 

@@ -131,6 +131,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "channels.toml").chmod(0o600)
     write_ag_news(folder / ".data")
     shutil.copytree(folder / ".data", folder / ".cache/torch/text")
+    (folder / "list.txt").write_text("A text that none of these files holds, so that the models of the other pages stay.\n")
     (folder / "names.txt").write_text("\nWorld\nSports\nBusiness\nSci/Tech\n")
     shutil.copytree(CHECKOUT / "data/sample", folder / "data/sample")
     shutil.copytree(CHECKOUT / "data/sample-zh", folder / "data/sample-zh")
