@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BLOCK = 4 << 20
+WAIT_SECONDS = 30.0  # for a program that writes to a database
 BATCH_ROWS = 4096
 LARGEST_JSON = 64 << 20  # that is parsed, for words that lie in a list of objects
 MOST_LAYERS = 4  # of archives within archives
@@ -60,7 +61,7 @@ def contents(path: Path, overlap: int, faults: list[str]) -> Iterator[Piece]:
 
 def of_database(path: Path) -> Iterator[Piece]:
     """Every text and blob of a SQLite database; sqlite3.Error if it is damaged or held."""
-    with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=30)) as db:
+    with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=WAIT_SECONDS)) as db:
         db.text_factory = bytes
         for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             rows = db.execute('SELECT * FROM "{}"'.format(name.decode().replace('"', '""')))  # noqa: S608

@@ -41,6 +41,7 @@ _LOWER = bytes(range(256)).lower()
 _DROPPED = bytes(code for code in range(1, 128) if not chr(code).isalnum())
 _CONTROL = bytes((*range(9), *range(14, 32)))
 _NO_LETTER = re.compile(r"[^\w\0]+|_+")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _ESCAPE = re.compile(
     r"(?P<bytes>(?:\\+x[0-9a-fA-F]{2})+)|\\+u(?P<four>[0-9a-fA-F]{4})|\\+U(?P<eight>[0-9a-fA-F]{8})|\\+(?P<sign>[abfnrtv])"
@@ -51,10 +52,21 @@ _HASH_BITS = 20
 
 def letters(text: str) -> bytes:
     """The letters and digits of a text in one case, as UTF-8, with its separators."""
-    if text.isascii():
-        return text.encode().translate(_LOWER, _DROPPED)
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return _NO_LETTER.sub("", folded).encode("utf-8", "ignore")
+    if not text.isascii():
+        text = "".join(_folded(text))
+    return text.encode("utf-8", "ignore").translate(_LOWER, _DROPPED)
+
+
+def _folded(text: str) -> Iterator[str]:
+    """The text with its parts beyond ASCII in one case and form: each with the letter before it, which a mark may be put on."""
+    done = 0
+    for run in _BEYOND_ASCII.finditer(text):
+        start = max(done, run.start() - 1)
+        yield text[done:start]
+        done = run.end()
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text[start:done]).casefold())
+        yield _NO_LETTER.sub("", folded)
+    yield text[done:]
 
 
 def readings(text: str) -> Iterator[str]:
@@ -102,18 +114,24 @@ class Wanted:
 
     def rows(self, texts: Sequence[str]) -> list[int]:
         """The places of those texts that are, or hold, a whole one that is wanted."""
-        if not self._whole.held_by(letters(SEPARATOR.join(texts))):
-            return []
-        return [at for at, text in enumerate(texts) if self._whole.held_by(letters(text))]
+        return self.judged(texts)[0]
+
+    def judged(self, texts: Sequence[str]) -> tuple[list[int], set[bytes]]:
+        """The same, and the forms that the other texts hold: what of an excerpt says nothing about whose it is."""
+        if not self._forms.held_by(letters(SEPARATOR.join(texts))):
+            return [], set()
+        found, shared = [], set[bytes]()
+        for at, text in enumerate(texts):
+            own = letters(text)
+            if self._whole.held_by(own):
+                found.append(at)
+            else:
+                shared |= self._forms.found_in(own)
+        return found, shared
 
     def whole_in(self, text: str) -> set[int]:
         """Which texts are whole in a piece of text, whichever way it writes them."""
         return {at for reading in readings(text) for at in self._whole.held_by(letters(reading))}
-
-    def pieces_in(self, texts: Sequence[str]) -> set[bytes]:
-        """The forms that texts hold none of which holds a whole one: what of an excerpt says nothing about whose it is."""
-        found = letters(SEPARATOR.join(texts))
-        return self._forms.found_in(found) if self._forms.held_by(found) else set()
 
     def held_by(self, text: str) -> set[int]:
         """Which texts are in a piece of text, whichever way it writes them."""

@@ -33,10 +33,10 @@ def rows_with(tables: Iterable[Path], wanted: Wanted) -> Rows:
     for path in tables:
         for batch in _batches(path, ["text"]):
             texts = batch.column("text").drop_null().to_pylist()
-            held = set(wanted.rows(texts))
+            held, shared = wanted.judged(texts)
             rows.number += len(held)
-            rows.texts |= {texts[at]: None for at in sorted(held)}
-            rows.shared |= wanted.pieces_in([text for at, text in enumerate(texts) if at not in held])
+            rows.texts |= {texts[at]: None for at in held}
+            rows.shared |= shared
     return rows
 
 

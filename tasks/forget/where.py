@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ARTIFACT, LEFTOVER, SET_ASIDE = "artifacts", "sweep leftovers", "set-aside folders"
 RECORD, REPORT, PREDICTION, REFUSED, SPOOL = "run records", "reports", "predictions", "refused records", "spooled calls"
 MONITOR = "monitors"
-GIVEN = "given labels"
+GIVEN, SEARCH = "given labels", "searches of tune"
 MLFLOW_DATABASE, MLFLOW_FILE, MODEL = "MLflow database", "MLflow runs' files", "registered models"
 PREFECT_DATABASE, PREFECT_FILE = "Prefect database", "Prefect's files"
 FETCHED, DOWNLOAD, LOG, EVENTS = "fetched files", "downloads", "logs", "TensorBoard events"
@@ -28,7 +28,7 @@ YOURS = "your own files"
 DELETED = frozenset(
     {
         *(ARTIFACT, LEFTOVER, SET_ASIDE, REPORT, PREDICTION, REFUSED),
-        *(MLFLOW_FILE, PREFECT_FILE, FETCHED, DOWNLOAD, EVENTS),
+        *(MLFLOW_FILE, PREFECT_FILE, FETCHED, DOWNLOAD, EVENTS, SEARCH),
     }
 )  # whole
 REWRITTEN = frozenset({RECORD, SPOOL, LOG})  # without the lines or values that hold it
@@ -37,7 +37,7 @@ LEFT = frozenset({MODEL, YOURS})  # named, and not touched
 
 _RECORDS = frozenset({LEDGER, "former.json", "server.json"})
 _BESIDE = ("-wal", "-shm", "-journal")  # files of SQLite's
-_OWN = {"raw": DOWNLOAD, "logs": LOG, "tensorboard": EVENTS, "serve": LOG, LABELS: GIVEN}
+_OWN = {"raw": DOWNLOAD, "logs": LOG, "tensorboard": EVENTS, "serve": LOG, LABELS: GIVEN, "tune": SEARCH}
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def test_a_piece_that_another_text_has_too_tells_nothing(tmp_path: Path) -> None
     (tmp_path / "a.html").write_text(f"<p>{other}</p>")
     alone = Wanted([text])
     assert held_by_file(tmp_path / "a.html", alone) == {0}
-    assert held_by_file(tmp_path / "a.html", Wanted([text], shared=alone.pieces_in([other]))) == set()
+    assert held_by_file(tmp_path / "a.html", Wanted([text], shared=alone.judged([other])[1])) == set()
 
 
 @pytest.mark.parametrize("text", ["", "too short", "不行", "—!?—!?—!?—!?"])
