@@ -83,9 +83,9 @@ def inputs_of_runs(data_root: Path) -> list[Path]:
             section: dict[str, Any] = json.loads(path.read_bytes())["config"]["ingest"]
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        for name in ("path", "archive", "test_path", "unlabelled"):
-            if section.get(name):
-                named[Path(section[name])] = None
+        for name in ("path", "archive", "test_path", "valid_path", "unlabelled"):
+            given = section.get(name) or []
+            named |= {Path(each): None for each in ([given] if isinstance(given, str) else given)}
     return [path for path in named if path.exists() and not path.is_relative_to(data_root)]
 
 

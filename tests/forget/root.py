@@ -91,7 +91,7 @@ def make_root(root: Path) -> Path:
         "keys": {},
         "result": {"warnings": [TEXT, OTHER]},
     }
-    record["config"] = {"ingest": {"path": str(root.parent / "news.jsonl")}}
+    record["config"] = {"ingest": {"path": [str(root.parent / "news.jsonl"), "absent.csv"], "valid_path": None}}
     (root / "runs/1.json").write_text(json.dumps(record))
     PLANTED["rows.parquet"](root / "runs/refused.parquet")
     lines = [{"method": "set_tag", "value": TEXT}, {"method": "set_tag", "value": OTHER}]
