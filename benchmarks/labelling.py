@@ -224,30 +224,19 @@ def table_of_choices(lines: Sequence[dict[str, Any]]) -> str:
 
 
 def table_of_corrections(lines: Sequence[dict[str, Any]]) -> str:
-    """Mean and standard deviation of the draws by what the labels were."""
-    rows = [
-        "| labels | draws | accuracy | macro-F1 | changed rows among those read | back, of what was lost |",
-        "|---" * 6 + "|",
-    ]
-    means = {}
-    for how in dict.fromkeys(each["how"] for each in lines):
+    """Mean and standard deviation of the draws by what the labels were, and what corrections bring over changed labels."""
+    rows = ["| labels | draws | accuracy | macro-F1 | changed rows among those read |", "|---" * 5 + "|"]
+    ways = list(dict.fromkeys(each["how"] for each in lines))
+    for how in ways:
         found = [each for each in lines if each["how"] == how]
-        means[how] = float(np.mean([each["accuracy"] for each in found]))
         share = [each["found"] / each["changed_rows"] for each in found if "found" in each]
-        lost = means.get("true", 0) - means.get("changed", 0)
-        back = f"{(means[how] - means['changed']) / lost:.0%}" if share and lost > 0 else ""
-        told = f"{np.mean(share):.0%}" if share else ""
         figures = [_mean([each[name] for each in found]) for name in ("accuracy", "macro_f1")]
-        rows.append(f"| {how} | {len(found)} | {figures[0]} | {figures[1]} | {told} | {back} |")
-    for how in means:
-        pairs = [
-            [each["accuracy"] for each in lines if (each["how"], each["draw"]) == (name, draw)]
-            for draw in {each["draw"] for each in lines}
-            for name in (how, "changed")
-        ]
-        gains = [one[0] - other[0] for one, other in zip(pairs[::2], pairs[1::2], strict=True) if one and other]
-        if how.startswith("corrected") and len(gains) > 1:
-            rows.append(f"\n{how}, less changed, points of accuracy: {_interval(gains)}")
+        rows.append(f"| {how} | {len(found)} | {figures[0]} | {figures[1]} | {f'{np.mean(share):.0%}' if share else ''} |")
+    for one, other in [("changed", "true"), *((how, "changed") for how in ways if how.startswith("corrected"))]:
+        by_draw = [{each["draw"]: each["accuracy"] for each in lines if each["how"] == how} for how in (one, other)]
+        gains = [by_draw[0][draw] - by_draw[1][draw] for draw in by_draw[0] if draw in by_draw[1]]
+        if len(gains) > 1:
+            rows.append(f"\n{one}, less {other}, points of accuracy: {_interval(gains)}")
     return "\n".join(rows)
 
 
