@@ -31,10 +31,12 @@ _DIGEST_BYTES = 16
 def order_by_content(folder: Path, asked: Set[str] = frozenset()) -> dict[str, str]:
     """Write the corpus in `folder`, and the columns that it keeps, anew in the order of the rows' content.
 
-    Returns the new ids of the rows that are `asked` for by their former ones. Memory is a batch and 24 bytes a row, and the
-    rows wait in a file.
+    Returns the new ids of the rows that are `asked` for by their former ones. Memory is a batch and some 50 bytes a row; they
+    wait in a file.
     """
-    digests = b"".join(_digests(folder / CORPUS))
+    digests = bytearray()
+    for digest in _digests(folder / CORPUS):
+        digests += digest
     halves_N2 = np.frombuffer(digests, ">u8").reshape(-1, 2)
     order_N = np.lexsort((halves_N2[:, 1], halves_N2[:, 0]))
     renamed = _rewrite(folder / CORPUS, order_N, digests, asked)
@@ -51,7 +53,7 @@ def _digests(corpus: Path) -> Iterator[bytes]:
                 yield hashlib.sha256(words.encode()).digest()[:_DIGEST_BYTES]
 
 
-def _rewrite(path: Path, order_N: np.ndarray, digests: bytes, asked: Set[str] = frozenset()) -> dict[str, str]:
+def _rewrite(path: Path, order_N: np.ndarray, digests: bytearray, asked: Set[str] = frozenset()) -> dict[str, str]:
     waiting, renamed = path.with_name("waiting.arrow"), dict[str, str]()
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
@@ -76,9 +78,9 @@ def _rewrite(path: Path, order_N: np.ndarray, digests: bytes, asked: Set[str] = 
     return renamed
 
 
-def _ids(order_N: np.ndarray, digests: bytes) -> Iterator[str]:
+def _ids(order_N: np.ndarray, digests: bytearray) -> Iterator[str]:
     before, copies = b"", 0
-    for row in order_N.tolist():
-        digest = digests[row * _DIGEST_BYTES : (row + 1) * _DIGEST_BYTES]
+    for row in map(int, order_N):  # not as a list, which would be four times as large
+        digest = bytes(digests[row * _DIGEST_BYTES : (row + 1) * _DIGEST_BYTES])
         before, copies = digest, copies + 1 if digest == before else 1
         yield digest.hex() if copies == 1 else f"{digest.hex()}-{copies}"

@@ -5,6 +5,7 @@ Not run: what needs data that nobody can make up (NEEDS), servers, which have te
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -107,6 +108,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).write_text(
             "\n".join(["body,text,headline,stars,label,sentiment,when,day,date,company", *table]), encoding="utf-8"
         )
+    (folder / "news").mkdir()
+    for name, part in (("2022.csv", rows[::3]), ("2023.csv", rows[1::3])):
+        lines = [f'"{text}",{label}' for label, text in part]
+        (folder / "news" / name).write_text("\n".join(["headline,sentiment", *lines]), encoding="utf-8")
+    objects = [json.dumps({"headline": text, "sentiment": label}) for label, text in rows[2::3]]
+    (folder / "news/2024.jsonl").write_text("\n".join(objects), encoding="utf-8")
     (folder / "labelled.csv").write_text(
         "\n".join(["text,label", *(f'"{text}",{label}' for label, text in rows[::20])]), encoding="utf-8"
     )

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tasks.documents.in_order import rows_in_order
 from tasks.fetch.query import fetch_query
 from tasks.fetch.settings import FetchConfig
+from tasks.ingest.by_content import order_by_content
 from tasks.ingest.corpus import write_corpus
 from tasks.ingest.settings import IngestConfig
 from tests.documents.test_saved_dataset import save
@@ -134,6 +135,16 @@ def test_columns_that_are_kept_stay_with_their_rows(tmp_path: Path) -> None:
     texts, days = corpus.column("text").to_pylist(), kept.column("keep:day").to_pylist()
     assert all(int(day[-2:]) == int(text.split()[1]) + 1 for text, day in zip(texts, days, strict=True))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "corpus.parquet", "kept", "quarantine.parquet"]
+
+
+def test_rows_are_found_by_the_ids_that_they_had(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "".join(f"text {n % 15},{'pn'[n % 2]}\n" for n in range(30)))
+    write_corpus(IngestConfig(path=path), tmp_path)
+    texts = {row["id"]: row["text"] for row in pq.read_table(tmp_path / "corpus.parquet").to_pylist()}
+    renamed = order_by_content(tmp_path, {"a.csv:2", "a.csv:31"})
+    now = {row["id"]: row["text"] for row in pq.read_table(tmp_path / "corpus.parquet").to_pylist()}
+    assert {old: now[new] for old, new in renamed.items()} == {old: texts[old] for old in ("a.csv:2", "a.csv:31")}
 
 
 def test_rows_are_taken_from_each_batch_of_a_file(tmp_path: Path) -> None:
