@@ -46,7 +46,7 @@ def alert_of(run_id: str, root: Path, folder: Path, monkeypatch: pytest.MonkeyPa
     """What a channel of the monitor whose trainings are this deployment's gets, once the server lists that run as failed."""
     ended = SimpleNamespace(id=run_id, state_type=StateType.FAILED, state_name="Failed", state=None, end_time=datetime.now(UTC))
     monkeypatch.setattr("flows.watch.latest_runs", lambda *_: [ended])
-    deployment: Any = SimpleNamespace(parameters={"config": {"runtime": {"data_root": str(root)}}})
+    deployment: Any = SimpleNamespace(id=None, parameters={"config": {"runtime": {"data_root": str(root)}}})
     (folder / "channels.toml").write_text('[desk]\nkind = "file"\npath = "alerts.jsonl"\n')
     (folder / "channels.toml").chmod(0o600)
     values = {"collect": {"name": "desk"}, "notify": {"channels": folder / "channels.toml"}, "runtime": {"data_root": root}}
