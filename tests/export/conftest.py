@@ -59,9 +59,10 @@ def exported_of() -> Callable[[Trained], Exported]:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """A sum of two bags of n-grams, marks kept."""
+    """A sum of two bags of n-grams, marks kept, for other shares of the classes than the rows have."""
+    prior = ("negative=0.8", "positive=0.2")
     prepare = PrepareConfig(near_duplicates=False, valid_share=0.2, punctuation="keep")
-    return train(tmp_path_factory.mktemp("trained"), model="bag+tfidf", prepare=prepare)
+    return train(tmp_path_factory.mktemp("trained"), model="bag+tfidf", prepare=prepare, class_prior=prior)
 
 
 @pytest.fixture(scope="session")

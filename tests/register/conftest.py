@@ -78,13 +78,15 @@ def train(
     labels: dict[str, list[str]] | None = None,
     num_documents: int = 400,
     prepare: PrepareConfig | None = None,
+    class_prior: tuple[str, ...] = (),
 ) -> Trained:
     """Run the rooms before this one on a tiny corpus, and write the package."""
     corpus = write_corpus(folder / "ingest", seed, labels or {"negative": BAD, "positive": GOOD}, num_documents)
     (folder / "prepare").mkdir()
     write_dataset(prepare or PrepareConfig(near_duplicates=False, valid_share=0.2), corpus, folder / "prepare")
     dataset = folder / "prepare" / "dataset"
-    config = FinetuneConfig(model=model, threads=1, epochs=2, bag={"epochs": 2}, cnn={"filters": 8}, bilstm={"hidden": 8})
+    small = {"bag": {"epochs": 2}, "cnn": {"filters": 8}, "bilstm": {"hidden": 8}}
+    config = FinetuneConfig(model=model, threads=1, epochs=2, class_prior=class_prior, **small)
     aligned = None
     if config.needs_vectors:
         vectors, aligned = folder / "pretrain", folder / "align"
