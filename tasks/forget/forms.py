@@ -42,6 +42,7 @@ _DROPPED = bytes(code for code in range(1, 128) if not chr(code).isalnum())
 _CONTROL = bytes((*range(9), *range(14, 32)))
 _NO_LETTER = re.compile(r"[^\w\0]+|_+")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _ESCAPE = re.compile(
     r"(?P<bytes>(?:\\+x[0-9a-fA-F]{2})+)|\\+u(?P<four>[0-9a-fA-F]{4})|\\+U(?P<eight>[0-9a-fA-F]{8})|\\+(?P<sign>[abfnrtv])"
@@ -229,6 +230,6 @@ def _unescaped(match: re.Match[str]) -> str:
 
 def _joined_pairs(text: str) -> str:
     """The text with each surrogate pair as the one character that it writes."""
-    if not any("\ud800" <= character <= "\udfff" for character in text):
+    if not _SURROGATE.search(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
