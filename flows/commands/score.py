@@ -30,6 +30,9 @@ def score(
     each_label: EachLabel = False,
     by_cost: ByCost = False,
     explain: Annotated[bool, typer.Option("--explain", help="Add a column with the words' shares of the label.")] = False,
+    rank: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="Put the rows in the order of this label's probability, highest first.")
+    ] = None,
     as_json: Json = False,
     data_root: DataRoot = None,
 ) -> None:
@@ -59,6 +62,7 @@ def score(
             each_label=each_label,
             by_cost=by_cost,
             explain=explain,
+            rank=rank,
             progress=display.progress("score"),
         )
     for line in report["warnings"]:

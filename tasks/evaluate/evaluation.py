@@ -17,6 +17,7 @@ from tasks.evaluate.compare import compare
 from tasks.evaluate.metrics import macro_f1_difference, measure
 from tasks.evaluate.predictions import PREDICTIONS, read_predicted, read_test, write_predictions
 from tasks.evaluate.prior import measure_under
+from tasks.evaluate.ranking import ranking
 from tasks.evaluate.report import METRICS, REPORT, SIDE, Context, render_report
 from tasks.evaluate.selective import risk_coverage
 from tasks.finetune.history import read_history
@@ -119,6 +120,8 @@ def evaluate_classifier(
     metrics["train_rows"] = train_rows(asked.dataset)
     metrics["risk_coverage"] = risk_coverage(rows.confidence, rows.correct)
     metrics["aurc"] = metrics["risk_coverage"]["aurc"]
+    if ranked := ranking(test.labels.to_pylist(), classifier.labels, probabilities_NC):
+        metrics["ranking"] = ranked
     errors, examples = worst_errors(rows, config.num_errors), best_of_each_label(rows)
     quoted = quote(rows, [*errors, *examples], test.ids, asked.texts, explain)
     metrics["errors"], metrics["examples"] = quoted[: len(errors)], quoted[len(errors) :]
@@ -134,7 +137,7 @@ def evaluate_classifier(
     (folder / METRICS).write_text(json_text(metrics, indent=1, sort_keys=True, allow_nan=False), encoding="utf-8")
     write_figures(folder / SIDE, metrics, history)
     render_report(folder, Context(), folder / REPORT)
-    reported = (*REPORTED, *(["prior"] if "prior" in metrics else []))
+    reported = (*REPORTED, *(name for name in ("prior", "ranking") if name in metrics))
     return {name: metrics[name] for name in reported} | {"report": REPORT}
 
 

@@ -30,14 +30,16 @@ def says(report: Report) -> str:
 def result(report: Report, folder: Path) -> dict[str, Any]:
     """The figures of the test, with their intervals."""
     prior = {"class_prior": report["prior"]} if "prior" in report else {}
-    return {name: report[name] for name in RESULT} | prior
+    ranked = {"ranking": report["ranking"]} if "ranking" in report else {}
+    return {name: report[name] for name in RESULT} | prior | ranked
 
 
 def figures(report: Report) -> dict[str, float]:
     """The figures of the test as MLflow and TensorBoard show them."""
     under = report["prior"]["model"] if "prior" in report else {}
     prior = {f"test/prior/{name}": float(under[name]) for name in ("accuracy", "macro_f1", "ece", "log_loss") if name in under}
-    return {f"test/{name}": float(report[name]) for name in ("accuracy", "macro_f1", "ece", "aurc")} | prior
+    ranked = {"test/roc_auc": float(report["ranking"]["roc_auc"])} if "ranking" in report else {}
+    return {f"test/{name}": float(report[name]) for name in ("accuracy", "macro_f1", "ece", "aurc")} | prior | ranked
 
 
 def of_yardstick(report: Report, folder: Path) -> dict[str, Any]:

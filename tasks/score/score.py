@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.durable import num_cores, replaced
@@ -25,6 +26,7 @@ from tasks.score.explained import WORDS, explained_answers, of_other_labels
 from tasks.score.replies import replies, with_replies
 from tasks.score.rest import rest_of
 from tasks.score.texts import check_texts, layout_of, read_texts
+from tasks.shown import in_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,6 +65,7 @@ def score_file(
     each_label: bool = False,
     by_cost: bool = False,
     explain: bool = False,
+    rank: str | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Label every text of `source` and write `output` (Parquet), whole or not at all.
@@ -78,6 +81,8 @@ def score_file(
     and its share of the log-odds of the label, or of the likeliest where none is given.
     Of a model that carries answers there are `answer` and `similar` too: the answer that goes with the label, or else the most
     similar training questions, a list of structs of text, label, answer and similarity.
+    With `rank`, a label, the rows are in the order of its probability, the highest first, those without any last; else in that
+    of the input.
     With `max_error` the report has `promise` too, and found = answered + abstained + quarantined.
     `warnings` of the report are lines about things that a user should look at.
 
@@ -86,6 +91,9 @@ def score_file(
     check_request(source, output, reading)
     source, output = source.absolute(), output.absolute()
     promise = None if max_error is None else promised(loaded, max_error, each_label=each_label)
+    if rank is not None and rank not in loaded.model.labels:
+        known = ", ".join(map(in_line, loaded.model.labels[:20]))
+        raise RequestError(f"--rank {in_line(rank)} is no label of {loaded.title}; its labels are {known}")
     schema = _schema(loaded.model.labels, explain=explain, replies=replies(loaded))
     layout = layout_of(source, reading, keep=True)
     rest = rest_of(layout, schema.names)
@@ -102,6 +110,8 @@ def score_file(
                 counts.update(label for label in scored.column("label").to_pylist() if label is not None)
                 reasons.update(reason for reason in scored.column("reason").to_pylist() if reason is not None)
                 progress.advance(counts.total() + reasons.total(), None, "documents")
+        if rank is not None:
+            _rank(path, rank)
         num_found = counts.total() + reasons.total()
         if not num_found:
             raise RequestError(f"{source}: no text in it; give a file with a text a line, a table, or a folder of .txt files")
@@ -228,6 +238,15 @@ def _schema(labels: Sequence[str], *, explain: bool, replies: bool) -> pa.Schema
             *([("answer", pa.string()), ("similar", SIMILAR)] if replies else []),
         ]
     )
+
+
+def _rank(path: Path, label: str) -> None:
+    """Put the rows of a written file in the order of a label's probability; equal ones keep theirs. It is read whole."""
+    table = pq.read_table(path, page_checksum_verification=True)
+    names = [field.name for field in table.schema.field("probabilities").type]
+    probability = pc.struct_field(table["probabilities"], [names.index(label)]).combine_chunks()
+    numbers = np.nan_to_num(-probability.to_numpy(zero_copy_only=False), nan=np.inf)
+    pq.write_table(table.take(pa.array(np.argsort(numbers, kind="stable"))), path, compression="zstd", write_page_checksum=True)
 
 
 def _check_output(source: Path, output: Path) -> None:

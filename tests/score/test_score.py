@@ -252,3 +252,18 @@ def test_texts_that_are_not_utf_8_say_what_they_are() -> None:
     with pytest.raises(RequestError, match=r"standard input: text 2 is not UTF-8; it reads as gb18030.*iconv -f gb18030"):
         check_unicode(["fine", *given], "standard input")
     check_unicode(["fine", "好", "\ud83d half of a pair"], "standard input")
+
+
+def test_rows_may_be_ranked_by_a_label(loaded: LoadedModel, tmp_path: Path) -> None:
+    (tmp_path / "news.txt").write_text("profit rose\n\nloss fell\nprofit loss\nstrong growth, profit rose\n")
+    report = score_file(
+        tmp_path / "news.txt", tmp_path / "ranked.parquet", reading=IngestConfig(), loaded=loaded, rank="positive"
+    )
+    rows = pq.read_table(tmp_path / "ranked.parquet").to_pylist()
+    sure = [row["probabilities"]["positive"] for row in rows if row["probabilities"]]
+    assert sure == sorted(sure, reverse=True)
+    assert len(rows) == report["found"]
+    assert all(row["probabilities"] is None for row in rows[len(sure) :])
+    with pytest.raises(RequestError, match=r"^--rank ugly is no label of news/3; its labels are negative, positive"):
+        score_file(tmp_path / "news.txt", tmp_path / "no.parquet", reading=IngestConfig(), loaded=loaded, rank="ugly")
+    assert not (tmp_path / "no.parquet").exists()
