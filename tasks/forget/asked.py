@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.documents.encoding import read_utf8
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 TABLES = {".csv": ",", ".tsv": "\t"}
 SHOWN_CHARS = 60
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 class Listed(NamedTuple):
@@ -32,8 +34,9 @@ def read_list(path: Path) -> Listed:
         raise RequestError(f"--file {path}: no such file; correct the path")
     written = read_utf8(path, what="--file")
     delimiter = TABLES.get(path.suffix.lower())
-    if delimiter is None:
-        return _checked(path, Listed([line for line in written.splitlines() if line.strip()], []))
+    if delimiter is None:  # a text may hold other signs that part lines, such as U+2028
+        return _checked(path, Listed([line for line in _LINE_END.split(written) if line.strip()], []))
+    csv.field_size_limit(max(csv.field_size_limit(), len(written)))
     rows = csv.DictReader(io.StringIO(written, newline=""), delimiter=delimiter)
     if not {"text", "id"} & set(rows.fieldnames or ()):
         raise RequestError(f"--file {path}: no column is called text or id; name one so in its first line")

@@ -13,6 +13,7 @@ import json
 import lzma
 import sqlite3
 import tarfile
+import tokenize
 import zipfile
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import quote
@@ -38,7 +39,9 @@ BATCH_ROWS = 4096
 LARGEST_JSON = 64 << 20  # that is parsed, for words that lie in a list of objects
 MOST_LAYERS = 4  # of archives within archives
 _ZSTD, _TAR_AT = b"\x28\xb5\x2f\xfd", 257
-_DAMAGE = (*DAMAGE, OSError, ValueError, NotImplementedError, zipfile.BadZipFile, tarfile.TarError, pa.ArrowException)
+# RuntimeError: a member is encrypted, JSON is nested too deep; TokenError: NumPy's header is cut short.
+_ODD = (RuntimeError, SyntaxError, tokenize.TokenError)
+_DAMAGE = (*DAMAGE, *_ODD, OSError, ValueError, zipfile.BadZipFile, tarfile.TarError, pa.ArrowException)
 
 Piece = str | bytes
 
@@ -99,6 +102,12 @@ def of_array(array: pa.Array | pa.ChunkedArray) -> Iterator[Piece]:
     kind = array.type
     if pa.types.is_dictionary(kind):
         yield from of_array(array.dictionary)
+    elif pa.types.is_run_end_encoded(kind):
+        yield from of_array(array.values)
+    elif pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        yield from of_array(array.cast(pa.large_string() if pa.types.is_string_view(kind) else pa.large_binary()))
+    elif isinstance(array, pa.ExtensionArray):
+        yield from of_array(array.storage)
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
         yield _side_by_side(array)
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
@@ -111,6 +120,8 @@ def of_array(array: pa.Array | pa.ChunkedArray) -> Iterator[Piece]:
         yield from of_array(array.items)
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
         yield from _of_lists(array)
+    elif pa.types.is_nested(kind):  # lists of a fixed size, views of lists
+        yield from of_array(array.flatten())
 
 
 def _of_lists(array: pa.Array) -> Iterator[Piece]:
@@ -154,7 +165,7 @@ class _Reader:
             whole = yield from self._decoded(file, head, name, layer)
         except _DAMAGE as error:
             if not name.endswith(".json"):  # its bytes are text all the same
-                self.faults.append(f"damaged: {one_line(error)}")
+                self.faults.append("encrypted" if "is encrypted" in str(error) else f"damaged: {one_line(error)}")
         if not whole:
             file.seek(0)
             yield from _raw(file, self.overlap)
@@ -170,7 +181,8 @@ class _Reader:
             if array.dtype.kind in "US":
                 yield from pieces_of_values(array.ravel().tolist())
         elif name.endswith(".safetensors"):
-            yield file.read(8 + int.from_bytes(head[:8], "little"))[8:].decode("utf-8", "ignore")
+            size = min(8 + int.from_bytes(head[:8], "little"), _size(file))  # a file that only has the name may say anything
+            yield file.read(size)[8:].decode("utf-8", "ignore")
             return False
         elif name.endswith(".json") and _size(file) <= LARGEST_JSON:
             yield from _words_in_objects(json.load(file))
@@ -226,7 +238,7 @@ def _decompressed(file: IO[bytes], head: bytes) -> IO[bytes] | None:
 
 
 def _seekable(file: IO[bytes]) -> IO[bytes]:
-    """The file itself, or a copy of what it gives, on the disk where it is large."""
+    """The file itself, or what it gives in memory."""
     with contextlib.suppress(AttributeError, OSError, ValueError):
         if file.seekable():
             return file

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.errors import RequestError
 from tasks.forget.contents import contents
 from tasks.forget.where import YOURS, Place, places
+from tasks.places import matched
 from tasks.progress import SILENT
 
 if TYPE_CHECKING:
@@ -85,13 +87,21 @@ def inputs_of_runs(data_root: Path) -> list[Path]:
             continue
         for name in ("path", "archive", "test_path", "valid_path", "unlabelled"):
             given = section.get(name) or []
-            named |= {Path(each): None for each in ([given] if isinstance(given, str) else given)}
+            named |= {path: None for each in ([given] if isinstance(given, str) else given) for path in _named(Path(each))}
     return [path for path in named if path.exists() and not path.is_relative_to(data_root)]
+
+
+def _named(path: Path) -> tuple[Path, ...]:
+    """A path, or what a pattern matches today."""
+    try:
+        return matched([path], "")
+    except RequestError:
+        return ()
 
 
 def sources_of_monitors(data_root: Path) -> list[Path]:
     """The files and folders that monitors have read, as far as they are on this machine and outside of the data root."""
-    from tasks.errors import RequestError, UnavailableError
+    from tasks.errors import UnavailableError
     from tasks.monitor.sources import SOURCES
     from tasks.monitor.state import MonitorState
 

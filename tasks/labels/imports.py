@@ -93,12 +93,12 @@ def in_use(folder: Path) -> list[Import]:
 def write_import(data_root: Path, name: str, labels: Sequence[Given], source: Path, *, only_known: bool) -> tuple[Import, bool]:
     """Keep the labels of a file; returns the import, and whether it is new: a file that is in use already is not kept twice.
 
-    RequestError if the folder cannot be written.
+    Other columns of the same file are other labels. RequestError if the folder cannot be written.
     """
     folder, digest = imports_folder(data_root, name), sha256_file(source)
     with _writing(data_root, name) as writing:
         for each in in_use(folder):
-            if (each.file_sha256, each.only_known) == (digest, only_known):
+            if (each.file_sha256, each.only_known) == (digest, only_known) and each.rows() == list(labels):
                 return each, False
         folder.mkdir(parents=True, exist_ok=True)
         now = datetime.now(UTC)

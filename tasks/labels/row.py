@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ ANNOTATORS = ("annotator", "completed_by")
 TIMES = ("labelled_at", "updated_at", "created_at")
 PREVIOUS = ("current_label", "label")
 ROWS = ("row", "id")
+HANDED_OUT = ("why", "suggested", "current_label")  # columns of a review alone
+_KEY = re.compile("[0-9a-f]{64}")
 MAX_CHARS = 1_000_000  # of a text, as ingest takes them by default
 _YES = ("true", "1", "yes")
 
@@ -37,11 +40,14 @@ def take(
         found.refuse(SKIPPED, where)
         return
     name = one_label(label)
+    handed_out = any(each in rest for each in HANDED_OUT)
+    if name and handed_out:
+        name = spelled(restored(name))
     if not name:
         found.refuse(UNJUDGED if name == "" else SEVERAL, where)
         return
-    key = _text(rest.get("key"))
-    text, why = _checked(text, key)
+    key = _key(rest.get("key"))
+    text, why = _checked(text, key, marked=handed_out)
     if why is not None:
         found.refuse(why, where)
         return
@@ -84,15 +90,27 @@ def moment(value: Any) -> datetime | None:
             value = datetime.fromisoformat(str(value or "").strip())
         except ValueError:
             return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:  # a zone before the year 1
+        return None
 
 
-def _checked(text: str | None, key: str | None) -> tuple[str | None, str | None]:
-    """The text of a row as it was handed out, and why it cannot be used; None for a text that was cut."""
+def _key(value: Any) -> str | None:
+    """The `content_key` that `textmill review` wrote; None for another table's column of this name."""
+    key = _text(value)
+    return key if key is not None and _KEY.fullmatch(key) else None
+
+
+def _checked(text: str | None, key: str | None, *, marked: bool) -> tuple[str | None, str | None]:
+    """The text of a row as it was handed out, and why it cannot be used; None for a text that was cut.
+
+    `marked` says that cells may have the marks of `defused`.
+    """
     if text is not None and text.strip() and (wrong := what_is_wrong(text, MAX_CHARS)):
         return None, wrong
     if key is None:
-        text = None if text is None else restored(text)
+        text = restored(text) if text is not None and marked else text
         return (text, None) if text and text.strip() else (None, EMPTY)
     if text is None or not text.strip() or text.endswith(CUT):
         return None, None

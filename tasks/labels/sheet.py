@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ET
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import RequestError
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 CELL_CHARS = 32_767  # Excel's limit
 WIDTHS = {"text": 90, "why": 14, "label": 14, "suggested": 14, NEW: 14, "annotator": 14}
 SHEET, CHOICES = "review", "labels"
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ET.ParseError, KeyError, ValueError, OSError)
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")  # XML has no such characters
 
 
@@ -73,7 +76,7 @@ def read_sheet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     openpyxl = _openpyxl()
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+    except _DAMAGE as error:
         raise RequestError(f"{path}: not an Excel workbook ({type(error).__name__}); save it as .xlsx or .csv") from error
     try:
         rows = book.worksheets[0].iter_rows(values_only=True) if book.worksheets else iter(())
@@ -84,6 +87,8 @@ def read_sheet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             row = {name: value for name, value in zip(names, values, strict=False) if name}
             if any(value is not None for value in row.values()):
                 yield number, row
+    except _DAMAGE as error:
+        raise RequestError(f"{path}: its first sheet is damaged ({type(error).__name__}); save it again") from error
     finally:
         book.close()
 

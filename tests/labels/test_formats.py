@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import xml.etree.ElementTree as ET
+import zipfile
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -234,3 +235,31 @@ def test_times_without_a_zone_are_utc(tmp_path: Path) -> None:
         None,
     ]
     assert {each.annotator for each in found.labels} == {"me"}
+
+
+def test_a_label_that_begins_like_a_formula_is_read_back(filled: list[dict[str, Any]], tmp_path: Path) -> None:
+    import openpyxl
+
+    filled[0] |= {"current_label": "-1", "suggested": "-1", "new_label": "-1"}
+    for name in ("review.csv", "review.xlsx"):
+        write_review(filled, ["-1", "positive"], tmp_path / name)
+        assert read_labels(tmp_path / name)[0].labels[0].label == "-1"
+    assert openpyxl.load_workbook(tmp_path / "review.xlsx")["labels"]["A1"].value == "'-1"  # what the choice writes
+
+
+def test_another_table_may_have_a_column_key_and_apostrophes(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("key,text,label\n17,''Hello'' said he to them,pos\n18,'- what is that?,neg\n19,,pos\n")
+    found, _ = read_labels(path)
+    assert [each.text for each in found.labels] == ["''Hello'' said he to them", "'- what is that?"]
+    assert dict(found.without) == {"no_text": 1}
+
+
+def test_a_damaged_sheet_is_told_in_one_line(filled: list[dict[str, Any]], tmp_path: Path) -> None:
+    write_review(filled, LABELS, tmp_path / "review.xlsx")
+    with zipfile.ZipFile(tmp_path / "review.xlsx") as whole, zipfile.ZipFile(tmp_path / "cut.xlsx", "w") as cut:
+        for name in whole.namelist():
+            data = whole.read(name)
+            cut.writestr(name, data[: len(data) // 2] if "sheet1" in name else data)
+    with pytest.raises(RequestError, match=r"not an Excel workbook|is damaged"):
+        read_labels(tmp_path / "cut.xlsx")

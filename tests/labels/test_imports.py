@@ -64,6 +64,13 @@ def test_a_file_is_kept_once(table: Write, tmp_path: Path) -> None:
     assert len(list_imports(imports_folder(tmp_path, "news"))) == 2
 
 
+def test_other_columns_of_a_file_are_other_labels(tmp_path: Path) -> None:
+    (path := tmp_path / "two.csv").write_text("text,ann,bob\nOne,good,bad\n")
+    for who in ("ann", "bob", "bob"):
+        report = import_labels(path, tmp_path, "news", label=who, annotator=who)
+    assert (report["new"], report["annotators"], report["conflicts"]) == (False, {"ann": 1, "bob": 1}, 1)
+
+
 def test_a_label_that_the_name_does_not_have_is_refused_unless_it_is_meant(table: Write, tmp_path: Path) -> None:
     path = table("a.csv", ("One", "postive", "a", ""))
     with pytest.raises(
