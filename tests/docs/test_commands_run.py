@@ -140,8 +140,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(folder / ".data", folder / ".cache/torch/text")
     (folder / "list.txt").write_text("A text that none of these files holds, so that the models of the other pages stay.\n")
     (folder / "names.txt").write_text("\nWorld\nSports\nBusiness\nSci/Tech\n")
-    shutil.copytree(CHECKOUT / "data/sample", folder / "data/sample")
-    shutil.copytree(CHECKOUT / "data/sample-zh", folder / "data/sample-zh")
+    for name in ("sample", "sample-zh", "service-zh"):
+        shutil.copytree(CHECKOUT / "data" / name, folder / "data" / name)
     return folder
 
 
