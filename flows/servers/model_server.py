@@ -100,6 +100,7 @@ def run(start: Start) -> None:
     web.run(sockets=[listening])
     stopping.set()
     server.batcher.close()
+    server.replier.close()
 
 
 def _then(startup: Callable[..., Awaitable[None]], then: Callable[[], object]) -> Callable[..., Awaitable[None]]:

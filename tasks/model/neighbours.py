@@ -70,7 +70,7 @@ class SparseIndex:
         question_T = np.repeat(np.arange(num, dtype=np.int64), np.diff(questions.offsets))
         documents_K = np.bincount(questions.ids, minlength=questions.size)
         self._idf_K = (np.log((1 + num) / (1 + documents_K)) + 1).astype(np.float32)
-        self._order = question_T[np.argsort(questions.ids, kind="stable")]
+        self._order = question_T[np.argsort(questions.ids, kind="stable")].astype(np.int32)
         self._starts_K = np.append(0, np.cumsum(documents_K))
         self._lengths_M = self._lengths(questions)
 
@@ -81,11 +81,10 @@ class SparseIndex:
         lengths_N, parts = self._lengths(made), [_empty(min(most, len(self._lengths_M)))]
         for number, length in enumerate(lengths_N.tolist()):
             ids = made.ids[made.offsets[number] : made.offsets[number + 1]]
-            starts, stops = self._starts_K[ids], self._starts_K[ids + 1]
-            counts = stops - starts
-            places = np.repeat(starts - np.append(0, np.cumsum(counts)[:-1]), counts) + np.arange(counts.sum())
-            weights = np.repeat(self._idf_K[ids] ** 2, counts)
-            shared_M = np.bincount(self._order[places], weights=weights, minlength=len(self._lengths_M))
+            starts, stops = self._starts_K[ids].tolist(), self._starts_K[ids + 1].tolist()
+            shared_M = np.zeros(len(self._lengths_M))
+            for start, stop, weight in zip(starts, stops, (self._idf_K[ids] ** 2).tolist(), strict=True):
+                shared_M[self._order[start:stop]] += weight  # no question has an n-gram twice
             cosine_M = shared_M / np.maximum(self._lengths_M * length, 1e-12)
             parts.append(_best(cosine_M[None].astype(np.float32), most))
         return _joined(parts)
@@ -134,8 +133,13 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _best(cosine_NM: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    order = np.argsort(-cosine_NM, axis=1, kind="stable")[:, :most]
-    return order, np.take_along_axis(cosine_NM, order, axis=1)
+    """As a stable sort has them; only those that are as near as the last one wanted are sorted."""
+    last = cosine_NM.shape[1] - min(most, cosine_NM.shape[1])
+    numbers = np.zeros((len(cosine_NM), cosine_NM.shape[1] - last), np.int64)
+    for row, cosine_M in enumerate(cosine_NM):
+        near = np.flatnonzero(cosine_M >= np.partition(cosine_M, last)[last])
+        numbers[row] = near[np.argsort(-cosine_M[near], kind="stable")[: numbers.shape[1]]]
+    return numbers, np.take_along_axis(cosine_NM, numbers, axis=1)
 
 
 def _empty(most: int) -> tuple[np.ndarray, np.ndarray]:

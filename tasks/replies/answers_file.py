@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from typing import TYPE_CHECKING
 
 from tasks.errors import RequestError
@@ -25,7 +26,7 @@ def read_answers(path: Path, labels: Collection[str]) -> dict[str, str]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise RequestError(f"{path}: cannot be read as UTF-8 ({error})") from None
-    rows = csv.reader(text.splitlines(keepends=True), strict=True)
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     found: dict[str, str] = {}
     try:
         header = [name.strip() for name in next(rows, [])]

@@ -14,9 +14,10 @@ from tasks.model.abstention import Abstention
 from tasks.model.classifier import Classifier
 from tasks.model.neighbours import index_of
 from tasks.model.replies import Replies
-from tasks.prepare.read import iter_with_texts, read_labels
+from tasks.prepare.read import read_labels
 from tasks.progress import SILENT
 from tasks.replies.answers_file import read_answers
+from tasks.replies.spread import spread_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,10 +49,7 @@ def write_replies(
     answers = read_answers(config.answers, labels)
     least, rule = _least(config, labels, promised)
     classifier = Classifier.load(model, embedded)
-    rows = iter_with_texts(dataset, texts, ("train", "valid"), ["label", "tokens"])
-    table = [row for batch in rows for row in batch.to_pylist()]
-    if len(table) > MOST_QUESTIONS:
-        table = [table[at] for at in np.linspace(0, len(table) - 1, MOST_QUESTIONS).round().astype(int).tolist()]
+    table, _ = spread_rows(dataset, texts, ("train", "valid"), ["label", "tokens"], MOST_QUESTIONS)
     progress.advance(0, len(table), "questions")
     made = classifier.likeness([row["tokens"] for row in table], [row["text"] for row in table])
     index = None if made is None or not table else index_of(made)

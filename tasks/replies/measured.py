@@ -9,11 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tasks.evaluate.compare import wilson_interval
-from tasks.prepare.read import iter_with_texts
 from tasks.progress import SILENT
+from tasks.replies.spread import spread_rows
 from tasks.shown import json_text, shortened
 
 if TYPE_CHECKING:
@@ -32,11 +30,8 @@ def write_answered(package: Path, texts: Path, holdout: Path, folder: Path, *, p
     from tasks.register.load import open_package
     from tasks.register.seal import copy_package
 
-    batches = iter_with_texts(holdout, texts, ("test",), ["label"])
-    rows = [(row["text"], row["label"]) for batch in batches for row in batch.to_pylist() if row["label"] is not None]
-    test_rows = len(rows)
-    if test_rows > MOST_ROWS:
-        rows = [rows[at] for at in np.linspace(0, test_rows - 1, MOST_ROWS).round().astype(int).tolist()]
+    table, test_rows = spread_rows(holdout, texts, ("test",), ["label"], MOST_ROWS)
+    rows = [(row["text"], row["label"]) for row in table]
     with tempfile.TemporaryDirectory(prefix=".package-", dir=folder) as name:
         own = Path(name) / "package"
         copy_package(package, own)

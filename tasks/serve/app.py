@@ -17,11 +17,11 @@ from starlette.responses import HTMLResponse
 from tasks.errors import RequestError
 from tasks.score.abstain import abstaining, promised
 from tasks.score.explain import check_explains
-from tasks.score.replies import replies, with_replies
 from tasks.serve import described
 from tasks.serve.access import KNOWN
 from tasks.serve.batching import Batcher
 from tasks.serve.meters import CONTENT_TYPE, Meters
+from tasks.serve.replying import Replier
 from tasks.serve.request import JSON, Asked, Refusal, asked_of_mlflow, asked_of_predict
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class ModelServer:
     def __init__(self, follower: Follower, limits: ServeSettings, log: Log) -> None:
         self.follower, self.limits, self.log = follower, limits, log
         self.meters = Meters()
-        self.batcher = Batcher(self.meters.labelled)
+        self.batcher, self.replier = Batcher(self.meters.labelled), Replier()
         self.app = Observed(self._routes(), self)
         self.note_version()
 
@@ -155,9 +155,7 @@ class ModelServer:
         if promise is not None:
             predictions = abstaining(predictions, promise)
             answer |= {"promise": promise.facts()} if with_model else {}
-        if replies(loaded):
-            predictions = await asyncio.to_thread(with_replies, loaded, asked.texts, predictions)
-        answer["predictions"] = predictions
+        answer["predictions"] = await self.replier.add(loaded, asked.texts, predictions)
         return [(b"x-textmill-model", quote(loaded.title).encode())], orjson.dumps(answer)
 
 

@@ -25,6 +25,15 @@ _OPTIONS = {
         "description": "The share of wrong labels that you accept; a text that is less sure gets no label.",
     },
 }
+_QUESTION = {
+    "type": "object",
+    "properties": {
+        "text": {"type": "string"},
+        "label": {"type": "string"},
+        "answer": {"type": ["string", "null"]},
+        "similarity": {"type": "number"},
+    },
+}
 _PREDICTION = {
     "type": "object",
     "properties": {
@@ -33,6 +42,12 @@ _PREDICTION = {
         "probabilities": {"type": ["object", "null"], "additionalProperties": {"type": "number"}},
         "reason": {"type": ["string", "null"], "description": "Why there is no label."},
         "explanation": {"type": ["object", "null"]},
+        "answer": {"type": ["string", "null"], "description": "Of a model that carries answers: the one of the label."},
+        "similar": {
+            "type": "array",
+            "items": _QUESTION,
+            "description": "The questions most like it, if it has no answer.",
+        },
     },
 }
 _PREDICTIONS = {"type": "array", "items": _PREDICTION}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tasks.errors import RequestError, UnavailableError
 from tasks.names import normal
 from tasks.register.models import CHAMPION, load_version
+from tasks.score.replies import with_replies
 from tasks.tracking.registry import EXAMPLE
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Follower:
     def _loaded(self, number: int) -> LoadedModel:
         """A version that has labelled a text, so that it works and its first request need not wait."""
         loaded = load_version(self._tracker, self._tracker.registry.version(self.wanted.name, number))
-        loaded.model.predict([EXAMPLE])
+        with_replies(loaded, [EXAMPLE], loaded.model.predict([EXAMPLE]))
         return loaded
 
     def _note(self, number: int | None, problem: str) -> None:

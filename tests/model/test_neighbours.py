@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from tasks.model.neighbours import DenseIndex, Sparse, SparseIndex, index_of, mean_vectors, open_index
+from tasks.model.neighbours import DenseIndex, Sparse, SparseIndex, _best, index_of, mean_vectors, open_index
 
 NGRAMS = 7
 SETS = st.lists(st.sets(st.integers(0, NGRAMS - 1)), min_size=1, max_size=8)
@@ -55,3 +55,11 @@ def test_fewer_questions_than_asked_for_are_all_there_are() -> None:
 def test_a_text_without_words_has_no_direction() -> None:
     rows_TD = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
     assert mean_vectors(rows_TD, np.array([0, 2, 2, 3])).tolist() == [[2, 3], [0, 0], [5, 6]]
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=5, max_size=5), min_size=1, max_size=4))
+def test_of_equally_near_questions_the_earlier_comes_first(cosines: list[list[float]]) -> None:
+    cosine_NM = np.array(cosines, np.float32)
+    numbers, found = _best(cosine_NM, 3)
+    assert numbers.tolist() == np.argsort(-cosine_NM, axis=1, kind="stable")[:, :3].tolist()
+    assert np.array_equal(found, -np.sort(-cosine_NM, axis=1)[:, :3])

@@ -16,6 +16,13 @@ def test_columns_may_come_in_either_order_and_answers_may_have_lines_and_commas(
     assert read_answers(path, LABELS) == {"refund": "Yes, we do.\nAsk us.", "invoice": "在这里"}
 
 
+@pytest.mark.parametrize("sign", ["\u2028", "\x85", "\x0c"])
+def test_only_line_ends_end_a_line(tmp_path: Path, sign: str) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_text(f"label,answer\r\nrefund,Yes.{sign}Ask us.\r\ninvoice,No.\r\n", encoding="utf-8", newline="")
+    assert read_answers(path, LABELS) == {"refund": f"Yes.{sign}Ask us.", "invoice": "No."}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
