@@ -73,7 +73,7 @@ def test_a_long_request_does_not_hold_up_a_short_one(server: ModelServer, monkey
                 ended.append(len(json.loads(message["body"])["predictions"]))
 
         scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [(b"content-type", b"application/json")]}
-        await server.app(scope, receive, send)  # type: ignore[arg-type]
+        await server.app(scope, receive, send)
 
     async def both() -> None:
         await asyncio.gather(ask(["profit loss"] * 100), ask(["profit loss"]))
