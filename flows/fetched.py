@@ -63,7 +63,7 @@ def fetched(config: PipelineConfig, display: Display) -> PipelineConfig:
         if place.exists():
             os.utime(place)  # another week from now on
         else:
-            scratch.replace(place)
+            _put(scratch, place)
         display.say(f"{'fetch':<10} done              {told}")
         found = tuple(place / file.relative_to(scratch) for file in files)
         path: Path | tuple[Path, ...] = found if len(found) > 1 else found[0]
@@ -75,9 +75,17 @@ def fetched(config: PipelineConfig, display: Display) -> PipelineConfig:
 
 
 def _content(files: Sequence[Path], folder: Path) -> str:
-    """What files are called whose bytes are these: of several their names count too."""
-    digests = {file.relative_to(folder).as_posix(): sha256_file(file) for file in files}
-    return (tree_digest(digests) if len(digests) > 1 else next(iter(digests.values())))[:16]
+    """What files are called that have these names and bytes."""
+    return tree_digest({file.relative_to(folder).as_posix(): sha256_file(file) for file in files})[:16]
+
+
+def _put(scratch: Path, place: Path) -> None:
+    """Move a folder to its place; another run may have brought the same files there meanwhile."""
+    try:
+        scratch.replace(place)
+    except OSError:
+        if not place.is_dir():
+            raise
 
 
 def with_files(config: PipelineConfig) -> PipelineConfig:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tasks.documents.record import Record
 
 WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
+MODULE, PACKAGE = "python_calamine", "python-calamine"
 INSTALL = "pip install 'textmill[excel]'"
 _BATCH_ROWS = 256
 _SHOWN = 10

@@ -113,7 +113,11 @@ def carry_out(
     for database in plan.units(*where.DATABASES):
         kept += [f"{database} ({table})" for table in delete_rows(database, wanted)[1]]
     for folder in plan.units(where.MONITOR):
-        forget_documents(states[folder.name], wanted)
+        if folder.name in states:
+            forget_documents(states[folder.name], wanted)
+            continue
+        for path in [each.place.path for each in plan.looked.found if each.place.unit == folder]:  # its database is gone
+            _remove(path)
     for path in plan.units(where.GIVEN):
         forget_labels(path, wanted)
     for path in plan.units(where.RECORD, where.SPOOL):

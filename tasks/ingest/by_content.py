@@ -1,7 +1,8 @@
 """Rows whose ids and order follow from their content alone, so that equal rows are equal bytes whatever brought them.
 
 An id is the first half of the SHA-256 of a row's text, label and split; of equal rows the second has `-2` behind it, and so on.
-The rows come in the order of these digests, and `source` says CONTENT: which file or query a row is from would differ.
+The rows come in the order of these digests, equal ones in that of the columns kept beside them, and `source` says CONTENT:
+which file or query a row is from would differ.
 
 Shapes: N rows.
 """
@@ -9,6 +10,7 @@ Shapes: N rows.
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,14 +33,15 @@ _DIGEST_BYTES = 16
 def order_by_content(folder: Path, asked: Set[str] = frozenset()) -> dict[str, str]:
     """Write the corpus in `folder`, and the columns that it keeps, anew in the order of the rows' content.
 
-    Returns the new ids of the rows that are `asked` for by their former ones. Memory is a batch and some 50 bytes a row; they
+    Returns the new ids of the rows that are `asked` for by their former ones. Memory is a batch and some 60 bytes a row; they
     wait in a file.
     """
     digests = bytearray()
     for digest in _digests(folder / CORPUS):
         digests += digest
     halves_N2 = np.frombuffer(digests, ">u8").reshape(-1, 2)
-    order_N = np.lexsort((halves_N2[:, 1], halves_N2[:, 0]))
+    beside = [_digests_beside(folder / KEPT_PART / KEPT)] if (folder / KEPT_PART / KEPT).is_file() else []
+    order_N = np.lexsort((*beside, halves_N2[:, 1], halves_N2[:, 0]))
     renamed = _rewrite(folder / CORPUS, order_N, digests, asked)
     if (folder / KEPT_PART / KEPT).is_file():
         _rewrite(folder / KEPT_PART / KEPT, order_N, digests)
@@ -51,6 +54,17 @@ def _digests(corpus: Path) -> Iterator[bytes]:
             for row in zip(*(batch.column(name).to_pylist() for name in ("sha256", "label", "split")), strict=True):
                 words = "\0".join("" if each is None else each for each in row)  # no label holds a NUL, and none is empty
                 yield hashlib.sha256(words.encode()).digest()[:_DIGEST_BYTES]
+
+
+def _digests_beside(kept: Path) -> np.ndarray:
+    """Of equal rows the order of their kept columns: uint64 [N]."""
+    digests = bytearray()
+    with pq.ParquetFile(kept, page_checksum_verification=True) as file:
+        names = [name for name in file.schema_arrow.names if name != ID]
+        for batch in file.iter_batches(_BATCH_ROWS, columns=names, use_threads=False):
+            for row in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
+                digests += hashlib.sha256(json.dumps(row).encode()).digest()[:8]
+    return np.frombuffer(digests, ">u8").astype(np.uint64)
 
 
 def _rewrite(path: Path, order_N: np.ndarray, digests: bytearray, asked: Set[str] = frozenset()) -> dict[str, str]:

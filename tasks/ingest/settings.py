@@ -241,6 +241,11 @@ class TextsConfig(Section):
     max_chars: Positive = Field(10_000_000, description="Longest text in characters; a longer one is quarantined.")
 
     @property
+    def places(self) -> tuple[Path, ...]:
+        """The file or folder of the texts."""
+        return () if self.path is None else (self.path,)
+
+    @property
     def corpus(self) -> str:
         """What names the corpus."""
         return str(self.path)

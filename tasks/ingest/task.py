@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
+from tasks.documents.sheets import MODULE, PACKAGE, WORKBOOKS
 from tasks.durable import replaced
 from tasks.errors import RequestError
 from tasks.ingest.corpus import write_corpus
@@ -14,18 +16,30 @@ from tasks.ingest.says import SHOWN
 from tasks.ingest.schema import QUARANTINE
 from tasks.ingest.settings import TextsConfig
 from tasks.ingest.texts import write_texts
-from tasks.store.step import Run, step
+from tasks.store.step import Choice, Run, step
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tasks.ingest.settings import IngestConfig
-    from tasks.store.artifact import Build
+    from tasks.store.artifact import Artifact, Build
 
 REFUSED = "refused.parquet"  # the quarantine of the last corpus that could not be used at all
 
 
-@step(libraries=("pyarrow",), shown=SHOWN)
+def _readers(config: IngestConfig | TextsConfig, artifacts: Mapping[str, Artifact]) -> tuple[str, ...]:
+    """The library that reads workbooks, where one is to be read and it is there: its version shapes the rows."""
+    beside = (getattr(config, name, None) for name in ("test_path", "valid_path", "unlabelled"))
+    paths = [*config.places, *filter(None, beside)]
+    sheets = any(path.suffix.lower() in WORKBOOKS for path in paths)
+    return (PACKAGE,) if sheets and importlib.util.find_spec(MODULE) is not None else ()
+
+
+OF_READERS = Choice("", lambda config, artifacts: (), _readers)
+
+
+@step(libraries=("pyarrow",), choices=(OF_READERS,), shown=SHOWN)
 def ingest(build: Build, config: IngestConfig | TextsConfig, run: Run, labels: Path | None = None) -> dict[str, Any]:
     """Read the corpus, and join the labels that people gave beside it."""
     raw = run.store.data_root / "raw"

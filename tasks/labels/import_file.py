@@ -11,7 +11,7 @@ from tasks.errors import RequestError
 from tasks.forget.forgotten import REASON as FORGOTTEN
 from tasks.forget.forgotten import Forgotten, forgotten_list
 from tasks.labels.given import WHYS
-from tasks.labels.imports import imports_folder, in_use, write_import
+from tasks.labels.imports import importing, imports_folder, in_use, write_import
 from tasks.labels.in_force import in_force
 from tasks.labels.read import read_labels
 from tasks.shown import listed
@@ -43,6 +43,22 @@ def import_labels(
     `only_known` texts that the corpus does not have are not added to it. RequestError if the file cannot be used.
     """
     found, warnings = read_labels(path, text=text, label=label, annotator=annotator, encoding=encoding, delimiter=delimiter)
+    with importing(data_root):
+        return _keep(found, warnings, path, data_root, name, known=known, new_labels=new_labels, only_known=only_known)
+
+
+def _keep(
+    found: Found,
+    warnings: list[str],
+    path: Path,
+    data_root: Path,
+    name: str,
+    *,
+    known: Collection[str],
+    new_labels: bool,
+    only_known: bool,
+) -> dict[str, Any]:
+    """Keep labels that were read; see `import_labels`."""
     _refuse_forgotten(found, data_root)
     if not found.labels:
         told = _without(found) or "it has no row"

@@ -25,6 +25,7 @@ from tasks.durable import PRIVATE, flush, locked, replaced
 from tasks.errors import RequestError
 from tasks.labels.given import Given
 from tasks.shown import json_text
+from tasks.store.artifact import Store
 from tasks.store.digests import sha256_file
 from tasks.writable import REMEDY, reason, writable
 
@@ -150,11 +151,27 @@ def names_with_labels(data_root: Path) -> list[str]:
 
 
 @contextmanager
-def _writing(data_root: Path, name: str) -> Iterator[Path]:
-    """Hold the lock of a name's imports; gives the folder for files on their way."""
+def importing(data_root: Path) -> Iterator[None]:
+    """Hold off `textmill forget`, as a run does, from the look at the list of forgotten texts until the labels are written.
+
+    RequestError if the data root cannot be written.
+    """
+    _check_writable(data_root)
+    with Store(data_root).reading():
+        yield
+
+
+def _check_writable(data_root: Path) -> Path:
     writing = data_root / LABELS / WRITING
     if not writable(writing):
         raise RequestError(f"--runtime.data-root {data_root} cannot be written ({writing} is {reason(writing)}); {REMEDY}")
+    return writing
+
+
+@contextmanager
+def _writing(data_root: Path, name: str) -> Iterator[Path]:
+    """Hold the lock of a name's imports; gives the folder for files on their way."""
+    writing = _check_writable(data_root)
     writing.mkdir(parents=True, exist_ok=True)
     with locked(writing / f"{name}.lock"):
         yield writing

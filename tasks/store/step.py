@@ -70,8 +70,8 @@ def library_versions(names: tuple[str, ...]) -> dict[str, str]:
 class Choice:
     """What a step chooses from a table: `modules(config, artifacts)` and `libraries(config, artifacts)` name what it uses.
 
-    `table` is the dotted name of a module. Code and libraries that were not chosen do not enter the key. A step may choose from
-    several tables.
+    `table` is the dotted name of a module, empty where libraries alone are chosen. Code and libraries that were not chosen do
+    not enter the key. A step may choose from several tables.
     """
 
     table: str
@@ -109,7 +109,9 @@ def step(
         def keyed(store: Store, config: BaseModel | None, artifacts: Mapping[str, Artifact]) -> tuple[str, dict[str, Any]]:
             digests = {parameter: artifact.digest for parameter, artifact in artifacts.items()}
             chosen = {module for choice in choices for module in choice.modules(config, artifacts)}
-            code = code_digest(function, tables=tuple(choice.table for choice in choices), chosen=tuple(sorted(chosen)))
+            code = code_digest(
+                function, tables=tuple(choice.table for choice in choices if choice.table), chosen=tuple(sorted(chosen))
+            )
             used = {library for choice in choices for library in choice.libraries(config, artifacts)}
             section = section_values(config, store.fingerprints)
             return step_key(name, section, digests, code, library_versions((*libraries, *used)))

@@ -192,6 +192,20 @@ def test_splits_of_a_set_of_the_hub_are_its_splits(tmp_path: Path, ingest: Calla
         check_request(IngestConfig(path=tmp_path / "set", test_path=tmp_path / "set"))
 
 
+def test_splits_of_a_set_that_the_hub_converted_are_its_splits(tmp_path: Path, ingest: Callable[..., SimpleNamespace]) -> None:
+    for name in ("train/0000", "train/part-1", "test/0000", "more"):
+        (path := tmp_path / f"set/default/{name}.parquet").parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"text": [f"{name} {n}" for n in range(4)], "label": [0, 1, 0, 1]}), path)
+    assert ingest(path=tmp_path / "set").report["splits"] == {"train": 12, "test": 4}
+
+
+def test_a_parquet_file_that_is_a_link_is_named(tmp_path: Path) -> None:
+    (tmp_path / "set/data").mkdir(parents=True)
+    (tmp_path / "set/data/train-00000-of-00001.parquet").symlink_to(tmp_path / "blob")
+    with pytest.raises(RequestError, match=r"data/train-00000-of-00001\.parquet is a link, and links are not followed"):
+        check_request(IngestConfig(path=tmp_path / "set"))
+
+
 def test_validation_rows_of_ones_own_are_beside_the_corpus(news: Path, ingest: Callable[..., SimpleNamespace]) -> None:
     valid = news.parent / "valid.csv"
     valid.write_text("text,label\nmargins rose,good\nno label,\n")

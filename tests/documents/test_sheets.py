@@ -16,7 +16,8 @@ from tasks.documents.layout import Asked, Notes
 from tasks.documents.reading import Reading
 from tasks.errors import RequestError
 from tasks.ingest.corpus import check_request
-from tasks.ingest.settings import IngestConfig
+from tasks.ingest.settings import IngestConfig, TextsConfig
+from tasks.ingest.task import OF_READERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -153,3 +154,11 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     ):
         check_request(IngestConfig(path=path))
     assert sheets.WORKBOOKS
+
+
+def test_the_library_that_reads_a_workbook_is_in_its_key_alone(tmp_path: Path) -> None:
+    assert OF_READERS.libraries(IngestConfig(path=tmp_path / "a.csv", valid_path=tmp_path / "b.xlsx"), {}) == (
+        "python-calamine",
+    )
+    assert OF_READERS.libraries(IngestConfig(path=(tmp_path / "a.csv", tmp_path / "b.parquet")), {}) == ()
+    assert OF_READERS.libraries(TextsConfig(path=tmp_path / "a.ods"), {}) == ("python-calamine",)

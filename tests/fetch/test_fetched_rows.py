@@ -275,3 +275,17 @@ def test_a_file_that_changes_while_it_is_read_is_refused(bucket: Any, tmp_path: 
 
 def _unreachable(*_: Any, **__: Any) -> None:
     raise ConnectionRefusedError("no route to host")
+
+
+def test_files_of_other_names_may_have_the_same_bytes(tmp_path: Path) -> None:
+    from flows.display import Display
+    from flows.fetched import fetched as bring
+    from tasks.config import PipelineConfig
+
+    paths = []
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("text,label\none,good\n")
+        values = {"name": "news", "fetch": {"url": f"file://{tmp_path / name}"}, "runtime": {"data_root": tmp_path / "data"}}
+        with Display() as display:
+            paths.append(bring(PipelineConfig.model_validate(values), display).ingest.path)
+    assert [path.name for path in paths if isinstance(path, Path) and path.is_file()] == ["a.csv", "b.csv"]

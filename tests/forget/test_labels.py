@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tasks.errors import RequestError
 from tasks.forget import where
-from tasks.forget.forget import make_plan
+from tasks.forget.forget import carry_out, make_plan
 from tasks.forget.forgotten import remember
 from tasks.forget.forms import Wanted
 from tasks.forget.labels import forget_labels
 from tasks.forget.where import Roots
 from tasks.labels.content import content_key
 from tasks.labels.import_file import import_labels
-from tasks.labels.imports import imports_folder, in_use
+from tasks.labels.imports import importing, imports_folder, in_use
 from tasks.review.candidates import candidates
+from tasks.store.artifact import Store
 from tests.forget.planted import OTHER, TEXT
 
 if TYPE_CHECKING:
@@ -52,3 +55,16 @@ def test_a_forgotten_text_is_neither_imported_nor_handed_out(tmp_path: Path) -> 
         import_labels(tmp_path / "one.csv", root, "news")
     found = candidates([(TEXT, "1", None), ("Something else", "2", None)], (), 1, forgotten)
     assert [each.row for each in found.texts] == ["2"]
+
+
+def test_labels_are_not_imported_while_texts_are_forgotten(tmp_path: Path) -> None:
+    with importing(root := tmp_path / "root"), pytest.raises(RequestError, match="a run is using"), Store(root).exclusive():
+        pass
+
+
+def test_documents_of_a_monitor_whose_database_is_gone_are_deleted(tmp_path: Path) -> None:
+    roots = Roots(root := tmp_path / "root", root / "mlflow", root / "prefect")
+    (path := root / "monitor/news/documents/2024-01-01/a.parquet").parent.mkdir(parents=True)
+    pq.write_table(pa.table({"text": [TEXT]}), path)
+    assert carry_out(make_plan(roots, [TEXT]), {})["left"] == []
+    assert not path.exists()

@@ -137,6 +137,17 @@ def test_columns_that_are_kept_stay_with_their_rows(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "corpus.parquet", "kept", "quarantine.parquet"]
 
 
+def test_equal_rows_come_in_the_order_of_what_is_kept_beside_them(tmp_path: Path) -> None:
+    rows = [f"the same text,p,2024-01-{day:02}" for day in range(1, 9)] + ["another text,n,2024-01-01"]
+    kept = []
+    for number, some in enumerate((rows, rows[::-1])):
+        (folder := tmp_path / str(number)).mkdir()
+        (folder / "a.csv").write_text("\n".join(["text,label,day", *some]))
+        write_corpus(IngestConfig(path=folder / "a.csv", keep=("day",), ids="content"), folder)
+        kept.append((folder / "kept/kept.parquet").read_bytes())
+    assert kept[0] == kept[1]
+
+
 def test_rows_are_found_by_the_ids_that_they_had(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("text,label\n" + "".join(f"text {n % 15},{'pn'[n % 2]}\n" for n in range(30)))

@@ -53,7 +53,7 @@ class ParquetFolder(Layout):
             return False
         for found in walk(as_bytes(asked.path)):
             base = found.name.rpartition(b"/")[2]
-            if found.kind == "file" and _is_parquet(base):
+            if found.kind in ("file", "link") and _is_parquet(base):
                 return True
             if b"/" in found.name and not base.startswith(b"_"):
                 return False
@@ -61,6 +61,12 @@ class ParquetFolder(Layout):
 
     def check(self) -> None:
         """Raise RequestError if there is no file, or if one of them lacks a column."""
+        link = next((found for found in walk(as_bytes(self.path)) if found.kind == "link" and _is_parquet(found.name)), None)
+        if link is not None:
+            told = (
+                f"{file_name(link.name)} is a link, and links are not followed; give a copy of the folder, as cp -rL makes it"
+            )
+            raise RequestError(f"{self.path}: {told}")
         if not self._parts:
             raise RequestError(f"{self.path}: no Parquet file below this folder")
         for part in self._parts:
@@ -101,8 +107,10 @@ class ParquetFolder(Layout):
     def _part(self, name: bytes) -> TableLayout:
         shown, asked = file_name(name), self.asked
         split = split_of_shard(shown)
-        if split is None or asked.split in ("test", "valid") or (split == "train" and not self.own_test_split()):
+        if asked.split in ("test", "valid"):
             split = asked.split
+        elif split in (None, "train"):
+            split = "train" if self.own_test_split() else asked.split
         below = f"{asked.name}/{shown}" if asked.name else shown
         return TableLayout(replace(asked, path=self.path / Path(os.fsdecode(name)), name=below, split=split))
 
@@ -111,5 +119,6 @@ class ParquetFolder(Layout):
         return f"{self.path} has {words}, {first}" if first else ""
 
 
-def _is_parquet(base: bytes) -> bool:
+def _is_parquet(name: bytes) -> bool:
+    base = name.rpartition(b"/")[2]
     return not base.startswith(b"_") and Path(os.fsdecode(base)).suffix.lower() in PARQUET
