@@ -72,9 +72,10 @@ def review(
     from tasks.review.last_run import last_run
     from tasks.review.review import Wanted, review
     from tasks.review.schema import as_rows
-    from tasks.review.write import write_review
+    from tasks.review.write import check_not_filled, write_review
 
     root, warnings = runtime_of(data_root).data_root, list[str]()
+    check_not_filled(output, root)
     loaded = load(model or (_model_of(root, monitor) if monitor is not None else None), data_root)
     last = last_run(root, loaded.name)
     corpus, prepared = (None, None) if last is None else (last.folder("ingest"), last.folder("prepare"))

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from tasks.durable import replaced
 from tasks.errors import RequestError
 from tasks.labels.cells import defused
+from tasks.labels.imports import LABELS, in_use, names_with_labels
 from tasks.labels.label_studio import labelling_config, tasks_of
+from tasks.labels.read import read_labels
 from tasks.labels.sheet import check_sheets, write_sheet
 from tasks.review.schema import SCHEMA
 from tasks.shown import json_text
+from tasks.store.digests import sha256_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +37,28 @@ def check_output(output: Path) -> None:
         )
     if output.suffix.lower() == ".xlsx":
         check_sheets()
+
+
+def check_not_filled(output: Path, data_root: Path) -> None:
+    """Raise RequestError where `output` would replace labels that people gave and that are in no import yet."""
+    if not output.is_file():
+        return
+    other = "name another file with --output"
+    try:
+        labels = read_labels(output)[0].labels
+    except RequestError:
+        if output.suffix.lower() == ".json":  # tasks without annotations
+            return
+        raise RequestError(f"{output}: it is there already and cannot be read as a review; {other}") from None
+    if not labels:
+        return
+    digest, imports = sha256_file(output), data_root / LABELS
+    if digest in {made.file_sha256 for name in names_with_labels(data_root) for made in in_use(imports / name)}:
+        return
+    raise RequestError(
+        f"{output}: it holds {len(labels):,} label{'s' * (len(labels) != 1)} that people gave; read it with textmill label "
+        f"first, or {other}"
+    )
 
 
 def write_review(rows: Sequence[dict[str, Any]], labels: Sequence[str], output: Path) -> list[Path]:

@@ -14,9 +14,10 @@ import pytest
 from tasks.errors import RequestError
 from tasks.labels.cells import defused, restored
 from tasks.labels.content import content_key
+from tasks.labels.import_file import import_labels
 from tasks.labels.label_studio import labelling_config
 from tasks.labels.read import read_labels
-from tasks.review.write import check_output, write_review
+from tasks.review.write import check_not_filled, check_output, write_review
 from tests.labels.conftest import TEXTS
 
 if TYPE_CHECKING:
@@ -204,6 +205,25 @@ def test_an_output_names_its_format(tmp_path: Path) -> None:
         check_output(tmp_path / "review.txt")
     with pytest.raises(RequestError, match="no such folder"):
         check_output(tmp_path / "nowhere" / "review.csv")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet", ".xlsx", ".json"])
+def test_a_review_takes_no_place_of_labels_that_are_not_imported(
+    filled: list[dict[str, Any]], tmp_path: Path, suffix: str
+) -> None:
+    path, root = tmp_path / f"review{suffix}", tmp_path / "root"
+    check_not_filled(path, root)
+    write_review([row | {"new_label": None} for row in filled], LABELS, path)
+    check_not_filled(path, root)
+    if suffix != ".json":
+        write_review(filled, LABELS, path)
+        with pytest.raises(RequestError, match=r"it holds 4 labels that people gave; read it with textmill label first"):
+            check_not_filled(path, root)
+        import_labels(path, root, "news")
+        check_not_filled(path, root)
+        path.write_bytes("gar\u00e7on;x".encode("cp1252"))
+        with pytest.raises(RequestError, match="there already and cannot be read as a review; name another file"):
+            check_not_filled(path, root)
 
 
 def test_a_configuration_is_xml_whatever_the_labels_are() -> None:
