@@ -9,6 +9,7 @@ import typer
 
 from flows.commands.options import DataRoot, Json, Model
 from flows.commands.printing import complain, print_line, print_values
+from tasks.documents.reading import SHEET_HELP
 from tasks.errors import RequestError
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def review(
     encoding: Annotated[str, typer.Option(help="Character encoding of the texts.")] = "utf-8",
     delimiter: Annotated[str | None, typer.Option(help="What parts the columns; default by suffix.")] = None,
     header: Annotated[bool | None, typer.Option(help="Whether the first line names the columns.")] = None,
+    quoting: Annotated[str, typer.Option(help="Whether quotes hold a field together: auto, standard or none.")] = "auto",
+    sheet: Annotated[str | None, typer.Option(help=f"Of a workbook: {SHEET_HELP}")] = None,
     as_json: Json = False,
     data_root: DataRoot = None,
 ) -> None:
@@ -61,7 +64,9 @@ def review(
         source = source.absolute()
         if output.exists() and source.exists() and output.samefile(source):
             raise RequestError(f"{output}: these are the texts; name another file with --output")
-        reading = section(IngestConfig, text=text, encoding=encoding, delimiter=delimiter, header=header)
+        options = {"text": text, "encoding": encoding, "delimiter": delimiter, "header": header}
+        options |= {"quoting": quoting, "sheet": sheet}
+        reading = section(IngestConfig, **options)
         check_texts(source, reading)
     from flows.commands.registry import load
     from flows.commands.runtime import runtime_of

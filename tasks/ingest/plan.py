@@ -107,15 +107,16 @@ def _first_that_fits(asked: Asked) -> type[Layout] | None:
 
 @contextlib.contextmanager
 def sharing_options(layout: Layout) -> Iterator[None]:
-    """Say, in an error about test or validation rows, that they have no options of their own."""
+    """Say, in an error about what is beside a corpus, that an option is not its own."""
     try:
         yield
     except RequestError as error:
         flags = layout.reading.flags
         shared = [flags.encoding, flags.text, flags.label, flags.header.split()[0], flags.delimiter]
         shared += [flags.quoting, flags.sheet, flags.keep]
+        shared = [flags.sheet] if layout.asked.prefix == UNLABELLED_IDS else shared
         named = re.search(rf"(?:{'|'.join(map(re.escape, shared))})(?![\w-])", str(error))
-        if layout.asked.prefix in (TEST_IDS, VALID_IDS) and named:
+        if layout.asked.prefix in (TEST_IDS, VALID_IDS, UNLABELLED_IDS) and named:
             raise RequestError(f"{error}; but {named[0]} holds for --ingest.path too, so write both files alike") from error
         raise
 

@@ -138,7 +138,7 @@ class IngestConfig(Section):
     def unlabelled_reading(self) -> Reading:
         """How the text without labels is read: in its own column and encoding, by the form that its suffix names."""
         flags = Flags.of_section("ingest", text="--ingest.unlabelled-text", encoding="--ingest.unlabelled-encoding")
-        names = ("quoting", "missing", "max_chars")
+        names = ("quoting", "missing", "sheet", "max_chars")
         return Reading(
             text=self.unlabelled_text or self.text,
             second="none",

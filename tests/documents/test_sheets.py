@@ -123,6 +123,10 @@ def test_a_sheet_is_chosen_by_name_or_number(tmp_path: Path, ingest: Callable[..
         check_request(IngestConfig(path=path, sheet="Old"))
     with pytest.raises(RequestError, match=r"no column 'words' for the text; there are: 'text', 'label', 'day'"):
         check_request(IngestConfig(path=path, text="words"))
+    more = workbook(tmp_path / "more.xlsx", {"News": [["text"], ["one"]], "2019": [["text"], ["another"], ["and one more"]]})
+    assert ingest(path=path, unlabelled=more, sheet="2019").report["splits"] == {"unlabelled": 2, "unsplit": 2}
+    with pytest.raises(RequestError, match=r"sheet 'Lists'.* but --ingest\.sheet holds for --ingest\.path too"):
+        check_request(IngestConfig(path=workbook(tmp_path / "a.xlsx", {"Lists": other}), unlabelled=more, sheet="Lists"))
 
 
 def test_score_and_refresh_read_sheets_too(tmp_path: Path) -> None:
