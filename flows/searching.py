@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import RequestError
@@ -38,7 +38,6 @@ class Search:
     dealt: State
     progress: Progress
     interrupted: bool = False
-    _scores: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
 
     def until_spent(self, study: Study) -> None:
         """Try candidates until the time is spent, all trials are made or nothing new is left; Ctrl-C ends it too."""
@@ -63,8 +62,8 @@ class Search:
         return {**artifact.report, "seconds": artifact.seconds}
 
     def _enough(self, study: Study) -> bool:
-        if not study.trials():
-            return False  # the default comes first, however little time there is
+        if study.default_is_open:
+            return False  # however little time there is
         return self._has_all(study) or self.clock.left <= 0
 
     def _has_all(self, study: Study) -> bool:
@@ -73,14 +72,15 @@ class Search:
 
     def _tried(self, study: Study, asked: Asked) -> tuple[str, str]:
         """Run a trial; the state that it ends in, and the reason where it did not end by its scores."""
-        folds, first = self.asked.folds, asked.number == 0
+        folds, first = self.asked.folds, asked.default
         try:
             section = self.candidates.made(asked.model, asked.values)
         except ValueError as error:
             return FAILED, str(error).splitlines()[0]
         if study.seen(asked):
             return FAILED, "tried before"
-        if not first and not self.clock.allows(folds, self.clock.fold_seconds(asked.model)):
+        best_seconds = self._best_seconds(study)
+        if not first and not self.clock.allows(folds, self.clock.fold_seconds(asked.model), best_seconds):
             return OUT_OF_TIME, OUT_OF_TIME
         taken = []
         for fold in range(folds):
@@ -94,9 +94,16 @@ class Search:
             study.spend(self.clock.spent)
             if lost and not first:
                 return LOST, ""
-            if not first and fold + 1 < folds and not self.clock.allows(folds - fold - 1, sum(taken) / len(taken)):
+            more = folds - fold - 1
+            if not first and more and not self.clock.allows(more, sum(taken) / len(taken), best_seconds):
                 return OUT_OF_TIME, OUT_OF_TIME
         return COMPLETE, ""
+
+    def _best_seconds(self, study: Study) -> float:
+        """What a fold of the best trial so far has taken, which has to be confirmed; 0 where that is the default."""
+        complete = [each for each in study.trials() if each.score is not None]
+        best = best_of(complete) if complete else None
+        return 0.0 if best is None or best.default else best.seconds / len(best.folds)
 
     def _measured(self, study: Study, asked: Asked) -> bool:
         return any(each.folds for each in study.trials() if each.number == asked.number)
@@ -120,8 +127,11 @@ class Search:
             self.work.record.display.say(line)
 
 
-def confirm(search: Search, best: FinetuneConfig, dealt: State) -> dict[str, Any]:
-    """Train the default and the best anew on folds that chose nothing, and say by how much the best is better, in pairs."""
+def confirm(search: Search, best: FinetuneConfig, dealt: State) -> dict[str, Any] | None:
+    """Train the default and the best anew on folds that chose nothing, and say by how much the best is better, in pairs.
+
+    None if the best cannot be trained there, with a warning; RequestError if the default cannot.
+    """
     asked, scores = search.asked, dict[str, list[dict[str, Any]]](default=[], best=[])
     for fold in range(asked.folds):
         note = f"confirming, fold {fold + 1} of {asked.folds}"
@@ -129,7 +139,11 @@ def confirm(search: Search, best: FinetuneConfig, dealt: State) -> dict[str, Any
         for whose, section in (("default", search.candidates.default), ("best", best)):
             found = search.score(section, dealt, fold)
             if reason := found.get("reason"):
-                raise RequestError(f"{section.model} cannot be trained without fold {fold + 1}: {reason}")
+                told = f"{section.model} cannot be trained without fold {fold + 1} of the confirmation: {reason}"
+                if whose == "default":
+                    raise RequestError(told)
+                search.work.record.warn(f"the best of the search, {told}; the default stays")
+                return None
             scores[whose].append(found)
     by_figure = {
         name: difference_of_folds(

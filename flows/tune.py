@@ -20,21 +20,30 @@ from flows.run_file import RUN_FILE, training, write_run
 from flows.searching import Search, confirm
 from flows.settled import settle_by_corpus
 from flows.train import train
+from tasks.align.task import align
 from tasks.config import TuneConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.durable import locked
 from tasks.errors import RequestError
 from tasks.finetune.settings import AUTO
+from tasks.finetune.uses import TABLE, libraries_of, modules_of
+from tasks.pretrain.task import pretrain
+from tasks.store.artifact import section_values
 from tasks.store.digests import canonical, sha256_text
+from tasks.store.source import code_digest
+from tasks.store.step import library_versions
 from tasks.tune.candidates import candidates_of
 from tasks.tune.clock import Clock
 from tasks.tune.says import NAME
 from tasks.tune.searched import TUNED, describe, write_result
 from tasks.tune.study import Study, best_of, check_installed
+from tasks.tune.task import fold_score
 
 if TYPE_CHECKING:
     from flows.record import Record
     from tasks.config import PipelineConfig
     from tasks.finetune.settings import FinetuneConfig
+    from tasks.store.artifact import Fingerprints
+    from tasks.tune.candidates import Candidates
     from tasks.tune.study import Trial
 
 STEP_CHARS = len("pretrain")
@@ -84,7 +93,7 @@ def run_steps(record: Record, began: float) -> PipelineConfig | None:
     first = work.score(config, dealt, 0).result()  # its key tells code, rows and folds
     if reason := first.report.get("reason"):
         raise RequestError(f"{config.finetune.model} cannot be trained without fold 1: {reason}")
-    name = sha256_text(canonical([first.key, asked.measure, asked.folds, candidates.spaces_as_json()]))[:16]
+    name = study_name(first.key, asked, candidates, record.store.fingerprints)
     folder = record.store.data_root / FOLDER
     folder.mkdir(exist_ok=True)
     with locked(folder / f"{name}.lock", waiting=lambda: record.display.say("waiting for another search of the same")):
@@ -94,6 +103,22 @@ def run_steps(record: Record, began: float) -> PipelineConfig | None:
             return searched(record, search, study)
         finally:
             study.close()
+
+
+def study_name(first: str, asked: TuneConfig, candidates: Candidates, fingerprints: Fingerprints) -> str:
+    """What a search is kept as: other rows, code, libraries or settings of any of its models make another one.
+
+    `first` is the key of the default on the first fold; minutes and trials are left out, since a search may go on with more.
+    """
+    sections = list(candidates.sections.values())
+    parts = [first, asked.measure, asked.folds, asked.search_seed, candidates.spaces_as_json()]
+    parts += [section_values(each, fingerprints) for each in sections]
+    parts.append(code_digest(fold_score.function, tables=(TABLE,), chosen=sorted(modules_of(*sections))))
+    parts.append(library_versions(tuple(sorted(libraries_of(*sections)))))
+    if any(each.needs_vectors for each in sections):
+        parts += [section_values(each, fingerprints) for each in (asked.pretrain, asked.align)]
+        parts += [code_digest(each.function) for each in (pretrain, align)]
+    return sha256_text(canonical(parts))[:16]
 
 
 def searched(record: Record, search: Search, study: Study) -> PipelineConfig | None:
@@ -111,6 +136,8 @@ def searched(record: Record, search: Search, study: Study) -> PipelineConfig | N
         if not search.interrupted:
             study.confirm(asked.minutes)
     config = training(search.config.model_copy(update={"finetune": section}))
+    if config.fetch.asks:  # where its rows come from, not what was fetched: that is swept
+        config = config.model_copy(update={"ingest": asked.ingest})
     result = describe(asked, trials, best, confirmation, spent=study.spent, interrupted=search.interrupted)
     folder.mkdir(parents=True, exist_ok=True)
     write_run(config, folder / RUN_FILE)
@@ -128,7 +155,7 @@ def searched(record: Record, search: Search, study: Study) -> PipelineConfig | N
 def answer(search: Search, best: Trial | None) -> tuple[FinetuneConfig, dict[str, Any] | None]:
     """The section to train with, and the confirmation if there was one; after Ctrl-C the best so far, not confirmed."""
     default = search.candidates.default
-    if best is None or not best.number:
+    if best is None or best.default:
         return default, None
     found = search.candidates.made(best.model, best.values)
     if search.interrupted:
@@ -138,4 +165,4 @@ def answer(search: Search, best: Trial | None) -> tuple[FinetuneConfig, dict[str
     except KeyboardInterrupt:
         search.interrupted = True
         return found, None
-    return (found if confirmation["better"] else default), confirmation
+    return (found if confirmation and confirmation["better"] else default), confirmation

@@ -66,7 +66,7 @@ def print_result(result: Mapping[str, Any], config: TuneConfig) -> None:
 
     for each in shown_trials(result):
         score = f"{each['score']:.4f}" if each["score"] is not None else each["state"]
-        number = f"{each['number']}" + (" default" if each["number"] == 0 else "")
+        number = f"{each['number']}" + (" default" if each["default"] else "")
         table.add_row(*cells(number, each["model"], settings_line(each["settings"]), score, str(len(each["folds"]))))
     console.print(table)
     over = f", {result['overran_seconds']:.1f} s too many" if result["overran_seconds"] else ""
@@ -89,5 +89,5 @@ def shown_trials(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     complete = sorted((each for each in result["trials"] if each["score"] is not None), key=lambda each: -each["score"])
     rest = [each for each in result["trials"] if each["score"] is None]
     shown = [*complete, *rest][:SHOWN]
-    default = [each for each in complete if each["number"] == 0 and each not in shown]
+    default = [each for each in complete if each["default"] and each not in shown]
     return [*shown[: SHOWN - len(default)], *default]

@@ -40,7 +40,10 @@ class Clock:
         known = {name: statistics.median(taken) for name, taken in self._seconds.items()}
         return known.get(model, known.get(self.default, 0.0))
 
-    def allows(self, folds: int, fold_seconds: float) -> bool:
-        """Whether so many folds more, and then the confirmation of what they are of, can end in time."""
-        confirmation = self.folds * (self.fold_seconds(self.default) + fold_seconds)
+    def allows(self, folds: int, fold_seconds: float, best_seconds: float = 0.0) -> bool:
+        """Whether so many folds more, and then the confirmation, can end in time.
+
+        What is confirmed is what they are of, or the best so far, a fold of which took `best_seconds`: the slower counts.
+        """
+        confirmation = self.folds * (self.fold_seconds(self.default) + max(fold_seconds, best_seconds))
         return folds * fold_seconds + confirmation <= self.left

@@ -34,7 +34,7 @@ def describe(
 
     The scores of trials were chosen on, those of the confirmation were not.
     """
-    answer = UNCONFIRMED if interrupted and best is not None and best.number else DEFAULT
+    answer = UNCONFIRMED if interrupted and best is not None and not best.default else DEFAULT
     if confirmation is not None and confirmation["better"] and not interrupted:
         answer = FOUND
     over = max(0.0, spent - 60 * asked.minutes)
@@ -57,11 +57,14 @@ def describe(
                 "folds": list(each.folds),
                 "seconds": round(each.seconds, 2),
                 "reason": each.reason,
+                "default": each.default,
             }
             for each in trials
-            if each.folds or each.number == 0
+            if each.folds or each.default
         ],
-        "best": None if best is None else {"number": best.number, "model": best.model, "settings": best.values},
+        "best": None
+        if best is None
+        else {"number": best.number, "model": best.model, "settings": best.values, "default": best.default},
         "confirmation": confirmation,
     }
     return result | {"answer_line": _line(result)}
@@ -86,13 +89,16 @@ def write_result(result: Mapping[str, Any], context: Mapping[str, Any], folder: 
 
 def _line(result: Mapping[str, Any]) -> str:
     measured = sum(each["state"] == COMPLETE for each in result["trials"])
-    tried = f"{len(result['trials'])} trials, {measured} on all folds"
+    number = len(result["trials"])
+    tried = f"{number} trial{'' if number == 1 else 's'}, {measured} on all folds"
     best, confirmed = result["best"], result["confirmation"]
     if best is None:
         return f"{tried}; nothing is measured yet"
     found = f"{best['model']} with {settings_line(best['settings'])}"
     if result["answer"] == UNCONFIRMED:
         return f"{tried}; best so far {found}, not confirmed"
+    if confirmed is None and not best["default"]:
+        return f"{tried}; the default stays: {found} could not be trained to confirm it"
     if confirmed is None:
         return (
             f"{tried}; stopped, none beats the default so far" if result["interrupted"] else f"{tried}; none beat the default"

@@ -32,11 +32,15 @@ COMPLETE, LOST, FAILED, OUT_OF_TIME, STOPPED = "complete", "lost", "failed", "ou
 
 
 class Asked(NamedTuple):
-    """A trial to run: its number, the model, and the values of places; none for a model's own defaults."""
+    """A trial to run: its number, the model, and the values of places; none for a model's own defaults.
+
+    `default`: whether it is the recipe that the run would use without a search.
+    """
 
     number: int
     model: str
     values: dict[str, Any]
+    default: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Trial:
     score: float | None
     seconds: float
     reason: str
+    default: bool = False
 
 
 def check_installed() -> None:
@@ -141,7 +146,7 @@ class Study:
             self._open[trial.number] = trial
             model = trial.suggest_categorical("model", list(self.candidates.sections))
             if trial.user_attrs.get(PLAIN):
-                return Asked(trial.number, model, {})
+                return Asked(trial.number, model, {}, default=model == self.candidates.default.model)
             values = {place: _suggested(trial, model, place, span) for place, span in self.candidates.spaces[model].items()}
         return Asked(trial.number, model, values)
 
@@ -171,6 +176,12 @@ class Study:
         """All trials that have ended or are running, in their order."""
         return [self._ended(each) for each in self._study.get_trials(deepcopy=False) if each.params]
 
+    @property
+    def default_is_open(self) -> bool:
+        """Whether the default has yet to be tried, or was killed and has to be tried again."""
+        closed = [each.score is not None or each.reason or each.state == LOST for each in self.trials() if each.default]
+        return not any(closed)
+
     def seen(self, asked: Asked) -> bool:
         """Whether another trial had the same model and values."""
         same = [each for each in self.trials() if (each.model, each.values) == (asked.model, asked.values)]
@@ -194,7 +205,8 @@ class Study:
         else:  # Optuna gives a pruned trial the score of its last fold
             state, score = reason if reason in (LOST, OUT_OF_TIME) else FAILED, None
         seconds = float(trial.user_attrs.get(SECONDS, 0.0))
-        return Trial(trial.number, model, values, state, folds, score, seconds, "" if reason == state else reason)
+        default = bool(trial.user_attrs.get(PLAIN)) and model == self.candidates.default.model
+        return Trial(trial.number, model, values, state, folds, score, seconds, "" if reason == state else reason, default)
 
     def _sampler(self, seed: int) -> Any:
         import optuna

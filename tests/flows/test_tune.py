@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,10 @@ import pytest
 from flows.commands.settings import resolve
 from flows.run_file import training, write_run
 from tasks.config import PipelineConfig, TuneConfig
+from tasks.errors import RequestError
+from tasks.finetune.settings import FinetuneConfig
+from tasks.progress import SILENT
+from tasks.tune.clock import Clock
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -82,6 +87,50 @@ def test_the_same_again_builds_nothing_and_has_the_same_answer(result: dict[str,
         result["trials"],
         result["spent_seconds"],
     )
+
+
+@pytest.mark.long
+def test_what_beats_a_poor_default_is_confirmed_trained_and_registered(data_root: Path, corpus: Path) -> None:
+    from flows.tune import tune
+
+    poor = {"threads": 1, "model": "tfidf", "tfidf": {"min_documents": 10_000}}  # knows no word
+    asked = {"name": "poor", "finetune": poor, "models": ("bag",), "trials": 2, "folds": 3}
+    found = tune(config(data_root, corpus, **asked))
+    assert found["answer"] == "found"
+    assert (found["best"]["model"], found["best"]["default"]) == ("bag", False)
+    difference = found["confirmation"]["difference"]["accuracy"]
+    assert difference["mean"] > 0.2
+    assert difference["p"] <= 0.1
+    assert [each["default"] for each in found["trials"]] == [True, False]
+    assert found["train"]["kind"] == found["kind"] == "bag"
+    assert found["train"]["decision"] == "first"
+    assert "confirmed" not in found["answer_line"]
+    page = Path(found["report"]).read_text()
+    assert "Confirmation" in page
+    again = resolve(["--runtime.data-root", str(data_root)], file=Path(found["run_file"]))
+    assert again.finetune.model == "bag"
+    assert tune(config(data_root, corpus, **asked))["confirmation"] == found["confirmation"]
+
+
+def test_a_best_that_cannot_be_trained_again_leaves_the_default() -> None:
+    from flows.searching import Search, confirm
+
+    warnings: list[str] = []
+    default, best = (FinetuneConfig(model=name, threads=1) for name in ("tfidf", "bag"))
+    search = Search.__new__(Search)
+    search.asked = TuneConfig(folds=2)
+    search.candidates = SimpleNamespace(default=default)  # type: ignore[assignment]
+    search.progress, search.clock = SILENT, Clock(60.0, 2, "tfidf")
+    search.work = SimpleNamespace(record=SimpleNamespace(warn=warnings.append))  # type: ignore[assignment]
+    search.score = lambda section, dealt, fold: (  # type: ignore[method-assign]
+        {"reason": "its loss is no number"} if section is best else {"accuracy": 0.5, "macro_f1": 0.5}
+    )
+    assert confirm(search, best, None) is None  # type: ignore[arg-type]
+    told = "bag cannot be trained without fold 1 of the confirmation: its loss is no number"
+    assert warnings == [f"the best of the search, {told}; the default stays"]
+    search.candidates = SimpleNamespace(default=best)  # type: ignore[assignment]
+    with pytest.raises(RequestError, match=r"^bag cannot be trained"):
+        confirm(search, default, None)  # type: ignore[arg-type]
 
 
 def test_a_run_file_holds_what_differs_from_the_defaults(tmp_path: Path) -> None:

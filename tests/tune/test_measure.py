@@ -114,4 +114,5 @@ def test_a_difference_is_taken_in_pairs() -> None:
     assert found["mean"] == pytest.approx(0.1)
     assert found["error"] == pytest.approx(0.0, abs=1e-12)
     assert difference_of_folds([0.5, 0.6], [0.5, 0.6], 2)["p"] == 1.0
+    assert found["p"] == 0.125  # without a spread the signs decide: three folds of three are better
     assert one_sided_p(0.01, 0.01, 5) == pytest.approx(0.186950, abs=1e-5)  # t of 1 with 4 degrees

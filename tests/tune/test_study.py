@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tasks.config import TuneConfig
 from tasks.errors import RequestError
 from tasks.finetune.kinds import KINDS
 from tasks.finetune.search import Among, Between, is_searched, space_of, with_values
@@ -121,7 +122,13 @@ def test_a_killed_default_is_asked_for_again_as_the_default(candidates: Candidat
     study.close()
     again = Study(tmp_path / "study.db", candidates, seed=1)
     asked = [again.ask() for _ in range(2)]
-    assert {(each.model, len(each.values)) for each in asked} == {("tfidf", 0), ("bag", 0)}
+    assert {(each.model, len(each.values), each.default) for each in asked} == {("tfidf", 0, True), ("bag", 0, False)}
+    assert again.default_is_open
+    number = next(each.number for each in asked if each.default)
+    again.report(number, 0, 0.5, 1.0)
+    again.tell(number, COMPLETE)
+    assert not again.default_is_open
+    assert best_of(again.trials()).default  # whatever its number is
     again.close()
 
 
@@ -134,4 +141,27 @@ def test_nothing_is_begun_that_cannot_be_confirmed_in_time() -> None:
     clock.note("bag", 9.0)
     assert clock.allows(5, clock.fold_seconds("tfidf"))
     assert not clock.allows(5, clock.fold_seconds("bag"))
+    assert not clock.allows(5, 2.0, best_seconds=17.0)  # the best so far has to be confirmed, if this one is no better
     assert Clock(budget=100.0, folds=5, default="tfidf", before=90.0).left < 10.0
+
+
+def test_other_settings_and_code_of_any_model_begin_another_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows import tune
+    from tasks.store.artifact import Fingerprints
+
+    def name(asked: dict[str, Any], finetune: dict[str, Any]) -> str:
+        given = FinetuneConfig.model_validate({"threads": 1, **finetune})
+        config = TuneConfig.model_validate({"ingest": {"path": tmp_path}, **asked})
+        made = candidates_of(given, given.with_model("tfidf"), ["bag", "cnn"], named=False)
+        return tune.study_name("key", config, made, Fingerprints(tmp_path / "fingerprints"))
+
+    first = name({}, {})
+    assert name({"minutes": 3, "trials": 2}, {}) == first
+    others = [
+        name({}, {"model": "bag", "bag": {"batch_size": 8}}),
+        name({"search_seed": 14}, {}),
+        name({"pretrain": {"dim": 7}}, {}),
+    ]
+    monkeypatch.setattr(tune, "library_versions", lambda names: dict.fromkeys(names, "0"))
+    others.append(name({}, {}))
+    assert len({first, *others}) == 5
