@@ -93,7 +93,7 @@ def _take_task(
             choice
             for result in each.get("result") or []
             if isinstance(result, dict) and result.get("type") == "choices" and result.get("from_name") == control
-            for choice in (result.get("value") or {}).get("choices") or []
+            for choice in _choices(result.get("value"))
         ]
         if len(chosen) > 1:
             found.refuse(SEVERAL, where)
@@ -101,6 +101,11 @@ def _take_task(
         own = ("completed_by", "created_at", "updated_at")
         rest = {name: value for name, value in data.items() if name != text} | {name: each.get(name) for name in own}
         take(found, where, _string(data.get(text)), chosen[0] if chosen else "", rest, annotator)
+
+
+def _choices(value: Any) -> list[Any]:
+    choices = value.get("choices") if isinstance(value, dict) else None
+    return choices if isinstance(choices, list) else [] if choices is None else [choices]
 
 
 def _only_control(path: Path, items: Iterable[Mapping[str, Any]]) -> str | None:

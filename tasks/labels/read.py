@@ -22,6 +22,7 @@ from tasks.labels.sheet import read_sheet
 if TYPE_CHECKING:
     from pathlib import Path
 
+FLAGS = Flags(no_header="--text 0 --label 1")  # of `textmill label`, which has no option for the header
 FORMS = "a .csv, .tsv, .jsonl, .parquet or .xlsx, or Label Studio's JSON, JSON-MIN or CSV export"
 
 
@@ -50,7 +51,7 @@ def read_labels(
     if suffix not in TABLES:
         raise RequestError(f"{path}: {path.suffix or 'no suffix'} is not a format that labels are read from; give {FORMS}")
     keep: Literal["seen", "all"] = "seen" if suffix in PARQUET else "all"
-    reading = Reading(text=text, label=label or NEW, keep=keep, encoding=encoding, delimiter=delimiter, flags=Flags())
+    reading = Reading(text=text, label=label or NEW, keep=keep, encoding=encoding, delimiter=delimiter, flags=FLAGS)
     return _table(path, reading, label, annotator)
 
 

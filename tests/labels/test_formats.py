@@ -275,6 +275,18 @@ def test_another_table_may_have_a_column_key_and_apostrophes(tmp_path: Path) -> 
     assert dict(found.without) == {"no_text": 1}
 
 
+def test_odd_annotations_stop_no_import_and_a_table_without_a_header_is_read_as_its_message_says(tmp_path: Path) -> None:
+    results = [None, "x", {}, {"choices": None}, {"choices": "good"}, {"choices": ["bad"]}]
+    annotations = [{"result": [{"type": "choices", "from_name": "label", "value": value}]} for value in results]
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps([{"id": 1, "data": {"text": "One"}, "annotations": [*annotations, {"result": None}]}]))
+    assert [each.label for each in read_labels(path)[0].labels] == ["good", "bad"]
+    (path := tmp_path / "a.csv").write_text("One text,good\nAnother,bad\n")
+    with pytest.raises(RequestError, match="if it is not a header: --text 0 --label 1, with positions from 0"):
+        read_labels(path)
+    assert [each.label for each in read_labels(path, text="0", label="1")[0].labels] == ["good", "bad"]
+
+
 def test_a_damaged_sheet_is_told_in_one_line(filled: list[dict[str, Any]], tmp_path: Path) -> None:
     write_review(filled, LABELS, tmp_path / "review.xlsx")
     with zipfile.ZipFile(tmp_path / "review.xlsx") as whole, zipfile.ZipFile(tmp_path / "cut.xlsx", "w") as cut:

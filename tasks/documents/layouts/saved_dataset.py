@@ -150,12 +150,14 @@ class _Part:
     def _names(self) -> dict[str, list[str]]:
         """The names of the classes of each column of the type ClassLabel."""
         features = _read(self.folder / INFO).get("features") or {}
+        if not isinstance(features, dict):
+            raise RequestError(f"{self.folder / INFO}: its features are not an object; {_SAVE}")
         labels = {
             column: feature.get("names")
             for column, feature in features.items()
             if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
         }
-        return {column: list(map(str, names)) for column, names in labels.items() if names}
+        return {column: list(map(str, names)) for column, names in labels.items() if isinstance(names, list)}
 
     def _batches(self, path: Path) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
