@@ -97,6 +97,7 @@ def open_lexicon(path: Path, labels: Sequence[str], tokens_of: Callable[[str], l
 def read_lexicon(path: Path, labels: Sequence[str] = ()) -> list[Entry]:
     """The entries of a file; numbers are weights unless all of them are `labels`. RequestError names the line that is wrong."""
     found: list[tuple[str, str]] = []
+    places: list[int] = []
     try:
         lines = read_utf8(path, what=FLAG).split("\n")
     except OSError as error:
@@ -109,10 +110,15 @@ def read_lexicon(path: Path, labels: Sequence[str] = ()) -> list[Entry]:
             told = f"line {number}: {shortened(in_line(line), 60)!r} is no word with a tab and a label or a weight after it"
             raise RequestError(f"{FLAG} {path}: {told}, such as bankruptcy<TAB>negative")
         found.append((parts[0], parts[1]))
+        places.append(number)
     if not found:
         raise RequestError(f"{FLAG} {path}: no entry in it; write a line such as bankruptcy<TAB>negative for each")
     weights = [_number(value) for _, value in found]
-    if all(weight is not None for weight in weights) and not {value for _, value in found} <= set(labels):
+    if not {value for (_, value), weight in zip(found, weights, strict=True) if weight is not None} <= set(labels):
+        if None in weights:
+            at = weights.index(None)
+            told = f"line {places[at]}: {shortened(in_line(found[at][1]), 40)!r} is no number, and other lines have weights"
+            raise RequestError(f"{FLAG} {path}: {told}; give labels or weights, the same to all")
         return [Entry(phrase, WEIGHTS, weight or 0.0) for (phrase, _), weight in zip(found, weights, strict=True)]
     entries = [Entry(phrase, label) for phrase, label in found]
     if len(names := {entry.group for entry in entries}) > MOST_GROUPS:

@@ -68,6 +68,7 @@ def train(news: Path, tmp_path: Path) -> Callable[..., tuple[dict[str, Any], Cla
         ("\tup\n", "line 1"),
         ("gain\t\n", "line 1"),
         ("# nothing\n\n", "no entry in it"),
+        ("gain\t0.5\n\nloss\t0,5\n", "line 3: '0,5' is no number, and other lines have weights; give labels or weights"),
         ("\n".join(f"word{n}\t{n}x" for n in range(60)), "60 different labels; give at most 50"),
     ],
 )
