@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from tasks.evaluate.compare import compare, mid_p, score_interval
 from tasks.register.evidence import Folds, corrected_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy as np
 
     from tasks.evaluate.compare import Comparison
 
@@ -103,7 +103,7 @@ def decide(
     if sorted(champion.labels) != sorted(labels):
         ours, theirs = ", ".join(sorted(labels)), ", ".join(sorted(champion.labels))
         return GateDecision("refused", f"other labels ({ours}) than {champion.title} ({theirs}); if meant, run: {promote}")
-    if champion.same_model and np.array_equal(correct, champion.correct):
+    if champion.same_model and bool((correct == champion.correct).all()):
         told = f"the model of {champion.title} with other things beside it, such as answers, costs or a promise"
         return GateDecision("promoted", told, {"accuracy": _mean(correct), "rows": len(correct)})
     figures: dict[str, Any] = {}

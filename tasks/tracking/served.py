@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.model.replies import REPLIES
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -34,6 +32,8 @@ def served_as(package: Path) -> Served:
 def _classifier(package: Path) -> Any:
     from mlflow.models import ModelSignature
     from mlflow.types.schema import AnyType, Array, ColSpec, DataType, Map, Object, Property, Schema
+
+    from tasks.model.replies import REPLIES  # NumPy, which a list of models does not need
 
     # A string column would have the server turn the number 5 into the text "5" before the model could refuse it.
     inputs = Schema([ColSpec(AnyType(), "text")])
