@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def find_labels(record: Record) -> State | None:
     """The labels that hold for the run's name; None where nobody gave any, so that nothing of them is in a key."""
-    folder = imports_folder(record.store.data_root, record.config.name)
+    folder = imports_folder(record.run.store.data_root, record.config.name)
     if not in_use(folder):
         return None
     return record.note(labels(record.run, LabelsConfig(folder=folder)))
