@@ -32,15 +32,21 @@ EXCHANGED_SHARE = 0.07
 def passages(documents: Sequence[Document]) -> Iterator[Document]:
     """Passages of all documents again and again, from the second time on with exchanged words; does not end."""
     draw = np.random.default_rng(13)
-    pool = np.array([word for document in documents[::20] for word in document.text.split()], object)
+    pool = word_pool(documents)
     for time in itertools.count():
         for document in documents:
             for passage in textwrap.wrap(document.text, PASSAGE_CHARS, break_on_hyphens=False):
                 if len(passage) >= SHORTEST_CHARS:
-                    yield document._replace(text=_exchanged(passage, pool, draw) if time else passage)
+                    yield document._replace(text=exchanged(passage, pool, draw) if time else passage)
 
 
-def _exchanged(text: str, pool: np.ndarray, draw: np.random.Generator) -> str:
+def word_pool(documents: Sequence[Document]) -> np.ndarray:
+    """The words of every twentieth document, each as often as it is there."""
+    return np.array([word for document in documents[::20] for word in document.text.split()], object)
+
+
+def exchanged(text: str, pool: np.ndarray, draw: np.random.Generator) -> str:
+    """The text with EXCHANGED_SHARE of its words exchanged for words of the pool."""
     words = np.array(text.split(), object)
     changed = draw.random(len(words)) < EXCHANGED_SHARE
     words[changed] = pool[draw.integers(0, len(pool), int(changed.sum()))]

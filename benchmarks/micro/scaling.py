@@ -23,12 +23,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.measure import measure
+from benchmarks.passages import exchanged, word_pool
 from benchmarks.peers.corpus import Columns, Document, read_corpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-CHANGED_SHARE = 0.07
 EPOCHS = 2
 # A word triple stays whole in 0.93^3 = 80% of the copies, so what stood in two reviews stands in about 1.6 a copy.
 MIN_DOCUMENTS_A_COPY = 1.5
@@ -52,15 +52,12 @@ def write_corpus(archive: Path, times: int, folder: Path, limit: int | None) -> 
 
 def _copies(documents: Sequence[Document], times: int) -> Iterator[list[dict[str, Any]]]:
     random = np.random.default_rng(13)
-    pool = np.array([word for document in documents[::20] for word in document.text.split()], object)
+    pool = word_pool(documents)
     for copy in range(times):
         for start in range(0, len(documents), ROWS_AT_ONCE):
             rows = []
             for number, (text, label) in enumerate(documents[start : start + ROWS_AT_ONCE], start):
-                words = np.array(text.split(), object)
-                changed = random.random(len(words)) < CHANGED_SHARE
-                words[changed] = pool[random.integers(0, len(pool), int(changed.sum()))]
-                text = " ".join(words)
+                text = exchanged(text, pool, random)
                 digest = hashlib.sha256(text.encode()).hexdigest()
                 source = f"{copy}/{number}"
                 rows.append({"id": source, "text": text, "label": label, "split": None, "source": source, "sha256": digest})
