@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 def recorded(root: Path) -> tuple[Any, list[str]]:
     warned: list[str] = []
-    config = SimpleNamespace(name="news")
-    return SimpleNamespace(config=config, store=SimpleNamespace(data_root=root), result={}, warn=warned.append), warned
+    config, store = SimpleNamespace(name="news"), SimpleNamespace(data_root=root)
+    return SimpleNamespace(config=config, run=SimpleNamespace(store=store), result={}, warn=warned.append), warned
 
 
 def test_without_labels_in_use_a_run_is_as_it_was(tmp_path: Path) -> None:
