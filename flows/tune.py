@@ -31,6 +31,7 @@ from tasks.store.artifact import section_values
 from tasks.store.digests import canonical, sha256_text
 from tasks.store.source import code_digest
 from tasks.store.step import library_versions
+from tasks.store.sweep import SEARCHES
 from tasks.tune.candidates import candidates_of
 from tasks.tune.clock import Clock
 from tasks.tune.says import NAME
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from tasks.tune.study import Trial
 
 STEP_CHARS = len("pretrain")
-FOLDER = "tune"  # below the data root: a study for each search
 
 
 def get_ready(config: TuneConfig) -> None:
@@ -94,7 +94,7 @@ def run_steps(record: Record, began: float) -> PipelineConfig | None:
     if reason := first.report.get("reason"):
         raise RequestError(f"{config.finetune.model} cannot be trained without fold 1: {reason}")
     name = study_name(first.key, asked, candidates, record.store.fingerprints)
-    folder = record.store.data_root / FOLDER
+    folder = record.store.data_root / SEARCHES
     folder.mkdir(exist_ok=True)
     with locked(folder / f"{name}.lock", waiting=lambda: record.display.say("waiting for another search of the same")):
         study = Study(folder / f"{name}.db", candidates, seed=asked.search_seed)

@@ -16,7 +16,7 @@ from tasks.align.settings import AlignConfig
 from tasks.errors import RequestError
 from tasks.ingest.settings import IngestConfig
 from tasks.store.artifact import MANIFEST, Artifact, DamagedArtifact, Fingerprints, Store, section_values
-from tasks.store.sweep import sweep
+from tasks.store.sweep import SEARCHES, sweep
 
 CHECKOUT = Path(__file__).parents[1]
 KEY = "k" * 64
@@ -250,6 +250,20 @@ def test_gc_keeps_what_recent_runs_used(store: Store) -> None:
     assert sweep(store.data_root, keep_runs=1)["removed"] == 1
     assert store.find("demo", "old") is None
     assert store.find("demo", "new")
+
+
+def test_gc_removes_searches_that_have_rested_for_a_week(store: Store) -> None:
+    build(store, {"a": b"1"})
+    folder = store.data_root / SEARCHES
+    folder.mkdir()
+    long_ago = time.time() - 8 * 86400
+    for name in ("old.db", "old.lock", "going.db", "going.lock"):
+        (folder / name).write_bytes(b"x")
+        if name != "going.db":
+            os.utime(folder / name, (long_ago, long_ago))
+    assert sweep(store.data_root, keep_runs=0, dry_run=True)["leftovers"] == 2
+    assert sweep(store.data_root, keep_runs=0)["leftovers"] == 2
+    assert sorted(path.name for path in folder.iterdir()) == ["going.db", "going.lock"]
 
 
 def test_gc_refuses_while_a_run_reads(store: Store) -> None:

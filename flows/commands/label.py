@@ -98,7 +98,7 @@ def list_(name: Named = None, as_json: Json = False, data_root: DataRoot = None)
     root = runtime_of(data_root).data_root
     found = [
         (each, made)
-        for each in ([name] if name else names_with_labels(root))
+        for each in ([_known_name(root, name)] if name else names_with_labels(root))
         for made in list_imports(imports_folder(root, each))
     ]
     if as_json:
@@ -153,17 +153,31 @@ def undo(
 
 def _name(root: Path, name: str | None) -> str:
     """The given name, else the only one that was trained here or has labels."""
-    from tasks.labels.imports import names_with_labels
     from tasks.names import checked_name
-    from tasks.review.last_run import trained_names
 
     if name is not None:
         try:
             return checked_name(name)
         except ValueError as error:
             raise RequestError(f"--name: {error}") from None
-    known = sorted({*trained_names(root), *names_with_labels(root)})
+    known = _known_names(root)
     if len(known) != 1:
         told = f"there are several models ({', '.join(known)})" if known else f"nothing was trained below {root} yet"
         raise RequestError(f"{told}; say which corpus the labels are for with --name")
     return known[0]
+
+
+def _known_name(root: Path, name: str) -> str:
+    """The given name; RequestError if nothing of that name was trained here or has labels."""
+    known = _known_names(root)
+    if _name(root, name) not in known:
+        told = f"there are {', '.join(known)}" if known else f"nothing was trained below {root} yet"
+        raise RequestError(f"--name {name}: no model of this name was trained and no labels were given for it; {told}")
+    return name
+
+
+def _known_names(root: Path) -> list[str]:
+    from tasks.labels.imports import names_with_labels
+    from tasks.review.last_run import trained_names
+
+    return sorted({*trained_names(root), *names_with_labels(root)})

@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
+BATCH_ROWS = 10_000  # counted at a time
+
 
 class Ngrams:
     """The unigrams and bigrams of at least `min_df` of the documents it was made from.
@@ -42,6 +44,12 @@ class Ngrams:
 
     def counts(self, tokens: pa.ListArray | pa.LargeListArray) -> csr_matrix:
         """Count each n-gram in each document: [documents, n-grams] float64; unknown ones are left out."""
+        from scipy.sparse import vstack
+
+        starts = range(0, max(1, len(tokens)), BATCH_ROWS)  # its pairs of tokens, rows and columns are as long as the text
+        return vstack([self._counts(tokens[start : start + BATCH_ROWS]) for start in starts], format="csr")
+
+    def _counts(self, tokens: pa.ListArray | pa.LargeListArray) -> csr_matrix:
         from scipy.sparse import csr_matrix
 
         found = pc.index_in(tokens.flatten().cast(self.words.type), value_set=self.words)

@@ -42,7 +42,9 @@ PARTS = (
     "wrong_labels.html.j2",
     "slices/slices.html.j2",
     "robustness/robustness.html.j2",
-)  # of the page, each a file of its own beside it
+    "what_ran.html.j2",
+    "reproduce.html.j2",
+)  # of pages, each a file of its own here
 STYLE = Path(__file__).parent / "report.css"  # of the page of a language model too
 
 

@@ -14,7 +14,8 @@ from tasks.store.artifact import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
-CHECKPOINT_DAYS = 7.0  # an interrupted run can be resumed for this long
+CHECKPOINT_DAYS = 7.0  # an interrupted run or search can be resumed for this long
+SEARCHES = "tune"  # below the data root: the trials of each search of textmill tune, and its lock
 
 
 def sweep(data_root: Path, *, keep_runs: int, dry_run: bool = False) -> dict[str, Any]:
@@ -29,7 +30,8 @@ def sweep(data_root: Path, *, keep_runs: int, dry_run: bool = False) -> dict[str
         roots = used_keys(data_root / "runs", keep_runs)
         artifacts = store.stored()
         unused = [store.place(*each) for each in artifacts if each not in roots]
-        leftovers = store.leftovers(time.time() - CHECKPOINT_DAYS * 86400)
+        oldest = time.time() - CHECKPOINT_DAYS * 86400
+        leftovers = store.leftovers(oldest) + _old_searches(data_root / SEARCHES, oldest)
         freed = sum(_size(path) for path in [*unused, *leftovers])
         if not dry_run:
             for path in [*unused, *leftovers]:
@@ -41,6 +43,16 @@ def sweep(data_root: Path, *, keep_runs: int, dry_run: bool = False) -> dict[str
         "freed_mb": round(freed / 1e6, 1),
         "dry_run": dry_run,
     }
+
+
+def _old_searches(folder: Path, oldest: float) -> list[Path]:
+    """The files of searches that nothing was written to since `oldest`; no search goes on while the store is held alone."""
+    last: dict[str, float] = {}
+    files = sorted(folder.glob("*")) if folder.is_dir() else []
+    for path in files:
+        search = path.name.partition(".")[0]
+        last[search] = max(last.get(search, 0.0), path.lstat().st_mtime)
+    return [path for path in files if last[path.name.partition(".")[0]] < oldest]
 
 
 def used_keys(runs: Path, keep_runs: int) -> set[tuple[str, str]]:

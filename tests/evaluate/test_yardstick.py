@@ -50,6 +50,19 @@ def test_ngrams_of_a_slice_and_the_most_frequent_ones() -> None:
     assert ngrams.counts(tokens[4:]).toarray().tolist() == [[1, 1], [2, 0]]
 
 
+def test_what_is_counted_in_batches_is_what_is_counted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = pa.array(DOCUMENTS)
+    ngrams = Ngrams(tokens, 1, max_size=1000)
+    at_once = ngrams.counts(tokens)
+    monkeypatch.setattr("tasks.evaluate.ngrams.BATCH_ROWS", 2)
+    in_batches = ngrams.counts(tokens)
+    for part in ("data", "indices", "indptr"):
+        one, other = getattr(at_once, part), getattr(in_batches, part)
+        assert one.dtype == other.dtype
+        assert one.tolist() == other.tolist()
+    assert ngrams.counts(tokens[:0]).shape == (0, len(ngrams))
+
+
 def test_yardstick_learns_and_writes_what_it_says(reviews: Corpus, tmp_path: Path) -> None:
     report = write_yardstick(CONFIG, reviews.dataset, reviews.holdout, tmp_path)
     test = read_split(reviews.holdout, "test")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 
+from flows.commands.label import list_
 from tasks.errors import RequestError
 from tasks.labels.content import content_key
 from tasks.labels.gather import CONFLICTS, write_labels
@@ -146,3 +147,10 @@ def test_ten_thousand_labels_are_a_matter_of_seconds(tmp_path: Path) -> None:
         at = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
         writer.writerows([f"Headline {number}", "ab"[number % 2], "xy"[number % 3 > 0], at] for number in range(10_000))
     assert import_labels(path, tmp_path, "news")["in_force"] == 10_000
+
+
+def test_a_list_of_a_name_that_nothing_has_is_refused(table: Write, tmp_path: Path) -> None:
+    import_labels(table("a.csv", ("One", "good", "a", "2026-03-02")), tmp_path, "news")
+    list_(name="news", data_root=tmp_path)
+    with pytest.raises(RequestError, match=r"--name nwes: no model of this name .*; there are news$"):
+        list_(name="nwes", data_root=tmp_path)
