@@ -14,7 +14,6 @@ from tasks.errors import RequestError
 from tasks.finetune.uses import libraries_of
 from tasks.ingest.settings import refusing
 from tasks.ingest.task import ingest
-from tasks.prepare.pool import started_early
 from tasks.prepare.task import prepare
 from tasks.store.artifact import Store
 from tasks.store.source import reachable
@@ -91,8 +90,9 @@ def processes_for_prepare(config: PipelineConfig, run: Run, labels: State | None
     """Start the processes that tokenize a large corpus while it is still read: reading takes one processor."""
     large = sum(place.stat().st_size for place in config.ingest.places if place.is_file()) >= MUCH
     beside = {} if labels is None else {"labels": labels.result()}
-    if not large or run.workers <= 1 or ingest.is_stored(run.store, refusing(config.ingest, run.store.data_root), **beside):
+    spread = large and run.engine.workers > 1
+    if not spread or ingest.is_stored(run.store, refusing(config.ingest, run.store.data_root), **beside):
         yield
         return
-    with started_early(run.workers, "tasks.prepare.documents"):
+    with run.engine.started("tasks.prepare.partitions"):
         yield

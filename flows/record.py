@@ -15,7 +15,7 @@ from prefect.runtime import flow_run
 from flows.servers.notes import write_note
 from flows.settled import SETTLED, settled_values
 from tasks.crash import crash_point
-from tasks.durable import num_cores
+from tasks.engine.engines import open_engine
 from tasks.errors import RequestError
 from tasks.processes import start_time
 from tasks.store.step import Run
@@ -82,10 +82,9 @@ class Record:
         crash_point("run.started")
         self._log_params()
         self.last_ended = time.monotonic()  # a step, or the start
-        workers = self.config.runtime.workers
         self.run = Run(
             self.store,
-            workers=num_cores() if workers == "auto" else workers,
+            engine=open_engine(self.config.runtime.workers),
             progress_for=lambda step: self.display.progress(step, lambda metrics, at: self._log_child(step, metrics, at)),
             started=self._start_child,
         )

@@ -16,7 +16,7 @@ class Runtime(Section):
 
     data_root: Path = Field(CHECKOUT / "data", description="Folder of the store, the runs and the monitoring state.")
     tracking_uri: str | None = Field(None, description="MLflow server; default: MLFLOW_TRACKING_URI, else a SQLite file.")
-    workers: Positive | Literal["auto"] = Field("auto", description="Processes for parsing and tokenizing; auto: every core.")
+    workers: Positive | Literal["auto"] = Field("auto", description="Processes that tokenize and label; auto: every core.")
     tensorboard: bool = Field(
         False, description="train: TensorBoard event files too, in <data root>/tensorboard (needs the extra tensorboard)."
     )

@@ -42,6 +42,7 @@ VECTORS = {"subwords": {"minn": 4, "maxn": 5}, "words": {"minn": 0, "maxn": 0}}
 
 def set_up(archive: Path, folder: Path) -> None:
     """Ingest, prepare, and pretrain vectors with and without subwords."""
+    from tasks.engine.local import LocalPool
     from tasks.ingest.corpus import write_corpus
     from tasks.prepare.dataset import write_dataset
     from tasks.pretrain.vectors import train_vectors
@@ -50,7 +51,7 @@ def set_up(archive: Path, folder: Path) -> None:
         (folder / name).mkdir()
     write_corpus(IngestConfig(source="imdb", archive=archive), folder / "corpus")
     config = PrepareConfig(punctuation="keep", valid_share=0.05)
-    write_dataset(config, folder / "corpus", folder / "prepared", workers=2)
+    write_dataset(config, folder / "corpus", folder / "prepared", engine=LocalPool(2))
     for name, subwords in VECTORS.items():
         train_vectors(PretrainConfig(model="cbow", epoch=2, **subwords), folder / "prepared" / "dataset", folder / name)
 

@@ -11,6 +11,7 @@ import os
 import time
 from pathlib import Path
 
+from tasks.engine.local import LocalPool
 from tasks.ingest.corpus import write_corpus
 from tasks.ingest.settings import IngestConfig
 from tasks.prepare.dataset import write_dataset
@@ -30,7 +31,7 @@ def main() -> None:
     start = time.monotonic()
     write_corpus(IngestConfig(source="imdb", archive=arguments.archive), corpus)
     ingested = time.monotonic()
-    report = write_dataset(PrepareConfig(), corpus, prepared, workers=arguments.workers)
+    report = write_dataset(PrepareConfig(), corpus, prepared, engine=LocalPool(arguments.workers))
     seconds = time.monotonic() - ingested
     answer = {
         "documents": report["found"],

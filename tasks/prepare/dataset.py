@@ -1,9 +1,9 @@
 """A corpus in; the dataset, the holdout and a quarantine out.
 
-Two passes. The first cleans and tokenizes batches of the corpus, in several processes for a large one, and keeps a few bytes
-of each document in memory; tokens, fingerprints and min-hash signatures wait in scratch files. Then duplicates and splits
-are decided for all rows at once, and the second pass writes the rows that stay, in the corpus' order, and their texts as a
-part of its own beside each side. No result depends on the number of workers.
+Two passes over the partitions of the corpus, which an engine may spread over several processes. The first cleans and tokenizes;
+tokens, fingerprints and min-hash signatures wait in scratch files, and a few bytes of each document in memory. Then
+duplicates and splits are decided for all rows at once, and the second pass writes the rows that stay, in the corpus' order,
+and their texts as a part of its own beside each side. No byte of the result depends on the engine.
 """
 
 from __future__ import annotations
@@ -13,29 +13,32 @@ import json
 import logging
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.errors import RequestError
+from tasks.joined_parquet import JoinedParquet
 from tasks.prepare.by_column import Asked, check_tested, joined, read_sides
 from tasks.prepare.contradictions import refuse, write_contradictions
-from tasks.prepare.documents import Documents, tokenize_documents
 from tasks.prepare.minhash import NUM_HASHES
-from tasks.prepare.pool import map_ordered
-from tasks.prepare.read import DATASET, HOLDOUT, LABELS, SPLIT, TEXT, TEXTS
-from tasks.prepare.schema import QUARANTINE, SCHEMA, SPLITS, TEST, TEXTS_SCHEMA, TRAIN, RowGroups, open_reader
+from tasks.prepare.partitions import (
+    PARTS,
+    Partition,
+    TokenizedPiece,
+    partitions_of,
+    tokenize_piece,
+    write_partition,
+)
+from tasks.prepare.read import LABELS, SPLIT, TEXT
+from tasks.prepare.schema import QUARANTINE, SPLITS, TRAIN, RowGroups, open_writer
 from tasks.prepare.script import choose_for_corpus
-from tasks.prepare.sides import Rule, digest_words
+from tasks.prepare.sides import Rule
 from tasks.prepare.split import (
     LABELLED,
-    NO_LABEL,
     OFFICIAL_TEST,
     QUARANTINED,
     REASONS,
@@ -49,9 +52,9 @@ from tasks.prepare.word_lists import text_to_tokens
 from tasks.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterable, Iterator
 
+    from tasks.engine.engine import Engine
     from tasks.model.text.tokenize import TextToTokens
     from tasks.prepare.settings import PrepareConfig
     from tasks.progress import Progress
@@ -59,17 +62,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FINGERPRINTS, SIGNATURES = "fingerprints.bin", "signatures.bin"  # files, not memory: 144 bytes a document
-POOL_FROM = 20_000  # documents; below, starting processes costs more than they save
-_READ_ROWS = 256
-_BATCH_ROWS = 2048
-_BATCH_BYTES = 4 << 20  # of text, so that a batch of long documents stays small
-_COLUMNS = ("id", "text", "label", "split", "sha256")
-_PARTS = {  # folder, file and schema of each part with rows
-    "dataset": (DATASET, SCHEMA),
-    "holdout": (HOLDOUT, SCHEMA),
-    "texts": (TEXTS, TEXTS_SCHEMA),
-    "holdout_texts": (TEXTS, TEXTS_SCHEMA),
-}
+MANY = 20_000  # documents; for less, starting processes costs more than they save
 
 
 def write_dataset(
@@ -77,14 +70,15 @@ def write_dataset(
     corpus: Path,
     folder: Path,
     *,
-    workers: int = 1,
+    engine: Engine | None = None,
+    many: int = MANY,
     progress: Progress = SILENT,
-    pool_from: int = POOL_FROM,
 ) -> dict[str, Any]:
     """Prepare the corpus in folder `corpus` and write dataset/, holdout/, quarantine.parquet and side/timing.json to `folder`.
 
     texts/ and holdout_texts/ get the texts of the same rows in the same order, so that a text that changes while its tokens
     stay the same concerns only steps that read texts; contradictions.parquet is written where texts have several labels.
+    As `many` documents or more are spread over the workers of `engine`; without one all is done here.
     Returns the report: `found = kept + duplicates + quarantined`, rows by split, label and reason, tokens, the rule and salt of
     the split. Raises RequestError if the rows cannot make a train, a valid and a test split of at least two labels, or if they
     contradict each other and prepare.contradictions is error.
@@ -92,13 +86,14 @@ def write_dataset(
     start = time.monotonic()
     text = text_to_tokens(config, choose_for_corpus(corpus).tokenizer if config.tokenizer == "auto" else None)
     num_rows = pq.read_metadata(corpus / "corpus.parquet").num_rows
-    with tempfile.TemporaryDirectory(prefix=".tokens-", dir=folder) as name:
+    spread = _Spread(engine if num_rows >= many else None)
+    with tempfile.TemporaryDirectory(prefix=".tokens-", dir=folder) as name, spread.kept():
         scratch = Path(name)
-        tokenized = _tokenize(config, text, corpus, folder, scratch, workers if num_rows >= pool_from else 1, progress)
+        tokenized = _tokenize(config, text, corpus, folder, scratch, spread, progress)
         rows = _rows(config, tokenized, scratch, read_sides(config, corpus))
         decision = decide(rows, tokenized.labels, config)
         contradictions = _contradictions(config, corpus, folder, rows, decision)
-        _write_splits(tokenized, decision.fate, corpus, folder, progress)
+        _write_splits(tokenized, decision.fate, folder, scratch, spread, progress)
     in_train = np.unique(tokenized.label[decision.fate == TRAIN])
     _write_json(folder / "dataset" / LABELS, {"labels": sorted(tokenized.labels[code] for code in in_train)})
     _write_json(folder / "dataset" / TEXT, text.to_dict())
@@ -125,7 +120,7 @@ def write_dataset(
 class Tokenized:
     """The result of the first pass, N rows: arrays as in `split.Rows`, label names by code, and the files with the tokens.
 
-    `valid` bool [N] are validation rows of the corpus' own.
+    `valid` bool [N] are validation rows of the corpus' own. `paths` are the files of each piece, by its first row.
     """
 
     kind: np.ndarray
@@ -133,92 +128,71 @@ class Tokenized:
     sha256: np.ndarray
     num_tokens: np.ndarray
     valid: np.ndarray
-    labels: list[str]
-    paths: list[str]
+    labels: list[str] = field(default_factory=list)
+    partitions: list[tuple[Partition, list[Partition]]] = field(default_factory=list)
+    paths: dict[int, list[str]] = field(default_factory=dict)
+
+    def take(self, piece: Partition, part: TokenizedPiece, codes: dict[str, int]) -> None:
+        """Add a piece; `codes` number the labels of all, in the order in which they occur."""
+        names = np.array([codes.setdefault(name, len(codes)) for name in part.labels] + [-1], np.int32)
+        here = piece.slice
+        self.kind[here], self.label[here], self.sha256[here] = part.kind, names[part.label], part.sha256
+        self.num_tokens[here], self.valid[here] = part.num_tokens, part.valid
+        self.labels = list(codes)
+        self.paths[piece.first] = part.paths
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """An engine, if there is one that is worth its while."""
+
+    engine: Engine | None
+
+    def kept(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext() if self.engine is None else self.engine.kept()
+
+    def map_ordered(self, function: Callable[..., Any], calls: Iterable[tuple]) -> Iterator[Any]:
+        if self.engine is None:
+            return (function(*arguments) for arguments in calls)
+        return self.engine.map_ordered(function, calls)
 
 
 def _tokenize(
-    config: PrepareConfig, text: TextToTokens, corpus: Path, folder: Path, scratch: Path, workers: int, progress: Progress
+    config: PrepareConfig,
+    text: TextToTokens,
+    corpus: Path,
+    folder: Path,
+    scratch: Path,
+    spread: _Spread,
+    progress: Progress,
 ) -> Tokenized:
-    num_rows = pq.read_metadata(corpus / "corpus.parquet").num_rows
+    partitions = partitions_of(corpus / "corpus.parquet")
+    pieces = [piece for _, inside in partitions for piece in inside]
+    num_rows = sum(piece.rows for piece in pieces)
     result = Tokenized(
         kind=np.empty(num_rows, np.uint8),
         label=np.full(num_rows, -1, np.int32),
         sha256=np.empty(num_rows, np.uint64),
         num_tokens=np.empty(num_rows, np.int32),
         valid=np.zeros(num_rows, bool),
-        labels=[],
-        paths=[],
+        partitions=partitions,
     )
-
-    def calls() -> Iterator[tuple]:
-        codes: dict[str, int] = {}
-        done = 0
-        for number, batch in enumerate(_corpus_batches(corpus / "corpus.parquet")):
-            rows = slice(done, done + len(batch))
-            _describe(batch, result, rows, codes)
-            done += len(batch)
-            result.labels = list(codes)
-            path = str(scratch / f"{number:06d}.arrow")
-            yield batch.select(["id", "text", "split"]), path, text.to_dict(), config.min_tokens, config.near_duplicates
-
-    done = 0
+    codes: dict[str, int] = {}
+    how = (str(scratch), text.to_dict(), config.min_tokens, config.near_duplicates)
+    parts = spread.map_ordered(tokenize_piece, ((piece, *how) for piece in pieces))
     with (
         (scratch / FINGERPRINTS).open("wb") as fingerprints,
         (scratch / SIGNATURES).open("wb") as signatures,
         RowGroups(folder / "quarantine.parquet", QUARANTINE) as rejects,
     ):
-        for documents in map_ordered(tokenize_documents, calls(), workers=workers):
-            done = _collect(documents, result, done)
-            fingerprints.write(documents.fingerprints.tobytes())
-            signatures.write(documents.signatures.tobytes())
-            rejects.add(documents.quarantine)
-            progress.advance(done, num_rows, "documents", "tokenizing")
-    if done != num_rows:
-        raise OSError(f"{corpus / 'corpus.parquet'} is damaged: {num_rows - done} of {num_rows} rows are missing")
+        for piece, part in zip(pieces, parts, strict=True):
+            result.take(piece, part, codes)
+            fingerprints.write(part.fingerprints.tobytes())
+            signatures.write(part.signatures.tobytes())
+            for batch in part.quarantine:
+                rejects.add(batch)
+            progress.advance(piece.slice.stop, num_rows, "documents", "tokenizing")
     return result
-
-
-def _corpus_batches(path: Path, columns: Sequence[str] = _COLUMNS) -> Iterator[pa.RecordBatch]:
-    """Batches of bounded rows and bytes of text, which is among `columns`; their bounds depend on the file alone."""
-    waiting: list[pa.RecordBatch] = []
-    rows = size = 0
-    with open_reader(path) as file:
-        for piece in file.iter_batches(_READ_ROWS, columns=list(columns), use_threads=False):
-            waiting.append(piece)
-            rows += len(piece)
-            size += piece.column("text").nbytes
-            if rows >= _BATCH_ROWS or size >= _BATCH_BYTES:
-                yield pa.concat_batches(waiting)
-                waiting, rows, size = [], 0, 0
-    if waiting:
-        yield pa.concat_batches(waiting)
-
-
-def _describe(batch: pa.RecordBatch, result: Tokenized, rows: slice, codes: dict[str, int]) -> None:
-    """Note kind, label and digest, which are known before a text is read."""
-    encoded = batch.column("label").dictionary_encode()
-    known = np.array([codes.setdefault(name, len(codes)) for name in encoded.dictionary.to_pylist()] + [-1], np.int32)
-    label = known[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
-    masks = [pc.equal(batch.column("split"), name).fill_null(False) for name in ("test", "valid", "unlabelled")]
-    test, valid, unlabelled = (mask.to_numpy(zero_copy_only=False) for mask in masks)
-    if (test & (label < 0)).any():
-        row = int(np.flatnonzero(test & (label < 0))[0])
-        raise RequestError(
-            f"test row {batch.column('id')[row].as_py()} has no label; give it one or take it out of the test split"
-        )
-    label[unlabelled] = -1
-    result.label[rows], result.valid[rows] = label, valid
-    result.kind[rows] = np.where(test, OFFICIAL_TEST, np.where(label < 0, NO_LABEL, LABELLED))
-    result.sha256[rows] = digest_words(batch.column("sha256"))
-
-
-def _collect(documents: Documents, result: Tokenized, done: int) -> int:
-    rows = slice(done, done + len(documents.num_tokens))
-    result.num_tokens[rows] = documents.num_tokens
-    result.kind[rows][documents.rejected] = REJECTED
-    result.paths.append(documents.path)
-    return rows.stop
 
 
 def _rows(config: PrepareConfig, tokenized: Tokenized, scratch: Path, asked: Asked) -> Rows:
@@ -277,48 +251,30 @@ def _contradictions(config: PrepareConfig, corpus: Path, folder: Path, rows: Row
     return counts
 
 
-def _write_splits(tokenized: Tokenized, fate: np.ndarray, corpus: Path, folder: Path, progress: Progress) -> None:
-    """Write the rows that stay, tokens from the scratch files, each of which is removed once it is read, texts from the corpus.
-
-    The corpus is read again rather than copied to scratch files: that costs less than writing and reading the copy.
-    """
-    names = pa.array(tokenized.labels, pa.string())
-    done = 0
+def _write_splits(
+    tokenized: Tokenized, fate: np.ndarray, folder: Path, scratch: Path, spread: _Spread, progress: Progress
+) -> None:
+    """Have the rows that stay written by partition, and join what they wrote; scratch files go as they are read."""
+    partitions = [
+        (partition, [(piece, tokenized.paths[piece.first]) for piece in pieces]) for partition, pieces in tokenized.partitions
+    ]
+    calls = (
+        (partition, pieces, fate[partition.slice], tokenized.label[partition.slice], tokenized.labels, str(scratch))
+        for partition, pieces in partitions
+    )
     with contextlib.ExitStack() as stack:
-        writers = {}
-        for part, (file, schema) in _PARTS.items():
+        files = []
+        for part, (file, schema) in PARTS.items():
             (folder / part).mkdir(exist_ok=True)
-            writers[part] = stack.enter_context(RowGroups(folder / part / file, schema))
-        # Arrow compresses without Python's lock, so texts are written beside tokens, a batch at a time.
-        beside = stack.enter_context(ThreadPoolExecutor(1))
-        written: Future[None] | None = None
-        batches = _corpus_batches(corpus / "corpus.parquet", ["text"])
-        for path, texts in zip(tokenized.paths, batches, strict=True):
-            with pa.memory_map(path) as source:
-                batch = pa.ipc.open_file(source).get_batch(0)
-            Path(path).unlink()
-            here = fate[done : done + len(batch)]
-            code = tokenized.label[done : done + len(batch)]
-            split = pa.array(SPLITS, pa.string()).take(pa.array(np.minimum(here, len(SPLITS) - 1)))
-            label = names.take(pa.array(code, mask=code < 0))
-            kept, held_out = pa.array((here < len(SPLITS)) & (here != TEST)), pa.array(here == TEST)
-            rows = pa.record_batch([batch.column("id"), split, texts.column("text")], schema=TEXTS_SCHEMA)
-            if written is not None:
-                written.result()
-            parts = [(writers["texts"], kept), (writers["holdout_texts"], held_out)]
-            written = beside.submit(_add, rows, parts)
-            rows = pa.record_batch([batch.column("id"), split, label, batch.column("tokens")], schema=SCHEMA)
-            _add(rows, [(writers["dataset"], kept), (writers["holdout"], held_out)])
-            done += len(batch)
-            progress.advance(done, len(fate), "documents", "writing")
-        if written is not None:
-            written.result()
-
-
-def _add(rows: pa.RecordBatch, parts: Sequence[tuple[RowGroups, pa.Array]]) -> None:
-    """Write to each part the rows that its mask names."""
-    for writer, chosen in parts:
-        writer.add(rows.filter(chosen))
+            open_writer(scratch / file, schema).close()
+            files.append(stack.enter_context(JoinedParquet(folder / part / file, scratch / file)))
+        written = spread.map_ordered(write_partition, calls)
+        for (partition, pieces), targets in zip(partitions, written, strict=True):
+            for joined_file, target in zip(files, targets, strict=True):
+                joined_file.add(Path(target))
+            for path in [*targets, *(path for _, paths in pieces for path in paths)]:
+                Path(path).unlink()
+            progress.advance(partition.slice.stop, len(fate), "documents", "writing")
 
 
 def _report(tokenized: Tokenized, decision: Decision, quarantined_before: int) -> dict[str, Any]:

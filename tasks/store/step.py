@@ -23,6 +23,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, State
 
 from tasks.crash import crash_point
+from tasks.engine.local import LocalPool
 from tasks.errors import RequestError
 from tasks.in_use import WAIT
 from tasks.progress import SILENT, Progress
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from tasks.engine.engine import Engine
+
 log = logging.getLogger(__name__)
 
 
@@ -44,7 +47,7 @@ class Run:
     """What every step of one pipeline run shares. None of it can change an artifact's bytes."""
 
     store: Store
-    workers: int = 1
+    engine: Engine = field(default_factory=lambda: LocalPool(1))
     progress_for: Callable[[str], Progress] = field(default=lambda step: SILENT)
     started: Callable[[str], None] = field(default=lambda step: None)
 

@@ -12,6 +12,7 @@ import pytest
 from flows import meanwhile
 from flows.meanwhile import imported_meanwhile, processes_for_prepare
 from tasks.config import PipelineConfig
+from tasks.engine.local import LocalPool
 from tasks.store.artifact import Store
 from tasks.store.step import Run
 
@@ -48,10 +49,10 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tables:
 
 
 def test_processes_start_early_for_a_large_corpus_alone(tables: Tables, tmp_path: Path) -> None:
-    run = Run(Store(tmp_path / "data"), workers=2)
+    run = Run(Store(tmp_path / "data"), LocalPool(2))
     with processes_for_prepare(tables.small, run):
         assert not multiprocessing.active_children()
-    with processes_for_prepare(tables.large, replace(run, workers=1)):
+    with processes_for_prepare(tables.large, replace(run, engine=LocalPool(1))):
         assert not multiprocessing.active_children()
     with processes_for_prepare(tables.large, run):
         assert len(multiprocessing.active_children()) == 2

@@ -1,6 +1,4 @@
 import json
-import multiprocessing
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,15 +8,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.engine.local import LocalPool
 from tasks.errors import RequestError
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.minhash import SHINGLE
-from tasks.prepare.pool import map_ordered, started_early
 from tasks.prepare.read import iter_with_texts
 from tasks.prepare.schema import SCHEMA
 from tasks.prepare.settings import PrepareConfig
-from tasks.processes import start_time
-from tests.patience import until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -31,12 +27,10 @@ def files_of(folder: Path) -> dict[str, bytes]:
     }
 
 
-def prepare(
-    corpus: Path, folder: Path, *, workers: int = 1, pool_from: int = 10**9, progress: Any = None, **options: Any
-) -> dict[str, Any]:
+def prepare(corpus: Path, folder: Path, *, workers: int = 1, progress: Any = None, **options: Any) -> dict[str, Any]:
     folder.mkdir()
     more = {} if progress is None else {"progress": progress}
-    return write_dataset(PrepareConfig(**options), corpus, folder, workers=workers, pool_from=pool_from, **more)
+    return write_dataset(PrepareConfig(**options), corpus, folder, engine=LocalPool(workers), many=0, **more)
 
 
 def rows_of(folder: Path) -> dict[str, Any]:
@@ -251,12 +245,19 @@ def test_workers_and_batches_do_not_change_a_byte(
     corpus = write_corpus(mixed, row_group_size=70)
     report = prepare(corpus, tmp_path / "one")
     expected = files_of(tmp_path / "one")
-    monkeypatch.setattr("tasks.prepare.dataset._READ_ROWS", 30)
-    monkeypatch.setattr("tasks.prepare.dataset._BATCH_ROWS", 50)
-    assert prepare(corpus, tmp_path / "two", workers=2, pool_from=0) == report
+    monkeypatch.setattr("tasks.prepare.partitions._READ_ROWS", 30)
+    monkeypatch.setattr("tasks.prepare.partitions._BATCH_ROWS", 50)
+    assert prepare(corpus, tmp_path / "two", workers=2) == report
     assert files_of(tmp_path / "two") == expected
     prepare(corpus, tmp_path / "three")
     assert files_of(tmp_path / "three") == expected
+    monkeypatch.setattr("tasks.prepare.partitions.PIECE_ROWS", 1)
+    monkeypatch.setattr("tasks.prepare.partitions.PART_ROWS", 100)  # rows are the same, in more row groups
+    for name, workers in (("four", 1), ("five", 2)):
+        assert prepare(corpus, tmp_path / name, workers=workers) == report
+    assert files_of(tmp_path / "four") == files_of(tmp_path / "five")
+    assert rows_of(tmp_path / "four") == rows_of(tmp_path / "one")
+    assert pq.read_metadata(tmp_path / "four" / "texts" / "texts.parquet").num_row_groups > 2
 
 
 def test_row_groups_are_bounded(
@@ -277,8 +278,8 @@ def test_row_groups_of_long_texts_are_bounded_in_bytes(
 ) -> None:
     corpus = write_corpus(ordinary(make_text, 200))
     monkeypatch.setattr("tasks.prepare.schema._GROUP_BYTES", 1000)
-    monkeypatch.setattr("tasks.prepare.dataset._READ_ROWS", 2)
-    monkeypatch.setattr("tasks.prepare.dataset._BATCH_ROWS", 2)
+    monkeypatch.setattr("tasks.prepare.partitions._READ_ROWS", 2)
+    monkeypatch.setattr("tasks.prepare.partitions._BATCH_ROWS", 2)
     prepare(corpus, tmp_path / "out", test_share=0.1)
     assert pq.read_metadata(tmp_path / "out" / "texts" / "texts.parquet").num_row_groups > 10
     rows = list(iter_with_texts(tmp_path / "out" / "dataset", tmp_path / "out" / "texts", ("train",), ["id"], 64))
@@ -329,55 +330,8 @@ def test_damaged_corpus_is_not_read(make_text: Callable[..., str], write_corpus:
 
 
 def test_workers_import_only_what_they_need() -> None:
-    code = "import sys, tasks.prepare.documents, tasks.prepare.pool; print(*sys.modules)"
+    code = "import sys, tasks.engine.worker, tasks.prepare.partitions; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"prefect", "mlflow", "torch", "scipy", "pandas", "pydantic", "sklearn"} & set(loaded)
-
-
-def test_a_worker_that_dies_is_a_clear_error() -> None:
-    with pytest.raises(RuntimeError, match=r"worker process of prepare died.*--runtime\.workers 1"):
-        list(map_ordered(os._exit, [(9,)], workers=2))
-
-
-def test_processes_that_are_started_early_are_those_that_work() -> None:
-    with started_early(2, "tasks.prepare.documents"):
-        until(lambda: len(started()) == 2, "the start of both")
-        early = started()
-        assert set(map_ordered(os.getpid, iter([(), ()]), workers=2)) <= early
-    until(lambda: not started(), "the end of both")
-
-
-def test_processes_that_were_started_for_nothing_end_with_the_block() -> None:
-    with pytest.raises(KeyError), started_early(2, "no_such_module"):
-        raise KeyError
-    assert not started()
-
-
-def started() -> set[int | None]:
-    return {process.pid for process in multiprocessing.active_children()}
-
-
-def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
-    script = tmp_path / "parent.py"
-    script.write_text(
-        "import os, time\n"
-        "from tasks.prepare.pool import map_ordered, started_early\n"
-        "if __name__ == '__main__':\n"
-        "    for pid in map_ordered(os.getpid, iter([(), ()]), workers=2):\n"
-        "        print(pid, flush=True)\n"
-        "        time.sleep(60)\n"
-    )
-    parent = subprocess.Popen(
-        [sys.executable, str(script)],
-        cwd=CHECKOUT,
-        env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    worker = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    until(lambda: start_time(worker) is None, "the worker's end")

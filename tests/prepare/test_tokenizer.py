@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.engine.local import LocalPool
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.read import read_split, read_text_settings
 from tasks.prepare.script import choose_for_corpus
@@ -48,7 +49,7 @@ def test_workers_cut_as_one_process_does(write_corpus: Callable[..., Path], tmp_
     files = []
     for name, workers in (("one", 1), ("two", 2)):
         (tmp_path / name).mkdir()
-        write_dataset(config, corpus, tmp_path / name, workers=workers, pool_from=0)
+        write_dataset(config, corpus, tmp_path / name, engine=LocalPool(workers), many=0)
         files.append([(tmp_path / name / part).read_bytes() for part in ("dataset/dataset.parquet", "dataset/text.json")])
     assert files[0] == files[1]
     assert "磨坊主" in read_split(tmp_path / "one" / "dataset", "train").tokens[0].as_py()
