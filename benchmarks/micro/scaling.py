@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -66,12 +65,12 @@ def _copies(documents: Sequence[Document], times: int) -> Iterator[list[dict[str
 
 def prepare(folder: Path, times: int) -> dict[str, Any]:
     """Corpus to dataset, a process a core."""
+    from tasks.engine.engines import open_engine
     from tasks.prepare.dataset import write_dataset
     from tasks.prepare.settings import PrepareConfig
 
     (folder / "prepared").mkdir()
-    workers = len(os.sched_getaffinity(0))
-    report = write_dataset(PrepareConfig(), folder / "corpus", folder / "prepared", workers=workers)
+    report = write_dataset(PrepareConfig(), folder / "corpus", folder / "prepared", engine=open_engine())
     return {"documents": report["found"], "kept": report["kept"]}
 
 
@@ -90,6 +89,7 @@ def finetune(folder: Path, times: int) -> dict[str, Any]:
 
 def score(folder: Path, times: int) -> dict[str, Any]:
     """Every text of the corpus to a label, with the model as a package serves it."""
+    from tasks.engine.engines import open_engine
     from tasks.ingest.settings import IngestConfig
     from tasks.model.serving import TEXT, TextClassifier
     from tasks.register.models import LoadedModel
@@ -100,7 +100,8 @@ def score(folder: Path, times: int) -> dict[str, Any]:
     (package / "model").symlink_to(folder / "model")
     shutil.copyfile(folder / "prepared" / "dataset" / TEXT, package / TEXT)
     loaded = LoadedModel("bag", 1, TextClassifier(package))
-    report = score_file(folder / "corpus" / "corpus.parquet", folder / "labels.parquet", reading=IngestConfig(), loaded=loaded)
+    source, target = folder / "corpus" / "corpus.parquet", folder / "labels.parquet"
+    report = score_file(source, target, reading=IngestConfig(), loaded=loaded, engine=open_engine())
     return {"scored": report["scored"]}
 
 

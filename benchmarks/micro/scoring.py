@@ -36,13 +36,15 @@ def write_reviews(archive: Path, target: Path) -> None:
 def textmill_labeller(model: str, data_root: Path) -> Labeller:
     """Load a registered model, verified as `textmill score` does it."""
     from tasks.checkout import CHECKOUT
+    from tasks.engine.engines import open_engine
     from tasks.ingest.settings import IngestConfig
     from tasks.register.models import load_model
     from tasks.score.score import score_file
     from tasks.tracking.tracker import Tracker
 
     loaded = load_model(Tracker.open(None, data_root, CHECKOUT, None), model)
-    return lambda source, target: score_file(source, target, reading=IngestConfig(), loaded=loaded)["scored"]
+    reading, engine = IngestConfig(), open_engine()
+    return lambda source, target: score_file(source, target, reading=reading, loaded=loaded, engine=engine)["scored"]
 
 
 def fasttext_labeller(model: Path) -> Labeller:

@@ -34,12 +34,18 @@ def score(
         str | None, typer.Option(metavar="LABEL", help="Put the rows in the order of this label's probability, highest first.")
     ] = None,
     as_json: Json = False,
+    workers: Annotated[
+        str, typer.Option("--runtime.workers", help="Processes that label a large input; default: a process for each core.")
+    ] = "",
     data_root: DataRoot = None,
 ) -> None:
     """Score a file of documents with the champion."""
     from flows.commands.registry import load
+    from flows.commands.runtime import runtime_of
     from flows.commands.settings import section
+    from tasks.engine.engines import open_engine
     from tasks.ingest.settings import IngestConfig
+    from tasks.runtime import Runtime
     from tasks.score.abstain import check_abstention
     from tasks.score.score import check_request, score_file
 
@@ -47,6 +53,7 @@ def score(
     words = [word for word in missing.split(",") if word.strip()]
     options = {"text": text, "encoding": encoding, "delimiter": delimiter, "header": header, "quoting": quoting, "sheet": sheet}
     reading = section(IngestConfig, **options, missing=words)
+    runtime = section(Runtime, workers=workers) if workers else runtime_of(data_root)
     check_request(source, output, reading)
     loaded = load(model, data_root)
     from flows.display import Display
@@ -63,6 +70,7 @@ def score(
             by_cost=by_cost,
             explain=explain,
             rank=rank,
+            engine=open_engine(runtime.workers),
             progress=display.progress("score"),
         )
     for line in report["warnings"]:

@@ -50,6 +50,18 @@ class Tally:
                     at = next(at for at, byte in enumerate(data) if byte > 127)
                     self.first_utf8 = self.first_utf8 or (source, offset + at)
 
+    def add(self, other: Tally) -> None:
+        """Take into account the records that another tally of the same input has counted, which follow those counted here."""
+        self.found += other.found
+        self.undecodable += other.undecodable
+        self.beyond_ascii += other.beyond_ascii
+        self.utf8 += other.utf8
+        self.first = self.first or other.first
+        self.first_utf8 = self.first_utf8 or other.first_utf8
+        for mine, theirs in ((self._undecodable, other._undecodable), (self._bytes, other._bytes)):
+            mine += theirs[: max(0, SAMPLE_BYTES - len(mine))]
+        self._texts += other._texts[: _SAMPLE_TEXTS - len(self._texts)]
+
     def check(self, path: Path | str) -> None:
         """Raise RequestError if the declared encoding is not the input's: more undecodable records than damage explains.
 

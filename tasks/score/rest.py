@@ -16,7 +16,7 @@ from tasks.errors import RequestError
 from tasks.in_use import unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence, Sized
     from pathlib import Path
 
     from tasks.documents.layout import Layout
@@ -70,7 +70,7 @@ class ParquetRest:
         self._batches = self._read()
         self._held = pa.schema(self.fields).empty_table()
 
-    def take(self, batch: Sequence[Record]) -> list[pa.Array]:
+    def take(self, batch: Sized) -> list[pa.Array]:
         """The next values of each column, as many as the batch has rows."""
         parts = [self._held]
         while sum(part.num_rows for part in parts) < len(batch) and (more := next(self._batches, None)) is not None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import logging
-from collections import Counter, deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,37 +13,37 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.durable import num_cores, replaced
+from tasks.documents.layouts.table import TableLayout
+from tasks.documents.tally import Tally
+from tasks.durable import replaced
+from tasks.engine.engines import open_engine
+from tasks.engine.worker import COLLECT_AFTER
 from tasks.errors import RequestError
-from tasks.model.costs import NO_ANSWER
-from tasks.model.no_label import NO_TOKENS
+from tasks.joined_parquet import JoinedParquet
 from tasks.progress import SILENT
-from tasks.score.abstain import UNCERTAIN, costs_of, given, promised
-from tasks.score.answers import answers
-from tasks.score.explained import WORDS, explained_answers, of_other_labels
-from tasks.score.replies import replies, with_replies
-from tasks.score.rest import rest_of
+from tasks.register.handle import Handle
+from tasks.score.abstain import UNCERTAIN, costs_of, promised
+from tasks.score.label import scored_schema
+from tasks.score.parquet_parts import cut_parquet
+from tasks.score.parts import BATCH, PART_ROWS, Asked, Part, ScoredPart, Unscored, cut, empty, score_part
+from tasks.score.rest import ParquetRest, rest_of
 from tasks.score.texts import check_texts, layout_of, read_texts
 from tasks.shown import in_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from tasks.documents.record import Record
+    from tasks.documents.layout import Layout
+    from tasks.engine.engine import Engine
     from tasks.ingest.settings import IngestConfig
-    from tasks.model.abstention import Promise
-    from tasks.model.costs import Costs
     from tasks.progress import Progress
     from tasks.register.models import LoadedModel
+    from tasks.score.rest import Rest
 
-log = logging.getLogger(__name__)
-
-BATCH = 1024
-SIMILAR = pa.list_(
-    pa.struct([("text", pa.string()), ("label", pa.string()), ("answer", pa.string()), ("similarity", pa.float32())])
-)
-COLLECT_AFTER = 100_000
+ALL = sys.maxsize
+FEW = 4  # parts; for less, starting processes costs more than they save
+MUCH = 16 << 20  # bytes of a file that surely has more parts
 
 
 def check_request(source: Path, output: Path, reading: IngestConfig) -> None:
@@ -66,6 +64,7 @@ def score_file(
     by_cost: bool = False,
     explain: bool = False,
     rank: str | None = None,
+    engine: Engine | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Label every text of `source` and write `output` (Parquet), whole or not at all.
@@ -84,6 +83,8 @@ def score_file(
     With `rank`, a label, the rows are in the order of its probability, the highest first, those without any last; else in that
     of the input.
     With `max_error` the report has `promise` too, and found = answered + abstained + quarantined.
+    The parts of a large input are labelled by the processes of `engine`; without one by threads of this process. The bytes
+    are the same.
     `warnings` of the report are lines about things that a user should look at.
 
     RequestError for input or output that cannot be used, or a promise that the model cannot make.
@@ -94,21 +95,19 @@ def score_file(
     if rank is not None and rank not in loaded.model.labels:
         known = ", ".join(map(in_line, loaded.model.labels[:20]))
         raise RequestError(f"--rank {in_line(rank)} is no label of {loaded.title}; its labels are {known}")
-    schema = _schema(loaded.model.labels, explain=explain, replies=replies(loaded))
+    schema = scored_schema(loaded, explain=explain)
     layout = layout_of(source, reading, keep=True)
     rest = rest_of(layout, schema.names)
-    whole = pa.schema([*schema, *rest.fields])
+    rule = costs_of(loaded) if by_cost else promise or min_confidence
+    asked = Asked(Handle.of(loaded), rule, explain, pa.schema([*schema, *rest.fields]))
     counts, reasons = Counter[str](), Counter[str]()
     warnings: list[str] = []
     with replaced(output, flushed=True) as path, _rare_garbage_collections():
-        with pq.ParquetWriter(path, whole, compression="zstd", write_page_checksum=True) as writer:
-            texts = read_texts(layout, warnings)
-            for batch, scored in _labelled_in_order(
-                texts, loaded, costs_of(loaded) if by_cost else promise or min_confidence, explain
-            ):
-                writer.write_batch(pa.record_batch([*scored.columns, *rest.take(batch)], schema=whole))
-                counts.update(label for label in scored.column("label").to_pylist() if label is not None)
-                reasons.update(reason for reason in scored.column("reason").to_pylist() if reason is not None)
+        with JoinedParquet(path, empty(asked)) as joined:
+            for scored in _scored(layout, rest, asked, engine, warnings):
+                joined.add(scored.data)
+                counts += scored.labels
+                reasons += scored.reasons
                 progress.advance(counts.total() + reasons.total(), None, "documents")
         if rank is not None:
             _rank(path, rank)
@@ -130,114 +129,38 @@ def score_file(
     }
 
 
-def _labelled_in_order(
-    texts: Iterator[Record], loaded: LoadedModel, rule: Promise | Costs | float | None, explain: bool
-) -> Iterator[tuple[list[Record], pa.RecordBatch]]:
-    """Batches of `texts` and their part of the output, in their order, with as many under way as there are cores.
-
-    Threads, not processes: while one cuts its texts into tokens, the others look up n-grams and multiply, which needs no lock.
-    """
-    num_threads = num_cores()
-    waiting: deque[tuple[list[Record], Future[pa.RecordBatch]]] = deque()
-    with ThreadPoolExecutor(num_threads) as pool:
-        while batch := list(islice(texts, BATCH)):
-            waiting.append((batch, pool.submit(_labelled, batch, loaded, rule, explain)))
-            if len(waiting) > num_threads:
-                done, scored = waiting.popleft()
-                yield done, scored.result()
-        while waiting:
-            done, scored = waiting.popleft()
-            yield done, scored.result()
-
-
-def _labelled(batch: list[Record], loaded: LoadedModel, rule: Promise | Costs | float | None, explain: bool) -> pa.RecordBatch:
-    """One batch of the output. Shapes: B rows, T of them with something to read, C labels; `rule` as `given` takes it."""
-    texts, reasons = [record.text for record in batch], [record.reason for record in batch]
-    rows = [row for row, text in enumerate(texts) if text is not None]
-    to_read = [text for text in texts if text is not None]
-    words = None
-    if explain:
-        probabilities, nothing_read, words = explained_answers(loaded, to_read)
+def _scored(layout: Layout, rest: Rest, asked: Asked, engine: Engine | None, warnings: list[str]) -> Iterator[ScoredPart]:
+    """The parts of the input labelled, in their order; `warnings` gets lines about its texts."""
+    few = _few(engine, asked.model, layout)
+    rows = BATCH if few == ALL else PART_ROWS
+    tally = Tally(layout.encoding, layout.encoding_flag)  # of records that workers make
+    parts: Iterator[Unscored]
+    if isinstance(layout, TableLayout) and isinstance(rest, ParquetRest):
+        parts = cut_parquet(layout, rest, rows=rows)
     else:
-        probabilities, nothing_read = answers(loaded.model, to_read)
-    for row, reason in zip(rows, nothing_read, strict=True):
-        reasons[row] = reason
-    kept = [place for place, reason in enumerate(nothing_read) if reason != NO_TOKENS]
-    rows_T, probabilities_TC = np.array(rows, np.int64)[kept], probabilities[kept]
-    names = np.array(loaded.model.labels, object)
-    unread_T = np.array([reasons[row] is not None for row in rows_T], bool)
-    given_T = np.where(unread_T, NO_ANSWER, given(probabilities_TC, rule))
-    confidence_T = np.where(
-        given_T == NO_ANSWER,
-        probabilities_TC.max(axis=1, initial=0.0),
-        probabilities_TC[np.arange(len(given_T)), np.maximum(given_T, 0)],
-    )
-    labels: list[str | None] = [None] * len(batch)
-    for row, best in zip(rows_T, given_T, strict=True):
-        if best != NO_ANSWER:
-            labels[row] = names[best]
-        elif reasons[row] is None:
-            reasons[row] = UNCERTAIN
-    place_B = np.full(len(batch), -1, np.int64)
-    place_B[rows_T] = np.arange(len(rows_T))
-    at = pa.array(place_B, mask=place_B < 0)
-    schema = _schema(loaded.model.labels, explain=explain, replies=replies(loaded))
-    fields = [pa.array(np.ascontiguousarray(column), pa.float32()) for column in probabilities_TC.T]
-    probabilities = pa.StructArray.from_arrays(fields, fields=list(schema.field("probabilities").type))
-    confidence = pa.array(confidence_T, pa.float32()).take(at)
-    why = []
-    if words is not None:
-        other_T = np.flatnonzero((given_T != NO_ANSWER) & (given_T != probabilities_TC.argmax(axis=1)))
-        words = of_other_labels(loaded, words, to_read, {kept[at]: names[given_T[at]] for at in other_T.tolist()})
-        read_B = np.array([text is not None for text in texts], bool)
-        why.append(words.combine_chunks().take(pa.array(np.cumsum(read_B) - 1, mask=~read_B)))
-    return pa.record_batch(
-        [
-            pa.array([record.id for record in batch], pa.string()),
-            pa.array(texts, pa.string()),
-            pa.array(labels, pa.string()),
-            confidence,
-            probabilities.take(at),
-            pa.array(reasons, pa.string()),
-            pa.array([loaded.title] * len(batch), pa.string()),
-            *why,
-            *_answered(loaded, texts, labels, confidence),
-        ],
-        schema=schema,
-    )
+        parts = cut(read_texts(layout, warnings), rest, layout.path.name, rows=rows)
+    calls, ready = ((part, asked) for part in parts), (Part(layout.path.name), asked)
+    for scored in (engine or open_engine()).map_ordered(score_part, calls, few=few, ready=ready):
+        if scored.tally is not None:
+            tally.add(scored.tally)
+        yield scored
+    if tally.found:
+        tally.check(layout.path)
+        warnings += tally.warnings(layout.path)
 
 
-def _answered(
-    loaded: LoadedModel, texts: Sequence[str | None], labels: Sequence[str | None], confidence: pa.Array
-) -> list[pa.Array]:
-    """The columns `answer` and `similar` of B rows, of a model that carries answers."""
-    if not replies(loaded):
-        return []
-    rows = [row for row, text in enumerate(texts) if text is not None]
-    sure = confidence.to_pylist()
-    asked = [{"label": labels[row], "confidence": sure[row]} for row in rows]
-    said = dict(zip(rows, with_replies(loaded, [texts[row] or "" for row in rows], asked), strict=True))
-    found = [said.get(row, {"answer": None, "similar": None}) for row in range(len(texts))]
-    return [
-        pa.array([each["answer"] for each in found], pa.string()),
-        pa.array([each["similar"] for each in found], SIMILAR),
-    ]
+def _few(engine: Engine | None, model: Handle, layout: Layout) -> int:
+    """How many parts are labelled here before processes start: ALL, where these could do no better."""
+    if engine is None or model.place is None or model.shares_no_lock:
+        return ALL
+    return 0 if _is_large(layout) else FEW
 
 
-def _schema(labels: Sequence[str], *, explain: bool, replies: bool) -> pa.Schema:
-    return pa.schema(
-        [
-            ("id", pa.string()),
-            ("text", pa.string()),
-            ("label", pa.string()),
-            ("confidence", pa.float32()),
-            ("probabilities", pa.struct([(label, pa.float32()) for label in labels])),
-            ("reason", pa.string()),
-            ("model", pa.string()),
-            *([("explanation", WORDS)] if explain else []),
-            *([("answer", pa.string()), ("similar", SIMILAR)] if replies else []),
-        ]
-    )
+def _is_large(layout: Layout) -> bool:
+    """Whether an input surely has more parts than few."""
+    if isinstance(layout, TableLayout) and layout.is_parquet:
+        return bool(pq.read_metadata(layout.path).num_rows > FEW * PART_ROWS)
+    return layout.path.is_file() and layout.path.stat().st_size >= MUCH
 
 
 def _rank(path: Path, label: str) -> None:

@@ -6,7 +6,7 @@ Shapes: N documents of a batch, C labels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,14 +18,18 @@ from tasks.model.no_label import NO_TOKENS
 from tasks.monitor.tables import SCORED_SCHEMA
 from tasks.monitor.transaction import Refused
 from tasks.progress import SILENT
+from tasks.register.handle import Handle
 from tasks.score.answers import answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from tasks.engine.engine import Engine
     from tasks.progress import Progress
     from tasks.register.models import LoadedModel
     from tasks.score.watch import WatchList
+
+MANY = 20_000  # documents; for less, starting processes costs more than they save
 
 
 @dataclass(frozen=True)
@@ -55,19 +59,37 @@ class Scorer:
                 raise RequestError(f"--score.topics names model {name!r} twice; name each once")
 
     def score(
-        self, batches: Iterable[pa.RecordBatch], progress: Progress = SILENT, *, total: int | None = None
+        self,
+        batches: Iterable[pa.RecordBatch],
+        progress: Progress = SILENT,
+        *,
+        total: int | None = None,
+        engine: Engine | None = None,
     ) -> Iterator[tuple[pa.RecordBatch, list[Refused]]]:
         """Scored documents (SCORED_SCHEMA) for collected ones (COLLECTED_SCHEMA), in their order, and those without a token.
 
         A document of unknown words alone is scored: its names and topics count, and drift is told by such words.
+        Where there are `total` documents and that is many, the processes of `engine` score them.
         """
-        done = 0
-        for batch in batches:
-            yield self._score(batch)
-            done += batch.num_rows
-            progress.advance(done, total, "documents")
+        read = 0
+        for found, rows in self._found(batches, engine if total and total >= MANY else None):
+            yield found
+            read += rows
+            progress.advance(read, total, "documents")
 
-    def _score(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[Refused]]:
+    def _found(
+        self, batches: Iterable[pa.RecordBatch], engine: Engine | None
+    ) -> Iterator[tuple[tuple[pa.RecordBatch, list[Refused]], int]]:
+        """What each batch comes to, and how many documents it has."""
+        models = [Handle.of(model) for model in (self.sentiment, *self.topics)]
+        if engine is None or any(model.place is None or model.shares_no_lock for model in models):
+            yield from ((self.score_batch(batch), batch.num_rows) for batch in batches)
+            return
+        scorer = _Sent(models[0], self.negative, tuple(models[1:]), self.watch_list)
+        yield from engine.map_ordered(_score_part, ((part, scorer) for part in _parts(batches)), ready=(_Part(0, None), scorer))
+
+    def score_batch(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[Refused]]:
+        """The scored documents of one batch, and those without a token."""
         sources, texts = batch.column("source").to_pylist(), batch.column("text").to_pylist()
         reading = self.sentiment.model.read(texts)
         (rows_N,), (empty,) = np.nonzero(reading.tokens), np.nonzero(reading.tokens == 0)
@@ -102,6 +124,41 @@ class Scorer:
     def _names(self, texts: Sequence[str]) -> pa.Array:
         found = self.watch_list.find(texts) if self.watch_list else [[]] * len(texts)
         return pa.array(found, pa.list_(pa.string()))
+
+
+class _Part(NamedTuple):
+    """A batch of collected documents, the first with the number `first`, from 0."""
+
+    first: int
+    batch: pa.RecordBatch | None
+
+    def __str__(self) -> str:
+        rows = 0 if self.batch is None else self.batch.num_rows
+        return f"documents {self.first + 1:,} to {self.first + rows:,} of those collected"
+
+
+class _Sent(NamedTuple):
+    """A scorer that can be sent to another process, where its models are opened once."""
+
+    sentiment: Handle
+    negative: str
+    topics: tuple[Handle, ...]
+    watch_list: WatchList | None
+
+
+def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[_Part]:
+    first = 0
+    for batch in batches:
+        yield _Part(first, batch)
+        first += batch.num_rows
+
+
+def _score_part(part: _Part, sent: _Sent) -> tuple[tuple[pa.RecordBatch, list[Refused]], int]:
+    """Score one batch; without one the models are opened and nothing more is done."""
+    topics = tuple(topic.loaded for topic in sent.topics)
+    scorer = Scorer(sent.sentiment.loaded, sent.negative, topics, sent.watch_list)
+    batch = pa.RecordBatch.from_pylist([], COLLECTED_SCHEMA) if part.batch is None else part.batch
+    return scorer.score_batch(batch), batch.num_rows
 
 
 def repeated(value: str, times: int) -> pa.Array:

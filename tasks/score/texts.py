@@ -45,9 +45,15 @@ def read_texts(layout: Layout, warnings: list[str]) -> Iterator[Record]:
     """
     tally, notes = Tally(layout.encoding, layout.encoding_flag), Notes(warnings)
     for record in layout.records(notes):
-        text, reason, offset = read_text(record, tally.encoding, layout.reading.max_chars)
-        undecodable = offset if reason == "undecodable" else None
-        tally.count(record.source, record.offset, record.data, None if reason else text, undecodable)
-        yield record._replace(data=b"", text=None if reason else text, reason=reason)
+        text, reason = judged(record, tally, layout.reading.max_chars)
+        yield record._replace(data=b"", text=text, reason=reason)
     tally.check(layout.path)
     warnings += tally.warnings(layout.path)
+
+
+def judged(record: Record, tally: Tally, max_chars: int) -> tuple[str | None, str | None]:
+    """The text of a record, or else the reason why it is refused; `tally` counts it."""
+    text, reason, offset = read_text(record, tally.encoding, max_chars)
+    undecodable = offset if reason == "undecodable" else None
+    tally.count(record.source, record.offset, record.data, None if reason else text, undecodable)
+    return (None if reason else text), reason

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ from tasks.score.spelling import caseless, spelled, within_word
 from tasks.toml_names import remedy_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 MAX_NAME = 100  # characters of an entry's name: it becomes a series, and a line on the dashboard
@@ -73,6 +73,7 @@ class WatchList:
 
     def __init__(self, names: Mapping[str, Sequence[str]], patterns: Mapping[str, str], *, origin: str = "watch-list") -> None:
         """RequestError names the entry that cannot be used; `origin` is the file that it is in."""
+        self._written = (_tuples(names), tuple(patterns.items()), origin)
         self.entries = sorted({*names, *patterns})
         for entry in self.entries:
             if not entry.strip() or len(entry) > MAX_NAME or not entry.isprintable():
@@ -104,6 +105,10 @@ class WatchList:
             raise RequestError(f"{path}: nothing to watch; write entries below [names] or [patterns]")
         return cls(names, patterns, origin=str(path))
 
+    def __reduce__(self) -> tuple[Callable[..., WatchList], tuple[Any, ...]]:
+        """Sent to another process it is made there once, however often it is sent."""
+        return _made, self._written
+
     def find(self, texts: Sequence[str]) -> list[list[str]]:
         """The entries that each text speaks of, in alphabetical order."""
         found = [self._names_in(text) for text in texts]
@@ -131,6 +136,15 @@ class WatchList:
                 keys.update(map("".join, pairwise(run)))
         present = self._filed.keys() & keys
         return {name.entry for key in present for name in self._filed[key] if name.is_in(plain if name.as_written else folded)}
+
+
+def _tuples(names: Mapping[str, Sequence[str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((entry, tuple(words)) for entry, words in names.items())
+
+
+@lru_cache(maxsize=1)
+def _made(names: tuple[tuple[str, tuple[str, ...]], ...], patterns: tuple[tuple[str, str], ...], origin: str) -> WatchList:
+    return WatchList(dict(names), dict(patterns), origin=origin)
 
 
 def _section(path: Path, held: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -156,7 +156,7 @@ def test_below_the_least_confidence_the_label_is_left_out(loaded: LoadedModel, t
 
 
 def test_rows_keep_their_order_across_batches(loaded: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.score.score.BATCH", 3)
+    monkeypatch.setattr("tasks.score.parts.BATCH", 3)
     texts = [f"{GOOD if number % 3 else BAD} {number}" for number in range(10)]
     (tmp_path / "news.txt").write_text("\n".join(texts))
     _, scored = score(tmp_path / "news.txt", loaded)

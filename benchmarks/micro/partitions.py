@@ -1,0 +1,158 @@
+"""How prepare and score use the cores: documents a second, busy cores, and what the driver itself costs, by workers.
+
+    python -m benchmarks.micro.partitions aclImdb_v1.tar.gz --folder EMPTY_FOLDER --times 4 --workers 0 1 2
+
+The corpus is that of benchmarks.micro.scaling: IMDB's labelled train reviews, repeated with words exchanged. With 0 workers
+`score` labels by threads of one process, as textmill did before it had partitions; `prepare` runs in one process, as with 1.
+Each measurement is of a process of its own, after its imports and once the model is loaded, to the last byte of the
+output and the end of the last worker. `driver_us` are CPU microseconds of the driver for each document. The digests of what is
+written are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import multiprocessing
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.measure import measure
+from benchmarks.micro.scaling import finetune, write_corpus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+WORK = ("prepare", "score")
+
+
+def preparing(folder: Path, workers: int) -> Callable[[], Path]:
+    """Prepare the corpus, as a function to measure; it gives the folder that it wrote."""
+    from tasks.engine.local import LocalPool
+    from tasks.prepare import duplicates  # noqa: F401 what it imports late
+    from tasks.prepare.dataset import write_dataset
+    from tasks.prepare.settings import PrepareConfig
+
+    target = folder / "prepared"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    engine = LocalPool(max(workers, 1))
+
+    def prepare() -> Path:
+        write_dataset(PrepareConfig(), folder / "corpus", target, engine=engine)
+        return target
+
+    return prepare
+
+
+def scoring(folder: Path, workers: int) -> Callable[[], Path]:
+    """Score the corpus with a model that is loaded, as a function to measure; it gives the file that it wrote."""
+    from tasks.engine.local import LocalPool
+    from tasks.ingest.settings import IngestConfig
+    from tasks.model.serving import TextClassifier
+    from tasks.register.models import LoadedModel
+    from tasks.score.score import score_file
+
+    loaded = LoadedModel("bag", 1, TextClassifier(folder / "package"))
+    loaded.model.predict(["a text"])
+    source, target = folder / "corpus" / "corpus.parquet", folder / "labels.parquet"
+    engine = LocalPool(workers) if workers else None
+
+    def score() -> Path:
+        score_file(source, target, reading=IngestConfig(), loaded=loaded, engine=engine)
+        return target
+
+    return score
+
+
+def measured(work: Callable[[], Path], documents: int) -> dict[str, Any]:
+    """Seconds and CPU seconds of `work` and of the processes that it starts."""
+    start, before = time.monotonic(), time.process_time()
+    written = work()
+    driver = time.process_time() - before
+    seconds = time.monotonic() - start
+    for process in multiprocessing.active_children():
+        process.join()
+    of_workers = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = driver + of_workers.ru_utime + of_workers.ru_stime
+    return {
+        "documents_per_second": round(documents / seconds),
+        "busy_cores": round(cpu / seconds, 2),
+        "driver_us": round(1e6 * driver / documents, 1),
+        "cpu_us": round(1e6 * cpu / documents, 1),
+        "seconds": round(seconds, 2),
+        "digest": digest(written),
+    }
+
+
+def run(command: Sequence[str]) -> dict[str, Any]:
+    """What a measurement prints, and the memory in MB (RssAnon) of its largest process and of all together."""
+    with tempfile.TemporaryFile() as output:
+        done = measure(command, stdout=output)
+        if done.returncode:
+            sys.exit(done.returncode)
+        output.seek(0)
+        said: dict[str, Any] = json.loads(output.read())
+    return said | {"peak_mb": round(done.peak_mb), "tree_peak_mb": round(done.tree_peak_mb)}
+
+
+def digest(written: Path) -> str:
+    """SHA-256 of a file, or of the data files below a folder."""
+    files = sorted(path for path in written.rglob("*") if path.is_file()) if written.is_dir() else [written]
+    found = hashlib.sha256()
+    for path in files:
+        if path.name != "timing.json":
+            found.update(path.relative_to(written).as_posix().encode() + hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def main() -> None:
+    """Measure all, or be one measurement."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("archive", type=Path)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--times", type=int, default=1)
+    parser.add_argument("--limit", type=int, help="read only about so many reviews")
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--work", choices=WORK)
+    parser.add_argument("--documents", type=int)
+    arguments = parser.parse_args()
+    folder: Path = arguments.folder
+    if arguments.work:
+        make = {"prepare": preparing, "score": scoring}[arguments.work]
+        print(json.dumps(measured(make(folder, arguments.workers[0]), arguments.documents)))
+        return
+    documents = write_corpus(arguments.archive, arguments.times, folder / "corpus", arguments.limit)
+    same = True
+    for work in WORK:
+        if work == "score":
+            print(json.dumps({"finetune": finetune(folder, arguments.times)}), flush=True)
+            package(folder)
+        digests = set()
+        for workers in arguments.workers:
+            words = ["--folder", str(folder), "--work", work, "--documents", str(documents), "--workers", str(workers)]
+            command = [sys.executable, "-m", "benchmarks.micro.partitions", str(arguments.archive), *words]
+            found = run(command)
+            digests.add(found["digest"])
+            print(json.dumps({"work": work, "workers": workers, "documents": documents} | found), flush=True)
+        same &= len(digests) == 1
+    print(json.dumps({"equal_bytes": same}))
+
+
+def package(folder: Path) -> None:
+    """What a model's package has of what `score` reads."""
+    from tasks.model.serving import TEXT
+
+    (folder / "package").mkdir()
+    (folder / "package" / "model").symlink_to((folder / "model").absolute())
+    shutil.copyfile(folder / "prepared" / "dataset" / TEXT, folder / "package" / TEXT)
+
+
+if __name__ == "__main__":
+    main()
