@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import difflib
+import functools
 import json
 import logging
 import os
@@ -18,8 +19,9 @@ import tomllib
 import types
 import typing
 import warnings
+from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
 from pydantic_settings import (
@@ -178,7 +180,8 @@ def _resolved(
     if issubclass(model, PipelineConfig):
         for line in given.renamed:
             log.warning("%s; the old name is taken until the next release", line)
-        settings = _settings(model, _still_read(model, written, given, settings), given)
+        if (read := _still_read(model, written, given, settings)) is not written:
+            settings = _settings(model, read, given)
     config = model.model_validate(settings.model_dump(include=set(model.model_fields)))
     if isinstance(config, PipelineConfig):
         refuse_unread(config)
@@ -369,51 +372,70 @@ def knobs(model: type[BaseModel] = PipelineConfig, prefix: str = "") -> Iterator
             yield f"--{flag}", _type_name(field.annotation), _shown(field.default), field.description or ""
 
 
-def _settings(model: type[BaseModel], written: Mapping[str, Any], given: Given | None) -> Any:
-    """The settings that the doors give together; without `given` those of the file alone."""
+class _Asked(NamedTuple):
+    """What the doors give; without `given` it is the file alone."""
 
-    class Doors(BaseSettings):
-        """Command line, environment and file."""
+    written: Mapping[str, Any]
+    given: Given | None
 
-        model_config = SettingsConfigDict(
-            env_prefix=PREFIX,
-            env_nested_delimiter="__",
-            cli_kebab_case=True,
-            cli_avoid_json=True,
-            cli_exit_on_error=False,
-            extra="forbid",
-            frozen=True,
-        )
 
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            file_settings = InitSettingsSource(settings_cls, dict(written))
-            if given is None:
-                return init_settings, file_settings
-            variables: Any = env_settings
-            variables.env_vars = {name.lower(): value for name, value in given.variables.items()}
-            return init_settings, variables, file_settings
+_asked_now: ContextVar[_Asked] = ContextVar("_asked_now")
 
+
+class _Doors(BaseSettings):
+    """Command line, environment and file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        cli_kebab_case=True,
+        cli_avoid_json=True,
+        cli_exit_on_error=False,
+        extra="forbid",
+        frozen=True,
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The sources in the order of their precedence, below the command line."""
+        asked = _asked_now.get()
+        file_settings = InitSettingsSource(settings_cls, dict(asked.written))
+        if asked.given is None:
+            return init_settings, file_settings
+        variables: Any = env_settings
+        variables.env_vars = {name.lower(): value for name, value in asked.given.variables.items()}
+        return init_settings, variables, file_settings
+
+
+@functools.cache
+def _with_doors(model: type[BaseModel]) -> Any:
+    """The configuration as settings of these doors; made once in a process, which takes longer than reading them."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message='Field name "register"', category=UserWarning)  # as in tasks/config.py
         # The fields are named anew: ABCMeta.register would hide the section of that name.
         fields: dict[str, Any] = {name: (field.annotation, field) for name, field in model.model_fields.items()}
-        settings: Any = create_model("Settings", __base__=cast(Any, (Doors, model)), **fields)
-    several: dict[str, Any]
+        return create_model("Settings", __base__=cast(Any, (_Doors, model)), **fields)
+
+
+def _settings(model: type[BaseModel], written: Mapping[str, Any], given: Given | None) -> Any:
+    """The settings that the doors give together; without `given` those of the file alone."""
     arguments, several = _several_paths(model, _joined(given.arguments if given else []))
+    token = _asked_now.set(_Asked(written, given))
     try:
-        return CliApp.run(settings, cli_args=arguments, **several)
+        return CliApp.run(_with_doors(model), cli_args=arguments, **several)
     except SettingsError as error:
         raise RequestError(_explain_arguments(model, str(error), given)) from None
     except ValidationError as error:
         raise RequestError(_explain_values(model, error)) from None
+    finally:
+        _asked_now.reset(token)
 
 
 def section(kind: type[Section], **options: Any) -> Section:
