@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+import os
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,9 +34,7 @@ def code_digest(
 
     `tables` and `chosen` are dotted names of modules: tables that the search does not enter, and what was chosen from them.
     """
-    own = _function_node(function)
-    _without_docstrings(own)
-    digest = hashlib.sha256(ast.unparse(own).encode())
+    digest = hashlib.sha256(_function(function).code)
     for path in sorted(code_files(function, root, tables=tables, chosen=chosen)):
         digest.update(f"\n# {path.relative_to(root)}\n".encode())
         digest.update(_module(path).code)
@@ -50,7 +49,7 @@ def code_files(
 ) -> set[Path]:
     """Every first-party file that the names in a function's body lead to; see `code_digest`."""
     home = Path(inspect.getfile(function)).resolve()
-    used = _names_used(_function_node(function))
+    used = _function(function).names
     modules = {module for module, names in _imports(home, root).items() if names & used}
     return reachable(modules | _files(chosen, root), root, not_into=_files(tables, root))
 
@@ -78,23 +77,39 @@ def reachable(modules: set[Path], root: Path = CHECKOUT, *, not_into: Set[Path] 
 
 def package_data(module: Path) -> set[Path]:
     """The files that a module names in a string, in its folder or below it."""
-    return {path for text in _module(module).file_names if (path := module.parent / text).is_file() and path.suffix != ".py"}
+    named = (f"{module.parent}/{text}" for text in _module(module).file_names)
+    return {Path(path) for path in named if _is_file(path) and not path.endswith(".py")}
 
 
-def _function_node(function: Callable[..., object]) -> ast.FunctionDef:
+class Function(NamedTuple):
+    """What a digest needs of one function: its code without docstring and types, and the names in its body."""
+
+    code: bytes
+    names: frozenset[str]
+
+
+def _function(function: Callable[..., object]) -> Function:
     name, path = function.__name__, Path(inspect.getfile(function)).resolve()
-    for node in _parse(path).body:
-        if isinstance(node, ast.FunctionDef) and node.name == name:
+    found = _functions(path, _stamp(path)).get(name)
+    if found is None:
+        raise ValueError(f"{name} is not a function at the top level of {path}")
+    return found
+
+
+@lru_cache(maxsize=64)
+def _functions(path: Path, _stamp: tuple[int, int]) -> dict[str, Function]:
+    """The functions at the top level of a module, by name: a room's steps are read together, and once."""
+    found: dict[str, Function] = {}
+    for node in ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body:
+        if isinstance(node, ast.FunctionDef) and node.name not in found:
             node.decorator_list, node.returns = [], None
             for argument in ast.walk(node.args):
                 if isinstance(argument, ast.arg):
                     argument.annotation = None  # types are no logic, and name the wrapper's own classes
-            return node
-    raise ValueError(f"{name} is not a function at the top level of {path}")
-
-
-def _names_used(node: ast.AST) -> set[str]:
-    return {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
+            names = frozenset(child.id for child in ast.walk(node) if isinstance(child, ast.Name))
+            _without_docstrings(node)
+            found[node.name] = Function(ast.unparse(node).encode(), names)
+    return found
 
 
 def _imports(path: Path, root: Path) -> dict[Path, set[str]]:
@@ -124,11 +139,16 @@ def _running(tree: ast.AST) -> Iterator[ast.AST]:
 def _module_file(parts: Sequence[str], root: Path) -> Path | None:
     if not parts or parts[0] not in FIRST_PARTY:
         return None
-    base = root.joinpath(*parts)
-    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
-        if candidate.is_file():
-            return candidate
+    base = "/".join((str(root), *parts))
+    for candidate in (f"{base}.py", f"{base}/__init__.py"):
+        if _is_file(candidate):
+            return Path(candidate)
     return None
+
+
+def _is_file(path: str) -> bool:
+    """Asked for thousands of names in a run: pathlib takes longer than the disk."""
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 class Module(NamedTuple):
@@ -144,8 +164,13 @@ class Module(NamedTuple):
 
 
 def _module(path: Path) -> Module:
+    return _read_module(path, _stamp(path))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes when a file does."""
     status = path.stat()
-    return _read_module(path, (status.st_mtime_ns, status.st_size))
+    return status.st_mtime_ns, status.st_size
 
 
 @lru_cache(maxsize=1024)
@@ -183,10 +208,6 @@ def _found_imports(tree: ast.Module) -> Iterator[tuple[int, tuple[str, ...], str
             base = tuple(part for part in (node.module or "").split(".") if part)
             for alias in node.names:
                 yield node.level, base, alias.name, alias.asname or alias.name
-
-
-def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
 def _without_docstrings(tree: ast.AST) -> list[ast.AST]:

@@ -11,6 +11,7 @@ function as their verified folders. A step without settings is a function withou
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import logging
 import platform
@@ -65,8 +66,14 @@ def step_key(
 
 def library_versions(names: tuple[str, ...]) -> dict[str, str]:
     """Installed versions of what shapes the output, Python's own included."""
-    versions = {name: importlib.metadata.version(name) for name in names}
+    versions = {name: _version(name) for name in names}
     return versions | {"python": ".".join(platform.python_version_tuple()[:2])}
+
+
+@functools.cache
+def _version(library: str) -> str:
+    """Found once in a process: each step asks, and the metadata of a library is a file to be parsed."""
+    return importlib.metadata.version(library)
 
 
 @dataclass(frozen=True)
