@@ -35,6 +35,13 @@ FONT = "DejaVu Sans"  # comes with matplotlib
 
 def png(figure: Figure) -> bytes:
     """The figure as a PNG file's bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)
+    figure.set_dpi(DPI)
+    if (layout := figure.get_layout_engine()) is not None:  # savefig would draw all of it an additional time, for this alone
+        layout.execute(figure)
+        figure.set_layout_engine("none")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
