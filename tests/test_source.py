@@ -4,7 +4,7 @@ import importlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -118,19 +118,42 @@ def test_a_step_reaches_no_orchestrator_and_no_configuration(room: str, name: st
     assert not reached & banned
 
 
-@EVERY_STEP
-def test_a_comment_never_rebuilds_a_step_and_its_logic_does(tmp_path: Path, room: str, name: str) -> None:
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the code: what nobody changes of it is parsed once for all steps."""
+    tree = tmp_path_factory.mktemp("tree")
     for folder in ("tasks", "flows"):
-        shutil.copytree(CHECKOUT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    function = step_function(room, name, tmp_path)
-    before = code_digest(function, tmp_path)
-    for path in (tmp_path / "tasks" / room).glob("*.py"):
-        path.write_text(f"# a comment\n{path.read_text()}\n# another\n")
-    (tmp_path / "tasks" / "store" / "step.py").write_text("CHANGED = 1\n")
-    assert code_digest(function, tmp_path) == before
-    inside = sorted(path for path in code_files(function, tmp_path) if path.parent.name == room and path.name != "__init__.py")
-    inside[0].write_text(f"{inside[0].read_text()}\nCHANGED = 1\n")
-    assert code_digest(function, tmp_path) != before
+        shutil.copytree(CHECKOUT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return tree
+
+
+@pytest.fixture
+def rewrite(tree: Path) -> Iterator[Callable[[Path, str], None]]:
+    """Write a module of the copy anew, until the test has ended."""
+    before: dict[Path, bytes] = {}
+
+    def write(path: Path, text: str) -> None:
+        before.setdefault(path, path.read_bytes())
+        path.write_text(text)
+
+    yield write
+    for path, content in before.items():
+        path.write_bytes(content)
+
+
+@EVERY_STEP
+def test_a_comment_never_rebuilds_a_step_and_its_logic_does(
+    tree: Path, rewrite: Callable[[Path, str], None], room: str, name: str
+) -> None:
+    function = step_function(room, name, tree)
+    before = code_digest(function, tree)
+    for path in (tree / "tasks" / room).glob("*.py"):
+        rewrite(path, f"# a comment\n{path.read_text()}\n# another\n")
+    rewrite(tree / "tasks" / "store" / "step.py", "CHANGED = 1\n")
+    assert code_digest(function, tree) == before
+    inside = sorted(path for path in code_files(function, tree) if path.parent.name == room and path.name != "__init__.py")
+    rewrite(inside[0], f"{inside[0].read_text()}\nCHANGED = 1\n")
+    assert code_digest(function, tree) != before
 
 
 @pytest.mark.parametrize(("room", "name"), [*NAMED, ("register", "folds")])
