@@ -11,7 +11,7 @@ import multiprocessing
 import signal
 import sys
 from collections import deque
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -35,6 +35,7 @@ class _Call(NamedTuple):
 
     arguments: Arguments
     future: Future[Any]
+    here: bool = False  # in this process
 
 
 class LocalPool:
@@ -62,11 +63,10 @@ class LocalPool:
         with self.kept(), _threads(self.workers) as threads:
             for number, arguments in enumerate(calls):
                 if self._wants_process(number >= few, function, ready):
-                    future = self._submit(function, arguments)
+                    waiting.append(_Call(arguments, self._submit(function, arguments)))
                 else:
-                    future = threads.submit(function, *arguments)
-                waiting.append(_Call(arguments, future))
-                while waiting and (waiting[0].future.done() or len(waiting) > self.workers + 1):
+                    waiting.append(_Call(arguments, threads.submit(function, *arguments), here=True))
+                while waiting and (waiting[0].future.done() or self._is_full(waiting)):
                     yield self._result(function, waiting)
             while waiting:
                 yield self._result(function, waiting)
@@ -105,10 +105,23 @@ class LocalPool:
             if not many:
                 return False
             self._start(function, ready)
-        if self._readying and not any(future.done() for future in self._readying):
-            return False
-        self._readying = []
-        return True
+        return self._is_ready()
+
+    def _is_ready(self) -> bool:
+        """Whether calls may go to processes."""
+        if any(future.done() for future in self._readying):
+            self._readying = []
+        return not self._readying
+
+    def _is_full(self, waiting: deque[_Call]) -> bool:
+        """Whether a call must end before another is taken; waits for one to end or for the first process, if none is ready."""
+        if not self._is_ready() and sum(not call.future.done() for call in waiting) >= self.workers:
+            wait([waiting[0].future, *self._readying], return_when=FIRST_COMPLETED)
+        busy = [call for call in waiting if not call.future.done()]
+        here = sum(call.here for call in busy)
+        if not self._is_ready():
+            return here >= self.workers
+        return here > self.workers + 1 or len(busy) - here > self.workers + 1 or len(waiting) > 2 * (self.workers + 2)
 
     def _start(self, function: Callable[..., Any], ready: Arguments | None) -> None:
         context = multiprocessing.get_context("spawn")
