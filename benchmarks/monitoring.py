@@ -29,8 +29,9 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tasks.detect.judged import threshold
 from tasks.detect.settings import DetectConfig
-from tasks.detect.surges import find_surges, judge, threshold
+from tasks.detect.surges import find_surges, judge
 from tasks.monitor.tables import COUNTS_SCHEMA
 
 SIZES = (10, 100, 1_000, 10_000)  # documents a day
@@ -62,10 +63,10 @@ def simulate(source: np.random.Generator, num_series: int, size: int, factor: fl
     rate_SD[:, HISTORY + START : HISTORY + START + days] *= factor
     documents_SD = source.poisson(size * (1 + 0.3 * np.cos(2 * np.pi * np.arange(num_days) / 7)), walk_SD.shape)
     bad_SD = source.binomial(documents_SD, np.minimum(rate_SD, 0.95))
-    return Streams(documents_SD, _beta_sum(source, bad_SD, 0.6, 2.0) + _beta_sum(source, documents_SD - bad_SD, 0.05, 2.0))
+    return Streams(documents_SD, beta_sum(source, bad_SD, 0.6, 2.0) + beta_sum(source, documents_SD - bad_SD, 0.05, 2.0))
 
 
-def _beta_sum(source: np.random.Generator, number_SD: np.ndarray, mean: float, strength: float) -> np.ndarray:
+def beta_sum(source: np.random.Generator, number_SD: np.ndarray, mean: float, strength: float) -> np.ndarray:
     """The sum of so many beta variables of a mean and a strength (a + b), as a gamma variable of the same two moments."""
     ratio = (1 - mean) / (strength + 1)  # variance over mean
     return np.minimum(source.gamma(number_SD * mean / ratio + 1e-9) * ratio, number_SD)

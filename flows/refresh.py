@@ -175,7 +175,7 @@ def note_if_unscored(run: Refresh, transaction: Transaction) -> None:
 
 def look_for_unjudged(state: MonitorState, config: RefreshConfig) -> tuple[list[Unjudged], str]:
     """The series that cannot raise an alarm, and a line about them, which is kept for `textmill doctor` too."""
-    unjudged = find_unjudged(state.counts(), config.detect)
+    unjudged = find_unjudged(state.counts(stories=config.detect.count == "stories"), config.detect)
     line = unjudged_in_words(unjudged, len(state.series()), config.detect)
     state.keep_setting(UNJUDGED, line)
     return unjudged, line

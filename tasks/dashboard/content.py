@@ -12,8 +12,10 @@ import pyarrow.compute as pc
 from tasks.dashboard.curves import Axis, Curve, make_curves
 from tasks.detect.unjudged import find_unjudged, unjudged_in_words
 from tasks.errors import RequestError
+from tasks.monitor.alert_words import copies_in_words, surge_in_words
 from tasks.monitor.series import titled
 from tasks.monitor.state import MonitorState, watch_name
+from tasks.monitor.stories import story_figures
 from tasks.monitor.tables import ALL, NAME, TOPIC
 from tasks.monitor.watched import NotFound, not_found, num_watched
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from tasks.config import RefreshConfig
     from tasks.monitor.alert import Alert
+    from tasks.monitor.stories import Story
 
 MAX_ALERTS = 300  # the latest; each may carry a dozen headlines
 
@@ -59,7 +62,7 @@ class ShownAlert:
 
 @dataclass(frozen=True)
 class ShownHeadline:
-    """A document; `numbers` are the places of the series it belongs to, `time` is UTC to the minute."""
+    """A document; `numbers` are the places of its series, `time` is UTC to the minute, `copies` its story in words."""
 
     day: str
     time: str
@@ -67,6 +70,7 @@ class ShownHeadline:
     source: str
     probability: float
     numbers: tuple[int, ...]
+    copies: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,8 @@ class Content:
 
 def gather_content(state: MonitorState, config: RefreshConfig, drift: DriftHistory | None, *, now: float) -> Content:
     """Read the content of the page; `now` in seconds since 1970. Memory: the aggregates and the headlines that are shown."""
-    counts, detect = state.counts(), config.detect
+    detect = config.detect
+    counts = state.counts(stories=detect.count == "stories")
     axis, curves = make_curves(
         counts,
         window=detect.window_days,
@@ -148,7 +153,7 @@ def gather_content(state: MonitorState, config: RefreshConfig, drift: DriftHisto
         series=series,
         models=model_marks(state.models()),
         alerts=tuple(shown_alert(alert, place) for alert in latest_alerts(state, config)),
-        headlines=tuple(shown_headlines(latest, place)),
+        headlines=tuple(shown_headlines(latest, place, state.stories_of(latest["id"].to_pylist()))),
         drift=drift,
         unjudged=tuple((titled(each.series)[0], each.reason) for each in unjudged),
         unjudged_line=unjudged_in_words(unjudged, pc.count_distinct(counts.column("series")).as_py(), detect),
@@ -181,13 +186,13 @@ def shown_alert(alert: Alert, place: Mapping[str, int]) -> ShownAlert:
     """An alert with the evidence that its kind carries."""
     words = tuple(str(word["word"]) for word in alert.evidence.get("words", ()))
     headlines = tuple(alert.evidence.get("headlines", ()))
-    message = str(alert.evidence.get("message", ""))
+    message = surge_in_words(alert) if alert.kind == "surge" else str(alert.evidence.get("message", ""))
     title = titled(alert.series)[0]
     return ShownAlert(alert, place.get(alert.series, 0 if alert.kind != "surge" else -1), title, message, words, headlines)
 
 
-def shown_headlines(latest: pa.Table, place: Mapping[str, int]) -> list[ShownHeadline]:
-    """Scored documents in their order, each with the series that are drawn and that it counts in."""
+def shown_headlines(latest: pa.Table, place: Mapping[str, int], stories: Mapping[bytes, Story]) -> list[ShownHeadline]:
+    """Scored documents in their order, each with the series that are drawn and that it counts in, and with its copies."""
     return [
         ShownHeadline(
             day=row["day"].isoformat(),
@@ -196,6 +201,7 @@ def shown_headlines(latest: pa.Table, place: Mapping[str, int]) -> list[ShownHea
             source=row["source"],
             probability=row["negative"],
             numbers=tuple(place[name] for name in _series_of(row) if name in place),
+            copies=copies_in_words(story_figures(stories.get(row["id"]))),
         )
         for row in latest.to_pylist()
     ]

@@ -24,6 +24,7 @@ from tasks.dashboard.drifting import make_history
 from tasks.durable import PRIVATE, replaced
 from tasks.marked import STYLE as MARKS
 from tasks.marked import as_html, marked_excerpt
+from tasks.monitor.alert_words import copies_in_words
 from tasks.shown import shortened, visible
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def render_page(content: Content, mark: Marker | None = None) -> str:
     marked = marks_of(content, mark) if mark else {}
     environment.filters |= {
         "headline": lambda text: as_html(*marked_excerpt(text, marked.get(text, []), HEADLINE_CHARS)),
+        "copies": copies_in_words,
         "visible": visible,
         "short": shortened,
         "rows": lambda number: f"{number:,}",

@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 from tasks.log_odds import PRIOR_WORDS, log_odds
 from tasks.model.text.scripts import UNSPACED
 from tasks.model.text.tokenize import TextToTokens
+from tasks.monitor.stories import story_figures
 from tasks.monitor.tables import ALL, NAME, SCORED_SCHEMA, TOPIC
 from tasks.prepare.word_lists import LISTS, listed_stop_words
 
@@ -56,14 +57,20 @@ _WORD, _UNSPACED = re.compile(r"[^\W\d_][\w'\u2019-]*[^\W_]"), re.compile(f"[{UN
 def evidence(state: MonitorState, surge: Surge, config: DetectConfig) -> dict[str, Any]:
     """The headlines and words of a surge, as `Alert.evidence` holds them (JSON values).
 
-    headlines: id (hex), time (ISO), text, probability, and a link if there is one; the most negative first, each text once.
+    headlines: id (hex), time (ISO), text, probability, and a link if there is one; the most negative first, each story once,
+    with its `copies`, `sources` and `first_seen` (ISO) where it came more than once by then.
     words: word, deviate, the documents of the window that have it, the negative ones among these, and those of the baseline;
     none where no word stands out. Reads the window's documents and a sample of the baseline's days.
     """
-    window = gather_documents(state, _days(surge, 0, config.window_days), surge.series, 10 * config.num_headlines)
-    before = gather_documents(state, _baseline_days(state, surge, config), surge.series, 0)
+    stories = config.count == "stories"
+    days = _days(surge, 0, surge.num_days)
+    window = gather_documents(state, days, surge.series, 10 * config.num_headlines, stories=stories)
+    before = gather_documents(state, _baseline_days(state, surge, config), surge.series, 0, stories=stories)
     words = telling_words(window.sample, before.sample, config.num_words)
-    return {"headlines": _headlines(window.top, config.num_headlines), "words": words}
+    shown = _headlines(window.top, config.num_headlines)
+    told = state.stories_of([bytes.fromhex(each["id"]) for each in shown], until=surge.window_end.isoformat())
+    headlines = [each | story_figures(told.get(bytes.fromhex(each["id"]))) for each in shown]
+    return {"headlines": headlines, "words": words}
 
 
 def _days(surge: Surge, back: int, number: int) -> list[str]:
@@ -73,7 +80,7 @@ def _days(surge: Surge, back: int, number: int) -> list[str]:
 
 def _baseline_days(state: MonitorState, surge: Surge, config: DetectConfig) -> list[str]:
     """Days of the baseline, evenly spread, that hold about MAX_DOCUMENTS documents of any series."""
-    days = _days(surge, config.window_days, config.baseline_days)
+    days = _days(surge, surge.num_days, config.baseline_days)
     counts = state.counts(ALL)
     held = counts.filter(pc.is_in(counts["day"], value_set=pa.array(days)))
     total = pc.sum(held["documents"]).as_py() or 0
@@ -87,8 +94,12 @@ class Gathered(NamedTuple):
     sample: pa.Table
 
 
-def gather_documents(state: MonitorState, days: list[str], series: str, num_top: int) -> Gathered:
-    """The `num_top` most negative documents of these days, and about MAX_DOCUMENTS of all; holds no others in memory."""
+def gather_documents(state: MonitorState, days: list[str], series: str, num_top: int, *, stories: bool = False) -> Gathered:
+    """The `num_top` most negative documents of these days, one of each story, and about MAX_DOCUMENTS of all.
+
+    With `stories` copies are left out of both. Holds no others in memory.
+    """
+    copies = state.copies(days) if stories else set()
     counts = state.counts(series)
     total = pc.sum(counts.filter(pc.is_in(counts["day"], value_set=pa.array(days)))["documents"]).as_py() or 0
     step = max(1, -(-total // MAX_DOCUMENTS))
@@ -97,10 +108,13 @@ def gather_documents(state: MonitorState, days: list[str], series: str, num_top:
     sample: list[pa.RecordBatch] = []
     for batch in state.documents(set(days), COLUMNS):
         rows = batch.filter(_belongs(batch, series))
+        if copies:
+            rows = rows.filter(pa.array([identity not in copies for identity in rows.column("id").to_pylist()], pa.bool_()))
         sample.append(rows.take(pa.array(np.arange(-num_seen % step, rows.num_rows, step))))
         num_seen += rows.num_rows
         if num_top:
-            top = pa.concat_tables([top, pa.Table.from_batches([rows], schema)]).sort_by(MOST_NEGATIVE).slice(0, num_top)
+            top = pa.concat_tables([top, pa.Table.from_batches([rows], schema)]).sort_by(MOST_NEGATIVE)
+            top = state.one_of_each_story(top).slice(0, num_top)
     return Gathered(top, pa.Table.from_batches(sample, schema))
 
 

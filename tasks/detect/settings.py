@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,13 +13,27 @@ class DetectConfig(Section):
     """How bad news is counted, and how much of it is a surge."""
 
     negative: str = Field("negative", min_length=1, description="Label of bad news.")
+    count: Literal["documents", "stories"] = Field(
+        "documents", description="What surges count; stories: near-copies of a text once, on the day that the first one comes."
+    )
+    story_days: Annotated[int, Field(ge=1, le=60)] = Field(
+        7, description="Days after a text in which a near-copy of it belongs to the same story."
+    )
+    story_similarity: Annotated[float, Field(gt=0.5, le=1.0)] = Field(
+        0.8, description="Texts are near-copies from this estimated Jaccard similarity of their word 5-shingles on."
+    )
     window_days: Annotated[int, Field(ge=1, le=90)] = Field(
         7, description="Days of the window that is judged, its last day included."
     )
     baseline_days: Annotated[int, Field(ge=7, le=3650)] = Field(
         180, description="Days before the window that it is compared with; at least twice the window."
     )
-    min_documents: Positive = Field(20, description="Fewest documents in a window that is judged.")
+    min_documents: Positive = Field(20, description="Fewest documents in a window of window_days that is judged alone.")
+    small_window_days: Annotated[int, Field(ge=0, le=180)] = Field(
+        14,
+        description="Days of the window of series that have fewer than twice min_documents in window_days; they are judged by "
+        "what is usual among them. 0: they are judged as all others.",
+    )
     min_baseline_days: Annotated[int, Field(ge=7)] = Field(60, description="Fewest days with documents in a baseline.")
     cooldown_days: Count = Field(14, description="Days without an alarm before a series may raise another.")
     false_alarms_high: Annotated[float, Field(gt=0.0, le=100.0)] = Field(
@@ -43,6 +57,12 @@ class DetectConfig(Section):
     drift_level: Annotated[float, Field(gt=0.0, lt=0.5)] = Field(
         0.001, description="Chance that a feature without drift exceeds its threshold."
     )
+
+    @property
+    def small_window(self) -> int:
+        """Days of the window of small series: at most half a baseline, at least `window_days`; 0 where there are none."""
+        days = max(self.window_days, min(self.small_window_days, self.baseline_days // 2))
+        return days if self.small_window_days else 0
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

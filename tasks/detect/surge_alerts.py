@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.detect.explain import evidence
 from tasks.detect.surges import find_surges
@@ -10,6 +10,8 @@ from tasks.monitor.alert import Alert
 
 if TYPE_CHECKING:
     from tasks.detect.detector import Stream
+    from tasks.detect.settings import DetectConfig
+    from tasks.detect.surges import Surge
 
 
 def surge_alerts(stream: Stream) -> list[Alert]:
@@ -21,7 +23,7 @@ def surge_alerts(stream: Stream) -> list[Alert]:
     cooldown = config.cooldown_days
     new = [
         surge
-        for surge in find_surges(state.counts(), config)
+        for surge in find_surges(state.counts(stories=config.count == "stories"), config)
         if not state.is_stored("surge", surge.series, surge.severity, surge.window_end.isoformat(), cooldown_days=cooldown)
     ]
     return [
@@ -32,8 +34,21 @@ def surge_alerts(stream: Stream) -> list[Alert]:
             severity=surge.severity,
             window=(surge.window_start.isoformat(), surge.window_end.isoformat()),
             created=stream.now,
-            facts={"count": surge.count, "negative_share": surge.negative_share, "baseline": surge.baseline},
+            facts=facts(surge, config),
             evidence=evidence(state, surge, config),
         )
         for surge in new
     ]
+
+
+def facts(surge: Surge, config: DetectConfig) -> dict[str, Any]:
+    """The figures of a surge, with what was counted and how many false alarms of its severity are accepted in 1,000 days."""
+    accepted = config.false_alarms_high if surge.severity == "high" else config.false_alarms_low
+    return {
+        "count": surge.count,
+        "negative_share": surge.negative_share,
+        "baseline": surge.baseline,
+        "baseline_count": surge.baseline_count,
+        "counted": config.count,
+        "false_alarms": accepted,
+    }

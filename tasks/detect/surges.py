@@ -33,15 +33,17 @@ Shapes: S series, D days.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.compute as pc
-from scipy.optimize import brentq
-from scipy.special import betainc, ndtri, owens_t, stdtr
+from scipy.special import ndtri, stdtr
+
+from tasks.detect.judged import Judged, threshold
+from tasks.detect.small import LEFT_OUT, Small, in_windows
+from tasks.detect.tails import SMALLEST_TAIL, binomial_tail, delayed, trailing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,8 +56,6 @@ if TYPE_CHECKING:
 BLOCK_CELLS = 1_000_000  # series-days judged at a time: bounds memory to some 100 MB
 PRIOR_NEGATIVES = 5.0  # expected negative documents that the binomial variance is worth beside the one seen
 FREEDOM = 1.5  # degrees of freedom of the variance for each window that fits the baseline
-LEFT_OUT = 0.5  # false alarms in 1,000 days from which a surge is certain enough to leave its days out of later baselines
-SMALLEST_TAIL = 1e-300  # a deviate of 37; no alarm needs more
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class Surge:
     """A window with more negative news than its series' past explains.
 
     `count` documents are in the window from `window_start` to `window_end` (both counted). `negative_share` is their mean
-    probability of being negative, `baseline` that of the days before; `deviate` is the test's normal deviate.
+    probability of being negative, `baseline` that of the days before; `deviate` is the test's normal deviate, and
+    `baseline_count` the documents of these days.
     """
 
     series: str
@@ -74,16 +75,12 @@ class Surge:
     negative_share: float
     baseline: float
     deviate: float
+    baseline_count: int = 0
 
-
-@dataclass(frozen=True)
-class Judged:
-    """Every day of some series under test: arrays [S, D]. `deviate` is NaN where there was too little to compare."""
-
-    documents: np.ndarray
-    share: np.ndarray
-    baseline: np.ndarray
-    deviate: np.ndarray
+    @property
+    def num_days(self) -> int:
+        """Days of the window."""
+        return (self.window_end - self.window_start).days + 1
 
 
 def find_surges(counts: pa.Table, config: DetectConfig) -> list[Surge]:
@@ -91,33 +88,22 @@ def find_surges(counts: pa.Table, config: DetectConfig) -> list[Surge]:
 
     `counts` has the columns of `COUNTS_SCHEMA`, in any order of rows. An alarm is a day above the threshold after
     `cooldown_days` without one. A day above the threshold of `high` does not raise a `low` alarm too. A day without documents
-    never alarms.
+    never alarms. Series of a few documents a week are judged by tasks/detect/small.py.
     """
     found: list[Surge] = []
     rates: dict[Severity, float] = {"high": config.false_alarms_high, "low": config.false_alarms_low}
-    limits = {severity: threshold(rate, config.window_days) for severity, rate in rates.items()}
+    small = Small.learnt(lambda: blocks(counts), config)
     for names, first, documents_SD, negative_SD in blocks(counts):
         judged = judge(documents_SD, negative_SD, config)
-        above = {severity: np.nan_to_num(judged.deviate, nan=-np.inf) > limit for severity, limit in limits.items()}
+        if small is not None:
+            judged = small.replaced(judged, documents_SD, negative_SD)
+        above = {severity: judged.above(rate, config) for severity, rate in rates.items()}
         for severity, above_SD in above.items():
             alarms_SD = above_SD & ~_recently(above_SD, config.cooldown_days)
             if severity == "low":
                 alarms_SD &= ~above["high"]
-            found.extend(_surges(severity, alarms_SD, names, first, judged, config.window_days))
+            found.extend(_surges(severity, alarms_SD, names, first, judged, config))
     return sorted(found, key=lambda surge: (surge.window_end, surge.series, surge.severity))
-
-
-def threshold(false_alarms: float, window_days: int) -> float:
-    """The deviate that a series without a surge crosses upwards `false_alarms` times in 1,000 days.
-
-    At most 250 / `window_days`, which no threshold above zero can exceed, is taken.
-    """
-    slope = 1 / math.sqrt(2 * window_days - 1)
-
-    def excess(deviate: float) -> float:
-        return 2000 * float(owens_t(deviate, slope)) - false_alarms
-
-    return float(brentq(excess, 0.0, 40.0)) if excess(0.0) > 0 else 0.0
 
 
 def judge(documents_SD: np.ndarray, negative_SD: np.ndarray, config: DetectConfig) -> Judged:
@@ -128,7 +114,7 @@ def judge(documents_SD: np.ndarray, negative_SD: np.ndarray, config: DetectConfi
     documents_SD, negative_SD = documents_SD.astype(np.float64), negative_SD.astype(np.float64)
     first = _judge(documents_SD, negative_SD, np.ones_like(documents_SD), config)
     above_SD = np.nan_to_num(first.deviate, nan=-np.inf) > threshold(LEFT_OUT, config.window_days)
-    return _judge(documents_SD, negative_SD, 1.0 - _in_windows(above_SD, config.window_days), config)
+    return _judge(documents_SD, negative_SD, 1.0 - in_windows(above_SD, config.window_days), config)
 
 
 def _judge(documents_SD: np.ndarray, negative_SD: np.ndarray, ordinary_SD: np.ndarray, config: DetectConfig) -> Judged:
@@ -145,17 +131,10 @@ def _judge(documents_SD: np.ndarray, negative_SD: np.ndarray, ordinary_SD: np.nd
         variance = dispersion * (1 / in_window + 1 / before)
         share = sum_window / in_window
         size = mean * (1 - mean) / variance
-        normal = -ndtri(_tail(size * share, size, mean))
+        normal = -ndtri(binomial_tail(size * share, size, mean))
         deviate = -ndtri(np.maximum(stdtr(freedom, -normal), SMALLEST_TAIL))
     usable = (documents_SD > 0) & (in_window >= config.min_documents) & (active_days >= config.min_baseline_days)
-    return Judged(in_window, share, mean, np.where(usable, deviate, np.nan))
-
-
-def _tail(negatives: np.ndarray, size: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Chance of more than `negatives` of `size` documents, and half that of just as many; neither need be whole numbers."""
-    at_least = betainc(np.maximum(negatives, 1e-9), size - negatives + 1, mean)
-    more = betainc(negatives + 1, np.maximum(size - negatives, 1e-9), mean)
-    return np.maximum((at_least + more) / 2, SMALLEST_TAIL)
+    return Judged(in_window, share, mean, np.where(usable, deviate, np.nan), before)
 
 
 def _dispersion(
@@ -199,26 +178,6 @@ def _scatter(
     return np.maximum(squares, 0) * bias / np.maximum(of_baseline(sizes), 1)
 
 
-def trailing(values_SD: np.ndarray, days: int) -> np.ndarray:
-    """Sum of each day and the `days` - 1 before it; before the first day there is nothing."""
-    total_SD = np.cumsum(values_SD, axis=1)
-    sums_SD = total_SD.copy()
-    sums_SD[:, days:] -= total_SD[:, :-days]
-    return sums_SD
-
-
-def delayed(values_SD: np.ndarray, days: int) -> np.ndarray:
-    """The values of `days` days before; zero before the first day."""
-    delayed_SD = np.zeros_like(values_SD)
-    delayed_SD[:, days:] = values_SD[:, :-days]
-    return delayed_SD
-
-
-def _in_windows(above_SD: np.ndarray, days: int) -> np.ndarray:
-    """1 for each day of the windows that are above: the day itself and the `days` - 1 before it; else 0."""
-    return (trailing(above_SD[:, ::-1].astype(np.int64), days)[:, ::-1] > 0).astype(np.float64)
-
-
 def _recently(above_SD: np.ndarray, days: int) -> np.ndarray:
     """Whether any of the `days` days before was above."""
     return delayed(trailing(above_SD.astype(np.int64), days), 1) > 0 if days else np.zeros_like(above_SD)
@@ -249,10 +208,12 @@ def blocks(counts: pa.Table) -> Iterator[tuple[list[str], date, np.ndarray, np.n
 
 
 def _surges(
-    severity: Severity, alarms_SD: np.ndarray, names: list[str], first: date, judged: Judged, window_days: int
+    severity: Severity, alarms_SD: np.ndarray, names: list[str], first: date, judged: Judged, config: DetectConfig
 ) -> Iterator[Surge]:
+    is_small_SD = np.broadcast_to(judged.is_small, alarms_SD.shape)
     for row, day in np.argwhere(alarms_SD):
         end = first + timedelta(days=int(day))
+        window_days = config.small_window if is_small_SD[row, day] else config.window_days
         yield Surge(
             series=names[row],
             severity=severity,
@@ -262,4 +223,5 @@ def _surges(
             negative_share=float(judged.share[row, day]),
             baseline=float(judged.baseline[row, day]),
             deviate=float(judged.deviate[row, day]),
+            baseline_count=int(judged.before[row, day]),
         )

@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.detect.detector import Stream
 from tasks.detect.detectors import DETECTORS
 from tasks.detect.drift import find_drift
+from tasks.detect.stories import follow_stories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +28,10 @@ def detect(
 ) -> tuple[list[Alert], list[Drift]]:
     """Store the alerts that are new, with their evidence, for `channels`; return them and how far each feature has drifted.
 
+    Before, find the copies among the documents that the open refresh has added.
     Drift compares `reference`, the profile of `model` (NAME/VERSION), with the days that this model alone has scored.
     """
+    follow_stories(state, config)
     drifts = find_drift(state.histograms(), reference, config, state.days_of(model))
     stream = Stream(state, config, now, drifts)
     stored: list[Alert] = []

@@ -6,11 +6,13 @@ Shapes: S series, D days.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tasks.detect.surges import blocks, delayed, trailing
+from tasks.detect.small import MIN_IN_WINDOW, has_few
+from tasks.detect.surges import blocks
+from tasks.detect.tails import delayed, trailing
 from tasks.monitor.series import series_in_words
 from tasks.monitor.tables import ALL
 
@@ -30,8 +32,8 @@ UNJUDGED = "unjudged"  # the setting of the monitor that keeps the line about th
 class Unjudged:
     """A series no day of which could be judged among the latest `baseline_days` days of the stream.
 
-    Its windows held `fewest` to `most` documents, where one has to hold `needed`. Of the days before them at most `days` had
-    documents, where `days_needed` are wanted.
+    Its windows of `window_days` held `fewest` to `most` documents, where one has to hold `needed`. Of the days before them at
+    most `days` had documents (of a series of a few documents a week: were part of the stream), where `days_needed` are wanted.
     """
 
     series: str
@@ -40,6 +42,8 @@ class Unjudged:
     needed: int
     days: int
     days_needed: int
+    window_days: int
+    is_small: bool = False
 
     @property
     def reason(self) -> str:
@@ -47,7 +51,7 @@ class Unjudged:
         if self.most < self.needed:
             held = f"{self.fewest} to {self.most}" if self.fewest < self.most else str(self.most)
             return f"{held} of {self.needed} documents"
-        return f"{self.days} of {self.days_needed} days with documents before"
+        return f"{self.days} of {self.days_needed} days {'' if self.is_small else 'with documents '}before"
 
 
 def find_unjudged(counts: pa.Table, config: DetectConfig) -> list[Unjudged]:
@@ -57,19 +61,43 @@ def find_unjudged(counts: pa.Table, config: DetectConfig) -> list[Unjudged]:
     """
     found: list[Unjudged] = []
     for names, _, documents_SD, _ in blocks(counts):
-        in_window_SD = trailing(documents_SD, config.window_days)
-        active_SD = trailing((documents_SD > 0).astype(np.int64), config.baseline_days)
-        before_SD = delayed(active_SD, config.window_days)
+        large, small = _large(documents_SD, config), _small(documents_SD, config)
+        is_small_SD = has_few(documents_SD, config)
         latest = slice(max(0, documents_SD.shape[1] - config.baseline_days), None)
-        has_any_SD = documents_SD[:, latest] > 0
-        in_window_SD, before_SD = in_window_SD[:, latest] * has_any_SD, before_SD[:, latest] * has_any_SD
-        enough_SD = (in_window_SD >= config.min_documents) & (before_SD >= config.min_baseline_days)
-        for row in np.flatnonzero(~enough_SD.any(axis=1)):
-            held = in_window_SD[row][has_any_SD[row]]
+        enough_SD = np.where(is_small_SD, small.enough, large.enough) & (documents_SD > 0)
+        for row in np.flatnonzero(~enough_SD[:, latest].any(axis=1)):
+            rule = small if is_small_SD[row, -1] else large
+            has_any_D = documents_SD[row, latest] > 0
+            held, before = rule.in_window[row, latest][has_any_D], rule.before[row, latest][has_any_D]
             fewest, most = (int(held.min()), int(held.max())) if len(held) else (0, 0)
-            days = int(before_SD[row].max(initial=0))
-            found.append(Unjudged(names[row], fewest, most, config.min_documents, days, config.min_baseline_days))
+            wanted = (rule.needed, int(before.max(initial=0)), config.min_baseline_days, rule.window_days, rule is small)
+            found.append(Unjudged(names[row], fewest, most, *wanted))
     return sorted(found, key=lambda each: (each.series != ALL, -each.most, each.series))
+
+
+class _Rule(NamedTuple):
+    """What a judgement of some series asks for, and what they had: arrays [S, D]."""
+
+    in_window: np.ndarray
+    needed: int
+    before: np.ndarray
+    window_days: int
+    enough: np.ndarray
+
+
+def _large(documents_SD: np.ndarray, config: DetectConfig) -> _Rule:
+    in_window_SD = trailing(documents_SD, config.window_days)
+    active_SD = delayed(trailing((documents_SD > 0).astype(np.int64), config.baseline_days), config.window_days)
+    enough_SD = (in_window_SD >= config.min_documents) & (active_SD >= config.min_baseline_days)
+    return _Rule(in_window_SD, config.min_documents, active_SD, config.window_days, enough_SD)
+
+
+def _small(documents_SD: np.ndarray, config: DetectConfig) -> _Rule:
+    in_window_SD = trailing(documents_SD, config.small_window or config.window_days)
+    days_D = np.clip(np.arange(documents_SD.shape[1]) - config.small_window + 1, 0, None)
+    days_SD = np.broadcast_to(days_D, documents_SD.shape)
+    enough_SD = (in_window_SD >= MIN_IN_WINDOW) & (days_SD >= config.min_baseline_days)
+    return _Rule(in_window_SD, MIN_IN_WINDOW, days_SD, config.small_window, enough_SD)
 
 
 def unjudged_in_words(unjudged: Sequence[Unjudged], num_series: int, config: DetectConfig) -> str:
@@ -82,6 +110,9 @@ def unjudged_in_words(unjudged: Sequence[Unjudged], num_series: int, config: Det
     more = f", and {len(unjudged) - NUM_NAMED:,} more" if len(unjudged) > NUM_NAMED else ""
     few = [each.most for each in unjudged if each.most < each.needed]
     held = f"{min(few)} to {max(few)}" if few and min(few) < max(few) else str(max(few, default=0))
-    why = f": {held} of {config.min_documents} documents in their busiest {config.window_days} days" if few else ""
+    least = min((each for each in unjudged if each.most < each.needed), key=lambda each: each.needed, default=unjudged[0])
+    why = f": {held} of {least.needed} documents in their busiest {least.window_days} days" if few else ""
     remedy = "; lower --detect.min-documents or widen --detect.window-days" if few else ""
+    if few and least.is_small:
+        remedy = "; widen --detect.small-window-days"
     return f"{len(unjudged):,} of {num_series:,} series are not judged{why} ({', '.join(named)}{more}){remedy}"

@@ -17,6 +17,7 @@ from tasks.forget.contents import of_array, pieces_of_values
 from tasks.forget.databases import scrub
 from tasks.in_use import is_held, remedy
 from tasks.monitor.parts import Part, read_part, sweep_parts, write_parts
+from tasks.monitor.stories import forget_copies
 from tasks.monitor.tables import SCORED_SCHEMA
 from tasks.store.digests import canonical
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tasks.forget.forms import Wanted
     from tasks.monitor.state import MonitorState
 
-_OTHERS = ("quarantine", "settings", "watermarks")
+_OTHERS = ("quarantine", "settings", "watermarks", "copies")
 
 
 def forget_documents(state: MonitorState, wanted: Wanted) -> int:
@@ -70,7 +71,9 @@ def _from_parts(state: MonitorState, wanted: Wanted) -> int:
         if not rows:
             continue
         gone += len(rows)
-        db.executemany("DELETE FROM documents WHERE id = ?", [(table.column("id")[row].as_py(),) for row in rows])
+        ids = [table.column("id")[row].as_py() for row in rows]
+        db.executemany("DELETE FROM documents WHERE id = ?", [(identity,) for identity in ids])
+        forget_copies(db, ids)
         db.execute("DELETE FROM files WHERE path = ?", (part.path,))
         kept = table.filter(pa.array([row not in rows for row in range(table.num_rows)], pa.bool_()))
         if kept.num_rows:

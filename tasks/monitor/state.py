@@ -32,13 +32,15 @@ from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import is_forbidden, is_held, remedy
 from tasks.monitor.alert import Alert
 from tasks.monitor.parts import Part, read_part, sweep_parts
+from tasks.monitor.stories import COUNTS_OF_STORIES, Story, copies_of_days, first_of, has_tables, make_tables, stories_of
+from tasks.monitor.stories import TABLES as STORY_TABLES
 from tasks.monitor.tables import ALL, COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
 from tasks.monitor.transaction import Transaction
 from tasks.names import MAX_CHARS, RULE, alike, is_name
 from tasks.writable import writable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from tasks.monitor.alert import Severity
 
@@ -106,6 +108,7 @@ class MonitorState:
         self.name = folder.name
         self.db = db
         self._transaction: Transaction | None = None
+        self._stories = has_tables(db)  # false of a monitor of an earlier version that is only looked at
 
     @classmethod
     @contextlib.contextmanager
@@ -164,11 +167,40 @@ class MonitorState:
         finally:
             self._transaction = None
 
-    def counts(self, series: str | None = None) -> pa.Table:
-        """The aggregates (COUNTS_SCHEMA) of one series or of all, by series and day; of an open refresh too."""
+    def counts(self, series: str | None = None, *, stories: bool = False) -> pa.Table:
+        """The aggregates (COUNTS_SCHEMA) of one series or of all, by series and day; of an open refresh too.
+
+        With `stories` near-copies count once, on the day of the first; days and series without a story are left out.
+        """
+        query = COUNTS_OF_STORIES if stories and self._stories else "SELECT * FROM counts"
         where, values = ("WHERE series = ?", (series,)) if series is not None else ("", ())
-        rows = self.db.execute(f"SELECT * FROM counts {where} ORDER BY series, day", values)  # noqa: S608 no value in it
+        rows = self.db.execute(f"SELECT * FROM ({query}) {where} ORDER BY series, day", values)  # noqa: S608 no value in it
         return _table(rows, COUNTS_SCHEMA)
+
+    def copies(self, days: Collection[str]) -> set[bytes]:
+        """The ids of the documents of these days that are copies of an earlier one."""
+        return copies_of_days(self.db, days) if self._stories else set()
+
+    def first_of(self, ids: Iterable[bytes]) -> dict[bytes, bytes]:
+        """For those of some documents that are copies, the id of the first document of their story."""
+        return first_of(self.db, ids) if self._stories else {}
+
+    def stories_of(self, ids: Sequence[bytes], until: str | None = None) -> dict[bytes, Story]:
+        """The stories of those of some documents that have copies or are copies, as they were on the day `until`."""
+        return stories_of(self.db, ids, until) if self._stories else {}
+
+    def days(self) -> list[str]:
+        """The days that have a document; of an open refresh too."""
+        if self._transaction is not None:
+            self._transaction.flush()
+        return [day for (day,) in self.db.execute("SELECT DISTINCT day FROM files ORDER BY day")]
+
+    def touched_days(self) -> set[str]:
+        """The days to which the open refresh has added documents; none without one."""
+        if self._transaction is None:
+            return set()
+        self._transaction.flush()
+        return set(self._transaction.days)
 
     def histograms(self) -> pa.Table:
         """The histograms (HISTOGRAMS_SCHEMA) of the stream by feature, day and bin; `labels()` names the bins of `label`."""
@@ -231,13 +263,14 @@ class MonitorState:
         if self._transaction is not None:
             self._transaction.flush()
         order = "DESC" if newest_first else "ASC"
-        parts = [Part(*row) for row in self.db.execute(f"SELECT path, day, rows, sha256 FROM files ORDER BY day {order}, path")]  # noqa: S608
-        for part in parts:
-            if days is None or part.day in days:
-                yield from read_part(self.folder / "documents", part, columns).to_batches()
+        named = sorted(days or ())
+        where = "" if days is None else f"WHERE day IN ({','.join('?' * len(named))})"
+        query = f"SELECT path, day, rows, sha256 FROM files {where} ORDER BY day {order}, path"  # noqa: S608 no value in it
+        for part in [Part(*row) for row in self.db.execute(query, named)]:
+            yield from read_part(self.folder / "documents", part, columns).to_batches()
 
     def latest(self, limit: int, *, label: str | None = None) -> pa.Table:
-        """The newest documents (SCORED_SCHEMA), newest first; only those with `label` if one is given."""
+        """The newest documents (SCORED_SCHEMA), newest first, one of each story; only those with `label` if one is given."""
         order = [("time", "descending"), ("id", "ascending")]
         days = None if label is None or label != self.negative() else self._latest_negative_days(limit)
         held, day = SCORED_SCHEMA.empty_table(), None
@@ -246,8 +279,20 @@ class MonitorState:
                 break  # every other document is older
             day = batch.column("day")[0].as_py()
             rows = batch if label is None else batch.filter(pc.equal(batch.column("label"), label))
-            held = pa.concat_tables([held, pa.Table.from_batches([rows], SCORED_SCHEMA)]).sort_by(order).slice(0, limit)
+            held = pa.concat_tables([held, pa.Table.from_batches([rows], SCORED_SCHEMA)]).sort_by(order)
+            held = self.one_of_each_story(held).slice(0, limit)
         return held.combine_chunks()
+
+    def one_of_each_story(self, documents: pa.Table) -> pa.Table:
+        """The first row of each story among some documents, which have a column `id`."""
+        ids = documents.column("id").to_pylist()
+        firsts = self.first_of(ids)
+        if not firsts:
+            return documents
+        shown: dict[bytes, int] = {}
+        for row, identity in enumerate(ids):
+            shown.setdefault(firsts.get(identity, identity), row)
+        return documents.take(pa.array(sorted(shown.values()), pa.int64()))
 
     def alerts(self) -> list[Alert]:
         """All alerts that were stored, by the end of their window."""
@@ -325,12 +370,14 @@ class MonitorState:
     def _latest_negative_days(self, limit: int) -> set[str]:
         """The newest days that hold `limit` negative documents: where these are rare, reading all days takes minutes."""
         days, num_negative = set[str](), 0
-        rows = self.db.execute("SELECT day, negative FROM counts WHERE series = ? AND negative > 0 ORDER BY day DESC", (ALL,))
-        for day, negative in rows:
+        counts = self.counts(ALL, stories=True)
+        stories = dict(zip(counts["day"].to_pylist(), counts["negative"].to_pylist(), strict=True))
+        rows = self.db.execute("SELECT day FROM counts WHERE series = ? AND negative > 0 ORDER BY day DESC", (ALL,))
+        for (day,) in rows:
             if num_negative >= limit:
                 break
             days.add(day)
-            num_negative += negative
+            num_negative += stories.get(day, 0)
         return days
 
     def _store(self, alert: Alert, cooldown_days: int, channels: Sequence[str]) -> bool:
@@ -449,7 +496,9 @@ def _check_format(path: Path, db: sqlite3.Connection, *, read_only: bool) -> Non
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == 0 and not read_only:
         db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
+        db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {STORY_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
         crash_point("monitor.made")
     elif version != FORMAT:
         raise RequestError(f"{path} has format {version}, this program reads {FORMAT}; use the textmill that wrote it")
+    elif not read_only:
+        make_tables(db)  # those that an earlier version did not have

@@ -157,6 +157,11 @@ class Transaction:
         """Keep the time of the newest document that a source has given; an earlier one changes nothing."""
         self.set_watermark(name, str(max(microseconds, self.newest(name) or microseconds)), 0, 0)
 
+    @property
+    def days(self) -> frozenset[str]:
+        """The days to which documents were written; `flush` writes those that are held."""
+        return frozenset(self._days)
+
     def flush(self) -> None:
         """Write the documents that are held, so that readers of this transaction find them."""
         if not self._held:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tasks.monitor.alert_words import copies_in_words, surge_in_words
 from tasks.monitor.series import series_in_words
 from tasks.monitor.state import WATCH_SUFFIX
 from tasks.monitor.tables import NAME
@@ -54,14 +55,15 @@ def body(alert: Alert) -> str:
     if message := alert.evidence.get("message"):
         lines.append(inert(message))
     if alert.kind == "surge":
-        lines.append("{negative_share:.1%} negative of {count} documents, {baseline:.1%} before".format(**alert.figures))
+        lines.append(inert(surge_in_words(alert)))
     words = [inert(word["word"]) for word in alert.evidence.get("words", ())]
     if words:
         lines.append(f"words: {', '.join(words[:NUM_WORDS])}")
     elif alert.kind == "surge":
         lines.append("no word stands out: there is more negative news, on the usual subjects")
     for headline in alert.evidence.get("headlines", ())[:NUM_HEADLINES]:
-        lines += [f"- {inert(headline['text'])}", *([f"  {link}"] if (link := safe_link(headline.get("link"))) else [])]
+        copies = f" ({told})" if (told := copies_in_words(headline)) else ""
+        lines += [f"- {inert(headline['text'])}{copies}", *([f"  {link}"] if (link := safe_link(headline.get("link"))) else [])]
     past = alert.evidence.get("alerts", ())
     lines += [f"- {inert(each['title'])}" for each in past[:NUM_PAST]]
     if len(past) > NUM_PAST:

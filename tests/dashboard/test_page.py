@@ -14,6 +14,7 @@ import pytest
 from tasks.config import RefreshConfig
 from tasks.dashboard.content import DriftedFeature, DriftHistory, gather_content
 from tasks.dashboard.page import embedded_json, render_page
+from tasks.detect.stories import follow_stories
 from tasks.marked import Mark
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState, watch_name
@@ -240,3 +241,24 @@ def test_no_character_of_embedded_json_means_anything_to_html(text: str) -> None
     written = embedded_json({"title": text})
     assert not re.search("[<>&\u2028]", written)
     assert json.loads(written) == {"title": text}
+
+
+def test_copies_of_a_text_are_one_headline_that_says_how_many(tmp_path: Path) -> None:
+    config = RefreshConfig.model_validate({"collect": {"name": "desk"}, "runtime": {"data_root": tmp_path}})
+    loss = "Harbour company warns of a heavy loss after the flood"
+    bad = {"label": "negative", "negative": 0.9, "confidence": 0.9}
+    rows = [document(9, number, text=text, source=f"feed {number}", **bad) for number, text in enumerate([loss, loss.upper()])]
+    rows.append(document(10, 5, text=f"{loss} - <b>Wire</b>", source="feed 1", **bad))
+    rows.append(document(10, 6, text="Another loss", **bad))
+    with MonitorState.open(tmp_path, "desk") as state:
+        with state.refresh(labels=["negative", "positive"]) as transaction:
+            transaction.add(pa.RecordBatch.from_pylist(rows, SCORED_SCHEMA))
+            follow_stories(state, config.detect)
+        content = gather_content(state, config, None, now=1.6e9)
+    assert [headline.copies for headline in content.headlines] == [
+        "",
+        "in 3 copies from 2 sources, first seen 2019-01-10 09:00",
+    ]
+    page = render_page(content)
+    assert page.count("in 3 copies from 2 sources, first seen 2019-01-10 09:00") == 1
+    assert page.count("heavy loss") + page.count("HEAVY LOSS") == 1

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
+from tasks.detect.judged import threshold
 from tasks.detect.settings import DetectConfig
-from tasks.detect.surges import Surge, find_surges, judge, threshold
+from tasks.detect.surges import Surge, find_surges, judge
 from tasks.monitor.tables import COUNTS_SCHEMA
 from tests.examples import examples
 
@@ -161,7 +162,7 @@ def test_too_little_to_compare_raises_nothing() -> None:
     few = np.ones(300, int)
     shares = np.zeros(300)
     shares[250:260] = 1
-    assert not find_surges(counts({"few": (few, shares)}), CONFIG)
+    assert not find_surges(counts({"few": (few, shares)}), CONFIG.model_copy(update={"small_window_days": 0}))
     assert not find_surges(counts({}), CONFIG)
 
 
@@ -170,7 +171,7 @@ def test_one_document_days_are_judged_by_their_number() -> None:
     number, shares = np.ones(300, int), np.tile([0.02, 0.05, 0.01, 0.3], 75)
     shares[250:257] = 0.97
     found = find_surges(counts({"name:x": (number, shares)}), config)
-    assert [s for s in found if s.severity == "high" and day(251) <= s.window_end <= day(256)]
+    assert [s for s in found if s.severity == "high" and day(250) <= s.window_end <= day(256)]
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -230,10 +231,11 @@ def test_later_days_change_no_earlier_alarm(past: list[tuple[int, float]], futur
 def test_neither_other_series_nor_the_order_of_rows_matters(series: dict[str, list[tuple[int, float]]], seed: int) -> None:
     table = counts({name: made(stream) for name, stream in series.items()})
     shuffled = table.take(pa.array(np.random.default_rng(seed).permutation(table.num_rows)))
-    together = find_surges(shuffled, SHORT)
+    short = SHORT.model_copy(update={"small_window_days": 0})  # small series are compared with one another
+    together = find_surges(shuffled, short)
     alone: list[Surge] = []
     for name, stream in series.items():
-        alone += find_surges(counts({name: made(stream)}), SHORT)
+        alone += find_surges(counts({name: made(stream)}), short)
     assert together == sorted(alone, key=lambda s: (s.window_end, s.series, s.severity))
 
 

@@ -11,7 +11,7 @@ from tasks.detect.settings import DetectConfig
 from tasks.detect.unjudged import find_unjudged, unjudged_in_words
 from tasks.monitor.tables import COUNTS_SCHEMA
 
-CONFIG = DetectConfig(window_days=7, baseline_days=60, min_documents=20, min_baseline_days=30)
+CONFIG = DetectConfig(window_days=7, baseline_days=60, min_documents=20, min_baseline_days=30, small_window_days=0)
 FIRST = datetime.date(2022, 1, 1)
 
 
@@ -81,3 +81,26 @@ def test_the_remedy_that_is_named_helps(lowered: dict[str, int]) -> None:
     made = counts({"all": EVERY_DAY, "name:a": {day: 2 for day in range(DAYS) if day % 3}})
     assert find_unjudged(made, CONFIG)
     assert not find_unjudged(made, CONFIG.model_copy(update=lowered))
+
+
+def test_series_of_a_few_documents_a_week_are_judged_where_a_window_of_theirs_holds_two() -> None:
+    config = CONFIG.model_copy(update={"small_window_days": 14})
+    made = {
+        "all": EVERY_DAY,
+        "name:weekly": dict.fromkeys(range(0, DAYS, 7), 1),
+        "name:seldom": dict.fromkeys(range(0, DAYS, 40), 1),
+        "name:once": {110: 1},
+    }
+    found = find_unjudged(counts(made), config)
+    assert [(each.series, each.reason) for each in found] == [
+        ("name:once", "1 of 2 documents"),
+        ("name:seldom", "1 of 2 documents"),
+    ]
+    assert unjudged_in_words(found, 4, config) == (
+        "2 of 4 series are not judged: 1 of 2 documents in their busiest 14 days (once 1 of 2 documents, seldom 1 of 2 "
+        "documents); widen --detect.small-window-days"
+    )
+    young = {"all": dict.fromkeys(range(20), 3), "name:x": dict.fromkeys(range(20), 1)}
+    assert unjudged_in_words(find_unjudged(counts(young), config), 2, config) == (
+        "no series is judged yet: the whole stream has 6 of 30 days before"
+    )

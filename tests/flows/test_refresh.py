@@ -146,6 +146,8 @@ def test_day_by_day_comes_to_the_same_as_all_at_once(first: dict[str, Any], data
         )
     with MonitorState.read(data_root, "slowly") as slowly, MonitorState.read(data_root, "desk") as desk:
         assert (slowly.counts(), slowly.histograms()) == (desk.counts(), desk.histograms())
+        assert slowly.counts(stories=True) == desk.counts(stories=True)
+        assert sum(desk.counts("all", stories=True)["documents"].to_pylist()) == DAYS * (A_DAY - 1)  # one text a day is a copy
         keys = [[(a.kind, a.series, a.severity, a.window_end) for a in state.alerts()] for state in (slowly, desk)]
     assert keys[0] == keys[1]
 
@@ -327,7 +329,7 @@ def test_topics_and_names_have_series_of_their_own(data_root: Path, stream: Path
     names = '[names]\nNokia = ["Nokia", "NOK"]\nTencent = ["Tencent", "腾讯"]\n[patterns]\n"any text" = "[a-z]+"\n'
     (tmp_path / "watch.toml").write_text(names, encoding="utf-8")
     score = {"topics": ["news@champion"], "watch_list": tmp_path / "watch.toml"}
-    named = refresh(config(data_root, stream, "named", score=score))
+    named = refresh(config(data_root, stream, "named", score=score, detect={"small_window_days": 0}))
     assert named["topics"] == ["news/1"]
     totals: Counter[str] = Counter()
     with MonitorState.read(data_root, "named") as state:

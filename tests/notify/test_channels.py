@@ -1,5 +1,6 @@
 """Channels and the file that names them: what is sent is inert, what is secret stays so."""
 
+import dataclasses
 import json
 import stat
 from collections.abc import Callable
@@ -87,7 +88,8 @@ def test_apprise_sends_what_people_read(hook: Any, make_alert: MakeAlert) -> Non
     sent: list[dict[str, Any]] = hook.received
     AppriseChannel("team", apprise_url).send(make_alert(headline="Bank fails"))
     assert sent[0]["title"] == "[high] desk: more negative news than usual in the whole stream, 2020-04-25 to 2020-05-01"
-    assert "25.0% negative of 100 documents, 10.0% before" in sent[0]["message"]
+    told = "The 100 documents in the whole stream in the 7 days to 2020-05-01 are 25.0% negative on average; "
+    assert f"{told}those before were 10.0%." in sent[0]["message"]
     assert "- Bank fails" in sent[0]["message"]
     hook.status = 500
     with pytest.raises(ChannelDown, match="apprise could not send it"):
@@ -268,3 +270,16 @@ def test_a_surge_without_a_word_of_its_own_says_so(make_alert: MakeAlert) -> Non
 def test_a_file_that_an_editor_began_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     (channel,) = read_channels(config(tmp_path, "\ufeff[desk]\nkind = 'file'\npath = 'alerts.jsonl'\n"))
     assert channel.name == "desk"
+
+
+def test_what_people_read_of_a_small_series_is_two_sentences_and_the_stories_behind_it(make_alert: MakeAlert) -> None:
+    alert = make_alert(series="name:Tesco", headline="Tesco warns on profit")
+    figures = {"count": 6, "negative_share": 0.634, "baseline": 0.112, "baseline_count": 1041, "counted": "stories"}
+    alert = dataclasses.replace(alert, window_start="2020-04-04", facts=figures | {"false_alarms": 3.0})
+    alert.evidence["headlines"][0].update(copies=14, sources=5, first_seen="2020-04-28T09:12:00+00:00")
+    lines = body(alert).splitlines()
+    assert lines[0] == (
+        "The 6 stories about Tesco in the 28 days to 2020-05-01 are 63.4% negative on average; the 1,041 before were 11.2%. "
+        "Chance alone makes a series look like this 3 times in 1,000 days."
+    )
+    assert "- Tesco warns on profit (in 14 copies from 5 sources, first seen 2020-04-28 09:12)" in lines
