@@ -21,7 +21,7 @@ from tasks.language.task import evaluate_language, package_language, register_la
 from tasks.prepare.task import prepare
 from tasks.register.models import LANGUAGE, MODEL_TAG
 from tasks.register.says import REGISTRATION
-from tasks.store.artifact import Store
+from tasks.store.opened import open_store
 from tasks.tracking import tensorboard
 from tasks.tracking.tags import RUN_TAG
 from tasks.tracking.tracker import Tracker
@@ -46,7 +46,7 @@ def language(config: LanguageConfig) -> dict[str, Any]:
     if config.runtime.tensorboard:
         tensorboard.check_installed()
     check_installed()
-    store = Store(config.runtime.data_root)
+    store = open_store(config.runtime)
     tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, config.name)
     with (
         store.reading(),

@@ -12,7 +12,7 @@ from flows.settled import settle_by_champion
 from tasks.checkout import CHECKOUT
 from tasks.errors import RequestError
 from tasks.register.champion import read_champion
-from tasks.store.artifact import Store
+from tasks.store.opened import open_store
 from tasks.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def recorded(config: PipelineConfig, *, step_chars: int, as_champion: bool = Tru
             f"--ingest.unlabelled {config.ingest.unlabelled}: these texts have no labels, so no fold of them can be measured; "
             "give --ingest.path too"
         )
-    store = Store(config.runtime.data_root)
+    store = open_store(config.runtime)
     tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, config.name)
     with store.reading(), Display(interval_seconds=config.runtime.log_interval, step_chars=step_chars) as display:
         display.say(command(config))

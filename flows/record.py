@@ -73,6 +73,7 @@ class Record:
     def __post_init__(self) -> None:
         self.id = str(flow_run.get_id() or f"local-{os.getpid()}-{time.time_ns()}")
         self.tracking = ""
+        self.store.begin_run(self.id, self.config.name, " ".join(self.config.verb))
         self._children: dict[str, str] = {}
         self._write(
             "running"
@@ -182,6 +183,7 @@ class Record:
         result["mlflow_run_id"] = self.tracker.server_run_id(self.tracking)
         result["mlflow_run_url"] = self.tracker.run_url(self.tracking)
         self._write("finished", result, result["unreported"])
+        self.store.end_run("finished")
         return result
 
     def failed(self, error: BaseException) -> None:
@@ -193,6 +195,7 @@ class Record:
         self.tracker.set_tags(self.tracking, {"textmill.error": reason[:1000]})
         self.tracker.finish(self.tracking, status)
         self._write("failed", {"error": reason}, self._unreported())
+        self.store.end_run("failed")
 
     @property
     def folder(self) -> Path:

@@ -36,7 +36,7 @@ from tasks.register.recipe import Recipe
 from tasks.register.says import REGISTRATION
 from tasks.register.slices import find_slices
 from tasks.register.task import folds, make_candidate, make_unmeasured, package, question_folds, register
-from tasks.store.artifact import Store
+from tasks.store.opened import open_store
 from tasks.tracking.tags import RUN_TAG
 from tasks.tracking.tensorboard import check_installed
 from tasks.tracking.tracker import Tracker
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from prefect.states import State
 
     from tasks.register.slices import NamedSlices
+    from tasks.store.artifact import Store
 
 
 def get_ready(config: PipelineConfig) -> None:
@@ -65,7 +66,7 @@ def train(config: PipelineConfig) -> dict[str, Any]:
     config.finetune.check()
     if not config.fetch.asks:
         refuse_unlabelled(config)
-    store = Store(config.runtime.data_root)
+    store = open_store(config.runtime)
     tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, config.name)
     with store.reading(), Display(interval_seconds=config.runtime.log_interval) as display:
         display.say(command(config))

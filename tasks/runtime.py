@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tasks.checkout import CHECKOUT
 from tasks.section import Positive, Section
+from tasks.store.shared.address import checked_address
 
 
 class Runtime(Section):
@@ -26,3 +27,14 @@ class Runtime(Section):
     server_timeout: Annotated[float, Field(gt=0.0)] = Field(
         60.0, description="Seconds to wait for a starting server that does nothing."
     )
+    store: str | None = Field(
+        None, description="Bucket that hosts share artifacts in: s3://, gs:// or az:// (needs the extra objects)."
+    )
+    store_lease: Annotated[float, Field(gt=0.0)] = Field(
+        30.0, description="With a bucket: seconds after which a host that builds and says nothing is not waited for."
+    )
+
+    @field_validator("store")
+    @classmethod
+    def _plain_address(cls, value: str | None) -> str | None:
+        return None if value is None else checked_address(value)

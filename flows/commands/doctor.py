@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import DataRoot, Json
+from flows.commands.options import DataRoot, Json, SharedStoreOption
 from flows.commands.printing import print_json, print_line
 
 
@@ -16,12 +16,13 @@ def doctor(
     ] = None,
     as_json: Json = False,
     data_root: DataRoot = None,
+    store: SharedStoreOption = None,
 ) -> None:
     """Check versions, servers, the store and the last runs."""
     from flows.commands import health
     from flows.commands.runtime import runtime_of
 
-    runtime = runtime_of(data_root)
+    runtime = runtime_of(data_root, store)
     if dismiss:
         health.dismiss(runtime.data_root, dismiss)
     checks = health.diagnose(runtime)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands.options import DataRoot, Json
+from flows.commands.options import DataRoot, Json, SharedStoreOption
 from flows.commands.printing import complain, print_json, print_line
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tasks.forget.forget import Plan
     from tasks.forget.models import Trained
+    from tasks.forget.shared import Copies
     from tasks.progress import Progress
     from tasks.runtime import Runtime
     from tasks.tracking.home import TrackingHome
@@ -33,6 +34,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Delete; without it, only say what holds the texts.")] = False,
     as_json: Json = False,
     data_root: DataRoot = None,
+    store: SharedStoreOption = None,
 ) -> None:
     """Find what holds a text, delete it, and refuse the text when it comes again."""
     from flows.commands.runtime import runtime_of
@@ -41,6 +43,7 @@ def forget(
     from tasks.checkout import CHECKOUT
     from tasks.errors import RequestError
     from tasks.forget.asked import Listed, read_list
+    from tasks.forget.shared import open_copies
     from tasks.tracking.home import tracking_home
     from tasks.writable import check_data_root
 
@@ -48,14 +51,15 @@ def forget(
     texts, ids = [*(text or []), *listed.texts], [*(id_ or []), *listed.ids]
     if not texts and not ids:
         raise RequestError("nothing to forget: give --text TEXT, --id ID or --file LIST")
-    runtime = runtime_of(data_root)
+    runtime = runtime_of(data_root, store)
     if not runtime.data_root.is_dir():
         raise RequestError(f"--runtime.data-root {runtime.data_root}: no such folder; correct the path")
     home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
+    shared = open_copies(runtime)
     with Display() as display:
         progress = display.progress("look")
         if not yes:
-            result = _dry_run(runtime, home, texts, ids, progress)
+            result = _dry_run(runtime, home, texts, ids, shared, progress)
         else:
             check_data_root(runtime.data_root)
 
@@ -63,7 +67,7 @@ def forget(
                 complain("waiting for the Prefect server of the last run to end")
 
             with alone(runtime.data_root, home.folder, waiting=waiting) as states:
-                result = _forget(runtime, home, texts, ids, states, progress)
+                result = _forget(runtime, home, texts, ids, states, shared, progress)
     if as_json:
         print_json(result)
     else:
@@ -72,39 +76,60 @@ def forget(
         raise typer.Exit(1)
 
 
-def _dry_run(runtime: Runtime, home: TrackingHome, texts: list[str], ids: list[str], progress: Progress) -> dict[str, Any]:
-    plan = _planned(runtime, home, texts, ids, progress)
+def _dry_run(
+    runtime: Runtime, home: TrackingHome, texts: list[str], ids: list[str], shared: Sequence[Copies], progress: Progress
+) -> dict[str, Any]:
+    plan = _planned(runtime, home, texts, ids, shared, progress)
     if plan is None:
         return _nothing(ids)
-    return {"done": False, **_told(plan, runtime, home)}
+    return {"done": False, **_told(plan, runtime, home), **_of_buckets(shared)}
 
 
 def _forget(
-    runtime: Runtime, home: TrackingHome, texts: list[str], ids: list[str], states: Any, progress: Progress
+    runtime: Runtime,
+    home: TrackingHome,
+    texts: list[str],
+    ids: list[str],
+    states: Any,
+    shared: Sequence[Copies],
+    progress: Progress,
 ) -> dict[str, Any]:
     from tasks.forget.databases import refuse_held
     from tasks.forget.forget import carry_out, note
     from tasks.forget.forgotten import remember
     from tasks.forget.where import DATABASES
 
-    plan = _planned(runtime, home, texts, ids, progress)
+    plan = _planned(runtime, home, texts, ids, shared, progress)
     if plan is None:
         note(runtime.data_root, "done", remember(runtime.data_root, []), [], ids)
         return _nothing(ids)
     for database in plan.units(*DATABASES):
         refuse_held(database)
     told = _told(plan, runtime, home)  # before the corpora are gone
-    return {"done": True, **told, **carry_out(plan, states, ids=ids, progress=progress)}
+    done = carry_out(plan, states, ids=ids, progress=progress, shared=shared)
+    return {"done": True, **told, **done, **_of_buckets(shared)}
 
 
-def _planned(runtime: Runtime, home: TrackingHome, texts: list[str], ids: list[str], progress: Progress) -> Plan | None:
+def _of_buckets(shared: Sequence[Copies]) -> dict[str, Any]:
+    """What was deleted in buckets, and what of them cannot be read; nothing where there is none."""
+    if not shared:
+        return {}
+    damaged = [f"{copies.address} {step}/{key}" for copies in shared for step, key in copies.damaged]
+    return {"shared": {copies.address: copies.deleted for copies in shared}, "shared_damaged": damaged}
+
+
+def _planned(
+    runtime: Runtime, home: TrackingHome, texts: list[str], ids: list[str], shared: Sequence[Copies], progress: Progress
+) -> Plan | None:
     """The plan; None where ids are all that is given, and all of their texts were forgotten before."""
     from flows.servers.server import Server
     from tasks.errors import RequestError
     from tasks.forget.asked import texts_by_id
     from tasks.forget.forget import corpora, forgotten_ids, make_plan
+    from tasks.forget.shared import bring_all
     from tasks.forget.where import Roots
 
+    bring_all(runtime, shared, progress)
     roots = Roots(runtime.data_root, home.folder, Server(runtime.data_root).home, home.database)
     known = texts_by_id(corpora(roots), ids) if ids else {}
     gone = forgotten_ids(runtime.data_root, ids) if ids else set()
@@ -193,6 +218,13 @@ def _print(result: dict[str, Any]) -> None:
         print_line(f"not read           {path} ({why})")
     for place in result["not_looked_at"]:
         print_line(f"not looked at      {place}, which is a server of its own")
+    for place in result.get("shared_damaged", ()):
+        print_line(f"not read           {place} is damaged{': deleted' if result['done'] else ''}")
+    for address, number in result.get("shared", {}).items():
+        done = f"{number:,} artifacts deleted there; " if result["done"] else ""
+        print_line(
+            f"bucket             {address}: {done}run this on every other host that uses it, which has copies of its own"
+        )
     _print_end(result)
 
 

@@ -45,6 +45,7 @@ def diagnose(runtime: Runtime) -> list[dict[str, Any]]:
         "mlflow store": lambda: mlflow_store(runtime),
         "champions": lambda: champions(runtime),
         "artifact store": lambda: artifact_store(runtime.data_root),
+        "shared store": lambda: shared_store(runtime),
         "data root": lambda: data_root_of(runtime),
         "forgotten texts": lambda: forgotten_texts(runtime.data_root),
         "disk": lambda: disk(runtime.data_root),
@@ -278,6 +279,25 @@ def artifact_store(data_root: Path) -> str:
             f"{len(damaged)} of {len(artifacts)} damaged, first: {damaged[0]}; the next run sets it aside and rebuilds it"
         )
     return f"{len(artifacts)} artifacts in {store.root}, all verified"
+
+
+def shared_store(runtime: Runtime) -> str:
+    """The buckets of the data root answer, and honour conditions: of two creates of one object one fails."""
+    from tasks.store.shared.noted import addresses_of
+
+    addresses = addresses_of(runtime)
+    for address in addresses:
+        from tasks.store.opened import open_bucket
+
+        bucket = open_bucket(address)
+        from tasks.store.shared.proof import prove
+
+        prove(bucket)
+    if not addresses:
+        return "none: no other host uses what is built here (--runtime.store)"
+    return (
+        f"{', '.join(addresses)}: of two creates of one object the second was refused, and of two replacements of one version"
+    )
 
 
 def disk(data_root: Path) -> str:

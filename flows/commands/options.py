@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 Model = Annotated[str | None, typer.Option("--model", help="NAME@ALIAS or NAME/VERSION; default: the last promoted champion.")]
 DataRoot = Annotated[Path | None, typer.Option("--runtime.data-root", help="Folder of the store and the runs.")]
+SharedStoreOption = Annotated[
+    str | None, typer.Option("--runtime.store", metavar="URL", help="Bucket that hosts share artifacts in.")
+]
 File = Annotated[Path | None, typer.Option("--config", help="A TOML file in the form of a preset.")]
 MaxError = Annotated[
     float | None,

@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from flows.commands.printing import complain
 from flows.servers.server import Server
+from tasks.config import RefreshConfig
+from tasks.store.opened import check_store
 from tasks.writable import make_data_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flows.commands.options import Session
-    from tasks.config import LanguageConfig, PipelineConfig, RefreshConfig
+    from tasks.config import LanguageConfig, PipelineConfig
 
 
 def run_flow(name: str, config: PipelineConfig | LanguageConfig | RefreshConfig, session: Session) -> dict[str, Any]:
     """Run a flow on a Prefect server and return its result; a failed run raises what failed it."""
     make_data_root(config.runtime.data_root)
+    if not isinstance(config, RefreshConfig):  # it has nothing in the store
+        check_store(config.runtime)
     print("starting the Prefect server ...", file=sys.stderr)  # noqa: T201
     with contextlib.ExitStack() as stack:
 

@@ -6,23 +6,28 @@ import os
 from pathlib import Path
 
 from tasks.runtime import Runtime
+from tasks.store.shared.address import is_address
 from tasks.urls import holds_password
 
 PREFIX = "TEXTMILL_"
 NOT_SETTINGS = frozenset({"TEXTMILL_CRASH_AT", "TEXTMILL_DEBUG"})  # a seam of the fault tests; traces for developers
 # The variables that are read here.
-PLAIN = {"TEXTMILL_RUNTIME__DATA_ROOT": "data_root", "TEXTMILL_RUNTIME__TRACKING_URI": "tracking_uri"}
+PLAIN = {
+    "TEXTMILL_RUNTIME__DATA_ROOT": "data_root",
+    "TEXTMILL_RUNTIME__TRACKING_URI": "tracking_uri",
+    "TEXTMILL_RUNTIME__STORE": "store",
+}
 
 
-def runtime_of(data_root: Path | None) -> Runtime:
-    """The runtime section as the environment gives it, with this data root if one is given.
+def runtime_of(data_root: Path | None, store: str | None = None) -> Runtime:
+    """The runtime section as the environment gives it, with this data root and bucket if they are given.
 
-    RequestError says in one line what is wrong with the environment or with the path.
+    RequestError says in one line what is wrong with the environment, with the path or with the bucket's address.
     """
-    return _read_here(data_root) or _resolved(data_root)
+    return _read_here(data_root, store) or _resolved(data_root, store)
 
 
-def _read_here(data_root: Path | None) -> Runtime | None:
+def _read_here(data_root: Path | None, store: str | None) -> Runtime | None:
     """The section, where nothing but plain values of PLAIN is set; else None."""
     given = {name.upper(): value for name, value in os.environ.items() if name.upper().startswith(PREFIX)}
     if not given.keys() <= PLAIN.keys() | NOT_SETTINGS:
@@ -30,6 +35,10 @@ def _read_here(data_root: Path | None) -> Runtime | None:
     values: dict[str, str | Path] = {PLAIN[name]: value for name, value in given.items() if name in PLAIN}
     if data_root is not None:
         values["data_root"] = data_root
+    if store is not None:
+        values["store"] = store
+    if "store" in values and not is_address(str(values["store"])):
+        return None
     place = str(values.get("data_root", ""))
     if place.startswith("~") or not place.isprintable() or holds_password(str(values.get("tracking_uri", ""))):
         return None
@@ -38,7 +47,8 @@ def _read_here(data_root: Path | None) -> Runtime | None:
     return Runtime.model_validate(values)
 
 
-def _resolved(data_root: Path | None) -> Runtime:
+def _resolved(data_root: Path | None, store: str | None) -> Runtime:
     from flows.commands.settings import DEFAULT_PRESET, resolve
 
-    return resolve(["--runtime.data-root", str(data_root)] if data_root else [], preset=DEFAULT_PRESET).runtime
+    given = {"--runtime.data-root": data_root, "--runtime.store": store}
+    return resolve([f"{flag}={value}" for flag, value in given.items() if value is not None], preset=DEFAULT_PRESET).runtime

@@ -19,7 +19,7 @@ def predict_zero_shot(
     from tasks.errors import RequestError
     from tasks.finetune.kinds import KINDS
     from tasks.finetune.settings import FinetuneConfig
-    from tasks.store.artifact import Store
+    from tasks.store.opened import open_store
     from tasks.store.step import Run
     from tasks.weights.task import weights
     from tasks.writable import make_data_root
@@ -36,7 +36,7 @@ def predict_zero_shot(
     made.check()
     runtime = runtime_of(data_root)
     make_data_root(runtime.data_root)
-    store = Store(runtime.data_root)
+    store = open_store(runtime)
     with store.reading(), Display(interval_seconds=runtime.log_interval) as display:
         # Not as a task: a few texts need no Prefect server.
         state = weights.fn(Run(store, progress_for=lambda step: display.progress(step)), made.weights)

@@ -25,6 +25,7 @@ from tasks.forget.monitors import forget_documents
 from tasks.forget.rewriting import rewrite_log, rewrite_record
 from tasks.forget.rows import rows_with
 from tasks.forget.search import Looked, inputs_of_runs, look, look_at, sources_of_monitors
+from tasks.forget.shared import delete_there, delete_unknown, left_there
 from tasks.forget.tokens import as_tokens, settings_below
 from tasks.labels.imports import LABELS
 from tasks.progress import SILENT
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from tasks.forget.shared import Copies
     from tasks.forget.where import Roots
     from tasks.monitor.state import MonitorState
     from tasks.progress import Progress
@@ -96,13 +98,19 @@ def corpora(roots: Roots) -> list[Path]:
 
 
 def carry_out(
-    plan: Plan, states: Mapping[str, MonitorState], *, ids: Sequence[str] = (), progress: Progress = SILENT
+    plan: Plan,
+    states: Mapping[str, MonitorState],
+    *,
+    ids: Sequence[str] = (),
+    progress: Progress = SILENT,
+    shared: Sequence[Copies] = (),
 ) -> dict[str, Any]:
     """Delete what a plan found, look again, and say what was done; `states` are the monitors by name, open.
 
-    `ids` are those by which the texts were named.
+    `ids` are those by which the texts were named, `shared` the buckets from which all was brought here before.
 
-    UnavailableError: a database is held or damaged. What was deleted by then stays so, and the same call goes on.
+    UnavailableError: a database is held or damaged, or a bucket is gone. What was deleted by then stays so, and the same call
+    goes on.
     """
     roots, wanted = plan.roots, plan.wanted
     marks = remember(roots.data_root, wanted.texts)
@@ -128,11 +136,13 @@ def carry_out(
     for unit in plan.units(*(where.DELETED - {where.ARTIFACT})):
         _remove(unit)
         crash_point("forget.removed")
-    _remove_artifacts(plan)
+    _remove_artifacts(plan, shared)
+    delete_unknown(shared)
     after = look(roots, wanted, progress=progress)
     crash_point("forget.looked")
     deleted = {kind: len(plan.units(kind)) for kind in plan.holding() if kind not in where.LEFT}
     left = [str(each.place.path) for each in after.found if each.place.kind not in where.LEFT]
+    left += left_there(shared, _names(plan))
     note(roots.data_root, "left" if left else "done", marks, wanted.texts, ids, deleted)
     return {"files": after.files, "left": left, "kept_rows": kept, "deleted": deleted, "unread": _told(after)}
 
@@ -156,13 +166,21 @@ def _made_from(roots: Roots, looked: Looked) -> list[Path]:
     return [store.place(*name) for name in made_from(store, holding)]
 
 
-def _remove_artifacts(plan: Plan) -> None:
-    """Delete what was made from the texts, then what holds them, corpora last; whole or not at all."""
+def _names(plan: Plan) -> list[tuple[str, str]]:
+    """Step and key of the artifacts that hold the texts or were made from them."""
+    store = Store(plan.roots.data_root)
+    return [name_of(store, folder) for folder in [*plan.made_from, *plan.units(where.ARTIFACT)]]
+
+
+def _remove_artifacts(plan: Plan, shared: Sequence[Copies]) -> None:
+    """Delete what was made from the texts, then what holds them, corpora last; whole or not at all, in buckets first."""
+    store = Store(plan.roots.data_root)
     area = plan.roots.data_root / "store" / BUILDING
     for left in area.glob(f"{MOVED}*"):  # of a killed call
         shutil.rmtree(left)
     holding = plan.units(where.ARTIFACT)
     for folder in [*plan.made_from, *sorted(holding, key=lambda unit: unit.parent.name == CORPUS_STEP)]:
+        delete_there(shared, name_of(store, folder))
         if not folder.is_dir():
             continue
         area.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@
     <data root>/store/.scratch/<step>-<key>/   what a build keeps between attempts (checkpoints); gone once it is committed
     <data root>/store/.damaged/                what failed verification, kept for inspection until gc
     <data root>/store/.locks/                  one lock file per key, and one for the whole store (readers shared, gc exclusive)
+    <data root>/store/.shared                  the buckets that it was used with (see shared/), if there are any
 
 A folder counts only if its manifest is whole and every file has the size and SHA-256 that the manifest names.
 Pure: neither Prefect nor MLflow.
@@ -212,6 +213,12 @@ class Store:
     def folder(self, artifact: Artifact) -> Path:
         """Where the artifact's files are."""
         return self.data_root / artifact.path
+
+    def begin_run(self, run: str, name: str, verb: str) -> None:
+        """Name the run that uses this store from now on; a shared one tells other hosts, this one has the run's record."""
+
+    def end_run(self, status: str) -> None:
+        """Say how that run ended."""
 
     def stored(self) -> list[tuple[str, str]]:
         """(step, key) of every artifact that is there, whole or damaged, in order."""

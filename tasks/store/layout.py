@@ -3,3 +3,4 @@
 STORE = "store"  # below the data root
 BUILDING, SCRATCH, DAMAGED, LOCKS = ".building", ".scratch", ".damaged", ".locks"
 FINGERPRINTS = ".fingerprints.sqlite"
+SHARED_WITH = ".shared"  # the addresses of buckets, a line each

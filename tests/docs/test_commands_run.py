@@ -34,6 +34,7 @@ NEEDS = (
     "gb18030",  # Chinese news
     "--fetch.query",  # tests/fetch
     "--fetch.url",
+    "--runtime.store",  # tests/store
 )  # data that is not there
 SEARCHES = ("tune",)  # they take the minutes that they are given; tests/flows/test_tune.py
 SERVERS = ("up", "down", "deploy", "undeploy", "serve")  # tests/flows/servers, tests/serve

@@ -11,20 +11,24 @@ from pathlib import Path
 import pytest
 
 from tasks.checkout import CHECKOUT
+from tests.faults.row_23_bucket_faults import CASES
 from tests.monitored import POINTS
 
 pytestmark = pytest.mark.long
 
-TRIALS = {  # of each row: two, or each named point once
-    **dict.fromkeys(["1", "3", "4", "6", "11", "12", "18", "20"], 2),
+TRIALS = {  # of each row: two, or each named point or case once
+    **dict.fromkeys(["1", "3", "4", "6", "11", "12", "18", "20", "22"], 2),
     "19": len(POINTS),
+    "23": len(CASES),
+    "24": 4,  # what hangs takes tens of seconds
 }
-# Row 4's two seconds are the campaign's: a machine that runs tests may stall for longer.
+# The seconds of rows 4, 23 and 24 are the campaign's: a machine that runs tests may stall for longer.
 PATIENT = """
 import sys
-from tests.faults import row_04_dead_owner
+from tests.faults import row_04_dead_owner, row_23_bucket_faults, row_24_bucket_gone
 from tests.faults import __main__ as campaign
-row_04_dead_owner.GOES_ON_SECONDS = campaign.LIMITS_TIMES = 60.0
+row_04_dead_owner.GOES_ON_SECONDS = row_23_bucket_faults.GOES_ON_SECONDS = campaign.LIMITS_TIMES = 60.0
+row_24_bucket_gone.WITHIN_SECONDS = 3600.0
 sys.exit(campaign.main())
 """
 

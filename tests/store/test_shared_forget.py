@@ -1,0 +1,64 @@
+"""A text is forgotten in the bucket too, whichever host built what holds it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.forget.forget import carry_out, make_plan
+from tasks.forget.shared import Copies, bring_all
+from tasks.progress import SILENT
+from tasks.runtime import Runtime
+from tasks.store.shared.collect import stored
+from tests.forget import root as roots
+from tests.forget.planted import TEXT
+from tests.store.hosts import Memory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_what_holds_a_text_is_deleted_in_the_bucket_by_a_host_that_never_built_it(tmp_path: Path) -> None:
+    memory = Memory()
+    builder, asked = memory.host(tmp_path / "builder"), tmp_path / "asked"
+    builder.data_root.mkdir()
+    asked.mkdir()
+    roots.build(builder.data_root, roots.write_table(tmp_path / "news.jsonl"))
+    for name in builder.stored():
+        with builder.locked(*name):
+            assert builder.find(*name)
+    memory.put("data/ingest/killed/attempt/corpus.parquet", b"half of it")
+    weights = ("weights", "0weights")
+    broken = next(name for name in stored(memory.bucket) if name[0] == "package")
+    memory.put(f"manifests/{broken[0]}/{broken[1]}", b"damaged by somebody" * 10)
+
+    copies = Copies(memory.bucket)
+    bring_all(Runtime(data_root=asked), [copies], SILENT)
+    assert copies.damaged == [broken]
+    plan = make_plan(roots.roots_of(asked), [TEXT])
+    assert {folder.parent.name for folder in plan.units("artifacts")} == {"ingest", "prepare"}
+    done = carry_out(plan, {}, shared=[copies])
+    assert done["left"] == []
+    assert copies.deleted == 4  # ingest, prepare, finetune, which was made from that, and what was damaged
+    assert stored(memory.bucket) == [weights]
+    assert {place.split("/")[1] for place in memory.places("data")} == {"weights"}
+
+    step, key = next(name for name in builder.stored() if name[0] == "ingest")
+    with builder.locked(step, key):
+        assert builder.find(step, key) is None
+    assert not builder.place(step, key).exists()
+
+
+def test_a_killed_deletion_goes_on_where_the_bucket_has_more_than_this_host(tmp_path: Path) -> None:
+    memory, root = Memory(), tmp_path / "root"
+    root.mkdir()
+    host = memory.host(root)
+    roots.build(root, roots.write_table(tmp_path / "news.jsonl"))
+    for name in host.stored():
+        with host.locked(*name):
+            host.find(*name)
+    carry_out(make_plan(roots.roots_of(root), [TEXT]), {})  # as if it had come to the store here and not to the bucket
+    assert len(stored(memory.bucket)) == 5
+    copies = Copies(memory.bucket)
+    bring_all(Runtime(data_root=root), [copies], SILENT)
+    assert carry_out(make_plan(roots.roots_of(root), [TEXT]), {}, shared=[copies])["left"] == []
+    assert stored(memory.bucket) == [("weights", "0weights")]
