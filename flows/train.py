@@ -20,6 +20,7 @@ from flows.record import Record, command
 from flows.replies import carried_replies, check_answers, look_at_answers
 from flows.settled import refuse_unlabelled, settle_by_champion, settle_by_corpus
 from flows.split import split_tags
+from flows.warm import begin_run, look_at_batches, told_lineage
 from tasks.adapt.task import adapt
 from tasks.align.fetch import local_copies
 from tasks.align.task import align
@@ -46,6 +47,7 @@ from tasks.weights.task import weights
 if TYPE_CHECKING:
     from prefect.states import State
 
+    from tasks.register.champion import Champion
     from tasks.register.slices import NamedSlices
     from tasks.store.artifact import Store
 
@@ -75,14 +77,15 @@ def train(config: PipelineConfig) -> dict[str, Any]:
             passed_over = unread(config)  # `textmill train` refuses it; a deployment of an earlier version may hold some
             renamed = config.finetune.renamed
             config = config.model_copy(update={"finetune": config.finetune.only_read()})
-            config = settle_by_champion(config, read_champion(tracker, config.name), display.say)
+            champion = read_champion(tracker, config.name)
+            config = settle_by_champion(config, champion, display.say)
             record = Record(config, store, tracker, display)
             try:
                 for line in renamed:
                     record.warn(f"{line}; the old name is taken until the next release, so deploy again")
                 for setting in passed_over:
                     record.warn(str(setting))
-                run_steps(record)
+                run_steps(record, champion)
                 return record.finished()
             except BaseException as error:
                 record.failed(error)
@@ -91,8 +94,11 @@ def train(config: PipelineConfig) -> dict[str, Any]:
             tracker.close()
 
 
-def run_steps(record: Record) -> None:
-    """Chain the steps of one run; each call returns at once when the store has what it would build."""
+def run_steps(record: Record, champion: Champion | None = None) -> None:
+    """Chain the steps of one run; each call returns at once when the store has what it would build.
+
+    `champion` is the name's when the run began, which it may train on from.
+    """
     run, note = record.run, record.note
     config, ingested, corpus, kept, prepared = prepare_rows(record)
     if config.ingest.only_unlabelled and not corpus.result().report["labels"]:
@@ -110,11 +116,12 @@ def run_steps(record: Record) -> None:
     check_answers(config, labels)
     if config.finetune.class_prior:
         shares_in_order(config.finetune.class_prior, labels)  # refused before anything is trained
-    aligned = align_vectors(record, config, dataset)
+    beginning = begin_run(record, config, champion, dataset, holdout)
+    aligned = align_vectors(record, config, dataset, trains=beginning.needs_vectors(config))
     record.result["kind"] = config.finetune.model
     read, held = read_texts(record, config, texts, holdout_texts)
     rows = without_held(record, config, dataset, read)
-    model = note(finetune(run, config.finetune.keyed(), dataset=rows.dataset, aligned=aligned, **rows.read))
+    model = note(finetune(run, config.finetune.keyed(), **beginning.given(rows.dataset, aligned), **rows.read))
     baseline = None
     if config.evaluate.yardstick:
         baseline = note(yardstick(run, config.evaluate.measures, dataset=dataset, holdout=holdout))
@@ -123,6 +130,8 @@ def run_steps(record: Record) -> None:
     tested = {"holdout": holdout, "texts": holdout_texts, **held}
     evaluation = note(evaluate(run, config.evaluate.measures, model=model, dataset=dataset, **tested, yardstick=baseline))
     measure_beside(record, config, ingested, evaluation, aligned)
+    of_test = {"evaluation": evaluation, "holdout": holdout, "texts": holdout_texts}
+    look_at_batches(record, config, beginning, rows, aligned, model=model, **of_test)
     if config.evaluate.slices:
         note(slices(run, config.evaluate.slicing, evaluation=evaluation, **of_rows))
     else:
@@ -131,6 +140,8 @@ def run_steps(record: Record) -> None:
     promised = make_promise(record, config, rows, model, parts)
     packed = {name: state for name, state in read.items() if name != "weights"}
     packed |= carried(record, config, dataset, promised)
+    told, started_from = told_lineage(record, beginning, dataset)
+    packed |= told
     packed |= carried_replies(record, config, promised, **{"texts": texts, **read, "model": model, "dataset": dataset})
     packaged = note(package(run, model=model, dataset=dataset, **packed))
     if config.evaluate.robust is not None:
@@ -145,13 +156,15 @@ def run_steps(record: Record) -> None:
         corpus=corpus.result(),
         holdout=holdout.result(),
         texts=holdout_texts.result(),
-        tags={RUN_TAG: record.id, MODEL_TAG: config.finetune.model, **split_tags(config.prepare)},
+        tags={RUN_TAG: record.id, MODEL_TAG: config.finetune.model, **split_tags(config.prepare), **started_from},
         run_id=record.tracking,
         slices=must_not_lose,
     )
     splits, ready = prepared.result().report["splits"], record.last_ended
     trainable = splits["train"] + splits["valid"]
-    question = question_folds(run, config.register, candidate, recipe, record.tracker, rows=trainable, ready=ready)
+    question = beginning.folds or question_folds(
+        run, config.register, candidate, recipe, record.tracker, rows=trainable, ready=ready
+    )
     measured = None
     if question.config is not None:
         measured = note(folds(run, question.config, dataset=dataset, **{"texts": texts, **read}))
@@ -206,12 +219,19 @@ def register_unmeasured(record: Record, config: PipelineConfig, corpus: State, p
     record.did("register", registered, shown=REGISTRATION, key=packaged.result().key)
 
 
-def align_vectors(record: Record, config: PipelineConfig, dataset: State) -> State | None:
-    """Find or train word vectors and align them with the vocabulary; None for a model that reads none."""
+def align_vectors(record: Record, config: PipelineConfig, dataset: State, *, trains: bool = True) -> State | None:
+    """Find or train word vectors and align them with the vocabulary; None for a model that reads none.
+
+    So it is where nothing `trains` anew, since a model that goes on from another has that one's rows of words.
+    """
     run, note = record.run, record.note
     if not config.finetune.needs_vectors:
         for step in (pretrain, align):
             record.skipped(step, f"model {config.finetune.model} reads no word vectors")
+        return None
+    if not trains:
+        for step in (pretrain, align):
+            record.skipped(step, "the model goes on from the champion, which has a row for each word")
         return None
     vectors = None
     if config.align.vectors:

@@ -21,7 +21,7 @@ from tasks.evaluate.slices.settings import NAME, OWN_COLUMNS
 from tasks.expect.settings import ExpectConfig
 from tasks.fetch.settings import FetchConfig
 from tasks.finetune.networks.settings import NetworkSettings
-from tasks.finetune.settings import AUTO, FinetuneConfig
+from tasks.finetune.settings import AUTO, FRESH, FinetuneConfig
 from tasks.ingest.settings import IngestConfig, TextsConfig
 from tasks.language.settings import GateConfig, MeasureConfig, NetworkConfig, SplitConfig, TokenizerConfig
 from tasks.monitor.settings import RetrainConfig, WatchConfig
@@ -135,6 +135,15 @@ with warnings.catch_warnings():
                 raise ValueError(
                     "register.min_confidence auto goes by a promise, and none is made; set evaluate.promise held or folds, "
                     "or give a number"
+                )
+            return self
+
+        @model_validator(mode="after")
+        def _fresh_beside_a_start(self) -> Self:
+            if self.evaluate.beside_fresh and self.finetune.start == FRESH:
+                raise ValueError(
+                    "evaluate.beside_fresh compares training on from the champion with training anew; "
+                    "set finetune.start champion too, or leave it out"
                 )
             return self
 

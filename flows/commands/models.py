@@ -30,7 +30,7 @@ def list_versions(
     for row in rows:
         figures = ["" if value is None else f"{value:.4f}" for value in (row.accuracy, row.macro_f1)]
         when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row.created))
-        decision = f"{row.action or ''}: {row.reason or ''}"
+        decision = f"{row.action or ''}: {row.reason or ''}{_start(row.start)}"
         table.add_row(*cells(row.name, row.version, " ".join(row.aliases), *figures, when, decision))
     results().print(table if rows else "no model is registered yet; textmill train makes the first")
 
@@ -51,9 +51,14 @@ def verify(
         print_json({"whole": whole, "models": [dataclasses.asdict(row) for row in rows]})
     else:
         for row in rows:
-            print_line(f"ok    {row.name}/{row.version}" if row.whole else f"FAIL  {row.problem}")
+            print_line(f"ok    {row.name}/{row.version}{_start(row.start)}" if row.whole else f"FAIL  {row.problem}")
     if not whole:
         raise typer.Exit(1)
+
+
+def _start(version: int | None) -> str:
+    """The version that a model was trained on from, in words."""
+    return "" if version is None else f" (trained on from version {version})"
 
 
 def export(

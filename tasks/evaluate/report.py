@@ -37,6 +37,7 @@ TEMPLATE = Path(__file__).parent / "report.html.j2"
 PARTS = (
     "prior.html.j2",
     "beside.html.j2",
+    "earlier.html.j2",
     "certainty.html.j2",
     "answers.html.j2",
     "wrong_labels.html.j2",
@@ -238,6 +239,7 @@ class Context(_Part):
     model: ModelVersion | None = None
     learning_curve: LearningCurve | None = None
     beside: dict[str, Any] | None = None
+    earlier: dict[str, Any] | None = None
     certainty: dict[str, Any] | None = None
     answers: dict[str, Any] | None = None
     wrong_labels: dict[str, Any] | None = None

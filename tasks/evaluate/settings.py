@@ -40,6 +40,11 @@ class EvaluateConfig(SliceConfig, CertaintySettings, Measures):
         description="Column of dates, which ingest.keep names: train the same recipe on a split by time too (on a random one "
         "where the run is split by time), and show both accuracies.",
     )
+    beside_fresh: bool = Field(
+        False,
+        description="finetune.start champion: where the run trains on from the champion, train the same recipe anew on all "
+        "rows too, and show accuracy and seconds of both.",
+    )
     slices: bool = Field(True, description="Accuracy by length, script, source, kept columns (ingest.keep) and names.")
     robustness: tuple[str, ...] = Field(
         (), description=f"true, or some of {', '.join(BY_NAME)}: change the test texts so and label them again."

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import torch
 
     from tasks.finetune.class_weights import How
+    from tasks.finetune.former_model import FormerModel
     from tasks.finetune.lexicon import Lexicon
     from tasks.finetune.ngram_rows import NgramRows
     from tasks.finetune.settings import FinetuneConfig
@@ -28,6 +29,7 @@ class Job:
     `weights` is the folder of the pretrained weights that a kind starts from, and `embedded` that of the texts' vectors, for
     kinds that read those. `prior` has the share of each class where the model is used, if that is another than in the rows.
     `lexicon` has words that count beside what the rows say of them.
+    `former` is the model to start from, if the training does not begin anew; the dataset then has but some of the rows.
     """
 
     config: FinetuneConfig
@@ -45,6 +47,7 @@ class Job:
     spare: int = 1
     prior: tuple[float, ...] | None = None
     lexicon: Lexicon | None = None
+    former: FormerModel | None = None
 
     @property
     def class_weights(self) -> How:

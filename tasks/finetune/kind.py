@@ -37,6 +37,11 @@ def _no_weights(config: SharedSettings) -> WeightsConfig | None:
     return None
 
 
+def no_lexicon(config: SharedSettings) -> str:
+    """Why a kind that counts a lexicon beside the rows cannot start from a champion; empty if there is no lexicon."""
+    return "counts a lexicon, whose weights cannot be told from those of the rows" if config.lexicon else ""
+
+
 class ZeroShot(NamedTuple):
     """How a kind labels texts by what labels mean, without a labelled row.
 
@@ -71,6 +76,7 @@ class Kind:
     `zero_shot`: how it labels texts by what the labels mean, if it does.
     `reads_unlabelled(config)`: whether rows without a label can change it.
     `exports`: formats for other programs; the module `export` of its folder has a function for each.
+    `no_start(config)`: why its training cannot start from a champion of the kind, in words that follow its name; empty: it can.
     `automatic`: `finetune.model auto` may choose it, for train rows of up to `most_tokens(num_classes)` tokens.
     `like_yardstick`: it is made as the yardstick is, so it is what to try where that was better.
     `instead` gives the setting of its own for one that it does not read, such as `finetune.lr`.
@@ -97,6 +103,7 @@ class Kind:
     zero_shot: ZeroShot | None = None
     reads_unlabelled: Callable[[SharedSettings], bool] = field(default=lambda config: False)
     exports: tuple[str, ...] = ()
+    no_start: Callable[[SharedSettings], str] = field(default=lambda config: "is always trained anew")
     automatic: bool = False
     like_yardstick: bool = False
     most_tokens: Callable[[int], float] = field(default=lambda num_classes: float("inf"))

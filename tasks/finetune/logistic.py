@@ -29,6 +29,16 @@ class Solver:
     remembers: int = 10
 
 
+@dataclass(frozen=True)
+class Near:
+    """Where to begin, and what to stay near to: weights [F, C] and bias [C], and slopes there that are taken off the loss'."""
+
+    weights: np.ndarray
+    bias: np.ndarray
+    slopes: np.ndarray
+    bias_slopes: np.ndarray
+
+
 def logistic_regression(
     features_NF: Any,  # an array or a csr_matrix
     labels_N: np.ndarray,
@@ -38,12 +48,14 @@ def logistic_regression(
     *,
     solver: Solver,
     offset_NC: np.ndarray | None = None,
+    near: Near | None = None,
     advance: Callable[[int], None] = lambda step: None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights [F, C] and bias [C], float64, of least mean log-loss plus `l2` / 2 times the squared weights.
 
     `importance_N` weighs the documents, `offset_NC` are logits that they have beside these; `advance` gets the number of each
-    step. Products are of the features' own precision.
+    step. Products are of the features' own precision. With `near` it is the distance to those weights that is squared, and the
+    loss is tilted so that its slopes there are less by those given.
     """
     (num_rows, num_features), precision = features_NF.shape, features_NF.dtype
     target_NC = np.zeros((num_rows, num_classes))
@@ -56,9 +68,13 @@ def logistic_regression(
         weights_FC, bias_C = flat[num_classes:].reshape(num_features, num_classes), flat[:num_classes]
         likely_NC = log_softmax(features_NF @ weights_FC.astype(precision, copy=False) + bias_C + given_NC)
         slope_NC = (np.exp(likely_NC) - target_NC) * share_N1
-        value = -(target_NC * likely_NC * share_N1).sum() + l2 / 2 * (weights_FC**2).sum()
-        slopes_FC = turned_FN @ slope_NC.astype(precision, copy=False) + l2 * weights_FC
-        return float(value), np.concatenate([slope_NC.sum(0), slopes_FC.ravel()])
+        moved_FC = weights_FC if near is None else weights_FC - near.weights
+        value = -(target_NC * likely_NC * share_N1).sum() + l2 / 2 * (moved_FC**2).sum()
+        slopes_FC, slopes_C = turned_FN @ slope_NC.astype(precision, copy=False) + l2 * moved_FC, slope_NC.sum(0)
+        if near is not None:
+            value -= (near.slopes * weights_FC).sum() + near.bias_slopes @ bias_C
+            slopes_FC, slopes_C = slopes_FC - near.slopes, slopes_C - near.bias_slopes
+        return float(value), np.concatenate([slopes_C, slopes_FC.ravel()])
 
     steps = 0
 
@@ -68,7 +84,19 @@ def logistic_regression(
         advance(steps)
 
     start = np.zeros(num_classes * (num_features + 1))
+    if near is not None:
+        start = np.concatenate([near.bias, near.weights.ravel()]).astype(np.float64)
     kept = min(max(REMEMBERED // (2 * len(start)), 3), solver.remembers)
     options = {"maxiter": solver.steps, "maxfun": 2 * solver.steps, "gtol": FLAT, "ftol": 0.0, "maxcor": kept}
     found = minimize(loss, start, jac=True, method="L-BFGS-B", callback=count, options=options).x
     return found[num_classes:].reshape(num_features, num_classes), found[:num_classes]
+
+
+def slopes(
+    features_NF: Any, labels_N: np.ndarray, share_N: np.ndarray, weights_FC: np.ndarray, bias_C: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """How the log-loss of documents, each times its share, changes with weights [F, C] and bias [C] at the given ones."""
+    slope_NC = np.exp(log_softmax(features_NF @ weights_FC + bias_C))
+    slope_NC[np.arange(len(labels_N)), labels_N] -= 1
+    slope_NC *= share_N[:, None]
+    return features_NF.T @ slope_NC, slope_NC.sum(0)

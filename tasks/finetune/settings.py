@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tasks.finetune.kind import Kind
     from tasks.weights.place import WeightsConfig
 
-AUTO = "auto"
+AUTO, FRESH = "auto", "fresh"
 Settings = TypeVar("Settings", bound=Section)
 SECTIONS: Mapping[str, type[Section]] = {name: made for kind in KINDS.values() for name, made in kind.sections.items()}
 
@@ -69,6 +69,14 @@ class SharedSettings(Section):
         "auto", description="Torch and fastText threads; auto uses every core. Weights depend on the number."
     )
     seed: Count = Field(13, description="Seed of initial weights, order and dropout.")
+    start: Literal["fresh", "champion"] = Field(
+        "fresh",
+        description="champion: train on from the name's champion, on the rows that are new to it and as many earlier ones; "
+        "where that cannot be, the run says why and trains anew.",
+    )
+    fresh_every: Count = Field(
+        0, description="start champion: every so many trainings one begins anew all the same; 0: none does."
+    )
     _renamed: tuple[str, ...] = PrivateAttr(())
 
     @model_validator(mode="wrap")
@@ -127,10 +135,17 @@ class SharedSettings(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _fresh_among_others(self) -> Self:
+        if self.fresh_every and self.start == FRESH:
+            raise ValueError("fresh_every is for start champion; set that too, or leave fresh_every out")
+        return self
+
     @model_serializer(mode="wrap")
     def _without_absent_sections(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        """Leave out sections of other kinds, and prior and lexicon where there is none: so they are in no key then."""
-        unused = [name for name in ("class_prior", "lexicon") if not getattr(self, name)]
+        """Leave out sections of other kinds, and what says nothing, such as a lexicon that is none: so it is in no key then."""
+        unused = [name for name in ("class_prior", "lexicon", "fresh_every") if not getattr(self, name)]
+        unused += ["start"] if self.start == FRESH else []
         return {
             name: value
             for name, value in dump(self).items()
@@ -191,10 +206,14 @@ class SharedSettings(Section):
                 "model start from one; give the same to both"
             )
 
+    def anew(self) -> Self:
+        """The same settings for a training that starts from no model."""
+        return self.model_copy(update={"start": FRESH, "fresh_every": 0})
+
     def keyed(self) -> Self:
-        """Without the settings that name what finetune is handed as artifacts."""
+        """Without the settings that name what finetune is handed as artifacts, a model to start from among them."""
         sections = {name: section for name in SECTIONS if (section := getattr(self, name, None)) is not None}
-        return self.model_copy(update={name: section.keyed() for name, section in sections.items()})
+        return self.anew().model_copy(update={name: section.keyed() for name, section in sections.items()})
 
     @property
     def serves_embedded(self) -> bool:

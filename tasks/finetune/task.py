@@ -37,10 +37,14 @@ def finetune(
     texts: Path | None = None,
     weights: Path | None = None,
     embedded: Path | None = None,
+    former: Path | None = None,
 ) -> dict[str, Any]:
-    """Train the classifier; `texts` are those of the dataset's rows, for kinds that read them, `embedded` their vectors."""
+    """Train the classifier; `texts` are those of the dataset's rows, for kinds that read them, `embedded` their vectors.
+
+    `former` is the model that it starts from, with a dataset of the rows that it then needs.
+    """
     from tasks.finetune.train import write_model  # torch: two seconds that a run with a stored model need not spend
 
     progress = run.progress_for("finetune")
-    given = {"texts": texts, "weights": weights, "embedded": embedded}
+    given = {"texts": texts, "weights": weights, "embedded": embedded, "former": former}
     return write_model(config, dataset, aligned, build.folder, build.scratch, **given, progress=progress)

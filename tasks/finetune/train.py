@@ -20,6 +20,7 @@ from tasks.errors import RequestError
 from tasks.finetune.choose import with_model
 from tasks.finetune.class_prior import shares_in_order
 from tasks.finetune.encode import FITTED
+from tasks.finetune.former_model import FormerModel
 from tasks.finetune.job import Job
 from tasks.finetune.lexicon import FLAG, open_lexicon, report_of
 from tasks.finetune.measures import accuracy, log_loss, macro_f1
@@ -53,6 +54,7 @@ def write_model(
     texts: Path | None = None,
     weights: Path | None = None,
     embedded: Path | None = None,
+    former: Path | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Train on `dataset`'s train rows, choose on its valid rows, and write the model into `folder`; the report.
@@ -62,7 +64,8 @@ def write_model(
 
     `aligned` is the folder of align's vocabulary and matrix (None if no view reads words), `texts` that of the rows' texts
     (None if no view reads those), `weights` and `embedded` those of the steps of these names; `scratch` keeps checkpoints, so
-    that a killed call, made again, ends with the same weights.
+    that a killed call, made again, ends with the same weights. `former` is the model to start from (see `former_model`), with
+    which `dataset` has but the rows that are new to it and some that are not.
     A model that knows its labels without rows may be made of none; then nothing is measured, and the report has no figures.
     Raises RequestError for a corpus that cannot be trained on, NonFiniteLossError if training diverges.
     """
@@ -81,6 +84,7 @@ def write_model(
         ngram_rows=ngram_rows,
         prior=prior,
         lexicon=lexicon,
+        former=None if former is None else FormerModel(former, labels),
     )
     report = _write(train_weighed(job), folder)
     return report if lexicon is None else report | _of_lexicon(lexicon, job)

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 MODEL_TAG = "textmill.model"  # as finetune.model names it, decided where that says auto
 ACCURACY_TAG, MACRO_F1_TAG = "textmill.test_accuracy", "textmill.macro_f1"
+START_TAG = "textmill.start"  # version and package digest of the model that it was trained on from, with a blank between
 LANGUAGE = "language"  # what MODEL_TAG says of language models
 CLASSIFIER, LANGUAGE_MODEL = "TextClassifier", "LanguageModel"  # the classes that serve, in the packages' own code
 PACKAGE = "package"  # its folder below `artifacts` of a logged model
@@ -50,7 +51,10 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class ListedModel:
-    """One line of `textmill models list`. `action` and `reason` are the last decision about the version."""
+    """One line of `textmill models list`. `action` and `reason` are the last decision about the version.
+
+    `start` is the version that it was trained on from, None for one that began anew.
+    """
 
     name: str
     version: int
@@ -60,17 +64,23 @@ class ListedModel:
     created: float  # seconds since 1970
     action: str | None
     reason: str | None
+    start: int | None = None
 
 
 @dataclass(frozen=True)
 class VerifiedModel:
-    """One line of `textmill models verify`: `problem` names the first file that is not as it was registered."""
+    """One line of `textmill models verify`: `problem` names the first file that is not as it was registered.
+
+    `start` is the version that it was trained on from, `start_digest` that one's package; None for one that began anew.
+    """
 
     name: str
     version: int
     aliases: tuple[str, ...]
     whole: bool
     problem: str | None
+    start: int | None = None
+    start_digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +168,17 @@ def list_models(tracker: Tracker | RegistryReader, name: str | None = None) -> l
             accuracy, macro_f1 = (_number(version, tag) for tag in (ACCURACY_TAG, MACRO_F1_TAG))
             action, reason = (entry.action, entry.reason) if entry else (None, None)
             listed.append(
-                ListedModel(each, version.version, version.aliases, accuracy, macro_f1, version.created, action, reason)
+                ListedModel(
+                    each,
+                    version.version,
+                    version.aliases,
+                    accuracy,
+                    macro_f1,
+                    version.created,
+                    action,
+                    reason,
+                    start_of(version)[0],
+                )
             )
     return listed
 
@@ -179,7 +199,7 @@ def verify_models(
     found = []
     for each in chosen:
         problem = _problem(tracker, each)
-        found.append(VerifiedModel(each.name, each.version, each.aliases, problem is None, problem))
+        found.append(VerifiedModel(each.name, each.version, each.aliases, problem is None, problem, *start_of(each)))
     return found
 
 
@@ -349,6 +369,12 @@ def _last_promoted(tracker: Tracker | RegistryReader, *, language: bool | None =
 
 def _ledger(tracker: Tracker | RegistryReader) -> Ledger:
     return Ledger(tracker.home.ledger)
+
+
+def start_of(version: Version) -> tuple[int | None, str | None]:
+    """Version and package digest of the model that a version was trained on from; None for one that began anew."""
+    number, _, digest = version.tags.get(START_TAG, "").partition(" ")
+    return (int(number), digest) if number.isdecimal() else (None, None)
 
 
 def _number(version: Version, tag: str) -> float | None:

@@ -6,6 +6,8 @@ model/                  the files of finetune
 text.json, labels.json  how text becomes tokens, and the names of the classes
 split.json              how the rows were split: rule, salt, seed
 training_hashes.npy     sorted uint64, one for each row the model was trained or selected on
+lineage.json            the model that it was trained on from, the labels of its rows, the batches of test rows, if the run
+lineage.safetensors     may start from a champion (see tasks/warm/lineage.py)
 profile.json            histograms of the validation rows as the model reads them, for drift
 abstention.json         when it answers, if the run was asked to promise an error (see tasks/model/abstention.py)
 costs.json              what errors cost, if the run was asked to carry that (see tasks/model/costs.py)
@@ -35,6 +37,7 @@ from tasks.register.profile import write_profile
 from tasks.register.seal import pinned, seal
 from tasks.store.digests import canonical
 from tasks.store.source import reachable
+from tasks.warm.lineage import FILES as LINEAGE_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -64,13 +67,15 @@ def write_package(
     texts: Path | None = None,
     embedded: Path | None = None,
     carries: Sequence[Path] = (),
+    lineage: Path | None = None,
     code: Mapping[str, bytes] | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Write the package of `model` (finetune's folder) into `folder`, open it and let it label one text.
 
     `dataset` is the folder with the rows it was trained on, `texts` that of their texts if the model reads them, `embedded`
-    that of these texts' vectors, `carries` folders with files of CARRIED, `code` what serves it (default: `served_code`).
+    that of these texts' vectors, `carries` folders with files of CARRIED, `lineage` that of the step of this name (default: the
+    rows known are those of `dataset`), `code` what serves it (default: `served_code`).
     Equal inputs give equal bytes. The report holds the package's digest, module name and labels, and how many training rows
     it remembers.
     """
@@ -84,8 +89,12 @@ def write_package(
     if not read_labels(dataset):  # a model that knows its labels without rows
         labels = json.loads((model / MODEL_FILE).read_text(encoding="utf-8"))["labels"]
         (folder / LABELS).write_text(canonical({"labels": labels}), encoding="utf-8")
-    hashes = _training_hashes(dataset, progress)
-    np.save(folder / serving.HASHES, hashes, allow_pickle=False)
+    if lineage is None:
+        np.save(folder / serving.HASHES, _training_hashes(dataset, progress), allow_pickle=False)
+    else:
+        for name in LINEAGE_FILES:
+            shutil.copyfile(lineage / name, folder / name)
+    hashes = np.load(folder / serving.HASHES, mmap_mode="r", allow_pickle=False)
     write_profile(Classifier.load(folder / serving.MODEL, embedded), dataset, folder, texts)
     others = [each / name for each in carries for name in CARRIED if (each / name).is_file()]
     for path in others:

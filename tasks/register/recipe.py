@@ -40,9 +40,9 @@ class Recipe(Section):
 
     @field_validator("finetune")
     @classmethod
-    def _only_read(cls, value: FinetuneConfig) -> FinetuneConfig:
-        """Settings of kinds that the model does not have are no part of its recipe."""
-        return value.only_read()
+    def _only_its_own(cls, value: FinetuneConfig) -> FinetuneConfig:
+        """Settings of kinds that the model does not have are no part of its recipe, nor is the model that it started from."""
+        return value.only_read().anew()
 
     @property
     def trains_vectors(self) -> bool:

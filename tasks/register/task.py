@@ -55,13 +55,26 @@ def package(
     abstention: Path | None = None,
     decision: Path | None = None,
     replies: Path | None = None,
+    lineage: Path | None = None,
 ) -> dict[str, Any]:
-    """Make the model a folder that needs nothing of this project; `texts` and `embedded` are the dataset's, if read."""
+    """Make the model a folder that needs nothing of this project; `texts` and `embedded` are the dataset's, if read.
+
+    `lineage` says where the model comes from, in a run that may start from a champion.
+    """
     from tasks.register.package import write_package  # torch again
 
     progress = run.progress_for("package")
     carries = [each for each in (abstention, decision, replies) if each is not None]
-    return write_package(model, dataset, build.folder, texts=texts, embedded=embedded, carries=carries, progress=progress)
+    return write_package(
+        model,
+        dataset,
+        build.folder,
+        texts=texts,
+        embedded=embedded,
+        carries=carries,
+        lineage=lineage,
+        progress=progress,
+    )
 
 
 def _recipes(config: FoldsConfig) -> list[Recipe]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.finetune.kind import Kind
-from tasks.finetune.networks.settings import NETWORK, NetworkSettings, reads_unlabelled
+from tasks.finetune.networks.settings import NETWORK, NetworkSettings, no_start, reads_unlabelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,4 +34,5 @@ def network_kind(
         reads_unlabelled=reads_unlabelled,
         called=called,
         words=words or {},
+        no_start=no_start,
     )

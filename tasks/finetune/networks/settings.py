@@ -97,3 +97,13 @@ class NetworkSettings(Section):
 def reads_unlabelled(config: SharedSettings) -> bool:
     """Whether documents without a label are read while a network is trained."""
     return config.settings(NetworkSettings).adversarial_unlabelled > 0
+
+
+def no_start(config: SharedSettings) -> str:
+    """Why a network cannot start from a champion, in words that follow its name; empty: it can."""
+    settings = config.settings(NetworkSettings)
+    if settings.embedding == "partial":
+        return "trains a part of its words' rows, and which is not kept in a model"
+    if settings.adversarial_unlabelled:
+        return "reads unlabelled documents beside the labelled ones"
+    return ""

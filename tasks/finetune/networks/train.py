@@ -49,7 +49,11 @@ ROW_RATE = 4.0
 def train_network(job: Job, network: Network, epochs_before: int) -> list[Trained]:
     """Train the members of a network; the vocabulary that it reads goes to the model's folder."""
     with num_threads(job.threads):
-        return train_in_epochs(job, NetworkStart(job, network), epochs_before)
+        if job.former is None:
+            return train_in_epochs(job, NetworkStart(job, network), epochs_before)
+        from tasks.finetune.networks.warm import WarmNetwork  # it imports this module
+
+        return train_in_epochs(job, WarmNetwork(job, network), epochs_before)
 
 
 class NetworkStart:
@@ -123,10 +127,12 @@ def network_training(
     device: torch.device,
     member: int = 0,
     unlabelled: Documents | None = None,
+    slower: float = 1.0,
 ) -> Training:
     """A member at its start, and its optimizer; of the embedding only `trained_V` (bool [V]) is trained.
 
     The virtual adversary moves `unlabelled` documents too, as many as the configuration asks for.
+    Learning rates are `slower` times those of the configuration.
     """
     settings = config.settings(NetworkSettings)
     bfloat16 = network.trains_in_bfloat16(settings, device)
@@ -139,7 +145,7 @@ def network_training(
     model.embedding.weight.requires_grad_(settings.embedding in ("full", "partial"))
     return Training(
         NetworkView(network.name, model, settings.max_len, settings.truncate, member),
-        _optimizer(model, settings, settings.lr or network.rate, torch.from_numpy(trained_V).to(device)),
+        _optimizer(model, settings, settings.lr or network.rate, slower, torch.from_numpy(trained_V).to(device)),
         adversary=None
         if settings.adversarial == "none"
         else Adversary(
@@ -156,15 +162,15 @@ def network_training(
     )
 
 
-def _optimizer(model: Reader, settings: NetworkSettings, rate: float, trained_V: torch.Tensor) -> Optimizer:
+def _optimizer(model: Reader, settings: NetworkSettings, rate: float, slower: float, trained_V: torch.Tensor) -> Optimizer:
     embedding = model.embedding
     rows_VD = embedding.rows if isinstance(embedding, LowRankEmbedding) else cast(torch.nn.Parameter, embedding.weight)
     return Optimizer(
         [parameter for name, parameter in model.named_parameters() if name not in ("embedding.weight", "embedding.rows")],
         [(rows_VD, trained_V)] if rows_VD.requires_grad else [],
         rule=settings.optimizer,
-        lr=rate,
-        row_lr=settings.embedding_lr or ROW_RATE * rate,
+        lr=slower * rate,
+        row_lr=slower * (settings.embedding_lr or ROW_RATE * rate),
         weight_decay=settings.weight_decay,
         row_pull=settings.embedding_pull,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.finetune.kind import Kind
+from tasks.finetune.kind import Kind, no_lexicon
 from tasks.finetune.kinds.bag.settings import BagSettings
 
 if TYPE_CHECKING:
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 
 def _train(job: Job, epochs_before: int) -> list[Trained]:
+    if job.former is not None:
+        from tasks.finetune.kinds.bag.warm import train_warm_bag
+
+        return train_warm_bag(job, epochs_before)
     from tasks.finetune.kinds.bag.train import train_bag  # heavy libraries
 
     return train_bag(job, epochs_before)
@@ -32,6 +36,7 @@ KIND = Kind(
     sections={"bag": BagSettings},
     trained_with=("torch",),
     counts=_counts,
+    no_start=no_lexicon,
     shared=frozenset({"epochs", "patience", "class_weights", "ngrams", "lexicon"}),
     automatic=True,
     instead={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.finetune.kind import Kind
+from tasks.finetune.kind import Kind, no_lexicon
 from tasks.finetune.kinds.tfidf.settings import TfidfSettings, most_tokens
 
 if TYPE_CHECKING:
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 
 def _train(job: Job, epochs_before: int) -> list[Trained]:
+    if job.former is not None:
+        from tasks.finetune.kinds.tfidf.warm import train_warm_tfidf
+
+        return train_warm_tfidf(job)
     from tasks.finetune.kinds.tfidf.train import train_tfidf  # heavy libraries
 
     return train_tfidf(job)
@@ -24,6 +28,7 @@ KIND = Kind(
     sections={"tfidf": TfidfSettings},
     trained_with=("scipy",),
     beside=True,
+    no_start=no_lexicon,
     shared=frozenset({"class_weights", "ngrams", "lexicon"}),
     automatic=True,
     like_yardstick=True,
