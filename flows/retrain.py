@@ -16,8 +16,7 @@ from httpx import HTTPError
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
-from tasks.monitor.alert import Alert
-from tasks.notify.deliver import DEPLOYMENT
+from tasks.monitor.alert import DEPLOYMENT, Alert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -28,6 +28,7 @@ from flows.commands import (
     label,
     language,
     models,
+    monitor,
     notify,
     predict,
     refresh,
@@ -65,6 +66,7 @@ GROUPS = {
     "models": "List, verify, export, promote and roll back registered models.",
     "language": "Train language models; textmill generate lets one write.",
     "vectors": "Judge word vectors, and hand trained ones to other programs.",
+    "monitor": "List a monitor's alerts, mute what is known, acknowledge what was seen.",
     "notify": "Try the channels that alerts are sent to.",
     "label": "Import labels that people gave (textmill label FILE), list the imports, undo one.",
 }
@@ -99,6 +101,10 @@ VERBS = {
     "vectors export": Verb(vectors.export),
     "vectors projector": Verb(vectors.projector),
     "vectors report": Verb(vectors.report),
+    "monitor alerts": Verb(monitor.alerts),
+    "monitor mute": Verb(monitor.mute),
+    "monitor unmute": Verb(monitor.unmute),
+    "monitor acknowledge": Verb(monitor.acknowledge),
     "notify test": Verb(notify.send_test, TAKES_KNOBS),
 }
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Severity = Literal["low", "high"]
+DEPLOYMENT = "deployment:"  # begins the name of a deployment, which the flow starts, in the place of a channel's
 
 # Programs find these keys in every alert, with these values where its kind has no such fact.
 ALWAYS: dict[str, Any] = {"count": 0, "negative_share": 0.0, "baseline": 0.0}

@@ -30,7 +30,8 @@ from tasks.crash import crash_point
 from tasks.durable import locked
 from tasks.errors import RequestError, UnavailableError
 from tasks.in_use import is_forbidden, is_held, remedy
-from tasks.monitor.alert import Alert
+from tasks.monitor.alert import DEPLOYMENT, Alert
+from tasks.monitor.known import read_known
 from tasks.monitor.parts import Part, read_part, sweep_parts
 from tasks.monitor.stories import COUNTS_OF_STORIES, Story, copies_of_days, first_of, has_tables, make_tables, stories_of
 from tasks.monitor.stories import TABLES as STORY_TABLES
@@ -311,8 +312,8 @@ class MonitorState:
     def store_alerts(self, alerts: Sequence[Alert], *, cooldown_days: int, channels: Sequence[str] = ()) -> list[Alert]:
         """Store the alerts that are new, each with the channels it goes to; return those that were stored.
 
-        An alert is new unless `is_stored` says otherwise: late documents may move a surge by a day. Outside of a refresh this
-        is a transaction of its own.
+        An alert is new unless `is_stored` says otherwise: late documents may move a surge by a day. One of a muted series goes
+        to no channel; what it starts is started. Outside of a refresh this is a transaction of its own.
         """
         with self._writing():
             stored = [
@@ -349,6 +350,13 @@ class MonitorState:
                 (next_try, error, alert, channel),
             )
 
+    def withdraw(self, alert: str) -> None:
+        """Send an alert to no channel that has not taken it yet; what it starts is started."""
+        with self._writing():
+            self.db.execute(
+                "DELETE FROM deliveries WHERE alert = ? AND delivered IS NULL AND channel NOT LIKE ?", (alert, f"{DEPLOYMENT}%")
+            )
+
     def mark_channel(self, channel: str, error: str | None) -> None:
         """Write down why the deliveries of a channel wait (None: no reason); they may be sent at once."""
         with self._writing():
@@ -383,6 +391,8 @@ class MonitorState:
     def _store(self, alert: Alert, cooldown_days: int, channels: Sequence[str]) -> bool:
         if self.is_stored(alert.kind, alert.series, alert.severity, alert.window_end, cooldown_days=cooldown_days):
             return False
+        if read_known(self.setting).muted(alert.series, alert.created):
+            channels = [channel for channel in channels if channel.startswith(DEPLOYMENT)]
         row = (alert.id, alert.kind, alert.series, alert.severity, alert.window_start, alert.window_end)
         self.db.execute("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, alert.payload(), alert.created))
         self.db.executemany(
@@ -437,6 +447,12 @@ def monitor_folder(data_root: Path, name: str) -> Path:
     if not is_name(name):
         raise RequestError(f"{name!r} is not a valid name for a monitor; {RULE}")
     return data_root / "monitor" / name
+
+
+def monitor_names(data_root: Path) -> list[str]:
+    """The monitors of a data root, without their watchdogs' states."""
+    found = sorted(path.parent.name for path in (data_root / "monitor").glob("*/state.db"))
+    return [name for name in found if not name.endswith(WATCH_SUFFIX)]
 
 
 def _refuse_alike(folder: Path) -> None:

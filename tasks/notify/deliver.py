@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.crash import crash_point
+from tasks.monitor.alert import DEPLOYMENT
 from tasks.notify.channels.channel import AlertRefused, ChannelDown, UnusableChannel
 from tasks.notify.digest import REFUSED, packed
 
@@ -35,7 +36,6 @@ FIRST_WAIT_SECONDS = 30.0
 LONGEST_WAIT_SECONDS = 3600.0
 BUDGET_SECONDS = 30.0
 GIVEN_UP = "given up: "
-DEPLOYMENT = "deployment:"  # begins the name of a deployment, which the flow starts, in the place of a channel's
 NO_ANSWER = "no answer in time"
 
 
