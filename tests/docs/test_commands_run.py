@@ -75,7 +75,7 @@ def is_run(shown: Shown) -> bool:
         return False
     if words[1] == "refresh" and not {"--preset", "--collect.source", "--collect.query"} & set(words):
         return False  # a piece of a command
-    if words[1] == "review" and "--monitor" in words:  # tests/review
+    if (words[1] == "review" and "--monitor" in words) or words[1] == "monitor":  # tests/review, tests/monitor
         return False
     return not any(word in NEEDS or word in NAMES_ALONE or "NEWS_DATABASE" in word for word in words)
 
