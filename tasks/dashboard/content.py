@@ -13,6 +13,7 @@ from tasks.dashboard.curves import Axis, Curve, make_curves
 from tasks.detect.unjudged import find_unjudged, unjudged_in_words
 from tasks.errors import RequestError
 from tasks.monitor.alert_words import copies_in_words, surge_in_words
+from tasks.monitor.known import known
 from tasks.monitor.series import titled
 from tasks.monitor.state import MonitorState, watch_name
 from tasks.monitor.stories import story_figures
@@ -50,7 +51,10 @@ class ModelMark:
 
 @dataclass(frozen=True)
 class ShownAlert:
-    """An alert as the page tells it; `number` is its series' place on the page, -1 if the series is not drawn."""
+    """An alert as the page tells it; `number` is its series' place on the page, -1 if the series is not drawn.
+
+    `remark` is what people have said of it: that it is muted, or was seen.
+    """
 
     alert: Alert
     number: int
@@ -58,6 +62,7 @@ class ShownAlert:
     message: str
     words: tuple[str, ...]
     headlines: tuple[Mapping[str, Any], ...]
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,7 @@ def gather_content(state: MonitorState, config: RefreshConfig, drift: DriftHisto
         axis=axis,
         series=series,
         models=model_marks(state.models()),
-        alerts=tuple(shown_alert(alert, place) for alert in latest_alerts(state, config)),
+        alerts=tuple(shown_alert(alert, place, remark) for alert, remark in latest_alerts(state, config)),
         headlines=tuple(shown_headlines(latest, place, state.stories_of(latest["id"].to_pylist()))),
         drift=drift,
         unjudged=tuple((titled(each.series)[0], each.reason) for each in unjudged),
@@ -162,12 +167,17 @@ def gather_content(state: MonitorState, config: RefreshConfig, drift: DriftHisto
     )
 
 
-def latest_alerts(state: MonitorState, config: RefreshConfig) -> list[Alert]:
-    """The latest alerts of the monitor and of its watchdog, newest first."""
-    alerts = state.alerts()
+def latest_alerts(state: MonitorState, config: RefreshConfig) -> list[tuple[Alert, str]]:
+    """The latest alerts of the monitor and of its watchdog, newest first, each with what people have said of it."""
+    alerts = _remarked(state)
     with contextlib.suppress(RequestError), MonitorState.read(config.runtime.data_root, watch_name(state.name)) as watchdog:
-        alerts += watchdog.alerts()
-    return sorted(alerts, key=lambda alert: (alert.window_end, alert.created, alert.id), reverse=True)[:MAX_ALERTS]
+        alerts += _remarked(watchdog)
+    return sorted(alerts, key=lambda each: (each[0].window_end, each[0].created, each[0].id), reverse=True)[:MAX_ALERTS]
+
+
+def _remarked(state: MonitorState) -> list[tuple[Alert, str]]:
+    knowledge = known(state)
+    return [(alert, knowledge.remark(alert)) for alert in state.alerts()]
 
 
 def model_marks(models: pa.Table) -> tuple[ModelMark, ...]:
@@ -182,13 +192,14 @@ def model_marks(models: pa.Table) -> tuple[ModelMark, ...]:
     return tuple(marks)
 
 
-def shown_alert(alert: Alert, place: Mapping[str, int]) -> ShownAlert:
+def shown_alert(alert: Alert, place: Mapping[str, int], remark: str = "") -> ShownAlert:
     """An alert with the evidence that its kind carries."""
     words = tuple(str(word["word"]) for word in alert.evidence.get("words", ()))
     headlines = tuple(alert.evidence.get("headlines", ()))
     message = surge_in_words(alert) if alert.kind == "surge" else str(alert.evidence.get("message", ""))
     title = titled(alert.series)[0]
-    return ShownAlert(alert, place.get(alert.series, 0 if alert.kind != "surge" else -1), title, message, words, headlines)
+    number = place.get(alert.series, 0 if alert.kind != "surge" else -1)
+    return ShownAlert(alert, number, title, message, words, headlines, remark)
 
 
 def shown_headlines(latest: pa.Table, place: Mapping[str, int], stories: Mapping[bytes, Story]) -> list[ShownHeadline]:

@@ -17,6 +17,7 @@ from tasks.dashboard.page import embedded_json, render_page
 from tasks.detect.stories import follow_stories
 from tasks.marked import Mark
 from tasks.monitor.alert import Alert
+from tasks.monitor.known import acknowledge, mute
 from tasks.monitor.state import MonitorState, watch_name
 from tasks.monitor.tables import SCORED_SCHEMA
 from tests.dashboard.conftest import Browser
@@ -262,3 +263,20 @@ def test_copies_of_a_text_are_one_headline_that_says_how_many(tmp_path: Path) ->
     page = render_page(content)
     assert page.count("in 3 copies from 2 sources, first seen 2019-01-10 09:00") == 1
     assert page.count("heavy loss") + page.count("HEAVY LOSS") == 1
+
+
+def test_what_the_desk_knows_of_an_alert_stands_beside_it(tmp_path: Path) -> None:
+    config = RefreshConfig.model_validate({"collect": {"name": "desk"}, "runtime": {"data_root": tmp_path}})
+    with MonitorState.open(tmp_path, watch_name("desk")) as watchdog:
+        late = alert(watch_name("desk"), "train/nightly", "low", 5, kind="watchdog", message="failed")
+        watchdog.store_alerts([late], cooldown_days=0)
+        acknowledge(watchdog, late.id, by="ann", note="<b>disk</b>", now=late.created)
+    with MonitorState.open(tmp_path, "desk") as state:
+        with state.refresh(labels=["negative", "positive"]) as transaction:
+            transaction.add(pa.RecordBatch.from_pylist([document(4, 1)], SCORED_SCHEMA))
+        surge = alert("desk", "all", "high", 4)
+        mute(state, "all", "2999-01-01", by="bob", now=surge.created - 60)
+        state.store_alerts([surge], cooldown_days=0, channels=["pager"])
+        page = render_page(gather_content(state, config, None, now=1.6e9))
+    assert "muted until 2999-01-01 by bob: not sent" in page
+    assert "by ann (&lt;b&gt;disk&lt;/b&gt;)" in page
