@@ -14,6 +14,9 @@ from tests.patience import HANGS_SECONDS
 from tests.writers import write_dataset
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; see flows/commands/main.py
+# The processes of the tests keep the cores busy: more threads in each only wait for one another.
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 CHECKOUT = Path(__file__).parents[1]
 
 WORDS = ["good", "bad", "film", "naïve", "电影", "über", "ab", "x", "日本語", "director", "plot", "boring", "🙂"]
@@ -61,13 +64,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real server on a home of its own, shared by the tests of one process."""
+    """A real server on a home of its own, shared by all tests of a run, whichever process they are in."""
     from flows.servers.server import Server
 
     saved = dict(os.environ)
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
         del os.environ[name]
-    os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect"))
+    base = tmp_path_factory.getbasetemp()
+    os.environ["PREFECT_HOME"] = str((base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "prefect")
     with Server(tmp_path_factory.mktemp("data"), timeout=HANGS_SECONDS) as endpoint:
         from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 

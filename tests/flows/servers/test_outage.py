@@ -222,6 +222,7 @@ def test_a_real_flow_is_noted_while_it_runs_and_is_set_late(tmp_path: Path) -> N
 @pytest.mark.usefixtures("prefect_server")
 def test_a_run_that_was_killed_before_its_first_word_does_not_run_for_ever(tmp_path: Path) -> None:
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowFilter, FlowFilterId
 
     with get_client(sync_client=True) as client:
         states: list[State[Any]] = [Pending(), Running(), Completed()]
@@ -230,7 +231,8 @@ def test_a_run_that_was_killed_before_its_first_word_does_not_run_for_ever(tmp_p
             note_run(tmp_path / "runs", str(run.id)).rename(tmp_path / "runs" / "running" / f"{run.id}.{os.getpid()}.0")
         tell_late(tmp_path, "home")
         flow_id = client.read_flow_run(run.id).flow_id
-        runs = [each for each in client.read_flow_runs() if each.flow_id == flow_id and not each.parameters]
+        found = client.read_flow_runs(flow_filter=FlowFilter(id=FlowFilterId(any_=[flow_id])))
+        runs = [each for each in found if not each.parameters]
     assert sorted(str(each.state_name) for each in runs) == ["Completed", "Crashed", "Crashed"]
     assert notes(tmp_path) == []
 
