@@ -14,6 +14,7 @@ from tasks.monitor.state import MonitorState
 from tasks.store.artifact import Store
 from tasks.tracking.tracker import Tracker
 from tasks.writable import check_data_root, make_data_root, writable
+from tests.command_line import run_here
 
 CHECKOUT = Path(__file__).parents[1]
 ReadOnly = Callable[[Path], Path]
@@ -55,8 +56,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def command(*arguments: str, data_root: Path) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "flows.commands", *arguments, "--runtime.data-root", str(data_root)]
-    return subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    return run_here(*arguments, "--runtime.data-root", str(data_root))
 
 
 def test_what_is_there_is_read_where_nothing_can_be_written(root: Path, read_only: ReadOnly) -> None:

@@ -2,13 +2,13 @@
 
 import random
 import re
-import subprocess
-import sys
+import shlex
 from pathlib import Path
 
 import pytest
 
 from tasks.checkout import CHECKOUT
+from tests.command_line import run_here
 from tests.writers import write_zip
 
 PAGE = CHECKOUT / "docs/MESSAGES.zh-CN.md"
@@ -32,11 +32,8 @@ def beginners_folder(tmp_path: Path) -> Path:
 
 def said(arguments: str, folder: Path) -> tuple[int, str]:
     """Exit code and last line of a command that is run in `folder`, with paths as the page shows them."""
-    import shlex
-
-    command = [sys.executable, "-m", "flows.commands", *shlex.split(arguments), "--runtime.data-root", "data"]
-    done = subprocess.run(command, cwd=folder, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(CHECKOUT)}, capture_output=True)
-    return done.returncode, done.stderr.decode().rstrip("\n").splitlines()[-1].replace(f"{folder}/", "")
+    done = run_here(*shlex.split(arguments), "--runtime.data-root", "data", folder=folder)
+    return done.returncode, done.stderr.rstrip("\n").splitlines()[-1].replace(f"{folder}/", "")
 
 
 def test_there_are_ten() -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +12,10 @@ import pytest
 from tasks.config import PipelineConfig
 from tasks.model.abstention import ABSTENTION
 from tasks.register.seal import package_digest
+from tests.command_line import run_here
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -68,9 +70,8 @@ def package(data_root: Path, result: dict[str, Any]) -> Path:
     return data_root / "store" / "package" / result["stages"]["package"]["key"]
 
 
-def textmill(data_root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flows.commands", *words, "--runtime.data-root", str(data_root)]
-    return subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+def textmill(data_root: Path, *words: str) -> CompletedProcess[str]:
+    return run_here(*words, "--runtime.data-root", str(data_root))
 
 
 def test_a_run_that_asks_for_nothing_has_none_of_the_steps_and_no_table(plain: dict[str, Any], data_root: Path) -> None:

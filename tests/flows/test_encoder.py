@@ -15,6 +15,7 @@ import pytest
 
 from tasks.adapt.settings import AdaptConfig
 from tasks.config import PipelineConfig
+from tests.command_line import run_here
 from tests.encoders import WORDS, write_encoder
 from tests.stranger import stranger
 
@@ -129,9 +130,8 @@ def test_without_its_library_predict_says_what_to_install(data_root: Path) -> No
 @pytest.mark.usefixtures("first")
 def test_predict_and_score_answer(data_root: Path, tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("Profits rose.\n<b>Losses</b> fell.\n")
-    words = [sys.executable, "-m", "flows.commands", "score", str(tmp_path / "texts.txt"), str(tmp_path / "out.parquet")]
-    words += ["--model", "enc@champion", "--runtime.data-root", str(data_root)]
-    done = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    words = ["score", str(tmp_path / "texts.txt"), str(tmp_path / "out.parquet")]
+    done = run_here(*words, "--model", "enc@champion", "--runtime.data-root", str(data_root))
     assert done.returncode == 0, done.stderr
     assert set(pq.read_table(tmp_path / "out.parquet").column("label").to_pylist()) <= {"positive", "negative", "neutral"}
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tasks.config import PipelineConfig
 from tasks.errors import RequestError
 from tasks.store.sweep import sweep
+from tests.command_line import run_here
 from tests.encoders import watched_encoder, write_encoder
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -61,9 +63,8 @@ def train(
     return flow(PipelineConfig.model_validate(values))
 
 
-def textmill(data_root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flows.commands", *words, "--runtime.data-root", str(data_root)]
-    return subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+def textmill(data_root: Path, *words: str) -> CompletedProcess[str]:
+    return run_here(*words, "--runtime.data-root", str(data_root))
 
 
 def test_a_learning_curve_keeps_each_draw_and_encodes_nothing(

@@ -13,7 +13,7 @@ import pytest
 from flows.commands.settings import check_language, preset_names, resolve_language
 from tasks.config import LanguageConfig
 from tasks.errors import RequestError
-from tests.command_line import TEXTMILL
+from tests.command_line import TEXTMILL, run_here
 
 CHECKOUT = Path(__file__).parents[2]
 STEPS = ["ingest", "prepare", "tokenizer", "train_language", "evaluate_language", "package_language", "register"]
@@ -78,7 +78,7 @@ def test_a_name_of_its_own_and_what_is_wrong_is_said_before_it_starts(tmp_path: 
 
 def test_help_lists_its_knobs_and_generate_complains_in_one_line(tmp_path: Path) -> None:
     def said(*words: str) -> tuple[int, str]:
-        done = subprocess.run([*TEXTMILL, *words], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+        done = run_here(*words)
         return done.returncode, done.stdout + done.stderr
 
     code, out = said("language", "train", "--help")

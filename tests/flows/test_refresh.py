@@ -19,6 +19,7 @@ from flows.commands.health import monitors
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 from tasks.monitor.state import MonitorState
+from tests.command_line import run_here
 from tests.monitored import A_DAY, DAYS, FIRST, SURGE_DAYS, write_stream
 from tests.patience import HANGS_SECONDS
 
@@ -297,8 +298,7 @@ def test_a_refresh_outlives_its_prefect_server_and_the_next_one_tells_of_it(
     ],
 )
 def test_the_command_says_in_one_line_what_is_wrong(arguments: list[str], message: str) -> None:
-    command = [sys.executable, "-m", "flows.commands", "refresh", *arguments]
-    said = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
+    said = run_here("refresh", *arguments)
     assert (said.returncode, said.stdout, said.stderr.count("\n")) == (2, "", 1)
     assert message in said.stderr
 

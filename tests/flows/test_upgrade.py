@@ -2,8 +2,6 @@
 
 import json
 import sqlite3
-import subprocess
-import sys
 import tarfile
 import tomllib
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.monitor.state import MonitorState
+from tests.command_line import run_here
 
 CHECKOUT = Path(__file__).parents[2]
 ARCHIVE = CHECKOUT / "tests/data/root-of-0.1.tar.xz"
@@ -68,8 +67,7 @@ def ids(path: Path) -> list[str]:
 
 def textmill(home: Path, *arguments: str) -> Any:
     """Run the command and read its JSON."""
-    command = [sys.executable, "-m", "flows.commands", *arguments, "--json", "--runtime.data-root", str(home / "data")]
-    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    done = run_here(*arguments, "--json", "--runtime.data-root", str(home / "data"))
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
