@@ -76,11 +76,15 @@ def imported_meanwhile(*modules: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def imports_for_training(config: PipelineConfig, run: Run, corpus: Artifact) -> Iterator[None]:
-    """Import what training and the report need while a new corpus is prepared, which mostly other processes do."""
+    """Import what training and the report need while a new corpus is prepared, which mostly other processes do.
+
+    Where the model is yet to be chosen, a small corpus will have one that needs no torch.
+    """
     if prepare.is_stored(run.store, config.prepare, corpus=corpus):
         yield
         return
-    torch = ["torch"] if "torch" in libraries_of(config.finetune) else []
+    will_need = "torch" in libraries_of(config.finetune) and (bool(config.finetune.kinds) or _is_large(config))
+    torch = ["torch"] if will_need else []
     with imported_meanwhile(*torch, *DRAWN_WITH):
         yield
 
@@ -88,11 +92,14 @@ def imports_for_training(config: PipelineConfig, run: Run, corpus: Artifact) -> 
 @contextlib.contextmanager
 def processes_for_prepare(config: PipelineConfig, run: Run, labels: State | None = None) -> Iterator[None]:
     """Start the processes that tokenize a large corpus while it is still read: reading takes one processor."""
-    large = sum(place.stat().st_size for place in config.ingest.places if place.is_file()) >= MUCH
     beside = {} if labels is None else {"labels": labels.result()}
-    spread = large and run.engine.workers > 1
+    spread = _is_large(config) and run.engine.workers > 1
     if not spread or ingest.is_stored(run.store, refusing(config.ingest, run.store.data_root), **beside):
         yield
         return
     with run.engine.started("tasks.prepare.partitions"):
         yield
+
+
+def _is_large(config: PipelineConfig) -> bool:
+    return sum(place.stat().st_size for place in config.ingest.places if place.is_file()) >= MUCH

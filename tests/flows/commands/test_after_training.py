@@ -1,4 +1,4 @@
-"""The verbs on the data root of a trained model, each as a process: one JSON object, or one line that says what is wrong."""
+"""The verbs on the data root of a trained model: one JSON object, or one line that says what is wrong."""
 
 from __future__ import annotations
 
@@ -9,32 +9,48 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow.parquet as pq
 import pytest
 
-CHECKOUT = Path(__file__).parents[3]
+from tasks.checkout import CHECKOUT
+from tests.command_line import run_here
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
+
+
+class Loaded(NamedTuple):
+    """What a command in a process of its own printed, how many modules it loaded, and of which packages."""
+
+    printed: str
+    number: int
+    packages: set[str]
 
 
 class Trained(NamedTuple):
-    """A data root with one model, what `train --json` said, and the words of that command after the verb."""
+    """A data root with one model, what `train --json` said and loaded, and the words of that command after the verb."""
 
     root: Path
     result: dict[str, Any]
     words: tuple[str, ...]
+    loaded: Loaded
 
 
-def command(root: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[Any]:
-    words = [sys.executable, "-m", "flows.commands", *arguments, "--runtime.data-root", str(root)]
-    return subprocess.run(words, cwd=CHECKOUT, env=os.environ, capture_output=True, check=False, **options)
+def command(root: Path, *arguments: str, given: bytes = b"") -> CompletedProcess[str]:
+    return run_here(*arguments, "--runtime.data-root", str(root), given=given)
 
 
 def speak_json(root: Path, *arguments: str) -> dict[str, Any]:
-    said = command(root, *arguments, "--json", text=True)
+    said = command(root, *arguments, "--json")
     assert said.returncode == 0, said.stderr
-    assert len(said.stdout.strip().splitlines()) == 1
-    value = json.loads(said.stdout)
+    return json_of(said.stdout)
+
+
+def json_of(printed: str) -> dict[str, Any]:
+    assert len(printed.strip().splitlines()) == 1
+    value = json.loads(printed)
     assert isinstance(value, dict)
     return value
 
@@ -47,7 +63,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Tr
         for number in range(30):
             (corpus / label / f"{number}.txt").write_text(f"Sentence {number} of {label} stands here.")
     words = ("--ingest.path", str(corpus), "--evaluate.yardstick", "false")
-    return Trained(root, speak_json(root, "train", *words), words)
+    loaded = load(root, root.parent, "train", *words, "--json")
+    return Trained(root, json_of(loaded.printed), words, loaded)
 
 
 @pytest.fixture
@@ -62,9 +79,9 @@ def test_train_speaks_json(trained: Trained) -> None:
 
 
 def test_a_line_of_the_input_that_is_not_utf8_is_named(trained: Trained) -> None:
-    broken = command(trained.root, "predict", input=b"good\ncaf\xe9\n")
-    assert (broken.returncode, broken.stdout) == (2, b"")
-    assert b": text 2 is not UTF-8; it reads as " in broken.stderr.splitlines()[-1]
+    broken = command(trained.root, "predict", given=b"good\ncaf\xe9\n")
+    assert (broken.returncode, broken.stdout) == (2, "")
+    assert ": text 2 is not UTF-8; it reads as " in broken.stderr.splitlines()[-1]
 
 
 def test_predict_and_score_explain(trained: Trained, tmp_path: Path) -> None:
@@ -75,7 +92,7 @@ def test_predict_and_score_explain(trained: Trained, tmp_path: Path) -> None:
     assert why["log_odds"] == pytest.approx(why["bias"] + sum(word["share"] for word in why["words"]))
     assert max(why["words"], key=lambda word: word["share"])["word"] == "good"
     assert [text[word["start"] : word["end"]].lower() for word in why["words"]] == [word["word"] for word in why["words"]]
-    said = command(trained.root, "predict", "--explain", text, "\x1b[31mqqq").stdout.decode()
+    said = command(trained.root, "predict", "--explain", text, "\x1b[31mqqq").stdout
     assert "\x1b" not in said
     assert "\n  for: good +" in said
     source, output = tmp_path / "texts.txt", tmp_path / "scored.parquet"
@@ -102,7 +119,7 @@ def test_models_list_speaks_json(trained: Trained) -> None:
 def test_models_verify_names_a_file_that_was_changed(copy: Path) -> None:
     (packed,) = (copy / "mlflow" / "artifacts").rglob("text.json")
     packed.write_text(f"{packed.read_text()} ")
-    tampered = command(copy, "models", "verify", text=True)
+    tampered = command(copy, "models", "verify")
     assert tampered.returncode == 1
     assert tampered.stdout == f"FAIL  corpus version 1: {packed} was changed; it will not be loaded\n"
 
@@ -114,7 +131,7 @@ def test_doctor_is_content_with_a_root_that_has_just_been_trained(trained: Train
 
 def test_doctor_finds_a_damaged_artifact(copy: Path, trained: Trained) -> None:
     (copy / "store" / "prepare" / trained.result["stages"]["prepare"]["key"] / "manifest.json").write_text("{}")
-    sick = command(copy, "doctor", text=True)
+    sick = command(copy, "doctor")
     assert sick.returncode == 1
     assert "FAIL  artifact store" in sick.stdout
 
@@ -149,25 +166,30 @@ def test_a_verb_loads_no_more_modules_than_it_needs(
     trained: Trained, tmp_path: Path, arguments: tuple[str, ...], most: int, never: set[str]
 ) -> None:
     (tmp_path / "texts.txt").write_text("Sentence 3 of good stands here.\n")
-    number, loaded = load(trained.root, tmp_path, *arguments)
-    assert never.isdisjoint(loaded), never.intersection(loaded)
-    assert number <= most
+    loaded = load(trained.root, tmp_path, *arguments)
+    assert never.isdisjoint(loaded.packages), never.intersection(loaded.packages)
+    assert loaded.number <= most
 
 
 def test_a_run_whose_steps_are_all_cached_imports_no_mlflow(trained: Trained, tmp_path: Path) -> None:
-    number, loaded = load(trained.root, tmp_path, "train", *trained.words)
-    assert {"mlflow", "sqlalchemy", "alembic", "pandas", "torch", "sklearn"}.isdisjoint(loaded)
-    assert number <= 2300
+    loaded = load(trained.root, tmp_path, "train", *trained.words)
+    assert {"mlflow", "sqlalchemy", "alembic", "pandas", "torch", "sklearn"}.isdisjoint(loaded.packages)
+    assert loaded.number <= 2300
     assert speak_json(trained.root, "models", "list")["models"]
 
 
-def load(root: Path, folder: Path, *arguments: str) -> tuple[int, set[str]]:
-    """How many modules a verb loads, and of which packages."""
+def test_a_run_whose_model_is_chosen_and_has_no_network_imports_no_torch(trained: Trained) -> None:
+    assert trained.result["kind"] == "tfidf"
+    assert {"torch", "sklearn"}.isdisjoint(trained.loaded.packages)
+
+
+def load(root: Path, folder: Path, *arguments: str) -> Loaded:
+    """What a verb prints and loads."""
     words = [sys.executable, "-c", LOADED, *arguments, "--runtime.data-root", str(root)]
     environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    number, *loaded = done.stderr.splitlines()[-1].split()
-    return int(number), set(loaded)
+    number, *packages = done.stderr.splitlines()[-1].split()
+    return Loaded(done.stdout, int(number), set(packages))
 
 
 @pytest.mark.long
