@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from flows.commands.options import ByCost, DataRoot, EachLabel, Json, MaxError, Model
 from flows.commands.printing import complain, print_values
 from tasks.documents.reading import SHEET_HELP
+from tasks.errors import RequestError
 
 
 def score(
@@ -45,7 +46,6 @@ def score(
     from flows.commands.settings import section
     from tasks.engine.engines import open_engine
     from tasks.ingest.settings import IngestConfig
-    from tasks.runtime import Runtime
     from tasks.score.abstain import check_abstention
     from tasks.score.score import check_request, score_file
 
@@ -53,7 +53,7 @@ def score(
     words = [word for word in missing.split(",") if word.strip()]
     options = {"text": text, "encoding": encoding, "delimiter": delimiter, "header": header, "quoting": quoting, "sheet": sheet}
     reading = section(IngestConfig, **options, missing=words)
-    runtime = section(Runtime, workers=workers) if workers else runtime_of(data_root)
+    engine = open_engine(_number(workers) if workers else runtime_of(data_root).workers)
     check_request(source, output, reading)
     loaded = load(model, data_root)
     from flows.display import Display
@@ -70,7 +70,7 @@ def score(
             by_cost=by_cost,
             explain=explain,
             rank=rank,
-            engine=open_engine(runtime.workers),
+            engine=engine,
             progress=display.progress("score"),
         )
     for line in report["warnings"]:
@@ -79,3 +79,11 @@ def score(
     if not as_json and "promise" in report:
         shown["promise"] = report["promise"]["says"]
     print_values(shown, as_json=as_json)
+
+
+def _number(workers: str) -> int | Literal["auto"]:
+    if workers == "auto":
+        return "auto"
+    if not workers.isdecimal() or int(workers) < 1:
+        raise RequestError(f"--runtime.workers {workers!r}: give a number of processes, from 1 on, or auto")
+    return int(workers)
