@@ -162,9 +162,8 @@ def run_steps(record: Record, champion: Champion | None = None) -> None:
     )
     splits, ready = prepared.result().report["splits"], record.last_ended
     trainable = splits["train"] + splits["valid"]
-    question = beginning.folds or question_folds(
-        run, config.register, candidate, recipe, record.tracker, rows=trainable, ready=ready
-    )
+    asked = {"rows": trainable, "ready": ready, "goes_on": beginning.begun is not None}
+    question = question_folds(run, config.register, candidate, recipe, record.tracker, **asked)
     measured = None
     if question.config is not None:
         measured = note(folds(run, question.config, dataset=dataset, **{"texts": texts, **read}))

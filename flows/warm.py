@@ -13,7 +13,6 @@ from tasks.forget.forgotten import forgotten_list
 from tasks.register.champion import read_version
 from tasks.register.models import START_TAG
 from tasks.register.recipe import read_recipe
-from tasks.register.task import FoldQuestion
 from tasks.tracking.tracker import flatten
 from tasks.warm.lineage import read_lineage
 from tasks.warm.settings import BatchesConfig, BeginConfig, EarlierConfig, LineageConfig
@@ -56,13 +55,6 @@ class Beginning:
         asked = config.evaluate
         others = asked.trains_folds or asked.learning_curve or asked.beside_fresh or asked.beside_time is not None
         return self.begun is None or others
-
-    @property
-    def folds(self) -> FoldQuestion | None:
-        """No recipe evidence, where the model is not what its recipe makes anew."""
-        return (
-            None if self.begun is None else FoldQuestion(None, "the model was trained on from the champion, not by its recipe")
-        )
 
 
 def begin_run(record: Record, config: PipelineConfig, champion: Champion | None, dataset: State, holdout: State) -> Beginning:

@@ -5,7 +5,8 @@ prepare takes duplicates and near duplicates of them out of the training rows. T
 then the rows are parted anew. The test rows of the run take no part: they and the folds are evidence apart.
 
 The challenger's recipe gets all other rows, a rival's those of them that the registered rival was trained on: so
-the gain or loss by the rows that came in since counts too.
+the gain or loss by the rows that came in since counts too. A challenger that went on from the champion goes on from the
+champion's model of the same split here too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 import tempfile
 import time
 from dataclasses import dataclass
@@ -43,6 +45,9 @@ from tasks.progress import SILENT
 from tasks.register.load import open_package
 from tasks.register.recipe import Recipe
 from tasks.section import Section
+from tasks.warm.begin import write_begin
+from tasks.warm.known import write_start
+from tasks.warm.settings import BeginConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,12 +64,15 @@ KNOWN_SHARE = 0.9  # of the rows that a rival was trained on, which the corpus m
 TRIAL = 2  # splits after which it is foreseen how long all will take
 SEED = 13
 BATCH_ROWS = 4096
-CHALLENGER = "challenger"
+CHALLENGER, CHAMPION = "challenger", "champion"
 RAN_OUT = (RequestError, ValueError, KeyError, TypeError, RuntimeError, ArithmeticError)  # of a recipe that no longer runs
 
 
 class FoldsConfig(Section):
-    """The challenger's recipe, and those of registered models with their packages."""
+    """The challenger's recipe, and those of registered models with their packages.
+
+    `goes_on`: the challenger was trained on from the champion.
+    """
 
     challenger: Recipe
     champion: Recipe
@@ -73,11 +81,12 @@ class FoldsConfig(Section):
     best_package: Path | None = None
     splits: int
     seconds: float  # within which ten splits have to be done, and after which no further one is begun
+    goes_on: bool = False
 
     @property
     def rivals(self) -> dict[str, tuple[Recipe, Path]]:
         """Recipe and package by role, `champion` and `best`."""
-        found = {"champion": (self.champion, self.champion_package)}
+        found = {CHAMPION: (self.champion, self.champion_package)}
         if self.best is not None and self.best_package is not None:
             found["best"] = (self.best, self.best_package)
         return found
@@ -120,6 +129,10 @@ def write_folds(
     """
     rows, reasons = _read_rows(config, dataset, texts)
     recipes = {CHALLENGER: config.challenger} | {role: recipe for role, (recipe, _) in config.rivals.items()}
+    if config.goes_on:  # the champion's model first
+        recipes = {CHAMPION: recipes[CHAMPION]} | recipes
+        if CHAMPION in reasons:
+            reasons = dict.fromkeys(config.rivals, reasons[CHAMPION])
     measured: list[dict[str, Any]] = []
     start = time.monotonic()
     took: list[float] = []  # seconds of each split
@@ -133,7 +146,8 @@ def write_folds(
                 # The first split imports libraries, so the quickest foretells the time of ten.
                 if began - start > config.seconds or (len(took) >= TRIAL and min(took) * PARTS > config.seconds):
                     break
-                outcome = _measure(recipes, rows, test, folder, reasons, {"weights": weights, "embedded": embedded})
+                given = {"weights": weights, "embedded": embedded}
+                outcome = _measure(recipes, rows, test, folder, reasons, given, goes_on=config.goes_on)
                 took.append(time.monotonic() - began)
                 with replaced(kept) as partial:
                     partial.write_text(json.dumps(outcome), encoding="utf-8")
@@ -175,6 +189,23 @@ def train_recipe(
         embedded=embedded,
     )
     return Classifier.load(places["model"], embedded)
+
+
+def train_on(recipe: Any, prepared: Path, former: Path, folder: Path) -> Classifier:
+    """Train on from the model that `train_recipe` made in `former`, as the training flow goes on from a champion.
+
+    Where that is no start for these rows, the recipe is trained anew.
+    """
+    for place in (start := folder / "start", begun := folder / "begun"):
+        place.mkdir()
+    write_start(former / "model", former / "dataset", start)
+    how = BeginConfig(champion=start, seed=recipe.finetune.seed, refit=recipe.finetune.refit)
+    if write_begin(how, prepared / "dataset", begun)["reason"]:
+        return train_recipe(recipe, prepared, folder)
+    for place in (model := folder / "model", scratch := folder / "scratch"):
+        place.mkdir()
+    write_model(recipe.finetune, begun / "dataset", None, model, scratch, former=begun / "former")
+    return Classifier.load(model)
 
 
 def _read_rows(config: FoldsConfig, dataset: Path, texts: Path) -> tuple[FoldRows, dict[str, str]]:
@@ -227,28 +258,53 @@ def _measure(
     folder: Path,
     reasons: dict[str, str],
     given: dict[str, Path | None],
+    *,
+    goes_on: bool = False,
 ) -> dict[str, Any]:
-    """Train every recipe beside a split and score it there; a rival whose recipe fails goes to `reasons`."""
+    """Train every recipe beside a split and score it there; a rival whose recipe fails goes to `reasons`.
+
+    With `goes_on` the challenger is trained on from the champion's model, which comes first then.
+    """
+    with tempfile.TemporaryDirectory(prefix=".fold-", dir=folder) as name:
+        return _measure_in(Path(name), recipes, rows, test, reasons, given, goes_on)
+
+
+def _measure_in(
+    home: Path,
+    recipes: dict[str, Recipe],
+    rows: FoldRows,
+    test: np.ndarray,
+    reasons: dict[str, str],
+    given: dict[str, Path | None],
+    goes_on: bool,
+) -> dict[str, Any]:
     outcome: dict[str, Any] = {}
     for role, recipe in recipes.items():
         if role in reasons:
             continue
         try:
-            with tempfile.TemporaryDirectory(prefix=".fold-", dir=folder) as name:
-                (at := folder / name / "corpus").mkdir()
-                _write_corpus(rows, test, rows.known[role], at)
-                report = write_dataset(recipe.prepare, at, at.parent)
-                held = read_test(at.parent / "holdout")
+            (at := home / role / "corpus").mkdir(parents=True)
+            _write_corpus(rows, test, rows.known[role], at)
+            report = write_dataset(recipe.prepare, at, at.parent)
+            held = read_test(at.parent / "holdout")
+            if goes_on and role == CHALLENGER:
+                classifier = train_on(recipe, at.parent, home / CHAMPION, at.parent)
+            else:
                 classifier = train_recipe(recipe, at.parent, at.parent, **given)
-                scored = outcomes(
-                    held.labels.to_pylist(), classifier.labels, predict(classifier, held.tokens, at.parent / "holdout_texts")
-                )
+            scored = outcomes(
+                held.labels.to_pylist(), classifier.labels, predict(classifier, held.tokens, at.parent / "holdout_texts")
+            )
+            if not (goes_on and role == CHAMPION):
+                shutil.rmtree(at.parent)
         except RAN_OUT as error:
             problem = f"({type(error).__name__}: {str(error)[:200]})"
             if role == CHALLENGER:
                 reasons |= dict.fromkeys(recipes, f"the challenger's recipe does not train on a fold {problem}")
                 return {}
             reasons[role] = f"its recipe does not run any more {problem}"
+            if goes_on and role == CHAMPION:
+                reasons |= dict.fromkeys(recipes.keys() - {CHALLENGER}, reasons[role])
+                return {}
             continue
         outcome[role] = {
             "accuracy": float(scored.correct.mean()),

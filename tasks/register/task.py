@@ -207,10 +207,12 @@ def question_folds(
     *,
     rows: int,
     ready: float,
+    goes_on: bool = False,
 ) -> FoldQuestion:
     """Ask whether folds could change the gate's decision about a candidate of this recipe, and whether they are affordable.
 
-    `rows` may be trained on. `ready` is when the last step had ended, by time.monotonic.
+    `rows` may be trained on. `ready` is when the last step had ended, by time.monotonic. `goes_on`: the candidate was trained
+    on from the champion.
     """
     registrar = Registrar(tracker, config, progress=run.progress_for("folds"), ready=ready)
     asked = registrar.ask_for_folds(candidate, run.store.data_root / "runs")
@@ -223,7 +225,13 @@ def question_folds(
         recipes = {each.role: _runnable(run, each.recipe, recipe) for each in asked}
         number = num_splits(rows)
         wanted = {role: value for each in asked for role, value in _fields(each.role, recipes[each.role], each.package)}
-        made = FoldsConfig(challenger=_runnable(run, recipe, recipe), splits=number, seconds=60 * config.fold_minutes, **wanted)
+        made = FoldsConfig(
+            challenger=_runnable(run, recipe, recipe),
+            splits=number,
+            seconds=60 * config.fold_minutes,
+            goes_on=goes_on,
+            **wanted,
+        )
     except (RequestError, UnavailableError) as error:
         return FoldQuestion(None, str(error), roles)
     return FoldQuestion(made, "", roles)

@@ -5,11 +5,14 @@ A row that is in neither any more still shaped the weights, so its hash stays un
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.prepare.read import read_labels
+from tasks.finetune.former_model import MODEL
+from tasks.prepare.read import LABELS, TEXT, read_labels
+from tasks.register.load import MANIFEST
 from tasks.register.seal import package_digest
 from tasks.warm.batches import read_batches
 from tasks.warm.begin import read_rows
@@ -19,6 +22,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.warm.settings import LineageConfig
+
+
+def write_start(model: Path, dataset: Path, folder: Path) -> None:
+    """Write what a training begins from of a model that is in no package: it was made from all rows of `dataset`."""
+    names = read_labels(dataset)
+    rows = read_rows(dataset, names)
+    hashes_H, first_H = np.unique(rows.hashes, return_index=True)
+    write_lineage(folder, KnownRows(hashes_H, rows.labels[first_H].astype(label_type(len(names))), names), None, 0)
+    for name in (LABELS, TEXT):
+        shutil.copyfile(dataset / name, folder / name)
+    shutil.copytree(model, folder / MODEL, copy_function=shutil.copyfile)
+    (folder / MANIFEST).write_text("{}", encoding="utf-8")
 
 
 def write_known(config: LineageConfig, dataset: Path, batches: Path, folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.warm import Beginning, _forgot_since, why_not
+from flows.warm import _forgot_since, why_not
 from tasks.align.settings import AlignConfig
 from tasks.config import PipelineConfig
 from tasks.finetune.settings import FinetuneConfig
@@ -73,14 +73,6 @@ def test_what_was_forgotten_before_a_model_was_made_is_not_in_it(tmp_path: Path)
     os.utime(listed, (20.0, 20.0))
     assert _forgot_since(10.0, tmp_path)
     assert not _forgot_since(30.0, tmp_path)
-
-
-def test_recipe_evidence_is_not_asked_for_a_model_that_has_gone_on() -> None:
-    assert Beginning().folds is None
-    begun: Any = object()
-    question = Beginning(begun=begun).folds
-    assert question is not None
-    assert question.evidence(None) is None
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,25 @@ def test_the_rows_that_came_in_since_count(trained: Any, train_tiny: Callable[..
     assert len(report["differences"]["champion"]["accuracy"]) == 10
 
 
+def test_a_challenger_that_went_on_goes_on_from_the_champions_model_of_the_split(
+    trained: Any, train_tiny: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smaller = train_tiny(tmp_path / "smaller", num_documents=300)
+    read, begin = [], folds.write_begin
+
+    def told(*given: Any) -> dict[str, Any]:
+        read.append(begin(*given))
+        return read[-1]
+
+    monkeypatch.setattr(folds, "write_begin", told)
+    report = measured(trained, tmp_path, recipe(), recipe(), champion_package=smaller.package, goes_on=True)
+    assert report["reasons"] == {}
+    assert len(report["differences"]["champion"]["accuracy"]) == len(read) == 10
+    assert all(each["reason"] == "" and 20 < each["new"] < 60 for each in read)
+    assert report["accuracy"] > 0.9
+    assert list((tmp_path / "folds").iterdir()) == [tmp_path / "folds" / "folds.json"]
+
+
 def test_a_champion_whose_rows_are_gone_is_not_retrained(trained: Any, retrained: Any, tmp_path: Path) -> None:
     report = measured(trained, tmp_path, recipe(), recipe("bag"), champion_package=retrained.package)
     assert report["reasons"]["champion"].startswith("the corpus has ")
