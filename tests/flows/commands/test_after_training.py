@@ -158,7 +158,7 @@ SERVERS = {"prefect", "mlflow", "sqlalchemy", "fastapi", "torch", "gensim", "skl
         (("models", "list"), 500, SERVERS | {"numpy", "pandas", "pyarrow"}),
         (("models", "verify"), 500, SERVERS | {"numpy", "pandas", "pyarrow"}),
         (("predict", "Sentence 3 of good stands here."), 650, SERVERS | {"pandas", "scipy"}),
-        (("score", "texts.txt", "scored.parquet"), 1120, SERVERS),
+        (("score", "texts.txt", "scored.parquet"), 1150, SERVERS),
     ],
     ids=["list", "verify", "predict", "score"],
 )
