@@ -5,6 +5,7 @@ Not run: what needs data that nobody can make up (NEEDS), servers, which have te
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -16,10 +17,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.checkout import CHECKOUT
+from tasks.durable import take
 from tests.docs.commands import shown_commands
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.docs.commands import Shown
@@ -177,12 +179,31 @@ def run(words: Sequence[str], folder: Path) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[contextlib.ExitStack]:
+    """As long as this is held the Prefect server of one command is there for the next."""
+    (folder / "root/prefect").mkdir(parents=True, mode=0o700)
+    with contextlib.ExitStack() as held:
+        hold(held, folder)
+        yield held
+
+
+def hold(held: contextlib.ExitStack, folder: Path) -> None:
+    users = os.open(folder / "root/prefect/users.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    held.callback(os.close, users)
+    take(users, shared=True)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("shown", COMMANDS, ids=str)
-def test_a_command_of_a_page_runs(shown: Shown, folder: Path) -> None:
+def test_a_command_of_a_page_runs(shown: Shown, folder: Path, server: contextlib.ExitStack) -> None:
+    if shown.words[1] == "forget":  # it wants the data root to itself
+        server.close()
     if (first := FIRST.get(shown.page)) and shown.words[1] != "train":
         assert run(first, folder)[0] == 0
     code, said = run(shown.words[1:], folder)
+    if shown.words[1] == "forget":
+        hold(server, folder)
     if shown.words[1:] in REFUSED:
         assert code == 2
         assert REFUSED[shown.words[1:]] in said
