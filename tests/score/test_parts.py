@@ -42,10 +42,7 @@ def write_table(path: Path, rows: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("options", [{"explain": True}, {"min_confidence": 0.8}])
-def test_processes_write_the_bytes_of_this_one(
-    options: dict[str, Any], packaged: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_processes_write_the_bytes_of_this_one(packaged: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("parts", "parquet_parts", "score"):
         monkeypatch.setattr(f"tasks.score.{module}.BATCH", 10)
     monkeypatch.setattr("tasks.score.score.PART_ROWS", 40)
@@ -57,7 +54,7 @@ def test_processes_write_the_bytes_of_this_one(
         engine = LocalPool(workers)
         with engine.started("tasks.score.parts"):  # no part is labelled here meanwhile
             asked: dict[str, Any] = {"reading": IngestConfig(), "loaded": packaged, "engine": engine if workers else None}
-            report = score_file(source, output, **asked, **options)
+            report = score_file(source, output, **asked, explain=True, min_confidence=0.8)
         reports.append(report)
         files.append(output.read_bytes())
     assert reports[0] == reports[1] == reports[2]
