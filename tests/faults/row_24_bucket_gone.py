@@ -25,7 +25,7 @@ PROMISE = (
     "commit) ends the work within 60 s with one line; no lock is held, what was built is not built again, and the repetition "
     "hands out one artifact, on another host too"
 )
-TAKEN_OUT = "not measured yet"
+TAKEN_OUT = "the manifest is written before the files: 2 of 2 trials that lose the bucket at the upload fail"
 WITHIN_SECONDS = 60.0
 LIMIT_SECONDS = 600
 FIGURES: list[str] = []
@@ -88,4 +88,4 @@ CASES = {
     for fate in (DROP, HANG)
     for when, begins in WHEN.items()
 }
-COUNT = 3 * len(CASES)
+COUNT = len(CASES)
