@@ -27,8 +27,8 @@ PROMISE = (
     "each verified on its disk, and no more is built than keys and kills together"
 )
 TAKEN_OUT = (
-    "neither lease nor condition: 4 of 4 trials hand out a second artifact; the manifest without its condition alone: 0 of 2, since "
-    "leases keep builds apart (row 23 shows it)"
+    "neither lease nor condition: 4 of 4 trials hand out a second artifact; the manifest without its condition alone: 0 of 2, "
+    "since leases keep builds apart (row 23 has late commits)"
 )
 COUNT = 20
 LIMIT_SECONDS = 600
