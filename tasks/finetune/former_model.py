@@ -1,7 +1,8 @@
 """The model that a training starts from: the champion's, with what is known of the rows that it was trained on.
 
     model/          the model's folder, as finetune wrote it
-    replayed.npy    bool, for each train row of the dataset that goes with it: whether the model was trained on that row before
+    replayed.npy    bool, for each train row of the dataset that goes with it: whether it is one of the rows that come again
+    before.npy      int64, for each of them: the position in `labels` of the label that the model was taught of it; -1: of none
     start.json      `old_rows`: how many train rows the rows that come again stand for
 
 Words and n-grams are matched by what they are, classes by their names; what is new to the model starts at zero, or as its kind
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from tasks.model.ngrams import NgramVocabulary
 
-MODEL, REPLAYED, START = "model", "replayed.npy", "start.json"
+MODEL, REPLAYED, BEFORE, START = "model", "replayed.npy", "before.npy", "start.json"
 
 
 class GrownNgrams(NamedTuple):
@@ -58,8 +59,17 @@ class FormerModel:
 
     @cached_property
     def replayed(self) -> np.ndarray:
-        """Which train rows it was trained on before: bool [N]."""
+        """Which train rows come again: bool [N]."""
         found: np.ndarray = np.load(self.folder / REPLAYED, allow_pickle=False)
+        return found
+
+    @cached_property
+    def before(self) -> np.ndarray:
+        """The class that it was taught of each train row, int64 [N], -1 for a row that it was not trained on.
+
+        A row with another label now is one that was corrected.
+        """
+        found: np.ndarray = np.load(self.folder / BEFORE, allow_pickle=False)
         return found
 
     @cached_property

@@ -5,7 +5,7 @@ The draw goes by content: equal rows and champions give equal draws, and another
 comes again.
 
     dataset/        these rows and the validation rows, as prepare writes a dataset
-    former/         the champion's model, and which train rows are not new; see tasks/finetune/former_model.py
+    former/         the champion's model, and what it was taught of the train rows; see tasks/finetune/former_model.py
 
 Shapes: N train rows, H rows that the champion knows.
 """
@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.certainty.rows import among, write_rows
-from tasks.finetune.former_model import MODEL, REPLAYED, START
+from tasks.finetune.former_model import BEFORE, MODEL, REPLAYED, START
 from tasks.prepare.read import iter_batches, read_labels, read_text_settings
 from tasks.register.seal import package_digest
 from tasks.warm.lineage import KnownRows, hashes_of, label_type, read_known
@@ -79,7 +79,8 @@ def write_begin(config: BeginConfig, dataset: Path, folder: Path) -> dict[str, A
     again_N = drawn(rows.hashes, old_N, max(figures["new"], LEAST_REPLAYED), salt_of(package, config.seed))
     kept_N = new_N | again_N | valid_N
     write_rows(dataset, None, among([name for name, kept in zip(rows.ids, kept_N.tolist(), strict=True) if kept]), folder)
-    _write_former(package, again_N[kept_N & rows.train], figures["old"], folder / FORMER_PART)
+    trained_N, before_N = kept_N & rows.train, np.where(there_N & (label_N >= 0), label_N, -1).astype(np.int64)
+    _write_former(package, again_N[trained_N], before_N[trained_N], figures["old"], folder / FORMER_PART)
     return {"reason": "", **figures, "replayed": int(again_N.sum()), "valid": int(valid_N.sum())}
 
 
@@ -127,8 +128,9 @@ def drawn(hashes_N: np.ndarray, among_N: np.ndarray, number: int, salt: np.uint6
     return drawn_N
 
 
-def _write_former(package: Path, replayed_N: np.ndarray, old_rows: int, folder: Path) -> None:
+def _write_former(package: Path, replayed_N: np.ndarray, before_N: np.ndarray, old_rows: int, folder: Path) -> None:
     folder.mkdir()
     shutil.copytree(package / MODEL, folder / MODEL, copy_function=shutil.copyfile)
     np.save(folder / REPLAYED, replayed_N, allow_pickle=False)
+    np.save(folder / BEFORE, before_N, allow_pickle=False)
     (folder / START).write_text(json.dumps({"old_rows": old_rows}), encoding="utf-8")

@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from itertools import count
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from tasks.model.vocabulary import UNK_ID, Vocabulary
 from tests.finetune.conftest import COMMON, CUES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 Rows = list[tuple[str, str, str, list[str]]]
@@ -44,11 +45,20 @@ def new_rows() -> Rows:
 
 @pytest.fixture
 def train(tmp_path: Path, write_dataset: Callable[..., Path]) -> Callable[..., Path]:
-    """Train on rows, from a former model if one is given with how many of the rows come again; the model's folder."""
+    """Train on rows, from a former model if one is given with how many rows those stand for that come again; its folder.
+
+    `corrected` has the labels that the former model was taught of some rows.
+    """
     made = count()
 
     def call(
-        config: FinetuneConfig, rows: Rows, aligned: Path | None = None, *, former: Path | None = None, again: int = 0
+        config: FinetuneConfig,
+        rows: Rows,
+        aligned: Path | None = None,
+        *,
+        former: Path | None = None,
+        again: int = 0,
+        corrected: Mapping[str, str] = MappingProxyType({}),
     ) -> Path:
         name = f"model{next(made)}"
         for place in (folder := tmp_path / name, scratch := tmp_path / f"{name}-scratch"):
@@ -57,7 +67,10 @@ def train(tmp_path: Path, write_dataset: Callable[..., Path]) -> Callable[..., P
         if former is not None:
             shutil.copytree(former, (given := tmp_path / f"{name}-former") / "model")
             train_rows = [row for row in rows if row[1] == "train"]
-            np.save(given / "replayed.npy", np.array([not row[0].startswith("new") for row in train_rows]))
+            names = Classifier.load(former).labels
+            before = [-1 if row[0].startswith("new") else names.index(corrected.get(row[0], row[2])) for row in train_rows]
+            np.save(given / "before.npy", np.array(before, np.int64))
+            np.save(given / "replayed.npy", np.array([row[0] not in corrected for row in train_rows]) & (np.array(before) >= 0))
             (given / "start.json").write_text(json.dumps({"old_rows": again}))
         labels = sorted({row[2] for row in rows if row[1] == "train"})
         dataset = write_dataset(rows, labels, f"{name}-rows")
@@ -112,6 +125,19 @@ def test_without_a_new_row_a_regression_stays_where_it_is(
     second = train(small(model="tfidf"), rows, former=first, again=90)
     for word in ("great", "dull", "film"):
         np.testing.assert_allclose(weight_of(first, word), weight_of(second, word), atol=2e-3)
+
+
+def test_a_regression_learns_a_corrected_label_in_place_of_the_former_one(
+    rows: Rows, train: Callable[..., Path], small: Callable[..., FinetuneConfig]
+) -> None:
+    odd = [(f"odd/{at}", "train", "good", [COMMON[at % 10], "quaint"]) for at in range(30)]
+    config = small(model="tfidf")
+    wrong = train(config, rows + [(at, split, "bad", tokens) for at, split, _, tokens in odd])
+    right = train(config, rows + odd)
+    known = [row for row in rows if row[1] == "train"]
+    mended = train(config, rows + odd, former=wrong, again=len(known), corrected={row[0]: "bad" for row in odd})
+    assert weight_of(wrong, "quaint").argmax() == 0
+    np.testing.assert_allclose(weight_of(mended, "quaint"), weight_of(right, "quaint"), atol=0.15)
 
 
 @pytest.mark.parametrize("kind", NETWORKS)

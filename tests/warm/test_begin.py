@@ -66,7 +66,9 @@ def begun(champion: Path, rows: list[Row], folder: Path, **how: Any) -> tuple[di
         tuple(row.values()) for batch in iter_batches(out / "dataset", ("train", "valid"), columns) for row in batch.to_pylist()
     ]
     replayed = np.load(out / "former" / "replayed.npy")
-    assert len(replayed) == sum(row[1] == "train" for row in chosen)
+    before = np.load(out / "former" / "before.npy")
+    assert len(replayed) == len(before) == sum(row[1] == "train" for row in chosen)
+    assert int((before[~replayed] >= 0).sum()) == report["corrected"]
     assert json.loads((out / "former" / "start.json").read_text()) == {"old_rows": report["old"]}
     assert (out / "former" / "model" / "model.json").is_file()
     assert int(replayed.sum()) == report["replayed"]

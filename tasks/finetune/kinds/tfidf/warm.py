@@ -5,7 +5,8 @@ tell how it bends, and the former weights themselves where its slope is nought: 
 rows, and that of the rows that come again, each counted for as many as it stands for and tilted by its slope at the former
 weights, and the penalty on the distance to these (a control variate, as in Johnson & Zhang 2013, "Accelerating stochastic
 gradient descent using predictive variance reduction"). Without a new row nothing moves. An n-gram that none of these rows has
-keeps its weight.
+keeps its weight. A row whose label was corrected is tilted by its slope under the former label: that takes what the former
+weights learned of it away.
 
 Shapes: N rows, K n-grams, A of them that are in a row, C classes.
 """
@@ -71,8 +72,9 @@ def fitted_on(job: Job, grown: GrownNgrams, rows: Documents) -> tuple[np.ndarray
     """Weights [K, C] and bias [C] of the sum of n-grams that has learned the rows, float32."""
     former, num_classes = job.former, len(job.labels)
     assert former is not None
-    replayed_N = np.zeros(len(rows), bool)
+    replayed_N, before_N = np.zeros(len(rows), bool), np.full(len(rows), -1)
     replayed_N[: len(former.replayed)] = former.replayed  # the valid rows come after
+    before_N[: len(former.before)] = former.before
     stands_for = former.old_rows / max(int(replayed_N.sum()), 1)
     times_N = np.where(replayed_N, stands_for, 1.0)
     there_K = np.bincount(rows.ids, minlength=len(grown.weights)) > 0
@@ -94,8 +96,8 @@ def fitted_on(job: Job, grown: GrownNgrams, rows: Documents) -> tuple[np.ndarray
         times_N = times_N * balance_C[rows.labels]
     tilt = np.zeros_like(former_AC), np.zeros_like(former_C)
     if len(former.places) == num_classes:  # with more classes the former weights are not where the earlier rows' loss is least
-        share_N = times_N[replayed_N] / total
-        tilt = slopes(features_NA[replayed_N], rows.labels[replayed_N], share_N, former_AC, former_C)
+        taught_N = before_N >= 0
+        tilt = slopes(features_NA[taught_N], before_N[taught_N], times_N[taught_N] / total, former_AC, former_C)
 
     def advance(step: int) -> None:
         job.progress.advance(step, STEPS, "steps", f"logistic regression on {len(ids_A):,} n-grams")
