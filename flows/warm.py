@@ -82,7 +82,7 @@ def why_not(record: Record, config: PipelineConfig, champion: Champion | None, t
     `tested` of the test rows are among those that it was trained on.
     """
     if champion is None or champion.package is None:
-        return "there is no champion yet"
+        return "there is no champion yet, or none that can be read"
     title = f"the champion, version {champion.version},"
     if champion.model != config.finetune.model:
         return f"{title} is {champion.model}, and this run trains {config.finetune.model}"

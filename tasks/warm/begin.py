@@ -71,11 +71,9 @@ def write_begin(config: BeginConfig, dataset: Path, folder: Path) -> dict[str, A
     }
     if not figures["new"]:
         return _refused("no row is new to it", **figures)
-    valid_N = ~rows.train
-    if config.refit:
-        valid_N &= ~there_N
-        if (number := int(valid_N.sum())) < LEAST_VALID:
-            return _refused(f"with refit it was trained on all validation rows but {number}, and {LEAST_VALID} are needed")
+    valid_N = ~rows.train & ~(there_N if config.refit else there_N & (label_N >= 0))
+    if (number := int(valid_N.sum())) < min(LEAST_VALID, int((~rows.train).sum())):
+        return _refused(f"it was trained on all validation rows but {number}, and {LEAST_VALID} are needed")
     again_N = drawn(rows.hashes, old_N, max(figures["new"], LEAST_REPLAYED), salt_of(package, config.seed))
     kept_N = new_N | again_N | valid_N
     write_rows(dataset, None, among([name for name, kept in zip(rows.ids, kept_N.tolist(), strict=True) if kept]), folder)

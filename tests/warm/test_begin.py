@@ -103,7 +103,11 @@ def test_a_row_that_chose_the_epoch_and_is_trained_on_now_is_new(champion: Path,
         (documents(0, 100), {}, "no row is new to it"),
         ([row for row in documents(0, 200) if row[2] == "bad"], {}, "no train row has its label 'good' any more"),
         (documents(1, 150), {"forgot": True}, "texts were forgotten since it was trained, and 10 of its rows are not there"),
-        (documents(0, 200) + documents(300, 49, "valid"), {"refit": True}, "all validation rows but 49, and 50 are needed"),
+        (
+            [*documents(0, 100), *documents(150, 10, "valid"), *documents(200, 9), *documents(300, 49, "valid")],
+            {"refit": True},
+            "it was trained on all validation rows but 49, and 50 are needed",
+        ),
     ],
 )
 def test_it_is_said_why_a_champion_is_no_start(
@@ -124,6 +128,17 @@ def test_with_refit_only_new_validation_rows_measure(champion: Path, tmp_path: P
     report, chosen = begun(champion, rows, tmp_path / "a", refit=True)
     assert report["valid"] == 50
     assert {row[0] for row in chosen if row[1] == "valid"} == {str(at) for at in range(300, 350)}
+
+
+def test_validation_rows_that_the_champion_was_trained_on_choose_nothing(champion: Path, tmp_path: Path) -> None:
+    rows = documents(0, 30, "valid") + documents(30, 70) + documents(100, 60, "valid") + documents(200, 10)
+    report, chosen = begun(champion, rows, tmp_path / "a")
+    assert report["valid"] == 60
+    assert {row[0] for row in chosen if row[1] == "valid"} == {str(at) for at in range(100, 160)}
+    few = documents(0, 30, "valid") + documents(30, 70) + documents(100, 5, "valid") + documents(200, 10)
+    assert "it was trained on all validation rows but 5, and 50 are needed" in begun(champion, few, tmp_path / "b")[0]["reason"]
+    unseen = documents(0, 100) + documents(100, 5, "valid") + documents(200, 10)
+    assert begun(champion, unseen, tmp_path / "c")[0]["valid"] == 5
 
 
 def test_batches_are_numbered_as_they_come(champion: Path, tmp_path: Path) -> None:
