@@ -185,7 +185,7 @@ def look_at_batches(
     if beginning.batches is None:
         return
     if champion is None:
-        record.skipped(earlier, "there is no champion yet, and no earlier batch")
+        record.skipped(earlier, "there is no champion to compare with, and no earlier batch")
         return
     run, fresh = record.run, None
     if config.evaluate.beside_fresh and beginning.begun is not None:

@@ -10,6 +10,7 @@ import logging
 import multiprocessing
 import signal
 import sys
+import threading
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -28,6 +29,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _NO_MAIN = ModuleType("__main__")
+_MAIN_LOCK = threading.Lock()  # held while _NO_MAIN stands in for the main module
 
 
 class _Call(NamedTuple):
@@ -133,17 +135,18 @@ class LocalPool:
         assert self._pool is not None
         # A process that this starts inherits the mask: Ctrl-C must not reach one before it has said that it ignores that. Nor
         # must it run the main module again, which may be a script of a user who knows of no processes.
-        former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        main, sys.modules["__main__"] = sys.modules["__main__"], _NO_MAIN
-        try:
-            return self._pool.submit(function, *arguments)
-        except BrokenProcessPool as error:  # a worker died since the last call
-            future: Future[Any] = Future()
-            future.set_exception(error)
-            return future
-        finally:
-            sys.modules["__main__"] = main
-            signal.pthread_sigmask(signal.SIG_SETMASK, former)
+        with _MAIN_LOCK:
+            former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            main, sys.modules["__main__"] = sys.modules["__main__"], _NO_MAIN
+            try:
+                return self._pool.submit(function, *arguments)
+            except BrokenProcessPool as error:  # a worker died since the last call
+                future: Future[Any] = Future()
+                future.set_exception(error)
+                return future
+            finally:
+                sys.modules["__main__"] = main
+                signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
     def _result(self, function: Callable[..., T], waiting: deque[_Call]) -> T:
         """What the first call comes to; if a process died, each call that was under way is repeated first, alone."""

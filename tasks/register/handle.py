@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tasks.register.models import LoadedModel
 
 OWN = "tasks.model.serving"  # the module of a model that no package's code serves, but this project's
-OPENED = 8  # models that a process keeps open
 
 
 class Place(NamedTuple):
@@ -76,7 +75,7 @@ def _place_of(loaded: LoadedModel) -> Place | None:
     return Place(loaded.name, loaded.version, folder.absolute(), hashlib.sha256(listed).hexdigest())
 
 
-@lru_cache(maxsize=OPENED)
+@cache
 def _opened(place: Place) -> LoadedModel:
     from tasks.register.models import LoadedModel
 

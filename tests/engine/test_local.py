@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -153,3 +154,32 @@ def test_workers_end_with_their_parent_and_run_no_script_again(tmp_path: Path, h
     assert said == ("" if how == signal.SIGKILL else "stopped\n")
     assert how == signal.SIGKILL or not errors  # what cleans up after a killed one says so
     until(lambda: start_time(worker) is None, "the worker's end")
+
+
+def test_the_main_module_is_there_again_after_two_threads_have_handed_out_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    main, inside, returned = sys.modules["__main__"], threading.Event(), threading.Event()
+    monkeypatch.setitem(sys.modules, "__main__", main)
+
+    class Slow:
+        """A pool to which the first thread hands a call until the second does so too, and the second until the first has."""
+
+        def submit(self, function: object, number: int) -> None:
+            if number == 1:
+                threads[1].start()
+                inside.wait(0.5)
+            else:
+                inside.set()
+                returned.wait(1)
+
+    def hand_out(number: int) -> None:
+        pool = LocalPool(2)
+        pool._pool = Slow()  # type: ignore[assignment]
+        pool._submit(hand_out, (number,))
+        if number == 1:
+            returned.set()
+
+    threads = [threading.Thread(target=hand_out, args=(number,)) for number in (1, 2)]
+    threads[0].start()
+    for thread in threads:
+        thread.join()
+    assert sys.modules["__main__"] is main

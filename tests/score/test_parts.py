@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import types
 from pathlib import Path
@@ -139,3 +140,10 @@ def test_tallies_of_parts_are_that_of_the_whole() -> None:
         name: value for name, value in vars(whole).items() if name not in ("_bytes", "_undecodable")
     }
     assert parts[0].warnings("news") == whole.warnings("news")
+
+
+def test_each_of_many_models_is_opened_once_in_a_process(loaded: LoadedModel, tmp_path: Path) -> None:
+    folders = [Path(shutil.copytree(loaded.model.folder, tmp_path / str(number))) for number in range(12)]
+    sent = [pickle.dumps(Handle.of(LoadedModel(folder.name, 1, TextClassifier(folder)))) for folder in folders]
+    first, again = ([pickle.loads(each).loaded for each in sent] for _ in range(2))
+    assert all(one is other for one, other in zip(first, again, strict=True))
