@@ -1,4 +1,4 @@
-"""The monitoring flow: collect -> score -> detect -> notify -> dashboard."""
+"""The monitoring flow: collect -> score -> detect -> today -> notify -> dashboard."""
 
 from __future__ import annotations
 
@@ -45,6 +45,9 @@ from tasks.score.task import score
 from tasks.score.watch import WatchList
 from tasks.shown import in_code, inert
 from tasks.store.digests import sha256_text
+from tasks.today.change import change_in_words
+from tasks.today.said import about_today
+from tasks.today.task import today
 from tasks.tracking.client import import_mlflow
 from tasks.tracking.home import tracking_home
 from tasks.tracking.tracker import open_to_read
@@ -78,6 +81,7 @@ class Refresh:
     collected: dict[str, Any] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
     drift: list[Drift] = field(default_factory=list)
+    today: dict[str, Any] = field(default_factory=dict)
     unjudged: list[Unjudged] = field(default_factory=list)
     silence: str = ""
     stages: dict[str, float] = field(default_factory=dict)
@@ -152,10 +156,12 @@ def count_what_is_new(run: Refresh) -> None:
         run.finished("score", f"{transaction.scored:,} documents by {sentiment.title}")
         run.alerts, run.drift = detect(state, config.detect, reference(scorer, state), sentiment.title, run.started, channels)
         drifted = [drift.feature for drift in run.drift if drift.drifted]
-        if asked := request_retraining(state, config, drifted, now=run.started, channels=channels):
+        run.finished("detect", f"{len(run.alerts):,} new alerts, drift of {', '.join(drifted) or 'nothing'}")
+        judge_today(run, channels)
+        why = change_in_words(run.today["changed"]) if run.today["changed"] else ""
+        if asked := request_retraining(state, config, drifted, why=why, now=run.started, channels=channels):
             run.alerts.append(asked)
         crash_point("refresh.detected")
-        run.finished("detect", f"{len(run.alerts):,} new alerts, drift of {', '.join(drifted) or 'nothing'}")
         run.unjudged, run.silence = look_for_unjudged(state, config)
         watched = scorer.watch_list.entries if scorer.watch_list else ()
         begin_watching(state, watched, datetime.fromtimestamp(run.started, UTC).date().isoformat())
@@ -171,6 +177,16 @@ def note_if_unscored(run: Refresh, transaction: Transaction) -> None:
         transaction.keep(UNSCORED, warning)
         run.collected["warnings"].append(warning)
         log.warning("%s", warning)
+
+
+def judge_today(run: Refresh, channels: Sequence[str]) -> None:
+    """Find how good the model is on the latest documents and what has changed in them; a backfill tells nobody."""
+    config = run.config
+    told = None if config.collect.until is not None else channels
+    loaded, root = run.scorer.sentiment, config.runtime.data_root
+    run.today, alerts = today(run.state, config.today, loaded, run.drift, root, run.started, told)
+    run.alerts += alerts
+    run.finished("today", "; ".join(line for _, line in about_today(run.today)) or "too little to judge the model by")
 
 
 def look_for_unjudged(state: MonitorState, config: RefreshConfig) -> tuple[list[Unjudged], str]:
@@ -218,6 +234,7 @@ def result_of(run: Refresh, report: Path, retrained: Sequence[str], told: Report
             dataclasses.asdict(drift) | {"window_start": str(drift.window_start), "window_end": str(drift.window_end)}
             for drift in run.drift
         ],
+        "today": run.today,
         "not_judged": {
             "summary": run.silence,
             "series": [dataclasses.asdict(each) | {"reason": each.reason} for each in run.unjudged],
@@ -256,7 +273,7 @@ def show_in_prefect(result: dict[str, Any]) -> None:
         f"- new alerts: {len(result['alerts'])}",
         f"- drift of {inert(drifted)}",
         f"- dashboard: {in_code(result['report'])}",
-        *(f"- {what}: {inert(line)}" for what, line in about_silence(result)),
+        *(f"- {what}: {inert(line)}" for what, line in (*about_today(result["today"]), *about_silence(result))),
         *(f"- warning: {inert(warning)}" for warning in result["warnings"]),
     ]
     alerts = [

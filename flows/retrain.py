@@ -30,16 +30,17 @@ RETRY_SECONDS = 900.0
 
 
 def request_retraining(
-    state: MonitorState, config: RefreshConfig, drifted: Sequence[str], *, now: float, channels: Sequence[str]
+    state: MonitorState, config: RefreshConfig, drifted: Sequence[str], *, now: float, channels: Sequence[str], why: str = ""
 ) -> Alert | None:
     """Store the request if these features have drifted and none was stored in the cooldown; returns it if it was stored.
 
-    `channels` are those that inform people. Nothing is asked for without `retrain.deployment`, nor by a backfill, whose
-    drift is of another time.
+    `channels` are those that inform people, `why` says what has changed in the stream. Nothing is asked for without
+    `retrain.deployment`, nor by a backfill, whose drift is of another time.
     """
     deployment = config.retrain.deployment
     if not drifted or deployment is None or config.collect.until is not None:
         return None
+    changed = f". What has changed: {why}" if why else ""
     today = datetime.fromtimestamp(now, UTC).date().isoformat()
     alert = Alert.make(
         state.name,
@@ -48,7 +49,7 @@ def request_retraining(
         severity="low",
         window=(today, today),
         created=now,
-        evidence={"message": f"{', '.join(drifted)} drifted; {deployment} is started"},
+        evidence={"message": f"{', '.join(drifted)} drifted; {deployment} is started{changed}"},
     )
     stored = state.store_alerts(
         [alert], cooldown_days=config.retrain.cooldown_days, channels=[*channels, f"{DEPLOYMENT}{deployment}"]

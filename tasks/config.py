@@ -34,6 +34,7 @@ from tasks.runtime import Runtime
 from tasks.score.settings import ScoreConfig
 from tasks.section import Count, Positive, Section
 from tasks.serve.settings import ServeSettings
+from tasks.today.settings import TodayConfig
 from tasks.tune.settings import NumFolds
 from tasks.unread import KINDS_OF_WORDS, OR_REMOVE, models_with
 
@@ -254,6 +255,7 @@ class RefreshConfig(Section):
     collect: CollectConfig = CollectConfig()
     score: ScoreConfig = ScoreConfig()
     detect: DetectConfig = DetectConfig()
+    today: TodayConfig = TodayConfig()
     notify: NotifyConfig = NotifyConfig()
     dashboard: DashboardConfig = DashboardConfig()
     retrain: RetrainConfig = RetrainConfig()

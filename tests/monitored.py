@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tasks.monitor.state import MonitorState
+from tasks.today.kept import CHANGE, STANDING, TOLD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,6 +77,7 @@ def left_by(root: Path) -> dict[str, Any]:
             "scored": sum(row["scored"] for row in state.refreshes()),
             "quarantine": state.quarantined(),
             "alerts": [(alert.id, alert.summary(), alert.evidence) for alert in state.alerts()],
+            "today": [state.setting(key) for key in (STANDING, CHANGE, TOLD)],
             "waiting": state.waiting(),
             "told": set(told(root)),
             "names": {path.name for path in documents.parent.rglob("*") if not path.name.startswith("state.db-")},

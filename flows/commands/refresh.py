@@ -67,6 +67,7 @@ def check_refresh(config: RefreshConfig) -> None:
 def print_refresh(result: Mapping[str, Any]) -> None:
     """Print the new alerts as a table, and the figures below it."""
     from tasks.monitor.silence import about_silence
+    from tasks.today.said import about_today
 
     console = results()
     if result["alerts"]:
@@ -80,7 +81,7 @@ def print_refresh(result: Mapping[str, Any]) -> None:
             f"model    {result['model']['name']} version {result['model']['version']}",
             f"alerts   {len(result['alerts'])} new; drift of {', '.join(drifted) or 'nothing'}",
             *_what_was_not_done(result),
-            *(f"{what:<8} {line}" for what, line in about_silence(result)),
+            *(f"{what:<8} {line}" for what, line in (*about_today(result["today"]), *about_silence(result))),
             *([f"train    started {', '.join(result['training_runs'])}"] if result["training_runs"] else []),
             *(f"warning  {warning}" for warning in result["warnings"]),
             f"time     {result['seconds']:.1f} s and {result['startup_seconds']:.1f} s to start",

@@ -19,6 +19,7 @@ from tasks.monitor.state import MonitorState, watch_name
 from tasks.monitor.stories import story_figures
 from tasks.monitor.tables import ALL, NAME, TOPIC
 from tasks.monitor.watched import NotFound, not_found, num_watched
+from tasks.today.kept import CHANGE, STANDING, read_kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,6 +104,7 @@ class DriftHistory:
 class Content:
     """Everything on the page, ready to be written; series 0 is the whole stream.
 
+    `expected` and `changed` are what the last refresh found; see tasks/today.
     `unjudged` are titles of series and the reason for each, `not_found` the entries of the watch-list that no document speaks
     of.
     """
@@ -125,6 +127,8 @@ class Content:
     unjudged_line: str = ""
     not_found: tuple[NotFound, ...] = ()
     num_watched: int = 0
+    expected: Mapping[str, Any] | None = None
+    changed: Mapping[str, Any] | None = None
 
 
 def gather_content(state: MonitorState, config: RefreshConfig, drift: DriftHistory | None, *, now: float) -> Content:
@@ -164,6 +168,8 @@ def gather_content(state: MonitorState, config: RefreshConfig, drift: DriftHisto
         unjudged_line=unjudged_in_words(unjudged, pc.count_distinct(counts.column("series")).as_py(), detect),
         not_found=tuple(not_found(state)),
         num_watched=num_watched(state),
+        expected=read_kept(state, STANDING),
+        changed=read_kept(state, CHANGE),
     )
 
 

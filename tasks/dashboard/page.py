@@ -26,6 +26,7 @@ from tasks.marked import STYLE as MARKS
 from tasks.marked import as_html, marked_excerpt
 from tasks.monitor.alert_words import copies_in_words
 from tasks.shown import shortened, visible
+from tasks.today.change import cause_in_words, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +79,7 @@ def render_page(content: Content, mark: Marker | None = None) -> str:
         "visible": visible,
         "short": shortened,
         "rows": lambda number: f"{number:,}",
+        "cause": cause_in_words,
         "percent": lambda share: f"{100 * share:.1f}%",
     }
     scripts = [plotly(), SCRIPT.read_text(encoding="utf-8")]
@@ -93,6 +95,7 @@ def render_page(content: Content, mark: Marker | None = None) -> str:
         script=Markup(scripts[1]),  # noqa: S704 our own file
         mark_style=Markup(MARKS.read_text(encoding="utf-8")),  # noqa: S704 our own file
         is_marked=bool(marked),
+        verdict=verdict(content.changed) if content.changed else "",
         script_hashes=Markup(" ".join(map(script_hash, scripts))),  # noqa: S704 base64 in quotes
     )
 

@@ -20,6 +20,7 @@ from tasks.monitor.parts import Part, read_part, sweep_parts, write_parts
 from tasks.monitor.stories import forget_copies
 from tasks.monitor.tables import SCORED_SCHEMA
 from tasks.store.digests import canonical
+from tasks.today.kept import CHANGE
 
 if TYPE_CHECKING:
     from tasks.forget.forms import Wanted
@@ -41,6 +42,8 @@ def forget_documents(state: MonitorState, wanted: Wanted) -> int:
         gone = _from_parts(state, wanted)
         gone += _from_alerts(db, wanted)
         gone += sum(_from_table(db, table, wanted) for table in _OTHERS)
+        if gone:  # it quotes the beginnings of texts; the next refresh makes it anew
+            db.execute("DELETE FROM settings WHERE key = ?", (CHANGE,))
         crash_point("forget.monitor_uncommitted")
         db.execute("COMMIT")
     except BaseException:

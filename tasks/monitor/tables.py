@@ -10,7 +10,8 @@ import pyarrow as pa
 
 # One scored document. id: SHA-256 of its time and text; day: the calendar day of `time` in the collector's time zone;
 # model: NAME/VERSION; negative: probability of the negative label; topics: model name -> label; names: watch-list entries;
-# fields: other fields of its record, such as its id and link; null where nothing was kept, as before version 0.2.
+# fields: other fields of its record, such as its id and link; probabilities: of the model's labels, in its order. Both are null
+# where nothing was kept, as before version 0.2.
 SCORED_SCHEMA = pa.schema(
     [
         ("id", pa.binary(32)),
@@ -27,6 +28,7 @@ SCORED_SCHEMA = pa.schema(
         ("topics", pa.map_(pa.string(), pa.string())),
         ("names", pa.list_(pa.string())),
         ("fields", pa.map_(pa.string(), pa.string())),
+        ("probabilities", pa.list_(pa.float32())),
     ]
 )
 

@@ -41,6 +41,8 @@ def _event(alert: Alert) -> str:
             return f"more negative news than usual {about} {inert(series_in_words(alert.series))}, {days}"
         case "drift":
             return f"drift of {inert(alert.series)}, {days}"
+        case "expected":
+            return f"model {inert(alert.series)} is probably less right than it was when it was registered, {days}"
         case "digest":
             return f"{len(alert.evidence.get('alerts', ()))} alerts of the past, {days}"
         case "test":

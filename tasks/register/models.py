@@ -16,11 +16,13 @@ from tasks.errors import RequestError, UnavailableError
 from tasks.names import normal
 from tasks.register.ledger import Entry, Ledger, champions
 from tasks.register.load import DamagedPackage, open_package
+from tasks.register.promised import read_promised
 from tasks.tracking.registry import EXAMPLE, RegistryOutage, TamperedModel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tasks.today.expected import Promised
     from tasks.tracking.registry import Version
     from tasks.tracking.tracker import RegistryReader, Tracker
 
@@ -37,11 +39,15 @@ PACKAGE = "package"  # its folder below `artifacts` of a logged model
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A verified version, ready to label texts with `model`, or a language model, ready to write them."""
+    """A verified version, ready to label texts with `model`, or a language model, ready to write them.
+
+    `promised` is what was measured of a classifier at its registration; None where nothing was, or before 0.2.
+    """
 
     name: str
     version: int
     model: Any
+    promised: Promised | None = None
 
     @property
     def title(self) -> str:
@@ -142,7 +148,7 @@ def _load(tracker: Tracker | RegistryReader, version: Version, kind: str) -> Loa
         model = getattr(serving, own)(package)
     except serving.RequestError as error:  # the package's own class of that name: a library that it reads texts with is missing
         raise RequestError(f"{version.name} version {version.version}: {error}") from error
-    return LoadedModel(version.name, version.version, model)
+    return LoadedModel(version.name, version.version, model, read_promised(version.tags))
 
 
 def find_version(tracker: Tracker | RegistryReader, wanted: str) -> Version:

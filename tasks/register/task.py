@@ -18,6 +18,7 @@ from tasks.prepare.uses import TABLE as TOKENIZERS
 from tasks.prepare.uses import text_libraries, text_modules
 from tasks.register.candidate import Candidate, evaluation_tags
 from tasks.register.evidence import Folds
+from tasks.register.promised import promised_tags
 from tasks.register.registration import Registrar
 from tasks.register.says import FOLDS
 from tasks.register.shortfall import find_shortfall
@@ -157,12 +158,14 @@ def make_candidate(
 
     `tags` go to the version beside accuracy, corpus digest and recipe.
     """
-    own = {"textmill.corpus_digest": corpus.digest, **evaluation_tags(evaluation.report), **recipe.tags()}
     folder = run.store.folder(evaluation)
+    predictions = folder / "predictions.parquet"
+    own = {"textmill.corpus_digest": corpus.digest, **evaluation_tags(evaluation.report), **recipe.tags()}
+    own |= promised_tags(evaluation.report, predictions)
     return Candidate(
         name=name,
         package=run.store.folder(package),
-        predictions=folder / "predictions.parquet",
+        predictions=predictions,
         texts=run.store.folder(texts),
         holdout=holdout.digest,
         labels=tuple(package.report["labels"]),

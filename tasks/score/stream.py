@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tasks.score.watch import WatchList
 
 MANY = 20_000  # documents; for less, starting processes costs more than they save
+MOST_KEPT = 64  # labels whose probabilities are kept with a document
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Scorer:
             "label": pa.array(labels, pa.string()).take(pa.array(probabilities_NC.argmax(axis=1))),
             "confidence": pa.array(probabilities_NC.max(axis=1, initial=0.0), pa.float32()),
             "negative": pa.array(np.ascontiguousarray(probabilities_NC[:, labels.index(self.negative)]), pa.float32()),
+            "probabilities": _kept(probabilities_NC),
             "tokens": pa.array(reading.tokens[rows_N], pa.int32()),
             "unseen": pa.array(reading.unseen[rows_N], pa.int32()),
             "topics": self._topics(texts),
@@ -159,6 +161,15 @@ def _score_part(part: _Part, sent: _Sent) -> tuple[tuple[pa.RecordBatch, list[Re
     scorer = Scorer(sent.sentiment.loaded, sent.negative, topics, sent.watch_list)
     batch = pa.RecordBatch.from_pylist([], COLLECTED_SCHEMA) if part.batch is None else part.batch
     return scorer.score_batch(batch), batch.num_rows
+
+
+def _kept(probabilities_NC: np.ndarray) -> pa.Array:
+    """The probabilities by label, lists of float32; nulls for a model with more than MOST_KEPT labels."""
+    num_texts, num_labels = probabilities_NC.shape
+    if num_labels > MOST_KEPT:
+        return pa.nulls(num_texts, pa.list_(pa.float32()))
+    offsets = np.arange(num_texts + 1, dtype=np.int32) * num_labels
+    return pa.ListArray.from_arrays(offsets, np.ascontiguousarray(probabilities_NC, np.float32).ravel())
 
 
 def repeated(value: str, times: int) -> pa.Array:

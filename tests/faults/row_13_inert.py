@@ -323,6 +323,9 @@ def artifacts_of(texts: list[str]) -> list[dict[str, str]]:
     result |= {"alerts": [alert_of(["plain"], text).summary() for text in texts]}
     missing = [NotFound(text, "2020-07-18", 9)._asdict() for text in texts]
     result |= {"warnings": texts, "not_judged": {"summary": texts[0]}, "watch_list": {"entries": 9, "not_found": missing}}
+    cause = {"kind": "source", "name": texts[0], "share": 0.3, "share_before": 0.0, "words": texts}
+    changed = {"auc": 0.7, "interval": [0.6, 0.8], "rest_auc": 0.5, "causes": [cause]}
+    result |= {"today": {"expected": None, "changed": changed}}
     with (
         mock.patch(
             "flows.refresh.create_markdown_artifact",

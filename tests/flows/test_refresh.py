@@ -98,8 +98,13 @@ def test_a_surge_is_counted_told_and_shown(first: dict[str, Any], data_root: Pat
     (high,) = [alert for alert in first["alerts"] if (alert["series"], alert["severity"]) == ("all", "high")]
     assert str(FIRST + timedelta(DAYS - SURGE_DAYS)) <= high["window_end"] <= str(FIRST + timedelta(DAYS - 1))
     assert high["negative_share"] > high["baseline"]
+    expected, changed = first["today"]["expected"], first["today"]["changed"]
+    assert (expected["model"], expected["documents"]) == ("news/1", 28 * A_DAY)
+    assert 0.0 < expected["promised_accuracy"] <= 1.0
+    assert (changed["documents"], changed["documents_before"]) == (28 * A_DAY, (DAYS - 28) * A_DAY)
     page = Path(first["report"]).read_text()
     assert high["window_end"] in page
+    assert ("Expected accuracy" in page, "What has changed" in page) == (True, True)
     assert re.search(r'<mark class="for3">\w+</mark>', page)  # what made the alert's headlines negative
     told = [json.loads(line) for line in (channels.parent / "alerts.jsonl").read_text().splitlines()]
     assert Counter(alert["id"] for alert in told) == Counter(alert["id"] for alert in first["alerts"])
@@ -122,7 +127,7 @@ def test_prefect_shows_every_task_and_what_was_found(first: dict[str, Any]) -> N
         found = client.read_artifacts(
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["refresh-desk", "alerts-desk"]))
         )
-    assert runs == dict.fromkeys(["collect", "score", "detect", "notify", "dashboard"], "Completed")
+    assert runs == dict.fromkeys(["collect", "score", "detect", "today", "notify", "dashboard"], "Completed")
     assert {artifact.key: artifact.type for artifact in found} == {"refresh-desk": "markdown", "alerts-desk": "table"}
 
 

@@ -21,13 +21,14 @@ def test_drift_asks_once_in_the_cooldown_and_tells_the_channels(tmp_path: Path) 
     with MonitorState.open(tmp_path, "desk") as state, state.refresh():
 
         def asked(now: float, *drifted: str) -> list[str]:
-            alert = request_retraining(state, config(), drifted, now=now, channels=["desk"])
+            why = "the world changed" if "label" in drifted else ""
+            alert = request_retraining(state, config(), drifted, now=now, channels=["desk"], why=why)
             return [] if alert is None else [alert.evidence["message"]]
 
         assert asked(NOW) == []
         assert asked(NOW, "length", "unseen") == ["length, unseen drifted; train/news is started"]
         assert asked(NOW + 6 * DAY, "length") == []
-        assert asked(NOW + 8 * DAY, "length") == ["length drifted; train/news is started"]
+        assert asked(NOW + 8 * DAY, "label") == ["label drifted; train/news is started. What has changed: the world changed"]
         assert sorted(row["channel"] for row in state.waiting()) == ["deployment:train/news"] * 2 + ["desk"] * 2
 
 

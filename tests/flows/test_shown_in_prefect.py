@@ -21,6 +21,7 @@ FIGURES: dict[str, Any] = {
     "drift": [],
     "alerts": [],
     "warnings": [],
+    "today": {"expected": None, "changed": None},
     "not_judged": {"summary": ""},
     "watch_list": {"entries": 0, "not_found": []},
 }
@@ -34,6 +35,9 @@ def test_names_are_no_markdown(monkeypatch: pytest.MonkeyPatch, hostile: str) ->
     monkeypatch.setattr("flows.refresh.create_table_artifact", lambda rows, **_: given.append(rows))
     figures = FIGURES | {"report": f"/root/{hostile}/dashboard.html", "warnings": [hostile]}
     figures["not_judged"] = {"summary": f"1 of 2 series are not judged ({hostile} 1 of 20 documents)"}
+    cause = {"kind": "source", "name": hostile, "share": 0.3, "share_before": 0.0, "words": [hostile]}
+    changed = {"auc": 0.7, "interval": [0.6, 0.8], "rest_auc": 0.5, "causes": [cause]}
+    figures["today"] = {"expected": None, "changed": changed}
     missing = {"entry": hostile, "since": "2024-01-01", "documents": 3}
     figures["watch_list"] = {"entries": 2, "not_found": [missing]}
     names = {"name": "desk", "model": {"name": hostile, "version": "1"}, "drift": [{"feature": hostile, "drifted": True}]}
@@ -42,10 +46,10 @@ def test_names_are_no_markdown(monkeypatch: pytest.MonkeyPatch, hostile: str) ->
     for text in (markdown, table[0]["series"]):
         tokens = [token for block in MarkdownIt("commonmark").parse(text) for token in (block, *(block.children or ()))]
         assert not {"html_block", "html_inline", "link_open", "image", "heading_open"} & {token.type for token in tokens}
-    assert len(markdown.splitlines()) == 5 + 3
+    assert len(markdown.splitlines()) == 5 + 4
     assert table[0]["window_start"] == "2024-01-20"
     assert table[0]["count"] == 28
-    assert [line.partition(": ")[0] for line in markdown.splitlines()[5:]] == ["- mute", "- watch", "- warning"]
+    assert [line.partition(": ")[0] for line in markdown.splitlines()[5:]] == ["- changed", "- mute", "- watch", "- warning"]
     assert "- watch: 1 of 2 entries found in none of the 3 documents since 2024-01-01: " in markdown
 
 

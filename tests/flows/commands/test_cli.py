@@ -115,9 +115,12 @@ def test_what_a_refresh_could_not_do_is_printed(capsys: pytest.CaptureFixture[st
     ends = {"model": {"name": "news", "version": 1}, "seconds": 1.0, "startup_seconds": 2.0, "report": "page.html"}
     quiet = {"passed_over": 0, "undelivered": 0, "channels_down": [], "training_runs": []}
     ends |= {"warnings": []}
+    ends |= {"today": {"expected": None, "changed": {"auc": 0.5, "interval": [0.4, 0.6], "rest_auc": 0.5, "causes": []}}}
     quiet |= {"not_judged": {"summary": "", "series": []}, "watch_list": {"entries": 2, "not_found": []}}
     print_refresh(counts | ends | quiet)
-    assert len(capsys.readouterr().out.splitlines()) == 5
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 6
+    assert "changed  nothing that is more than usual: old and new texts are told apart with AUC 0.50 (0.40 to 0.60)\n" in out
     print_refresh(
         counts
         | ends

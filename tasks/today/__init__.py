@@ -1,0 +1,1 @@
+"""How good the model is today, and what has changed, where nobody labels the stream."""
