@@ -127,9 +127,10 @@ def _choose_rows(
     assert told is not None
     title, every = f"the champion, version {champion.version},", config.finetune.fresh_every
     if not found["reason"]:
-        if every and told["generation"] + 1 >= every:
-            times = f"{told['generation']} of the {every} trainings of finetune.fresh_every"
-            return None, None, f"{title} is {times} from the last that began anew" if told["generation"] else "fresh_every is 1"
+        times = told["generation"]
+        if every and times + 1 >= every:
+            went_on = f"{times} training{'' if times == 1 else 's'} went on"
+            return None, None, f"finetune.fresh_every {every} is due: {went_on} since the last that began anew"
         return champion, state, ""
     record.kept(state)
     if found.get("new") != 0:
