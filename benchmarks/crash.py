@@ -7,7 +7,7 @@
 * as it is: the monitor's own counts.
 * copied: each headline is there 1 to 40 times within three days, as wires and sites write it (capitals, `UPDATE 1-`,
   ` - Source`), scored by the model anew, and counted as stories and as documents.
-* thinned: so many headlines of each day are drawn at random; again and again with other seeds.
+* thinned: so many headlines of each day are drawn at random; again and again with other seeds. Subjects count as surges do.
 
 The crash is found if a `high` alarm of the whole stream ends between 20 February and 16 March 2020; the alarms before are those
 from March 2018 to 15 January 2020.
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,6 +29,8 @@ from tasks.collect.collect import identity
 from tasks.collect.found import COLLECTED_SCHEMA
 from tasks.detect.settings import DetectConfig
 from tasks.detect.stories import follow_stories
+from tasks.detect.subject_alerts import judged_days
+from tasks.detect.subjects import find_subjects
 from tasks.detect.surges import find_surges
 from tasks.monitor.aggregate import count_series
 from tasks.monitor.state import MonitorState
@@ -53,6 +56,7 @@ WRITINGS: tuple[Callable[[str], str], ...] = (
     lambda text: text.replace(",", "").replace("\u2019", "'"),
 )
 DAY = 86_400_000_000  # microseconds
+EPOCH = date(1970, 1, 1)
 
 
 class Found(NamedTuple):
@@ -62,11 +66,17 @@ class Found(NamedTuple):
     crash: list[str]
 
     @classmethod
-    def of(cls, counts: pa.Table, config: DetectConfig) -> Found:
-        """Judge the stream."""
-        highs = [each for each in find_surges(counts, config) if (each.series, each.severity) == (ALL, "high")]
-        days = [each.window_end.isoformat() for each in highs]
-        return cls(*([day for day in days if first <= day <= last] for first, last in (BEFORE, CRASH)))
+    def of(cls, counts: pa.Table, config: DetectConfig, documents: pa.Table | None = None) -> Found:
+        """Judge the stream; by its documents, which are in order of days, for subjects too."""
+        ends = [each.window_end for each in find_surges(counts, config) if (each.series, each.severity) == (ALL, "high")]
+        if documents is not None:
+            days = documents["day"].cast(pa.int32()).to_pylist()
+            texts, negative = documents["text"].to_pylist(), documents["negative"].to_pylist()
+            subjects = find_subjects(days, texts, negative, judged_days(counts, config), config)
+            ends += [EPOCH + timedelta(days=each.day) for each in subjects if each.severity == "high"]
+        found = sorted(end.isoformat() for end in ends)
+        before, crash = ([day for day in found if first <= day <= last] for first, last in (BEFORE, CRASH))
+        return cls(before, crash)
 
     @property
     def is_good(self) -> bool:
@@ -78,13 +88,13 @@ class Found(NamedTuple):
 
 
 def thinned(documents: pa.Table, a_day: int, source: np.random.Generator) -> pa.Table:
-    """The counts of `a_day` documents of each day, drawn at random."""
+    """So many documents of each day, drawn at random, in order of days."""
     shuffled = documents.take(pa.array(source.permutation(documents.num_rows)))
     days = shuffled["day"].cast(pa.int32()).to_numpy()
     order = np.argsort(days, kind="stable")
     starts = np.searchsorted(days[order], days[order])
     chosen = order[np.arange(len(order)) - starts < a_day]
-    return counted(shuffled.take(pa.array(np.sort(chosen))))
+    return shuffled.take(pa.array(chosen))
 
 
 def counted(documents: pa.Table) -> pa.Table:
@@ -149,7 +159,8 @@ def main() -> None:
             print(f"as it is, {count}: {Found.of(state.counts(ALL, stories=count == 'stories'), DetectConfig())}")
     good = []
     for number in range(options.thinned):
-        found = Found.of(thinned(documents, options.a_day, np.random.default_rng(options.seed + number)), DetectConfig())
+        some = thinned(documents, options.a_day, np.random.default_rng(options.seed + number))
+        found = Found.of(counted(some), DetectConfig(), some)
         print(f"{options.a_day} a day, seed {options.seed + number}: {found}")
         good.append(found.is_good)
     print(f"{options.a_day} a day: found after at most {MOST_BEFORE} alarms in {sum(good)} of {len(good)}")

@@ -53,7 +53,7 @@ function drawIndex() {
     return number < 0 ? null : series.index[number];
   };
   const first = firstDay(from), last = page.days[to - 1];
-  const alerts = page.alerts.filter(alert => alert.series === chosenSeries() && alert.kind === "surge" && alert.day >= first);
+  const alerts = page.alerts.filter(alert => alert.series === chosenSeries() && ["surge", "subject"].includes(alert.kind) && alert.day >= first);
   const line = { x: days, type: "scatter", mode: "lines" };
   const traces = [
     { ...line, y: cut(series.lower), line: { width: 0 }, hoverinfo: "skip" },

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from tasks.detect.detector import Detector
 from tasks.detect.drift_alerts import drift_alerts
+from tasks.detect.subject_alerts import subject_alerts
 from tasks.detect.surge_alerts import surge_alerts
 
 DETECTORS = (
     Detector(surge_alerts, lambda config: config.cooldown_days),
+    Detector(subject_alerts, lambda config: config.cooldown_days),
     Detector(drift_alerts, lambda config: config.drift_days),
 )

@@ -67,10 +67,8 @@ def evidence(state: MonitorState, surge: Surge, config: DetectConfig) -> dict[st
     window = gather_documents(state, days, surge.series, 10 * config.num_headlines, stories=stories)
     before = gather_documents(state, _baseline_days(state, surge, config), surge.series, 0, stories=stories)
     words = telling_words(window.sample, before.sample, config.num_words)
-    shown = _headlines(window.top, config.num_headlines)
-    told = state.stories_of([bytes.fromhex(each["id"]) for each in shown], until=surge.window_end.isoformat())
-    headlines = [each | story_figures(told.get(bytes.fromhex(each["id"]))) for each in shown]
-    return {"headlines": headlines, "words": words}
+    shown = headlines_of(state, window.top, config.num_headlines, until=surge.window_end.isoformat())
+    return {"headlines": shown, "words": words}
 
 
 def _days(surge: Surge, back: int, number: int) -> list[str]:
@@ -129,6 +127,13 @@ def _belongs(batch: pa.RecordBatch, series: str) -> pa.Array:
         named = pc.equal(names.flatten(), series.removeprefix(NAME)).to_numpy(zero_copy_only=False)
         member_N[pc.list_parent_indices(names).to_numpy(zero_copy_only=False)[named]] = True
     return pa.array(member_N)
+
+
+def headlines_of(state: MonitorState, top: pa.Table, number: int, until: str) -> list[dict[str, Any]]:
+    """The first `number` texts of a table with COLUMNS, each once, with the copies that had come by the day `until`."""
+    shown = _headlines(top, number)
+    told = state.stories_of([bytes.fromhex(each["id"]) for each in shown], until=until)
+    return [each | story_figures(told.get(bytes.fromhex(each["id"]))) for each in shown]
 
 
 def _headlines(window: pa.Table, number: int) -> list[dict[str, Any]]:
@@ -218,11 +223,13 @@ def _occurrences(words: pa.Array, vocabulary: pa.Array) -> np.ndarray:
 
 def _distinct(documents: pa.Table) -> pa.Array:
     """The words of the documents, each once a document: strings [T]."""
-    words = [sorted(_distinct_words(text.lower())) for text in documents["text"].to_pylist()]
+    words = [sorted(distinct_words(text)) for text in documents["text"].to_pylist()]
     return pa.array([word for each in words for word in each], pa.string())
 
 
-def _distinct_words(text: str) -> set[str]:
+def distinct_words(text: str) -> set[str]:
+    """The words of a text that may name a cause, in small letters."""
+    text = text.lower()
     if _UNSPACED.search(text):  # Chinese shows no borders of words, and a whole clause would pass for one
         text = " ".join(_words_of_jieba().tokens(text))
     words = set(_WORD.findall(text.replace("\u2019", "'"))) - _stop_words()

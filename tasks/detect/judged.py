@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FEWEST_DAYS = 1 / 512  # share of days with documents, below which thresholds fall no further
 NUM_STEPS = 64
+SHARED = 0.5  # of the accepted false alarms of a small whole stream for its surges; the other half is for its subjects
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ tell is borrowed from all small series of the monitor, learnt on each day from t
 * Scatter. Probabilities are not labels, and documents come in bunches. By how much the sums of days and of windows scatter more
   or less than independent labels is taken from all small series together; as for large ones (tasks/detect/surges.py), the
   excess of windows over days is shrunk by the rule of James and Stein.
-* Test. Mean and variance give an effective number of documents, and that the tail of a binomial in its continuous, mid-p form.
+* Test. Mean and variance give an effective number of documents, and that the tail of a binomial in its continuous, mid-p form;
+  what the sums are skewed more than that, as all small series show, is taken off (Cornish and Fisher 1938, "Moments and
+  cumulants in the specification of distributions").
 
 Threshold. A series without a document today cannot raise an alarm today. With documents on a share r of the days, and m = r L
 of these days in a window of L days, windows that end on two such days in a row share all but one of m days. A threshold h is
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 FREEDOM = 1.5  # degrees of freedom of the variance for each window that fits the baseline
 PRIOR_NEGATIVES = 20.0  # expected negative documents that the scatter of all series is worth beside a series' own
+MIN_FOR_SKEW = 10  # documents of a series from which its skewness is learnt
 MIN_POOL = 5  # series from which a level may be learnt
 MIN_IN_WINDOW = 2  # documents: one is no surge
 MAX_STRENGTH = 10_000.0  # documents that the level of all series may be worth
@@ -54,7 +57,7 @@ class Past:
     """What the baselines of some series add up to, [S, D]; of their documents and the sums of their probabilities.
 
     `scatter` are sums of squares of the days' and the windows' sums about the series' own mean, `worth` the documents that each
-    of these is worth, `windows` the independent windows.
+    of these is worth, `windows` the independent windows; `cubes` are the sums of cubes of the days' sums.
     """
 
     documents: np.ndarray
@@ -65,6 +68,7 @@ class Past:
     window_scatter: np.ndarray
     window_worth: np.ndarray
     windows: np.ndarray
+    cubes: np.ndarray
 
     @classmethod
     def of(cls, documents_SD: np.ndarray, negative_SD: np.ndarray, config: DetectConfig) -> Self:
@@ -82,10 +86,17 @@ class Past:
             held, squares = before(sizes, days), before(sizes**2, days)
             scatter = before(sums**2, days) - 2 * mean * before(sums * sizes, days) + mean**2 * squares
             found.append((np.maximum(scatter, 0), np.maximum(held - squares / np.maximum(number, 1), 0)))
+        one, other = negative_SD, documents_SD
+        cubes = (
+            before(one**3)
+            - 3 * mean * before(one**2 * other)
+            + 3 * mean**2 * before(one * other**2)
+            - mean**3 * before(other**3)
+        )
         windows = np.maximum(number * held / np.maximum(squares, 1) - 1, 0)
         active = before((documents_SD > 0).astype(np.float64))
         (by_day, worth_of_days), (by_window, worth_of_windows) = found
-        return cls(number, negative, active, by_day, worth_of_days, by_window, worth_of_windows, windows)
+        return cls(number, negative, active, by_day, worth_of_days, by_window, worth_of_windows, windows, cubes)
 
 
 @dataclass(frozen=True)
@@ -103,6 +114,8 @@ class PoolSums:
     window_scatter: np.ndarray
     window_expected: np.ndarray
     windows: np.ndarray
+    cubes: np.ndarray
+    cubes_expected: np.ndarray
 
     @classmethod
     def of(cls, past: Past, is_small_SD: np.ndarray) -> Self:
@@ -111,6 +124,7 @@ class PoolSums:
         number = np.maximum(past.documents, 1)
         mean = past.negative / number
         variance = mean * (1 - mean) * number / np.maximum(number - 1, 1)
+        has_skew = past.documents >= MIN_FOR_SKEW
         values = (
             np.ones_like(number),
             past.documents,
@@ -123,6 +137,8 @@ class PoolSums:
             past.window_scatter,
             past.window_worth * variance,
             past.windows,
+            np.where(has_skew, past.cubes, 0),
+            np.where(has_skew, (number - 1) * (number - 2) / number * mean * (1 - mean) * (1 - 2 * mean), 0),
         )
         return cls(*((value * chosen).sum(axis=0) for value in values))
 
@@ -135,7 +151,8 @@ class Pool:
     """What all small series of a monitor tell about one, by day [D].
 
     `mean` is the level of a document's probability and `strength` the documents that it is worth; `scatter` is the variance of
-    a sum against that of independent labels, `excess` how much more windows scatter than days; `freedom` belongs to these.
+    a sum against that of independent labels, `excess` how much more windows scatter than days; `freedom` belongs to these;
+    `skew` is the third moment of a sum against that of independent labels.
     """
 
     mean: np.ndarray
@@ -144,6 +161,7 @@ class Pool:
     excess: np.ndarray
     freedom: np.ndarray
     documents: np.ndarray
+    skew: np.ndarray
 
     @classmethod
     def learnt(cls, sums: PoolSums) -> Self:
@@ -166,7 +184,8 @@ class Pool:
             strength = np.clip(scatter * np.maximum(mean * (1 - mean) - variance, 0) / variance, 1, MAX_STRENGTH)
         strength = np.where((sums.series >= MIN_POOL) & (variance >= 0), strength, 1)
         freedom = kept * freedom + (1 - kept) * np.maximum(sums.active, 1)
-        values = (mean, strength, scatter, excess, freedom, sums.documents)
+        skew = np.maximum(sums.cubes + 0.1, 0) / np.maximum(sums.cubes_expected + 0.1, 0.1)
+        values = (mean, strength, scatter, excess, freedom, sums.documents, skew)
         return cls(*(np.array([float(f"{value:.{DIGITS}g}") for value in each]) for each in values))
 
 
@@ -190,8 +209,10 @@ def _judge(documents_SD: np.ndarray, negative_SD: np.ndarray, past: Past, pool: 
     scatter = (past.day_scatter * pool.excess + pool.scatter * expected * prior) / (past.day_worth + prior)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = sum_window / in_window
-        size = expected / (scatter * (1 / in_window + 1 / (past.documents + pool.strength)))
-        normal = -ndtri(binomial_tail(size * share, size, mean))
+        variance = scatter * (1 / in_window + 1 / (past.documents + pool.strength))
+        size = expected / variance
+        skew = expected * pool.skew / in_window**2 / (variance / pool.excess) ** 1.5 - 1 / np.sqrt(size * expected)
+        normal = straightened(-ndtri(binomial_tail(size * share, size, mean)), (1 - 2 * mean) * skew)
         deviate = -ndtri(np.maximum(stdtr(pool.freedom, -normal), SMALLEST_TAIL))
     days_D = np.arange(documents_SD.shape[1]) - window + 1
     usable = (documents_SD > 0) & (in_window >= MIN_IN_WINDOW) & (days_D >= config.min_baseline_days)
@@ -199,6 +220,13 @@ def _judge(documents_SD: np.ndarray, negative_SD: np.ndarray, past: Past, pool: 
     share_of_days = (past.active + 1) / (np.clip(days_D, 1, config.baseline_days) + 1)
     found = np.where(usable, deviate, np.nan)
     return Judged(in_window, share, mean, found, past.documents, np.ones(found.shape, bool), share_of_days)
+
+
+def straightened(deviate: np.ndarray, skew: np.ndarray) -> np.ndarray:
+    """Deviates of a variable with some skewness more than was reckoned with, by the expansion of Cornish and Fisher (1938)."""
+    more = np.maximum(skew, 1e-6) / 6
+    found: np.ndarray = (np.sqrt(np.maximum(1 + 4 * more * (deviate + more), 0)) - 1) / (2 * more)
+    return np.where(deviate > 1, found, deviate)
 
 
 @dataclass(frozen=True)

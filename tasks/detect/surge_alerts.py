@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.detect.explain import evidence
+from tasks.detect.judged import SHARED
 from tasks.detect.surges import find_surges
 from tasks.monitor.alert import Alert
+from tasks.monitor.tables import ALL
 
 if TYPE_CHECKING:
     from tasks.detect.detector import Stream
@@ -44,6 +46,8 @@ def surge_alerts(stream: Stream) -> list[Alert]:
 def facts(surge: Surge, config: DetectConfig) -> dict[str, Any]:
     """The figures of a surge, with what was counted and how many false alarms of its severity are accepted in 1,000 days."""
     accepted = config.false_alarms_high if surge.severity == "high" else config.false_alarms_low
+    if surge.series == ALL and surge.num_days != config.window_days:
+        accepted *= SHARED
     return {
         "count": surge.count,
         "negative_share": surge.negative_share,

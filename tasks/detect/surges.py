@@ -41,9 +41,10 @@ import numpy as np
 import pyarrow.compute as pc
 from scipy.special import ndtri, stdtr
 
-from tasks.detect.judged import Judged, threshold
+from tasks.detect.judged import SHARED, Judged, threshold
 from tasks.detect.small import LEFT_OUT, Small, in_windows
 from tasks.detect.tails import SMALLEST_TAIL, binomial_tail, delayed, trailing
+from tasks.monitor.tables import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,13 +98,23 @@ def find_surges(counts: pa.Table, config: DetectConfig) -> list[Surge]:
         judged = judge(documents_SD, negative_SD, config)
         if small is not None:
             judged = small.replaced(judged, documents_SD, negative_SD)
-        above = {severity: judged.above(rate, config) for severity, rate in rates.items()}
+        above = {severity: _above(names, judged, rate, config) for severity, rate in rates.items()}
         for severity, above_SD in above.items():
             alarms_SD = above_SD & ~_recently(above_SD, config.cooldown_days)
             if severity == "low":
                 alarms_SD &= ~above["high"]
             found.extend(_surges(severity, alarms_SD, names, first, judged, config))
     return sorted(found, key=lambda surge: (surge.window_end, surge.series, surge.severity))
+
+
+def _above(names: list[str], judged: Judged, rate: float, config: DetectConfig) -> np.ndarray:
+    """Days above the threshold, bool [S, D]; the whole stream, where it is small, is looked at for its subjects too."""
+    above_SD = judged.above(rate, config)
+    if ALL in names and judged.is_small.any():
+        row = names.index(ALL)
+        shared_SD = judged.above(SHARED * rate, config)
+        above_SD[row] = np.where(judged.is_small[row], shared_SD[row], above_SD[row])
+    return above_SD
 
 
 def judge(documents_SD: np.ndarray, negative_SD: np.ndarray, config: DetectConfig) -> Judged:

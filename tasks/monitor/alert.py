@@ -22,8 +22,8 @@ ALWAYS: dict[str, Any] = {"count": 0, "negative_share": 0.0, "baseline": 0.0}
 class Alert:
     """A warning about one series; make it with `Alert.make`, which gives it its id.
 
-    `kind` is the detector's name (`surge`, `drift`), `expected`, `watchdog`, `retrain`, `digest` or `test`. `window_start` and
-    `window_end` are days (YYYY-MM-DD), `window_end` the last one counted. `facts` are the figures of its kind (JSON values, not
+    `kind` is the detector's name (`surge`, `subject`, `drift`) or another that docs/NOTIFY.md lists. `window_start` and
+    `window_end` are days (YYYY-MM-DD), the latter the last one counted. `facts` are the figures of its kind (JSON values, not
     named like a field of this class): of a surge the `count` of documents in the window, their `negative_share`, and the
     `baseline` before it. `evidence` is JSON: `headlines` (id, time, text, probability) and `words` for a surge, a `message` for
     other kinds. `created` is seconds since 1970. `monitor` is the name of the monitor, and `link` the address at which people

@@ -39,6 +39,8 @@ def _event(alert: Alert) -> str:
         case "surge":
             about = "about" if alert.series.startswith(NAME) else "in"
             return f"more negative news than usual {about} {inert(series_in_words(alert.series))}, {days}"
+        case "subject":
+            return f"bad news about {inert(alert.figures['subject'])} more often than usual, {days}"
         case "drift":
             return f"drift of {inert(alert.series)}, {days}"
         case "expected":
