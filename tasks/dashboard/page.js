@@ -75,7 +75,7 @@ function drawIndex() {
   const marks = page.models.filter(model => model.day >= first && model.day <= last);
   draw("index-chart", traces, {
     height: narrow.matches ? 330 : 430, margin: { l: 8, r: 8, t: 26, b: 8 }, hovermode: "x unified", bargap: 0,
-    xaxis: { type: "date", range: [first, last], fixedrange: touch.matches, hoverformat: "%a %-d %B %Y", nticks: narrow.matches ? 4 : 8 },
+    xaxis: { type: "date", anchor: "y2", range: [first, last], fixedrange: touch.matches, hoverformat: "%a %-d %B %Y", nticks: narrow.matches ? 4 : 8 },
     yaxis: { domain: [0.24, 1], tickformat: ".0%", rangemode: "tozero" },
     yaxis2: { domain: [0, 0.17], nticks: 3, tickformat: "~s", gridcolor: style("--line"), automargin: true, fixedrange: true, zeroline: false },
     shapes: marks.map(model => ({ type: "line", x0: model.day, x1: model.day, yref: "paper", y0: 0, y1: 1,

@@ -200,6 +200,24 @@ def test_the_charts_show_what_was_counted(browser: Browser, page: Path) -> None:
     assert browser.evaluate("document.getElementById('drift-chart').data.map(trace => trace.y)") == [[1.0, 3.0], [0.4, 0.5]]
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_panel_hides_a_date_of_the_axis(browser: Browser, page: Path, width: int) -> None:
+    browser.open(page, width=width)
+    choose(browser, period="30")  # days, whose first date has its year on a second line
+    hidden = """(() => {
+      const chart = document.getElementById('index-chart'), top = chart.getBoundingClientRect().top;
+      const axes = [chart._fullLayout.yaxis, chart._fullLayout.yaxis2];
+      const panels = axes.map(axis => [top + axis._offset, top + axis._offset + axis._length]);
+      const dates = [...chart.querySelectorAll('.xtick text')].map(date => [date.textContent, date.getBoundingClientRect()]);
+      const under = dates.filter(([, box]) => panels.some(([start, end]) => box.bottom > start + 1 && box.top < end - 1));
+      return [dates.length, dates.some(([text]) => /\\d{4}/.test(text)), under.map(([text]) => text)];
+    })()"""
+    dates, with_year, under = browser.evaluate(hidden)
+    assert dates > 1
+    assert with_year
+    assert under == []
+
+
 def test_a_press_on_a_bar_shows_its_curve(browser: Browser, page: Path) -> None:
     browser.open(page)
     number = browser.evaluate("""(() => { const bars = document.querySelector('.by-group');
