@@ -2,8 +2,10 @@
 
 Texts are compared as the rows of a corpus are (tasks/prepare/duplicates.py): by min-hash signatures of their words in fives, of
 which 8 bands of 4 rows propose pairs (Broder 1997). What wires and sites add is left out of the comparison: `UPDATE 1-` in
-front, ` - Reuters` behind, capitals and punctuation. Two texts with other numbers in them, or about other entries of the
-watch-list, are never copies: of two short texts that differ in nothing else, these are the news.
+front, ` - Reuters` behind, capitals and punctuation. A few words behind the last dash are taken for a source unless the first
+begins with a small letter, so `... - Sweden` and `... - Norway` are copies. Two texts with other numbers in them (`Q3`, `A320`,
+`-5` too), with the same ones in another order, or about other entries of the watch-list, are never copies: of two short texts
+that differ in nothing else, these are the news.
 
 Whether a document is a copy follows from it and from the documents of the days before it, in whatever order all of them came.
 
@@ -28,14 +30,16 @@ from tasks.prepare.minhash import NUM_HASHES, mix, signatures, token_hashes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-RULE = 1  # raise it when the same documents would give other copies: monitors then look through theirs again
+RULE = 2  # raise it when the same documents would give other copies: monitors then look through theirs again
 MAX_COMPARED = 64  # documents of a bucket, the earliest, that one is compared with: thousands may follow one template
 _ROWS = NUM_HASHES // NUM_BANDS
 _TAGS = "update refile rpt repeat wrapup corrected correction brief exclusive breaking alert press live"
 _TAG = re.compile(
     rf"^\s*(?:(?:{'|'.join(_TAGS.split())})(?:\s+news)?(?:\s*\d{{1,2}})?\s*[-:\u2013\u2014|]+\s*)+", re.IGNORECASE
 )
-_SOURCE = re.compile(r"\s+[-\u2013\u2014|]\s+[^-\u2013\u2014|\d]{2,40}$")
+_SOURCE = re.compile(r"\s[-\u2013\u2014|]\s+[^-\u2013\u2014|\d]{2,40}$")
+_SOURCE_CHARS = 64  # of the end of a text, in which a source is looked for
+_MINUS = re.compile(r"(?<!\S)[-\u2212]([$\u20ac\u00a3\u00a5]?)(?=\d)")
 _MAX_SOURCE_WORDS, _MIN_WORDS = 4, 4  # of what is left out at the end, and of what has to be left
 _WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
 _APOSTROPHES = re.compile(r"(?<=\w)['\u2019](?=\w)")
@@ -58,7 +62,7 @@ class Sketches:
         words = [_words(text) for text in texts]
         num_words = np.fromiter(map(len, words), np.int32, len(words))
         joined = ["\n".join(each).encode() for each in words]
-        facts = ["\n".join([*sorted(_numbers(each)), "", *sorted(of or ())]) for each, of in zip(words, names, strict=True)]
+        facts = ["\n".join([*_numbers(each), "", *sorted(of or ())]) for each, of in zip(words, names, strict=True)]
         _, utf8, starts = pack(joined, num_words)
         signed = signatures(token_hashes(utf8, starts), num_words)
         digests = np.where(num_words > 0, _digests(joined), np.uint64(0))
@@ -127,15 +131,18 @@ def _nearest(sketches: Sketches, bucket_P: np.ndarray, start: int, needed: int, 
 def _words(text: str) -> list[str]:
     """The words of a text without what a wire or a site has added to it."""
     text = _TAG.sub("", unicodedata.normalize("NFKC", text), count=1)
-    if added := _SOURCE.search(text):
-        kept = _WORD.findall(text[: added.start()])
-        if len(kept) >= _MIN_WORDS and len(added.group().split()) <= _MAX_SOURCE_WORDS + 1:
+    text = text.rstrip()
+    if added := _SOURCE.search(text, max(0, len(text) - _SOURCE_CHARS)):
+        kept, source = _WORD.findall(text[: added.start()]), added.group().split()[1:]
+        is_name = not source[0][0].islower() or "." in source[0]
+        if len(kept) >= _MIN_WORDS and len(source) <= _MAX_SOURCE_WORDS and is_name:
             text = text[: added.start()]
-    return _WORD.findall(_APOSTROPHES.sub("", text).casefold())
+    return _WORD.findall(_MINUS.sub(r" \1minus", _APOSTROPHES.sub("", text)).casefold())
 
 
-def _numbers(words: Sequence[str]) -> set[str]:
-    return {word for word in words if word[0].isdigit()}
+def _numbers(words: Sequence[str]) -> list[str]:
+    """The words with a digit, in their order."""
+    return [word for word in words if any(char.isdigit() for char in word)]
 
 
 def _digests(texts: Sequence[bytes]) -> np.ndarray:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEY = "stories"  # the setting of the monitor that says by which rule its stories were followed
+UNREAD = "stories.unread"  # the setting that names the days of which a file could not be read
 COLUMNS = ["id", "time", "day", "text", "source", "label", "negative", "topics", "names", "fields"]
 PUBLISHERS = ("publisher", "source", "provider", "outlet", "site")  # names of the field that says who published a document
 
@@ -54,11 +55,14 @@ class Day(NamedTuple):
 def follow_stories(state: MonitorState, config: DetectConfig) -> int:
     """Find the copies of the days that an open refresh has added to; returns how many they have now.
 
-    All days are looked through if the settings or the rule have changed since the refresh before.
+    All days are looked through if the settings or the rule have changed since the refresh before. Days for which a file cannot
+    be read keep what was found of them before, if anything was, and are looked through again by the next refresh.
     """
     rule = json.dumps([RULE, config.story_days, config.story_similarity])
     held = sorted(state.days())
-    changed = set(state.touched_days()) if state.setting(KEY) == rule else set(held)
+    before = set(json.loads(state.setting(UNREAD) or "[]"))
+    changed = set(state.touched_days()) | before & set(held) if state.setting(KEY) == rule else set(held)
+    unread = set[str]()
     judged = {day for day in held if any(earlier in changed for earlier in (day, *_days_before(day, config.story_days)))}
     needed = sorted(judged | {earlier for day in judged for earlier in _days_before(day, config.story_days)} & set(held))
     window: deque[tuple[str, Day]] = deque()
@@ -66,8 +70,9 @@ def follow_stories(state: MonitorState, config: DetectConfig) -> int:
     for day in needed:
         while window and window[0][0] < _days_before(day, config.story_days)[-1]:
             window.popleft()
-        documents = _read(state, day)
-        if day in judged:
+        documents = _read(state, day, unread)
+        is_whole = unread.isdisjoint((day, *_days_before(day, config.story_days)))
+        if day in judged and (is_whole or not state.copies([day])):
             copies, rows = _copies(day, documents, [each for _, each in window], config.story_similarity)
             counted = documents.counted.take(pa.array(rows)).combine_chunks().to_batches()
             sums = (each for batch in counted for each in count_series(batch, state.negative() or config.negative))
@@ -76,6 +81,8 @@ def follow_stories(state: MonitorState, config: DetectConfig) -> int:
         window.append((day, documents.take(firsts(documents.sketches))))
     if changed:
         state.keep_setting(KEY, rule)
+    if unread != before:
+        state.keep_setting(UNREAD, json.dumps(sorted(unread)))
     return number
 
 
@@ -101,10 +108,10 @@ def _copies(day: str, own: Day, before: Sequence[Day], similarity: float) -> tup
     return copies, rows
 
 
-def _read(state: MonitorState, day: str) -> Day:
-    """A day's documents; of a damaged file none, which is said."""
+def _read(state: MonitorState, day: str, unread: set[str]) -> Day:
+    """A day's documents; of a damaged file none, which is said, and the day added to `unread`."""
     tables, sketches = [], []
-    for table in _tables(state, day):
+    for table in _tables(state, day, unread):
         sketches.append(Sketches.of(table["text"].to_pylist(), table["names"].to_pylist()))
         sources = pa.array(_publishers(table), pa.string())
         tables.append(table.drop_columns(["text", "fields"]).set_column(3, "source", sources))
@@ -117,12 +124,13 @@ def _read(state: MonitorState, day: str) -> Day:
     return Day(compared, ids, whole["time"].cast(pa.int64()).to_pylist(), sources, whole)
 
 
-def _tables(state: MonitorState, day: str) -> Iterator[pa.Table]:
+def _tables(state: MonitorState, day: str, unread: set[str]) -> Iterator[pa.Table]:
     try:
         for batch in state.documents([day], COLUMNS):
             yield pa.Table.from_batches([batch])
     except (UnavailableError, OSError) as error:  # readers of that day are told; new documents must count all the same
         log.warning("copies of documents of %s are not looked for: %s", day, error)
+        unread.add(day)
 
 
 def _publishers(table: pa.Table) -> list[str]:

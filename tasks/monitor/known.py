@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tasks.monitor.alert import Alert
     from tasks.monitor.state import MonitorState
@@ -23,7 +23,8 @@ MUTED, SEEN = "muted", "seen"  # keys of the settings
 class Mute(NamedTuple):
     """A series that sends nothing from the moment `since` (ISO 8601, UTC) to the end of the day `until` (YYYY-MM-DD, UTC).
 
-    `ended` is the moment of an unmute, empty without one.
+    `ended` is the moment of an unmute, empty without one. `withdrew` are the alerts (ids) that waited for a channel then, and
+    were not sent there.
     """
 
     series: str
@@ -32,6 +33,7 @@ class Mute(NamedTuple):
     by: str
     note: str = ""
     ended: str = ""
+    withdrew: Sequence[str] = ()
 
     def holds(self, when: float) -> bool:
         """Whether it held at a time (seconds since 1970)."""
@@ -63,6 +65,8 @@ class Knowledge(NamedTuple):
         parts = []
         if mute := self.muted(alert.series, alert.created):
             parts.append(f"muted until {mute.until} by {mute.by}{_noted(mute.note)}: not sent")
+        elif mute := next((each for each in self.mutes if alert.id in each.withdrew), None):
+            parts.append(f"muted until {mute.until} by {mute.by}{_noted(mute.note)}: not sent to who had not had it")
         if seen := self.seen.get(alert.id):
             parts.append(f"acknowledged {seen.when[:10]} by {seen.by}{_noted(seen.note)}")
         return "; ".join(parts)
@@ -75,8 +79,9 @@ def known(state: MonitorState) -> Knowledge:
 
 def read_known(setting: Callable[[str], str | None]) -> Knowledge:
     """The same from a function that gives the text under a key."""
-    mutes = tuple(Mute(**each) for each in json.loads(setting(MUTED) or "[]"))
-    return Knowledge(mutes, {each["alert"]: Seen(**each) for each in json.loads(setting(SEEN) or "[]")})
+    mutes = tuple(Mute(**_fields(Mute, each)) for each in json.loads(setting(MUTED) or "[]"))
+    seen = (Seen(**_fields(Seen, each)) for each in json.loads(setting(SEEN) or "[]"))
+    return Knowledge(mutes, {each.alert: each for each in seen})
 
 
 def mute(state: MonitorState, series: str, until: str, *, by: str, note: str = "", now: float) -> Mute:
@@ -84,28 +89,30 @@ def mute(state: MonitorState, series: str, until: str, *, by: str, note: str = "
 
     What waits for a channel is withdrawn.
     """
-    made = Mute(series, _moment(now), until, by, note)
-    _keep_mutes(state, [*_ended(state, series, now), made])
-    for alert in state.alerts():
-        if alert.series == series:
-            state.withdraw(alert.id)
+    with state.writing():
+        before = _ended(state, series, now)
+        withdrew = tuple(alert.id for alert in state.alerts() if alert.series == series and state.withdraw(alert.id))
+        made = Mute(series, _moment(now), until, by, note, withdrew=withdrew)
+        _keep_mutes(state, [*before, made])
     return made
 
 
 def unmute(state: MonitorState, series: str, *, now: float) -> bool:
     """Send what comes of a series from now on; False if it was not muted."""
-    if known(state).muted(series, now) is None:
-        return False
-    _keep_mutes(state, _ended(state, series, now))
-    return True
+    with state.writing():
+        if known(state).muted(series, now) is None:
+            return False
+        _keep_mutes(state, _ended(state, series, now))
+        return True
 
 
 def acknowledge(state: MonitorState, alert: str, *, by: str, note: str = "", now: float) -> Seen:
     """Take note of an alert: it is shown as seen, and not sent to a channel that has not taken it yet."""
     made = Seen(alert, _moment(now), by, note)
-    others = [each for each in known(state).seen.values() if each.alert != alert]
-    _keep(state, SEEN, [*others, made])
-    state.withdraw(alert)
+    with state.writing():
+        others = [each for each in known(state).seen.values() if each.alert != alert]
+        _keep(state, SEEN, [*others, made])
+        state.withdraw(alert)
     return made
 
 
@@ -122,9 +129,14 @@ def _keep(state: MonitorState, key: str, entries: list[Any]) -> None:
     state.keep_setting(key, json.dumps([each._asdict() for each in entries], ensure_ascii=False))
 
 
+def _fields(kind: type[Mute | Seen], held: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that this version knows."""
+    return {name: held[name] for name in kind._fields if name in held}
+
+
 def _noted(note: str) -> str:
     return f" ({note})" if note else ""
 
 
 def _moment(when: float) -> str:
-    return datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
+    return datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds")

@@ -234,8 +234,23 @@ class MonitorState:
 
     def keep_setting(self, key: str, value: str) -> None:
         """Keep a short text under a key, in place of the one before."""
-        with self._writing():
+        with self.writing():
             self.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Changes that count together or not at all; within another such block, or an open refresh, they are part of that."""
+        if self._transaction is not None or self.db.in_transaction:
+            yield
+            return
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.db.execute("COMMIT")
+        except BaseException:
+            if self.db.in_transaction:  # a full disk ends it too
+                self.db.execute("ROLLBACK")
+            raise
 
     def num_scored(self) -> int:
         """How many documents all committed refreshes scored."""
@@ -315,7 +330,7 @@ class MonitorState:
         An alert is new unless `is_stored` says otherwise: late documents may move a surge by a day. One of a muted series goes
         to no channel; what it starts is started. Outside of a refresh this is a transaction of its own.
         """
-        with self._writing():
+        with self.writing():
             stored = [
                 alert
                 for alert in sorted(alerts, key=lambda a: (a.window_end, a.id))
@@ -336,7 +351,7 @@ class MonitorState:
 
     def delivered(self, alert: str, channel: str, now: float) -> None:
         """Write down that a channel has taken an alert."""
-        with self._writing():
+        with self.writing():
             self.db.execute(
                 "UPDATE deliveries SET attempts = attempts + 1, delivered = ?, error = NULL WHERE alert = ? AND channel = ?",
                 (now, alert, channel),
@@ -344,22 +359,23 @@ class MonitorState:
 
     def failed(self, alert: str, channel: str, error: str, next_try: float) -> None:
         """Write down that a channel did not take an alert, why, and when to try again. `error` must hold no secret."""
-        with self._writing():
+        with self.writing():
             self.db.execute(
                 "UPDATE deliveries SET attempts = attempts + 1, next_try = ?, error = ? WHERE alert = ? AND channel = ?",
                 (next_try, error, alert, channel),
             )
 
-    def withdraw(self, alert: str) -> None:
-        """Send an alert to no channel that has not taken it yet; what it starts is started."""
-        with self._writing():
-            self.db.execute(
+    def withdraw(self, alert: str) -> bool:
+        """Send an alert to no channel that has not taken it yet; what it starts is started. Whether it waited for any."""
+        with self.writing():
+            done = self.db.execute(
                 "DELETE FROM deliveries WHERE alert = ? AND delivered IS NULL AND channel NOT LIKE ?", (alert, f"{DEPLOYMENT}%")
             )
+            return done.rowcount > 0
 
     def mark_channel(self, channel: str, error: str | None) -> None:
         """Write down why the deliveries of a channel wait (None: no reason); they may be sent at once."""
-        with self._writing():
+        with self.writing():
             self.db.execute(
                 "UPDATE deliveries SET error = ?, next_try = 0 WHERE channel = ? AND delivered IS NULL", (error, channel)
             )
@@ -399,20 +415,6 @@ class MonitorState:
             "INSERT INTO deliveries VALUES (?, ?, 0, 0, NULL, NULL)", [(alert.id, channel) for channel in channels]
         )
         return True
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        if self._transaction is not None:  # part of the refresh
-            yield
-            return
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self.db.execute("COMMIT")
-        except BaseException:
-            if self.db.in_transaction:  # a full disk ends it too
-                self.db.execute("ROLLBACK")
-            raise
 
     def _keep_negative(self, negative: str) -> None:
         known = self.negative()

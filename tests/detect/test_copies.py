@@ -48,6 +48,30 @@ def test_a_text_that_says_something_else_is_not(other: str) -> None:
     assert earliest(HEADLINE, other) == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("profit in Q3 was lower", "profit in Q4 was lower"),
+        ("an order for the A320 was placed", "an order for the A321 was placed"),
+        ("the vote was 5 to 7", "the vote was 7 to 5"),
+        ("rates went by -5 points", "rates went by 5 points"),
+        ("debt of -$5 was booked", "debt of $5 was booked"),
+    ],
+)
+def test_a_long_text_with_other_numbers_is_not_a_copy(one: str, other: str) -> None:
+    rest = " ".join(f"word{chr(97 + number % 26)}{chr(97 + number // 26)}" for number in range(300))
+    assert earliest(f"{rest} {one} {rest}", f"{rest} {other} {rest}", f"{rest} {one} {rest} again") == [0, 1, 0]
+
+
+def test_what_denies_a_text_is_not_its_source() -> None:
+    text = "Siemens buys a large rival for an undisclosed sum"
+    assert earliest(f"{text} - Reuters", f"{text} - reuters.com", f"{text} - report denied") == [0, 0, 2]
+
+
+def test_a_text_of_blanks_costs_no_more_than_another() -> None:
+    assert earliest(f"{HEADLINE}{' ' * 100_000}x", f"{' ' * 100_000}{HEADLINE}", HEADLINE) == [0, 0, 0]
+
+
 def test_long_texts_may_differ_in_a_few_words() -> None:
     words = [f"word{chr(97 + number % 26)}{chr(97 + number // 26)}" for number in range(300)]
     changed = [*words[:100], "another", *words[101:200], "word", *words[201:]]

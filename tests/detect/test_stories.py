@@ -10,7 +10,7 @@ import pytest
 
 from tasks.detect.detector import Stream
 from tasks.detect.settings import DetectConfig
-from tasks.detect.stories import follow_stories
+from tasks.detect.stories import KEY, UNREAD, follow_stories
 from tasks.detect.surge_alerts import surge_alerts
 from tasks.detect.surges import find_surges
 from tasks.forget.forms import Wanted
@@ -185,3 +185,23 @@ def test_a_damaged_file_is_told_and_the_rest_is_followed(tmp_path: Path, caplog:
         path.write_bytes(b"damaged")
         assert refresh(state, STREAM[2:4]) == 1
         assert "copies of documents of 2022-01-01 are not looked for" in caplog.text
+
+
+def test_what_was_found_outlives_a_file_that_cannot_be_read_for_a_while(tmp_path: Path) -> None:
+    with MonitorState.open(tmp_path, "desk") as state:
+        refresh(state, STREAM[:4])
+        found = state.db.execute("SELECT * FROM copies ORDER BY id").fetchall()
+        assert found
+        days = sorted((state.folder / "documents").rglob("*.parquet"))
+        held = {path: path.read_bytes() for path in days}
+        for path in days:
+            path.write_bytes(b"damaged")
+        state.keep_setting(KEY, "another rule")
+        refresh(state, [])
+        assert state.db.execute("SELECT * FROM copies ORDER BY id").fetchall() == found
+        for path, data in held.items():
+            path.write_bytes(data)
+        state.db.execute("DELETE FROM copies")
+        refresh(state, [])
+        assert state.db.execute("SELECT * FROM copies ORDER BY id").fetchall() == found
+        assert state.setting(UNREAD) == "[]"

@@ -11,7 +11,7 @@ import pytest
 from flows.commands import monitor
 from tasks.errors import RequestError
 from tasks.monitor.alert import DEPLOYMENT, Alert
-from tasks.monitor.known import acknowledge, known, mute, unmute
+from tasks.monitor.known import MUTED, acknowledge, known, mute, unmute
 from tasks.monitor.state import MonitorState, watch_name
 
 if TYPE_CHECKING:
@@ -46,11 +46,35 @@ def test_a_muted_series_sends_nothing_until_its_day_is_over(tmp_path: Path) -> N
         assert waiting(state) == {(other.id, "desk"), (after.id, "desk")}
         said = known(state)
         assert [said.remark(alert) for alert in (before, during, after, other)] == [
-            "",
+            "muted until 2026-03-12 by ann (results day): not sent to who had not had it",
             "muted until 2026-03-12 by ann (results day): not sent",
             "",
             "",
         ]
+
+
+@pytest.mark.parametrize("broken", ["keep_setting", "withdraw"])
+def test_a_mute_that_cannot_be_kept_withdraws_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    def fails(*_: object) -> None:
+        raise OSError("no space")
+
+    with MonitorState.open(tmp_path, "desk") as state:
+        alert = stored(state, "all", NOON)
+        with monkeypatch.context() as patched:
+            patched.setattr(state, broken, fails)
+            with pytest.raises(OSError, match="no space"):
+                mute(state, "all", "2026-03-12", by="ann", now=NOON)
+            with pytest.raises(OSError, match="no space"):
+                acknowledge(state, alert.id, by="ann", now=NOON)
+        assert (waiting(state), known(state)) == ({(alert.id, "desk")}, ((), {}))
+
+
+def test_what_a_later_version_keeps_besides_is_passed_over(tmp_path: Path) -> None:
+    with MonitorState.open(tmp_path, "desk") as state:
+        mute(state, "all", "2026-03-12", by="ann", now=NOON)
+        held = json.loads(state.setting(MUTED) or "")
+        state.keep_setting(MUTED, json.dumps([{**held[0], "reason": "new"}]))
+        assert [each.series for each in known(state).mutes] == ["all"]
 
 
 def test_an_unmuted_series_sends_again_and_the_page_still_says_why_it_was_silent(tmp_path: Path) -> None:

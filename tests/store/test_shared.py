@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tasks.store.shared.bucket import Listed
+    from tasks.store.shared.bucket import Listed, Object
 
 FILES = {"a.bin": b"abcdefgh" * 50, "dataset/b.bin": b"12345678", "side/report.html": b"<html>", "empty": b""}
 OTHER = {**FILES, "a.bin": b"other", "side/report.html": b"<p>"}
@@ -87,6 +87,26 @@ def test_a_failed_build_lets_go_of_its_lease(memory: Memory, tmp_path: Path) -> 
 
     with pytest.raises(ZeroDivisionError):
         fail()
+    assert memory.places("leases") == []
+    assert make(memory.host(tmp_path / "2", lease=600), FILES)[1]
+
+
+def test_a_bucket_that_fails_behind_the_lease_leaves_it_to_the_next(memory: Memory, tmp_path: Path) -> None:
+    class FailsOnce(Bucket):
+        """Fails where the manifest is read for the second time."""
+
+        reads = 0
+
+        def read(self, place: str) -> Object | None:
+            if place == manifest_place("demo", KEY):
+                FailsOnce.reads += 1
+                if FailsOnce.reads == 2:
+                    raise UnavailableError("gone for a moment")
+            return super().read(place)
+
+    one = memory.host(tmp_path / "1", kind=FailsOnce, lease=600)
+    with pytest.raises(UnavailableError, match="gone for a moment"), one.locked("demo", KEY):
+        one.find("demo", KEY)
     assert memory.places("leases") == []
     assert make(memory.host(tmp_path / "2", lease=600), FILES)[1]
 
@@ -286,6 +306,21 @@ def test_gc_removes_what_killed_uploads_and_dead_leases_left(memory: Memory, tmp
     assert collect(memory.bucket, keep_runs=1, leftovers=NO_GRACE)["files"] == 1
     assert [place for place in memory.places("") if "demo/c" in place] == []
     assert not make(memory.host(tmp_path / "2"), {"a": b"2"}, "b")[1]
+
+
+def test_gc_leaves_what_somebody_else_has_put_into_the_bucket(
+    memory: Memory, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    finish_run(memory, tmp_path / "1", "new", "b", started="2026-01-02")
+    foreign = ["data/readme.txt", "data/demo/readme.txt", "manifests/readme.txt", "manifests/demo/b/readme.txt"]
+    for place in foreign:
+        memory.put(place, b"x" * 4096)
+    for number, odd in enumerate(({"keys": [[["a"], "b"]]}, {"name": ["news"]}, {"started": 7})):
+        held = json.loads(memory.get(f"{RUNS}/new")) | odd
+        memory.put(f"{RUNS}/odd{number}", json.dumps(held).encode())
+    assert collect(memory.bucket, keep_runs=5, grace=NO_GRACE, leftovers=NO_GRACE)["removed"] == 0
+    assert set(foreign) <= set(memory.places(""))
+    assert [key for _, key in stored(memory.bucket)] == ["b"]
 
 
 def test_what_was_forgotten_is_handed_over_by_no_host(memory: Memory, tmp_path: Path) -> None:

@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any
 from tasks.store.shared.bucket import Object, Unsure
 from tasks.store.shared.entry import FORGOTTEN, LONGEST_REMOVED, REMOVED, Entry, read_entry
 from tasks.store.shared.failures import unavailable
-from tasks.store.shared.layout import DATA, LEASES, MANIFESTS, PROBES, RUNS, manifest_place, step_and_key
+from tasks.store.shared.layout import (
+    DATA,
+    DATA_PARTS,
+    LEASES,
+    MANIFESTS,
+    PROBES,
+    RUNS,
+    is_manifest,
+    manifest_place,
+    step_and_key,
+)
 from tasks.store.shared.uses import FINISHED
 from tasks.store.sweep import CHECKPOINT_DAYS
 
@@ -52,7 +62,7 @@ def collect(
     """
     now = bucket.now()
     roots = find_roots(bucket, keep_runs, now)
-    listed = [each for each in bucket.list(MANIFESTS) if each.size > LONGEST_REMOVED]
+    listed = [each for each in bucket.list(MANIFESTS) if each.size > LONGEST_REMOVED and is_manifest(each.place)]
     unused = {step_and_key(each.place) for each in listed if now - each.written >= grace} - roots.used
     gone = _read(bucket, unused) if dry_run else _taken_away(bucket, unused)
     roots = find_roots(bucket, keep_runs, now)  # once more, after that
@@ -84,8 +94,8 @@ def find_roots(bucket: Bucket, keep_runs: int, now: datetime) -> Roots:
             continue
         try:
             record = json.loads(found.data)
-            keys = [(step, key) for step, key in record["keys"]]
-            model, started, status = (record["name"], record["verb"]), record["started"], record["status"]
+            keys = [(str(step), str(key)) for step, key in record["keys"]]
+            model, started, status = (str(record["name"]), str(record["verb"])), str(record["started"]), record["status"]
         except (ValueError, KeyError, TypeError) as error:  # what it used may be collected: it is built again if it is wanted
             log.warning("%s in %s is not what a run wrote (%s)", listed.place, bucket.address, type(error).__name__)
             continue
@@ -104,7 +114,8 @@ def find_roots(bucket: Bucket, keep_runs: int, now: datetime) -> Roots:
 
 def stored(bucket: Bucket) -> list[Name]:
     """Step and key of every manifest that was not removed, in order."""
-    return sorted(step_and_key(each.place) for each in bucket.list(MANIFESTS) if each.size > LONGEST_REMOVED)
+    listed = (each.place for each in bucket.list(MANIFESTS) if each.size > LONGEST_REMOVED)
+    return sorted(step_and_key(place) for place in listed if is_manifest(place))
 
 
 def forget(bucket: Bucket, names: Iterable[Name]) -> int:
@@ -172,8 +183,8 @@ def _without_manifest(bucket: Bucket, gone: Mapping[Name, Object], *, oldest: da
     """
     attempts: dict[tuple[str, str, str], list[Listed]] = {}
     for each in bucket.list(DATA):
-        _, step, key, attempt, *_ = each.place.split("/")
-        attempts.setdefault((step, key, attempt), []).append(each)
+        if len(parts := each.place.split("/")) >= DATA_PARTS:  # what somebody else has put there is left
+            attempts.setdefault((parts[1], parts[2], parts[3]), []).append(each)
     removed = {(*name, read_entry(taken, *name).attempt) for name, taken in gone.items()}
     entries: dict[Name, Entry] = {}
     found: list[Listed] = []

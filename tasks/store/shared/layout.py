@@ -9,11 +9,17 @@ clock                                   written to read the bucket's own time
 """
 
 MANIFESTS, DATA, LEASES, RUNS, PROBES, CLOCK = "manifests", "data", "leases", "runs", "probes", "clock"
+DATA_PARTS = 5  # of the place of a file
 
 
 def manifest_place(step: str, key: str) -> str:
     """The object that decides what the artifact of a key is."""
     return f"{MANIFESTS}/{step}/{key}"
+
+
+def is_manifest(place: str) -> bool:
+    """Whether an object below MANIFESTS is one of ours, and not what somebody else has put there."""
+    return len(place.split("/")) == len(("manifests", "step", "key"))
 
 
 def lease_place(step: str, key: str) -> str:

@@ -103,10 +103,10 @@ class SharedStore(Store):
             if found := self._taken(entry, step, key) or self._handed_over(step, key):
                 return found
             if lease.take():
+                self._leases[step, key] = lease  # whatever comes, `locked` lets go of it
                 if self._entry(step, key).version == entry.version:
-                    self._leases[step, key] = lease
                     return None
-                lease.release()  # between the two looks its last owner has committed
+                self._leases.pop((step, key)).release()  # between the two looks its last owner has committed
                 lease = Lease(self.bucket, lease_place(step, key), self._lease_seconds)
                 continue
             if not told:
