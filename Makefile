@@ -1,6 +1,7 @@
 # make run: train on the embedded sample. All set up .venv first if it is missing or out of date.
 # make test: run the tests but for the long ones. make test-long: run those (marked `long`) and each property test with five times
 # the examples; tests/README.md says what is long. make test PYTEST="-x": what pytest is to be told besides.
+# make pages: type what the pages tell their readers to type, each command and recipe of docs/; half an hour or more.
 # make coverage: make test, with the lines and branches that it runs; it fails below 85%. It takes half as long again.
 # make check: style, types and imports.
 # make torchtext: set up .venv-torchtext, with the archived torchtext and the old libraries it needs, and run the tests there.
@@ -22,19 +23,22 @@ PYTEST ?=
 # A process takes one file after the other, in the order of tests/conftest.py. Four for two cores, since servers are often waited for.
 PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test test-long coverage check torchtext bench faults fuzz audit format lock lock-torchtext clean
+.PHONY: run test test-long pages coverage check torchtext bench faults fuzz audit format lock lock-torchtext clean
 
 run: $(READY)
 	$(BIN)/textmill train
 
 # Where the environment forbids it, each of the hundreds of programs that the tests start would compile the checkout anew.
-test test-long: export PYTHONDONTWRITEBYTECODE =
+test test-long pages: export PYTHONDONTWRITEBYTECODE =
 
 test: $(READY)
-	$(BIN)/python -m pytest -q $(PARALLEL) -m "not long" --hypothesis-profile quick $(PYTEST)
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "not long and not pages" --hypothesis-profile quick $(PYTEST)
 
 test-long: $(READY)
-	$(BIN)/python -m pytest -q $(PARALLEL) -m "long or hypothesis" $(PYTEST)
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "(long or hypothesis) and not pages" $(PYTEST)
+
+pages: $(READY)
+	$(BIN)/python -m pytest -q $(PARALLEL) -m pages $(PYTEST)
 
 coverage:
 	$(MAKE) test PYTEST="--cov --cov-report=term --cov-fail-under=85"

@@ -16,7 +16,6 @@ from tasks.errors import RequestError, UnavailableError
 from tasks.names import normal
 from tasks.register.ledger import Entry, Ledger, champions
 from tasks.register.load import DamagedPackage, open_package
-from tasks.register.promised import read_promised
 from tasks.tracking.registry import EXAMPLE, RegistryOutage, TamperedModel
 
 if TYPE_CHECKING:
@@ -148,6 +147,8 @@ def _load(tracker: Tracker | RegistryReader, version: Version, kind: str) -> Loa
         model = getattr(serving, own)(package)
     except serving.RequestError as error:  # the package's own class of that name: a library that it reads texts with is missing
         raise RequestError(f"{version.name} version {version.version}: {error}") from error
+    from tasks.register.promised import read_promised  # NumPy, which a list of models does without
+
     return LoadedModel(version.name, version.version, model, read_promised(version.tags))
 
 

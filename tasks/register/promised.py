@@ -10,8 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
+from tasks.evaluate.predictions import read_columns
 from tasks.store.digests import canonical
 from tasks.today.expected import Figures, Promised, expected_figures
 
@@ -28,14 +28,15 @@ def promised_tags(report: Mapping[str, Any], predictions: Path) -> dict[str, str
     """The tag, from evaluate's report and its predictions; none where nothing was measured or a test row has no label."""
     if report.get("accuracy") is None or report.get("macro_f1") is None or not predictions.is_file():
         return {}
-    table = pq.read_table(predictions, columns=["label", "predicted", "probabilities"], page_checksum_verification=True)
+    table = read_columns(predictions, "label", "predicted", "probabilities")
     names = table.schema.metadata or {}
     classes = [
         names[f"class_{number}".encode()].decode() for number in range(len(names)) if f"class_{number}".encode() in names
     ]
     if not table.num_rows or not classes:
         return {}
-    probabilities_NC = table["probabilities"].combine_chunks().flatten().to_numpy().reshape(-1, len(classes)).astype(np.float64)
+    flat = np.from_dlpack(table["probabilities"].combine_chunks().flatten())  # `to_numpy` imports pandas
+    probabilities_NC = flat.reshape(-1, len(classes)).astype(np.float64)
     told = table["label"].to_pylist()
     shares_C = np.array([told.count(name) / len(told) for name in classes])
     expected = expected_figures(probabilities_NC, probabilities_NC.argmax(1))

@@ -194,7 +194,7 @@ def hold(held: contextlib.ExitStack, folder: Path) -> None:
     take(users, shared=True)
 
 
-@pytest.mark.long
+@pytest.mark.pages
 @pytest.mark.parametrize("shown", COMMANDS, ids=str)
 def test_a_command_of_a_page_runs(shown: Shown, folder: Path, server: contextlib.ExitStack) -> None:
     if shown.words[1] == "forget":  # it wants the data root to itself

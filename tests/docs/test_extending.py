@@ -79,7 +79,7 @@ def test_a_recipe_fits_the_tree(name: str, tmp_path: Path) -> None:
         compile((tmp_path / changed).read_text(encoding="utf-8"), changed, "exec")
 
 
-@pytest.mark.long
+@pytest.mark.pages
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_works_as_it_is_written(name: str, tmp_path: Path) -> None:
     copy_tree(tmp_path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from flows.commands.settings import check_language, preset_names, resolve_langua
 from tasks.config import LanguageConfig
 from tasks.errors import RequestError
 from tests.command_line import TEXTMILL, run_here
+from tests.pages import words_of_page
 
 CHECKOUT = Path(__file__).parents[2]
 STEPS = ["ingest", "prepare", "tokenizer", "train_language", "evaluate_language", "package_language", "register"]
@@ -47,7 +47,7 @@ def test_a_run_is_cached_and_only_what_changed_is_built(corpus: Path, tmp_path: 
     assert first["kneser_ney"]["bits_per_byte"] > 0
     page = Path(first["report"]).read_text(encoding="utf-8")
     assert "Texts that it wrote" in page
-    assert "textmill language train" in re.sub("<[^>]+>", "", page)
+    assert "textmill language train" in words_of_page(first["report"])
 
     other = language(config(corpus, root, evaluate={"samples": 1, "kneser_ney": 2}))
     assert [name for name, stage in other["stages"].items() if not stage["cached"]] == ["evaluate_language"]

@@ -10,6 +10,7 @@ import pytest
 from tasks.config import PipelineConfig
 from tasks.store.artifact import Store
 from tests.event_files import scalars
+from tests.pages import words_of_page
 from tests.patience import HANGS_SECONDS
 
 SECTIONS: dict[str, Any] = {
@@ -251,7 +252,7 @@ def of_run(data_root: Path, result: dict[str, Any]) -> list[str]:
     manifest = json.loads(
         (data_root / "store" / "finetune" / result["stages"]["finetune"]["key"] / "manifest.json").read_text()
     )
-    (shown,) = re.findall(r"--finetune.model (\S+)", Path(result["report"]).read_text())[:1]
+    (shown,) = re.findall(r"--finetune.model (\S+)", words_of_page(result["report"]))[:1]
     return [
         record["config"]["finetune"]["model"],
         shown,

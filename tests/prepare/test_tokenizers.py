@@ -28,6 +28,7 @@ LANGUAGE = ("tasks/language/", "tasks/model/language/")  # their own tokenizers,
 NAMED = {
     "tasks/prepare/tokenizers.py",  # the table
     "tasks/detect/explain.py",  # finds words in Chinese headlines, whatever cut them for the model
+    "tasks/today/apart.py",  # finds the words that tell new texts from old, whatever cut them for the model
     "tasks/review/teach.py",  # compares unlabelled texts, whatever cut them for the model
     "flows/commands/tutorial_words.py",  # what tutorials call them
 }
