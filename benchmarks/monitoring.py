@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import re
 import sys
 import time
 from pathlib import Path
@@ -29,6 +28,7 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.marked_part import write_between
 from tasks.detect.judged import threshold
 from tasks.detect.settings import DetectConfig
 from tasks.detect.surges import find_surges, judge
@@ -175,9 +175,7 @@ def main() -> None:
     text = report(options.seed, options.series)
     print(text)
     if options.write:
-        page = options.write.read_text(encoding="utf-8")
-        marked = re.compile(f"{re.escape(MARK)}.*{re.escape(MARK)}", re.DOTALL)
-        options.write.write_text(marked.sub(lambda _: f"{MARK}\n\n{text}\n\n{MARK}", page), encoding="utf-8")
+        write_between(options.write, MARK, text)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,12 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.marked_part import write_between
 from benchmarks.monitoring import Streams, beta_sum
 from tasks.detect.settings import DetectConfig
 from tasks.detect.small import MIN_IN_WINDOW, Small
@@ -176,9 +176,7 @@ def main() -> None:
     text = report(options.seed, options.names, options.repeat)
     print(text)
     if options.write:
-        page = options.write.read_text(encoding="utf-8")
-        marked = re.compile(f"{re.escape(MARK)}.*{re.escape(MARK)}", re.DOTALL)
-        options.write.write_text(marked.sub(lambda _: f"{MARK}\n\n{text}\n\n{MARK}", page), encoding="utf-8")
+        write_between(options.write, MARK, text)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,8 @@ from tasks.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tasks.monitor.state import MonitorState
 
 Monitor = Annotated[str | None, typer.Option("--monitor", help="Its name; needed where there are several.")]
 By = Annotated[str | None, typer.Option(help="Who says so; default: the user of this machine.")]
@@ -69,25 +72,22 @@ def mute(
     now, last = time.time(), _day(until)
     if last < datetime.fromtimestamp(now, UTC).date():
         raise RequestError(f"--until {until} is over; give a day to come")
-    root = _root(data_root)
-    name, found = _place(root, _monitor(root, monitor), series)
-    with _opened(root, name) as state:
+    with _opened_for(series, monitor, data_root) as (state, found):
         made = known.mute(state, found, last.isoformat(), by=_user(by), note=note, now=now)
-    print_values({"monitor": name, **made._asdict()}, as_json=as_json)
+    told = {key: value for key, value in made._asdict().items() if key != "ended"}
+    print_values({"monitor": state.name, **told, "withdrew": len(made.withdrew)}, as_json=as_json)
 
 
 def unmute(series: Series, monitor: Monitor = None, as_json: Json = False, data_root: DataRoot = None) -> None:
     """Send alerts about a series again, from the next one on."""
     from tasks.monitor import known
 
-    root = _root(data_root)
-    name, found = _place(root, _monitor(root, monitor), series)
-    with _opened(root, name) as state:
+    with _opened_for(series, monitor, data_root) as (state, found):
         ended = known.unmute(state, found, now=time.time())
     if not ended and not as_json:
         print_line(f"{found} is not muted")
         return
-    print_values({"monitor": name, "series": found, "ended": ended}, as_json=as_json)
+    print_values({"monitor": state.name, "series": found, "ended": ended}, as_json=as_json)
 
 
 def acknowledge(
@@ -108,17 +108,22 @@ def acknowledge(
         with MonitorState.read(root, name) as state:
             if alert not in {each.id for each in state.alerts()}:
                 continue
-        with _opened(root, name) as state:
+        with MonitorState.open(root, name) as state:
             made = known.acknowledge(state, alert, by=_user(by), note=note, now=time.time())
         print_values({"monitor": name, **made._asdict()}, as_json=as_json)
         return
     raise RequestError(f"{alert} is no alert of monitor {watched}; textmill monitor alerts lists them with their ids")
 
 
-def _opened(root: Path, name: str) -> Any:
+@contextlib.contextmanager
+def _opened_for(series: str, monitor: str | None, data_root: Path | None) -> Iterator[tuple[MonitorState, str]]:
+    """The state that has a series, opened to write, and the whole name of the series."""
     from tasks.monitor.state import MonitorState
 
-    return MonitorState.open(root, name)
+    root = _root(data_root)
+    name, found = _place(root, _monitor(root, monitor), series)
+    with MonitorState.open(root, name) as state:
+        yield state, found
 
 
 def _root(data_root: Path | None) -> Path:
