@@ -16,11 +16,14 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from prefect import Task
+
 import flows.refresh
 from tasks.checkout import CHECKOUT
 from tasks.config import RefreshConfig
 from tasks.dashboard.page import plotly
 from tasks.documents.times import TimeReader
+from tasks.today.traits import language_of
 from tasks.tracking.home import tracking_home
 from tests.faults.command import held_locks
 from tests.faults.forks import KILLED, Child
@@ -42,7 +45,6 @@ PROMISE = (
     "sent, no document counts twice, no lock is held, nothing is left over"
 )
 TAKEN_OUT = "a refresh is no transaction of SQLite's: 22 of 38 trials fail, all that are killed within it"
-REFRESH_STEPS = ("collect", "score", "detect", "notify", "dashboard")
 
 
 @contextlib.contextmanager
@@ -58,7 +60,9 @@ def prepare(folder: Path) -> Iterator[None]:
     with warm():
         plotly()
         TimeReader("UTC", "DMY").read("Jul-18")
-        importlib.import_module("tasks.register.load")
+        language_of("Profit rose.")
+        for name in ("tasks.register.load", "sklearn.linear_model", "scipy.stats"):
+            importlib.import_module(name)
         for function, arguments in ((train, (folder / "root", folder / "news")), (refresh, (folder / "alone",))):
             with Child(function, *arguments) as child:
                 if child.wait():
@@ -85,8 +89,9 @@ def refresh(root: Path) -> None:
     channels.write_text('[desk]\nkind = "file"\npath = "alerts.jsonl"\n')
     channels.chmod(0o600)
     sys.stderr = io.StringIO()  # the display's
-    for step in REFRESH_STEPS:
-        setattr(flows.refresh, step, alone(getattr(flows.refresh, step)))
+    for name, step in list(vars(flows.refresh).items()):
+        if isinstance(step, Task):
+            setattr(flows.refresh, name, alone(step))
     flows.refresh.show_in_prefect = lambda result: None
     sections = {
         "collect": {"source": str(root.parent / "news.csv"), "name": "desk", "text": "headline", "time": "when"},

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 from prefect.states import State
 
 import tasks.store.step
@@ -57,7 +58,8 @@ BAG = [
 def warm() -> Iterator[None]:
     """Import what the steps import when they are called, so that children need not; hold on to the code that is imported.
 
-    A process runs the code that it has imported, even if a file is edited meanwhile; so its digest is taken once.
+    A process runs the code that it has imported, even if a file is edited meanwhile; so its digest is taken once. A task of
+    Prefect's that is called by mistake fails: it would start a server that outlives its trial.
     """
     import_mlflow()
     for name in (
@@ -79,7 +81,10 @@ def warm() -> Iterator[None]:
         "matplotlib.figure",
     ):
         importlib.import_module(name)
-    with mock.patch.object(tasks.store.step, "code_digest", functools.cache(code_digest)):
+    with (
+        mock.patch.object(tasks.store.step, "code_digest", functools.cache(code_digest)),
+        temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}),
+    ):
         for name in STEPS:
             tasks.store.step.code_digest(getattr(_module_of(name), name).function)
         yield
