@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from tasks.detect.copies import RULE, Sketches, earliest_copies, firsts
 from tasks.errors import UnavailableError
 from tasks.monitor.aggregate import count_series
-from tasks.monitor.stories import Copy, replace_copies
+from tasks.monitor.stories import LOOK_AGAIN, Copy, replace_copies
 from tasks.monitor.tables import SCORED_SCHEMA
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEY = "stories"  # the setting of the monitor that says by which rule its stories were followed
-UNREAD = "stories.unread"  # the setting that names the days of which a file could not be read
 COLUMNS = ["id", "time", "day", "text", "source", "label", "negative", "topics", "names", "fields"]
 PUBLISHERS = ("publisher", "source", "provider", "outlet", "site")  # names of the field that says who published a document
 
@@ -56,11 +55,12 @@ def follow_stories(state: MonitorState, config: DetectConfig) -> int:
     """Find the copies of the days that an open refresh has added to; returns how many they have now.
 
     All days are looked through if the settings or the rule have changed since the refresh before. Days for which a file cannot
-    be read keep what was found of them before, if anything was, and are looked through again by the next refresh.
+    be read keep what was found of them before, if anything was, and are looked through again by the next refresh. So are those
+    that lost the document which theirs are copies of.
     """
     rule = json.dumps([RULE, config.story_days, config.story_similarity])
     held = sorted(state.days())
-    before = set(json.loads(state.setting(UNREAD) or "[]"))
+    before = set(json.loads(state.setting(LOOK_AGAIN) or "[]"))
     changed = set(state.touched_days()) | before & set(held) if state.setting(KEY) == rule else set(held)
     unread = set[str]()
     judged = {day for day in held if any(earlier in changed for earlier in (day, *_days_before(day, config.story_days)))}
@@ -79,10 +79,12 @@ def follow_stories(state: MonitorState, config: DetectConfig) -> int:
             replace_copies(state.db, day, copies, sums)
             number += len(copies)
         window.append((day, documents.take(firsts(documents.sketches))))
+    for day in before - set(held):
+        replace_copies(state.db, day, [], [])
     if changed:
         state.keep_setting(KEY, rule)
     if unread != before:
-        state.keep_setting(UNREAD, json.dumps(sorted(unread)))
+        state.keep_setting(LOOK_AGAIN, json.dumps(sorted(unread)))
     return number
 
 

@@ -1,6 +1,7 @@
 """Take the documents that hold a text out of a monitor, by the rules of its transactions.
 
-Counts stay as they were: they are sums, and say nothing of a text.
+Counts stay as they were: they are sums, and say nothing of a text. So do those of stories: a document that was a copy is none
+the less one, and where the first of a story goes and copies of it stay, the story counts where its first document is now.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.crash import crash_point
 from tasks.errors import UnavailableError
 from tasks.forget.contents import of_array, pieces_of_values
 from tasks.forget.databases import scrub
 from tasks.in_use import is_held, remedy
+from tasks.monitor.aggregate import count_series
 from tasks.monitor.parts import Part, read_part, sweep_parts, write_parts
-from tasks.monitor.stories import forget_copies
+from tasks.monitor.stories import LOOK_AGAIN, forget_copies, keep_forgotten
 from tasks.monitor.tables import SCORED_SCHEMA
 from tasks.store.digests import canonical
 from tasks.today.kept import CHANGE
@@ -25,6 +28,7 @@ from tasks.today.kept import CHANGE
 if TYPE_CHECKING:
     from tasks.forget.forms import Wanted
     from tasks.monitor.state import MonitorState
+    from tasks.monitor.stories import Sum
 
 _OTHERS = ("quarantine", "settings", "watermarks", "copies")
 
@@ -65,7 +69,7 @@ def forget_documents(state: MonitorState, wanted: Wanted) -> int:
 
 def _from_parts(state: MonitorState, wanted: Wanted) -> int:
     """Write the files of documents anew that have a row to be deleted."""
-    db, folder, gone = state.db, state.folder / "documents", 0
+    db, folder, gone = state.db, state.folder / "documents", [SCORED_SCHEMA.empty_table()]
     parts = db.execute("SELECT path, day, rows, sha256, refresh FROM files ORDER BY day, path").fetchall()
     for *fields, refresh in parts:
         part = Part(*fields)
@@ -73,17 +77,31 @@ def _from_parts(state: MonitorState, wanted: Wanted) -> int:
         rows = _rows(table, wanted)
         if not rows:
             continue
-        gone += len(rows)
-        ids = [table.column("id")[row].as_py() for row in rows]
+        gone.append(table.take(pa.array(sorted(rows))).cast(SCORED_SCHEMA))
+        ids = gone[-1].column("id").to_pylist()
         db.executemany("DELETE FROM documents WHERE id = ?", [(identity,) for identity in ids])
-        forget_copies(db, ids)
         db.execute("DELETE FROM files WHERE path = ?", (part.path,))
         kept = table.filter(pa.array([row not in rows for row in range(table.num_rows)], pa.bool_()))
         if kept.num_rows:
             written = write_parts(folder, kept.cast(SCORED_SCHEMA).to_batches())
             db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", [(*each, refresh) for each in written])
         crash_point("forget.part_written")
-    return gone
+    _from_stories(state, pa.concat_tables(gone).combine_chunks())
+    return sum(len(table) for table in gone)
+
+
+def _from_stories(state: MonitorState, gone: pa.Table) -> None:
+    """Keep nothing of documents that are gone (SCORED_SCHEMA) but what they add to the counts of copies."""
+    copies, firsts, days = forget_copies(state.db, set(gone.column("id").to_pylist()))
+
+    def sums(ids: set[bytes]) -> list[Sum]:
+        rows = gone.filter(pc.is_in(gone.column("id"), pa.array(sorted(ids), gone.schema.field("id").type)))
+        return [each for batch in rows.to_batches() for each in count_series(batch, state.negative() or "")]
+
+    keep_forgotten(state.db, sums(copies), sums(firsts))
+    if days:
+        before = json.loads(state.setting(LOOK_AGAIN) or "[]")
+        state.keep_setting(LOOK_AGAIN, json.dumps(sorted({*before, *days})))
 
 
 def _rows(table: pa.Table, wanted: Wanted) -> set[int]:

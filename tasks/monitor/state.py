@@ -33,7 +33,16 @@ from tasks.in_use import is_forbidden, is_held, remedy
 from tasks.monitor.alert import DEPLOYMENT, Alert
 from tasks.monitor.known import read_known
 from tasks.monitor.parts import Part, read_part, sweep_parts
-from tasks.monitor.stories import COUNTS_OF_STORIES, Story, copies_of_days, first_of, has_tables, make_tables, stories_of
+from tasks.monitor.stories import (
+    COUNTS_OF_STORIES,
+    FORGOTTEN_TABLE,
+    Story,
+    copies_of_days,
+    first_of,
+    has_tables,
+    make_tables,
+    stories_of,
+)
 from tasks.monitor.stories import TABLES as STORY_TABLES
 from tasks.monitor.tables import ALL, COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
 from tasks.monitor.transaction import Transaction
@@ -514,7 +523,7 @@ def _check_format(path: Path, db: sqlite3.Connection, *, read_only: bool) -> Non
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == 0 and not read_only:
         db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {STORY_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
+        db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {STORY_TABLES} {FORGOTTEN_TABLE} PRAGMA user_version = {FORMAT}; COMMIT;")
         crash_point("monitor.made")
     elif version != FORMAT:
         raise RequestError(f"{path} has format {version}, this program reads {FORMAT}; use the textmill that wrote it")

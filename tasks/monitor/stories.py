@@ -3,6 +3,10 @@
 A document that says again what an earlier one of the days before has said has a row in `copies`, which names that one; so a
 story is a tree whose root was seen first. `copy_counts` are sums over copies, as `counts` are over all documents; one less the
 other is what the stories add up to, each counted once, on the day it came. Both follow from the documents alone.
+
+Of documents that were forgotten `counts` keep what they added. `forgotten_copies` are the sums of those among them that are
+copies, and of those whose copies stay, since the story counts where its first document is now: they are among `copy_counts` for
+good.
 """
 
 from __future__ import annotations
@@ -29,13 +33,25 @@ CREATE TABLE IF NOT EXISTS copy_counts (
     PRIMARY KEY (series, day)
 ) WITHOUT ROWID;
 """
+FORGOTTEN_TABLE = """
+CREATE TABLE IF NOT EXISTS forgotten_copies (
+    series TEXT, day TEXT, documents INTEGER NOT NULL, negative INTEGER NOT NULL, negative_millionths INTEGER NOT NULL,
+    PRIMARY KEY (series, day)
+) WITHOUT ROWID;
+"""
+LOOK_AGAIN = "stories.unread"  # the setting that names days whose copies are to be looked for anew
 COUNTS_OF_STORIES = """
 SELECT a.series, a.day, a.documents - ifnull(b.documents, 0) AS documents, a.negative - ifnull(b.negative, 0),
     a.negative_millionths - ifnull(b.negative_millionths, 0)
 FROM counts AS a LEFT JOIN copy_counts AS b ON b.series = a.series AND b.day = a.day
 WHERE a.documents > ifnull(b.documents, 0)
 """
+_ADD = """ON CONFLICT (series, day) DO UPDATE SET documents = documents + excluded.documents,
+    negative = negative + excluded.negative, negative_millionths = negative_millionths + excluded.negative_millionths"""
 _VARIABLES = 4096  # of one statement; SQLite takes at most 32,766
+
+
+Sum = tuple[str, str, int, int, int]  # series, day, documents, negative, negative_millionths
 
 
 class Copy(NamedTuple):
@@ -61,33 +77,50 @@ class Story(NamedTuple):
 
 def make_tables(db: sqlite3.Connection) -> None:
     """Make what a monitor of an earlier version lacks; nothing where it is there."""
-    if not has_tables(db):
-        db.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
+    if not has_tables(db) or "forgotten_copies" not in _tables(db):
+        db.executescript(f"BEGIN IMMEDIATE; {TABLES} {FORGOTTEN_TABLE} COMMIT;")
 
 
 def has_tables(db: sqlite3.Connection) -> bool:
     """Whether this monitor keeps stories."""
-    names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'index')")}
-    return {"copies", "copies_by_day", "copies_by_earlier", "copy_counts"} <= names
+    return {"copies", "copies_by_day", "copies_by_earlier", "copy_counts"} <= _tables(db)
 
 
-def replace_copies(
-    db: sqlite3.Connection, day: str, copies: Sequence[Copy], counts: Iterable[tuple[str, str, int, int, int]]
-) -> None:
+def _tables(db: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'index')")}
+
+
+def replace_copies(db: sqlite3.Connection, day: str, copies: Sequence[Copy], counts: Iterable[Sum]) -> None:
     """Keep the copies among the documents of a day, and what they add up to, in place of those kept before."""
     for table in ("copies", "copy_counts"):
         db.execute(f"DELETE FROM {table} WHERE day = ?", (day,))  # noqa: S608 names of ours
     db.executemany("INSERT INTO copies VALUES (?, ?, ?, ?, ?, ?, ?)", copies)
     db.executemany("INSERT INTO copy_counts VALUES (?, ?, ?, ?, ?)", counts)
+    db.execute(f"INSERT INTO copy_counts SELECT * FROM forgotten_copies WHERE day = ? {_ADD}", (day,))  # noqa: S608
     crash_point("monitor.copies_kept")
 
 
-def forget_copies(db: sqlite3.Connection, ids: Collection[bytes]) -> None:
-    """Keep nothing of these documents, neither as copies nor as what was copied; the sums stay, as all counts do."""
+def forget_copies(db: sqlite3.Connection, ids: Collection[bytes]) -> tuple[set[bytes], set[bytes], set[str]]:
+    """Keep nothing of these documents, neither as copies nor as what was copied.
+
+    Returns those of them that are copies, those that are not and have copies that stay, and the days of all copies that stay
+    and are a copy of none of the documents that are kept now.
+    """
+    copies = {identity for identity, *_ in _select(db, "SELECT id FROM copies WHERE id IN", ids)}
+    told = list(_select(db, "SELECT id, earlier, day FROM copies WHERE earlier IN", ids))
+    staying = [(earlier, day) for identity, earlier, day in told if identity not in ids]
     for some in _chunks(ids):
         places = ",".join("?" * len(some))
         for column in ("id", "earlier"):
             db.execute(f"DELETE FROM copies WHERE {column} IN ({places})", some)  # noqa: S608
+    return copies, {earlier for earlier, _ in staying} - copies, {day for _, day in staying}
+
+
+def keep_forgotten(db: sqlite3.Connection, copies: Iterable[Sum], firsts: Iterable[Sum]) -> None:
+    """Keep the sums of forgotten documents that count as copies: those that did before, and those whose copies stay."""
+    former, new = list(copies), list(firsts)
+    db.executemany(f"INSERT INTO forgotten_copies VALUES (?, ?, ?, ?, ?) {_ADD}", [*former, *new])  # noqa: S608
+    db.executemany(f"INSERT INTO copy_counts VALUES (?, ?, ?, ?, ?) {_ADD}", new)  # noqa: S608
 
 
 def copies_of_days(db: sqlite3.Connection, days: Collection[str]) -> set[bytes]:

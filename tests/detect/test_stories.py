@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,13 +11,14 @@ import pytest
 
 from tasks.detect.detector import Stream
 from tasks.detect.settings import DetectConfig
-from tasks.detect.stories import KEY, UNREAD, follow_stories
+from tasks.detect.stories import KEY, follow_stories
 from tasks.detect.surge_alerts import surge_alerts
 from tasks.detect.surges import find_surges
 from tasks.forget.forms import Wanted
 from tasks.forget.monitors import forget_documents
 from tasks.monitor.alert_words import copies_in_words
 from tasks.monitor.state import MonitorState
+from tasks.monitor.stories import LOOK_AGAIN
 from tests.monitor.conftest import batch_of
 
 if TYPE_CHECKING:
@@ -146,6 +148,50 @@ def test_nothing_is_kept_of_a_forgotten_document(tmp_path: Path) -> None:
     assert not [identity for identity in ids if identity in raw]
 
 
+def by_day(state: MonitorState, series: str = "all") -> dict[str, tuple[int, int]]:
+    """Stories and negative ones of each day."""
+    rows = state.counts(series, stories=True).to_pylist()
+    return {row["day"]: (row["documents"], row["negative"]) for row in rows}
+
+
+def test_a_forgotten_copy_does_not_become_a_story_when_its_day_is_judged_anew(tmp_path: Path) -> None:
+    letter = "a reader writes that the harbour company owes him money"
+    others = [
+        on(0, f"Letter of the day, {letter}"),
+        on(1, f"Letter of the day: {letter}"),
+        on(1, f"The letter of the day: {letter}"),
+    ]
+    with MonitorState.open(tmp_path, "desk") as state:
+        refresh(state, [*others, on(1, LOSS), on(2, LOSS)], names=["Harbour"])
+        before = by_day(state), by_day(state, "name:Harbour")
+        assert before[0] == {"2022-01-01": (1, 1), "2022-01-02": (1, 1)}
+        assert forget_documents(state, Wanted([letter])) == 3
+        assert (by_day(state), by_day(state, "name:Harbour")) == before
+        late = [on(day, text, 0.1) for day, text in ((0, "Bank opens a branch"), (1, "Shop closes in the old town hall"))]
+        refresh(state, late)
+        assert by_day(state) == {"2022-01-01": (2, 1), "2022-01-02": (2, 1)}
+        refresh(state, [])
+        with state.refresh():
+            follow_stories(state, CONFIG.model_copy(update={"story_days": 2}))  # all days are looked through
+        assert by_day(state) == {"2022-01-01": (2, 1), "2022-01-02": (2, 1)}
+
+
+def test_where_the_first_of_a_story_is_forgotten_the_next_one_counts_in_its_place(tmp_path: Path) -> None:
+    text = " ".join(f"word{chr(97 + number % 26)}{chr(97 + number // 26)}" for number in range(60))
+    reader = "writes our reader Jane Miller of Seven Oaks"
+    with MonitorState.open(tmp_path, "desk") as state:
+        assert refresh(state, [on(0, f"{text}, {reader}"), on(1, text), on(1, text.upper())]) == 2
+        assert by_day(state) == {"2022-01-01": (1, 1)}
+        assert forget_documents(state, Wanted([reader])) == 1
+        assert json.loads(state.setting(LOOK_AGAIN) or "") == ["2022-01-02"]
+        for _ in range(2):
+            assert refresh(state, []) in (0, 1)
+            assert by_day(state) == {"2022-01-02": (1, 1)}
+        assert forget_documents(state, Wanted([text])) == 2  # with them goes the story, but for its count
+        refresh(state, [on(1, "Bank opens a branch in the old town hall", 0.1)])
+        assert by_day(state) == {"2022-01-02": (2, 1)}
+
+
 def wave(days: int = 120) -> list[Document]:
     """Quiet news, and in the last week one bad story thirty times a day."""
     source = np.random.default_rng(1)
@@ -204,4 +250,4 @@ def test_what_was_found_outlives_a_file_that_cannot_be_read_for_a_while(tmp_path
         state.db.execute("DELETE FROM copies")
         refresh(state, [])
         assert state.db.execute("SELECT * FROM copies ORDER BY id").fetchall() == found
-        assert state.setting(UNREAD) == "[]"
+        assert state.setting(LOOK_AGAIN) == "[]"
