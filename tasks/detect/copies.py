@@ -3,9 +3,9 @@
 Texts are compared as the rows of a corpus are (tasks/prepare/duplicates.py): by min-hash signatures of their words in fives, of
 which 8 bands of 4 rows propose pairs (Broder 1997). What wires and sites add is left out of the comparison: `UPDATE 1-` in
 front, ` - Reuters` behind, capitals and punctuation. A few words behind the last dash are taken for a source unless the first
-begins with a small letter, so `... - Sweden` and `... - Norway` are copies. Two texts with other numbers in them (`Q3`, `A320`,
-`-5` too), with the same ones in another order, or about other entries of the watch-list, are never copies: of two short texts
-that differ in nothing else, these are the news.
+begins with a small letter, or they are a country, a month or the like (no_source.py). Two texts with other numbers in them
+(`Q3`, `A320`, `-5` too), with the same ones in another order, with other countries or months behind the last dash, or about
+other entries of the watch-list, are never copies: of two short texts that differ in nothing else, these are the news.
 
 Whether a document is a copy follows from it and from the documents of the days before it, in whatever order all of them came.
 
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from tasks.detect.no_source import no_source
 from tasks.model.text.scripts import UNSPACED
 from tasks.prepare.documents import pack
 from tasks.prepare.duplicates import NUM_BANDS
@@ -30,7 +31,7 @@ from tasks.prepare.minhash import NUM_HASHES, mix, signatures, token_hashes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-RULE = 2  # raise it when the same documents would give other copies: monitors then look through theirs again
+RULE = 3  # raise it when the same documents would give other copies: monitors then look through theirs again
 MAX_COMPARED = 64  # documents of a bucket, the earliest, that one is compared with: thousands may follow one template
 _ROWS = NUM_HASHES // NUM_BANDS
 _TAGS = "update refile rpt repeat wrapup corrected correction brief exclusive breaking alert press live"
@@ -42,6 +43,7 @@ _SOURCE_CHARS = 64  # of the end of a text, in which a source is looked for
 _MINUS = re.compile(r"(?<!\S)[-\u2212]([$\u20ac\u00a3\u00a5]?)(?=\d)")
 _MAX_SOURCE_WORDS, _MIN_WORDS = 4, 4  # of what is left out at the end, and of what has to be left
 _WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
+_DASH = "\u2014"
 _APOSTROPHES = re.compile(r"(?<=\w)['\u2019](?=\w)")
 
 
@@ -62,7 +64,7 @@ class Sketches:
         words = [_words(text) for text in texts]
         num_words = np.fromiter(map(len, words), np.int32, len(words))
         joined = ["\n".join(each).encode() for each in words]
-        facts = ["\n".join([*_numbers(each), "", *sorted(of or ())]) for each, of in zip(words, names, strict=True)]
+        facts = ["\n".join([*_facts(each), "", *sorted(of or ())]) for each, of in zip(words, names, strict=True)]
         _, utf8, starts = pack(joined, num_words)
         signed = signatures(token_hashes(utf8, starts), num_words)
         digests = np.where(num_words > 0, _digests(joined), np.uint64(0))
@@ -129,20 +131,31 @@ def _nearest(sketches: Sketches, bucket_P: np.ndarray, start: int, needed: int, 
 
 
 def _words(text: str) -> list[str]:
-    """The words of a text without what a wire or a site has added to it."""
+    """The words of a text without what a wire or a site has added to it; of a country behind a dash one word with the dash."""
     text = _TAG.sub("", unicodedata.normalize("NFKC", text), count=1)
-    text = text.rstrip()
-    if added := _SOURCE.search(text, max(0, len(text) - _SOURCE_CHARS)):
-        kept, source = _WORD.findall(text[: added.start()]), added.group().split()[1:]
+    text, place = _without_source(text.rstrip())
+    words = _WORD.findall(_MINUS.sub(r" \1minus", _APOSTROPHES.sub("", text)).casefold())
+    return [*words, f"{_DASH}{place}"] if place else words
+
+
+def _without_source(text: str) -> tuple[str, str]:
+    """A text without the source behind its last dash; and the country or the like behind the last dash that is left."""
+    for is_left_out in (False, True):
+        if (added := _SOURCE.search(text, max(0, len(text) - _SOURCE_CHARS))) is None:
+            break
+        kept, source = text[: added.start()], added.group().split()[1:]
+        if place := no_source(" ".join(source)):
+            return kept, place
         is_name = not source[0][0].islower() or "." in source[0]
-        if len(kept) >= _MIN_WORDS and len(source) <= _MAX_SOURCE_WORDS and is_name:
-            text = text[: added.start()]
-    return _WORD.findall(_MINUS.sub(r" \1minus", _APOSTROPHES.sub("", text)).casefold())
+        if is_left_out or len(_WORD.findall(kept)) < _MIN_WORDS or len(source) > _MAX_SOURCE_WORDS or not is_name:
+            break
+        text = kept
+    return text, ""
 
 
-def _numbers(words: Sequence[str]) -> list[str]:
-    """The words with a digit, in their order."""
-    return [word for word in words if any(char.isdigit() for char in word)]
+def _facts(words: Sequence[str]) -> list[str]:
+    """The words with a digit, in their order, and a country behind a dash."""
+    return [word for word in words if word[0] == _DASH or any(char.isdigit() for char in word)]
 
 
 def _digests(texts: Sequence[bytes]) -> np.ndarray:

@@ -68,6 +68,27 @@ def test_what_denies_a_text_is_not_its_source() -> None:
     assert earliest(f"{text} - Reuters", f"{text} - reuters.com", f"{text} - report denied") == [0, 0, 2]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Sweden", "Norway"),
+        ("the U.S.", "UK"),
+        ("March", "April"),
+        ("Sweden - Reuters", "Norway - Reuters"),
+        ("Sweden", "Reuters"),
+        ("Sweden", ""),
+    ],
+)
+def test_a_country_or_a_month_behind_the_dash_is_not_a_source(one: str, other: str) -> None:
+    text = "Consumer prices rise more than the analysts of all banks had expected"
+    first, second = (f"{text} - {each}".removesuffix(" - ") for each in (one, other))
+    assert earliest(first, second, first.upper(), f"{first} | BBC" if "Reuters" not in first else first) == [0, 1, 0, 0]
+
+
+def test_a_source_with_a_country_in_its_name_is_one() -> None:
+    assert earliest(HEADLINE, f"{HEADLINE} - The Times of India", f"{HEADLINE} - The Local Sweden") == [0, 0, 0]
+
+
 def test_a_text_of_blanks_costs_no_more_than_another() -> None:
     assert earliest(f"{HEADLINE}{' ' * 100_000}x", f"{' ' * 100_000}{HEADLINE}", HEADLINE) == [0, 0, 0]
 
