@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
+from tasks.checkout import CHECKOUT
 from tasks.collect.settings import CollectConfig
 from tasks.documents import sheets
 from tasks.documents.inputs import input_of
@@ -127,6 +128,22 @@ def test_a_sheet_is_chosen_by_name_or_number(tmp_path: Path, ingest: Callable[..
     assert ingest(path=path, unlabelled=more, sheet="2019").report["splits"] == {"unlabelled": 2, "unsplit": 2}
     with pytest.raises(RequestError, match=r"sheet 'Lists'.* but --ingest\.sheet holds for --ingest\.path too"):
         check_request(IngestConfig(path=workbook(tmp_path / "a.xlsx", {"Lists": other}), unlabelled=more, sheet="Lists"))
+
+
+@pytest.mark.parametrize("suffix", ["xls", "ods"])
+def test_workbooks_of_older_excels_and_of_open_document(suffix: str, ingest: Callable[..., SimpleNamespace]) -> None:
+    """Small files that xlwt 1.3 and odfpy 1.4 wrote: a hidden sheet, a blank row, numbers, a Boolean, a date and a time."""
+    path = CHECKOUT / f"tests/data/news.{suffix}"
+    found = ingest(path=path, keep=("day",))
+    texts = {2: "profit rose 5%", 4: "größer 利润 & <better>", 5: "no label", 6: "12.5"}
+    assert found.texts == {f"news.{suffix}:{row}": text for row, text in texts.items()}
+    assert list(found.labels.values()) == ["1", "0", None, "true"]
+    assert found.report["columns"] == {"day": "date"}
+    assert found.report["warnings"] == [f"{path}: sheet 'News' is read, the first; choose another with --ingest.sheet: '2019'"]
+    assert list(ingest(path=path, sheet="2019").labels.values()) == ["bad", "good"]
+    reading = CollectConfig(time="day").reading
+    times = [record.time for record in input_of(Asked(path, reading)).records(Notes())]
+    assert times == ["2024-01-02", "2024-01-03T12:30:00", None, None]
 
 
 def test_score_and_refresh_read_sheets_too(tmp_path: Path) -> None:
