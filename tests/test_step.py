@@ -8,8 +8,11 @@ import pytest
 from prefect import flow
 
 from tasks.align.settings import AlignConfig
+from tasks.errors import RequestError
+from tasks.ingest.settings import TextsConfig
 from tasks.store.artifact import MANIFEST, Build, Store
 from tasks.store.step import Choice, Run, library_versions, step, step_key
+from tests.steps import alone
 
 BUILT: list[str] = []
 
@@ -67,6 +70,26 @@ def test_a_damaged_artifact_is_rebuilt(tmp_path: Path) -> None:
     after = both(str(tmp_path))
     assert [name for name, _ in after] == ["Cached", "Completed"]
     assert before[1][1].digest == after[1][1].digest
+
+
+@step()
+def grows(build: Build, config: TextsConfig, run: Run) -> dict[str, int]:
+    """Read a file to which somebody writes meanwhile."""
+    assert config.path is not None
+    (build.folder / "copy").write_bytes(config.path.read_bytes())
+    with config.path.open("a") as file:
+        file.write("one line more\n")
+    return {}
+
+
+def test_an_input_that_changes_while_it_is_read_is_told_and_nothing_is_kept(tmp_path: Path) -> None:
+    store, path = Store(tmp_path / "data"), tmp_path / "texts.txt"
+    path.write_text("one line\n")
+    with pytest.raises(
+        RequestError, match="grows: an input file changed while it was read, so it is still being written; wait"
+    ):
+        alone(grows)(Run(store), TextsConfig(path=path))
+    assert store.stored() == []
 
 
 LETTER = Choice(

@@ -115,11 +115,16 @@ FAULTS: dict[str, tuple[list[Row], str]] = {
 }
 
 
+def as_table(folder: Path, found: list[Row]) -> Path:
+    """Write the rows to a file."""
+    lines = ["text\tlabel\tday", *("\t".join(row) for row in found)]
+    (folder / "news.tsv").write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+    return folder / "news.tsv"
+
+
 def broken(found: list[Row], tmp_path: Path, **expected: Any) -> list[str]:
     """What is not as expected of a table with these rows, after ingest and prepare; ingest itself refuses some faults."""
-    table = tmp_path / "news.tsv"
-    lines = ["text\tlabel\tday", *("\t".join(row) for row in found)]
-    table.write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+    table = as_table(tmp_path, found)
     config, folder = ExpectConfig(**(EXPECTED | expected)), tmp_path / "corpus"
     folder.mkdir()
     try:

@@ -1,11 +1,12 @@
 """A night whose corpus is not as expected ends before it trains; the champion stays, and a channel gets the reason.
 
-That each of twenty faults is found is in tests/expect.
+That each of twenty faults is named with its setting is in tests/expect.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 from tasks.monitor.state import MonitorState, watch_name
 from tasks.tracking.tracker import open_to_read
+from tests.expect.test_contract import EXPECTED, FAULTS, as_table, rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,12 +29,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
-def train(data_root: Path, corpus: Path, **expect: Any) -> dict[str, Any]:
+def train(data_root: Path, corpus: Path, keep: tuple[str, ...] = (), **expect: Any) -> dict[str, Any]:
     from flows.train import train as flow
 
     values = {
         "name": "nightly",
-        "ingest": {"path": corpus},
+        "ingest": {"path": corpus, "keep": keep},
         "finetune": {"threads": 1, "model": "tfidf"},
         "evaluate": {"bootstrap": 200, "yardstick": False},
         "register": {"evidence": "test"},
@@ -81,5 +83,34 @@ def test_a_broken_contract_stops_the_night_and_the_champion_stays(
     assert told["series"] == "train/nightly"
     assert "min_rows 10,000" in told["evidence"]["message"]
     assert told["evidence"]["message"].endswith("or change the section expect); the champion stays")
+    reader = open_to_read(None, root, CHECKOUT)
+    assert [version.aliases for version in reader.registry.versions("nightly")] == [("champion",)]
+
+
+@pytest.fixture(scope="module")
+def nightly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root whose name has a champion, trained on a corpus that is as expected."""
+    folder = tmp_path_factory.mktemp("nightly")
+    expected = EXPECTED | {"max_age_days": None}
+    assert train(folder / "data", as_table(folder, rows()), ("day",), **expected)["decision"] == "first"
+    return folder / "data"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_of_twenty_faults_ends_the_night_before_it_trains(
+    fault: str, nightly: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(nightly, root)
+    before = {path.name for path in (root / "runs").glob("*.json")}
+    expected = EXPECTED | {"max_age_days": 200 if fault == "it is old" else None}
+    with pytest.raises(RequestError) as raised:
+        train(root, as_table(tmp_path, FAULTS[fault][0]), ("day",), **expected)
+    (record,) = [json.loads(path.read_bytes()) for path in (root / "runs").glob("*.json") if path.name not in before]
+    assert record["status"] == "failed"
+    assert set(record["keys"]) <= {"ingest", "prepare"}
+    told = alert_of(record["id"], root, tmp_path, monkeypatch)["evidence"]["message"]
+    assert told.endswith(f"({raised.value}); the champion stays")
     reader = open_to_read(None, root, CHECKOUT)
     assert [version.aliases for version in reader.registry.versions("nightly")] == [("champion",)]

@@ -17,11 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.documents.in_order import rows_in_order
+from tasks.fetch.files import fetch_files
 from tasks.fetch.query import fetch_query
 from tasks.fetch.settings import FetchConfig
 from tasks.ingest.by_content import order_by_content
 from tasks.ingest.corpus import write_corpus
 from tasks.ingest.settings import IngestConfig
+from tasks.ingest.task import ingest
+from tasks.prepare.settings import PrepareConfig
+from tasks.prepare.task import prepare
+from tasks.store.artifact import Fingerprints, Store
+from tasks.store.step import Run
+from tests import steps
 from tests.documents.test_saved_dataset import save
 from tests.documents.test_sheets import workbook
 from tests.examples import examples
@@ -123,6 +130,27 @@ def test_the_same_table_is_the_same_corpus_whatever_brought_it(table: list[Row])
         assert sorted((row["text"], row["label"] or "") for row in corpus) == sorted(
             (text, label or "") for text, label in rows
         )
+
+
+def as_url(folder: Path, rows: Sequence[Row]) -> tuple[Path, ...]:
+    as_files(folder, rows)
+    pattern, memory = f"file://{folder}/*/a.csv", Fingerprints(folder / "memory.sqlite")
+    return tuple(fetch_files(pattern, folder / "brought", folder / "copies", memory))
+
+
+@pytest.mark.parametrize("form", [*FORMS[1:], as_url])
+def test_prepare_has_done_already_what_another_source_brings(form: Callable[..., object], tmp_path: Path) -> None:
+    table = [
+        (f"The {('good', 'bad')[n % 2]} news of day {n} tells of {n * 7} things", ("pos", "neg")[n % 2]) for n in range(60)
+    ]
+    run, found = Run(Store(tmp_path / "data")), []
+    (other := tmp_path / "other").mkdir()
+    first, path = as_csv(tmp_path, table), form(other, table[::-1])
+    for each in (first, path, path):
+        config = IngestConfig.model_validate({"path": each, "ids": "content"})
+        corpus = steps.alone(ingest)(run, config)
+        found.append((corpus.name, steps.alone(prepare)(run, PrepareConfig(), corpus=corpus.data).name))
+    assert found == [("Completed", "Completed"), ("Completed", "Cached"), ("Cached", "Cached")]
 
 
 def test_columns_that_are_kept_stay_with_their_rows(tmp_path: Path) -> None:
