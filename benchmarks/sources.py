@@ -60,7 +60,7 @@ def read(folder: Path) -> None:
 
     def fetch(query: str) -> int:
         config = FetchConfig(query=query, database_file=folder / "address")
-        return fetch_query(config, ["headline", "sentiment"], rows)
+        return fetch_query(config, ["headline", "sentiment"], rows).rows
 
     def ingest(ids: str) -> int:
         (folder / ids).mkdir(exist_ok=True)

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 from tasks.documents.database import Address
 from tasks.documents.table_form import PARQUET
-from tasks.errors import RequestError
+from tasks.durable import replaced
+from tasks.errors import RequestError, UnavailableError
 from tasks.fetch.files import fetch_files
 from tasks.fetch.query import fetch_query
-from tasks.places import is_pattern, matched
+from tasks.in_use import WAIT
+from tasks.places import is_pattern, matched, names_of
 from tasks.store.artifact import Store, tree_digest
-from tasks.store.digests import sha256_file
+from tasks.store.digests import canonical, sha256_file, sha256_text
 from tasks.urls import without_secrets
 
 if TYPE_CHECKING:
@@ -27,38 +29,44 @@ if TYPE_CHECKING:
 
     from flows.display import Display
     from tasks.config import PipelineConfig
+    from tasks.fetch.settings import FetchConfig
 
-FETCHED, COPIES, ROWS = "fetched", ".copies", "rows.parquet"
+FETCHED, COPIES, BEFORE, ROWS, GIVEN = "fetched", ".copies", ".before", "rows.parquet", "path"
 KEPT_SECONDS = 7 * 86_400.0  # of what was fetched before: another run may still read it
 
 
 def fetched(config: PipelineConfig, display: Display) -> PipelineConfig:
-    """The configuration with the files that were fetched as its corpus; itself where nothing is to be.
+    """The configuration with what was fetched as its corpus, beside the files of `ingest.path`; itself where nothing is to be.
 
     RequestError and UnavailableError as the readers say.
     """
     asked = config.fetch
     if not asked.asks:
         return config
-    progress = display.progress("fetch")
+    given, progress = files_beside(config), display.progress("fetch")
     (root := config.runtime.data_root / FETCHED / config.name).mkdir(parents=True, exist_ok=True)
     _sweep(root)
     scratch = Path(tempfile.mkdtemp(prefix=".incoming-", dir=root))
     try:
+        (into := scratch / FETCHED if given else scratch).mkdir(exist_ok=True)
         if asked.query is not None:
-            ingest = config.ingest
-            columns = list(dict.fromkeys([*ingest.text.split(","), ingest.label, *ingest.keep]))
-            file = scratch / ROWS
-            num_rows = fetch_query(asked, [column.strip() for column in columns], file, progress=progress)
-            files, told = [file], f"{num_rows:,} rows of a query"
+            columns = columns_of(config)
+            before = root / f"{BEFORE}-{_asked(asked, columns)}" / ROWS if asked.since else None
+            file = into / ROWS
+            came = fetch_query(asked, columns, file, before=before, progress=progress)
+            files, told = [file], f"{came.rows:,} rows of a query"
+            if before is not None:
+                told += f", {came.new:,} of them since {came.since}"
+                _keep(file, before)
         else:
             assert asked.url is not None
             (copies := config.runtime.data_root / FETCHED / COPIES).mkdir(exist_ok=True)
             _sweep(copies)
             fingerprints = Store(config.runtime.data_root).fingerprints
-            files = fetch_files(asked.url, scratch, copies, fingerprints, progress=progress)
+            files = fetch_files(asked.url, into, copies, fingerprints, progress=progress)
             of = f" in {len(files):,} files" if len(files) > 1 else ""
             told = f"{sum(file.stat().st_size for file in files):,} bytes{of} of {source_of(config)}"
+        files = [*_copied(given, scratch / GIVEN), *files]
         place = root / _content(files, scratch)
         if place.exists():
             os.utime(place)  # another week from now on
@@ -67,11 +75,56 @@ def fetched(config: PipelineConfig, display: Display) -> PipelineConfig:
         display.say(f"{'fetch':<10} done              {told}")
         found = tuple(place / file.relative_to(scratch) for file in files)
         path: Path | tuple[Path, ...] = found if len(found) > 1 else found[0]
-        if len(found) > 1 and all(file.suffix in PARQUET for file in found):
+        if len(found) > 1 and not given and all(file.suffix in PARQUET for file in found):
             path = place  # a table whose folders may be columns
         return config.model_copy(update={"ingest": config.ingest.model_copy(update={"path": path})})
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def files_beside(config: PipelineConfig) -> tuple[Path, ...]:
+    """The files of `ingest.path`, which are read beside what is fetched; RequestError for a folder or what is not there."""
+    if config.ingest.archive is not None:
+        raise RequestError(f"--ingest.archive {config.ingest.archive} is a corpus of its own; leave it out, or fetch nothing")
+    files = matched(config.ingest.places, "--ingest.path")
+    for file in files:
+        if not file.is_file():
+            told = "a folder; beside what is fetched only files are read" if file.is_dir() else "no such file"
+            raise RequestError(f"--ingest.path {file}: {told}; give the table's file, or fetch or read it alone")
+    return files
+
+
+def _copied(files: Sequence[Path], folder: Path) -> list[Path]:
+    """Copies of files, which nobody else changes, under the names that they have beside one another."""
+    targets = [folder / name for name in names_of(files)]
+    for file, target in zip(files, targets, strict=True):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        before = file.stat()
+        shutil.copyfile(file, target)
+        after = file.stat()
+        if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
+            raise UnavailableError(f"--ingest.path {file}: it changed while it was read, so it is still being written; {WAIT}")
+    return targets
+
+
+def columns_of(config: PipelineConfig) -> list[str]:
+    """The columns of a query that a run reads."""
+    ingest, since = config.ingest, config.fetch.since
+    columns = [*ingest.text.split(","), ingest.label, *ingest.keep, *([since] if since else [])]
+    return list(dict.fromkeys(column.strip() for column in columns))
+
+
+def _asked(asked: FetchConfig, columns: Sequence[str]) -> str:
+    """What rows are called that this query of this database gave: another one begins anew."""
+    database = Address(asked.database_variable, asked.database_file, "fetch").url().render_as_string(hide_password=True)
+    return sha256_text(canonical([database, asked.query, asked.since, columns]))[:16]
+
+
+def _keep(rows: Path, before: Path) -> None:
+    """Put the rows where the next run finds them, whole or not at all."""
+    before.parent.mkdir(exist_ok=True)
+    with replaced(before) as partial:
+        shutil.copyfile(rows, partial)
 
 
 def _content(files: Sequence[Path], folder: Path) -> str:
@@ -99,9 +152,7 @@ def with_files(config: PipelineConfig) -> PipelineConfig:
 
 def check_fetched(config: PipelineConfig) -> None:
     """Raise RequestError for what is known to be wrong before anything is fetched."""
-    if config.ingest.places:
-        flag = "--fetch.url" if config.fetch.url is not None else "--fetch.query"
-        raise RequestError(f"--ingest.path {config.ingest.corpus} and {flag} are both given; keep the one to read")
+    files_beside(config)
     if config.fetch.query is not None:
         Address(config.fetch.database_variable, config.fetch.database_file, "fetch").url()
 

@@ -2,11 +2,10 @@
 
     SELECT title, published FROM news WHERE published >= :since
 
-A query that names `:since` reads only new rows: the parameter is the time of the newest document of the refreshes before,
-less OVERLAP for rows that are stored late, as text in UTC such as `2020-03-09 17:30:00` (1900-01-01 at first). Rows that the
-overlap reads twice are duplicates. With `--from` it is a day before that day, if that is earlier. A column that holds neither
-times nor such text needs a cast: `WHERE stamp >= CAST(strftime('%s', :since) AS INTEGER)`. Another query, or another database,
-begins anew.
+A query that names `:since` reads only new rows: the parameter is the time of the newest document of the refreshes before, less
+two days for rows that are stored late (documents/database.py). Rows that the overlap reads twice are duplicates. With `--from`
+it is a day before that day, if that is earlier. A column that holds neither times nor such text needs a cast: `WHERE stamp >=
+CAST(strftime('%s', :since) AS INTEGER)`. Another query, or another database, begins anew.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.collect.found import Source, kept_fields
 from tasks.documents.columns import joined
-from tasks.documents.database import Address, rows_of
+from tasks.documents.database import BEGINNING, Address, rows_of, since_newest, since_text
 from tasks.documents.missing import Missing
 from tasks.documents.record import Record
 from tasks.documents.times import written
@@ -31,10 +30,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from tasks.collect.settings import CollectConfig
-
-OVERLAP = timedelta(days=2)  # rows may be stored so much later than they are dated; and a day of it is for time zones
-BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)  # earlier documents are refused
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def query_sources(config: CollectConfig, newest: Callable[[str], int | None]) -> Iterator[Source]:
@@ -52,10 +47,10 @@ def query_sources(config: CollectConfig, newest: Callable[[str], int | None]) ->
 
 def since(config: CollectConfig, newest: int | None) -> str:
     """Give the value of `:since`, for a newest document of this time (microseconds since 1970)."""
-    moment = BEGINNING if newest is None else _EPOCH + timedelta(microseconds=newest) - OVERLAP
+    moment = since_newest(newest)
     if config.since is not None:
         moment = min(moment, datetime.combine(config.since, datetime.min.time(), UTC) - timedelta(days=1))
-    return f"{max(moment, BEGINNING):%Y-%m-%d %H:%M:%S}"
+    return since_text(max(moment, BEGINNING))
 
 
 def address_of(config: CollectConfig) -> Address:

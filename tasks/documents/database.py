@@ -1,10 +1,15 @@
-"""Rows of a SQL query; the database's address, which may hold a password, is never shown."""
+"""Rows of a SQL query; the database's address, which may hold a password, is never shown.
+
+A query that names `:since` reads only new rows: the parameter is the time of the newest row that it gave before, less OVERLAP
+for rows that are stored late, as text in UTC such as `2020-03-09 17:30:00` (1900-01-01 at first).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import stat
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks.errors import RequestError, UnavailableError
@@ -17,6 +22,20 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 4096
 LINE_CHARS = 300  # characters of a driver's message that are told
+OVERLAP = timedelta(days=2)  # rows may be stored so much later than they are dated; and a day of it is for time zones
+BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)  # earlier documents are refused
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def since_newest(newest: int | None) -> datetime:
+    """What `:since` is where the newest row before is of this time (microseconds since 1970); None: there is no row before."""
+    moment = BEGINNING if newest is None else _EPOCH + timedelta(microseconds=newest) - OVERLAP
+    return max(moment, BEGINNING)
+
+
+def since_text(moment: datetime) -> str:
+    """The value of `:since` as databases take it."""
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 class Address(NamedTuple):
@@ -87,7 +106,10 @@ def rows_of(url: URL, query: str, parameters: Mapping[str, Any]) -> Iterator[tup
                 connection = connection.execution_options(postgresql_readonly=True)  # a query has no business writing
             statement = text(query)
             result = connection.execution_options(**options).execute(statement, _asked(statement.compile().params, parameters))
-            yield list(result.keys()), iter(result)
+            try:
+                yield list(result.keys()), iter(result)
+            finally:
+                result.close()
     except SQLAlchemyError as error:
         reason = (str(getattr(error, "orig", None) or error).strip().splitlines() or ["no reason is given"])[0]
         reason = reason[:LINE_CHARS]

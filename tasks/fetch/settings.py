@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Self
 
@@ -9,6 +10,8 @@ from pydantic import Field, model_validator
 
 from tasks.section import Section
 from tasks.urls import holds_login, holds_password
+
+NAMED_SINCE = re.compile(r"(?<![:\w\\]):since\b")  # as SQLAlchemy finds a parameter
 
 
 class FetchConfig(Section):
@@ -22,6 +25,12 @@ class FetchConfig(Section):
     )
     database_file: Path | None = Field(
         None, description="File that holds the SQLAlchemy URL for query; only its owner may read it (mode 0600)."
+    )
+    since: str | None = Field(
+        None,
+        min_length=1,
+        description="Column of the query with the time that :since in it goes by: rows since the newest one of the run before, "
+        "less two days, are asked for, and earlier ones are kept.",
     )
     url: str | None = Field(
         None,
@@ -47,6 +56,11 @@ class FetchConfig(Section):
             raise ValueError("url and query were both given; choose one")
         if self.query and (self.database_variable is None) == (self.database_file is None):
             raise ValueError("a query needs its database: give database_variable or database_file, one of them")
+        if (self.since is None) == bool(self.query and NAMED_SINCE.search(self.query)):
+            raise ValueError(
+                "since names the column of times that :since in the query goes by; give both, such as "
+                '"SELECT title, mood, day FROM news WHERE day >= :since" and since day, or none of them'
+            )
         if not self.query and (self.database_variable or self.database_file):
             raise ValueError("a database was given and no query; give the query that is to be asked")
         return self

@@ -21,12 +21,15 @@ from sqlalchemy import create_engine, text
 from tasks import download
 from tasks.errors import RequestError, UnavailableError
 from tasks.fetch.files import fetch_files
-from tasks.fetch.query import BATCH_ROWS, fetch_query
+from tasks.fetch.query import BATCH_ROWS, Came, fetch_query
 from tasks.fetch.settings import FetchConfig
+from tasks.ingest.corpus import write_corpus
 from tasks.store.artifact import Fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tasks.ingest.settings import IngestConfig
 
 ROWS = [
     (f"title {number}", ("bad", "good", None)[number % 3], f"2024-01-{1 + number % 28:02}", number / 2) for number in range(50)
@@ -122,6 +125,63 @@ def test_rows_of_postgresql(postgresql: str, tmp_path: Path, monkeypatch: pytest
     assert pq.read_metadata(fetch(tmp_path / "three", "SELECT * FROM to_train_on", "title")).num_rows == number
 
 
+SINCE = "SELECT title, mood, day FROM news WHERE day >= :since"
+
+
+def new_rows(folder: Path, before: Path | None = None, *, query: str = SINCE, now: float = 1.8e9) -> Came:
+    folder.mkdir()
+    config = FetchConfig(query=query, since="day", database_variable="NEWS")
+    return fetch_query(config, ["title", "mood", "day"], folder / "rows.parquet", before=before, now=now)
+
+
+def test_new_rows_come_beside_those_of_before_as_if_all_had_been_asked_for(database: Path, tmp_path: Path) -> None:
+    whole = "SELECT title, mood, day FROM news WHERE day >= '1900'"
+    assert new_rows(tmp_path / "1", tmp_path / "absent.parquet") == (50, 50, "1900-01-01 00:00:00")
+    assert (tmp_path / "1/rows.parquet").read_bytes() == fetch(tmp_path / "all", whole, "title", "mood", "day").read_bytes()
+    with sqlite3.connect(database) as connection:
+        rows = [("a title", "good", "2024-01-27"), ("a title", "good", "2024-01-27"), ("later", "bad", "2024-02-03")]
+        connection.executemany("INSERT INTO news (title, mood, day) VALUES (?, ?, ?)", rows)
+        connection.execute("UPDATE news SET mood = 'fair' WHERE day = '2024-01-28'")
+    came = new_rows(tmp_path / "2", tmp_path / "1/rows.parquet")
+    assert (came.rows, came.since) == (53, "2024-01-26 00:00:00")
+    assert came.new < 10
+    assert (tmp_path / "2/rows.parquet").read_bytes() == fetch(tmp_path / "all2", whole, "title", "mood", "day").read_bytes()
+    assert new_rows(tmp_path / "3", tmp_path / "2/rows.parquet") == (53, 1, "2024-02-01 00:00:00")
+    assert (tmp_path / "3/rows.parquet").read_bytes() == (tmp_path / "2/rows.parquet").read_bytes()
+    strictly = new_rows(tmp_path / "4", tmp_path / "2/rows.parquet", query=SINCE.replace(">=", ">"))
+    assert strictly.rows == 53
+
+
+def test_a_row_of_the_future_or_without_a_day_hides_no_other(database: Path, tmp_path: Path) -> None:
+    with sqlite3.connect(database) as connection:
+        connection.executemany(
+            "INSERT INTO news (title, mood, day) VALUES (?, 'bad', ?)", [("far", "2099-01-01"), ("none", None)]
+        )
+    query = "SELECT title, mood, day FROM news WHERE day >= :since OR day IS NULL"
+    assert new_rows(tmp_path / "1", query=query).rows == 52
+    assert new_rows(tmp_path / "2", tmp_path / "1/rows.parquet", query=query)[::2] == (52, "2024-01-26 00:00:00")
+    (tmp_path / "1/rows.parquet").write_bytes(b"damaged")
+    assert new_rows(tmp_path / "3", tmp_path / "1/rows.parquet", query=query) == (52, 52, "1900-01-01 00:00:00")
+
+
+def test_a_column_without_times_cannot_say_what_is_new(database: Path, tmp_path: Path) -> None:
+    query = "SELECT title, mood, 'week ' || day AS day FROM news WHERE day >= :since"
+    with pytest.raises(RequestError, match=r"'day' of fetch.query holds no times \(one value is 'week 2024-01-01'\)"):
+        new_rows(tmp_path / "1", query=query)
+    assert list((tmp_path / "1").iterdir()) == []
+
+
+def test_a_server_that_stops_in_the_middle_of_a_query_is_one_line(
+    postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEWS", postgresql)
+    stops = "SELECT n::text AS title, CASE WHEN n = 9000 THEN pg_terminate_backend(pg_backend_pid())::text END AS mood"
+    with pytest.raises(UnavailableError, match=r"the postgresql query failed: .*; correct it, or try again") as raised:
+        fetch(tmp_path / "one", f"{stops} FROM generate_series(1, 20000) AS n", "title", "mood")
+    assert "\n" not in str(raised.value)
+    assert list((tmp_path / "one").iterdir()) == []
+
+
 class _Place(http.server.BaseHTTPRequestHandler):
     content = b"text\tlabel\n" + b"profit rose\tgood\n" * 5000
 
@@ -195,6 +255,9 @@ def test_a_protocol_that_is_unknown_is_refused(tmp_path: Path) -> None:
         ({"url": "/home/a.csv"}, "named by ingest.path"),
         ({"url": "https://me:word@host/a.csv"}, "must hold no user or password"),
         ({"database_variable": "X"}, "no query"),
+        ({"query": "SELECT 1 WHERE a > :since", "database_variable": "X"}, "since names the column of times"),
+        ({"query": "SELECT 1", "since": "day", "database_variable": "X"}, "since names the column of times"),
+        ({"url": "https://host/a.csv", "since": "day"}, "since names the column of times"),
     ],
 )
 def test_what_cannot_be_fetched_is_refused(values: dict[str, str], said: str) -> None:
@@ -277,15 +340,60 @@ def _unreachable(*_: Any, **__: Any) -> None:
     raise ConnectionRefusedError("no route to host")
 
 
-def test_files_of_other_names_may_have_the_same_bytes(tmp_path: Path) -> None:
+def brought(data_root: Path, ingest: dict[str, Any] | None = None, **fetch: Any) -> IngestConfig:
+    """The section ingest of a run, once it has brought its files."""
     from flows.display import Display
     from flows.fetched import fetched as bring
     from tasks.config import PipelineConfig
 
+    values = {"name": "news", "fetch": fetch, "ingest": ingest or {}, "runtime": {"data_root": data_root}}
+    with Display() as display:
+        return bring(PipelineConfig.model_validate(values), display).ingest
+
+
+def test_files_are_read_beside_what_is_fetched(database: Path, tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text("title,mood,day\nan old title,good,2023-01-01\n")
+    (tmp_path / "more.jsonl").write_text('{"title": "another", "mood": "bad", "day": "2023-01-02"}\n')
+    columns = {"text": "title", "label": "mood", "keep": ("day",)}
+    asked = {"query": "SELECT * FROM news", "database_variable": "NEWS"}
+    given = columns | {"path": (tmp_path / "old.csv", tmp_path / "*.jsonl")}
+    found, again = (brought(tmp_path / "data", given, **asked) for _ in range(2))
+    assert found == again
+    (tmp_path / "corpus").mkdir()
+    assert write_corpus(found, tmp_path / "corpus")["kept"] == len(ROWS) + 2
+    sources = pq.read_table(tmp_path / "corpus/corpus.parquet")["source"].value_counts().to_pylist()
+    assert {each["values"]: each["counts"] for each in sources} == {
+        "path/old.csv": 1,
+        "path/more.jsonl": 1,
+        "fetched/rows.parquet": len(ROWS),
+    }
+    for path, said in ((tmp_path, "a folder; beside what is fetched only files"), (tmp_path / "absent.csv", "no such file")):
+        with pytest.raises(RequestError, match=said):
+            brought(tmp_path / "data", columns | {"path": path}, **asked)
+    with pytest.raises(RequestError, match="a corpus of its own"):
+        brought(tmp_path / "data", {"archive": tmp_path / "a.tar.gz"}, **asked)
+
+
+def test_a_run_keeps_the_rows_of_the_runs_before_it_for_this_query_alone(database: Path, tmp_path: Path) -> None:
+    columns = {"text": "title", "label": "mood", "keep": ("day",)}
+    asked = {"query": SINCE, "database_variable": "NEWS", "since": "day"}
+
+    def rows(**more: Any) -> int:
+        path = brought(tmp_path / "data", columns, **{**asked, **more}).path
+        assert isinstance(path, Path)
+        return int(pq.read_metadata(path).num_rows)
+
+    assert rows() == len(ROWS)
+    with sqlite3.connect(database) as connection:
+        connection.execute("DELETE FROM news WHERE day < '2024-01-10'")
+    assert rows() == len(ROWS)
+    assert rows(query=f"{SINCE} AND mood IS NOT NULL") < len(ROWS) // 2
+    assert rows() == len(ROWS)
+
+
+def test_files_of_other_names_may_have_the_same_bytes(tmp_path: Path) -> None:
     paths = []
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text("text,label\none,good\n")
-        values = {"name": "news", "fetch": {"url": f"file://{tmp_path / name}"}, "runtime": {"data_root": tmp_path / "data"}}
-        with Display() as display:
-            paths.append(bring(PipelineConfig.model_validate(values), display).ingest.path)
+        paths.append(brought(tmp_path / "data", url=f"file://{tmp_path / name}").path)
     assert [path.name for path in paths if isinstance(path, Path) and path.is_file()] == ["a.csv", "b.csv"]
