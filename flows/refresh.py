@@ -19,7 +19,7 @@ from flows.display import Display
 from flows.retrain import request_retraining, start_requested
 from flows.servers.running import running
 from tasks.checkout import CHECKOUT
-from tasks.collect.silent import UNSCORED, unscored
+from tasks.collect.silent import UNSCORED, kept, unscored
 from tasks.collect.spool import spool_in
 from tasks.collect.task import collect
 from tasks.config import RefreshConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
@@ -29,10 +29,8 @@ from tasks.detect.drift import renumbered
 from tasks.detect.task import detect
 from tasks.detect.unjudged import UNJUDGED, find_unjudged, unjudged_in_words
 from tasks.engine.engines import open_engine
-from tasks.equation import equation
 from tasks.forget.forgotten import forgotten_list
 from tasks.model.no_label import NO_KNOWN_WORD
-from tasks.monitor.silence import about_silence
 from tasks.monitor.sources import keep_source
 from tasks.monitor.state import MonitorState, monitor_folder
 from tasks.monitor.watched import begin_watching, not_found, num_watched
@@ -46,11 +44,13 @@ from tasks.score.watch import WatchList
 from tasks.shown import in_code, inert
 from tasks.store.digests import sha256_text
 from tasks.today.change import change_in_words
-from tasks.today.said import about_today
+from tasks.today.said import about, about_today, counted_in_words, drifted_in_words
 from tasks.today.task import today
 from tasks.tracking.client import import_mlflow
 from tasks.tracking.home import tracking_home
 from tasks.tracking.tracker import open_to_read
+from tasks.wording.sentence import said
+from tasks.wording.wording import wording_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from tasks.notify.channels.channel import Channel
     from tasks.notify.deliver import Report
     from tasks.register.profile import Profile
+    from tasks.wording.wording import Wording
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ def refresh(config: RefreshConfig) -> dict[str, Any]:
         report = dashboard(state, config, reference(run.scorer, state), run.scorer.sentiment.title, mark)
         run.finished("dashboard", str(report))
         result = result_of(run, report, started, told)
-        show_in_prefect(result)
+        show_in_prefect(result, wording_in(config.dashboard.language))
         crash_point("refresh.shown")
         return result
 
@@ -174,7 +175,7 @@ def note_if_unscored(run: Refresh, transaction: Transaction) -> None:
         transaction.keep(UNSCORED, "")
     elif run.collected["new"]:
         warning = unscored(transaction.refused + Counter({NO_KNOWN_WORD: transaction.unknown}))
-        transaction.keep(UNSCORED, warning)
+        transaction.keep(UNSCORED, kept(warning))
         run.collected["warnings"].append(warning)
         log.warning("%s", warning)
 
@@ -193,7 +194,7 @@ def look_for_unjudged(state: MonitorState, config: RefreshConfig) -> tuple[list[
     """The series that cannot raise an alarm, and a line about them, which is kept for `textmill doctor` too."""
     unjudged = find_unjudged(state.counts(stories=config.detect.count == "stories"), config.detect)
     line = unjudged_in_words(unjudged, len(state.series()), config.detect)
-    state.keep_setting(UNJUDGED, line)
+    state.keep_setting(UNJUDGED, str(line))
     return unjudged, line
 
 
@@ -259,23 +260,22 @@ def artifact_key(name: str) -> str:
     return key if name.isascii() else f"{key.strip('-')}-{sha256_text(name)[:8]}".strip("-")
 
 
-def show_in_prefect(result: dict[str, Any]) -> None:
+def show_in_prefect(result: dict[str, Any], wording: Wording) -> None:
     """Show the figures and the alerts on the run's page in Prefect's UI.
 
     Prefect reads a table's cells as Markdown, too: a topic's label could be a link or a picture there, so names are made inert.
     What is counted and sent by now stays so: a server that does not take them is a warning.
     """
     key = artifact_key(result["name"])
-    drifted = ", ".join(drift["feature"] for drift in result["drift"] if drift["drifted"]) or "nothing"
-    lines = [
-        f"**{equation(result, 'scored')}**",
-        f"- model {inert(result['model']['name'])} version {inert(result['model']['version'])}",
-        f"- new alerts: {len(result['alerts'])}",
-        f"- drift of {inert(drifted)}",
-        f"- dashboard: {in_code(result['report'])}",
-        *(f"- {what}: {inert(line)}" for what, line in (*about_today(result["today"]), *about_silence(result))),
-        *(f"- warning: {inert(warning)}" for warning in result["warnings"]),
+    told = [
+        said("model {name} version {version}", **{name: inert(value) for name, value in result["model"].items()}),
+        said("new alerts: {count}", count=len(result["alerts"])),
+        said("drift of {features}", features=drifted_in_words(result)),
+        said("dashboard: {file}", file=in_code(result["report"])),
+        *(said("{what}: {line}", what=what, line=inert(wording(line))) for what, line in about(result)),
+        *(said("warning: {warning}", warning=inert(wording(warning))) for warning in result["warnings"]),
     ]
+    lines = [f"**{wording(counted_in_words(result))}**", *(f"- {wording(line)}" for line in told)]
     alerts = [
         {name: inert(value) if isinstance(value, str) else value for name, value in alert.items()} for alert in result["alerts"]
     ]

@@ -17,6 +17,8 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from tasks.monitor.alert import DEPLOYMENT, Alert
+from tasks.monitor.alert_words import FEATURES
+from tasks.wording.sentence import as_evidence, joined, said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +42,10 @@ def request_retraining(
     deployment = config.retrain.deployment
     if not drifted or deployment is None or config.collect.until is not None:
         return None
-    changed = f". What has changed: {why}" if why else ""
+    features = joined(", ", [FEATURES.get(feature, feature) for feature in drifted])
+    message = said("{features} drifted; {deployment} is started", features=features, deployment=deployment)
+    if why:
+        message = said("{message}. What has changed: {why}", message=message, why=why)
     today = datetime.fromtimestamp(now, UTC).date().isoformat()
     alert = Alert.make(
         state.name,
@@ -49,7 +54,7 @@ def request_retraining(
         severity="low",
         window=(today, today),
         created=now,
-        evidence={"message": f"{', '.join(drifted)} drifted; {deployment} is started{changed}"},
+        evidence=as_evidence(message),
     )
     stored = state.store_alerts(
         [alert], cooldown_days=config.retrain.cooldown_days, channels=[*channels, f"{DEPLOYMENT}{deployment}"]

@@ -19,14 +19,14 @@ from prefect.client.schemas.objects import StateType
 from flows.servers.deployed import REFRESH, WATCH, find_deployment, latest_runs
 from flows.servers.running import crash_dead, running
 from flows.servers.schedule import patience_hours
-from tasks.collect.silent import SILENT_SOURCES, UNSCORED, Silent
+from tasks.collect.silent import SILENT_SOURCES, UNSCORED, Silent, read_kept
 from tasks.config import RefreshConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.alert import Alert
 from tasks.monitor.state import MonitorState, monitor_folder, watch_name
 from tasks.notify.deliver import deliver
 from tasks.notify.task import open_channels
-from tasks.shown import in_line
+from tasks.wording.sentence import as_evidence, joined, said
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -61,7 +61,8 @@ def look(client: SyncPrefectClient, config: RefreshConfig, now: float) -> list[A
     for name, limit in hours.items():
         deployment = find_deployment(client, name)
         if deployment is None:
-            alerts.append(_warning(config, "watchdog", name, "high", f"{name} is not deployed; run textmill deploy", now))
+            message = said("{name} is not deployed; run textmill deploy", name=name)
+            alerts.append(_warning(config, "watchdog", name, "high", message, now))
             continue
         if message := overdue(client, name, deployment, hours=max(limit, patience_hours(deployment)), now=now):
             alerts.append(_warning(config, "watchdog", name, "high", message, now))
@@ -75,12 +76,12 @@ def silent_sources(config: RefreshConfig, now: float) -> list[Alert]:
     try:
         with MonitorState.read(config.runtime.data_root, config.name) as state:
             lines = [Silent(**silent).told() for silent in json.loads(state.setting(SILENT_SOURCES) or "[]")]
-            lines += filter(None, [state.setting(UNSCORED)])
+            lines += filter(None, [read_kept(state.setting(UNSCORED) or "")])
     except (RequestError, UnavailableError):  # no refresh yet, or a state that the refresh itself complains about
         return []
     if not lines:
         return []
-    message = f"the last refresh: {in_line('; '.join(lines))}"
+    message = said("the last refresh: {lines}", lines=joined("; ", lines))
     return [_warning(config, "watchdog", f"sources of {config.name}", "high", message, now)]
 
 
@@ -90,9 +91,14 @@ def overdue(client: SyncPrefectClient, name: str, deployment: DeploymentResponse
     since = last or (deployment.created or datetime.fromtimestamp(now, UTC)).timestamp()
     if now - since <= hours * 3600:
         return ""
-    ever = f"the last did {_utc(last)}" if last else f"none has since it was deployed {_utc(since)}"
-    paused = "; its schedule is paused" if deployment.paused else ""
-    return f"no run of {name} succeeded for {(now - since) / 3600:.1f} hours ({ever}){paused}"
+    when = _utc(since)
+    ever = said("none has since it was deployed on {when} UTC", when=when)
+    if last:
+        ever = said("the last did on {when} UTC", when=when)
+    values = {"name": name, "hours": (now - since) / 3600, "ever": ever}
+    if deployment.paused:
+        return said("no run of {name} succeeded for {hours:.1f} hours ({ever}); its schedule is paused", **values)
+    return said("no run of {name} succeeded for {hours:.1f} hours ({ever})", **values)
 
 
 def last_success_time(client: SyncPrefectClient, deployment: DeploymentResponse) -> float | None:
@@ -120,7 +126,8 @@ def ended_badly(
             break
         message, severity = _ending(run, deployment)
         if message and run.end_time:
-            alerts.append(_warning(config, "retrain", name, severity, f"{name}: {message}", run.end_time.timestamp()))
+            message = said("{name}: {message}", name=name, message=message)
+            alerts.append(_warning(config, "retrain", name, severity, message, run.end_time.timestamp()))
     return alerts
 
 
@@ -133,10 +140,11 @@ def _ending(run: FlowRun, deployment: DeploymentResponse) -> tuple[str, Severity
     except (OSError, ValueError, KeyError):
         result = {}
     if run.state_type != StateType.COMPLETED:
-        said = result.get("error") or (run.state.message if run.state else "") or "no reason is known"
-        return f"the run {run.state_name} ({said}); the champion stays", "high"
+        why = result.get("error") or (run.state.message if run.state else "") or said("no reason is known")
+        return said("the run {state} ({why}); the champion stays", state=run.state_name, why=why), "high"
     if result.get("decision") == "refused":
-        return f"version {result['model']['version']} was refused ({result['reason']}); the champion stays", "low"
+        version, why = result["model"]["version"], result["reason"]
+        return said("version {version} was refused ({why}); the champion stays", version=version, why=why), "low"
     return "", "low"
 
 
@@ -144,7 +152,8 @@ def tell(state: MonitorState, config: RefreshConfig, alerts: list[Alert], now: f
     """Store the alerts that are new and send what the outbox holds; returns the new ones."""
     channels = open_channels(config.notify)
     stored = state.store_alerts(alerts, cooldown_days=config.watch.remind_days, channels=[channel.name for channel in channels])
-    deliver(state, channels, now, seconds=config.notify.seconds, link=config.notify.link or "")
+    link, language = config.notify.link or "", config.dashboard.language
+    deliver(state, channels, now, seconds=config.notify.seconds, link=link, language=language)
     return stored
 
 
@@ -157,9 +166,9 @@ def _warning(config: RefreshConfig, kind: str, series: str, severity: Severity, 
         severity=severity,
         window=(day, day),
         created=when,
-        evidence={"message": message},
+        evidence=as_evidence(message),
     )
 
 
 def _utc(when: float) -> str:
-    return f"on {datetime.fromtimestamp(when, UTC):%Y-%m-%d at %H:%M} UTC"
+    return f"{datetime.fromtimestamp(when, UTC):%Y-%m-%d at %H:%M}"

@@ -8,12 +8,14 @@ import typer
 
 from flows.commands.options import File, Help, Json
 from flows.commands.printing import cells, print_below, print_json, result_table, results
-from tasks.equation import equation
+from tasks.wording.sentence import said
+from tasks.wording.wording import ENGLISH, wording_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tasks.config import RefreshConfig
+    from tasks.wording.wording import Language, Wording
 
 
 def refresh(
@@ -44,7 +46,7 @@ def refresh(
     if as_json:
         print_json(result)
     else:
-        print_refresh(result)
+        print_refresh(result, resolved.dashboard.language)
 
 
 def check_refresh(config: RefreshConfig) -> None:
@@ -64,47 +66,74 @@ def check_refresh(config: RefreshConfig) -> None:
         WatchList.load(config.score.watch_list)
 
 
-def print_refresh(result: Mapping[str, Any]) -> None:
+def print_refresh(result: Mapping[str, Any], language: Language = ENGLISH) -> None:
     """Print the new alerts as a table, and the figures below it."""
-    from tasks.monitor.silence import about_silence
-    from tasks.today.said import about_today
+    from tasks.today.said import about, counted_in_words, drifted_in_words
+
+    wording = wording_in(language)
 
     console = results()
     if result["alerts"]:
-        console.print(_alerts(result["alerts"]))
-    drifted = [drift["feature"] for drift in result["drift"] if drift["drifted"]]
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in result["reasons"].items())
-    print_below(
-        console,
+        console.print(_alerts(result["alerts"], wording))
+    counted = counted_in_words(result)
+    if result["reasons"]:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in result["reasons"].items())
+        counted = said("{counted} ({reasons})", counted=counted, reasons=reasons)
+    lines = [
+        (said("data"), counted),
+        (said("model"), said("{name} version {version}", **result["model"])),
         (
-            f"data     {equation(result, 'scored')}" + (f" ({reasons})" if reasons else ""),
-            f"model    {result['model']['name']} version {result['model']['version']}",
-            f"alerts   {len(result['alerts'])} new; drift of {', '.join(drifted) or 'nothing'}",
-            *_what_was_not_done(result),
-            *(f"{what:<8} {line}" for what, line in (*about_today(result["today"]), *about_silence(result))),
-            *([f"train    started {', '.join(result['training_runs'])}"] if result["training_runs"] else []),
-            *(f"warning  {warning}" for warning in result["warnings"]),
-            f"time     {result['seconds']:.1f} s and {result['startup_seconds']:.1f} s to start",
-            f"report   {result['report']}",
+            said("alerts"),
+            said("{count} new; drift of {features}", count=len(result["alerts"]), features=drifted_in_words(result)),
         ),
+        *_what_was_not_done(result),
+        *about(result),
+    ]
+    if result["training_runs"]:
+        lines.append((said("train"), said("started {runs}", runs=", ".join(result["training_runs"]))))
+    lines += [(said("warning"), warning) for warning in result["warnings"]]
+    seconds = {name: result[name] for name in ("seconds", "startup_seconds")}
+    lines.append((said("time"), said("{seconds:.1f} s and {startup_seconds:.1f} s to start", **seconds)))
+    lines.append((said("report"), str(result["report"])))
+    print_below(console, (f"{_to_width(wording(what), 8)} {wording(line)}" for what, line in lines))
+
+
+def _to_width(word: str, cells: int) -> str:
+    """A word and blanks that fill so many cells of a terminal; a Chinese character takes two."""
+    from rich.cells import cell_len
+
+    return word + " " * (cells - cell_len(word))
+
+
+def _alerts(alerts: Sequence[Mapping[str, Any]], wording: Wording) -> Any:
+    from tasks.monitor.alert_words import KINDS, SEVERITIES
+
+    columns = (
+        said("severity"),
+        said("kind"),
+        said("series"),
+        said("days"),
+        said("documents"),
+        said("negative"),
+        said("before"),
     )
-
-
-def _alerts(alerts: Sequence[Mapping[str, Any]]) -> Any:
-    columns = ("severity", "kind", "series", "days", "documents", "negative", "before")
-    table = result_table(*columns, title="new alerts", boxed=True)
+    table = result_table(*map(wording, columns), title=wording(said("new alerts")), boxed=True)
     for alert in alerts:
         shares = [f"{alert[name]:.1%}" if alert["kind"] == "surge" else "" for name in ("negative_share", "baseline")]
-        days = f"{alert['window_start']} to {alert['window_end']}"
-        row = (alert["severity"], alert["kind"], alert["series"], days, f"{alert['count']:,}", *shares)
-        table.add_row(*cells(*row))
+        days = said("{start:day} to {end:day}", start=alert["window_start"], end=alert["window_end"])
+        words = [SEVERITIES[alert["severity"]], KINDS.get(alert["kind"], alert["kind"]), alert["series"], days]
+        table.add_row(*cells(*map(wording, words), f"{alert['count']:,}", *shares))
     return table
 
 
-def _what_was_not_done(result: Mapping[str, Any]) -> list[str]:
+def _what_was_not_done(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Lines about documents that were passed over and alerts that could not be sent."""
-    lines = [f"passed   {result['passed_over']:,} documents of other days"] if result["passed_over"] else []
+    lines: list[tuple[str, str]] = []
+    if result["passed_over"]:
+        lines.append((said("passed"), said("{count:,} documents of other days", count=result["passed_over"])))
     if result["channels_down"] or result["undelivered"]:
-        down = ", ".join(result["channels_down"])
-        lines.append(f"waiting  {result['undelivered']:,} deliveries" + (f"; channels that failed: {down}" if down else ""))
+        waiting = said("{count:,} deliveries", count=result["undelivered"])
+        if down := ", ".join(result["channels_down"]):
+            waiting = said("{waiting}; channels that failed: {channels}", waiting=waiting, channels=down)
+        lines.append((said("waiting"), waiting))
     return lines

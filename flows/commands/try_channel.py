@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.errors import RequestError, UnavailableError
 from tasks.monitor.alert import Alert
 from tasks.notify.channels.channel import AlertRefused, ChannelDown, UnusableChannel
+from tasks.wording.sentence import as_evidence, said
 
 if TYPE_CHECKING:
     from tasks.config import RefreshConfig
@@ -53,10 +54,12 @@ def test_alert(config: RefreshConfig, channel: str) -> Alert:
         severity="low",
         window=(today, today),
         created=now,
-        evidence={"message": "This is a test, nothing has happened. 这是一条测试消息。 Alerts of this monitor arrive here."},
+        evidence=as_evidence(
+            said("This is a test, nothing has happened. 这是一条测试消息。 Alerts of this monitor arrive here.")
+        ),
     )
     # Each test has an id of its own: a receiver drops what it has had before.
-    return replace(made, id=uuid.uuid4().hex[:16], link=config.notify.link or "")
+    return replace(made, id=uuid.uuid4().hex[:16]).linked(config.notify.link or "", config.dashboard.language)
 
 
 def _open(config: RefreshConfig) -> list[Channel]:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from tasks.dashboard.curves import Axis, Curve, make_curves
 from tasks.detect.unjudged import find_unjudged, unjudged_in_words
 from tasks.errors import RequestError
-from tasks.monitor.alert_words import copies_in_words, surge_in_words
+from tasks.monitor.alert_words import FEATURES, copies_in_words, surge_in_words
 from tasks.monitor.known import known
 from tasks.monitor.series import titled
 from tasks.monitor.state import MonitorState, watch_name
@@ -20,6 +20,8 @@ from tasks.monitor.stories import story_figures
 from tasks.monitor.tables import ALL, NAME, TOPIC
 from tasks.monitor.watched import NotFound, not_found, num_watched
 from tasks.today.kept import CHANGE, STANDING, read_kept
+from tasks.wording.sentence import message_of, said
+from tasks.wording.wording import ENGLISH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from tasks.config import RefreshConfig
     from tasks.monitor.alert import Alert
     from tasks.monitor.stories import Story
+    from tasks.wording.wording import Language
 
 MAX_ALERTS = 300  # the latest; each may carry a dozen headlines
 
@@ -102,7 +105,7 @@ class DriftHistory:
 
 @dataclass(frozen=True)
 class Content:
-    """Everything on the page, ready to be written; series 0 is the whole stream.
+    """Everything on the page, ready to be written; series 0 is the whole stream. Its sentences are for `wording_in(language)`.
 
     `expected` and `changed` are what the last refresh found; see tasks/today.
     `unjudged` are titles of series and the reason for each, `not_found` the entries of the watch-list that no document speaks
@@ -129,6 +132,7 @@ class Content:
     num_watched: int = 0
     expected: Mapping[str, Any] | None = None
     changed: Mapping[str, Any] | None = None
+    language: Language = ENGLISH
 
 
 def gather_content(state: MonitorState, config: RefreshConfig, drift: DriftHistory | None, *, now: float) -> Content:
@@ -152,7 +156,7 @@ def gather_content(state: MonitorState, config: RefreshConfig, drift: DriftHisto
     return Content(
         name=state.name,
         negative=negative,
-        made=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now)),
+        made=said("{time:minute} UTC", time=time.strftime("%Y-%m-%d %H:%M", time.gmtime(now))),
         window=detect.window_days,
         baseline=detect.baseline_days,
         num_documents=pc.sum(whole.column("documents")).as_py() or 0,
@@ -170,6 +174,7 @@ def gather_content(state: MonitorState, config: RefreshConfig, drift: DriftHisto
         num_watched=num_watched(state),
         expected=read_kept(state, STANDING),
         changed=read_kept(state, CHANGE),
+        language=config.dashboard.language,
     )
 
 
@@ -202,8 +207,8 @@ def shown_alert(alert: Alert, place: Mapping[str, int], remark: str = "") -> Sho
     """An alert with the evidence that its kind carries."""
     words = tuple(str(word["word"]) for word in alert.evidence.get("words", ()))
     headlines = tuple(alert.evidence.get("headlines", ()))
-    message = surge_in_words(alert) if alert.kind == "surge" else str(alert.evidence.get("message", ""))
-    title = titled(alert.series)[0]
+    message = surge_in_words(alert) if alert.kind == "surge" else message_of(alert.evidence)
+    title = FEATURES.get(alert.series, titled(alert.series)[0]) if alert.kind == "drift" else titled(alert.series)[0]
     number = place.get(alert.series, 0 if alert.kind != "surge" else -1)
     return ShownAlert(alert, number, title, message, words, headlines, remark)
 

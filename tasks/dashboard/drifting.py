@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from tasks.dashboard.content import DriftedFeature, DriftHistory
 from tasks.detect.drift import find_drift
 from tasks.monitor.tables import CONFIDENCE, LABEL, LENGTH, UNSEEN
+from tasks.wording.sentence import joined, said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from tasks.register.profile import Profile
 
 WEEKS = 26
-TITLES = {LABEL: "classes", CONFIDENCE: "confidence", LENGTH: "length", UNSEEN: "unseen words"}
-REFERENCES = {"training": "the model's training data", "stream": "the stream's own first weeks"}
+TITLES = {LABEL: said("classes"), CONFIDENCE: said("confidence"), LENGTH: said("length"), UNSEEN: said("unseen words")}
+REFERENCES = {"training": said("the model's training data"), "stream": said("the stream's own first weeks")}
 
 
 def make_history(
@@ -59,7 +60,7 @@ def make_history(
         for now in judged[-1].values()
     ]
     against = {REFERENCES[drift.reference] for drift in judged[-1].values()}
-    return DriftHistory([day.isoformat() for day in days], tuple(features), " and ".join(sorted(against)), config.drift_days)
+    return DriftHistory([day.isoformat() for day in days], tuple(features), joined(" and ", sorted(against)), config.drift_days)
 
 
 def _needed(histograms: pa.Table, first: datetime.date, since: datetime.date, config: DetectConfig) -> pa.Table:

@@ -14,6 +14,7 @@ const atFirst = { alerts: 20, headlines: 50 }; // rows; the rest at a press of i
 const plain = text => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 const short = (text, length) => { const signs = [...text]; return signs.length > length ? signs.slice(0, length - 1).join("") + "…" : text; };
 const percent = (share, digits = 1) => share === null ? "–" : (100 * share).toFixed(digits) + "%";
+const say = (english, values = {}) => (page.words[english] || english).replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const count = number => number.toLocaleString("en-US");
 const sum = (values, from, to) => values.slice(Math.max(from, 0), Math.max(to, 0)).reduce((total, value) => total + value, 0);
 
@@ -40,7 +41,13 @@ function layout(more) {
     xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis }, ...rest,
   };
 }
-const CONFIG = { displaylogo: false, responsive: true, typesetMath: false, displayModeBar: false, doubleClick: "reset" };
+// Names of days and months, and dates on axes: of %a, and of what Plotly chooses itself.
+const CHINESE = { dictionary: {}, format: {
+  days: ["星期日", "星期一", "星期二", "星期三", "星期四", "星期五", "星期六"], shortDays: ["周日", "周一", "周二", "周三", "周四", "周五", "周六"],
+  months: [...Array(12).keys()].map(month => `${month + 1}月`), shortMonths: [...Array(12).keys()].map(month => `${month + 1}月`),
+  year: "%Y年", month: "%Y年%-m月", dayMonth: "%-m月%-d日", dayMonthYear: "%Y年%-m月%-d日", date: "%Y年%-m月%-d日",
+} };
+const CONFIG = { locale: page.language === "zh" ? "zh-CN" : "en-US", locales: { "zh-CN": CHINESE }, displaylogo: false, responsive: true, typesetMath: false, displayModeBar: false, doubleClick: "reset" };
 const draw = (name, traces, shape) => Plotly.react(name, traces, layout(shape), CONFIG);
 
 function drawIndex() {
@@ -53,21 +60,22 @@ function drawIndex() {
     return number < 0 ? null : series.index[number];
   };
   const first = firstDay(from), last = page.days[to - 1];
+  const shares = alert => ({ share: percent(alert.share), baseline: percent(alert.baseline) });
   const alerts = page.alerts.filter(alert => alert.series === chosenSeries() && ["surge", "subject"].includes(alert.kind) && alert.day >= first);
   const line = { x: days, type: "scatter", mode: "lines" };
   const traces = [
     { ...line, y: cut(series.lower), line: { width: 0 }, hoverinfo: "skip" },
     { ...line, y: cut(series.upper), line: { width: 0 }, hoverinfo: "skip", fill: "tonexty", fillcolor: style("--band") },
-    { x: days, y: cut(series.documents), type: "bar", yaxis: "y2", marker: { color: style("--bar") }, name: "documents",
-      hovertemplate: "%{y:,} documents<extra></extra>" },
+    { x: days, y: cut(series.documents), type: "bar", yaxis: "y2", marker: { color: style("--bar") }, name: say("documents"),
+      hovertemplate: say("%{y:,} documents") + "<extra></extra>" },
     { ...line, y: cut(series.index), line: { color: style("--accent"), width: 2 }, connectgaps: false,
-      hovertemplate: "%{y:.1%} negative<extra></extra>" },
+      hovertemplate: say("%{y:.1%} negative") + "<extra></extra>" },
     ...["low", "high"].map(severity => {
       const those = alerts.filter(alert => alert.severity === severity), colour = style(severity === "high" ? "--bad" : "--warm");
       return {
         x: those.map(alert => alert.day), y: those.map(alert => height(alert.day)), type: "scatter", mode: "markers",
         marker: { symbol: severity === "high" ? "triangle-down" : "triangle-down-open", size: 13, color: colour, line: { color: colour, width: 2 } },
-        text: those.map(alert => `${severity} alert: ${percent(alert.share)} against ${percent(alert.baseline)}`),
+        text: those.map(alert => (severity === "high" ? say("high alert: {share} against {baseline}", shares(alert)) : say("low alert: {share} against {baseline}", shares(alert)))),
         hovertemplate: "%{text}<extra></extra>",
       };
     }),
@@ -75,9 +83,9 @@ function drawIndex() {
   const marks = page.models.filter(model => model.day >= first && model.day <= last);
   draw("index-chart", traces, {
     height: narrow.matches ? 330 : 430, margin: { l: 8, r: 8, t: 26, b: 8 }, hovermode: "x unified", bargap: 0,
-    xaxis: { type: "date", anchor: "y2", range: [first, last], fixedrange: touch.matches, hoverformat: "%a %-d %B %Y", nticks: narrow.matches ? 4 : 8 },
+    xaxis: { type: "date", anchor: "y2", range: [first, last], fixedrange: touch.matches, hoverformat: say("%a %-d %B %Y"), nticks: narrow.matches ? 4 : 8 },
     yaxis: { domain: [0.24, 1], tickformat: ".0%", rangemode: "tozero" },
-    yaxis2: { domain: [0, 0.17], nticks: 3, tickformat: "~s", gridcolor: style("--line"), automargin: true, fixedrange: true, zeroline: false },
+    yaxis2: { domain: [0, 0.17], nticks: 3, tickformat: say("~s"), gridcolor: style("--line"), automargin: true, fixedrange: true, zeroline: false },
     shapes: marks.map(model => ({ type: "line", x0: model.day, x1: model.day, yref: "paper", y0: 0, y1: 1,
       line: { color: style("--soft"), width: 1, dash: "dot" } })),
     annotations: marks.map(model => ({ x: model.day, y: 1, yref: "paper", yanchor: "bottom", xanchor: "left", showarrow: false,
@@ -86,7 +94,7 @@ function drawIndex() {
   const now = to - 1, value = series.index[now], lower = series.lower[now], upper = series.upper[now];
   byId("now-index").textContent = percent(value);
   byId("now-index").className = value !== null && upper !== null && value > upper ? "bad" : "";
-  byId("now-range").textContent = upper === null ? "no usual range yet" : `usual range ${percent(lower)} to ${percent(upper)}`;
+  byId("now-range").textContent = upper === null ? say("no usual range yet") : say("usual range {lower} to {upper}", { lower: percent(lower), upper: percent(upper) });
   byId("now-documents").textContent = count(sum(series.documents, from, to));
 }
 
@@ -103,14 +111,14 @@ function drawBars() {
     draw(element, [
       { type: "bar", orientation: "h", y: where, x: rows.map(series => series.now), customdata: rows.map(series => series.number),
         marker: { color: rows.map(series => series.number === chosenSeries() ? style("--bad") : style("--accent")) },
-        text: rows.map(series => `${percent(series.now)} of ${count(series.seen)}`), textposition: "outside", cliponaxis: false, hoverinfo: "skip" },
-      { type: "scatter", mode: "markers", y: where, x: rows.map(series => series.past), hovertemplate: "%{x:.1%} in the period before<extra></extra>",
+        text: rows.map(series => say("{share} of {count}", { share: percent(series.now), count: count(series.seen) })), textposition: "outside", cliponaxis: false, hoverinfo: "skip" },
+      { type: "scatter", mode: "markers", y: where, x: rows.map(series => series.past), hovertemplate: say("%{x:.1%} in the period before") + "<extra></extra>",
         marker: { symbol: "line-ns-open", size: 16, color: style("--ink"), line: { width: 2 } } },
     ], {
       height: 46 + 30 * Math.max(rows.length, 1), margin: { l: 8, r: 110, t: 4, b: 8 }, bargap: 0.35, dragmode: false,
       xaxis: { tickformat: ".0%", range: [0, most * 1.02], nticks: 4 },
       yaxis: { tickmode: "array", tickvals: where, ticktext: names, range: [-0.6, rows.length - 0.4], showgrid: false },
-      annotations: rows.length ? [] : [{ text: "no documents in this period", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 }],
+      annotations: rows.length ? [] : [{ text: say("no documents in this period"), showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 }],
     });
     element.removeAllListeners("plotly_click");
     element.on("plotly_click", event => {
@@ -132,7 +140,7 @@ function drawDrift() {
   const last = page.days[page.days.length - 1];
   draw("drift-chart", traces, {
     height: 280, margin: { l: 8, r: 8, t: 8, b: 8 }, showlegend: true, legend: { orientation: "h", y: -0.22, yanchor: "top" }, hovermode: "x unified",
-    xaxis: { type: "date", range: [first, last], fixedrange: touch.matches, nticks: narrow.matches ? 4 : 8, hoverformat: "%-d %B %Y" },
+    xaxis: { type: "date", range: [first, last], fixedrange: touch.matches, nticks: narrow.matches ? 4 : 8, hoverformat: say("%-d %B %Y") },
     yaxis: { rangemode: "tozero" },
     shapes: [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: 1, y1: 1, line: { color: style("--bad"), width: 1.5, dash: "dash" } }],
   });
@@ -151,7 +159,7 @@ function filterRows() {
     byId("no-" + name).hidden = shown > 0;
     byId(name).hidden = shown === 0;
     byId("more-" + name).hidden = shown <= atFirst[name];
-    byId("more-" + name).textContent = `Show all ${count(shown)}`;
+    byId("more-" + name).textContent = say("Show all {count}", { count: count(shown) });
     if (name === "alerts") byId("now-alerts").textContent = count(shown);
   }
 }

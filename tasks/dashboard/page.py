@@ -24,9 +24,14 @@ from tasks.dashboard.drifting import make_history
 from tasks.durable import PRIVATE, replaced
 from tasks.marked import STYLE as MARKS
 from tasks.marked import as_html, marked_excerpt
-from tasks.monitor.alert_words import copies_in_words
+from tasks.monitor.alert_words import KINDS, SEVERITIES, copies_in_words
 from tasks.shown import shortened, visible
 from tasks.today.change import cause_in_words, verdict
+from tasks.today.standing import doubt_of
+from tasks.wording.found import in_script
+from tasks.wording.page import with_wording
+from tasks.wording.sentence import joined
+from tasks.wording.wording import wording_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from tasks.marked import Mark, Marker
     from tasks.monitor.state import MonitorState
     from tasks.register.profile import Profile
+    from tasks.wording.wording import Wording
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 HEADLINE_CHARS = 400
@@ -71,12 +77,16 @@ def render_page(content: Content, mark: Marker | None = None) -> str:
     import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    wording = wording_in(content.language)
+    environment = with_wording(
+        jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True), wording
+    )
     marked = marks_of(content, mark) if mark else {}
     environment.filters |= {
         "headline": lambda text: as_html(*marked_excerpt(text, marked.get(text, []), HEADLINE_CHARS)),
         "copies": copies_in_words,
-        "visible": visible,
+        "doubt": doubt_of,
+        "visible": lambda text: visible(wording(text)),
         "short": shortened,
         "rows": lambda number: f"{number:,}",
         "cause": cause_in_words,
@@ -89,8 +99,11 @@ def render_page(content: Content, mark: Marker | None = None) -> str:
         c=content,
         groups=groups,
         bars=[group for group, _ in groups if group],
-        drifted=[row.title for row in content.drift.features if row.drifted] if content.drift else [],
-        data=Markup(embedded_json(page_data(content))),  # noqa: S704 it holds no character that means anything to HTML
+        drifted=joined(", ", [row.title for row in content.drift.features if row.drifted]) if content.drift else "",
+        kinds=KINDS,
+        severities={severity: wording(word) for severity, word in SEVERITIES.items()},
+        lang=wording.tag,
+        data=Markup(embedded_json(page_data(content, wording))),  # noqa: S704 it holds no character that means anything to HTML
         plotly=Markup(scripts[0]),  # noqa: S704 the library itself
         script=Markup(scripts[1]),  # noqa: S704 our own file
         mark_style=Markup(MARKS.read_text(encoding="utf-8")),  # noqa: S704 our own file
@@ -108,15 +121,17 @@ def marks_of(content: Content, mark: Marker) -> dict[str, Sequence[Mark]]:
     return dict(zip(texts, mark(texts), strict=True))
 
 
-def page_data(content: Content) -> dict[str, Any]:
+def page_data(content: Content, wording: Wording) -> dict[str, Any]:
     """The data of the page's script; curves are in thousandths, null where there is no value."""
     groups = [group for group, _ in grouped(content) if group]
     return {
+        "language": wording.language,
+        "words": {english: wording.pattern(english) for english in script_sentences() if wording.pattern(english) != english},
         "step": content.axis.step if content.axis else 1,
         "days": content.axis.days() if content.axis else [],
         "series": [
             {
-                "title": visible(shown.title),
+                "title": visible(wording(shown.title)),
                 "group": groups.index(shown.group) if shown.group else -1,
                 "documents": shown.curve.documents.tolist(),
                 "mass": _numbers(shown.curve.mass, 1),
@@ -141,9 +156,16 @@ def page_data(content: Content) -> dict[str, Any]:
         "drift": content.drift
         and {
             "days": content.drift.days,
-            "features": [{"title": row.title, "values": _numbers(np.asarray(row.ratios), 3)} for row in content.drift.features],
+            "features": [
+                {"title": wording(row.title), "values": _numbers(np.asarray(row.ratios), 3)} for row in content.drift.features
+            ],
         },
     }
+
+
+def script_sentences() -> list[str]:
+    """The sentences of the page's script, in English."""
+    return list(in_script(SCRIPT))
 
 
 def grouped(content: Content) -> list[tuple[str, list[tuple[int, str]]]]:

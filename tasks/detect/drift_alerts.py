@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.monitor.alert import Alert
+from tasks.monitor.alert_words import FEATURES
+from tasks.wording.sentence import as_evidence, said
 
 if TYPE_CHECKING:
     from tasks.detect.detector import Stream
@@ -22,7 +24,7 @@ def drift_alerts(stream: Stream) -> list[Alert]:
             window=(drift.window_start.isoformat(), drift.window_end.isoformat()),
             created=stream.now,
             facts={"count": drift.documents},
-            evidence={"message": describe(drift)},
+            evidence=as_evidence(describe(drift)),
         )
         for drift in stream.drifts
         if drift.drifted
@@ -31,7 +33,15 @@ def drift_alerts(stream: Stream) -> list[Alert]:
 
 def describe(drift: Drift) -> str:
     """Describe a feature's drift in one sentence, for a log or a message."""
-    against = "the training data" if drift.reference == "training" else "the stream's first weeks (the model has no profile)"
-    verdict = "has drifted from" if drift.drifted else "is like that of"
-    index = f"stability index {drift.value:.2f}, threshold {drift.threshold:.2f}"
-    return f"{drift.feature} of {drift.documents} documents {verdict} {against}: {index}"
+    against = said("the training data")
+    if drift.reference != "training":
+        against = said("the stream's first weeks (the model has no profile)")
+    values = {
+        "feature": FEATURES[drift.feature],
+        "documents": drift.documents,
+        "against": against,
+        "index": said("stability index {value:.2f}, threshold {threshold:.2f}", value=drift.value, threshold=drift.threshold),
+    }
+    if drift.drifted:
+        return said("{feature} of {documents} documents has drifted from {against}: {index}", **values)
+    return said("{feature} of {documents} documents is like that of {against}: {index}", **values)

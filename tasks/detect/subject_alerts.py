@@ -15,7 +15,9 @@ from tasks.detect.small import has_few
 from tasks.detect.subjects import find_subjects
 from tasks.detect.surges import blocks
 from tasks.monitor.alert import Alert
+from tasks.monitor.alert_words import COUNTED
 from tasks.monitor.tables import ALL, SCORED_SCHEMA
+from tasks.wording.sentence import as_evidence, joined, said
 
 if TYPE_CHECKING:
     from tasks.detect.detector import Stream
@@ -84,7 +86,7 @@ def _alert(stream: Stream, subject: Subject, documents: pa.Table) -> Alert:
         created=stream.now,
         facts=facts,
         evidence={
-            "message": describe(subject, config),
+            **as_evidence(describe(subject, config)),
             "words": [{"word": word} for word in subject.words],
             "headlines": headlines_of(state, about, config.num_headlines, until=end),
         },
@@ -93,12 +95,25 @@ def _alert(stream: Stream, subject: Subject, documents: pa.Table) -> Alert:
 
 def describe(subject: Subject, config: DetectConfig) -> str:
     """A subject in two sentences with its figures, for a message."""
-    return (
-        f"\u201c{subject.words[0]}\u201d is in {subject.count:,} of the {subject.documents:,} {config.count} of the "
-        f"{config.small_window} days to {_iso(subject.day)}, and was in {subject.count_before:,} of the "
-        f"{subject.documents_before:,} before. Those {subject.count:,} are {subject.negative_share:.1%} negative on average; "
-        f"all before were {subject.baseline:.1%}."
+    often = said(
+        "\u201c{word}\u201d is in {count:,} of the {documents:,} {counted} of the {days} days to {end:day}, and was in "
+        "{count_before:,} of the {documents_before:,} before.",
+        word=subject.words[0],
+        count=subject.count,
+        documents=subject.documents,
+        counted=COUNTED[config.count],
+        days=config.small_window,
+        end=_iso(subject.day),
+        count_before=subject.count_before,
+        documents_before=subject.documents_before,
     )
+    bad = said(
+        "Those {count:,} are {share:.1%} negative on average; all before were {baseline:.1%}.",
+        count=subject.count,
+        share=subject.negative_share,
+        baseline=subject.baseline,
+    )
+    return joined(" ", [often, bad])
 
 
 def _iso(day: int) -> str:

@@ -15,6 +15,7 @@ from tasks.detect.surges import blocks
 from tasks.detect.tails import delayed, trailing
 from tasks.monitor.series import series_in_words
 from tasks.monitor.tables import ALL
+from tasks.wording.sentence import joined, said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,9 +50,13 @@ class Unjudged:
     def reason(self) -> str:
         """The missing documents or days, in a few words."""
         if self.most < self.needed:
-            held = f"{self.fewest} to {self.most}" if self.fewest < self.most else str(self.most)
-            return f"{held} of {self.needed} documents"
-        return f"{self.days} of {self.days_needed} days {'' if self.is_small else 'with documents '}before"
+            return said("{held} of {needed} documents", held=_range(self.fewest, self.most), needed=self.needed)
+        if self.days >= self.days_needed:
+            return said("never {documents} documents after {days} days", documents=self.needed, days=self.days_needed)
+        days = {"days": self.days, "needed": self.days_needed}
+        if self.is_small:
+            return said("{days} of {needed} days before", **days)
+        return said("{days} of {needed} days with documents before", **days)
 
 
 def find_unjudged(counts: pa.Table, config: DetectConfig) -> list[Unjudged]:
@@ -105,14 +110,31 @@ def unjudged_in_words(unjudged: Sequence[Unjudged], num_series: int, config: Det
     if not unjudged:
         return ""
     if unjudged[0].series == ALL:
-        return f"no series is judged yet: the whole stream has {unjudged[0].reason}"
-    named = [f"{series_in_words(each.series)} {each.reason}" for each in unjudged[:NUM_NAMED]]
-    more = f", and {len(unjudged) - NUM_NAMED:,} more" if len(unjudged) > NUM_NAMED else ""
-    few = [each.most for each in unjudged if each.most < each.needed]
-    held = f"{min(few)} to {max(few)}" if few and min(few) < max(few) else str(max(few, default=0))
-    least = min((each for each in unjudged if each.most < each.needed), key=lambda each: each.needed, default=unjudged[0])
-    why = f": {held} of {least.needed} documents in their busiest {least.window_days} days" if few else ""
-    remedy = "; lower --detect.min-documents or widen --detect.window-days" if few else ""
-    if few and least.is_small:
-        remedy = "; widen --detect.small-window-days"
-    return f"{len(unjudged):,} of {num_series:,} series are not judged{why} ({', '.join(named)}{more}){remedy}"
+        return said("no series is judged yet: the whole stream has {reason}", reason=unjudged[0].reason)
+    named = joined(
+        ", ",
+        [said("{series} {reason}", series=series_in_words(each.series), reason=each.reason) for each in unjudged[:NUM_NAMED]],
+    )
+    if len(unjudged) > NUM_NAMED:
+        named = said("{names}, and {count:,} more", names=named, count=len(unjudged) - NUM_NAMED)
+    few = [each for each in unjudged if each.most < each.needed]
+    counts = {"count": len(unjudged), "of": num_series, "names": named}
+    if not few:
+        return said("{count:,} of {of:,} series are not judged ({names})", **counts)
+    least = min(few, key=lambda each: each.needed)
+    remedy = said("lower --detect.min-documents or widen --detect.window-days")
+    if least.is_small:
+        remedy = said("widen --detect.small-window-days")
+    return said(
+        "{count:,} of {of:,} series are not judged: {held} of {needed} documents in their busiest {days} days ({names}); "
+        "{remedy}",
+        **counts,
+        held=_range(min(each.most for each in few), max(each.most for each in few)),
+        needed=least.needed,
+        days=least.window_days,
+        remedy=remedy,
+    )
+
+
+def _range(fewest: int, most: int) -> str:
+    return said("{fewest} to {most}", fewest=fewest, most=most) if fewest < most else str(most)

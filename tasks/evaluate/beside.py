@@ -20,6 +20,7 @@ from tasks.evaluate.report import METRICS
 from tasks.finetune.quiet import quiet_training
 from tasks.finetune.train import write_model
 from tasks.model.classifier import Classifier
+from tasks.wording.sentence import said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,13 +75,15 @@ def difference_interval(one: dict[str, Any], other: dict[str, Any]) -> list[floa
 def meaning(interval: list[float]) -> str:
     """What accuracy by time less accuracy at random says, from its interval."""
     if interval[1] < 0:
-        return (
+        return said(
             "later texts are harder than those of the days that were trained on: expect the accuracy by time of what comes "
             "next, and train again often"
         )
     if interval[0] > 0:
-        return "the later days are easier than the rest; see whether their classes have other shares before you rely on that"
-    return "the difference may be chance: nothing here says that texts have changed in this time"
+        return said(
+            "the later days are easier than the rest; see whether their classes have other shares before you rely on that"
+        )
+    return said("the difference may be chance: nothing here says that texts have changed in this time")
 
 
 def _figures(metrics: dict[str, Any]) -> dict[str, Any]:

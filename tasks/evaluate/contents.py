@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import re
 
+from tasks.wording.sentence import said
+
 PLACE = "<nav></nav>"
+CONTENTS = said("Contents")  # what a screen reader calls it
 FEWEST = 4  # headings; a page with fewer needs no table
 _HEADING = re.compile(r"<h2>(.*?)</h2>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 
 
-def with_contents(page: str) -> str:
-    """The page with an id on each second-level heading, and a list of links to them."""
+def with_contents(page: str, label: str = CONTENTS) -> str:
+    """The page with an id on each second-level heading, and a list of links to them, which `label` names."""
     links: list[str] = []
     taken: set[str] = set()
 
@@ -28,5 +31,5 @@ def with_contents(page: str) -> str:
         return f'<h2 id="{name}">{match[1]}</h2>'
 
     page = _HEADING.sub(anchored, page)
-    contents = f'<nav aria-label="Contents">{" ".join(links)}</nav>' if len(links) >= FEWEST else ""
+    contents = f'<nav aria-label="{label}">{" ".join(links)}</nav>' if len(links) >= FEWEST else ""
     return page.replace(PLACE, contents, 1)

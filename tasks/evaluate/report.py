@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.durable import replaced
-from tasks.evaluate.contents import with_contents
+from tasks.evaluate.contents import CONTENTS, with_contents
 from tasks.evaluate.figures import DPI, MAX_NAMED
 from tasks.evaluate.robustness.page import Robustness
 from tasks.evaluate.slices.page import Slices
@@ -23,11 +23,16 @@ from tasks.marked import STYLE as MARKS
 from tasks.marked import as_html
 from tasks.prepare.label_rows import rows_by_label
 from tasks.shown import shortened, visible
+from tasks.wording.page import with_wording
+from tasks.wording.sentence import said
+from tasks.wording.wording import ENGLISH, wording_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import jinja2
+
+    from tasks.wording.wording import Language
 
 METRICS = "metrics.json"
 SIDE = "side"
@@ -47,6 +52,8 @@ PARTS = (
     "reproduce.html.j2",
 )  # of pages, each a file of its own here
 STYLE = Path(__file__).parent / "report.css"  # of the page of a language model too
+CATALOGUE = Path(__file__).parent / "report_zh.toml"
+SIDES = {"train": said("train"), "valid": said("valid"), "test": said("test")}
 
 
 class _Part(BaseModel):
@@ -247,6 +254,11 @@ class Context(_Part):
     robustness: Robustness | None = None
     config: dict[str, Any] = {}
 
+    @property
+    def language(self) -> Language:
+        """The language of the page, as `evaluate.language` says."""
+        return "zh" if self.config.get("evaluate", {}).get("language") == "zh" else ENGLISH
+
     @model_validator(mode="before")
     @classmethod
     def _parts_without_a_place(cls, values: Any) -> Any:
@@ -284,7 +296,8 @@ def render_unmeasured(labels: Sequence[str], context: Context | Mapping[str, Any
 
 def unmeasured_page(labels: Sequence[str], context: Context) -> str:
     """The report without an evaluation, as HTML: it says that there is none."""
-    page = page_template(TEMPLATE, 1).render(
+    template = page_template(TEMPLATE, 1, context.language)
+    page = template.render(
         m=None,
         c=context,
         labels=labels,
@@ -292,14 +305,15 @@ def unmeasured_page(labels: Sequence[str], context: Context) -> str:
         config=sorted(flattened(context.config)),
         label_rows=rows_by_label(context.labels),
     )
-    return with_contents(page)
+    return with_contents(page, wording_in(context.language, CATALOGUE)(CONTENTS))
 
 
 def report_page(metrics: Mapping[str, Any], figures: Mapping[str, bytes], context: Context) -> str:
     """The report as HTML, from the values of metrics.json and PNG figures by name."""
     curve = context.learning_curve
     drawn = {"learning_curve": base64.b64decode(curve.figure)} if curve and curve.figure else {}
-    page = page_template(TEMPLATE, 2 if metrics["test_rows"] >= 10_000 else 1).render(
+    template = page_template(TEMPLATE, 2 if metrics["test_rows"] >= 10_000 else 1, context.language)
+    page = template.render(
         m=metrics,
         c=context,
         figures={name: embedded(data) for name, data in {**figures, **drawn}.items()},
@@ -309,22 +323,26 @@ def report_page(metrics: Mapping[str, Any], figures: Mapping[str, bytes], contex
         numbered=len(metrics["labels"]) > MAX_NAMED or not "".join(metrics["labels"]).isascii(),
         untrained=[name for name, scores in metrics["per_class"].items() if not scores["trained"]],
     )
-    return with_contents(page)
+    return with_contents(page, wording_in(context.language, CATALOGUE)(CONTENTS))
 
 
 @cache
-def page_template(template: Path, decimals: int) -> jinja2.Template:
+def page_template(template: Path, decimals: int, language: Language = ENGLISH) -> jinja2.Template:
     """The compiled template, which a run needs twice; shares have so many decimals."""
     import jinja2
     from markupsafe import Markup
 
     # Autoescaping does not depend on the name of the template, and a name that the template misspells is an error.
     parts = jinja2.DictLoader({name: (Path(__file__).parent / name).read_text(encoding="utf-8") for name in PARTS})
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=parts
+    wording = wording_in(language, CATALOGUE)
+    environment = with_wording(
+        jinja2.Environment(
+            autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=parts
+        ),
+        wording,
     )
     environment.filters |= {
-        "visible": visible,
+        "visible": lambda text: visible(wording(text)),
         "percent": lambda share: f"{100 * share:.{decimals}f}%",
         "range": lambda pair: f"{100 * pair[0]:.{decimals}f}\N{EN DASH}{100 * pair[1]:.{decimals}f}%",
         "points": lambda share: f"{100 * share:+.{decimals}f}".replace("-", "\N{MINUS SIGN}"),
@@ -332,12 +350,13 @@ def page_template(template: Path, decimals: int) -> jinja2.Template:
         "signed": lambda value: f"{value:+.3f}".replace("-", "\N{MINUS SIGN}"),
         "figure": lambda value: f"{value:,.1f}" if value < 1000 else f"{value:,.0f}" if value < 1e7 else f"{value:.1e}",
         "rows": lambda number: f"{number:,}",
-        "seconds": _duration,
+        "seconds": lambda seconds: wording(_duration(seconds)),
         "p_value": lambda p: "p < 0.001" if p < 0.001 else f"p = {p:.3f}",
         "short": shortened,
-        "quoted": lambda row: as_html(row["text"] or "(empty)", row.get("marks", [])),
+        "quoted": lambda row: as_html(row["text"] or wording.pattern("(empty)"), row.get("marks", [])),
         "value": lambda value: json.dumps(value, ensure_ascii=False, default=str) if not isinstance(value, str) else value,
     }
+    environment.globals |= {"lang": wording.tag, "said_of": wording.pattern, "sides": SIDES}
     environment.globals["style"] = Markup(STYLE.read_text(encoding="utf-8") + MARKS.read_text(encoding="utf-8"))  # noqa: S704 a file of ours
     return environment.from_string(template.read_text(encoding="utf-8"))
 
@@ -359,8 +378,10 @@ def embedded(png: bytes) -> dict[str, str | int]:
 
 def _duration(seconds: float) -> str:
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return said("{seconds:.1f} s", seconds=seconds)
     if seconds < 120:
-        return f"{seconds:.0f} s"
+        return said("{seconds:.0f} s", seconds=seconds)
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 120:
+        return said("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
+    return said("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)

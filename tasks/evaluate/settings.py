@@ -13,6 +13,7 @@ from tasks.evaluate.robustness.table import BY_NAME, EXCHANGE
 from tasks.evaluate.slices.settings import SliceConfig
 from tasks.finetune.settings import FinetuneConfig
 from tasks.section import Count, Positive, Section
+from tasks.wording.wording import ENGLISH, Language
 
 
 class Measures(Section):
@@ -54,6 +55,7 @@ class EvaluateConfig(SliceConfig, CertaintySettings, Measures):
     )
     robustness_rows: Count = Field(2000, description="robustness: most test rows that are changed; 0: all.")
     seed: Count = Field(13, description="Seed of the bootstrap, of draws, permutations and changes.")
+    language: Language = Field(ENGLISH, description="Language of the HTML report: en, zh; no figure depends on it.")
 
     @field_validator("robustness", mode="before")
     @classmethod

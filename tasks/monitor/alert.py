@@ -7,9 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.store.digests import canonical, sha256_text
+from tasks.wording.wording import ENGLISH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tasks.wording.wording import Language
 
 Severity = Literal["low", "high"]
 DEPLOYMENT = "deployment:"  # begins the name of a deployment, which the flow starts, in the place of a channel's
@@ -26,8 +29,9 @@ class Alert:
     `window_end` are days (YYYY-MM-DD), the latter the last one counted. `facts` are the figures of its kind (JSON values, not
     named like a field of this class): of a surge the `count` of documents in the window, their `negative_share`, and the
     `baseline` before it. `evidence` is JSON: `headlines` (id, time, text, probability) and `words` for a surge, a `message` for
-    other kinds. `created` is seconds since 1970. `monitor` is the name of the monitor, and `link` the address at which people
-    read more; where they come from a state's row, the state and the sender fill them in.
+    other kinds, as `as_evidence` of tasks/wording makes it. `created` is seconds since 1970. `monitor` is the name of the
+    monitor, `link` the address at which people read more, and `language` theirs; where they come from a state's row, the state
+    and the sender fill them in.
     """
 
     id: str
@@ -41,6 +45,7 @@ class Alert:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     monitor: str = field(default="", compare=False)
     link: str = field(default="", compare=False)
+    language: Language = field(default=ENGLISH, compare=False)
 
     @classmethod
     def make(
@@ -63,9 +68,9 @@ class Alert:
         identity = sha256_text(canonical([monitor, kind, series, severity, end]))[:16]
         return cls(identity, kind, series, severity, start, end, created, dict(facts or {}), dict(evidence or {}), monitor)
 
-    def linked(self, address: str) -> Alert:
-        """The same alert with the address at which people read more."""
-        return replace(self, link=address)
+    def linked(self, address: str, language: Language = ENGLISH) -> Alert:
+        """The same alert with the address at which people read more, and the language in which they are told."""
+        return replace(self, link=address, language=language)
 
     @property
     def figures(self) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tasks.wording.sentence import joined, said
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -64,12 +66,15 @@ class Knowledge(NamedTuple):
         """What people have said of an alert, for its place on a page: empty if nothing."""
         parts = []
         if mute := self.muted(alert.series, alert.created):
-            parts.append(f"muted until {mute.until} by {mute.by}{_noted(mute.note)}: not sent")
+            values = {"until": mute.until, "by": mute.by, "note": _noted(mute.note)}
+            parts.append(said("muted until {until:day} by {by}{note}: not sent", **values))
         elif mute := next((each for each in self.mutes if alert.id in each.withdrew), None):
-            parts.append(f"muted until {mute.until} by {mute.by}{_noted(mute.note)}: not sent to who had not had it")
+            values = {"until": mute.until, "by": mute.by, "note": _noted(mute.note)}
+            parts.append(said("muted until {until:day} by {by}{note}: not sent to who had not had it", **values))
         if seen := self.seen.get(alert.id):
-            parts.append(f"acknowledged {seen.when[:10]} by {seen.by}{_noted(seen.note)}")
-        return "; ".join(parts)
+            values = {"when": seen.when[:10], "by": seen.by, "note": _noted(seen.note)}
+            parts.append(said("acknowledged {when:day} by {by}{note}", **values))
+        return joined("; ", parts)
 
 
 def known(state: MonitorState) -> Knowledge:
@@ -135,7 +140,7 @@ def _fields(kind: type[Mute | Seen], held: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _noted(note: str) -> str:
-    return f" ({note})" if note else ""
+    return said(" ({note})", note=note) if note else ""
 
 
 def _moment(when: float) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from tasks.monitor.tables import ALL, NAME, TOPIC
+from tasks.wording.sentence import said
 
-NAMES = "names of the watch-list"
+NAMES = said("names of the watch-list")
+WHOLE = said("whole stream")
 
 
 def titled(series: str) -> tuple[str, str]:
@@ -14,12 +16,12 @@ def titled(series: str) -> tuple[str, str]:
         return label, group
     if series.startswith(NAME):
         return series.removeprefix(NAME), NAMES
-    return ("whole stream", "") if series == ALL else (series, "")
+    return (WHOLE, "") if series == ALL else (series, "")
 
 
 def series_in_words(series: str) -> str:
     """A series within a sentence: `the whole stream`, `Tesco`, `topic sport of model sections`."""
     title, group = titled(series)
     if series.startswith(TOPIC):
-        return f"topic {title} of model {group}"
-    return f"the {title}" if series == ALL else title
+        return said("topic {title} of model {group}", title=title, group=group)
+    return said("the whole stream") if series == ALL else title

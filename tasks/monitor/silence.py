@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.monitor.watched import NotFound, not_found_in_words
+from tasks.wording.sentence import said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ def about_silence(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     """
     lines = []
     if line := result["not_judged"]["summary"]:
-        lines.append(("mute", line))
+        lines.append((said("mute"), line))
     watch = result["watch_list"]
     missing = [NotFound(**each) for each in watch["not_found"]]
-    return lines + [("watch", line) for line in not_found_in_words(missing, watch["entries"])]
+    return lines + [(said("watch"), line) for line in not_found_in_words(missing, watch["entries"])]

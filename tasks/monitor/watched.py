@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.monitor.tables import NAME
+from tasks.wording.sentence import joined, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,14 +55,22 @@ def not_found_in_words(missing: list[NotFound], of: int) -> list[str]:
     for each in missing:
         days.setdefault((each.since, each.documents), []).append(each.entry)
     return [
-        f"{len(names):,} of {of:,} entries found in none of the {documents:,} documents since {since}: {_few(names)}"
+        said(
+            "{count:,} of {of:,} entries found in none of the {documents:,} documents since {since:day}: {names}",
+            count=len(names),
+            of=of,
+            documents=documents,
+            since=since,
+            names=_few(names),
+        )
         for (since, documents), names in sorted(days.items())
     ]
 
 
 def _few(names: list[str]) -> str:
     more = len(names) - NUM_NAMED
-    return ", ".join(names[:NUM_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    few = joined(", ", names[:NUM_NAMED])
+    return said("{names} and {count:,} more", names=few, count=more) if more > 0 else few
 
 
 def _watched(state: MonitorState) -> dict[str, tuple[str, int]]:

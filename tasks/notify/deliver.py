@@ -22,13 +22,15 @@ from tasks.crash import crash_point
 from tasks.monitor.alert import DEPLOYMENT
 from tasks.notify.channels.channel import AlertRefused, ChannelDown, UnusableChannel
 from tasks.notify.digest import REFUSED, packed
+from tasks.wording.wording import ENGLISH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tasks.monitor.state import MonitorState
+    from tasks.monitor.state import Delivery, MonitorState
     from tasks.notify.channels.channel import Channel
     from tasks.notify.digest import Parcel
+    from tasks.wording.wording import Language
 
 log = logging.getLogger(__name__)
 
@@ -63,19 +65,22 @@ def deliver(
     seconds: float = BUDGET_SECONDS,
     digest_after_days: int | None = None,
     link: str = "",
+    language: Language = ENGLISH,
 ) -> Report:
     """Send the alerts in the outbox for `channels` by `now` (seconds since 1970), in at most `seconds`.
 
     Alerts that were found more than `digest_after_days` days after their window's end are of the past. `link` is the address at
-    which people read more. Nothing a channel does is raised. Waits are counted from `now`. Channels that cannot be used are
-    logged and left out.
+    which people read more, `language` theirs. Nothing a channel does is raised. Waits are counted from `now`. Channels that
+    cannot be used are logged and left out.
     """
     deadline = time.monotonic() + seconds
     configured = {channel.name for channel in channels}
     _mark_given_up(state, configured)
     left_out = _unusable(channels) | (_resting(state, now) & configured)
     usable = [channel for channel in channels if channel.name not in left_out]
-    parcels = _parcels(state, usable, now, digest_after_days, link)
+    names = sorted(channel.name for channel in usable)
+    due = [delivery._replace(alert=delivery.alert.linked(link, language)) for delivery in state.outbox(names, now)]
+    parcels = _parcels(usable, due, digest_after_days)
     sending = _Sending(usable, parcels)
     sent, down = _take_outcomes(state, sending, parcels, now, deadline)
     waiting = sum(row["delivered"] is None and row["channel"] in configured for row in state.deliveries())
@@ -90,12 +95,8 @@ def _unusable(channels: Sequence[Channel]) -> set[str]:
     return {channel.name for channel in found}
 
 
-def _parcels(
-    state: MonitorState, channels: Sequence[Channel], now: float, digest_after_days: int | None, link: str
-) -> dict[str, list[Parcel]]:
+def _parcels(channels: Sequence[Channel], due: Sequence[Delivery], digest_after_days: int | None) -> dict[str, list[Parcel]]:
     """Everything that each channel has to send now; a channel with nothing to send is absent."""
-    names = sorted(channel.name for channel in channels)
-    due = [delivery._replace(alert=delivery.alert.linked(link)) for delivery in state.outbox(names, now)]
     parcels = {}
     for channel in channels:
         own = [delivery for delivery in due if delivery.channel == channel.name]

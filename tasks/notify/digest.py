@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.monitor.alert import Alert
+from tasks.monitor.alert_words import KINDS
 from tasks.monitor.tables import ALL
 from tasks.notify.message import title
 from tasks.shown import inert
 from tasks.store.digests import canonical, sha256_text
+from tasks.wording.sentence import as_evidence, joined, said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,8 +60,15 @@ def digest_of(alerts: Sequence[Alert]) -> Alert:
     Its id is a function of theirs, so that the same ones sent again are the same digest.
     """
     first, last = min(alert.window_end for alert in alerts), max(alert.window_end for alert in alerts)
-    kinds = Counter(alert.kind for alert in alerts)
-    counted = " and ".join(f"{number} of {kind}" for kind, number in sorted(kinds.items()))
+    kinds = sorted(Counter(alert.kind for alert in alerts).items())
+    counted = [said("{count} of {kind}", count=number, kind=KINDS.get(kind, kind)) for kind, number in kinds]
+    message = said(
+        "{count} alerts ({kinds}) from {first:day} to {last:day}, found while older news was read",
+        count=len(alerts),
+        kinds=joined(" and ", counted),
+        first=first,
+        last=last,
+    )
     series = {alert.series for alert in alerts}
     return Alert(
         id=sha256_text(canonical(["digest", *sorted(alert.id for alert in alerts)]))[:16],
@@ -70,11 +79,12 @@ def digest_of(alerts: Sequence[Alert]) -> Alert:
         window_end=last,
         created=max(alert.created for alert in alerts),
         evidence={
-            "message": f"{len(alerts)} alerts ({counted}) from {first} to {last}, found while older news was read",
+            **as_evidence(message),
             "alerts": [alert.summary() | {"title": inert(title(alert))} for alert in sorted(alerts, key=_newest_first)],
         },
         monitor=alerts[0].monitor,
         link=alerts[0].link,
+        language=alerts[0].language,
     )
 
 

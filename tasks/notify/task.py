@@ -64,4 +64,5 @@ def notify(state: MonitorState, channels: list[Channel], now: float, config: Ref
         seconds=config.notify.seconds,
         digest_after_days=config.detect.cooldown_days,
         link=config.notify.link or "",
+        language=config.dashboard.language,
     )

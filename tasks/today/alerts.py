@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tasks.monitor.alert import Alert
 from tasks.today.kept import TOLD
 from tasks.today.standing import standing_in_words
+from tasks.wording.sentence import as_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,7 @@ def tell_if_below(
         window=(standing.start, standing.end),
         created=now,
         facts={"count": held["documents"], "accuracy": held["accuracy"], "promised_accuracy": held["promised_accuracy"]},
-        evidence={"message": standing_in_words(held)},
+        evidence=as_evidence(standing_in_words(held)),
     )
     stored = state.store_alerts([alert], cooldown_days=0, channels=channels)
     state.keep_setting(TOLD, standing.model)

@@ -15,6 +15,7 @@ from tasks.today.causes import WORLD, Sides, find_causes
 from tasks.today.kept import CHANGE, read_kept
 from tasks.today.sample import days_read, sample_documents
 from tasks.today.traits import ENCODING, LANGUAGE, SOURCE
+from tasks.wording.sentence import joined, said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,12 @@ MOST = 1_500  # documents of either side
 COLUMNS = ("id", "day", "text", "source", "fields", "topics")
 FEW = 0.1  # of what a share was before: then its documents are gone
 NUM_SAID, WORDS_SAID = 2, 5
+VERDICTS = {
+    WORLD: said("the world"),
+    SOURCE: said("sources"),
+    LANGUAGE: said("language"),
+    ENCODING: said("encoding"),
+}
 
 
 def find_change(state: MonitorState, config: TodayConfig) -> dict[str, Any] | None:
@@ -81,38 +88,43 @@ def _compared(documents: list[dict[str, Any]], num_old: int, config: TodayConfig
 def verdict(held: Mapping[str, Any]) -> str:
     """What has changed, in a word or two, for a tile."""
     if not held["causes"]:
-        return "nothing unusual"
-    first = held["causes"][0]
-    return {WORLD: "the world", SOURCE: "sources", LANGUAGE: "language", ENCODING: "encoding"}.get(first["kind"], "topics")
+        return said("nothing unusual")
+    return VERDICTS.get(held["causes"][0]["kind"], said("topics"))
 
 
 def change_in_words(held: Mapping[str, Any]) -> str:
     """One line about what `find_change` found."""
     low, high = held["interval"]
-    figure = f"old and new texts are told apart with AUC {held['auc']:.2f} ({low:.2f} to {high:.2f})"
+    figure = said(
+        "old and new texts are told apart with AUC {auc:.2f} ({low:.2f} to {high:.2f})", auc=held["auc"], low=low, high=high
+    )
     if not held["causes"]:
-        return f"nothing that is more than usual: {figure}"
-    said = "; ".join(cause_in_words(cause, words=True) for cause in held["causes"][:NUM_SAID])
+        return said("nothing that is more than usual: {figure}", figure=figure)
+    causes = [cause_in_words(cause, words=True) for cause in held["causes"][:NUM_SAID]]
     if all(cause["kind"] != WORLD for cause in held["causes"]):
-        return f"{said}; {figure}, without these {held['rest_auc']:.2f}"
-    return f"{said}; {figure}"
+        figure = said("{figure}, without these {auc:.2f}", figure=figure, auc=held["rest_auc"])
+    return joined("; ", [*causes, figure])
 
 
 def cause_in_words(cause: Mapping[str, Any], *, words: bool = False) -> str:
     """A cause in one clause, with its words if these are asked for."""
-    shares = f"{cause['share']:.0%} of the documents, {cause['share_before']:.0%} before"
-    told = f" ({', '.join(cause['words'][:WORDS_SAID])})" if cause["words"] and words else ""
+    told = said(" ({words})", words=joined(", ", cause["words"][:WORDS_SAID])) if cause["words"] and words else ""
     appeared, gone = cause["share_before"] < FEW * cause["share"], cause["share"] < FEW * cause["share_before"]
-    way = "appeared" if appeared else "is gone" if gone else "grew" if cause["share"] > cause["share_before"] else "shrank"
+    grew = cause["share"] > cause["share_before"]
+    way = said("appeared") if appeared else said("is gone") if gone else said("grew") if grew else said("shrank")
+    name = cause["name"]
     match cause["kind"]:
         case "world":
-            return f"the world changed: the same sources write of other things{told}"
+            return said("the world changed: the same sources write of other things{words}", words=told)
+        case kind if kind == SOURCE and appeared:
+            what = said("a new source appeared, {name}", name=name)
         case kind if kind == SOURCE:
-            what = f"a new source appeared, {cause['name']}" if appeared else f"source {cause['name']} {way}"
+            what = said("source {name} {way}", name=name, way=way)
         case kind if kind == LANGUAGE:
-            what = f"texts in {cause['name']} {way}"
+            what = said("texts in {language} {way}", language=name, way=way)
         case kind if kind == ENCODING:
-            what = f"texts with damaged encoding {way}"
+            what = said("texts with damaged encoding {way}", way=way)
         case _:
-            what = f"topic {cause['name']} {way}"
-    return f"{what}: {shares}{told}"
+            what = said("topic {name} {way}", name=name, way=way)
+    shares = said("{share:.0%} of the documents, {before:.0%} before", share=cause["share"], before=cause["share_before"])
+    return said("{what}: {shares}{words}", what=what, shares=shares, words=told)

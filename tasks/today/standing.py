@@ -10,6 +10,7 @@ from tasks.monitor.tables import ALL, LENGTH, UNSEEN
 from tasks.today.corrected import Corrected, find_corrected
 from tasks.today.expected import estimate
 from tasks.today.sample import days_read, sample_documents
+from tasks.wording.sentence import joined, said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 MOST = 20_000  # documents of the sample
 SAME = 0.1  # a stability index below is customarily no shift (Siddiqi 2006)
 WRITING = (LENGTH, UNSEEN)  # features that no change of the classes' shares alone moves far
+DRIFTED = {LENGTH: said("length"), UNSEEN: said("unseen words")}
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Standing:
             "below_promise": self.is_below(margin),
             "reliable": self.reliable,
             "why_unreliable": self.doubt,
+            "drifted": list(self.drifted),
             "class_shares": {label: round(share, 4) for label, share in found.shares.items()},
             "shares_changed": found.adjusted,
             "labelled": {
@@ -85,10 +88,14 @@ class Standing:
     @property
     def doubt(self) -> str:
         """Why the estimate is unreliable, in a few words; empty if it is not."""
-        if self.drifted:
-            names = " and ".join("unseen words" if name == UNSEEN else name for name in self.drifted)
-            return f"{names} drifted from the training data"
-        return "" if self.known else "too few documents to compare with the training data"
+        return _doubt(self.drifted, self.known)
+
+
+def _doubt(drifted: Sequence[str], known: bool) -> str:
+    """Why an estimate is unreliable, in a few words; empty if it is not."""
+    if drifted:
+        return said("{features} drifted from the training data", features=joined(" and ", [DRIFTED[name] for name in drifted]))
+    return "" if known else said("too few documents to compare with the training data")
 
 
 def find_standing(
@@ -117,13 +124,32 @@ def find_standing(
 def standing_in_words(held: Mapping[str, Any]) -> str:
     """One line about what `Standing.held` holds."""
     low, high = held["accuracy_interval"]
-    line = (
-        f"expected accuracy {held['accuracy']:.1%} ({low:.1%} to {high:.1%}), macro-F1 {held['macro_f1']:.3f}, in "
-        f"{held['documents']:,} documents; registered with {held['promised_accuracy']:.1%} and {held['promised_macro_f1']:.3f}"
-    )
+    parts = [
+        said(
+            "expected accuracy {accuracy:.1%} ({low:.1%} to {high:.1%}), macro-F1 {macro_f1:.3f}, in {documents:,} documents",
+            low=low,
+            high=high,
+            **{name: held[name] for name in ("accuracy", "macro_f1", "documents")},
+        ),
+        said(
+            "registered with {accuracy:.1%} and {macro_f1:.3f}",
+            accuracy=held["promised_accuracy"],
+            macro_f1=held["promised_macro_f1"],
+        ),
+    ]
     labelled = held["labelled"]
     if labelled["random"]:
-        line += f"; people confirm {labelled['random_right']:,} of {labelled['random']:,} drawn at random"
+        confirmed = {"right": labelled["random_right"], "random": labelled["random"]}
+        parts.append(said("people confirm {right:,} of {random:,} drawn at random", **confirmed))
     if held["below_promise"]:
-        line += "; below the promise"
-    return line if held["reliable"] else f"{line}; unreliable: {held['why_unreliable']}"
+        parts.append(said("below the promise"))
+    if not held["reliable"]:
+        parts.append(said("unreliable: {why}", why=doubt_of(held)))
+    return joined("; ", parts)
+
+
+def doubt_of(held: Mapping[str, Any]) -> str:
+    """Why an estimate, as `Standing.held` holds it, is unreliable; empty if it is not."""
+    if "drifted" not in held:  # as earlier versions hold it
+        return str(held["why_unreliable"])
+    return _doubt(held["drifted"], held["reliable"] or bool(held["drifted"]))

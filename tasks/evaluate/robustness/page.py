@@ -4,6 +4,23 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks.wording.sentence import said
+
+TITLES = {
+    "misspelling": said("misspelling"),
+    "upper": said("upper"),
+    "lower": said("lower"),
+    "punctuation": said("punctuation"),
+    "numbers": said("numbers"),
+    "names": said("names"),
+    "negation": said("negation"),
+    "traditional": said("traditional"),
+    "simplified": said("simplified"),
+    "full_width": said("full width"),
+    "half_width": said("half width"),
+    "exchange": said("exchange"),
+}
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +67,11 @@ class Change(_Part):
     accuracy: Accuracy | None = None
     examples: tuple[Flip, ...] = ()
     pairs: tuple[Pair, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return TITLES.get(self.name, self.name.replace("_", " "))
 
 
 class Robustness(_Part):

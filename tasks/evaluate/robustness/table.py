@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.evaluate.robustness import changes
+from tasks.wording.sentence import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,17 +25,19 @@ class Change(NamedTuple):
 
 
 CHANGES = {
-    "misspelling": Change(changes.misspelled, "a tenth of the longer words misspelled: letters swapped, left out, doubled"),
-    "upper": Change(changes.upper, "all in capitals"),
-    "lower": Change(changes.lower, "no capitals"),
-    "punctuation": Change(changes.unpunctuated, "no punctuation"),
-    "numbers": Change(changes.other_numbers, "other digits in each number"),
-    "names": Change(changes.other_names, "each name exchanged for another"),
-    "negation": Change(changes.negated, "a negation inserted", keeps_label=False),
-    "traditional": Change(changes.traditional, "traditional Chinese characters"),
-    "simplified": Change(changes.simplified, "simplified Chinese characters"),
-    "full_width": Change(changes.full_width, "full-width letters, digits and signs"),
-    "half_width": Change(changes.half_width, "letters, digits and signs of ordinary width"),
-    EXCHANGE: Change(changes.with_others, "the words of each pair exchanged for each other"),
+    "misspelling": Change(
+        changes.misspelled, said("a tenth of the longer words misspelled: letters swapped, left out, doubled")
+    ),
+    "upper": Change(changes.upper, said("all in capitals")),
+    "lower": Change(changes.lower, said("no capitals")),
+    "punctuation": Change(changes.unpunctuated, said("no punctuation")),
+    "numbers": Change(changes.other_numbers, said("other digits in each number")),
+    "names": Change(changes.other_names, said("each name exchanged for another")),
+    "negation": Change(changes.negated, said("a negation inserted"), keeps_label=False),
+    "traditional": Change(changes.traditional, said("traditional Chinese characters")),
+    "simplified": Change(changes.simplified, said("simplified Chinese characters")),
+    "full_width": Change(changes.full_width, said("full-width letters, digits and signs")),
+    "half_width": Change(changes.half_width, said("letters, digits and signs of ordinary width")),
+    EXCHANGE: Change(changes.with_others, said("the words of each pair exchanged for each other")),
 }
 BY_NAME = tuple(name for name in CHANGES if name != EXCHANGE)
