@@ -15,7 +15,7 @@ from prefect.runtime import flow_run
 from flows.servers.notes import write_note
 from flows.settled import SETTLED, settled_values
 from tasks.crash import crash_point
-from tasks.engine.engines import open_engine
+from tasks.engine.engines import engine_of
 from tasks.errors import RequestError
 from tasks.processes import start_time
 from tasks.store.step import Run
@@ -85,7 +85,7 @@ class Record:
         self.last_ended = time.monotonic()  # a step, or the start
         self.run = Run(
             self.store,
-            engine=open_engine(self.config.runtime.workers),
+            engine=engine_of(self.config.runtime),
             progress_for=lambda step: self.display.progress(step, lambda metrics, at: self._log_child(step, metrics, at)),
             started=self._start_child,
         )

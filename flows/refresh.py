@@ -28,7 +28,7 @@ from tasks.dashboard.task import dashboard
 from tasks.detect.drift import renumbered
 from tasks.detect.task import detect
 from tasks.detect.unjudged import UNJUDGED, find_unjudged, unjudged_in_words
-from tasks.engine.engines import open_engine
+from tasks.engine.engines import engine_of
 from tasks.forget.forgotten import forgotten_list
 from tasks.model.no_label import NO_KNOWN_WORD
 from tasks.monitor.sources import keep_source
@@ -150,7 +150,7 @@ def count_what_is_new(run: Refresh) -> None:
         crash_point("refresh.collected")
         figures = {**transaction.figures(), "new": run.collected["new"]}
         run.finished("collect", "{new:,} new, {duplicates:,} duplicates, {quarantined:,} quarantined".format(**figures))
-        score(scorer, spool, transaction, open_engine(config.runtime.workers), run.display.progress("score"))
+        score(scorer, spool, transaction, engine_of(config.runtime), run.display.progress("score"))
         run.collected["reasons"] = dict(sorted((transaction.refused + Counter(run.collected["reasons"])).items()))
         note_if_unscored(run, transaction)
         crash_point("refresh.scored")

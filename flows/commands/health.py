@@ -46,6 +46,7 @@ def diagnose(runtime: Runtime) -> list[dict[str, Any]]:
         "champions": lambda: champions(runtime),
         "artifact store": lambda: artifact_store(runtime.data_root),
         "shared store": lambda: shared_store(runtime),
+        "engine": lambda: engine(runtime),
         "data root": lambda: data_root_of(runtime),
         "forgotten texts": lambda: forgotten_texts(runtime.data_root),
         "disk": lambda: disk(runtime.data_root),
@@ -252,6 +253,13 @@ def champions(runtime: Runtime) -> str:
             f"{len(bad)} of {len(found)} cannot be loaded, so predict, score or generate fail: {'; '.join(bad)}"
         )
     return f"{', '.join(found)} load" if found else "none yet"
+
+
+def engine(runtime: Runtime) -> str:
+    """What tokenizes and labels; workers of a cluster have our code and see the data root."""
+    from tasks.engine.engines import check_engine
+
+    return check_engine(runtime, runtime.data_root if runtime.data_root.exists() else None)
 
 
 def data_root_of(runtime: Runtime) -> str:

@@ -18,6 +18,16 @@ DataRoot = Annotated[Path | None, typer.Option("--runtime.data-root", help="Fold
 SharedStoreOption = Annotated[
     str | None, typer.Option("--runtime.store", metavar="URL", help="Bucket that hosts share artifacts in.")
 ]
+EngineOption = Annotated[
+    str | None,
+    typer.Option("--runtime.engine", metavar="local|dask", help="What labels a large input: processes here, or a cluster."),
+]
+Address = Annotated[
+    str | None, typer.Option("--runtime.address", metavar="tls://HOST:PORT", help="With dask: the address of its scheduler.")
+]
+TlsCa = Annotated[Path | None, typer.Option("--runtime.tls-ca", help="With tls://: certificate of the authority (PEM).")]
+TlsCert = Annotated[Path | None, typer.Option("--runtime.tls-cert", help="With tls://: certificate of this host (PEM).")]
+TlsKey = Annotated[Path | None, typer.Option("--runtime.tls-key", help="With tls://: private key of that certificate (PEM).")]
 File = Annotated[Path | None, typer.Option("--config", help="A TOML file in the form of a preset.")]
 MaxError = Annotated[
     float | None,

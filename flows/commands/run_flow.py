@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flows.commands.printing import complain
 from flows.servers.server import Server
 from tasks.config import RefreshConfig
+from tasks.engine.engines import check_engine
 from tasks.store.opened import check_store
 from tasks.writable import make_data_root
 
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 def run_flow(name: str, config: PipelineConfig | LanguageConfig | RefreshConfig, session: Session) -> dict[str, Any]:
     """Run a flow on a Prefect server and return its result; a failed run raises what failed it."""
     make_data_root(config.runtime.data_root)
-    if not isinstance(config, RefreshConfig):  # it has nothing in the store
+    if isinstance(config, RefreshConfig):  # it has nothing in the store, and sends its documents
+        check_engine(config.runtime)
+    else:
         check_store(config.runtime)
+        check_engine(config.runtime, config.runtime.data_root)
     print("starting the Prefect server ...", file=sys.stderr)  # noqa: T201
     with contextlib.ExitStack() as stack:
 

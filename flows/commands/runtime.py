@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.runtime import Runtime
 from tasks.store.shared.address import is_address
 from tasks.urls import holds_password
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PREFIX = "TEXTMILL_"
 NOT_SETTINGS = frozenset({"TEXTMILL_CRASH_AT", "TEXTMILL_DEBUG"})  # a seam of the fault tests; traces for developers
@@ -19,12 +23,14 @@ PLAIN = {
 }
 
 
-def runtime_of(data_root: Path | None, store: str | None = None) -> Runtime:
-    """The runtime section as the environment gives it, with this data root and bucket if they are given.
+def runtime_of(data_root: Path | None, store: str | None = None, **more: str | Path | None) -> Runtime:
+    """The runtime section as the environment gives it, with this data root, bucket and more settings if they are given.
 
-    RequestError says in one line what is wrong with the environment, with the path or with the bucket's address.
+    RequestError says in one line what is wrong with the environment, with the path or with another setting.
     """
-    return _read_here(data_root, store) or _resolved(data_root, store)
+    given = {"data_root": data_root, "store": store, **more}
+    read_here = None if any(value is not None for value in more.values()) else _read_here(data_root, store)
+    return read_here or _resolved(given)
 
 
 def _read_here(data_root: Path | None, store: str | None) -> Runtime | None:
@@ -47,8 +53,10 @@ def _read_here(data_root: Path | None, store: str | None) -> Runtime | None:
     return Runtime.model_validate(values)
 
 
-def _resolved(data_root: Path | None, store: str | None) -> Runtime:
-    from flows.commands.settings import DEFAULT_PRESET, resolve
+def _resolved(given: Mapping[str, str | Path | None]) -> Runtime:
+    from flows.commands.settings import DEFAULT_PRESET, check_paths, resolve
 
-    given = {"--runtime.data-root": data_root, "--runtime.store": store}
-    return resolve([f"{flag}={value}" for flag, value in given.items() if value is not None], preset=DEFAULT_PRESET).runtime
+    flags = [f"--runtime.{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
+    runtime = resolve(flags, preset=DEFAULT_PRESET).runtime
+    check_paths(runtime, "--runtime.")
+    return runtime

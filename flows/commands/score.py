@@ -7,7 +7,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from flows.commands.options import ByCost, DataRoot, EachLabel, Json, MaxError, Model
+from flows.commands.options import (
+    Address,
+    ByCost,
+    DataRoot,
+    EachLabel,
+    EngineOption,
+    Json,
+    MaxError,
+    Model,
+    TlsCa,
+    TlsCert,
+    TlsKey,
+)
 from flows.commands.printing import complain, print_values
 from tasks.documents.reading import SHEET_HELP
 from tasks.errors import RequestError
@@ -38,13 +50,18 @@ def score(
     workers: Annotated[
         str, typer.Option("--runtime.workers", help="Processes that label a large input; default: a process for each core.")
     ] = "",
+    engine: EngineOption = None,
+    address: Address = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     data_root: DataRoot = None,
 ) -> None:
     """Score a file of documents with the champion."""
     from flows.commands.registry import load
     from flows.commands.runtime import runtime_of
     from flows.commands.settings import section
-    from tasks.engine.engines import open_engine
+    from tasks.engine.engines import check_engine, engine_of
     from tasks.ingest.settings import IngestConfig
     from tasks.score.abstain import check_abstention
     from tasks.score.score import check_request, score_file
@@ -53,8 +70,11 @@ def score(
     words = [word for word in missing.split(",") if word.strip()]
     options = {"text": text, "encoding": encoding, "delimiter": delimiter, "header": header, "quoting": quoting, "sheet": sheet}
     reading = section(IngestConfig, **options, missing=words)
-    engine = open_engine(_number(workers) if workers else runtime_of(data_root).workers)
+    runtime = runtime_of(data_root, engine=engine, address=address, tls_ca=tls_ca, tls_cert=tls_cert, tls_key=tls_key)
+    if workers:
+        runtime = runtime.model_copy(update={"workers": _number(workers)})
     check_request(source, output, reading)
+    check_engine(runtime)
     loaded = load(model, data_root)
     from flows.display import Display
 
@@ -70,7 +90,7 @@ def score(
             by_cost=by_cost,
             explain=explain,
             rank=rank,
-            engine=engine,
+            engine=engine_of(runtime),
             progress=display.progress("score"),
         )
     for line in report["warnings"]:

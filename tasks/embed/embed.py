@@ -11,12 +11,14 @@ same way are copied. Neither changes a byte: a text's vector depends on the text
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tasks.crash import crash_point
 from tasks.durable import replaced
+from tasks.engine.engine import UnseenError
 from tasks.errors import RequestError
 from tasks.model.views.encoder import (
     MADE,
@@ -34,10 +36,11 @@ from tasks.prepare.read import iter_texts
 from tasks.store.digests import sha256_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from tasks.embed.reading import EmbedConfig
+    from tasks.engine.engine import Engine
     from tasks.progress import Progress
 
 PART = 512  # texts
@@ -57,9 +60,13 @@ def write_vectors(
     scratch: Path,
     *,
     earlier: Iterable[Path] = (),
+    engine: Engine | None = None,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Embed the texts of `splits`; the report. `earlier` are folders of vectors; those made in the same way are used."""
+    """Embed the texts of `splits`; the report. `earlier` are folders of vectors; those made in the same way are used.
+
+    The parts are done by the workers of `engine` where these are elsewhere: here one network takes every core.
+    """
     made = made_by(config, weights)
     wanted: dict[bytes, str] = {}
     for batch in iter_texts(texts, splits):
@@ -68,33 +75,68 @@ def write_vectors(
     stored = [each for each in map(StoredVectors, earlier) if each.made == made]
     found = {name: vector for name in wanted if (vector := _find(stored, name)) is not None}
     missing = [name for name in wanted if name not in found]
-    encoder = TextEncoder(weights, Reading(config.pooling, config.max_len, config.truncate))
-    for start in range(0, len(missing), PART):
-        part = missing[start : start + PART]
-        found |= zip(part, _part(encoder, [wanted[name] for name in part], made, scratch), strict=True)
-        progress.advance(start + len(part), len(missing), "texts")
+    _encoder.cache_clear()  # of another call, whose weights may have changed since
+    reading = Reading(config.pooling, config.max_len, config.truncate)
+    dim = _encoder(weights, reading).dim
+    parts = [
+        _Part(start, tuple(wanted[name] for name in missing[start : start + PART])) for start in range(0, len(missing), PART)
+    ]
+    for part, vectors_PD in zip(parts, _vectors(parts, weights, reading, made, scratch, engine), strict=True):
+        end = part.first + len(part.texts)
+        found |= zip(missing[part.first : end], vectors_PD, strict=True)
+        progress.advance(end, len(missing), "texts")
         crash_point("embed.part")
-    vectors_ND = np.array([found[name] for name in wanted], np.float32).reshape(-1, encoder.dim)
+    _encoder.cache_clear()
+    vectors_ND = np.array([found[name] for name in wanted], np.float32).reshape(-1, dim)
     if not np.isfinite(vectors_ND).all():
         raise RequestError("a vector of a text has numbers that are not finite, so the weights are damaged; fetch them again")
     np.save(folder / VECTORS, vectors_ND, allow_pickle=False)
     names_NB = np.frombuffer(b"".join(wanted), np.uint8).reshape(-1, NAME_BYTES)
     np.save(folder / NAMES, names_NB, allow_pickle=False)
     (folder / MADE).write_text(json.dumps(made), encoding="utf-8")
-    return {"texts": len(wanted), "encoded": len(missing), "dim": encoder.dim}
+    return {"texts": len(wanted), "encoded": len(missing), "dim": dim}
 
 
 def _find(stored: Sequence[StoredVectors], name: bytes) -> np.ndarray | None:
     return next((vector for each in stored if (vector := each.find(name)) is not None), None)
 
 
-def _part(encoder: TextEncoder, texts: list[str], made: dict[str, Any], scratch: Path) -> np.ndarray:
-    """The vectors of some texts, float32 [P, D]; from `scratch` if an earlier call came so far."""
-    named = "".join(text_name(text).hex() for text in texts)
-    path = scratch / f"{sha256_text(json.dumps(made) + named)[:32]}.npy"
-    if not path.is_file():
-        vectors_PD = np.array(list(encoder.vectors(texts)), np.float32)
-        with replaced(path, flushed=True) as partial, partial.open("wb") as file:
-            np.save(file, vectors_PD, allow_pickle=False)
-    kept: np.ndarray = np.load(path, allow_pickle=False)
-    return kept
+class _Part(NamedTuple):
+    """Some cleaned texts, the first with the number `first`, from 0."""
+
+    first: int
+    texts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"texts {self.first + 1:,} to {self.first + len(self.texts):,} of those to be encoded"
+
+
+def encode_part(part: _Part, weights: Path, reading: Reading) -> np.ndarray:
+    """The vectors of some texts, float32 [P, D]; UnseenError where the weights are not there."""
+    if not weights.is_dir():
+        raise UnseenError(f"{weights}: no such folder", str(weights))
+    return np.array(list(_encoder(weights, reading).vectors(part.texts)), np.float32)
+
+
+@lru_cache(maxsize=1)
+def _encoder(weights: Path, reading: Reading) -> TextEncoder:
+    """Opened once in a process."""
+    return TextEncoder(weights, reading)
+
+
+def _vectors(
+    parts: Sequence[_Part], weights: Path, reading: Reading, made: dict[str, Any], scratch: Path, engine: Engine | None
+) -> Iterator[np.ndarray]:
+    """The vectors of each part; from `scratch` if an earlier call came so far."""
+    digests = ["".join(text_name(text).hex() for text in part.texts) for part in parts]
+    paths = [scratch / f"{sha256_text(json.dumps(made) + named)[:32]}.npy" for named in digests]
+    calls = ((part, weights.absolute(), reading) for part, path in zip(parts, paths, strict=True) if not path.is_file())
+    if engine is not None and engine.elsewhere:
+        encoded = engine.map_ordered(encode_part, calls, few=1)
+    else:
+        encoded = (encode_part(*call) for call in calls)
+    for path in paths:
+        if not path.is_file():
+            with replaced(path, flushed=True) as partial, partial.open("wb") as file:
+                np.save(file, next(encoded), allow_pickle=False)
+        yield np.load(path, allow_pickle=False)

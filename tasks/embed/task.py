@@ -26,14 +26,16 @@ MOST_EARLIER = 8  # artifacts in which vectors are looked for, the newest first
 def embed(build: Build, config: EmbedConfig, run: Run, weights: Path, texts: Path) -> dict[str, Any]:
     """Make vectors of the texts of the train and validation rows."""
     splits, earlier, progress = ("train", "valid"), earlier_vectors(run.store), run.progress_for("embed")
-    return write_vectors(config, weights, texts, splits, build.folder, build.scratch, earlier=earlier, progress=progress)
+    places = (weights, texts, splits, build.folder, build.scratch)
+    return write_vectors(config, *places, earlier=earlier, engine=run.engine, progress=progress)
 
 
 @step(libraries=LIBRARIES, shown=SHOWN)
 def embed_holdout(build: Build, config: EmbedConfig, run: Run, weights: Path, texts: Path) -> dict[str, Any]:
     """Make vectors of the texts of the test rows."""
     earlier, progress = earlier_vectors(run.store), run.progress_for("embed_holdout")
-    return write_vectors(config, weights, texts, ("test",), build.folder, build.scratch, earlier=earlier, progress=progress)
+    places = (weights, texts, ("test",), build.folder, build.scratch)
+    return write_vectors(config, *places, earlier=earlier, engine=run.engine, progress=progress)
 
 
 def earlier_vectors(store: Store) -> Iterator[Path]:

@@ -9,14 +9,46 @@ from tasks.engine.local import LocalPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import Literal
 
+    from tasks.engine.dask_cluster import DaskCluster
     from tasks.engine.engine import Engine
-
-ENGINES: dict[str, Callable[[int], Engine]] = {"local": LocalPool}
-DEFAULT = "local"
+    from tasks.runtime import Runtime
 
 
-def open_engine(workers: int | Literal["auto"] = "auto", name: str = DEFAULT) -> Engine:
-    """The engine of that name with so many workers; auto is one for every core that this process may use."""
-    return ENGINES[name](num_cores() if workers == "auto" else workers)
+def open_engine(workers: int | Literal["auto"] = "auto") -> LocalPool:
+    """The processes of this machine, so many; auto is one for every core that this process may use."""
+    return LocalPool(num_cores() if workers == "auto" else workers)
+
+
+def engine_of(runtime: Runtime) -> Engine:
+    """The engine that a run is to work with; nothing is connected to yet."""
+    return ENGINES[runtime.engine](runtime)
+
+
+def check_engine(runtime: Runtime, folder: Path | None = None) -> str:
+    """See before a run starts that its engine is there, and that every worker reads and writes `folder`; what it is, in words.
+
+    RequestError or UnavailableError says in one line what is wrong.
+    """
+    if runtime.engine == "local":
+        return f"{open_engine(runtime.workers).workers} processes of this machine"
+    return _cluster(runtime).check(folder)
+
+
+def _cluster(runtime: Runtime) -> DaskCluster:
+    from tasks.engine.dask_cluster import DaskCluster
+    from tasks.engine.knock import Certificates
+
+    assert runtime.address is not None
+    files = None
+    if runtime.tls_ca is not None and runtime.tls_cert is not None and runtime.tls_key is not None:
+        files = Certificates(runtime.tls_ca, runtime.tls_cert, runtime.tls_key)
+    return DaskCluster(runtime.address, files)
+
+
+ENGINES: dict[str, Callable[[Runtime], Engine]] = {
+    "local": lambda runtime: open_engine(runtime.workers),
+    "dask": _cluster,
+}

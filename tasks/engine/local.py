@@ -22,6 +22,7 @@ from tasks.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from tasks.engine.engine import Arguments
 
@@ -47,6 +48,8 @@ class LocalPool:
     `started`. Threads go on until the first process is ready.
     """
 
+    elsewhere = False
+
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._pool: ProcessPoolExecutor | None = None
@@ -54,9 +57,15 @@ class LocalPool:
         self._keepers = 0
 
     def map_ordered(
-        self, function: Callable[..., T], calls: Iterable[Arguments], *, few: int = 0, ready: Arguments | None = None
+        self,
+        function: Callable[..., T],
+        calls: Iterable[Arguments],
+        *,
+        few: int = 0,
+        ready: Arguments | None = None,
+        folder: Path | None = None,
     ) -> Iterator[T]:
-        """See `Engine`."""
+        """See `Engine`; processes of this machine see what this one sees."""
         if self.workers <= 1:
             for arguments in calls:
                 yield function(*arguments)

@@ -151,10 +151,10 @@ class _Spread:
     def kept(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext() if self.engine is None else self.engine.kept()
 
-    def map_ordered(self, function: Callable[..., Any], calls: Iterable[tuple]) -> Iterator[Any]:
+    def map_ordered(self, function: Callable[..., Any], calls: Iterable[tuple], folder: Path) -> Iterator[Any]:
         if self.engine is None:
             return (function(*arguments) for arguments in calls)
-        return self.engine.map_ordered(function, calls)
+        return self.engine.map_ordered(function, calls, folder=folder)
 
 
 def _tokenize(
@@ -179,7 +179,7 @@ def _tokenize(
     )
     codes: dict[str, int] = {}
     how = (str(scratch), text.to_dict(), config.min_tokens, config.near_duplicates)
-    parts = spread.map_ordered(tokenize_piece, ((piece, *how) for piece in pieces))
+    parts = spread.map_ordered(tokenize_piece, ((piece, *how) for piece in pieces), scratch)
     with (
         (scratch / FINGERPRINTS).open("wb") as fingerprints,
         (scratch / SIGNATURES).open("wb") as signatures,
@@ -268,7 +268,7 @@ def _write_splits(
             (folder / part).mkdir(exist_ok=True)
             open_writer(scratch / file, schema).close()
             files.append(stack.enter_context(JoinedParquet(folder / part / file, scratch / file)))
-        written = spread.map_ordered(write_partition, calls)
+        written = spread.map_ordered(write_partition, calls, scratch)
         for (partition, pieces), targets in zip(partitions, written, strict=True):
             for joined_file, target in zip(files, targets, strict=True):
                 joined_file.add(Path(target))

@@ -26,10 +26,9 @@ class Documents:
     """The facts about a batch of N documents once it is tokenized.
 
     `rejected` bool [N]; `num_tokens` int32 [N]; `fingerprints` uint64 [N, 2], equal for equal tokens; `signatures` uint32
-    [N, 32]; `quarantine` the rejected rows. The tokens themselves are in the file at `path`.
+    [N, 32]; `quarantine` the rejected rows.
     """
 
-    path: str
     rejected: np.ndarray
     num_tokens: np.ndarray
     fingerprints: np.ndarray
@@ -56,7 +55,6 @@ def tokenize_documents(
     rejected = (num_tokens < min_tokens) & ~official
     digests = b"".join(hashlib.blake2b(document, digest_size=16).digest() for document in joined)
     return Documents(
-        path=path,
         rejected=rejected,
         num_tokens=num_tokens,
         fingerprints=np.frombuffer(digests, dtype="<u8").reshape(-1, 2),

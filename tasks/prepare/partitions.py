@@ -7,6 +7,8 @@ alone. A call names rows and reads them itself, so that whoever hands out the ca
 from __future__ import annotations
 
 import contextlib
+import os
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -110,19 +112,20 @@ def tokenize_piece(
     RequestError for a test row without a label. OSError if the file lacks rows.
     """
     codes: dict[str, int] = {}
-    described, found = [], []
+    described, found, paths = [], [], []
     for number, batch in enumerate(_batches(piece, _COLUMNS)):
-        path = str(Path(scratch) / f"{piece.begin:06d}-{number:04d}.arrow")
+        paths.append(str(Path(scratch) / f"{piece.begin:06d}-{number:04d}.arrow"))
         described.append(_describe(batch, codes))
         texts = batch.select(["id", "text", "split"])
-        found.append(tokenize_documents(texts, path, settings, min_tokens, with_signatures))
+        with _whole(paths[-1]) as path:
+            found.append(tokenize_documents(texts, path, settings, min_tokens, with_signatures))
         described[-1][0][found[-1].rejected] = REJECTED
     rows = sum(len(each.num_tokens) for each in found)
     if rows != piece.rows:
         raise OSError(f"{piece.corpus} is damaged: {piece.rows - rows} of {piece.rows} rows are missing")
     kind, label, sha256, valid = map(np.concatenate, zip(*described, strict=True))
     return TokenizedPiece(
-        [each.path for each in found],
+        paths,
         list(codes),
         kind,
         label,
@@ -152,9 +155,10 @@ def write_partition(
     names, done = pa.array(labels, pa.string()), 0
     targets = [str(Path(scratch) / f"{partition.begin:06d}.{part}.parquet") for part in PARTS]
     with contextlib.ExitStack() as stack:
+        partial = [stack.enter_context(_whole(target)) for target in targets]
         writers = {
-            part: stack.enter_context(RowGroups(Path(target), schema))
-            for (part, (_, schema)), target in zip(PARTS.items(), targets, strict=True)
+            part: stack.enter_context(RowGroups(Path(path), schema))
+            for (part, (_, schema)), path in zip(PARTS.items(), partial, strict=True)
         }
         # Arrow compresses without Python's lock, so texts are written beside tokens, a batch at a time.
         beside = stack.enter_context(ThreadPoolExecutor(1))
@@ -216,6 +220,17 @@ def _describe(batch: pa.RecordBatch, codes: dict[str, int]) -> tuple[np.ndarray,
     label[unlabelled] = -1
     kind = np.where(test, OFFICIAL_TEST, np.where(label < 0, NO_LABEL, LABELLED)).astype(np.uint8)
     return kind, label, digest_words(batch.column("sha256")), valid
+
+
+@contextlib.contextmanager
+def _whole(path: str) -> Iterator[str]:
+    """Give the name of a file that becomes `path` when the block ends: another worker may do the same call meanwhile."""
+    partial = f"{path}.{secrets.token_hex(8)}"
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        Path(partial).unlink(missing_ok=True)
 
 
 def _add(rows: pa.RecordBatch, parts: Sequence[tuple[RowGroups, pa.Array]]) -> None:

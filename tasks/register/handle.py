@@ -7,6 +7,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tasks.engine.engine import UnseenError
 from tasks.errors import RequestError
 from tasks.register.load import MANIFEST, DamagedPackage, open_package
 
@@ -43,7 +44,7 @@ class Handle:
 
     @cached_property
     def loaded(self) -> LoadedModel:
-        """The model; RequestError if its package cannot be opened any more, or was changed since."""
+        """The model; RequestError if its package cannot be opened, or was changed since; UnseenError if it is not there."""
         if self._loaded is not None:
             return self._loaded
         assert self.place is not None
@@ -79,6 +80,9 @@ def _place_of(loaded: LoadedModel) -> Place | None:
 def _opened(place: Place) -> LoadedModel:
     from tasks.register.models import LoadedModel
 
+    if not place.folder.is_dir():
+        gone = f"{place.name}/{place.version}: {place.folder} was removed while it was in use; run again"
+        raise UnseenError(gone, str(place.folder))
     if place.digest is None:
         from tasks.model import serving as own
 

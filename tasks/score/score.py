@@ -151,7 +151,7 @@ def _scored(layout: Layout, rest: Rest, asked: Asked, engine: Engine | None, war
 
 def _few(engine: Engine | None, model: Handle, layout: Layout) -> int:
     """How many parts are labelled here before processes start: ALL, where these could do no better."""
-    if engine is None or model.place is None or model.shares_no_lock:
+    if engine is None or model.place is None or (model.shares_no_lock and not engine.elsewhere):
         return ALL
     return 0 if _is_large(layout) else FEW
 

@@ -83,7 +83,8 @@ class Scorer:
     ) -> Iterator[tuple[tuple[pa.RecordBatch, list[Refused]], int]]:
         """What each batch comes to, and how many documents it has."""
         models = [Handle.of(model) for model in (self.sentiment, *self.topics)]
-        if engine is None or any(model.place is None or model.shares_no_lock for model in models):
+        here = engine is None or not engine.elsewhere
+        if engine is None or any(model.place is None or (here and model.shares_no_lock) for model in models):
             yield from ((self.score_batch(batch), batch.num_rows) for batch in batches)
             return
         scorer = _Sent(models[0], self.negative, tuple(models[1:]), self.watch_list)

@@ -37,6 +37,7 @@ NEEDS = (
     "--fetch.query",  # tests/fetch
     "--fetch.url",
     "--runtime.store",  # tests/store
+    "--runtime.address",  # tests/engine
 )  # data that is not there
 SEARCHES = ("tune",)  # they take the minutes that they are given; tests/flows/test_tune.py
 SERVERS = ("up", "down", "deploy", "undeploy", "serve")  # tests/flows/servers, tests/serve

@@ -38,3 +38,24 @@ def die_at_three(number: int) -> int:
     if number == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+def slow_number(number: int, folder: str) -> int:
+    (Path(folder) / f"begun-{number}").touch()
+    until((Path(folder) / "go").exists, "the word to go")
+    return number
+
+
+def one_file(path: str) -> str:
+    return Path(path).read_text()
+
+
+def strange_error(number: int) -> int:
+    raise StrangeError(number, "more")
+
+
+class StrangeError(Exception):
+    """One that pickle cannot read back."""
+
+    def __init__(self, number: int, more: str) -> None:
+        super().__init__(f"number {number}")

@@ -149,7 +149,19 @@ try:
 finally:
     print(len(sys.modules), *{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)
 """
-SERVERS = {"prefect", "mlflow", "sqlalchemy", "fastapi", "torch", "gensim", "sklearn", "matplotlib"}
+SERVERS = {
+    "prefect",
+    "mlflow",
+    "sqlalchemy",
+    "fastapi",
+    "torch",
+    "gensim",
+    "sklearn",
+    "matplotlib",
+    "dask",
+    "distributed",
+    "obstore",
+}
 
 
 @pytest.mark.parametrize(
