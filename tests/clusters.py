@@ -83,7 +83,7 @@ class Cluster:
 
     def _start(self, *words: str, name: str, code: Path = CHECKOUT) -> subprocess.Popen[bytes]:
         own = self.folder / name
-        own.mkdir(exist_ok=True)
+        own.mkdir(parents=True, exist_ok=True)
         tls = []
         if self.files is not None:
             tls = ["--protocol", "tls", *(word for kind in ("ca", "cert", "key") for word in self._file(kind))]
@@ -137,7 +137,6 @@ def _openssl(*words: object) -> None:
 @contextlib.contextmanager
 def cluster(folder: Path, workers: int = 2, **options: object) -> Iterator[Cluster]:
     """A cluster of so many workers, which have all come when the block begins."""
-    folder.mkdir(parents=True, exist_ok=True)
     with Cluster(folder, **options) as made:  # type: ignore[arg-type]
         for _ in range(workers):
             made.start_worker()

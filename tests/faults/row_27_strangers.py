@@ -84,9 +84,9 @@ def other_library(folder: Path) -> Path:
 
 
 def no_project(folder: Path) -> Path:
-    """A package of another project that is called as ours is."""
-    (folder / "tasks").mkdir(parents=True)
-    (folder / "tasks" / "__init__.py").write_text("")
+    """A module of another project that is called as ours is."""
+    folder.mkdir(parents=True)
+    (folder / "tasks.py").write_text("")
     return folder
 
 
