@@ -91,7 +91,7 @@ class Cluster:
         environment |= {"PYTHONPATH": f"{code}{os.pathsep}{CHECKOUT}", "PYTHONWARNINGS": "ignore", **self._settings}
         with (own / "log.txt").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "dask", *words, "--host", "127.0.0.1", "--no-dashboard", *tls],
+                [sys.executable, "-m", "dask", *words, "--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0", *tls],
                 cwd=own,
                 env=environment,
                 stdout=log,

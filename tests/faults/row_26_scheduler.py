@@ -103,4 +103,4 @@ def _ended(work: Callable[[], object], gone: list[float], how: str) -> str | Non
 HOW = ("killed", "stopped", "no worker is left")
 CASES: dict[str, Any] = {f"{work.__name__}: {how}": lost(work, how) for how in HOW for work in (prepared, labelled)}
 CASES |= {"never there": never_there, "silent": silent, "empty": empty}
-COUNT = 3 * len(CASES)
+COUNT = 2 * len(CASES)
