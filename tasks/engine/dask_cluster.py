@@ -135,11 +135,10 @@ class DaskCluster:
             deadline = time.monotonic() + ANSWER_SECONDS
             for future in asked.values():
                 try:
-                    self._opened(terms, *future.result(max(0.0, deadline - time.monotonic())))
+                    answer = self._answer(future, max(0.0, deadline - time.monotonic()), "the look at a worker")
+                    self._opened(terms, *answer)
                 except TimeoutError:
                     unanswered += 1
-                except CancelledError:
-                    raise self._gone() from None
                 finally:
                     future.cancel()
             more = f", {unanswered} of them busy or silent" if unanswered else ""
@@ -168,22 +167,31 @@ class DaskCluster:
 
     def _result(self, terms: Terms, call: _Call) -> Any:
         """What a call comes to, once its worker has answered; its error is raised here."""
-        from distributed import KilledWorker
-
         while True:
             try:
-                answer = call.future.result(LOOK_SECONDS)
-                break
+                answer = self._answer(call.future, LOOK_SECONDS, str(call.arguments[0]))
             except TimeoutError:
                 self._look()
-            except CancelledError:
-                raise self._gone() from None
-            except KilledWorker:
-                raise UnavailableError(
-                    f"{call.arguments[0]}: each worker that worked on it died, most likely for want of memory; give those "
-                    f"of {self.address} more memory, or fewer threads; {REPEAT}"
-                ) from None
-        return self._opened(terms, *answer)
+            else:
+                return self._opened(terms, *answer)
+
+    def _answer(self, future: Future[tuple[str, Any]], seconds: float, what: str) -> tuple[str, Any]:
+        """What a worker answers to `what`; TimeoutError if it takes longer. A call raises nothing there: all else is Dask's."""
+        from distributed import KilledWorker
+
+        try:
+            return future.result(seconds)
+        except TimeoutError:
+            raise
+        except CancelledError:
+            raise self._gone() from None
+        except KilledWorker:
+            raise UnavailableError(
+                f"{what}: each worker that worked on it died, most likely for want of memory; give those of {self.address} "
+                f"more memory, or fewer threads; {REPEAT}"
+            ) from None
+        except Exception as error:  # noqa: BLE001 of several libraries; it is told in one line
+            raise UnavailableError(f"{FLAG} {self.address}: the cluster failed ({_first_line(error)}); {REPEAT}") from None
 
     def _opened(self, terms: Terms, kind: str, value: Any) -> Any:
         """The result in an answer; whatever else it is is raised."""

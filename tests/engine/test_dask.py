@@ -132,6 +132,7 @@ def test_a_file_is_labelled_as_here(
         list(engine.map_ordered(score_part, [(Part("x"), Asked(lost, None, False, pa.schema([])))]))
 
 
+@pytest.mark.long  # torch makes the network
 def test_vectors_of_texts_are_made_as_here(
     engine: DaskCluster, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

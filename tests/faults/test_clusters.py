@@ -1,0 +1,24 @@
+"""Short versions of the rows about Dask clusters."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults import row_25_workers, row_26_scheduler, row_27_strangers
+from tests.faults.rows import failures
+
+pytestmark = pytest.mark.long
+
+
+def test_workers_that_die_or_hang_change_no_byte(tmp_path: Path) -> None:
+    assert failures("row_25_workers", tmp_path, range(len(row_25_workers.CASES))) == []
+
+
+def test_a_cluster_that_goes_away_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_26_scheduler, "WITHIN_SECONDS", 3600.0)
+    quick = [number for number, name in enumerate(row_26_scheduler.CASES) if name.endswith(("killed", "there", "silent"))]
+    assert failures("row_26_scheduler", tmp_path, quick) == []
+
+
+def test_strangers_make_no_byte(tmp_path: Path) -> None:
+    assert failures("row_27_strangers", tmp_path, range(len(row_27_strangers.CASES))) == []
