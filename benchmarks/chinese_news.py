@@ -63,7 +63,11 @@ class Scored(NamedTuple):
 def ways(config: PipelineConfig, models: Sequence[str], tokenizers: Sequence[str]) -> Iterator[tuple[str, PipelineConfig]]:
     """The recipes: each model by each tokenizer, with balanced weights, without weights, and with the prior of the use."""
     prior = {"class_weights": "none", "class_prior": ("0=0.5", "1=0.5")}
-    weights = {"balanced": {"class_weights": "balanced"}, "none": {"class_weights": "none"}, "none, prior": prior}
+    weights: dict[str, dict[str, Any]] = {
+        "balanced": {"class_weights": "balanced"},
+        "none": {"class_weights": "none"},
+        "none, prior": prior,
+    }
     for tokenizer in tokenizers:
         for model in models:
             for name, update in weights.items():

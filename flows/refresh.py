@@ -50,7 +50,7 @@ from tasks.tracking.client import import_mlflow
 from tasks.tracking.home import tracking_home
 from tasks.tracking.tracker import open_to_read
 from tasks.wording.sentence import said
-from tasks.wording.wording import wording_in
+from tasks.wording.wording import ENGLISH, wording_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +63,6 @@ if TYPE_CHECKING:
     from tasks.notify.channels.channel import Channel
     from tasks.notify.deliver import Report
     from tasks.register.profile import Profile
-    from tasks.wording.wording import Wording
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +129,7 @@ def refresh(config: RefreshConfig) -> dict[str, Any]:
         report = dashboard(state, config, reference(run.scorer, state), run.scorer.sentiment.title, mark)
         run.finished("dashboard", str(report))
         result = result_of(run, report, started, told)
-        show_in_prefect(result, wording_in(config.dashboard.language))
+        show_in_prefect(result)
         crash_point("refresh.shown")
         return result
 
@@ -222,6 +221,7 @@ def result_of(run: Refresh, report: Path, retrained: Sequence[str], told: Report
     model = run.scorer.sentiment
     return {
         "name": run.config.name,
+        "language": run.config.dashboard.language,
         **run.figures,
         "reasons": run.collected["reasons"],
         "passed_over": run.collected["passed_over"],
@@ -260,13 +260,14 @@ def artifact_key(name: str) -> str:
     return key if name.isascii() else f"{key.strip('-')}-{sha256_text(name)[:8]}".strip("-")
 
 
-def show_in_prefect(result: dict[str, Any], wording: Wording) -> None:
+def show_in_prefect(result: dict[str, Any]) -> None:
     """Show the figures and the alerts on the run's page in Prefect's UI.
 
     Prefect reads a table's cells as Markdown, too: a topic's label could be a link or a picture there, so names are made inert.
     What is counted and sent by now stays so: a server that does not take them is a warning.
     """
     key = artifact_key(result["name"])
+    wording = wording_in(result.get("language", ENGLISH))
     told = [
         said("model {name} version {version}", **{name: inert(value) for name, value in result["model"].items()}),
         said("new alerts: {count}", count=len(result["alerts"])),

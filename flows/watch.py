@@ -61,8 +61,8 @@ def look(client: SyncPrefectClient, config: RefreshConfig, now: float) -> list[A
     for name, limit in hours.items():
         deployment = find_deployment(client, name)
         if deployment is None:
-            message = said("{name} is not deployed; run textmill deploy", name=name)
-            alerts.append(_warning(config, "watchdog", name, "high", message, now))
+            absent = said("{name} is not deployed; run textmill deploy", name=name)
+            alerts.append(_warning(config, "watchdog", name, "high", absent, now))
             continue
         if message := overdue(client, name, deployment, hours=max(limit, patience_hours(deployment)), now=now):
             alerts.append(_warning(config, "watchdog", name, "high", message, now))
@@ -75,7 +75,7 @@ def silent_sources(config: RefreshConfig, now: float) -> list[Alert]:
     """An alert if the last refresh ended well and counted nothing of a source, or of all that was new."""
     try:
         with MonitorState.read(config.runtime.data_root, config.name) as state:
-            lines = [Silent(**silent).told() for silent in json.loads(state.setting(SILENT_SOURCES) or "[]")]
+            lines: list[str] = [Silent(**silent).told() for silent in json.loads(state.setting(SILENT_SOURCES) or "[]")]
             lines += filter(None, [read_kept(state.setting(UNSCORED) or "")])
     except (RequestError, UnavailableError):  # no refresh yet, or a state that the refresh itself complains about
         return []

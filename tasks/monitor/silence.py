@@ -16,7 +16,7 @@ def about_silence(result: Mapping[str, Any]) -> list[tuple[str, str]]:
 
     `result` is a refresh's, as `textmill refresh --json` prints it.
     """
-    lines = []
+    lines: list[tuple[str, str]] = []
     if line := result["not_judged"]["summary"]:
         lines.append((said("mute"), line))
     watch = result["watch_list"]
