@@ -67,6 +67,7 @@ def ways(config: PipelineConfig, models: Sequence[str], tokenizers: Sequence[str
         "balanced": {"class_weights": "balanced"},
         "none": {"class_weights": "none"},
         "none, prior": prior,
+        "balanced, prior": {**prior, "class_weights": "balanced"},
     }
     for tokenizer in tokenizers:
         for model in models:
@@ -188,10 +189,12 @@ def compare(own: argparse.Namespace, options: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="news-") as name:
         write_corpus(config.ingest, Path(name))
         draws = []
-        for salt in range(own.draws):
+        for salt in range(own.first_salt, own.first_salt + own.draws):
             draws.append(dict(measure(config, Path(name), split_by(config, salt, own.since), recipes)))
             print(f"salt {salt}", {way: scored.figures() for way, scored in draws[-1].items()}, file=sys.stderr, flush=True)
         print(random_table(draws), end="\n\n", flush=True)
+        if own.since == "never":
+            return
         by_time = dict(measure(config, Path(name), split_by(config, None, own.since), recipes))
         print(f"{len(by_time[PEER].bad):,} test rows, {by_time[PEER].bad.mean():.1%} of them negative\n")
         print(time_table(by_time, own.since))
@@ -284,7 +287,8 @@ def main(arguments: list[str] | None = None) -> int:
     comparing = verbs.add_parser("compare", help="further options are those of textmill train")
     comparing.add_argument("news", type=Path)
     comparing.add_argument("--draws", type=int, default=5, help="random splits")
-    comparing.add_argument("--from", dest="since", default="2018-05-01", help="first day of the test rows by time")
+    comparing.add_argument("--first-salt", type=int, default=0, help="of the random splits: others to choose settings on")
+    comparing.add_argument("--from", dest="since", default="2018-05-01", help="first day of the test rows by time, or never")
     comparing.add_argument("--models", nargs="+", default=["bag+tfidf"])
     comparing.add_argument("--tokenizers", nargs="+", default=["char"], choices=["char", "jieba"])
     reading = verbs.add_parser("months")

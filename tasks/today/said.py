@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.monitor.alert_words import FEATURES
 from tasks.monitor.silence import about_silence
+from tasks.shown import inert
 from tasks.today.change import change_in_words
 from tasks.today.standing import standing_in_words
 from tasks.wording.sentence import joined, said
@@ -36,5 +37,5 @@ def counted_in_words(result: Mapping[str, Any]) -> str:
 
 def drifted_in_words(result: Mapping[str, Any]) -> str:
     """The features that have drifted."""
-    drifted = [FEATURES[drift["feature"]] for drift in result["drift"] if drift["drifted"]]
+    drifted = [FEATURES.get(drift["feature"], inert(drift["feature"])) for drift in result["drift"] if drift["drifted"]]
     return joined(", ", drifted) if drifted else said("nothing")

@@ -107,6 +107,6 @@ def test_series_of_a_few_documents_a_week_are_judged_where_a_window_of_theirs_ho
 
 
 def test_a_name_whose_documents_came_too_early_is_not_said_to_lack_days() -> None:
-    config = CONFIG.model_copy(update={"small_window_days": 14})
-    (found,) = find_unjudged(counts({"all": EVERY_DAY, "name:early": {3: 1, 4: 1, 100: 1}}), config)
+    config = CONFIG.model_copy(update={"small_window_days": 14, "baseline_days": 180})
+    (found,) = find_unjudged(counts({"all": EVERY_DAY, "name:early": {20: 1, 21: 1, 100: 1}}), config)
     assert found.reason == "never 2 documents after 30 days"
