@@ -48,6 +48,7 @@ def forget_documents(state: MonitorState, wanted: Wanted) -> int:
         gone += sum(_from_table(db, table, wanted) for table in _OTHERS)
         if gone:  # it quotes the beginnings of texts; the next refresh makes it anew
             db.execute("DELETE FROM settings WHERE key = ?", (CHANGE,))
+            db.execute("DELETE FROM watermarks WHERE good + quarantined > 0")  # files are read again, and the text refused
         crash_point("forget.monitor_uncommitted")
         db.execute("COMMIT")
     except BaseException:

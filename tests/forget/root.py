@@ -76,7 +76,14 @@ def make_root(root: Path) -> Path:
     build(root, write_table(root.parent / "news.jsonl"))
     _make_monitor(root)
     _make_databases(root)
-    folders = [root / "runs/1", root / "logs", root / "raw", root / "fetched/news/0123", root / "store/.damaged/x/folder"]
+    folders = [
+        root / "runs/1",
+        root / "logs",
+        root / "raw",
+        root / "fetched/news/0123",
+        root / "fetched/news/.before-0123",
+        root / "store/.damaged/x/folder",
+    ]
     folders += [root / "mlflow/artifacts/1/2/artifacts", root / "tensorboard/news", root / "store/.scratch/finetune-1"]
     for folder in folders:
         folder.mkdir(parents=True)

@@ -18,12 +18,15 @@ from tasks.errors import RequestError, UnavailableError
 from tasks.forget import where
 from tasks.forget.forget import make_plan
 from tasks.forget.forgotten import Forgotten, forgotten_list, remember
+from tasks.forget.forms import Wanted
+from tasks.forget.monitors import forget_documents
 from tasks.ingest.settings import IngestConfig, TextsConfig, refusing
 from tasks.ingest.texts import write_texts
 from tasks.monitor.state import MonitorState
 from tasks.store.artifact import Store
 from tests.forget import root as roots
 from tests.forget.planted import OTHER, TEXT
+from tests.monitor.conftest import batch_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,6 +117,27 @@ def test_a_monitor_goes_on_without_the_document(forgot: tuple[Path, dict[str, An
         assert found == ["Something new to read"]
         assert collector.reasons == {"forgotten": 1}
         assert {row["reason"]: row["bytes"] for row in state.quarantined()}["forgotten"] == b""
+
+
+def test_a_file_that_has_not_changed_is_read_again_and_the_text_in_it_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.collect.files.RACY_SECONDS", -1)  # so that it is not read again anyway
+    (tmp_path / "new.csv").write_text(f"time,text\n2020-03-05,{OTHER.replace(',', '')}\n2020-03-05,Something new to read\n")
+    config = CollectConfig(source=str(tmp_path / "new.csv"))
+
+    def read(forgotten: Forgotten | None) -> tuple[int, dict[str, int]]:
+        with state.refresh(model="news/1") as transaction:
+            collector = Collector(config, transaction, now=2e9, forgotten=forgotten)
+            for batch in collector.batches():
+                transaction.add(batch_of([("2020-03-05", text, "negative", 0.9) for text in batch.column("text").to_pylist()]))
+        return transaction.duplicates, dict(collector.reasons)
+
+    with MonitorState.open(tmp_path, "desk") as state:
+        assert read(None) == (0, {})
+        assert read(None) == (2, {})
+        assert forget_documents(state, Wanted([OTHER])) == 1
+        assert read(remember(tmp_path, [OTHER.replace(",", "")])) == (1, {"forgotten": 1})
 
 
 def test_the_next_run_refuses_it_and_counts_it(planted: Path, forgot: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
