@@ -20,7 +20,7 @@ ROW ?=
 EXAMPLES ?= 5000
 AUDIT := .venv-audit
 PYTEST ?=
-# A process takes one file after the other, in the order of tests/conftest.py. Four for two cores, since servers are often waited for.
+# A process takes one room after the other, in the order of tests/conftest.py. Four for two cores, since servers are often waited for.
 PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test test-long pages coverage check torchtext bench faults fuzz audit format lock lock-torchtext clean

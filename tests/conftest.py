@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -57,21 +58,54 @@ settings.register_profile(
 )
 settings.load_profile("patient")
 
-# A long file at the end would leave the other processes with nothing to do: the file that takes longest of all, and rooms whose
-# files take tens of seconds each.
-LONGEST = ("docs", "test_commands_run.py")
-LONG_ROOMS = ("flows", "register", "tracking", "faults")
+# A process takes a room at a time, whose files share session fixtures, servers and imports; a file of the rooms that take
+# minutes; a single test of the longest file. A long one at the end would leave the other processes with nothing to do.
+LONGEST = "faults/test_forked.py"
+BY_FILE = ("faults", "flows", "finetune")
+LONG_ROOMS = ("faults", "register", "flows", "language", "tracking", "evaluate", "dashboard", "docs", "detect", "documents")
+BESIDE = {"finetune": "flows"}  # their files take turns: all flows ask one Prefect server
+
+
+def unit(test: str) -> str:
+    """What goes to a process as one, given the id of a test below `tests/`: its room, its file or itself."""
+    path, _, _ = test.partition("::")
+    room, _, within = path.partition("/")
+    return test if path == LONGEST else path if room in BY_FILE or not within else room
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest file and the long rooms; each room's files and their tests stay in order."""
+    """Begin with what takes long."""
     folder = Path(__file__).parent
+    paths = {item: item.path.relative_to(folder).as_posix() for item in items}
+    files: dict[str, list[str]] = {room: [] for room in BY_FILE}
+    for path in dict.fromkeys(paths.values()):
+        files.get(path.partition("/")[0], []).append(path)
+    share = {path: number / len(of_room) for of_room in files.values() for number, path in enumerate(of_room)}
 
-    def turn(item: pytest.Item) -> int:
-        parts = item.path.relative_to(folder).parts
-        return 0 if parts == LONGEST else 1 if parts[0] in LONG_ROOMS else 2
+    def turn(item: pytest.Item) -> tuple[int, float]:
+        path = paths[item]
+        room = path.partition("/")[0]
+        room = BESIDE.get(room, room)
+        place = LONG_ROOMS.index(room) if room in LONG_ROOMS else len(LONG_ROOMS)
+        return -1 if path == LONGEST else place, share.get(path, 0.0)
 
     items.sort(key=turn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Have `--dist loadfile` deal out units."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByUnit(LoadFileScheduling):
+        """Its scopes are units."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            return unit(nodeid.partition("tests/")[2])
+
+    return ByUnit(config, log)
 
 
 def pytest_collection_finish() -> None:
