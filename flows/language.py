@@ -12,7 +12,6 @@ from flows.killed import mark_killed
 from flows.meanwhile import make_ready
 from flows.prepared import part
 from flows.record import Record, command
-from tasks.checkout import CHECKOUT
 from tasks.config import LanguageConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.ingest.settings import refusing
 from tasks.ingest.task import ingest
@@ -23,8 +22,8 @@ from tasks.register.models import LANGUAGE, MODEL_TAG
 from tasks.register.says import REGISTRATION
 from tasks.store.opened import open_store
 from tasks.tracking import tensorboard
+from tasks.tracking.opened import open_tracker
 from tasks.tracking.tags import RUN_TAG
-from tasks.tracking.tracker import Tracker
 from tasks.weights.task import weights
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def language(config: LanguageConfig) -> dict[str, Any]:
         tensorboard.check_installed()
     check_installed()
     store = open_store(config.runtime)
-    tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, config.name)
+    tracker = open_tracker(config.runtime, config.name)
     with (
         store.reading(),
         Display(interval_seconds=config.runtime.log_interval, step_chars=len(evaluate_language.name)) as display,

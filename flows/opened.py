@@ -9,11 +9,10 @@ from flows.display import Display
 from flows.killed import mark_killed
 from flows.record import Record, command
 from flows.settled import settle_by_champion
-from tasks.checkout import CHECKOUT
 from tasks.errors import RequestError
 from tasks.register.champion import read_champion
 from tasks.store.opened import open_store
-from tasks.tracking.tracker import Tracker
+from tasks.tracking.opened import open_tracker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +30,7 @@ def recorded(config: PipelineConfig, *, step_chars: int, as_champion: bool = Tru
             "give --ingest.path too"
         )
     store = open_store(config.runtime)
-    tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, config.name)
+    tracker = open_tracker(config.runtime, config.name)
     with store.reading(), Display(interval_seconds=config.runtime.log_interval, step_chars=step_chars) as display:
         display.say(command(config))
         mark_killed(store.data_root / "runs", tracker)

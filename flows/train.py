@@ -24,7 +24,6 @@ from flows.warm import begin_run, look_at_batches, told_lineage
 from tasks.adapt.task import adapt
 from tasks.align.fetch import local_copies
 from tasks.align.task import align
-from tasks.checkout import CHECKOUT
 from tasks.config import PipelineConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.embed.task import embed, embed_holdout
 from tasks.evaluate.task import beside, evaluate, learning_curve, robustness, slices, unmeasured, yardstick
@@ -38,9 +37,9 @@ from tasks.register.says import REGISTRATION
 from tasks.register.slices import find_slices
 from tasks.register.task import folds, make_candidate, make_unmeasured, package, question_folds, register
 from tasks.store.opened import open_store
+from tasks.tracking.opened import open_tracker
 from tasks.tracking.tags import RUN_TAG
 from tasks.tracking.tensorboard import check_installed
-from tasks.tracking.tracker import Tracker
 from tasks.unread import unread
 from tasks.weights.task import weights
 
@@ -69,7 +68,7 @@ def train(config: PipelineConfig) -> dict[str, Any]:
     if not config.fetch.asks:
         refuse_unlabelled(config)
     store = open_store(config.runtime)
-    tracker = Tracker.open(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT, config.name)
+    tracker = open_tracker(config.runtime, config.name)
     with store.reading(), Display(interval_seconds=config.runtime.log_interval) as display:
         display.say(command(config))
         mark_killed(store.data_root / "runs", tracker)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import unescape
 
 from flows.servers.server import free_port
-from tests.patience import until
+from tests.patience import HANGS_SECONDS, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 BUCKET = "team"
 KEY_ID, SECRET = "AKIDOFTHETESTS", "test+secret/of+1"
 SIGNED = f"AWS4-HMAC-SHA256 Credential={KEY_ID}/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
-PASS, CUT, DROP, HANG = "pass", "cut", "drop", "hang"  # what becomes of a request; CUT: done, and its answer lost
+# What becomes of a request; CUT: done, and its answer lost; LATE: done, and its answer held back.
+PASS, CUT, DROP, HANG, LATE = "pass", "cut", "drop", "hang", "late"
 
 
 class S3:
@@ -95,11 +96,17 @@ def s3_server() -> Iterator[S3]:
 
 @contextlib.contextmanager
 def before(
-    server: S3, judge: Callable[[str, str], str], *, without: tuple[str, ...] = (), seen: list[str] | None = None
+    server: S3,
+    judge: Callable[[str, str], str],
+    *,
+    without: tuple[str, ...] = (),
+    seen: list[str] | None = None,
+    late: threading.Event | None = None,
 ) -> Iterator[int]:
     """Run a proxy before a server; its port.
 
-    `judge` says of each request what becomes of it; headers `without` do not reach the server; `seen` is told every header.
+    `judge` says of each request what becomes of it; headers `without` do not reach the server; `seen` is told every header;
+    answers that are LATE come once `late` is set.
     """
     over = threading.Event()
 
@@ -122,6 +129,8 @@ def before(
                 data = answer.read()
             if fate == CUT:
                 return self.break_off()
+            if fate == LATE and late is not None:
+                late.wait(HANGS_SECONDS)
             self.send_response_only(answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in ("content-length", "connection", "transfer-encoding"):

@@ -115,7 +115,12 @@ def _of_buckets(shared: Sequence[Copies]) -> dict[str, Any]:
     if not shared:
         return {}
     damaged = [f"{copies.address} {step}/{key}" for copies in shared for step, key in copies.damaged]
-    return {"shared": {copies.address: copies.deleted for copies in shared}, "shared_damaged": damaged}
+    records = [f"{copies.address} {place}" for copies in shared for place in copies.records]
+    return {
+        "shared": {copies.address: copies.deleted for copies in shared},
+        "shared_damaged": damaged,
+        "shared_records": records,
+    }
 
 
 def _planned(
@@ -126,7 +131,7 @@ def _planned(
     from tasks.errors import RequestError
     from tasks.forget.asked import texts_by_id
     from tasks.forget.forget import corpora, forgotten_ids, make_plan
-    from tasks.forget.shared import bring_all
+    from tasks.forget.shared import bring_all, look_there
     from tasks.forget.where import Roots
 
     bring_all(runtime, shared, progress)
@@ -136,7 +141,11 @@ def _planned(
     if unknown := [each for each in ids if each not in known and each not in gone]:
         raise RequestError(f"--id {unknown[0]}: no corpus in {roots.data_root / 'store'} has a row of this id; give its --text")
     every = [*texts, *known.values()]
-    return make_plan(roots, every, progress=progress) if every else None
+    if not every:
+        return None
+    plan = make_plan(roots, every, progress=progress)
+    look_there(shared, plan.wanted)
+    return plan
 
 
 def _nothing(ids: Sequence[str]) -> dict[str, Any]:
@@ -220,10 +229,15 @@ def _print(result: dict[str, Any]) -> None:
         print_line(f"not looked at      {place}, which is a server of its own")
     for place in result.get("shared_damaged", ()):
         print_line(f"not read           {place} is damaged{': deleted' if result['done'] else ''}")
+    for place in result.get("shared_records", ())[:SHOWN]:
+        print_line(f"bucket's record    {place}{': without these values' if result['done'] else ''}")
+    if len(result.get("shared_records", ())) > SHOWN:
+        print_line(f"{'':<18} and {len(result['shared_records']) - SHOWN:,} more, which --json lists")
     for address, number in result.get("shared", {}).items():
         done = f"{number:,} artifacts deleted there; " if result["done"] else ""
         print_line(
-            f"bucket             {address}: {done}run this on every other host that uses it, which has copies of its own"
+            f"bucket             {address}: {done}other hosts delete their copies of its artifacts at their next run; their "
+            "own corpora, monitors and records are not reached: run this on each"
         )
     _print_end(result)
 

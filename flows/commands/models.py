@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import ONE_MODEL, DataRoot, Json
+from flows.commands.options import ONE_MODEL, DataRoot, Json, SharedStoreOption
 from flows.commands.printing import cells, print_json, print_line, print_values, result_table, results
 
 Named = Annotated[str | None, typer.Option("--name", help="The model; needed where there are several.")]
@@ -103,19 +103,21 @@ def export(
     print_values(written if as_json else told(written), as_json=as_json)
 
 
-def promote(version: int, name: Named = None, as_json: Json = False, data_root: DataRoot = None) -> None:
+def promote(
+    version: int, name: Named = None, as_json: Json = False, data_root: DataRoot = None, store: SharedStoreOption = None
+) -> None:
     """Make a version the champion, whatever the gate said."""
     from flows.commands.registry import open_to_change, the_only_name
     from tasks.register.models import promote as make_champion
 
-    registry = open_to_change(data_root)
+    registry = open_to_change(data_root, store)
     print_values(dataclasses.asdict(make_champion(registry, the_only_name(registry, name), version)), as_json=as_json)
 
 
-def rollback(name: Named = None, as_json: Json = False, data_root: DataRoot = None) -> None:
+def rollback(name: Named = None, as_json: Json = False, data_root: DataRoot = None, store: SharedStoreOption = None) -> None:
     """Make the previous champion the champion again."""
     from flows.commands.registry import open_to_change, the_only_name
     from tasks.register.models import rollback as roll_back
 
-    registry = open_to_change(data_root)
+    registry = open_to_change(data_root, store)
     print_values(dataclasses.asdict(roll_back(registry, the_only_name(registry, name))), as_json=as_json)

@@ -24,15 +24,17 @@ def open_to_read(data_root: Path | None) -> RegistryReader:
     return tracker.open_to_read(runtime.tracking_uri, runtime.data_root, CHECKOUT)
 
 
-def open_to_change(data_root: Path | None) -> Tracker:
-    """Open the registry of a data root, or of the default one, to move aliases; RequestError if it cannot be written."""
-    from flows.commands.runtime import runtime_of
-    from tasks.checkout import CHECKOUT
-    from tasks.tracking.tracker import Tracker
+def open_to_change(data_root: Path | None, store: str | None = None) -> Tracker:
+    """Open the registry of a data root, or of the default one, to move aliases; RequestError if it cannot be written.
 
-    runtime = runtime_of(data_root)
+    `store` is the bucket that hosts share.
+    """
+    from flows.commands.runtime import runtime_of
+    from tasks.tracking.opened import open_tracker
+
+    runtime = runtime_of(data_root, store)
     check_data_root(runtime.data_root)
-    return Tracker.open(runtime.tracking_uri, runtime.data_root, CHECKOUT, None)
+    return open_tracker(runtime, None)
 
 
 def the_only_name(tracker: Tracker, name: str | None) -> str | None:

@@ -25,7 +25,7 @@ from tasks.forget.monitors import forget_documents
 from tasks.forget.rewriting import rewrite_log, rewrite_record
 from tasks.forget.rows import rows_with
 from tasks.forget.search import Looked, inputs_of_runs, look, look_at, sources_of_monitors
-from tasks.forget.shared import delete_there, delete_unknown, left_there
+from tasks.forget.shared import delete_there, delete_unknown, left_there, rewrite_there
 from tasks.forget.tokens import as_tokens, settings_below
 from tasks.labels.imports import LABELS
 from tasks.progress import SILENT
@@ -107,7 +107,8 @@ def carry_out(
 ) -> dict[str, Any]:
     """Delete what a plan found, look again, and say what was done; `states` are the monitors by name, open.
 
-    `ids` are those by which the texts were named, `shared` the buckets from which all was brought here before.
+    `ids` are those by which the texts were named, `shared` the buckets from which all was brought here and that were looked
+    into before.
 
     UnavailableError: a database is held or damaged, or a bucket is gone. What was deleted by then stays so, and the same call
     goes on.
@@ -136,13 +137,15 @@ def carry_out(
     for unit in plan.units(*(where.DELETED - {where.ARTIFACT})):
         _remove(unit)
         crash_point("forget.removed")
+    rewrite_there(shared, wanted)
+    crash_point("forget.rewritten_there")
     _remove_artifacts(plan, shared)
     delete_unknown(shared)
     after = look(roots, wanted, progress=progress)
     crash_point("forget.looked")
     deleted = {kind: len(plan.units(kind)) for kind in plan.holding() if kind not in where.LEFT}
     left = [str(each.place.path) for each in after.found if each.place.kind not in where.LEFT]
-    left += left_there(shared, _names(plan))
+    left += left_there(shared, _names(plan), wanted)
     note(roots.data_root, "left" if left else "done", marks, wanted.texts, ids, deleted)
     return {"files": after.files, "left": left, "kept_rows": kept, "deleted": deleted, "unread": _told(after)}
 

@@ -25,11 +25,11 @@ def rewrite_record(path: Path, wanted: Wanted) -> None:
     lines = path.suffix == ".jsonl"
     try:
         if lines:
-            written = [_without(json.loads(line), wanted) for line in path.read_bytes().splitlines() if line.strip()]
+            written = [without_texts(json.loads(line), wanted) for line in path.read_bytes().splitlines() if line.strip()]
             told = [json_text(each) for each in written]
             content = "".join(f"{line}\n" for line in told if not wanted.held_by(line))
         else:
-            content = json_text(_without(json.loads(path.read_bytes()), wanted), indent=1)
+            content = json_text(without_texts(json.loads(path.read_bytes()), wanted), indent=1)
     except ValueError:  # cut short, or not JSON
         rewrite_log(path, wanted)
         return
@@ -60,11 +60,12 @@ def rewrite_log(path: Path, wanted: Wanted) -> None:
         path.unlink()
 
 
-def _without(value: Any, wanted: Wanted) -> Any:
+def without_texts(value: Any, wanted: Wanted) -> Any:
+    """A JSON value with IN_PLACE for each string that holds a text."""
     if isinstance(value, str):
         return IN_PLACE if wanted.held_by(value) else value
     if isinstance(value, list):
-        return [_without(each, wanted) for each in value]
+        return [without_texts(each, wanted) for each in value]
     if isinstance(value, dict):
-        return {name: _without(each, wanted) for name, each in value.items()}
+        return {name: without_texts(each, wanted) for name, each in value.items()}
     return value

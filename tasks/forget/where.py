@@ -11,7 +11,7 @@ from tasks.durable import PARTIAL
 from tasks.forget.forgotten import FOLDER as FORGOTTEN
 from tasks.labels.imports import LABELS
 from tasks.store.layout import BUILDING, DAMAGED, LOCKS, SCRATCH, STORE
-from tasks.tracking.home import LEDGER
+from tasks.tracking.home import DECISIONS, LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +71,7 @@ def places(roots: Roots) -> Iterator[Place]:
     below |= {roots.mlflow: of_mlflow, roots.prefect: _of_prefect}
     below |= {root / name: _plain(kind) for name, kind in _OWN.items()}
     for folder, kind_of in below.items():
-        own = ("artifacts", "downloads") if folder == roots.mlflow else None
+        own = ("artifacts", "downloads", DECISIONS) if folder == roots.mlflow else None
         for path in _files(folder, only=own):
             if not (path.name.endswith(".lock") or path.is_relative_to(root / STORE / LOCKS)):
                 yield kind_of(folder, path)
@@ -141,6 +141,8 @@ def _of_mlflow(roots: Roots, path: Path) -> Place:
         return Place(path, MODEL if "models" in parts[2:3] else _of_name(path, MLFLOW_FILE), path)
     if parts[0] == "downloads":
         return Place(path, MODEL, path)
+    if parts[0] == DECISIONS:  # copies of what is in a bucket, where they are rewritten
+        return Place(path, LEFTOVER, path)
     kind = RECORD if path.name in _RECORDS else YOURS
     return Place(path, LEFTOVER if path.name.endswith(PARTIAL) else kind, path)
 

@@ -63,8 +63,8 @@ class LanguageCandidate:
 class LanguageRegistrar(Registrar):
     """Registers language models by the rules that hold for classifiers, but for what is compared."""
 
-    def _contest(self, candidate: Any, champion: int | None, folds: Any = None) -> Any:
-        return LanguageContest(self.tracker, candidate, champion, self._line(candidate.name), self.progress)
+    def _contest(self, candidate: Any, champion: int | None, line: list[int], folds: Any = None) -> Any:
+        return LanguageContest(self.tracker, candidate, champion, line, self.progress)
 
 
 @dataclass(frozen=True)

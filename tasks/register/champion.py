@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tasks.errors import RequestError, UnavailableError
-from tasks.register.models import CHAMPION, verify_version
+from tasks.register.decisions import champion_of
+from tasks.register.models import verify_version
 from tasks.tracking.client import single_tries
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def read_champion(tracker: Tracker, name: str) -> Champion | None:
     """
     try:
         with single_tries():
-            number = tracker.registry.aliases(name).get(CHAMPION)
+            number = champion_of(tracker, name)
             if number is None:
                 return None
             return _read(tracker, name, number)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.durable import append_line
 from tasks.shown import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Ledger:
 
     def append(self, entry: Entry) -> Entry:
         """Write one line and flush it to disk; returns it with its time (UTC). OSError if the disk does not take all of it."""
-        entry = Entry(**{**asdict(entry), "time": entry.time or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
+        entry = timed(entry)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         append_line(self.path, json_text(asdict(entry), sort_keys=True).encode())
         return entry
@@ -81,10 +81,16 @@ class Ledger:
                 found.append(entry)
         return found
 
-    def last_promoted(self, of: Callable[[str], bool] = lambda name: True) -> str | None:
-        """Name of the model whose champion changed last, of those that `of` takes."""
-        moved = (entry.name for entry in reversed(self.entries()) if entry.action in MOVES)
-        return next((name for name in moved if of(name)), None)
+
+def last_moved(entries: Sequence[Entry], of: Callable[[str], bool] = lambda name: True) -> str | None:
+    """Name of the model whose champion changed last, of those that `of` takes."""
+    moved = (entry.name for entry in reversed(entries) if entry.action in MOVES)
+    return next((name for name in moved if of(name)), None)
+
+
+def timed(entry: Entry) -> Entry:
+    """The entry with a time (UTC): its own, else now."""
+    return replace(entry, time=entry.time or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
 
 
 def champions(entries: Iterable[Entry]) -> list[int]:

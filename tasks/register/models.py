@@ -1,20 +1,31 @@
 """Registered models by name: find, verify, load, list, promote, roll back.
 
-`tracker` is an open store (see tasks/tracking/tracker.py); its registry holds versions and aliases, its home the ledger and a
-lock for each name, under which every change of a champion is made (one machine's processes; a server does not lend it to
-others). What only reads takes a `RegistryReader` too.
+`tracker` is an open store (see tasks/tracking/tracker.py); its registry holds versions and aliases. Who is champion is decided
+in decisions.py. What only reads takes a `RegistryReader` too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.crash import crash_point
 from tasks.errors import RequestError, UnavailableError
 from tasks.names import normal
-from tasks.register.ledger import Entry, Ledger, champions
+from tasks.register.decisions import CHALLENGER as CHALLENGER
+from tasks.register.decisions import (
+    CHAMPION,
+    LedgerMoved,
+    all_decisions,
+    champion_ahead,
+    champion_of,
+    decided_again,
+    deciding,
+    decisions_about,
+)
+from tasks.register.decisions import PREVIOUS as PREVIOUS
+from tasks.register.ledger import Entry, champions, last_moved
 from tasks.register.load import DamagedPackage, open_package
 from tasks.tracking.registry import EXAMPLE, RegistryOutage, TamperedModel
 
@@ -27,7 +38,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 MODEL_TAG = "textmill.model"  # as finetune.model names it, decided where that says auto
 ACCURACY_TAG, MACRO_F1_TAG = "textmill.test_accuracy", "textmill.macro_f1"
 START_TAG = "textmill.start"  # version and package digest of the model that it was trained on from, with a blank between
@@ -167,9 +177,11 @@ def list_models(tracker: Tracker | RegistryReader, name: str | None = None) -> l
     """All versions of one model or of every model, oldest first. RequestError if the name is unknown."""
     if name is not None:
         tracker.registry.must_have(name)
-    entries = {(entry.name, entry.version): entry for entry in _ledger(tracker).entries()}
+    decisions = all_decisions(tracker) if name is None else decisions_about(tracker, name)
+    entries = {(entry.name, entry.version): entry for entry in decisions}
     listed = []
     for each in [name] if name is not None else tracker.registry.names():
+        _tell_if_behind(tracker, each)
         for version in tracker.registry.versions(each):
             entry = entries.get((each, version.version))
             accuracy, macro_f1 = (_number(version, tag) for tag in (ACCURACY_TAG, MACRO_F1_TAG))
@@ -200,14 +212,25 @@ def verify_models(
     """
     registry = tracker.registry
     if name is None:
-        chosen = [own for each in registry.names() for own in registry.versions(each)]
+        chosen = [each for own in registry.names() for each in registry.versions(own)]
     else:
         chosen = registry.must_have(name) if version is None else [registry.version(name, version)]
+    for own in dict.fromkeys(version.name for version in chosen):
+        _tell_if_behind(tracker, own)
     found = []
     for each in chosen:
         problem = _problem(tracker, each)
         found.append(VerifiedModel(each.name, each.version, each.aliases, problem is None, problem, *start_of(each)))
     return found
+
+
+def _tell_if_behind(tracker: Tracker | RegistryReader, name: str) -> None:
+    """Warn of a model whose champion is another by the ledger of several hosts than by its alias."""
+    model = tracker.registry.model(name)
+    ahead = None if model is None else champion_ahead(tracker, model)
+    if ahead is not None:
+        told = "%s: version %d is champion by the ledger; the host that decided so ended before it had set the alias, "
+        log.warning(told + "which the next textmill train, models promote or models rollback does", name, ahead)
 
 
 def load_champions(tracker: Tracker | RegistryReader) -> dict[str, str | None]:
@@ -252,17 +275,20 @@ def promote(tracker: Tracker, name: str | None, version: int | str, reason: str 
     repeated. RequestError if there is no such version.
     """
     name = name or _last_promoted(tracker)
-    with tracker.home.locked(f"model-{name}"):
-        chosen = tracker.registry.version(name, version)
-        completed = _complete(tracker, name)
-        champion = notice_champion(tracker, name)
+    return decided_again(lambda: _promote(tracker, name, version, reason))
+
+
+def _promote(tracker: Tracker, name: str, version: int | str, reason: str) -> Registration:
+    chosen = tracker.registry.version(name, version)
+    with deciding(tracker, name) as decisions:
+        champion, completed = decisions.champion, decisions.completed
         if chosen.version == champion:
             if completed is not None and completed.action == "promote":
                 return Registration(name, champion, CHAMPION, "promoted", completed.reason, {})
             return Registration(name, champion, CHAMPION, "unchanged", f"version {champion} is the champion already", {})
         verify_version(tracker, chosen)
         reason = reason or "promoted by hand"
-        change_champion(tracker, Entry(name, chosen.version, "promote", champion, chosen.version, reason), previous=champion)
+        decisions.change(Entry(name, chosen.version, "promote", champion, chosen.version, reason))
         return Registration(name, chosen.version, CHAMPION, "promoted", reason, {})
 
 
@@ -276,82 +302,29 @@ def rollback(tracker: Tracker, name: str | None = None, reason: str = "") -> Reg
     """Bring back the champion before today's, once its files are verified; again: the one before that.
 
     If a rollback was cut short after the champion's alias had moved, that one is completed and no second one made: a user who
-    repeats it wants the version that it brought back. RequestError if there is no champion before today's.
+    repeats it wants the version that it brought back. RequestError if there is no champion before today's, or if another host
+    changed the champion meanwhile.
     """
     name = name or _last_promoted(tracker)
-    with tracker.home.locked(f"model-{name}"):
-        completed = _complete(tracker, name)
-        champion = notice_champion(tracker, name)
+    with contextlib.suppress(LedgerMoved):
+        return _roll_back(tracker, name, reason)
+    now = champion_of(tracker, name)
+    raise RequestError(f"the champion of {name} was changed meanwhile, to version {now}; see: textmill models list")
+
+
+def _roll_back(tracker: Tracker, name: str, reason: str) -> Registration:
+    with deciding(tracker, name) as decisions:
+        champion, completed = decisions.champion, decisions.completed
         if completed is not None and completed.action == "rollback":
             return Registration(name, completed.version, CHAMPION, "rollback", completed.reason, {})
-        line = champions(_ledger(tracker).entries(name))
+        line = champions(decisions.entries())
         if champion is None or len(line) < 2:
             raise RequestError(f"model {name} has no earlier champion to go back to; see: textmill models list")
         chosen = tracker.registry.version(name, line[-2])
         verify_version(tracker, chosen)
         reason = reason or f"rolled back from version {champion}"
-        entry = Entry(name, chosen.version, "rollback", champion, chosen.version, reason)
-        change_champion(tracker, entry, previous=line[-3] if len(line) > 2 else None)
+        decisions.change(Entry(name, chosen.version, "rollback", champion, chosen.version, reason))
         return Registration(name, chosen.version, CHAMPION, "rollback", reason, {})
-
-
-def notice_champion(tracker: Tracker, name: str) -> int | None:
-    """The champion by its alias, once ledger and other aliases agree with it. The caller holds the model's lock.
-
-    A change that was cut short after that alias had moved gets its line; before, it is as if it had never begun.
-    """
-    ledger, registry = _ledger(tracker), tracker.registry
-    _complete(tracker, name)
-    aliases = registry.aliases(name)
-    champion = aliases.get(CHAMPION)
-    line = champions(ledger.entries(name))
-    known = line[-1] if line else None
-    if champion is not None and champion != known:
-        log.warning("%s: version %s is champion, the ledger knows %s; noted", name, champion, known)
-        ledger.append(Entry(name, champion, "noticed", known, champion, "the alias was set outside of textmill"))
-    elif ledger.begun(name) is not None:
-        there = {version.version for version in registry.versions(name)}
-        _set_previous(tracker, name, line[-2] if len(line) > 1 and line[-2] in there else None)
-    if champion is not None and aliases.get(CHALLENGER) == champion:
-        registry.delete_alias(name, CHALLENGER)
-    return champion
-
-
-def change_champion(tracker: Tracker, entry: Entry, *, previous: int | None) -> None:
-    """Move the aliases to an entry's `to_version` and write its line. The caller holds the model's lock.
-
-    The ledger has the line as begun before any alias moves, so that the aim of a change that was cut short can be read from
-    it.
-    """
-    ledger, registry = _ledger(tracker), tracker.registry
-    version = entry.version
-    ledger.append(replace(entry, begun=True))
-    crash_point("register.begun")
-    _set_previous(tracker, entry.name, None if previous == version else previous)
-    crash_point("register.previous_set")
-    registry.set_alias(entry.name, CHAMPION, version)
-    crash_point("register.champion_set")
-    if registry.aliases(entry.name).get(CHALLENGER) == version:
-        registry.delete_alias(entry.name, CHALLENGER)
-    crash_point("register.promoted")
-    ledger.append(entry)
-    crash_point("register.recorded")
-
-
-def _complete(tracker: Tracker, name: str) -> Entry | None:
-    """Write the line of a change that was cut short between its alias and that line; returns it, if there was one."""
-    begun = _ledger(tracker).begun(name)
-    if begun is None or tracker.registry.aliases(name).get(CHAMPION) != begun.to_version:
-        return None
-    log.warning("%s: the %s of version %d had been cut short; its line is written now", name, begun.action, begun.version)
-    return _ledger(tracker).append(replace(begun, begun=False))
-
-
-def _set_previous(tracker: Tracker, name: str, version: int | None) -> None:
-    if version is not None:
-        tracker.registry.set_alias(name, PREVIOUS, version)
-    elif PREVIOUS in tracker.registry.aliases(name):
-        tracker.registry.delete_alias(name, PREVIOUS)
 
 
 def _parsed(tracker: Tracker | RegistryReader, wanted: str | None, *, language: bool = False) -> tuple[str, str]:
@@ -364,18 +337,14 @@ def _parsed(tracker: Tracker | RegistryReader, wanted: str | None, *, language: 
 
 def _last_promoted(tracker: Tracker | RegistryReader, *, language: bool | None = None) -> str:
     """The model whose champion changed last: of language models, of classifiers, or (None) of all."""
-    entries = _ledger(tracker).entries()
+    entries = all_decisions(tracker)
     of_language = {entry.name for entry in entries if entry.figures.get("model") == LANGUAGE}
-    name = _ledger(tracker).last_promoted(lambda name: language is None or (name in of_language) == language)
+    name = last_moved(entries, lambda name: language is None or (name in of_language) == language)
     if name is None and language:
         raise RequestError("no language model has a champion yet; run textmill language train first")
     if name is None:
         raise RequestError("no model has a champion yet; run textmill train first")
     return name
-
-
-def _ledger(tracker: Tracker | RegistryReader) -> Ledger:
-    return Ledger(tracker.home.ledger)
 
 
 def start_of(version: Version) -> tuple[int | None, str | None]:

@@ -13,31 +13,23 @@ from tasks.crash import crash_point
 from tasks.errors import RequestError, UnavailableError
 from tasks.progress import SILENT
 from tasks.register.contest import Contest
+from tasks.register.decisions import champion_of, decided_again, deciding, decisions_about
 from tasks.register.gate import GateDecision, Rule
-from tasks.register.ledger import Entry, Ledger, champions
-from tasks.register.models import (
-    CHALLENGER,
-    CHAMPION,
-    MODEL_TAG,
-    PACKAGE,
-    Registration,
-    change_champion,
-    notice_champion,
-    promote_command,
-    verify_version,
-)
+from tasks.register.ledger import Entry, champions
+from tasks.register.models import CHALLENGER, CHAMPION, MODEL_TAG, PACKAGE, Registration, promote_command, verify_version
 from tasks.register.recipe import Recipe, read_recipe
 from tasks.register.seal import copy_package, package_digest, read_manifest
 from tasks.register.waiting import through_outages
 from tasks.tracking.registry import TamperedModel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tasks.language.contest import LanguageCandidate
     from tasks.language.settings import GateConfig
     from tasks.progress import Progress
     from tasks.register.candidate import Candidate
+    from tasks.register.decisions import Decisions
     from tasks.register.evidence import Folds
     from tasks.register.settings import RegisterConfig
     from tasks.tracking.registry import Version
@@ -74,7 +66,6 @@ class Registrar:
         self.config = config
         self.progress = progress
         self.ready = ready
-        self.ledger = Ledger(tracker.home.ledger)
 
     def ask_for_folds(self, candidate: Candidate, runs: Path) -> list[AskedRival]:
         """The registered models whose recipes could change the gate's decision; none if the test rows decide.
@@ -101,18 +92,22 @@ class Registrar:
         registering and deciding is made good by the next: the version is found by its package's digest, and decided.
         """
         name = candidate.name
-        return through_outages(self.tracker, name, lambda: self._register(candidate, folds, started), ready=self.ready)
+
+        def register() -> Registration:
+            return decided_again(lambda: self._register(candidate, folds, started))
+
+        return through_outages(self.tracker, name, register, ready=self.ready)
 
     def _register(
         self, candidate: Candidate | LanguageCandidate, folds: Mapping[int, Folds | str] | None, started: Callable[[], None]
     ) -> Registration:
         tracker, name = self.tracker, candidate.name
-        with tracker.home.locked(f"model-{name}"):
-            champion = notice_champion(tracker, name)
+        with deciding(tracker, name) as decisions:
+            champion = decisions.champion
             version, lost = self._find(candidate)
             if candidate.predictions is None:
-                return self._keep(candidate, version, champion, started)
-            if version is not None and (known := self._why_decided(candidate, version, champion)):
+                return self._keep(candidate, version, decisions, started)
+            if version is not None and (known := self._why_decided(candidate, version, champion, decisions.entries())):
                 alias = next((alias for alias in (CHAMPION, CHALLENGER) if alias in version.aliases), None)
                 return Registration(name, version.version, alias, "unchanged", candidate.with_shortfall(known), {})
             started()
@@ -126,19 +121,20 @@ class Registrar:
                 decision = GateDecision("promoted", reason)
             else:
                 rule = self._rule(self.config.evidence if folds is not None else "test")
-                decision = self._contest(candidate, champion, folds).decide(rule, version.version)
+                line = champions(decisions.entries())
+                decision = self._contest(candidate, champion, line, folds).decide(rule, version.version)
             crash_point("register.decided")
-            return self._conclude(candidate, version, champion, decision)
+            return self._conclude(candidate, version, decisions, decision)
 
     def _keep(
         self,
         candidate: Candidate | LanguageCandidate,
         version: Version | None,
-        champion: int | None,
+        decisions: Decisions,
         started: Callable[[], None],
     ) -> Registration:
         """Register a model of which nothing was measured, without an alias and without a decision."""
-        name, known = candidate.name, version is not None
+        name, known, champion = candidate.name, version is not None, decisions.champion
         if version is None:
             started()
             version = self._add(candidate)
@@ -147,38 +143,40 @@ class Registrar:
         reason = (
             f"no labelled row, so nothing was measured; to make it the champion: {promote_command(self.tracker, name, number)}"
         )
-        if not any(entry.version == number and entry.action == "unmeasured" for entry in self.ledger.entries(name)):
-            self.ledger.append(Entry(name, number, "unmeasured", champion, champion, reason))
+        if not any(entry.version == number and entry.action == "unmeasured" for entry in decisions.entries()):
+            decisions.add(Entry(name, number, "unmeasured", champion, champion, reason))
         if alias == CHAMPION:
             reason = f"version {number} is this model, and the champion; nothing was measured"
         return Registration(name, number, alias, "unchanged" if known else "unmeasured", reason, {})
 
     def _conclude(
-        self, candidate: Candidate | LanguageCandidate, version: Version, champion: int | None, decision: GateDecision
+        self, candidate: Candidate | LanguageCandidate, version: Version, decisions: Decisions, decision: GateDecision
     ) -> Registration:
         """Write a decision into the ledger, and give the alias to a model that won."""
         name, number, won = candidate.name, version.version, decision.verdict != "refused"
+        champion = decisions.champion
         reason = candidate.with_shortfall(decision.reason)
         kind = {"model": candidate.tags[MODEL_TAG]} if MODEL_TAG in candidate.tags else {}
         figures = {**decision.figures, **candidate.shortfall.figures, **kind}
         basis, to = self._basis(candidate, champion), number if won else champion
         entry = Entry(name, number, decision.verdict, champion, to, reason, figures, basis)  # type: ignore[arg-type]
         if won:
-            change_champion(self.tracker, entry, previous=champion)
+            decisions.change(entry)
         else:
-            self.ledger.append(entry)
+            decisions.add(entry)
         log.info("%s version %d: %s (%s)", name, number, decision.verdict, reason)
         return Registration(name, number, CHAMPION if won else CHALLENGER, decision.verdict, reason, figures)
 
     def _ask(self, candidate: Candidate, runs: Path) -> list[AskedRival]:
-        champion = self.tracker.registry.aliases(candidate.name).get(CHAMPION)
+        champion = champion_of(self.tracker, candidate.name)
         if champion is None:
             return []
         version, lost = self._find(candidate)
-        if champion in lost or (version is not None and self._why_decided(candidate, version, champion)):
+        entries = decisions_about(self.tracker, candidate.name)
+        if champion in lost or (version is not None and self._why_decided(candidate, version, champion, entries)):
             return []
         number = version.version if version else 0
-        contest = self._contest(candidate, champion)
+        contest = self._contest(candidate, champion, champions(entries))
         if not contest.decide(self._rule(self.config.evidence), number).open:
             return []
         best = contest.best_other_than(number)
@@ -212,7 +210,7 @@ class Registrar:
 
     def _add(self, candidate: Candidate | LanguageCandidate) -> Version:
         registry, name = self.tracker.registry, candidate.name
-        # The lock is this machine's; where others may register in the same store, young leftovers may be theirs.
+        # Where others may register in the same store, young leftovers may be theirs.
         registry.sweep(name, min_age_seconds=0.0 if self.tracker.home.database else ABANDONED_SECONDS)
         requirements = read_manifest(candidate.package)["requirements"]
         digest = package_digest(candidate.package)
@@ -222,13 +220,11 @@ class Registrar:
             crash_point("register.copied")
             return registry.add_version(name, package, digest, requirements, candidate.tags, candidate.run_id)
 
-    def _contest(self, candidate: Any, champion: int | None, folds: Mapping[int, Folds | str] | None = None) -> Any:
-        """What lets the candidate and its rivals do the same, and decides."""
-        return Contest(self.tracker, candidate, champion, self._line(candidate.name), self.progress, folds)
-
-    def _line(self, name: str) -> list[int]:
-        """The versions that were champions so far."""
-        return champions(self.ledger.entries(name))
+    def _contest(
+        self, candidate: Any, champion: int | None, line: list[int], folds: Mapping[int, Folds | str] | None = None
+    ) -> Any:
+        """What lets the candidate and its rivals do the same, and decides; `line` are the champions so far."""
+        return Contest(self.tracker, candidate, champion, line, self.progress, folds)
 
     def _rule(self, evidence: Any) -> Rule:
         return Rule(self.config.gate, self.config.margin, evidence)
@@ -240,7 +236,13 @@ class Registrar:
         asked |= {"slices": slices.digest} if slices else {}
         return asked | {"holdout": candidate.holdout, "champion": champion}
 
-    def _why_decided(self, candidate: Candidate | LanguageCandidate, version: Version, champion: int | None) -> str:
+    def _why_decided(
+        self,
+        candidate: Candidate | LanguageCandidate,
+        version: Version,
+        champion: int | None,
+        entries: Sequence[Entry],
+    ) -> str:
         """Why there is nothing to decide; empty if there is.
 
         A decision from before recipe evidence existed stays, unless folds are asked for by name.
@@ -249,7 +251,7 @@ class Registrar:
             return f"version {champion} is this model, and the champion"
         basis = self._basis(candidate, champion)
         before = {"evidence": "test" if basis["evidence"] == "folds" else basis["evidence"]}
-        for entry in reversed(self.ledger.entries(candidate.name)):
+        for entry in reversed(entries):
             if entry.version == version.version and {**before, **entry.basis} == basis:
                 return f"version {version.version} is this model; {entry.action} before: {entry.reason}"
         return ""

@@ -5,6 +5,7 @@ Without a server everything is in one folder:
     mlflow.db       runs, metrics, registered models (SQLite)
     artifacts/      reports and models
     ledger.jsonl    every decision about a champion
+    decisions/      copies of those that are in a bucket, which hosts share
     *.lock          one for the database's first migration, one per registered model
 """
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 DATABASE = "mlflow.db"
 LEDGER = "ledger.jsonl"
+DECISIONS = "decisions"
+LEASE_SECONDS = 30.0
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 TRACKING_REMEDY = (
     "give a server's as MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, PostgreSQL's as PGPASSWORD or in ~/.pgpass"
@@ -37,12 +40,16 @@ TRACKING_REMEDY = (
 class TrackingHome:
     """One MLflow store: its URI, and the folder of the files that textmill keeps beside it.
 
-    `database` is the SQLite file, if it is one. A server keeps artifacts itself; any other store gets `artifacts`.
+    `database` is the SQLite file, if it is one. A server keeps artifacts itself; any other store gets `artifacts`. `bucket` is
+    the address of what hosts share, if they do: a registry of several hosts has its decisions there. `lease_seconds` is how
+    long a host that decides and says nothing is waited for.
     """
 
     uri: str
     folder: Path
     database: Path | None
+    bucket: str | None = None
+    lease_seconds: float = LEASE_SECONDS
 
     @property
     def is_server(self) -> bool:
@@ -56,8 +63,12 @@ class TrackingHome:
 
     @property
     def ledger(self) -> Path:
-        """The file of decisions."""
+        """The file of this machine's decisions."""
         return self.folder / LEDGER
+
+    def copies_of_decisions(self, name: str, created: int) -> Path:
+        """The file of this machine's copies of decisions about a model that are in a bucket."""
+        return self.folder / DECISIONS / f"{name}-{created}.json"
 
     @contextlib.contextmanager
     def locked(self, name: str, *, to_read: bool = False) -> Iterator[None]:

@@ -82,6 +82,16 @@ class Version:
         return self.tags.get(DIGEST_TAG)
 
 
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A name under which versions are registered: alias -> version number. `created` is in milliseconds since 1970."""
+
+    name: str
+    aliases: Mapping[str, int]
+    tags: Mapping[str, str]
+    created: int
+
+
 class Registry:
     """The registered models of one MLflow store.
 
@@ -105,7 +115,22 @@ class Registry:
 
     def names(self) -> list[str]:
         """Names of all registered models."""
-        return sorted(model.name for model in self._pages(self._call, "search_registered_models"))
+        return [model.name for model in self.models()]
+
+    def models(self) -> list[RegisteredModel]:
+        """All registered models by name, without their aliases."""
+        found = self._pages(self._call, "search_registered_models")
+        return sorted((_registered_model(each, {}) for each in found), key=lambda model: model.name)
+
+    def model(self, name: str) -> RegisteredModel | None:
+        """One registered model; None if there is no such model."""
+        try:
+            found = self._call("get_registered_model", name)
+        except UnavailableError as error:
+            if getattr(error.__cause__, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
+        return _registered_model(found, {alias: int(version) for alias, version in found.aliases.items()})
 
     def versions(self, name: str) -> list[Version]:
         """Every version of a model, oldest first; none if there is no such model."""
@@ -134,13 +159,8 @@ class Registry:
 
     def aliases(self, name: str) -> dict[str, int]:
         """Alias to version number; empty if there is no such model."""
-        try:
-            model = self._call("get_registered_model", name)
-        except UnavailableError as error:
-            if getattr(error.__cause__, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
-                return {}
-            raise
-        return {alias: int(version) for alias, version in model.aliases.items()}
+        model = self.model(name)
+        return {} if model is None else dict(model.aliases)
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Point an alias at a version."""
@@ -149,6 +169,10 @@ class Registry:
     def delete_alias(self, name: str, alias: str) -> None:
         """Remove an alias."""
         self._change("delete_registered_model_alias", name, alias)
+
+    def set_model_tag(self, name: str, tag: str, value: str) -> None:
+        """Set a tag of a registered model."""
+        self._change("set_registered_model_tag", name, tag, value)
 
     def add_version(
         self, name: str, package: Path, digest: str, requirements: list[str], tags: Mapping[str, str], run_id: str | None
@@ -383,6 +407,10 @@ def _named_in_environment(uri: str) -> Iterator[None]:
             del os.environ[URI_VARIABLE]
         else:
             os.environ[URI_VARIABLE] = before
+
+
+def _registered_model(entity: Any, aliases: Mapping[str, int]) -> RegisteredModel:
+    return RegisteredModel(entity.name, aliases, dict(entity.tags), int(entity.creation_timestamp))
 
 
 def _version(entity: Any, aliases: Mapping[str, int]) -> Version:

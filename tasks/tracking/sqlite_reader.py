@@ -55,10 +55,12 @@ class StoredExperiment:
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A registered model: alias -> version number."""
+    """A registered model: alias -> version number. `creation_timestamp` is in milliseconds since 1970."""
 
     name: str
     aliases: Mapping[str, int]
+    tags: Mapping[str, str]
+    creation_timestamp: int
 
 
 @dataclass(frozen=True)
@@ -108,21 +110,23 @@ class SqliteReader:
 
     def search_registered_models(self, *, max_results: int = 0, page_token: None = None) -> Page:
         """Every registered model, without its aliases."""
-        names = self._rows(
-            "SELECT name FROM registered_models WHERE workspace = ? AND name NOT IN "
-            "(SELECT name FROM registered_model_tags WHERE workspace = ? AND key = ? AND value = 'true')",
-            *(WORKSPACE, WORKSPACE, PROMPT),
-        )
-        return Page(StoredModel(name, {}) for (name,) in names)
+        tags: dict[str, dict[str, str]] = {}
+        for name, key, value in self._rows("SELECT name, key, value FROM registered_model_tags WHERE workspace = ?", WORKSPACE):
+            tags.setdefault(name, {})[key] = value
+        rows = self._rows("SELECT name, creation_time FROM registered_models WHERE workspace = ?", WORKSPACE)
+        found = [StoredModel(name, {}, tags.get(name, {}), made) for name, made in rows]
+        return Page(model for model in found if model.tags.get(PROMPT) != "true")
 
     def get_registered_model(self, name: str) -> StoredModel:
         """A model by name; MissingError if there is no such model."""
-        if not self._rows("SELECT 1 FROM registered_models WHERE workspace = ? AND name = ?", WORKSPACE, name):
+        made = self._rows("SELECT creation_time FROM registered_models WHERE workspace = ? AND name = ?", WORKSPACE, name)
+        if not made:
             raise MissingError(f"Registered Model with name={name} not found")
         aliases = self._rows(
             "SELECT alias, version FROM registered_model_aliases WHERE workspace = ? AND name = ?", WORKSPACE, name
         )
-        return StoredModel(name, dict(aliases))
+        tags = self._rows("SELECT key, value FROM registered_model_tags WHERE workspace = ? AND name = ?", WORKSPACE, name)
+        return StoredModel(name, dict(aliases), dict(tags), made[0][0])
 
     def search_model_versions(self, wanted: str, *, max_results: int = 0, page_token: None = None) -> Page:
         """The versions of the model that a filter `name = '…'` names."""

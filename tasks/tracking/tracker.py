@@ -23,7 +23,7 @@ from tasks.errors import RequestError, UnavailableError
 from tasks.names import alike
 from tasks.shown import one_line
 from tasks.tracking.client import import_mlflow, is_store_error, log_in, transient
-from tasks.tracking.home import TrackingHome, tracking_home
+from tasks.tracking.home import LEASE_SECONDS, TrackingHome, tracking_home
 from tasks.tracking.open_store import OpenStore, open_any, open_known
 from tasks.tracking.places import EXPERIMENT_TAGS
 from tasks.tracking.registry import Registry
@@ -67,15 +67,26 @@ class Tracker:
         self._run_ids: dict[str, str] = {}
 
     @classmethod
-    def open(cls, tracking_uri: str | None, data_root: Path, checkout: Path, experiment: str | None) -> Tracker:
+    def open(
+        cls,
+        tracking_uri: str | None,
+        data_root: Path,
+        checkout: Path,
+        experiment: str | None,
+        *,
+        bucket: str | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> Tracker:
         """Open the store, creating it and the experiment if need be, and send the calls that earlier runs could not.
 
+        `bucket` and `lease_seconds` are those of the home (see `TrackingHome`); nothing is asked of the bucket here.
         Without an experiment nothing is created; that is enough for changing aliases. A SQLite file of a known schema that has
         the experiment is opened without importing MLflow. RequestError: the URI is of an unknown kind, the store is missing and
         not to be created, or the experiment was deleted. UnavailableError: the server takes no connection within 2 s, or gives
         no answer within 30 s.
         """
         home = _reachable(tracking_uri, data_root, checkout, may_be_missing=experiment is not None)
+        home = replace(home, bucket=bucket, lease_seconds=lease_seconds)
         if experiment is None:  # a reader writes nothing, not even the calls that wait
             return cls(home, data_root, open_any(home, to_read=True), "")
         store = open_known(home)
@@ -351,6 +362,8 @@ class RegistryReader:
 
 def open_to_read(tracking_uri: str | None, data_root: Path, checkout: Path) -> RegistryReader:
     """Open a store for reading registered models; the errors are those of `Tracker.open`.
+
+    Whoever reads needs no address of a bucket: a model whose decisions are in one says so in the registry.
 
     A SQLite file of a known schema is read without importing MLflow.
     """

@@ -18,12 +18,11 @@ from prefect.states import State
 import tasks.store.step
 from flows import prepared, train
 from flows.commands.settings import resolve
-from tasks.checkout import CHECKOUT
 from tasks.store.artifact import Store
 from tasks.store.source import code_digest
 from tasks.store.step import Run
 from tasks.tracking.client import import_mlflow
-from tasks.tracking.tracker import Tracker
+from tasks.tracking.opened import open_tracker
 from tests.steps import OF_ENCODERS, STEPS, alone
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ def configured(root: Path, corpus: Path, *knobs: str, base: Sequence[str] = KNOB
 def run(config: PipelineConfig, *, started: Callable[[str], None] = lambda step: None) -> dict[str, Any]:
     """Run all steps; step -> digest of its artifact, and `decision` and `version` of the registration."""
     root = config.runtime.data_root
-    tracker = Tracker.open(None, root, CHECKOUT, config.name)
+    tracker = open_tracker(config.runtime, config.name)
     made: dict[str, Any] = {}
 
     def note(state: State) -> State:

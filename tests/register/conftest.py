@@ -31,6 +31,7 @@ from tasks.register.settings import RegisterConfig
 from tasks.register.shortfall import NO_SHORTFALL, Shortfall
 from tasks.tracking.tracker import Tracker
 from tests import writers
+from tests.s3 import S3, s3_server
 
 GOOD = ["profit", "rose", "gained", "surged", "improved", "strong", "record", "growth", "beat", "jumped"]
 BAD = ["loss", "fell", "dropped", "plunged", "worsened", "weak", "slump", "decline", "missed", "shrank"]
@@ -227,3 +228,11 @@ def four_versions(
     assert made.alias == "challenger"
     tracker.close()
     return root
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """A real S3 server on this machine, with a bucket."""
+    with s3_server() as server:
+        server.make()
+        yield server

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.register import models
+from tasks.register import decisions, shared_decisions
 from tasks.register.ledger import Ledger
 from tasks.tracking.tracker import Tracker
 
@@ -22,4 +22,5 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, point: str) -> None:
         if name == point:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(models, "crash_point", reached)
+    for module in (decisions, shared_decisions):
+        monkeypatch.setattr(module, "crash_point", reached)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.register.ledger import Action, Entry, Ledger, champions
+from tasks.register.ledger import Action, Entry, Ledger, champions, last_moved
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -71,10 +71,8 @@ def test_champions_forget_what_was_rolled_back_from() -> None:
     assert champions(history) == [1, 2, 5]
 
 
-def test_the_last_promoted_model_is_that_of_the_last_move(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.jsonl")
-    assert ledger.last_promoted() is None
-    ledger.append(entry("first", 1, 1, name="films"))
-    ledger.append(entry("first", 1, 1, name="news"))
-    ledger.append(entry("refused", 2, 1, name="films"))
-    assert ledger.last_promoted() == "news"
+def test_the_last_promoted_model_is_that_of_the_last_move() -> None:
+    assert last_moved([]) is None
+    entries = [entry("first", 1, 1, name="films"), entry("first", 1, 1, name="news"), entry("refused", 2, 1, name="films")]
+    assert last_moved(entries) == "news"
+    assert last_moved(entries, lambda name: name == "films") == "films"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -14,14 +16,15 @@ from tasks.errors import RequestError, UnavailableError
 from tasks.store.artifact import Store
 from tasks.store.digests import canonical, sha256_text
 from tasks.store.shared.bucket import Bucket, Unsure, Version
-from tasks.store.shared.collect import collect, forget, stored
-from tasks.store.shared.entry import written
-from tasks.store.shared.layout import MANIFESTS, RUNS, lease_place, manifest_place
+from tasks.store.shared.collect import GRACE, UNFINISHED, collect, forget, forget_unreachable, stored
+from tasks.store.shared.entry import read_entry, written
+from tasks.store.shared.layout import DATA, MANIFESTS, RUNS, data_place, lease_place, manifest_place
 from tasks.store.shared.noted import shared_with
 from tests.store.hosts import ADDRESS, KEY, LEASE_SECONDS, Memory, commit, content, make
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from tasks.store.shared.bucket import Listed, Object
@@ -298,6 +301,103 @@ def test_gc_puts_back_what_a_run_uses_meanwhile(memory: Memory, tmp_path: Path) 
     assert make(memory.host(tmp_path / "4"), {"a": b"4"}, "a")[1] is False
 
 
+def whole(memory: Memory) -> list[str]:
+    """The keys of all manifests; each has its files."""
+    names = stored(memory.bucket)
+    for step, key in names:
+        entry = read_entry(memory.bucket.read(manifest_place(step, key)), step, key)
+        assert memory.places(f"data/{step}/{key}/{entry.attempt}") == sorted(
+            data_place(step, key, entry.attempt, name) for name in entry.files
+        )
+    return [key for _, key in names]
+
+
+def test_what_another_gc_has_removed_is_not_put_back_without_its_files(memory: Memory, tmp_path: Path) -> None:
+    finish_run(memory, tmp_path / "1", "old", "a", started="2026-01-01")
+    finish_run(memory, tmp_path / "1", "new", "b", started="2026-01-02")
+
+    class Slow(Bucket):
+        """A gc that reads a manifest, and takes it away only when another gc and the beginning of a run are over."""
+
+        waited = False
+
+        def write(self, place: str, data: bytes, *, over: Version | None) -> Version:
+            if place.startswith(MANIFESTS) and not self.waited:
+                self.waited = True
+                assert collect(memory.bucket, keep_runs=1, grace=NO_GRACE)["removed"] == 1
+                memory.host(tmp_path / "3").find("demo", "a")
+            return super().write(place, data, over=over)
+
+    assert collect(Slow(ADDRESS, quick=memory.objects), keep_runs=1, grace=NO_GRACE)["removed"] == 0
+    assert whole(memory) == ["b"]
+
+
+def test_the_files_of_what_another_gc_may_put_back_are_left(memory: Memory, tmp_path: Path) -> None:
+    finish_run(memory, tmp_path / "1", "old", "a", started="2026-01-01")
+    finish_run(memory, tmp_path / "1", "new", "b", started="2026-01-02")
+
+    class OldFiles(Bucket):
+        """Files that were written two days ago."""
+
+        def list(self, prefix: str) -> Iterator[Listed]:
+            for each in super().list(prefix):
+                yield replace(each, written=each.written - 2 * GRACE) if prefix == DATA else each
+
+    class Slow(Bucket):
+        """A gc that takes a manifest away, and looks what runs want when another gc and the beginning of a run are over."""
+
+        looked = 0
+
+        def list(self, prefix: str) -> Iterator[Listed]:
+            if prefix == RUNS:
+                self.looked += 1
+                if self.looked == 2:
+                    collect(OldFiles(ADDRESS, quick=memory.objects), keep_runs=1, grace=NO_GRACE)
+                    memory.host(tmp_path / "3")._uses.add("demo", "a")
+            yield from super().list(prefix)
+
+    assert collect(Slow(ADDRESS, quick=memory.objects), keep_runs=1, grace=NO_GRACE)["removed"] == 0
+    assert whole(memory) == ["a", "b"]
+    forget_unreachable(memory.bucket)
+    assert whole(memory) == ["a", "b"]
+
+
+def test_forgetting_deletes_files_of_what_a_gc_has_removed_so_that_it_cannot_put_it_back(
+    memory: Memory, tmp_path: Path
+) -> None:
+    finish_run(memory, tmp_path / "1", "old", "a", started="2026-01-01")
+
+    class Slow(Bucket):
+        looked = 0
+
+        def list(self, prefix: str) -> Iterator[Listed]:
+            if prefix == RUNS:
+                self.looked += 1
+                if self.looked == 2:
+                    forget_unreachable(memory.bucket)
+                    memory.host(tmp_path / "3")._uses.add("demo", "a")
+            yield from super().list(prefix)
+
+    collect(Slow(ADDRESS, quick=memory.objects), keep_runs=0, grace=NO_GRACE)
+    assert whole(memory) == []
+
+
+def test_a_damaged_record_of_a_run_goes_when_no_run_can_go_on_any_more(memory: Memory, tmp_path: Path) -> None:
+    finish_run(memory, tmp_path / "1", "new", "b", started="2026-01-02")
+    memory.put(f"{RUNS}/damaged", b"{")
+
+    class Later(Bucket):
+        def now(self) -> datetime:
+            return super().now() + UNFINISHED + timedelta(seconds=5)
+
+    collect(memory.bucket, keep_runs=5)
+    assert memory.places(RUNS) == [f"{RUNS}/damaged", f"{RUNS}/new"]
+    collect(Later(ADDRESS, quick=memory.objects), keep_runs=5, dry_run=True)
+    assert memory.places(RUNS) == [f"{RUNS}/damaged", f"{RUNS}/new"]
+    collect(Later(ADDRESS, quick=memory.objects), keep_runs=5)
+    assert memory.places(RUNS) == [f"{RUNS}/new"]
+
+
 def test_gc_removes_what_killed_uploads_and_dead_leases_left(memory: Memory, tmp_path: Path) -> None:
     finish_run(memory, tmp_path / "1", "new", "b", started="2026-01-02")
     memory.put("data/demo/c/attempt/a", b"half")
@@ -335,6 +435,34 @@ def test_what_was_forgotten_is_handed_over_by_no_host(memory: Memory, tmp_path: 
         made = commit(two, OTHER)
     assert content(one, make(one, FILES)[0]) == OTHER
     assert make(memory.host(tmp_path / "3"), FILES) == (made, False)
+
+
+def test_copies_of_what_was_forgotten_go_at_the_next_run_of_their_hosts(
+    memory: Memory, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, two, three = (memory.host(tmp_path / name) for name in "123")
+    for each in (one, two, three):
+        make(each, FILES)
+        make(each, FILES, "other")
+    (two.root / ".damaged" / f"demo-{KEY}-x" / "folder").mkdir(parents=True)
+    (two.root / ".scratch" / f"demo-{KEY}").mkdir(parents=True)
+    memory.put("forgotten/readme.txt", b"somebody else's")
+    forget(memory.bucket, [("demo", KEY)])
+    shutil.rmtree(one.place("demo", KEY))  # which forget did, where it was run
+    with two.reading():
+        assert not two.place("demo", KEY).exists()
+        assert two.place("demo", "other").exists()
+    assert list((two.root / ".damaged").iterdir()) == list((two.root / ".scratch").glob(f"*{KEY}")) == []
+    assert f"demo/{KEY[:10]} held a text that another host forgot: deleted" in caplog.text
+    made, built = make(one, OTHER)  # without the text
+    assert built
+    with three.reading():
+        assert not three.place("demo", KEY).exists()
+    assert make(two, FILES) == (made, False)
+    caplog.clear()
+    with two.reading():
+        assert two.find("demo", KEY) == made
+    assert caplog.text == ""
 
 
 def test_a_lease_is_written_anew_while_its_owner_lives(memory: Memory, tmp_path: Path) -> None:

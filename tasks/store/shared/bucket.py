@@ -50,11 +50,12 @@ class Object:
 
 @dataclass(frozen=True)
 class Listed:
-    """An object of a list: its place, its bytes, and when it was last written by the bucket's own clock."""
+    """An object of a list: its place, its bytes, when it was last written by the bucket's own clock, and its version's tag."""
 
     place: str
     size: int
     written: datetime
+    e_tag: str = ""
 
 
 class Bucket:
@@ -137,7 +138,7 @@ class Bucket:
         try:
             for several in obstore.list(self._quick, prefix=prefix, chunk_size=1000):
                 for meta in several:
-                    yield Listed(meta["path"], meta["size"], meta["last_modified"])
+                    yield Listed(meta["path"], meta["size"], meta["last_modified"], meta["e_tag"] or "")
         except FAILURES as error:
             raise self._unavailable(error) from None
         self.answers = True

@@ -2,11 +2,13 @@
 
 Nothing is locked. What no run of late has written down (see uses.py) is taken away by a conditional write of its manifest; then
 what runs have written down is read once more, and what one of them uses by now is put back. Files are deleted last: those of no
-manifest, once they are a day old by the bucket's own clock.
+manifest, once they are a day old by the bucket's own clock. What another gc has taken away is that one's to put back or to
+delete, for a day too: several may work at once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tasks.store.shared.bucket import Object, Unsure
-from tasks.store.shared.entry import FORGOTTEN, LONGEST_REMOVED, REMOVED, Entry, read_entry
+from tasks.store.shared.entry import FORGOTTEN, LONGEST_REMOVED, Entry, read_entry, removed
 from tasks.store.shared.failures import unavailable
 from tasks.store.shared.layout import (
     DATA,
@@ -23,6 +25,7 @@ from tasks.store.shared.layout import (
     MANIFESTS,
     PROBES,
     RUNS,
+    forgotten_place,
     is_manifest,
     manifest_place,
     step_and_key,
@@ -98,6 +101,8 @@ def find_roots(bucket: Bucket, keep_runs: int, now: datetime) -> Roots:
             model, started, status = (str(record["name"]), str(record["verb"])), str(record["started"]), record["status"]
         except (ValueError, KeyError, TypeError) as error:  # what it used may be collected: it is built again if it is wanted
             log.warning("%s in %s is not what a run wrote (%s)", listed.place, bucket.address, type(error).__name__)
+            if now - listed.written > UNFINISHED:
+                roots.old.append(listed.place)
             continue
         if status == FINISHED:
             finished.setdefault(model, []).append((started, listed.place, keys))
@@ -119,9 +124,13 @@ def stored(bucket: Bucket) -> list[Name]:
 
 
 def forget(bucket: Bucket, names: Iterable[Name]) -> int:
-    """Remove artifacts that held a forgotten text, so that no host hands on its copy; how many were there."""
+    """Remove artifacts that held a forgotten text, so that no host hands on its copy; how many were there.
+
+    Each is noted, so that hosts delete their copies at their next run.
+    """
     number = 0
     for step, key in names:
+        bucket.overwrite(forgotten_place(step, key), b"")
         number += _removed_for_good(bucket, step, key)
         bucket.delete([each.place for each in bucket.list(f"{DATA}/{step}/{key}")])
     return number
@@ -129,9 +138,28 @@ def forget(bucket: Bucket, names: Iterable[Name]) -> int:
 
 def forget_unreachable(bucket: Bucket) -> int:
     """Delete every file that no manifest names, however young: what a killed upload left may hold the text; how many."""
+    for each in bucket.list(MANIFESTS):
+        if each.size <= LONGEST_REMOVED and is_manifest(each.place):
+            _removed_by_us(bucket, each.place)
     data, _ = _without_manifest(bucket, {}, oldest=None)
     bucket.delete(data)
     return len(data)
+
+
+def _removed_by_us(bucket: Bucket, place: str) -> None:
+    """Remove a manifest that a gc has removed once more, so that this gc cannot put it back."""
+    found = bucket.read(place)
+    if found is not None and len(found.data) <= LONGEST_REMOVED and found.data != FORGOTTEN:
+        with contextlib.suppress(Unsure):  # it is another's by now, or was ours
+            bucket.write(place, removed(), over=found.version)
+
+
+def _removed_since(bucket: Bucket, oldest: datetime | None) -> set[Name]:
+    """The artifacts whose manifests were removed later than `oldest`."""
+    if oldest is None:
+        return set()
+    listed = (each for each in bucket.list(MANIFESTS) if each.size <= LONGEST_REMOVED and is_manifest(each.place))
+    return {step_and_key(each.place) for each in listed if each.written > oldest}
 
 
 def _read(bucket: Bucket, names: Iterable[Name]) -> dict[Name, Object]:
@@ -144,11 +172,12 @@ def _taken_away(bucket: Bucket, names: Iterable[Name]) -> dict[Name, Object]:
     """Remove manifests; the bytes of each that is ours to put back, with the version of what stands in its place."""
     taken = {}
     for name, found in _read(bucket, names).items():
+        own = removed()
         try:
-            taken[name] = Object(found.data, bucket.write(manifest_place(*name), REMOVED, over=found.version))
+            taken[name] = Object(found.data, bucket.write(manifest_place(*name), own, over=found.version))
         except Unsure:
             now = bucket.read(manifest_place(*name))
-            if now is not None and now.data == REMOVED:  # the answer was lost, or another gc was first
+            if now is not None and now.data == own:  # the answer was lost; what another gc has removed is not ours
                 taken[name] = Object(found.data, now.version)
     return taken
 
@@ -179,21 +208,23 @@ def _without_manifest(bucket: Bucket, gone: Mapping[Name, Object], *, oldest: da
     """The files of attempts that no manifest names, and their bytes.
 
     Those are the attempts of the manifests that are `gone`, and others of which no file is younger than `oldest`, since one may
-    be on its way to its manifest. What belongs to a manifest that cannot be read is left.
+    be on its way to its manifest, and whose manifest no other gc has removed since, which may put it back. What belongs to a
+    manifest that cannot be read is left.
     """
+    fresh = _removed_since(bucket, oldest)
     attempts: dict[tuple[str, str, str], list[Listed]] = {}
     for each in bucket.list(DATA):
         if len(parts := each.place.split("/")) >= DATA_PARTS:  # what somebody else has put there is left
             attempts.setdefault((parts[1], parts[2], parts[3]), []).append(each)
-    removed = {(*name, read_entry(taken, *name).attempt) for name, taken in gone.items()}
+    taken_away = {(*name, read_entry(taken, *name).attempt) for name, taken in gone.items()}
     entries: dict[Name, Entry] = {}
     found: list[Listed] = []
     for place, files in attempts.items():
         step, key, attempt = place
-        if place in removed:
+        if place in taken_away:
             found += files
             continue
-        if oldest is not None and max(each.written for each in files) > oldest:
+        if (step, key) in fresh or (oldest is not None and max(each.written for each in files) > oldest):
             continue
         if (step, key) not in entries:
             entries[step, key] = read_entry(bucket.read(manifest_place(step, key)), step, key)

@@ -8,6 +8,8 @@ artifact was removed, and is replaced on condition like a damaged one.
 from __future__ import annotations
 
 import json
+import re
+import secrets
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -20,9 +22,9 @@ if TYPE_CHECKING:
 
     from tasks.store.shared.bucket import Object, Version
 
-REMOVED = b""  # by gc: a host that still has the artifact may hand it over again
 FORGOTTEN = b"forgotten"  # it held a text that was forgotten: copies are to be deleted
-LONGEST_REMOVED = len(FORGOTTEN)
+LONGEST_REMOVED = len(FORGOTTEN)  # a shorter one says by which gc it was removed: a host that has a copy may hand it over again
+_REMOVED = re.compile(rb"forgotten|[0-9a-f]{8}|")  # empty: by an earlier version
 LONGEST_NAME = 1024
 
 
@@ -48,11 +50,16 @@ def written(attempt: str, manifest: Mapping[str, Any]) -> bytes:
     return json.dumps(values | {"checksum": sha256_text(canonical(values))}, indent=1, ensure_ascii=True).encode()
 
 
+def removed() -> bytes:
+    """What a gc puts in the place of a manifest: no other gc writes the same."""
+    return secrets.token_hex(LONGEST_REMOVED // 2).encode()
+
+
 def read_entry(found: Object | None, step: str, key: str) -> Entry:
     """The entry of a key, judged: one that is damaged, another key's, or names a file outside of its folder has no manifest."""
     if found is None:
         return Entry()
-    if found.data in (REMOVED, FORGOTTEN):
+    if _REMOVED.fullmatch(found.data):
         return Entry(found.version, forgotten=found.data == FORGOTTEN)
     try:
         values = json.loads(found.data)

@@ -10,9 +10,21 @@ from tasks.store.shared.address import FLAG
 from tasks.store.shared.bucket import Unsure
 from tasks.store.shared.failures import unavailable
 from tasks.store.shared.layout import PROBES
+from tasks.store.shared.noted import note_address, shared_with
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tasks.store.shared.bucket import Bucket, Version
+
+
+def prove_once(bucket: Bucket, data_root: Path) -> None:
+    """See that a bucket is there; at the first use of its address in a data root, that it honours conditions."""
+    if bucket.address in shared_with(data_root):
+        bucket.check()
+    else:
+        prove(bucket)
+        note_address(data_root, bucket.address)
 
 
 def prove(bucket: Bucket) -> None:

@@ -22,14 +22,13 @@ from tasks.crash import crash_point
 from tasks.durable import flush, flush_tree
 from tasks.errors import UnavailableError
 from tasks.store.artifact import MANIFEST, Artifact, Build, Store
-from tasks.store.layout import BUILDING
+from tasks.store.layout import BUILDING, DAMAGED, SCRATCH
 from tasks.store.shared.bucket import Unsure
 from tasks.store.shared.entry import Entry, read_entry, written
 from tasks.store.shared.failures import unavailable
-from tasks.store.shared.layout import data_place, lease_place, manifest_place
+from tasks.store.shared.layout import FORGOTTEN, data_place, is_forgotten, lease_place, manifest_place, step_and_key
 from tasks.store.shared.lease import Lease
-from tasks.store.shared.noted import note_address, shared_with
-from tasks.store.shared.proof import prove
+from tasks.store.shared.proof import prove_once
 from tasks.store.shared.uses import Uses
 
 if TYPE_CHECKING:
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DROPPED = "held a text that another host forgot: deleted; run textmill forget here too"
 LOOK_SECONDS = 1.0  # between two looks for what another host builds
 TRIES = 5  # writes of one manifest that were not acknowledged and are not there
 
@@ -59,15 +59,36 @@ class SharedStore(Store):
         """Hold off gc of this data root while artifacts are in use; the bucket is there and honours conditions."""
         with super().reading():
             self.prove()
+            self.drop_forgotten()
             yield
 
     def prove(self) -> None:
         """See that the bucket is there; at the first use of its address, that it honours conditions."""
-        if self.bucket.address in shared_with(self.data_root):
-            self.bucket.check()
-        else:
-            prove(self.bucket)
-            note_address(self.data_root, self.bucket.address)
+        prove_once(self.bucket, self.data_root)
+
+    def drop_forgotten(self) -> None:
+        """Delete our copies of artifacts that held a text which another host forgot, set-aside ones and leftovers too."""
+        for listed in self.bucket.list(FORGOTTEN):
+            if not is_forgotten(listed.place):
+                continue
+            step, key = step_and_key(listed.place)
+            found = [*self._aside(step, key), *([self.place(step, key)] if os.path.lexists(self.place(step, key)) else [])]
+            if not found:
+                continue
+            with super().locked(step, key):
+                entry = self._entry(step, key)
+                if entry.manifest is not None and self._own_manifest(step, key) == entry.manifest:  # it was built anew since
+                    found.remove(self.place(step, key))
+                for folder in found:
+                    shutil.rmtree(folder, ignore_errors=True)
+            if found:
+                log.warning("%s/%s %s", step, key[:10], DROPPED)
+
+    def _aside(self, step: str, key: str) -> list[Path]:
+        """What damaged, killed and replaced builds of a key left."""
+        name, areas = f"{step}-{key}", (self.root / DAMAGED, self.root / BUILDING)
+        scratch = self.root / SCRATCH / name
+        return [*(left for area in areas for left in area.glob(f"{name}-*")), *([scratch] if scratch.is_dir() else [])]
 
     def begin_run(self, run: str, name: str, verb: str) -> None:
         """Name the run that artifacts are handed to from now on: gc spares them."""
@@ -99,7 +120,7 @@ class SharedStore(Store):
             entry = self._entry(step, key)
             if entry.forgotten and os.path.lexists(self.place(step, key)):
                 shutil.rmtree(self.place(step, key))
-                log.warning("%s/%s held a text that another host forgot: deleted; run textmill forget here too", step, key[:10])
+                log.warning("%s/%s %s", step, key[:10], DROPPED)
             if found := self._taken(entry, step, key) or self._handed_over(step, key):
                 return found
             if lease.take():
