@@ -21,8 +21,7 @@ def host(
 ) -> Tracker:
     """A host's tracker of a registry in a SQLite file, which stands for a server's: lock and ledger are the host's own."""
     tracker = Tracker.open(f"sqlite:///{database}", root, root / "checkout", experiment)
-    own = {"folder": root / "mlflow", "database": None, "bucket": address, "lease_seconds": lease}
-    tracker.home = replace(tracker.home, **own)
+    tracker.home = replace(tracker.home, folder=root / "mlflow", database=None, bucket=address, lease_seconds=lease)
     tracker.home.folder.mkdir(parents=True, exist_ok=True)
     return tracker
 
