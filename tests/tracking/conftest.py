@@ -1,10 +1,6 @@
 import contextlib
-import os
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +9,8 @@ import pytest
 
 from tasks.tracking import tracker as tracker_module
 from tasks.tracking.tracker import Tracker
-from tests.patience import HANGS_SECONDS, until
+from tests.mlflow_server import mlflow_server
+from tests.patience import HANGS_SECONDS
 
 
 @pytest.fixture(scope="session")
@@ -114,26 +111,8 @@ class Forwarder:
 def server_port(opened: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder = tmp_path_factory.mktemp("server")
     (folder / "mlflow.db").write_bytes((opened / "mlflow" / "mlflow.db").read_bytes())
-    port = a_free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
-    command += ["--artifacts-destination", str(folder / "artifacts"), "--port", str(port), "--workers", "1"]
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight more processes, which import MLflow each
-    }
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
-    try:
-
-        def ended() -> None:
-            assert process.poll() is None, (folder / "log").read_text()
-
-        until(lambda: answers(port), "MLflow's server", on=ended)
+    with mlflow_server(folder) as port:
         yield port
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 @pytest.fixture
@@ -141,12 +120,6 @@ def server(server_port: int) -> Iterator[Forwarder]:
     forwarder = Forwarder(server_port)
     yield forwarder
     forwarder.close()
-
-
-def answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
 
 
 def a_free_port() -> int:
