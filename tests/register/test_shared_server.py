@@ -44,7 +44,7 @@ def test_what_one_host_decides_another_completes_and_takes_back(s3: S3, tmp_path
         again = train(one, corpus, "--name", "news", variables=shared)  # which is taken over
         assert again["decision"] == "unchanged"
 
-        knobs = ("--name", "news", "--finetune.seed", "7", "--register.margin", "0.99")
+        knobs = ("--name", "news", "--finetune.seed", "7", "--register.margin", "0.99", "--register.evidence", "test")
         with pytest.raises(RuntimeError, match="exit code -9"):
             train(two, corpus, *knobs, variables=shared | {"TEXTMILL_CRASH_AT": "register.entered"})
         listed = models(one, server, "list")
