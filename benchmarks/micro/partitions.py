@@ -6,12 +6,14 @@ The corpus is that of benchmarks.micro.scaling: IMDB's labelled train reviews, r
 `score` labels by threads of one process, as textmill did before it had partitions; `prepare` runs in one process, as with 1.
 Each measurement is of a process of its own, after its imports and once the model is loaded, to the last byte of the
 output and the end of the last worker. `driver_us` are CPU microseconds of the driver for each document. The digests of what is
-written are compared.
+written are compared. `--dask 1 2` measures clusters of so many workers of one thread too, on this machine; the CPU seconds of a
+cluster are those of its start too.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -27,14 +29,15 @@ from benchmarks.measure import measure
 from benchmarks.micro.scaling import finetune, write_corpus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tasks.engine.engine import Engine
 
 WORK = ("prepare", "score")
 
 
-def preparing(folder: Path, workers: int) -> Callable[[], Path]:
+def preparing(folder: Path, engine: Engine | None) -> Callable[[], Path]:
     """Prepare the corpus, as a function to measure; it gives the folder that it wrote."""
-    from tasks.engine.local import LocalPool
     from tasks.prepare import duplicates  # noqa: F401 what it imports late
     from tasks.prepare.dataset import write_dataset
     from tasks.prepare.settings import PrepareConfig
@@ -42,7 +45,6 @@ def preparing(folder: Path, workers: int) -> Callable[[], Path]:
     target = folder / "prepared"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
-    engine = LocalPool(max(workers, 1))
 
     def prepare() -> Path:
         write_dataset(PrepareConfig(), folder / "corpus", target, engine=engine)
@@ -51,9 +53,8 @@ def preparing(folder: Path, workers: int) -> Callable[[], Path]:
     return prepare
 
 
-def scoring(folder: Path, workers: int) -> Callable[[], Path]:
+def scoring(folder: Path, engine: Engine | None) -> Callable[[], Path]:
     """Score the corpus with a model that is loaded, as a function to measure; it gives the file that it wrote."""
-    from tasks.engine.local import LocalPool
     from tasks.ingest.settings import IngestConfig
     from tasks.model.serving import TextClassifier
     from tasks.register.models import LoadedModel
@@ -62,13 +63,27 @@ def scoring(folder: Path, workers: int) -> Callable[[], Path]:
     loaded = LoadedModel("bag", 1, TextClassifier(folder / "package"))
     loaded.model.predict(["a text"])
     source, target = folder / "corpus" / "corpus.parquet", folder / "labels.parquet"
-    engine = LocalPool(workers) if workers else None
 
     def score() -> Path:
         score_file(source, target, reading=IngestConfig(), loaded=loaded, engine=engine)
         return target
 
     return score
+
+
+@contextlib.contextmanager
+def opened(workers: int, dask: int | None) -> Iterator[Engine | None]:
+    """The engine of so many processes, or a cluster's; None for no process."""
+    from tasks.engine.local import LocalPool
+
+    if dask is None:
+        yield LocalPool(workers) if workers else None
+        return
+    from tasks.engine.dask_cluster import DaskCluster
+    from tests.clusters import cluster
+
+    with tempfile.TemporaryDirectory() as scratch, cluster(Path(scratch), dask) as made:
+        yield DaskCluster(made.address)
 
 
 def measured(work: Callable[[], Path], documents: int) -> dict[str, Any]:
@@ -79,16 +94,20 @@ def measured(work: Callable[[], Path], documents: int) -> dict[str, Any]:
     seconds = time.monotonic() - start
     for process in multiprocessing.active_children():
         process.join()
-    of_workers = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = driver + of_workers.ru_utime + of_workers.ru_stime
     return {
         "documents_per_second": round(documents / seconds),
-        "busy_cores": round(cpu / seconds, 2),
         "driver_us": round(1e6 * driver / documents, 1),
-        "cpu_us": round(1e6 * cpu / documents, 1),
         "seconds": round(seconds, 2),
+        "driver_cpu": driver,
         "digest": digest(written),
     }
+
+
+def with_workers(found: dict[str, Any], documents: int) -> dict[str, Any]:
+    """What was measured, with the CPU seconds of the processes that were started and have ended by now."""
+    of_workers = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = found.pop("driver_cpu") + of_workers.ru_utime + of_workers.ru_stime
+    return found | {"busy_cores": round(cpu / found["seconds"], 2), "cpu_us": round(1e6 * cpu / documents, 1)}
 
 
 def run(command: Sequence[str]) -> dict[str, Any]:
@@ -120,13 +139,16 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--limit", type=int, help="read only about so many reviews")
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--dask", type=int, nargs="+", default=[], help="clusters of so many workers")
     parser.add_argument("--work", choices=WORK)
     parser.add_argument("--documents", type=int)
     arguments = parser.parse_args()
     folder: Path = arguments.folder
     if arguments.work:
         make = {"prepare": preparing, "score": scoring}[arguments.work]
-        print(json.dumps(measured(make(folder, arguments.workers[0]), arguments.documents)))
+        with opened(arguments.workers[0], arguments.dask[0] if arguments.dask else None) as engine:
+            found = measured(make(folder, engine), arguments.documents)
+        print(json.dumps(with_workers(found, arguments.documents)))
         return
     documents = write_corpus(arguments.archive, arguments.times, folder / "corpus", arguments.limit)
     same = True
@@ -135,12 +157,13 @@ def main() -> None:
             print(json.dumps({"finetune": finetune(folder, arguments.times)}), flush=True)
             package(folder)
         digests = set()
-        for workers in arguments.workers:
-            words = ["--folder", str(folder), "--work", work, "--documents", str(documents), "--workers", str(workers)]
+        engines = [("workers", number) for number in arguments.workers] + [("dask", number) for number in arguments.dask]
+        for kind, number in engines:
+            words = ["--folder", str(folder), "--work", work, "--documents", str(documents), f"--{kind}", str(number)]
             command = [sys.executable, "-m", "benchmarks.micro.partitions", str(arguments.archive), *words]
             found = run(command)
             digests.add(found["digest"])
-            print(json.dumps({"work": work, "workers": workers, "documents": documents} | found), flush=True)
+            print(json.dumps({"work": work, kind: number, "documents": documents} | found), flush=True)
         same &= len(digests) == 1
     print(json.dumps({"equal_bytes": same}))
 
