@@ -40,6 +40,8 @@ LOOK_SECONDS = 2.0  # between two looks whether the cluster is still there, whil
 ANSWER_SECONDS = 30.0  # so long a scheduler may say nothing
 WORKERS_SECONDS = 60.0  # so long there may be no worker
 CLOSE_SECONDS = 5.0
+MARKER = ".workers-"
+MARKER_SECONDS = 7 * 86400.0  # older ones are of killed commands
 REPEAT = "the same command can be repeated, and goes on with the steps that are done"
 
 
@@ -153,7 +155,8 @@ class DaskCluster:
             yield Terms(code, libraries, "", "")
             return
         token = secrets.token_hex(16)
-        marker = folder.absolute() / f".workers-{token[:8]}"
+        marker = folder.absolute() / f"{MARKER}{token[:8]}"
+        _sweep_markers(folder)
         try:
             marker.write_text(token)
             yield Terms(code, libraries, str(marker), token)
@@ -281,6 +284,14 @@ def _of_dask() -> Certificates:
     if None in paths:
         raise RequestError(f"{FLAG} tls:// needs certificates; give {TLS_FLAGS}, or name them in Dask's own settings")
     return Certificates(*map(Path, paths))
+
+
+def _sweep_markers(folder: Path) -> None:
+    """Remove what killed commands left of these files."""
+    for left in folder.glob(f"{MARKER}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > MARKER_SECONDS:
+                left.unlink()
 
 
 def _cancel(calls: Iterable[_Call]) -> None:

@@ -152,6 +152,8 @@ def test_vectors_of_texts_are_made_as_here(
 def test_workers_that_are_not_alike_are_refused_in_a_line(
     engine: DaskCluster, running: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (left := tmp_path / ".workers-0000").touch()
+    os.utime(left, (0, 0))
     assert engine.check(tmp_path) == f"{running.address}: 2 workers with 2 threads"
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UnavailableError, match=r"^--runtime\.address tcp://\S+: the worker on .* does not see /proc/self/cwd"):

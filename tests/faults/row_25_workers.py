@@ -11,7 +11,6 @@ import random as chance
 import shutil
 import signal
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -39,8 +38,8 @@ if TYPE_CHECKING:
 NUMBER = 25
 PROMISE = (
     "Whatever becomes of the workers of a Dask cluster, what it makes is what one process makes, byte for byte: a worker is "
-    "killed (SIGKILL) at a moment drawn by chance, or a host (worker and nanny), or all of them before a new one comes, or one "
-    "is stopped (SIGSTOP) until the scheduler gives it up, and goes on when its work is done again by another"
+    "killed (SIGKILL) after a part drawn by chance, or a host (worker and nanny), or all of them before a new one comes, or "
+    "one is stopped (SIGSTOP) until the scheduler gives it up, and goes on when its work is done again by another"
 )
 TAKEN_OUT = "to be measured"
 LIMIT_SECONDS = 600
@@ -107,34 +106,34 @@ def labelled(engine: DaskCluster | None, folder: Path) -> dict[str, bytes]:
     return {"scored": (folder / "scored.parquet").read_bytes()}
 
 
-def under_way(work: Any, made: Cluster, folder: Path, happens: Callable[[], None], wait: float) -> str | None:
-    """Do the work on the cluster and let something happen meanwhile; what went wrong."""
-    failed: list[BaseException] = []
-    start, happened = time.monotonic(), [0.0]
+class Watched(DaskCluster):
+    """A cluster to which something happens once so many results have come."""
 
-    def later() -> None:
-        happened[0] = time.monotonic() - start
-        try:
-            happens()
-        except BaseException as error:  # noqa: BLE001 told by the trial
-            failed.append(error)
+    def __init__(self, made: Cluster, after: int, happens: Callable[[], None]) -> None:
+        super().__init__(made.address)
+        self.left, self.happens = after, happens
 
-    timer = threading.Timer(wait, later)
-    timer.start()
-    try:
-        found = work(DaskCluster(made.address), folder)
-    finally:
-        timer.cancel()
-        timer.join()
-    if failed:
-        return f"the test itself failed: {failed[0]}"
-    if found != MADE[work.__name__]:
-        return "other bytes than one process makes"
-    took = time.monotonic() - start
-    FIGURES.append(
-        f"{work.__name__}: after {happened[0]:.1f} of {took:.1f} s" if happened[0] else f"{work.__name__}: done before"
-    )
-    return None
+    def map_ordered(self, *given: Any, **named: Any) -> Iterator[Any]:
+        """As it is, and what happens meanwhile."""
+        for found in super().map_ordered(*given, **named):
+            if self.left == 0:
+                self.happens()
+            self.left -= 1
+            yield found
+
+
+def under_way(work: Any, made: Cluster, folder: Path, happens: Callable[[], None], after: int) -> str | None:
+    """Do the work on the cluster and let something happen after so many results; what went wrong."""
+    engine = Watched(made, after, happens)
+    found = work(engine, folder)
+    if engine.left >= 0:
+        return "the work was done before anything happened"
+    return None if found == MADE[work.__name__] else "other bytes than one process makes"
+
+
+def moment(work: Any, random: Random) -> int:
+    """After how many results something happens: both passes of prepare have 95, labelling has 32."""
+    return random.randrange(85 if work is prepared else 24)
 
 
 def trial_of(work: Any, how: str) -> Callable[[Random, Path], str | None]:
@@ -162,7 +161,7 @@ def trial_of(work: Any, how: str) -> Callable[[Random, Path], str | None]:
                     _signal(stopped, signal.SIGSTOP)
                     threading.Timer(9.0, _signal, (stopped, signal.SIGCONT)).start()
 
-            return under_way(work, made, folder, happens, random.uniform(0.1, 2.5))
+            return under_way(work, made, folder, happens, moment(work, random))
 
     return trial
 

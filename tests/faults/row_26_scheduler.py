@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.engine.dask_cluster import DaskCluster
 from tasks.errors import UnavailableError
 from tests.clusters import Cluster
-from tests.faults.row_25_workers import labelled, prepare, prepared, under_way
+from tests.faults.row_25_workers import labelled, moment, prepare, prepared, under_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +22,8 @@ __all__ = ["prepare"]
 
 NUMBER = 26
 PROMISE = (
-    "A Dask cluster that goes away ends the work with one line and hangs nothing: its scheduler is killed or stopped at a "
-    "moment drawn by chance, or there was never one at the address, or one without a worker; within 75 s it is told, no part "
+    "A Dask cluster that goes away ends the work with one line and hangs nothing: its scheduler is killed or stopped after "
+    "a part drawn by chance, or there was never one at the address, or one without a worker; within 75 s it is told, no part "
     "of a result is left, and the same work, repeated with a cluster, makes the same bytes"
 )
 TAKEN_OUT = "to be measured"
@@ -49,15 +49,13 @@ def lost(work: Any, how: str) -> Callable[[Random, Path], str | None]:
                 else:
                     os.killpg(scheduler.pid, signal.SIGKILL if how == "killed" else signal.SIGSTOP)
 
-            if wrong := _ended(lambda: under_way(work, made, folder, happens, random.uniform(0.0, 0.5)), gone, how):
+            if wrong := _ended(lambda: under_way(work, made, folder, happens, moment(work, random)), gone):
                 return wrong
-            if left := [path.name for path in folder.glob("scored.parquet*")] + [
-                str(path) for path in folder.glob("out/.tok*")
-            ]:
+            if left := [path.name for name in ("*scored.parquet*", "out/.tok*") for path in folder.glob(name)]:
                 return f"{left} are left"
         with Cluster(folder / "again") as again:
             again.start_worker()
-            return under_way(work, again, folder, lambda: None, 0.0)
+            return under_way(work, again, folder, lambda: None, 0)
 
     return trial
 
@@ -66,24 +64,24 @@ def never_there(random: Random, folder: Path) -> str | None:
     """Nobody listens at the address."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    return _ended(lambda: prepared(DaskCluster(f"tcp://127.0.0.1:{port}"), folder), [time.monotonic()], "never there")
+    return _ended(lambda: prepared(DaskCluster(f"tcp://127.0.0.1:{port}"), folder), [time.monotonic()])
 
 
 def silent(random: Random, folder: Path) -> str | None:
     """Something that is no scheduler listens at the address and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        return _ended(lambda: prepared(DaskCluster(f"tcp://127.0.0.1:{port}"), folder), [time.monotonic()], "silent")
+        return _ended(lambda: prepared(DaskCluster(f"tcp://127.0.0.1:{port}"), folder), [time.monotonic()])
 
 
 def empty(random: Random, folder: Path) -> str | None:
     """A scheduler without a worker."""
     with Cluster(folder / "cluster") as made:
-        return _ended(lambda: prepared(DaskCluster(made.address), folder), [time.monotonic()], "empty")
+        return _ended(lambda: prepared(DaskCluster(made.address), folder), [time.monotonic()])
 
 
-def _ended(work: Callable[[], object], gone: list[float], how: str) -> str | None:
-    """Whether the work ended with one line, and in time after what `gone` says; work that was done before is no fault."""
+def _ended(work: Callable[[], object], gone: list[float]) -> str | None:
+    """Whether the work ended with one line, and in time after what `gone` says."""
     try:
         found = work()
     except UnavailableError as error:
@@ -93,11 +91,9 @@ def _ended(work: Callable[[], object], gone: list[float], how: str) -> str | Non
             return f"it said: {line}"
         if took > WITHIN_SECONDS:
             return f"it took {took:.0f} s"
-        FIGURES.append(f"{how}: one line after {took:.0f} s")
+        FIGURES.append(f"{line.partition(': ')[2][:40]}: after {took:.0f} s")
         return None
-    if isinstance(found, str):
-        return found
-    return None if gone[0] and how in ("killed", "stopped", "no worker is left") else "nobody noticed"
+    return found if isinstance(found, str) else "nobody noticed"
 
 
 HOW = ("killed", "stopped", "no worker is left")
