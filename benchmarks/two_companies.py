@@ -16,16 +16,15 @@ from typing import NamedTuple
 import numpy as np
 
 NATURAL = Path(__file__).resolve().parents[1] / "data" / "two-companies" / "natural.csv"
-NAMES = {
-    "en": (
-        "Corvane Ostby Halmere Trelling Quenby Dravost Sunderly Maplin Kirova Bexholm Yarrowby Felstead Orrick Wendlebury Tamsin "
-        "Ludgrove Pellan Stroma Wychling Hexmoor Varro Jessamine Cardwell Norling Brightsea Tollgate Ashgrove Mendova Rookhope Ilkston"
-    ).split(),
-    "zh": (
-        "岚川科技 恒曜能源 白鹭药业 信屿重工 瑞澜食品 云栖电子 金垚水泥 启沐软件 华峤汽车 安泽医疗 鼎岳化工 中嵘航运 海晏证券 普禾农业 "
-        "立轩机械 嘉澍传媒 晟屿光伏 沐恩教育 远岑物流 清嘉乳业 博衡芯片 万岫地产 星渡手机 卓汐旅游 顺岩钢铁"
-    ).split(),
-}
+_ENGLISH = """
+Corvane Ostby Halmere Trelling Quenby Dravost Sunderly Maplin Kirova Bexholm Yarrowby Felstead Orrick Wendlebury Tamsin Ludgrove
+Pellan Stroma Wychling Hexmoor Varro Jessamine Cardwell Norling Brightsea Tollgate Ashgrove Mendova Rookhope Ilkston
+"""
+_CHINESE = """
+岚川科技 恒曜能源 白鹭药业 信屿重工 瑞澜食品 云栖电子 金垚水泥 启沐软件 华峤汽车 安泽医疗 鼎岳化工 中嵘航运 海晏证券 普禾农业
+立轩机械 嘉澍传媒 晟屿光伏 沐恩教育 远岑物流 清嘉乳业 博衡芯片 万岫地产 星渡手机 卓汐旅游 顺岩钢铁
+"""
+NAMES = {"en": _ENGLISH.split(), "zh": _CHINESE.split()}
 GOOD = {
     "en": (
         "{} raised its profit forecast for the year",

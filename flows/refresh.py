@@ -40,7 +40,6 @@ from tasks.register.profile import read_profile
 from tasks.score.explain import marker
 from tasks.score.stream import Scorer
 from tasks.score.task import score
-from tasks.score.watch import WatchList
 from tasks.shown import in_code, inert
 from tasks.store.digests import sha256_text
 from tasks.today.change import change_in_words
@@ -205,9 +204,8 @@ def tell(config: RefreshConfig, state: MonitorState, channels: Sequence[Channel]
 def load_scorer(config: RefreshConfig) -> Scorer:
     """The models of one refresh, verified and loaded once: a model that is promoted meanwhile waits for the next one."""
     registered = open_to_read(config.runtime.tracking_uri, config.runtime.data_root, CHECKOUT)
-    watch_list = WatchList.load(config.score.watch_list) if config.score.watch_list else None
     topics = tuple(load_model(registered, name) for name in config.score.topics)
-    return Scorer(load_model(registered, config.score.model), config.detect.negative, topics, watch_list)
+    return Scorer(load_model(registered, config.score.model), config.detect.negative, topics, config.score.open_watch_list())
 
 
 def reference(scorer: Scorer, state: MonitorState) -> Profile | None:

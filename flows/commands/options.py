@@ -41,6 +41,12 @@ EachLabel = Annotated[
 ByCost = Annotated[
     bool, typer.Option("--by-cost", help="Give the label that is cheapest to expect, by the costs that the model carries.")
 ]
+WatchListFile = Annotated[
+    Path | None, typer.Option("--watch-list", help="A TOML file of names: show the sentiment towards each that a text has.")
+]
+Companies = Annotated[
+    Path | None, typer.Option("--companies", help="The same of a CSV file with the columns name, aliases, codes.")
+]
 Help = Annotated[bool, typer.Option("--help", "-h", help="Show every knob and exit.")]
 ONE_MODEL = "Only this model."
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands.options import ByCost, DataRoot, EachLabel, Json, MaxError, Model
+from flows.commands.options import ByCost, Companies, DataRoot, EachLabel, Json, MaxError, Model, WatchListFile
 from flows.commands.printing import print_json
 from tasks.errors import RequestError
 from tasks.shown import in_line, shortened
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tasks.model.abstention import Promise
     from tasks.model.explain import Explanation
+    from tasks.score.watch import WatchList
 
 MAX_SHOWN = 200  # characters of a text beside its label; --json needs none of it
 
@@ -52,6 +53,8 @@ def predict(
     explain: Annotated[
         bool, typer.Option("--explain", help="Show which words spoke for the label, and which against it.")
     ] = False,
+    watch_list: WatchListFile = None,
+    companies: Companies = None,
     as_json: Json = False,
     data_root: DataRoot = None,
 ) -> None:
@@ -75,6 +78,7 @@ def predict(
     check_abstention(max_error, None, each_label=each_label, by_cost=by_cost)
     if explain and zero_shot:
         raise RequestError("--explain tells the words of a model's answer, and --zero-shot uses no model; leave one out")
+    watch = _watch_list(watch_list, companies, zero_shot=zero_shot)
     given = texts or _lines_of_stdin()
     if not given:
         raise RequestError('no text given; try textmill predict "Sales rose sharply"')
@@ -100,6 +104,10 @@ def predict(
     if rule is not None:
         predictions = abstaining(predictions, rule)
     predictions = with_replies(loaded, given, predictions)
+    if watch is not None:
+        from tasks.score.towards import with_towards
+
+        predictions = with_towards(loaded, watch, given, predictions)
     explained: list[Explanation | None] = [None] * len(given)
     if explain:
         from tasks.score.explain import as_values, explanations
@@ -111,6 +119,17 @@ def predict(
     if promise is not None:
         title += f"; {promise.says()}"
     _show(given, predictions, named, title, explained, promise=promise, as_json=as_json)
+
+
+def _watch_list(watch_list: Path | None, companies: Path | None, *, zero_shot: bool) -> WatchList | None:
+    """The names of the files; RequestError for one that cannot be used."""
+    if watch_list is None and companies is None:
+        return None
+    if zero_shot:
+        raise RequestError("--watch-list and --companies ask a model about names, and --zero-shot uses no model; leave one out")
+    from tasks.score.watch import WatchList
+
+    return WatchList.load(watch_list, companies)
 
 
 def _check_zero_shot(options: Mapping[str, Any], labels: Path | None, *, zero_shot: bool, model: str | None) -> None:
@@ -149,12 +168,21 @@ def _show(
     print(title, file=sys.stderr)  # noqa: T201
     for text, prediction, why in zip(texts, predictions, explained, strict=True):
         print(_shown(text, prediction))  # noqa: T201
-        for line in _replied(prediction):
+        for line in (*_towards(prediction), *_replied(prediction)):
             print(line)  # noqa: T201
         if why is not None and prediction["label"] is not None:
             from flows.commands.explained import print_explanation
 
             print_explanation(text, why)
+
+
+def _towards(prediction: Mapping[str, Any]) -> list[str]:
+    """A line for each name of the text, with the sentiment towards it and what that is from; indented."""
+    return [
+        f"    {in_line(each['name'])}\t{in_line(each['label'] or '-')}\t"
+        f"{'-' if each['confidence'] is None else format(each['confidence'], '.3f')}\tfrom {each['from']}"
+        for each in prediction.get("towards", ())
+    ]
 
 
 def _replied(prediction: Mapping[str, Any]) -> list[str]:

@@ -57,13 +57,11 @@ def check_refresh(config: RefreshConfig) -> None:
     from flows.commands.settings import check_paths
     from tasks.collect.collect import check_source
     from tasks.notify.channels_file import read_channels
-    from tasks.score.watch import WatchList
 
     check_paths(config)
     check_source(config.collect)
     read_channels(config.notify)
-    if config.score.watch_list:
-        WatchList.load(config.score.watch_list)
+    config.score.open_watch_list()
 
 
 def print_refresh(result: Mapping[str, Any], language: Language = ENGLISH) -> None:

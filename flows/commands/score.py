@@ -10,6 +10,7 @@ import typer
 from flows.commands.options import (
     Address,
     ByCost,
+    Companies,
     DataRoot,
     EachLabel,
     EngineOption,
@@ -19,6 +20,7 @@ from flows.commands.options import (
     TlsCa,
     TlsCert,
     TlsKey,
+    WatchListFile,
 )
 from flows.commands.printing import complain, print_values
 from tasks.documents.reading import SHEET_HELP
@@ -46,6 +48,8 @@ def score(
     rank: Annotated[
         str | None, typer.Option(metavar="LABEL", help="Put the rows in the order of this label's probability, highest first.")
     ] = None,
+    watch_list: WatchListFile = None,
+    companies: Companies = None,
     as_json: Json = False,
     workers: Annotated[
         str, typer.Option("--runtime.workers", help="Processes that label a large input; default: a process for each core.")
@@ -75,6 +79,11 @@ def score(
         runtime = runtime.model_copy(update={"workers": _number(workers)})
     check_request(source, output, reading)
     check_engine(runtime)
+    watch = None
+    if watch_list or companies:
+        from tasks.score.watch import WatchList
+
+        watch = WatchList.load(watch_list, companies)
     loaded = load(model, data_root)
     from flows.display import Display
 
@@ -90,6 +99,7 @@ def score(
             by_cost=by_cost,
             explain=explain,
             rank=rank,
+            watch=watch,
             engine=engine_of(runtime),
             progress=display.progress("score"),
         )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
+from tasks.dashboard.companies import changed_names, series_of
 from tasks.dashboard.curves import Axis, Curve, make_curves
 from tasks.detect.unjudged import find_unjudged, unjudged_in_words
 from tasks.errors import RequestError
@@ -29,11 +30,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tasks.config import RefreshConfig
+    from tasks.dashboard.companies import ChangedName
     from tasks.monitor.alert import Alert
     from tasks.monitor.stories import Story
     from tasks.wording.wording import Language
 
 MAX_ALERTS = 300  # the latest; each may carry a dozen headlines
+DRAWN = 4  # one of so many series is one whose news have changed most, where not all are drawn
+MAX_TOWARDS = 6  # names that are told with a headline
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,21 @@ class ShownAlert:
 
 
 @dataclass(frozen=True)
+class Toward:
+    """What a document says of a name in it: whether that is negative, the probability of it, and the name's place or -1."""
+
+    name: str
+    is_negative: bool
+    probability: float
+    number: int
+
+
+@dataclass(frozen=True)
 class ShownHeadline:
-    """A document; `numbers` are the places of its series, `time` is UTC to the minute, `copies` its story in words."""
+    """A document; `time` is UTC to the minute, `copies` its story in words.
+
+    `numbers` are the places of the series in which it is negative: of the names in it those towards which it is.
+    """
 
     day: str
     time: str
@@ -80,6 +97,7 @@ class ShownHeadline:
     probability: float
     numbers: tuple[int, ...]
     copies: str = ""
+    towards: tuple[Toward, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,6 +125,7 @@ class DriftHistory:
 class Content:
     """Everything on the page, ready to be written; series 0 is the whole stream. Its sentences are for `wording_in(language)`.
 
+    `changed_names` are those whose news have changed most, and `places` those of the drawn ones among the series.
     `expected` and `changed` are what the last refresh found; see tasks/today.
     `unjudged` are titles of series and the reason for each, `not_found` the entries of the watch-list that no document speaks
     of.
@@ -133,18 +152,22 @@ class Content:
     expected: Mapping[str, Any] | None = None
     changed: Mapping[str, Any] | None = None
     language: Language = ENGLISH
+    changed_names: tuple[ChangedName, ...] = ()
+    places: Mapping[str, int] = field(default_factory=dict)
 
 
 def gather_content(state: MonitorState, config: RefreshConfig, drift: DriftHistory | None, *, now: float) -> Content:
     """Read the content of the page; `now` in seconds since 1970. Memory: the aggregates and the headlines that are shown."""
     detect = config.detect
     counts = state.counts(stories=detect.count == "stories")
+    names = changed_names(counts, window=detect.window_days, baseline=detect.baseline_days, most=config.dashboard.companies)
     axis, curves = make_curves(
         counts,
         window=detect.window_days,
         baseline=detect.baseline_days,
         max_days=config.dashboard.days,
         max_series=config.dashboard.max_series,
+        chosen=series_of(names)[: config.dashboard.max_series // DRAWN],
     )
     series = tuple(ShownSeries(curve, *titled(curve.series)) for curve in curves)
     place = {shown.curve.series: number for number, shown in enumerate(series)}
@@ -166,7 +189,7 @@ def gather_content(state: MonitorState, config: RefreshConfig, drift: DriftHisto
         series=series,
         models=model_marks(state.models()),
         alerts=tuple(shown_alert(alert, place, remark) for alert, remark in latest_alerts(state, config)),
-        headlines=tuple(shown_headlines(latest, place, state.stories_of(latest["id"].to_pylist()))),
+        headlines=tuple(shown_headlines(latest, place, state.stories_of(latest["id"].to_pylist()), negative)),
         drift=drift,
         unjudged=tuple((titled(each.series)[0], each.reason) for each in unjudged),
         unjudged_line=unjudged_in_words(unjudged, pc.count_distinct(counts.column("series")).as_py(), detect),
@@ -175,6 +198,8 @@ def gather_content(state: MonitorState, config: RefreshConfig, drift: DriftHisto
         expected=read_kept(state, STANDING),
         changed=read_kept(state, CHANGE),
         language=config.dashboard.language,
+        changed_names=tuple(names),
+        places={series.removeprefix(NAME): number for series, number in place.items() if series.startswith(NAME)},
     )
 
 
@@ -213,8 +238,10 @@ def shown_alert(alert: Alert, place: Mapping[str, int], remark: str = "") -> Sho
     return ShownAlert(alert, number, title, message, words, headlines, remark)
 
 
-def shown_headlines(latest: pa.Table, place: Mapping[str, int], stories: Mapping[bytes, Story]) -> list[ShownHeadline]:
-    """Scored documents in their order, each with the series that are drawn and that it counts in, and with its copies."""
+def shown_headlines(
+    latest: pa.Table, place: Mapping[str, int], stories: Mapping[bytes, Story], negative: str
+) -> list[ShownHeadline]:
+    """Scored documents in their order, each with the series that are drawn and in which it is negative, and with its copies."""
     return [
         ShownHeadline(
             day=row["day"].isoformat(),
@@ -222,13 +249,29 @@ def shown_headlines(latest: pa.Table, place: Mapping[str, int], stories: Mapping
             text=row["text"],
             source=row["source"],
             probability=row["negative"],
-            numbers=tuple(place[name] for name in _series_of(row) if name in place),
+            numbers=tuple(place[name] for name in _series_of(row, negative) if name in place),
             copies=copies_in_words(story_figures(stories.get(row["id"]))),
+            towards=_towards(row, place, negative),
         )
         for row in latest.to_pylist()
     ]
 
 
-def _series_of(row: Mapping[str, Any]) -> Sequence[str]:
-    topics = [f"{TOPIC}{model}/{label}" for model, label in row["topics"] or ()]
-    return [ALL, *topics, *(f"{NAME}{name}" for name in row["names"] or ())]
+def _series_of(row: Mapping[str, Any], negative: str) -> Sequence[str]:
+    """The series in which a document is negative; without a sentiment of their own towards all of its names, or none."""
+    is_negative = row["label"] == negative
+    topics = [f"{TOPIC}{model}/{label}" for model, label in row["topics"] or ()] if is_negative else []
+    names = row["names"] if row["towards"] is None and is_negative else ()
+    names = names or [each["name"] for each in row["towards"] or () if each["label"] == negative]
+    return [*([ALL] if is_negative else []), *topics, *(f"{NAME}{name}" for name in names)]
+
+
+def _towards(row: Mapping[str, Any], place: Mapping[str, int], negative: str) -> tuple[Toward, ...]:
+    """The sentiment towards the names of a document; nothing of a single one, towards which it is that of the text."""
+    told = row["towards"] or ()
+    if all(each["from"] == "text" for each in told):
+        return ()
+    return tuple(
+        Toward(each["name"], each["label"] == negative, each["negative"], place.get(f"{NAME}{each['name']}", -1))
+        for each in told[:MAX_TOWARDS]
+    )

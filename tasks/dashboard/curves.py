@@ -16,6 +16,8 @@ import numpy as np
 from tasks.monitor.tables import ALL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
 MAX_POINTS = 1_200  # more would be closer together than the pixels of a screen
@@ -52,9 +54,9 @@ class Curve:
 
 
 def make_curves(
-    counts: pa.Table, *, window: int, baseline: int, max_days: int, max_series: int
+    counts: pa.Table, *, window: int, baseline: int, max_days: int, max_series: int, chosen: Sequence[str] = ()
 ) -> tuple[Axis | None, list[Curve]]:
-    """Draw the series with the most documents, the whole stream first; (None, []) where nothing was counted.
+    """Draw the whole stream, then of the others those in `chosen` and those with most documents; (None, []) of no counts.
 
     `counts` has the schema COUNTS_SCHEMA of tasks.monitor; days without a row count nothing.
     """
@@ -64,8 +66,8 @@ def make_curves(
     last, first = day_R.max(), day_R.min()
     # Whatever is drawn needs the days behind it too.
     start = max(first, last - np.timedelta64(max_days + baseline + window, "D"))
-    names = _largest(counts, max_series)
-    documents_ST, mass_ST = _by_day(counts, day_R, names, start, int((last - start).astype(int)) + 1)
+    names = _largest(counts, max_series, chosen)
+    documents_ST, mass_ST = by_day(counts, day_R, names, start, int((last - start).astype(int)) + 1)
     shown = int(min((last - first).astype(int) + 1, max_days))
     step = -(-shown // MAX_POINTS)
     axis = Axis(last.astype(object), step, -(-shown // step))
@@ -110,15 +112,21 @@ def _trailing(values_T: np.ndarray, window: int) -> np.ndarray:
     return total_T
 
 
-def _largest(counts: pa.Table, max_series: int) -> list[str]:
+def _largest(counts: pa.Table, max_series: int, chosen: Sequence[str]) -> list[str]:
     totals = counts.group_by("series").aggregate([("documents", "sum")]).to_pylist()
-    others = sorted((-row["documents_sum"], row["series"]) for row in totals if row["series"] != ALL)
-    return [ALL, *(name for _, name in others[: max_series - 1])]
+    first = set(chosen[: max_series - 1])
+    others = [(row["series"] not in first, -row["documents_sum"], row["series"]) for row in totals if row["series"] != ALL]
+    kept = sorted(others)[: max_series - 1]
+    return [ALL, *(name for _, _, name in sorted(kept, key=lambda each: each[1:]))]
 
 
-def _by_day(
+def by_day(
     counts: pa.Table, day_R: np.ndarray, names: list[str], start: np.datetime64, num_days: int
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Documents and millionths of some series on each of `num_days` days from `start` on: int64 [S, T] both.
+
+    `day_R` are the days of the rows of `counts`.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -148,8 +148,9 @@ function drawDrift() {
 
 function filterRows() {
   const series = chosenSeries(), [from] = chosenPoints(), first = firstDay(from);
-  const fits = row => row.dataset.day >= first && (series === 0 || row.dataset.series.split(" ").includes(String(series)));
   for (const name of Object.keys(atFirst)) {
+    const all = series === 0 && name === "alerts"; // a headline may be negative towards a name alone, and not count in the stream
+    const fits = row => row.dataset.day >= first && (all || row.dataset.series.split(" ").includes(String(series)));
     let shown = 0;
     for (const row of byId(name).children) {
       const fit = fits(row);
@@ -171,6 +172,8 @@ document.querySelector(`#period input[value="${page.days.length * page.step > 40
 byId("series").addEventListener("change", show);
 byId("period").addEventListener("change", show);
 for (const name of Object.keys(atFirst)) byId("more-" + name).addEventListener("click", () => { atFirst[name] = Infinity; filterRows(); });
+for (const button of document.querySelectorAll("[data-show]"))
+  button.addEventListener("click", () => { byId("series").value = button.dataset.show; show(); byId("series").scrollIntoView({ block: "center" }); });
 for (const query of [narrow, dark]) query.addEventListener("change", show);
 show();
 document.documentElement.dataset.drawn = "yes";

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tasks.wording.wording import Wording
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
+NAMES = Path(__file__).with_name("names.html.j2")
 HEADLINE_CHARS = 400
 MAX_MARKED = 1000  # headlines: each takes a fifth of a millisecond or so
 SCRIPT = Path(__file__).with_name("page.js")
@@ -94,10 +95,12 @@ def render_page(content: Content, mark: Marker | None = None) -> str:
     }
     scripts = [plotly(), SCRIPT.read_text(encoding="utf-8")]
     groups = grouped(content)
+    names = environment.from_string(NAMES.read_text(encoding="utf-8")).render(c=content)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
         c=content,
         groups=groups,
+        names=Markup(names) if content.changed_names else "",  # noqa: S704 a template of ours, escaped
         bars=[group for group, _ in groups if group],
         drifted=joined(", ", [row.title for row in content.drift.features if row.drifted]) if content.drift else "",
         kinds=KINDS,

@@ -15,4 +15,8 @@ class DashboardConfig(Section):
 
     days: Positive = Field(3650, description="Most days of the curves.")
     max_series: Positive = Field(40, description="Most series on the page: the whole stream, then those with most documents.")
+    companies: Count = Field(
+        50,
+        description="Most names of the watch-list in the table of those whose news have changed most.",
+    )
     headlines: Count = Field(400, description="Most headlines on the page: the latest negative ones.")

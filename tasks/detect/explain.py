@@ -28,6 +28,7 @@ from tasks.model.text.scripts import UNSPACED
 from tasks.model.text.tokenize import TextToTokens
 from tasks.monitor.stories import story_figures
 from tasks.monitor.tables import ALL, NAME, SCORED_SCHEMA, TOPIC
+from tasks.monitor.towards import about
 from tasks.prepare.word_lists import LISTS, listed_stop_words
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ MIN_NEGATIVE = 20  # documents of the baseline that the label calls negative; of
 CHANCE = 0.05  # that any word at all is shown of a surge without a cause of its own
 EVEN = 0.5
 MAX_CHARS = 500  # of a headline that is shown
-COLUMNS = ["id", "time", "text", "negative", "topics", "names", "fields"]
+COLUMNS = ["id", "time", "text", "negative", "topics", "names", "fields", "towards"]
 LINKS = ("link", "url", "href", "uri", "permalink")  # names of the field with the address of a document
 MOST_NEGATIVE = [("negative", "descending"), ("time", "descending"), ("id", "ascending")]
 # Words that the lists for classifiers keep, since they carry a sentiment, and that name no cause.
@@ -95,7 +96,8 @@ class Gathered(NamedTuple):
 def gather_documents(state: MonitorState, days: list[str], series: str, num_top: int, *, stories: bool = False) -> Gathered:
     """The `num_top` most negative documents of these days, one of each story, and about MAX_DOCUMENTS of all.
 
-    With `stories` copies are left out of both. Holds no others in memory.
+    Of the series of a name `negative` is the probability towards it. With `stories` copies are left out of both. Holds no
+    others in memory.
     """
     copies = state.copies(days) if stories else set()
     counts = state.counts(series)
@@ -105,7 +107,7 @@ def gather_documents(state: MonitorState, days: list[str], series: str, num_top:
     top, num_seen = schema.empty_table(), 0
     sample: list[pa.RecordBatch] = []
     for batch in state.documents(set(days), COLUMNS):
-        rows = batch.filter(_belongs(batch, series))
+        rows = _of_series(batch, series)
         if copies:
             rows = rows.filter(pa.array([identity not in copies for identity in rows.column("id").to_pylist()], pa.bool_()))
         sample.append(rows.take(pa.array(np.arange(-num_seen % step, rows.num_rows, step))))
@@ -116,17 +118,19 @@ def gather_documents(state: MonitorState, days: list[str], series: str, num_top:
     return Gathered(top, pa.Table.from_batches(sample, schema))
 
 
+def _of_series(batch: pa.RecordBatch, series: str) -> pa.RecordBatch:
+    """The documents that count in a series."""
+    if series.startswith(NAME):
+        return about(batch, series.removeprefix(NAME))
+    return batch.filter(_belongs(batch, series))
+
+
 def _belongs(batch: pa.RecordBatch, series: str) -> pa.Array:
-    """Which documents count in a series: bool [N]."""
+    """Which documents count in the whole stream or in a topic: bool [N]."""
     if series.startswith(TOPIC):
         model, _, label = series.removeprefix(TOPIC).partition("/")
         return pc.fill_null(pc.equal(pc.map_lookup(batch.column("topics"), pa.scalar(model), "first"), label), False)
-    member_N = np.full(batch.num_rows, series == ALL)
-    if series.startswith(NAME):
-        names = batch.column("names")
-        named = pc.equal(names.flatten(), series.removeprefix(NAME)).to_numpy(zero_copy_only=False)
-        member_N[pc.list_parent_indices(names).to_numpy(zero_copy_only=False)[named]] = True
-    return pa.array(member_N)
+    return pa.array(np.full(batch.num_rows, series == ALL))
 
 
 def headlines_of(state: MonitorState, top: pa.Table, number: int, until: str) -> list[dict[str, Any]]:

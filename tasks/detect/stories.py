@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEY = "stories"  # the setting of the monitor that says by which rule its stories were followed
-COLUMNS = ["id", "time", "day", "text", "source", "label", "negative", "topics", "names", "fields"]
+COLUMNS = ["id", "time", "day", "text", "source", "label", "negative", "topics", "names", "fields", "towards"]
 PUBLISHERS = ("publisher", "source", "provider", "outlet", "site")  # names of the field that says who published a document
 
 

@@ -42,13 +42,14 @@ def check_request(config: IngestConfig) -> None:
 
 def _checked(config: IngestConfig) -> list[Layout]:
     label_names(config)
-    if config.keep and config.only_unlabelled:
-        raise RequestError("--ingest.keep names columns of the table that --ingest.path names, and there is none; leave it out")
+    flag = config.reading.flags.keep
+    if config.named and config.only_unlabelled:
+        raise RequestError(f"{flag} names columns of the table that --ingest.path names, and there is none; leave it out")
     layouts = plan(config)
     for layout in layouts:
-        if config.keep and layout.asked.prefix != UNLABELLED_IDS and not layout.has_columns:
+        if config.named and layout.asked.prefix != UNLABELLED_IDS and not layout.has_columns:
             told = f"{layout.name} has no columns beside text and label"
-            raise RequestError(f"{layout.asked.path or layout.name}: {told}; leave --ingest.keep out, or give a table")
+            raise RequestError(f"{layout.asked.path or layout.name}: {told}; leave {flag} out, or give a table")
         if layout.asked.path is not None:
             with sharing_options(layout):
                 layout.check()
@@ -91,7 +92,9 @@ def write_corpus(
     if not config.only_unlabelled or writer.labels:
         _check(config, writer, where, may_repeat=corpus.may_repeat_texts)
     warnings = notes.warnings + _refused(config, writer, where) + _doubts(writer)
+    warnings += writer.marking.doubts() if writer.marking else []
     report = report_of(writer, notes, warnings) | ({"columns": writer.beside.columns} if writer.beside else {})
+    report |= {"names": writer.marking.report()} if writer.marking else {}
     if given is None:
         return report
     given.write(folder)

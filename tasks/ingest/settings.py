@@ -39,7 +39,7 @@ TorchtextSet = Literal[
 TORCHTEXT_PAIRS = frozenset({"MNLI", "MRPC", "QNLI", "QQP", "RTE", "STSB", "WNLI"})
 
 
-LATER = {"keep": (), "valid_path": None, "sheet": None, "ids": "place"}  # settings of after the first release
+LATER = {"keep": (), "name": None, "valid_path": None, "sheet": None, "ids": "place"}  # settings of after the first release
 _LAYOUTS_OF_AUTO = ", ".join(f"{name} {layout.note}".strip() for name, layout in LAYOUTS.items())
 
 
@@ -102,6 +102,11 @@ class IngestConfig(Section):
         description="Table: names or 0-based positions of more columns to keep for slices, such as company,date.",
     )
 
+    name: str | None = Field(
+        None,
+        min_length=1,
+        description="Table: column (name or 0-based position) of the name that the label is about; it is marked in the text.",
+    )
     ids: Literal["place", "content"] = Field(
         "place",
         description="What a row's id and place follow from: the file and line that it is from, or its text, label and split "
@@ -130,9 +135,15 @@ class IngestConfig(Section):
     @property
     def reading(self) -> Reading:
         """How the corpus and its test split are read."""
-        flags = Flags.of_section("ingest", unlabelled="--ingest.unlabelled")
+        keep = " and ".join(f"--ingest.{name}" for name in ("keep", "name") if getattr(self, name)) or "--ingest.keep"
+        flags = Flags.of_section("ingest", unlabelled="--ingest.unlabelled", keep=keep)
         names = ("text", "label", "header", "delimiter", "quoting", "missing", "sheet", "encoding", "max_chars")
-        return Reading(**{name: getattr(self, name) for name in names}, named=self.keep, flags=flags)
+        return Reading(**{name: getattr(self, name) for name in names}, named=self.named, flags=flags)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The columns that records hold beside text and label: those that are kept, and that of the names last."""
+        return self.keep if self.name is None else (*self.keep, self.name)
 
     @property
     def unlabelled_reading(self) -> Reading:
@@ -146,6 +157,12 @@ class IngestConfig(Section):
             flags=flags,
             **{name: getattr(self, name) for name in names},
         )
+
+    @model_validator(mode="after")
+    def _name_of_its_own(self) -> Self:
+        if self.name is not None and self.name.strip() in self.keep:
+            raise ValueError(f"name {self.name} is in keep too; a text that is marked holds no name to keep, so leave one out")
+        return self
 
     @model_validator(mode="after")
     def _bins_of_labels(self) -> Self:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tasks.documents.tally import Tally
     from tasks.forget.forgotten import Forgotten
     from tasks.ingest.given import GivenLabels
+    from tasks.ingest.marking import Marking
     from tasks.ingest.settings import IngestConfig
 
 BATCH_ROWS = 4096
@@ -70,6 +71,11 @@ class Writer:
         dictionaries = ["label", "split", "source"]
         self._corpus = pq.ParquetWriter(folder / CORPUS, CORPUS_SCHEMA, use_dictionary=dictionaries, **options)
         self._quarantine = pq.ParquetWriter(folder / QUARANTINE, QUARANTINE_SCHEMA, **options)
+        self.marking: Marking | None = None
+        if config.name is not None:
+            from tasks.ingest.marking import Marking  # few corpora have such a column
+
+            self.marking = Marking(config.name, config.missing)
         self.beside = KeptWriter(config.keep, Missing(config.missing), folder) if config.keep else None
         # Arrow compresses without Python's lock, so a batch is written while the next is read.
         self._thread = ThreadPoolExecutor(1)
@@ -127,6 +133,9 @@ class Writer:
             self._refuse(record, reason, offset, detail, tally)
         else:
             tally.count(record.source, record.offset, record.data, text, None)
+            if self.marking is not None and record.rest:
+                name, record = record.rest[-1][1], record._replace(rest=record.rest[:-1])
+                text = self.marking.marked(text, name)
             digest = hashlib.sha256(text.encode()).digest()
             split = "unlabelled" if label is None else record.split
             self._keep(label, split, digest)

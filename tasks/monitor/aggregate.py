@@ -25,6 +25,7 @@ from tasks.monitor.tables import (
     length_bins,
     unseen_bins,
 )
+from tasks.monitor.towards import labels_and_negative, pairs_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,19 +34,22 @@ MILLION = 1_000_000
 
 
 def count_series(batch: pa.RecordBatch, negative: str) -> list[tuple[str, str, int, int, int]]:
-    """Rows (series, day, documents, negative, negative_millionths) of the batch, sums over its documents."""
-    series, rows_K = _series(batch)
-    is_negative_N = pc.equal(batch.column("label"), negative).cast(pa.int64()).to_numpy(zero_copy_only=False)
-    millionths_N = np.rint(batch.column("negative").to_numpy(zero_copy_only=False).astype(np.float64) * MILLION).astype(
-        np.int64
-    )
+    """Rows (series, day, documents, negative, negative_millionths) of the batch, sums over its documents.
+
+    In the series of a name a document counts by its sentiment towards that name.
+    """
+    series, rows_K, name_rows = _series(batch)
+    towards, negative_T = labels_and_negative(batch, name_rows)
+    others_K = rows_K[: len(rows_K) - len(name_rows)]  # pairs of a document and the stream or a topic, which are first
+    labels = pa.concat_arrays([batch.column("label").take(pa.array(others_K)), towards])
+    negative_K = np.concatenate([batch.column("negative").to_numpy(zero_copy_only=False)[others_K], negative_T])
     table = pa.table(
         {
             "series": series,
             "day": batch.column("day").cast(pa.string()).take(pa.array(rows_K)),
             "documents": np.ones(len(rows_K), np.int64),
-            "negative": is_negative_N[rows_K],
-            "millionths": millionths_N[rows_K],
+            "negative": pc.equal(labels, negative).cast(pa.int64()),
+            "millionths": np.rint(negative_K.astype(np.float64) * MILLION).astype(np.int64),
         }
     )
     sums = table.group_by(["series", "day"]).aggregate([(name, "sum") for name in ("documents", "negative", "millionths")])
@@ -80,22 +84,22 @@ def count_models(batch: pa.RecordBatch) -> list[tuple[str, str, int]]:
     return _rows(table.group_by(["model", "day"]).aggregate([([], "count_all")]), ["model", "day", "count_all"])
 
 
-def _series(batch: pa.RecordBatch) -> tuple[pa.Array, np.ndarray]:
-    """The series that each document counts in: names [K], and the rows [K] of the documents."""
+def _series(batch: pa.RecordBatch) -> tuple[pa.Array, np.ndarray, np.ndarray]:
+    """The series that each document counts in: names [K], the rows [K] of the documents, and the last of these, of names."""
     topics, topic_rows = _flat(batch.column("topics"), batch.column("topics").keys)
     labels, _ = _flat(batch.column("topics"), batch.column("topics").items)
-    names, name_rows = _flat(batch.column("names"), batch.column("names").values)
+    names, name_rows = pairs_of(batch.column("names"))
     every = pa.array([ALL], pa.string()).take(pa.array(np.zeros(batch.num_rows, np.int64)))
     series = [
         every,
         pc.binary_join_element_wise(pc.binary_join_element_wise(TOPIC, topics, ""), labels, "/"),
         pc.binary_join_element_wise(NAME, names, ""),
     ]
-    return pa.concat_arrays(series), np.concatenate([np.arange(batch.num_rows), topic_rows, name_rows])
+    return pa.concat_arrays(series), np.concatenate([np.arange(batch.num_rows), topic_rows, name_rows]), name_rows
 
 
 def _flat(column: pa.Array, values: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """The values of a list or map column one after another, and the row of each; right for slices of a column too."""
+    """The values of a map column one after another, and the row of each; right for slices of a column too."""
     offsets = column.offsets.to_numpy()
     return values[offsets[0] : offsets[-1]], np.repeat(np.arange(len(column)), np.diff(offsets))
 

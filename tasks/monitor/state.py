@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tasks.crash import crash_point
 from tasks.durable import locked
@@ -44,7 +43,8 @@ from tasks.monitor.stories import (
     stories_of,
 )
 from tasks.monitor.stories import TABLES as STORY_TABLES
-from tasks.monitor.tables import ALL, COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, SCORED_SCHEMA
+from tasks.monitor.tables import ALL, COUNTS_SCHEMA, HISTOGRAMS_SCHEMA, NAME, SCORED_SCHEMA
+from tasks.monitor.towards import has_label
 from tasks.monitor.transaction import Transaction
 from tasks.names import MAX_CHARS, RULE, alike, is_name
 from tasks.writable import writable
@@ -295,7 +295,10 @@ class MonitorState:
             yield from read_part(self.folder / "documents", part, columns).to_batches()
 
     def latest(self, limit: int, *, label: str | None = None) -> pa.Table:
-        """The newest documents (SCORED_SCHEMA), newest first, one of each story; only those with `label` if one is given."""
+        """The newest documents (SCORED_SCHEMA), newest first, one of each story.
+
+        If a `label` is given, only those that have it, or have it towards one of their names.
+        """
         order = [("time", "descending"), ("id", "ascending")]
         days = None if label is None or label != self.negative() else self._latest_negative_days(limit)
         held, day = SCORED_SCHEMA.empty_table(), None
@@ -303,7 +306,7 @@ class MonitorState:
             if day is not None and batch.column("day")[0].as_py() != day and held.num_rows >= limit:
                 break  # every other document is older
             day = batch.column("day")[0].as_py()
-            rows = batch if label is None else batch.filter(pc.equal(batch.column("label"), label))
+            rows = batch if label is None else batch.filter(has_label(batch, label))
             held = pa.concat_tables([held, pa.Table.from_batches([rows], SCORED_SCHEMA)]).sort_by(order)
             held = self.one_of_each_story(held).slice(0, limit)
         return held.combine_chunks()
@@ -403,10 +406,10 @@ class MonitorState:
     def _latest_negative_days(self, limit: int) -> set[str]:
         """The newest days that hold `limit` negative documents: where these are rare, reading all days takes minutes."""
         days, num_negative = set[str](), 0
-        counts = self.counts(ALL, stories=True)
-        stories = dict(zip(counts["day"].to_pylist(), counts["negative"].to_pylist(), strict=True))
-        rows = self.db.execute("SELECT day FROM counts WHERE series = ? AND negative > 0 ORDER BY day DESC", (ALL,))
-        for (day,) in rows:
+        own = f"series = '{ALL}' OR series GLOB '{NAME}*'"  # a document may be negative towards a name alone
+        most = "SELECT day, max(negative) FROM ({}) WHERE negative > 0 AND ({}) GROUP BY day ORDER BY day DESC"
+        stories = dict(self.db.execute(most.format(COUNTS_OF_STORIES if self._stories else "SELECT * FROM counts", own)))
+        for day, _ in self.db.execute(most.format("SELECT * FROM counts", own)):
             if num_negative >= limit:
                 break
             days.add(day)

@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS forgotten_copies (
 """
 LOOK_AGAIN = "stories.unread"  # the setting that names days whose copies are to be looked for anew
 COUNTS_OF_STORIES = """
-SELECT a.series, a.day, a.documents - ifnull(b.documents, 0) AS documents, a.negative - ifnull(b.negative, 0),
+SELECT a.series, a.day, a.documents - ifnull(b.documents, 0) AS documents, a.negative - ifnull(b.negative, 0) AS negative,
     a.negative_millionths - ifnull(b.negative_millionths, 0)
 FROM counts AS a LEFT JOIN copy_counts AS b ON b.series = a.series AND b.day = a.day
 WHERE a.documents > ifnull(b.documents, 0)

@@ -10,8 +10,12 @@ import pyarrow as pa
 
 # One scored document. id: SHA-256 of its time and text; day: the calendar day of `time` in the collector's time zone;
 # model: NAME/VERSION; negative: probability of the negative label; topics: model name -> label; names: watch-list entries;
-# fields: other fields of its record, such as its id and link; probabilities: of the model's labels, in its order. Both are null
-# where nothing was kept, as before version 0.2.
+# fields: other fields of its record, such as its id and link; probabilities: of the model's labels, in its order; towards: the
+# sentiment towards each of `names`, in their order, and what it is from (pair, clause or text). They are null where nothing
+# was kept, as before version 0.2.
+TOWARDS = pa.list_(
+    pa.struct([("name", pa.string()), ("label", pa.string()), ("negative", pa.float32()), ("from", pa.string())])
+)
 SCORED_SCHEMA = pa.schema(
     [
         ("id", pa.binary(32)),
@@ -29,6 +33,7 @@ SCORED_SCHEMA = pa.schema(
         ("names", pa.list_(pa.string())),
         ("fields", pa.map_(pa.string(), pa.string())),
         ("probabilities", pa.list_(pa.float32())),
+        ("towards", TOWARDS),
     ]
 )
 

@@ -35,7 +35,7 @@ from tasks.prepare.partitions import (
 )
 from tasks.prepare.read import LABELS, SPLIT, TEXT
 from tasks.prepare.schema import QUARANTINE, SPLITS, TRAIN, RowGroups, open_writer
-from tasks.prepare.script import choose_for_corpus
+from tasks.prepare.script import choose_for_corpus, settings_of_marks
 from tasks.prepare.sides import Rule
 from tasks.prepare.split import (
     LABELLED,
@@ -96,7 +96,7 @@ def write_dataset(
         _write_splits(tokenized, decision.fate, folder, scratch, spread, progress)
     in_train = np.unique(tokenized.label[decision.fate == TRAIN])
     _write_json(folder / "dataset" / LABELS, {"labels": sorted(tokenized.labels[code] for code in in_train)})
-    _write_json(folder / "dataset" / TEXT, text.to_dict())
+    _write_json(folder / "dataset" / TEXT, text.to_dict() | settings_of_marks(corpus))
     rule = Rule.from_config(config, official=False)
     split = {"rule": 1 if rule.salt is None else 2, "salt": rule.salt, "seed": rule.seed, **config.split_by}
     _write_json(folder / "dataset" / SPLIT, split)

@@ -46,6 +46,13 @@ def choose_tokenizer(texts: Iterable[str]) -> ByScript:
     return ByScript(max((bound, name) for name, bound in bounds.items() if share >= bound)[1], share)
 
 
+def settings_of_marks(corpus: Path) -> dict[str, bool]:
+    """What text.json says where texts in corpus.parquet have the name marked that their label is about; nothing elsewhere."""
+    from tasks.towards.mark import MARK, MARKS_NAME
+
+    return {MARKS_NAME: True} if any(MARK in text for text in _sample(corpus / "corpus.parquet")) else {}
+
+
 def _sample(path: Path) -> Iterator[str]:
     """Texts chosen by position alone."""
     with open_reader(path) as file:

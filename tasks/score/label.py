@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tasks.model.abstention import Promise
     from tasks.model.costs import Costs
     from tasks.register.models import LoadedModel
+    from tasks.score.watch import WatchList
 
 RECORDS = pa.schema([("id", pa.string()), ("text", pa.string()), ("reason", pa.string())])  # text or reason is null
 SIMILAR = pa.list_(
@@ -30,8 +31,13 @@ SIMILAR = pa.list_(
 )
 
 
-def scored_schema(loaded: LoadedModel, *, explain: bool) -> pa.Schema:
-    """The columns of the output that a model fills."""
+TOWARDS = pa.list_(
+    pa.struct([("name", pa.string()), ("label", pa.string()), ("confidence", pa.float32()), ("from", pa.string())])
+)
+
+
+def scored_schema(loaded: LoadedModel, *, explain: bool, towards: bool = False) -> pa.Schema:
+    """The columns of the output that a model fills; with `towards` that of the names of a watch-list too."""
     return pa.schema(
         [
             ("id", pa.string()),
@@ -41,6 +47,7 @@ def scored_schema(loaded: LoadedModel, *, explain: bool) -> pa.Schema:
             ("probabilities", pa.struct([(label, pa.float32()) for label in loaded.model.labels])),
             ("reason", pa.string()),
             ("model", pa.string()),
+            *([("towards", TOWARDS)] if towards else []),
             *([("explanation", WORDS)] if explain else []),
             *([("answer", pa.string()), ("similar", SIMILAR)] if replies(loaded) else []),
         ]
@@ -48,9 +55,14 @@ def scored_schema(loaded: LoadedModel, *, explain: bool) -> pa.Schema:
 
 
 def labelled(
-    records: pa.RecordBatch, loaded: LoadedModel, rule: Promise | Costs | float | None, *, explain: bool
+    records: pa.RecordBatch,
+    loaded: LoadedModel,
+    rule: Promise | Costs | float | None,
+    *,
+    explain: bool,
+    watch: WatchList | None = None,
 ) -> pa.RecordBatch:
-    """The rows of the output for a batch of RECORDS; `rule` as `given` takes it."""
+    """The rows of the output for a batch of RECORDS; `rule` as `given` takes it, `watch` the names to be told of."""
     texts, reasons = records.column("text").to_pylist(), records.column("reason").to_pylist()
     rows = [row for row, text in enumerate(texts) if text is not None]
     to_read = [text for text in texts if text is not None]
@@ -59,6 +71,12 @@ def labelled(
         probabilities, nothing_read, words = explained_answers(loaded, to_read)
     else:
         probabilities, nothing_read = answers(loaded.model, to_read)
+    named = []
+    if watch is not None:
+        from tasks.score.towards import towards_names
+
+        told = dict(zip(rows, towards_names(loaded, watch, to_read, probabilities, nothing_read), strict=True))
+        named.append(pa.array([told.get(row) for row in range(len(texts))], TOWARDS))
     for row, reason in zip(rows, nothing_read, strict=True):
         reasons[row] = reason
     kept = [place for place, reason in enumerate(nothing_read) if reason != NO_TOKENS]
@@ -80,7 +98,7 @@ def labelled(
     place_B = np.full(len(texts), -1, np.int64)
     place_B[rows_T] = np.arange(len(rows_T))
     at = pa.array(place_B, mask=place_B < 0)
-    schema = scored_schema(loaded, explain=explain)
+    schema = scored_schema(loaded, explain=explain, towards=watch is not None)
     fields = [pa.array(np.ascontiguousarray(column), pa.float32()) for column in probabilities_TC.T]
     probabilities = pa.StructArray.from_arrays(fields, fields=list(schema.field("probabilities").type))
     confidence = pa.array(confidence_T, pa.float32()).take(at)
@@ -99,6 +117,7 @@ def labelled(
             probabilities.take(at),
             pa.array(reasons, pa.string()),
             pa.array([loaded.title] * len(texts), pa.string()),
+            *named,
             *why,
             *_answered(loaded, texts, labels, confidence),
         ],

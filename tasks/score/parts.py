@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tasks.model.costs import Costs
     from tasks.register.handle import Handle
     from tasks.score.rest import Rest
+    from tasks.score.watch import WatchList
 
 BATCH = 1024  # rows that are labelled at once, and those of a row group
 PART_ROWS = 4096
@@ -61,6 +62,7 @@ class Asked:
     rule: Promise | Costs | float | None
     explain: bool
     schema: pa.Schema
+    watch: WatchList | None = None
 
 
 class Unscored(Protocol):
@@ -106,7 +108,7 @@ def score_part(part: Unscored, asked: Asked) -> ScoredPart:
     sink = io.BytesIO()
     with pq.ParquetWriter(sink, asked.schema, **WRITTEN) as writer:
         for records, rest in part.records():
-            scored = labelled(records, loaded, asked.rule, explain=asked.explain)
+            scored = labelled(records, loaded, asked.rule, explain=asked.explain, watch=asked.watch)
             writer.write_batch(pa.record_batch([*scored.columns, *rest], schema=asked.schema))
             labels.update(label for label in scored.column("label").to_pylist() if label is not None)
             reasons.update(reason for reason in scored.column("reason").to_pylist() if reason is not None)

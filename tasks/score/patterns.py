@@ -62,6 +62,13 @@ class Patterns:
                 for row in rows_of[places[self._between_borders(entry, bare, some)]]:
                     found[row].add(entry)
 
+    def place(self, entry: str, text: str) -> tuple[int, int]:
+        """Where a spelled text that has a match of an entry has the first, start and end; all of it where none is found."""
+        column, pattern = pa.array([text], pa.string()), f"(?i){self._bare[entry]}"
+        start = len(text.encode()[: max(0, pc.find_substring_regex(column, pattern)[0].as_py())].decode())
+        rest = pc.replace_substring_regex(column, pattern, "*", max_replacements=1)[0].as_py()
+        return (start, start + len(text) - len(rest) + 1) if rest != text else (0, len(text))
+
     def _between_borders(self, entry: str, bare: str, column: pa.Array) -> np.ndarray:
         held = _matches(column, f"{_BEFORE}{bare}{_AFTER}")
         if entry in self._may_be_glued and not held.all():

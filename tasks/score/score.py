@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tasks.progress import Progress
     from tasks.register.models import LoadedModel
     from tasks.score.rest import Rest
+    from tasks.score.watch import WatchList
 
 ALL = sys.maxsize
 FEW = 4  # parts; for less, starting processes costs more than they save
@@ -64,6 +65,7 @@ def score_file(
     by_cost: bool = False,
     explain: bool = False,
     rank: str | None = None,
+    watch: WatchList | None = None,
     engine: Engine | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
@@ -78,6 +80,8 @@ def score_file(
     input's other columns follow, in their order. Nothing is lost: found = scored + quarantined.
     With `explain`, `explanation` is a list of structs: each word, where it is in the text (`start` and `end`, in characters)
     and its share of the log-odds of the label, or of the likeliest where none is given.
+    With `watch`, `towards` is a list of structs for the names that the text speaks of: name, label, confidence, and `from`,
+    what the label towards the name is from (pair, clause or text; see tasks/towards).
     Of a model that carries answers there are `answer` and `similar` too: the answer that goes with the label, or else the most
     similar training questions, a list of structs of text, label, answer and similarity.
     With `rank`, a label, the rows are in the order of its probability, the highest first, those without any last; else in that
@@ -95,11 +99,11 @@ def score_file(
     if rank is not None and rank not in loaded.model.labels:
         known = ", ".join(map(in_line, loaded.model.labels[:20]))
         raise RequestError(f"--rank {in_line(rank)} is no label of {loaded.title}; its labels are {known}")
-    schema = scored_schema(loaded, explain=explain)
+    schema = scored_schema(loaded, explain=explain, towards=watch is not None)
     layout = layout_of(source, reading, keep=True)
     rest = rest_of(layout, schema.names)
     rule = costs_of(loaded) if by_cost else promise or min_confidence
-    asked = Asked(Handle.of(loaded), rule, explain, pa.schema([*schema, *rest.fields]))
+    asked = Asked(Handle.of(loaded), rule, explain, pa.schema([*schema, *rest.fields]), watch)
     counts, reasons = Counter[str](), Counter[str]()
     warnings: list[str] = []
     with replaced(output, flushed=True) as path, _rare_garbage_collections():

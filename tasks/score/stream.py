@@ -6,6 +6,7 @@ Shapes: N documents of a batch, C labels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,11 +16,12 @@ from tasks.collect.found import COLLECTED_SCHEMA
 from tasks.documents.reasons import QUARANTINE_BYTES
 from tasks.errors import RequestError
 from tasks.model.no_label import NO_TOKENS
-from tasks.monitor.tables import SCORED_SCHEMA
+from tasks.monitor.tables import SCORED_SCHEMA, TOWARDS
 from tasks.monitor.transaction import Refused
 from tasks.progress import SILENT
 from tasks.register.handle import Handle
 from tasks.score.answers import answers
+from tasks.towards.towards import sentiment_towards, trained_on_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -109,7 +111,7 @@ class Scorer:
             "tokens": pa.array(reading.tokens[rows_N], pa.int32()),
             "unseen": pa.array(reading.unseen[rows_N], pa.int32()),
             "topics": self._topics(texts),
-            "names": self._names(texts),
+            **self._names(texts, probabilities_NC),
         }
         return pa.record_batch([columns[field.name] for field in SCORED_SCHEMA], schema=SCORED_SCHEMA), refused
 
@@ -124,9 +126,27 @@ class Scorer:
                     pairs[row].append((topic.name, topic.model.labels[best_N[row]]))
         return pa.array(pairs, pa.map_(pa.string(), pa.string()))
 
-    def _names(self, texts: Sequence[str]) -> pa.Array:
-        found = self.watch_list.find(texts) if self.watch_list else [[]] * len(texts)
-        return pa.array(found, pa.list_(pa.string()))
+    def _names(self, texts: Sequence[str], probabilities_NC: np.ndarray) -> dict[str, pa.Array]:
+        """The columns `names` and `towards`: the entries that each text speaks of, and the sentiment towards each."""
+        if self.watch_list is None:
+            none = pa.array(np.zeros(len(texts) + 1, np.int32))
+            kinds = {"names": pa.string(), "towards": TOWARDS.value_type}
+            return {name: pa.ListArray.from_arrays(none, pa.array([], kind)) for name, kind in kinds.items()}
+        model, labels = self.sentiment.model, self.sentiment.model.labels
+        found = self.watch_list.mentions(texts)
+        told = sentiment_towards(found, probabilities_NC, partial(answers, model), by_pair=trained_on_pairs(model))
+        offsets = pa.array(np.searchsorted(told.rows, np.arange(len(texts) + 1)).astype(np.int32))
+        columns = [
+            pa.array(told.names, pa.string()),
+            pa.array(labels, pa.string()).take(pa.array(told.probabilities.argmax(axis=1))),
+            pa.array(np.ascontiguousarray(told.probabilities[:, labels.index(self.negative)]), pa.float32()),
+            pa.array(told.origins, pa.string()),
+        ]
+        towards = pa.StructArray.from_arrays(columns, fields=list(TOWARDS.value_type))
+        return {
+            "names": pa.ListArray.from_arrays(offsets, columns[0]),
+            "towards": pa.ListArray.from_arrays(offsets, towards),
+        }
 
 
 class _Part(NamedTuple):

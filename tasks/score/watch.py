@@ -8,88 +8,75 @@
     [patterns]
     "profit warning" = "profits? warnings?|warn(s|ed)? on profits?"      # RE2's syntax, between word borders, any case
 
+Thousands of companies with their codes come from a CSV file (see companies.py); its names extend those of the entry that is
+called alike.
+
 A name is found however it is spelled: full width, as an HTML entity, with accents of their own, with another dash or quote (see
-`tasks.score.spelling`). Names cost one look at the words of a text, whatever their number: each is filed under its longest word
-or under two characters of a script without blanks, and only a text that has them is searched for it. Patterns run in RE2
-(https://github.com/google/re2/wiki/Syntax) inside Arrow, whose time is linear in the text, so that no pattern and no text can
-make it hang.
+`tasks.score.spelling`). Names cost one look at the words of a text, whatever their number: each is filed under that of its
+words, or of its pairs of characters of a script without blanks, which the fewest names have, and only a text that has it is
+searched. Patterns run in RE2 (https://github.com/google/re2/wiki/Syntax) inside Arrow, whose time is linear in the text, so
+that no pattern and no text can make it hang.
 """
 
 from __future__ import annotations
 
-import re
 import tomllib
-from functools import cached_property, lru_cache
-from itertools import pairwise
+from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tasks.documents.encoding import read_utf8
 from tasks.errors import RequestError
-from tasks.model.text.scripts import UNSPACED
+from tasks.score.companies import counted, names_of, read_companies
+from tasks.score.names import Hit, Name, has_unspaced, keys_of, words_in
 from tasks.score.patterns import Patterns
-from tasks.score.spelling import caseless, spelled, within_word
+from tasks.score.spelling import caseless, spelled
 from tasks.toml_names import remedy_of
+from tasks.towards.parts import Mention, Mentioned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from tasks.score.companies import Company
+
 MAX_NAME = 100  # characters of an entry's name: it becomes a series, and a line on the dashboard
-_WORD = re.compile(rf"[^\W{UNSPACED}]+")
-_UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
-# Where a script without blanks begins or ends, writers put one or not as they like.
-_LOOSE = re.compile(
-    rf"(?<=[{UNSPACED}]) | (?=[{UNSPACED}])|(?<=[{UNSPACED}])(?=[^\W{UNSPACED}])|(?<=[^\W{UNSPACED}])(?=[{UNSPACED}])"
-)
-
-
-class _Name:
-    """One way to write an entry, as it is looked for in a text that has its key."""
-
-    def __init__(self, entry: str, words: str) -> None:
-        """`words` are spelled."""
-        self.entry = entry
-        # In a script without upper case a ticker in capitals cannot be taken for a word.
-        self.as_written = words.isupper() and not _UNSPACED_RUN.search(words)
-        self.words = words if self.as_written else caseless(words)
-
-    @cached_property
-    def _search(self) -> re.Pattern[str]:
-        pieces = _LOOSE.split(" ".join(self.words.split()))
-        return re.compile(r"\s*".join(re.escape(piece).replace(r"\ ", r"\s+") for piece in pieces))
-
-    def is_in(self, text: str) -> bool:
-        """Whether the name is in a spelled text, without a letter beside it that would make it part of another word."""
-        match = self._search.search(text)
-        while match:
-            if not within_word(text, match.start()) and not within_word(text, match.end()):
-                return True
-            match = self._search.search(text, match.start() + 1)
-        return False
 
 
 class WatchList:
     """The entries of one watch-list, ready to be looked for."""
 
-    def __init__(self, names: Mapping[str, Sequence[str]], patterns: Mapping[str, str], *, origin: str = "watch-list") -> None:
-        """RequestError names the entry that cannot be used; `origin` is the file that it is in."""
-        self._written = (_tuples(names), tuple(patterns.items()), origin)
+    def __init__(
+        self,
+        names: Mapping[str, Sequence[str]],
+        patterns: Mapping[str, str],
+        companies: Sequence[Company] = (),
+        *,
+        origin: str = "watch-list",
+        listed: str = "companies",
+    ) -> None:
+        """RequestError names the entry that cannot be used; `origin` and `listed` are the files of entries and of companies.
+
+        `entries` are those of the watch-list itself, without the companies that are only listed.
+        """
+        self._written = (_tuples(names), tuple(patterns.items()), tuple(companies), origin, listed)
         self.entries = sorted({*names, *patterns})
+        for company in companies:
+            _check_name(company.name, listed)
         for entry in self.entries:
-            if not entry.strip() or len(entry) > MAX_NAME or not entry.isprintable():
-                raise RequestError(
-                    f"{origin}: {entry[:MAX_NAME]!r} is not a valid name of an entry; use 1 to {MAX_NAME} plain characters"
-                )
-        self._filed: dict[str, list[_Name]] = {}
-        for entry, written in names.items():
-            for words in written:
-                self._file(_Name(entry, spelled(words)), words, origin)
-        self._any_unspaced = any(map(_UNSPACED_RUN.match, self._filed))
+            _check_name(entry, origin)
+        ways = [(Name(entry, spelled(words)), words, origin) for entry, written in names.items() for words in written]
+        ways += [(name, words, listed) for name, words in names_of(companies, listed)]
+        self._filed = _filed(ways)
+        self._any_unspaced = any(map(has_unspaced, self._filed))
         self._patterns = Patterns(patterns, origin=origin)
 
     @classmethod
-    def load(cls, path: Path) -> WatchList:
-        """Read a TOML file; RequestError says in one line what is wrong with it."""
+    def load(cls, path: Path | None, companies: Path | None = None) -> WatchList:
+        """Read a TOML file, a CSV file of companies, or both; RequestError says in one line what is wrong with one of them."""
+        listed = [] if companies is None else read_companies(companies)
+        if path is None:
+            return cls({}, {}, listed, listed=str(companies))
         text = ""
         try:
             held = tomllib.loads(text := read_utf8(path))
@@ -103,7 +90,7 @@ class WatchList:
         patterns = {entry: _pattern(path, entry, given) for entry, given in _section(path, held, "patterns").items()}
         if not names and not patterns:
             raise RequestError(f"{path}: nothing to watch; write entries below [names] or [patterns]")
-        return cls(names, patterns, origin=str(path))
+        return cls(names, patterns, listed, origin=str(path), listed=str(companies))
 
     def __reduce__(self) -> tuple[Callable[..., WatchList], tuple[Any, ...]]:
         """Sent to another process it is made there once, however often it is sent."""
@@ -111,31 +98,61 @@ class WatchList:
 
     def find(self, texts: Sequence[str]) -> list[list[str]]:
         """The entries that each text speaks of, in alphabetical order."""
-        found = [self._names_in(text) for text in texts]
+        found = [{hit.name.entry for hit in self._hits(spelled(text))} for text in texts]
         self._patterns.find(texts, found)
         return [sorted(entries) for entries in found]
 
-    def _file(self, name: _Name, written: str, origin: str) -> None:
-        folded = caseless(name.words)
-        words, runs = _WORD.findall(folded), _UNSPACED_RUN.findall(folded)
-        if not words and not runs:
-            raise RequestError(f"{origin}: {written!r} of {name.entry!r} has no letter and no digit; write it as texts do")
-        longest = max(words, key=len, default="")
-        key = longest if len(longest) > 1 or not runs else max(runs, key=len)[:2]
-        self._filed.setdefault(key, []).append(name)
+    def mentions(self, texts: Sequence[str]) -> list[Mentioned]:
+        """Each text with the places of the entries that it speaks of.
 
-    def _names_in(self, text: str) -> set[str]:
+        Places are those in the text, or in the spelled text where that has another length; the result has the one meant.
+        An entry is there exactly where `find` finds it; of a pattern the first match is.
+        """
+        plains = [spelled(text) for text in texts]
+        hits = [self._hits(plain) for plain in plains]
+        matched: list[set[str]] = [set() for _ in texts]
+        self._patterns.find(texts, matched)
+        found = []
+        for text, plain, own, entries in zip(texts, plains, hits, matched, strict=True):
+            mentions = [Mention(hit.name.entry, hit.start, hit.end) for hit in own]
+            mentions += [Mention(entry, *self._patterns.place(entry, plain)) for entry in sorted(entries)]
+            found.append(Mentioned(text if len(text) == len(plain) else plain, mentions))
+        return found
+
+    def _hits(self, plain: str) -> list[Hit]:
+        """The names in a spelled text that count."""
         if not self._filed:
-            return set()
-        plain = spelled(text)
+            return []
         folded = caseless(plain)
-        keys = set(_WORD.findall(folded))
-        if self._any_unspaced and not folded.isascii():
-            for run in _UNSPACED_RUN.findall(folded):
-                keys.update(run)
-                keys.update(map("".join, pairwise(run)))
+        keys = set(keys_of(folded) if self._any_unspaced and not folded.isascii() else words_in(folded))
         present = self._filed.keys() & keys
-        return {name.entry for key in present for name in self._filed[key] if name.is_in(plain if name.as_written else folded)}
+        if not present:
+            return []
+        names = (name for key in present for name in self._filed[key])
+        hits = [Hit(name, *place) for name in names for place in name.places(plain, folded)]
+        if any(hit.name.of_company for hit in hits):
+            hits = counted(plain, hits)
+        return sorted(hits, key=lambda hit: (hit.start, hit.end, hit.name.entry))
+
+
+def _check_name(entry: str, origin: str) -> None:
+    if not entry.strip() or len(entry) > MAX_NAME or not entry.isprintable():
+        raise RequestError(
+            f"{origin}: {entry[:MAX_NAME]!r} is not a valid name of an entry; use 1 to {MAX_NAME} plain characters"
+        )
+
+
+def _filed(ways: Sequence[tuple[Name, str, str]]) -> dict[str, list[Name]]:
+    """The names by that of their keys which the fewest names have, of several the longest; ways are names as written."""
+    keys = [name.keys for name, _, _ in ways]
+    for (name, written, origin), own in zip(ways, keys, strict=True):
+        if not own:
+            raise RequestError(f"{origin}: {written!r} of {name.entry!r} has no letter and no digit; write it as texts do")
+    number = Counter(key for own in keys for key in set(own))
+    filed: dict[str, list[Name]] = {}
+    for (name, _, _), own in zip(ways, keys, strict=True):
+        filed.setdefault(min(own, key=lambda key: (number[key], -len(key))), []).append(name)
+    return filed
 
 
 def _tuples(names: Mapping[str, Sequence[str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -143,8 +160,14 @@ def _tuples(names: Mapping[str, Sequence[str]]) -> tuple[tuple[str, tuple[str, .
 
 
 @lru_cache(maxsize=1)
-def _made(names: tuple[tuple[str, tuple[str, ...]], ...], patterns: tuple[tuple[str, str], ...], origin: str) -> WatchList:
-    return WatchList(dict(names), dict(patterns), origin=origin)
+def _made(
+    names: tuple[tuple[str, tuple[str, ...]], ...],
+    patterns: tuple[tuple[str, str], ...],
+    companies: tuple[Company, ...],
+    origin: str,
+    listed: str,
+) -> WatchList:
+    return WatchList(dict(names), dict(patterns), companies, origin=origin, listed=listed)
 
 
 def _section(path: Path, held: Mapping[str, Any], name: str) -> Mapping[str, Any]:

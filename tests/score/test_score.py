@@ -12,6 +12,8 @@ from tasks.ingest.settings import IngestConfig
 from tasks.register.models import LoadedModel
 from tasks.score.predict import check_unicode, predict_texts
 from tasks.score.score import score_file
+from tasks.score.towards import with_towards
+from tasks.score.watch import WatchList
 
 GOOD, BAD = "profit rose, strong growth", "loss fell, weak slump"
 
@@ -267,3 +269,22 @@ def test_rows_may_be_ranked_by_a_label(loaded: LoadedModel, tmp_path: Path) -> N
     with pytest.raises(RequestError, match=r"^--rank ugly is no label of news/3; its labels are negative, positive"):
         score_file(tmp_path / "news.txt", tmp_path / "no.parquet", reading=IngestConfig(), loaded=loaded, rank="ugly")
     assert not (tmp_path / "no.parquet").exists()
+
+
+def test_a_watch_list_adds_the_sentiment_towards_each_name(tmp_path: Path, loaded: LoadedModel) -> None:
+    path = tmp_path / "news.csv"
+    path.write_text(f'text,towards\n"Corvane: {GOOD}; Ostby: {BAD}",x\n...,y\nqqqq Ostby,z\n')
+    watch = WatchList({"Corvane": ["Corvane"], "Ostby": ["Ostby"]}, {})
+    report, found = score(path, loaded, watch=watch)
+    assert report["found"] == 3
+    assert [(each["name"], each["label"], each["from"]) for each in found[0]["towards"]] == [
+        ("Corvane", "positive", "clause"),
+        ("Ostby", "negative", "clause"),
+    ]
+    assert found[1]["towards"] == []
+    assert found[2]["towards"] == [{"name": "Ostby", "label": None, "confidence": None, "from": "text"}]
+    assert [row["input_towards"] for row in found] == ["x", "y", "z"]
+    _, plain = score(path, loaded)
+    assert [row["towards"] for row in plain] == ["x", "y", "z"]
+    (predicted,) = with_towards(loaded, watch, [f"Corvane: {GOOD}; Ostby: {BAD}"], [{"label": "x"}])
+    assert predicted["towards"] == [{**each, "confidence": pytest.approx(each["confidence"])} for each in found[0]["towards"]]

@@ -11,6 +11,7 @@ from tasks.collect.found import COLLECTED_SCHEMA
 from tasks.errors import RequestError
 from tasks.monitor.tables import SCORED_SCHEMA
 from tasks.register.models import LoadedModel
+from tasks.score.companies import Company
 from tasks.score.stream import Scorer
 from tasks.score.watch import WatchList
 
@@ -66,6 +67,23 @@ def test_topics_and_names_stand_beside_the_sentiment(loaded: LoadedModel) -> Non
     labels = scored.column("label").to_pylist()
     assert scored.column("topics").to_pylist() == [[("topic", label), ("region", label)] for label in labels]
     assert scored.column("names").to_pylist() == [[], ["Slump plc"]]
+
+
+def test_each_name_has_the_sentiment_of_its_part_of_the_text(loaded: LoadedModel) -> None:
+    watch = WatchList({"Corvane": ["Corvane"], "Ostby": ["Ostby"]}, {}, [Company("Maplin", ("Maplin",), ("MPL",))])
+    texts = ["Corvane profit rose, strong growth, but Ostby: loss fell, weak slump", "Maplin (MPL) loss fell", TEXTS[0]]
+    ((scored, _),) = Scorer(loaded, "negative", watch_list=watch).score([collected(texts)])
+    both, one, none = scored.column("towards").to_pylist()
+    assert [(each["name"], each["label"], each["from"]) for each in both] == [
+        ("Corvane", "positive", "clause"),
+        ("Ostby", "negative", "clause"),
+    ]
+    parts = loaded.model.predict(["Corvane profit rose, strong growth", "Ostby: loss fell, weak slump"])
+    assert [each["negative"] for each in both] == pytest.approx([part["probabilities"]["negative"] for part in parts])
+    assert [(each["name"], each["from"]) for each in one] == [("Maplin", "text")]
+    assert one[0]["negative"] == scored.column("negative").to_pylist()[1]
+    assert none == []
+    assert [[each["name"] for each in told] for told in (both, one, none)] == scored.column("names").to_pylist()
 
 
 def test_nothing_to_score_is_no_error(loaded: LoadedModel) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.dashboard.page import SCRIPT, TEMPLATE
+from tasks.dashboard.page import NAMES, SCRIPT, TEMPLATE
 from tasks.evaluate.report import CATALOGUE as REPORT
 from tasks.evaluate.report import TEMPLATE as TEMPLATE_OF_REPORT
 from tasks.wording.found import in_python, in_script, in_template, placeholders
@@ -27,7 +27,7 @@ def in_modules(*, of_report: bool) -> Iterator[str]:
 def sentences(catalogue: Path) -> list[str]:
     """Everything that is said where a catalogue is read: by `refresh`, or in the HTML report."""
     if catalogue == REFRESH:
-        found = [*in_modules(of_report=False), *in_template(TEMPLATE), *in_script(SCRIPT)]
+        found = [*in_modules(of_report=False), *in_template(TEMPLATE), *in_template(NAMES), *in_script(SCRIPT)]
     else:
         templates = sorted(TEMPLATE_OF_REPORT.parent.rglob("*.j2"))
         found = [*in_modules(of_report=True), *(text for each in templates for text in in_template(each))]
@@ -52,7 +52,7 @@ def test_a_sentence_and_its_translation_have_the_same_placeholders_and_tags(cata
 @pytest.mark.parametrize("catalogue", [REFRESH, REPORT])
 def test_templates_say_nothing_outside_of_their_sentences(catalogue: Path) -> None:
     """What is left of a template without its blocks, expressions, tags and styles is marks and blanks."""
-    templates = [TEMPLATE] if catalogue == REFRESH else sorted(TEMPLATE_OF_REPORT.parent.rglob("*.j2"))
+    templates = [TEMPLATE, NAMES] if catalogue == REFRESH else sorted(TEMPLATE_OF_REPORT.parent.rglob("*.j2"))
     for template in templates:
         text = template.read_text(encoding="utf-8")
         text = re.sub(r"{% *trans.*?{% *endtrans *%}", "", text, flags=re.DOTALL)

@@ -104,6 +104,29 @@ def test_predict_and_score_explain(trained: Trained, tmp_path: Path) -> None:
     ]
 
 
+def test_predict_and_score_tell_the_sentiment_towards_each_name(trained: Trained, tmp_path: Path) -> None:
+    companies, text = (
+        tmp_path / "companies.csv",
+        "Corvane: sentence 3 of good stands here; Ostby: sentence 3 of bad stands here",
+    )
+    companies.write_text("name,codes\nCorvane,CRV\nOstby,OST\n", encoding="utf-8")
+    asked = ["predict", text, "--companies", str(companies)]
+    (predicted,) = speak_json(trained.root, *asked)["predictions"]
+    assert [(each["name"], each["label"], each["from"]) for each in predicted["towards"]] == [
+        ("Corvane", "good", "clause"),
+        ("Ostby", "bad", "clause"),
+    ]
+    assert "\n    Corvane\tgood\t" in command(trained.root, *asked).stdout
+    source, output = tmp_path / "texts.txt", tmp_path / "scored.parquet"
+    source.write_text(f"{text}\n", encoding="utf-8")
+    speak_json(trained.root, "score", str(source), str(output), "--companies", str(companies))
+    assert [each["label"] for each in pq.read_table(output).to_pylist()[0]["towards"]] == ["good", "bad"]
+    companies.write_text("firm\nCorvane\n", encoding="utf-8")
+    refused = command(trained.root, *asked)
+    assert refused.returncode == 2
+    assert "no column name" in refused.stderr
+
+
 def test_predict_says_why_a_text_has_no_label(trained: Trained) -> None:
     predicted = speak_json(trained.root, "predict", "Sentence 3 of good stands here.", "a, b\x1b[31m")
     known, unknown = predicted["predictions"]

@@ -1,0 +1,1 @@
+"""The sentiment towards each name in a text, not the text's."""
