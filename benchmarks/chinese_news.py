@@ -64,8 +64,8 @@ def ways(config: PipelineConfig, models: Sequence[str], tokenizers: Sequence[str
     """The recipes: each model by each tokenizer, with balanced weights, without weights, and with the prior of the use."""
     prior = {"class_weights": "none", "class_prior": ("0=0.5", "1=0.5")}
     weights: dict[str, dict[str, Any]] = {
-        "balanced": {"class_weights": "balanced"},
-        "none": {"class_weights": "none"},
+        "balanced": {"class_weights": "balanced", "class_prior": ()},
+        "none": {"class_weights": "none", "class_prior": ()},
         "none, prior": prior,
         "balanced, prior": {**prior, "class_weights": "balanced"},
     }
@@ -289,7 +289,7 @@ def main(arguments: list[str] | None = None) -> int:
     comparing.add_argument("--draws", type=int, default=5, help="random splits")
     comparing.add_argument("--first-salt", type=int, default=0, help="of the random splits: others to choose settings on")
     comparing.add_argument("--from", dest="since", default="2018-05-01", help="first day of the test rows by time, or never")
-    comparing.add_argument("--models", nargs="+", default=["bag+tfidf"])
+    comparing.add_argument("--models", nargs="+", default=["tfidf"])
     comparing.add_argument("--tokenizers", nargs="+", default=["char"], choices=["char", "jieba"])
     reading = verbs.add_parser("months")
     reading.add_argument("--data-root", type=Path, required=True)

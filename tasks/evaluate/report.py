@@ -54,6 +54,12 @@ PARTS = (
 STYLE = Path(__file__).parent / "report.css"  # of the page of a language model too
 CATALOGUE = Path(__file__).parent / "report_zh.toml"
 SIDES = {"train": said("train"), "valid": said("valid"), "test": said("test")}
+DECISIONS = (
+    said("first"),
+    said("promoted"),
+    said("refused"),
+    said("unchanged"),
+)  # of the gate, which `said_of` reads in another language
 
 
 class _Part(BaseModel):
