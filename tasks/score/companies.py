@@ -135,7 +135,7 @@ def _doubt(words: str, asked: bool | None, *, is_code: bool, is_shared: bool) ->
         return "asked" if asked else None
     if is_shared:
         return "shared"
-    return "word" if is_ambiguous(words, is_code=is_code) else None
+    return "common" if is_ambiguous(words, is_code=is_code) else None
 
 
 def is_ambiguous(words: str, *, is_code: bool) -> bool:
@@ -179,7 +179,7 @@ def _has_context(text: str, hit: Hit, hits: Iterable[Hit]) -> bool:
         return True
     if _LEGAL_FORM.match(text, hit.end):
         return True
-    return hit.name.doubt == "word" and not hit.name.is_code and _is_proper_noun(text, hit.start, hit.end)
+    return hit.name.doubt == "common" and not hit.name.is_code and _is_proper_noun(text, hit.start, hit.end)
 
 
 def _is_proper_noun(text: str, start: int, end: int) -> bool:

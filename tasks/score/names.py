@@ -17,7 +17,7 @@ _LOOSE = re.compile(
     rf"(?<=[{UNSPACED}]) | (?=[{UNSPACED}])|(?<=[{UNSPACED}])(?=[^\W{UNSPACED}])|(?<=[^\W{UNSPACED}])(?=[{UNSPACED}])"
 )
 
-Doubt = Literal["word", "asked", "shared"]
+Doubt = Literal["common", "asked", "shared"]
 
 
 class Name:
