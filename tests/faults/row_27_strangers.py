@@ -26,7 +26,9 @@ PROMISE = (
     "; a driver without a certificate, with one of another authority, or without TLS gets no work done, a worker with one of "
     "another authority does not join, and an address without TLS beyond this machine is refused"
 )
-TAKEN_OUT = "to be measured"
+TAKEN_OUT = (
+    "a worker does not look at its code: 3 of 4 trials with other code or libraries are done (the fourth has no module of ours)"
+)
 LIMIT_SECONDS = 600
 NUMBERS = [(number,) for number in range(999)]
 RUNNING: dict[str, Any] = {}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import row_25_workers, row_26_scheduler, row_27_strangers
+from tests.faults import row_25_workers, row_28_scheduler, row_27_strangers
 from tests.faults.rows import failures
 
 pytestmark = pytest.mark.long
@@ -15,9 +15,9 @@ def test_workers_that_die_or_hang_change_no_byte(tmp_path: Path) -> None:
 
 
 def test_a_cluster_that_goes_away_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_26_scheduler, "WITHIN_SECONDS", 3600.0)
-    quick = [number for number, name in enumerate(row_26_scheduler.CASES) if name.endswith(("killed", "there", "silent"))]
-    assert failures("row_26_scheduler", tmp_path, quick) == []
+    monkeypatch.setattr(row_28_scheduler, "WITHIN_SECONDS", 3600.0)
+    quick = [number for number, name in enumerate(row_28_scheduler.CASES) if name.endswith(("killed", "there", "silent"))]
+    assert failures("row_28_scheduler", tmp_path, quick) == []
 
 
 def test_strangers_make_no_byte(tmp_path: Path) -> None:
