@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import row_25_workers, row_28_scheduler, row_27_strangers
+from tests.faults import row_25_workers, row_27_strangers, row_28_scheduler
 from tests.faults.rows import failures
 
 pytestmark = pytest.mark.long
