@@ -17,6 +17,7 @@ from tasks.register.models import list_models, promote, rollback, verify_models
 from tasks.register.registration import Registrar
 from tasks.register.settings import RegisterConfig
 from tasks.register.shared_decisions import SharedDecisions
+from tasks.store.shared import address
 from tests.register.films import aliases, killed_at
 from tests.registries import decided, host
 from tests.s3 import BUCKET
@@ -248,6 +249,19 @@ def test_a_bucket_that_is_gone_is_one_line_and_an_address_that_is_none_too(
     with pytest.raises(RequestError, match=f"its tag {LEDGER_TAG} in sqlite:.* is no address of a bucket"):
         promote(one, "films", 3)
     assert aliases(one)["champion"] == 4
+
+
+def test_a_host_without_the_library_for_buckets_is_told_what_it_needs(
+    start: Callable[..., Tracker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = start(2, None)
+    one.registry.set_model_tag("films", LEDGER_TAG, "s3://team/x")
+    monkeypatch.setattr(address, "find_spec", lambda name: None)
+    for ask in (lambda: promote(one, "films", 3), lambda: list_models(one), lambda: champion_of(one, "films")):
+        with pytest.raises(
+            RequestError, match="about model films are in s3://team/x, and the package obstore is not installed"
+        ):
+            ask()
 
 
 def test_whoever_is_never_the_first_ends_in_one_line(caplog: pytest.LogCaptureFixture) -> None:

@@ -44,14 +44,17 @@ def test_what_one_host_decides_another_completes_and_takes_back(s3: S3, tmp_path
         again = train(one, corpus, "--name", "news", variables=shared)  # which is taken over
         assert again["decision"] == "unchanged"
 
-        knobs = ("--name", "news", "--finetune.seed", "7", "--register.margin", "0.99", "--register.evidence", "test")
+        knobs = ("--name", "news", "--finetune.seed", "7", "--register.evidence", "test")
+        made = train(two, corpus, *knobs, variables=shared)
+        assert (made["model"]["version"], made["decision"]) == (2, "refused")  # the test rows are few
+        killed = shared | {"TEXTMILL_CRASH_AT": "register.entered"}
         with pytest.raises(RuntimeError, match="exit code -9"):
-            train(two, corpus, *knobs, variables=shared | {"TEXTMILL_CRASH_AT": "register.entered"})
+            models(two, killed, "promote", "2", "--name", "news")
         listed = models(one, server, "list")
         assert [row["aliases"] for row in listed["models"]] == [["champion"], ["challenger"]]
         assert "news: version 2 is champion by the ledger" in listed["said"]
         made = models(one, server, "promote", "2", "--name", "news")
-        assert (made["version"], made["decision"]) == (2, "unchanged")
+        assert (made["version"], made["decision"]) == (2, "promoted")
         assert [row["aliases"] for row in models(two, server, "list")["models"]] == [["previous"], ["champion"]]
 
         command = [sys.executable, "-m", "flows.commands", "models", "rollback", "--runtime.data-root"]
@@ -71,5 +74,5 @@ def test_what_one_host_decides_another_completes_and_takes_back(s3: S3, tmp_path
         assert "news" in text.stdout
     entries = [entry for each in decided(s3, PREFIX) for entry in each]
     moves = [(entry["action"], entry["from_version"], entry["to_version"]) for entry in entries if entry["action"] in MOVES]
-    assert moves == [("first", None, 1), ("promoted", 1, 2), ("rollback", 2, 1)]
+    assert moves == [("first", None, 1), ("promote", 1, 2), ("rollback", 2, 1)]
     assert not (two / "mlflow" / "ledger.jsonl").exists()
