@@ -91,11 +91,11 @@ def working(folder: str, number: int, environment: dict[str, str], function: Cal
 
 
 def promoting(tracker: Any, versions: list[int], said: str) -> None:
-    """Promote these, one after the other; what was reported is written down after each, in a line of the file `said`."""
+    """Promote these, one after the other; the reason of each that is reported as promoted is a line of the file `said`."""
     with Path(said).open("a") as file:
-        for version in versions:
-            made = promote(tracker, "news", version)
-            file.write(f"{made.version} {made.decision}\n")
+        for number, version in enumerate(versions):
+            made = promote(tracker, "news", version, f"{Path(said).name}, {number}, process {os.getpid()}")
+            file.write(f"{made.reason}\n" * (made.decision == "promoted"))
             file.flush()
 
 
@@ -163,15 +163,12 @@ def at_once(kills: int, random: Random, folder: Path) -> str | None:
         for child in hosts:
             if child.wait():
                 return child.said
-    said = [line.split() for number in range(HOSTS) for line in (folder / f"said-{number}").read_text().splitlines()]
-    last = random.randint(1, VERSIONS)
-    final = done(folder, 8, _promoted, last)
-    made = moves(folder)
-    reported = sorted(int(version) for version, decision in said if decision == "promoted")
-    recorded = sorted(to or 0 for _, to in made[len(FORMER) : len(made) - (final == "promoted")])
-    if not kills and reported != recorded:
-        return f"promoted were {reported}, the ledger has {recorded}"
-    return judged(folder, made)
+    reported = {line for number in range(HOSTS) for line in (folder / f"said-{number}").read_text().splitlines()}
+    recorded = {entry.reason for entry in history(folder)[len(FORMER) :]}
+    if reported - recorded or (not kills and recorded - reported):
+        return f"reported were {sorted(reported)}, the ledger has {sorted(recorded)}"
+    done(folder, 8, _promoted, random.randint(1, VERSIONS))
+    return judged(folder, moves(folder))
 
 
 def _promoted(tracker: Any, version: int) -> str:
@@ -196,7 +193,7 @@ def killed(point: str, back: bool, random: Random, folder: Path) -> str | None:
     )
 
 
-def lost_answer(random: Random, folder: Path) -> str | None:
+def lost_answer(back: bool, random: Random, folder: Path) -> str | None:
     """Lose the answers to some decisions; wrong is a second one, or one that was not recognised."""
     begin(folder)
     left = [random.randint(1, 3)]
@@ -207,13 +204,14 @@ def lost_answer(random: Random, folder: Path) -> str | None:
             return CUT
         return PASS
 
-    with before(SERVER[0], judge) as port, on_host(folder, 0, changing, False, port=port) as child:
+    with before(SERVER[0], judge) as port, on_host(folder, 0, changing, back, port=port) as child:
         if child.wait():
             return child.said
-        if child.result != [2, "promoted"]:
+        to = VERSIONS - 1 if back else 2
+        if child.result != [to, "rollback" if back else "promoted"]:
             return f"it reported {child.result}"
     made = moves(folder)
-    return judged(folder, made) or (None if made == [*FORMER, (VERSIONS, 2)] else f"the ledger says {made}")
+    return judged(folder, made) or (None if made == [*FORMER, (VERSIONS, to)] else f"the ledger says {made}")
 
 
 def woken(random: Random, folder: Path) -> str | None:
@@ -274,13 +272,13 @@ def registered(point: str, random: Random, folder: Path) -> str | None:
 
 CASES: dict[str, Callable[[Random, Path], str | None]] = {  # one of each kind first, for the short version
     "promotion killed at entered": functools.partial(killed, "entered", False),
-    "lost answer 0": lost_answer,
+    "lost answer to a rollback": functools.partial(lost_answer, True),
     "stopped and woken": woken,
     "at once with kills 0": functools.partial(at_once, KILLS),
     **{f"promotion killed at {point}": functools.partial(killed, point, False) for point in (*BEGUN, *MOVED)},
     **{f"rollback killed at {point}": functools.partial(killed, point, True) for point in MOVED},
     **{f"registration killed at {point}": functools.partial(registered, point) for point in ("added", "entered", "promoted")},
-    **{f"lost answer {number}": lost_answer for number in range(2)},
+    "lost answer to a promotion": functools.partial(lost_answer, False),
     **{f"at once {number}": functools.partial(at_once, 0) for number in range(6)},
     **{f"at once with kills {number}": functools.partial(at_once, KILLS) for number in range(6)},
 }
