@@ -199,7 +199,7 @@ def lost_answer(back: bool, random: Random, folder: Path) -> str | None:
     left = [random.randint(1, 3)]
 
     def judge(method: str, path: str) -> str:
-        if method == "PUT" and "/ledger/" in path and "/leases/" not in path and left[0]:
+        if method == "PUT" and path.endswith(f"/{2:012d}") and left[0]:  # the one behind what was taken over
             left[0] -= 1
             return CUT
         return PASS
