@@ -193,7 +193,7 @@ SERVERS = {
         (("models", "list"), 500, SERVERS | {"numpy", "pandas", "pyarrow"}),
         (("models", "verify"), 500, SERVERS | {"numpy", "pandas", "pyarrow"}),
         (("predict", "Sentence 3 of good stands here."), 650, SERVERS | {"pandas", "scipy"}),
-        (("score", "texts.txt", "scored.parquet"), 1150, SERVERS),
+        (("score", "texts.txt", "scored.parquet"), 1160, SERVERS),
     ],
     ids=["list", "verify", "predict", "score"],
 )
