@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from flows.servers.server import Endpoint
     from tasks.runtime import Runtime
 
-TRAIN, REFRESH, WATCH = "train", "refresh", "watch"
+TRAIN, FOLDS, REFRESH, WATCH = "train", "folds", "refresh", "watch"
 PLANNING_SECONDS = 180.0  # in which the server has planned the first runs of a new schedule
 
 
@@ -146,7 +146,7 @@ def left_alone(there: Mapping[str, DeploymentResponse], touched: Collection[str]
 
 def _named(name: str, there: list[str]) -> list[str]:
     """The deployments that are meant by a name."""
-    ours = [each for each in there if each.startswith((f"{TRAIN}/", f"{REFRESH}/", f"{WATCH}/"))]
+    ours = [each for each in there if each.startswith(tuple(f"{flow}/" for flow in (TRAIN, FOLDS, REFRESH, WATCH)))]
     found = [each for each in ours if name in (each, each.partition("/")[2])]
     if {each.partition("/")[0] for each in found} > {TRAIN}:
         raise RequestError(f"{' and '.join(sorted(found))} are called {name!r}; give one of them as FLOW/NAME")

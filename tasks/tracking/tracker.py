@@ -166,6 +166,23 @@ class Tracker:
                 raise
             raise Unreachable(f"tracking store {self.home.uri} does not answer ({one_line(error)})") from error
 
+    def ended(self, experiment: str, tags: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]]:
+        """The last metrics and the tags of the newest run of an experiment that has all these tags; empty if there is none.
+
+        Unreachable if the store cannot say.
+        """
+        try:
+            found = self._runs.experiment(experiment)
+            ids = [] if found is None else self._runs.find(found.id, tags, limit=1)
+            if not ids:
+                return {}, {}
+            data = self._client.get_run(ids[0]).data
+            return dict(data.metrics), dict(data.tags)
+        except Exception as error:
+            if not is_store_error(error):
+                raise
+            raise Unreachable(f"tracking store {self.home.uri} does not answer ({one_line(error)})") from error
+
     def flush(self) -> Path | None:
         """Try once more to send the calls that wait; return the file of those that still do, or None."""
         try:

@@ -28,6 +28,7 @@ from tasks.errors import RequestError, UnavailableError
 from tasks.finetune.settings import FinetuneConfig
 from tasks.monitor.state import MonitorState
 from tasks.runtime import Runtime
+from tests.command_line import TEXTMILL
 from tests.patience import HANGS_SECONDS, until
 
 pytestmark = pytest.mark.long
@@ -296,6 +297,48 @@ def test_a_killed_worker_does_not_block_the_next_run_for_ever(
     assert {name for name, stage in stages.items() if not stage["cached"]} <= {"register"}  # unchanged data: nothing to do
     assert client.read_flow_run(stuck).state_name == "Crashed"
     assert json.loads(record.read_bytes())["status"] == "killed"
+
+
+def test_a_sweep_goes_on_after_its_command_was_stopped_and_its_run_was_killed(
+    client: SyncPrefectClient, runtime: Runtime, corpus: Path
+) -> None:
+    from flows.servers.deployed import read_deployments
+
+    words = [*TEXTMILL, "sweep", "--over", "finetune.seed=1..3", "--name", "swept", "--ingest.path", str(corpus), "--json"]
+    words += ["--finetune.model", "bag", "--finetune.epochs", "300", "--finetune.patience", "300", "--finetune.threads", "1"]
+    words += ["--evaluate.yardstick", "false", "--evaluate.bootstrap", "100", "--runtime.data-root", str(runtime.data_root)]
+
+    def under_way() -> Any:
+        records = (json.loads(path.read_bytes()) for path in (runtime.data_root / "runs").glob("*.json"))
+        return [
+            each for each in records if (each["name"], each["status"]) == ("swept", "running") and "prepare" in each["keys"]
+        ]
+
+    with subprocess.Popen(
+        words,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=CHECKOUT,
+        # A shell that starts the tests beside it has them ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as first:
+        (record,) = until(under_way, "the first run")
+        first.send_signal(signal.SIGINT)
+        told = first.communicate()[1]
+    assert first.returncode == 130
+    (left,) = [name for name in read_deployments(client) if "swept-sweep" in name]
+    assert f"textmill undeploy {left}" in told
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(record["process"][0], signal.SIGKILL)
+    found = json.loads(subprocess.run(words, capture_output=True, text=True, cwd=CHECKOUT, check=True).stdout)
+    assert [row["settings"] for row in found["runs"]] == [{"finetune.seed": seed} for seed in ("1", "2", "3")]
+    assert {row["state"] for row in found["runs"]} == {"Completed"}
+    assert all(0.3 < row["accuracy"] <= 1 for row in found["runs"])
+    assert found["by_seed"][0]["runs"] == 3
+    stages = [result(runtime, row["flow_run_id"])["stages"] for row in found["runs"]]
+    assert all(stage["prepare"]["cached"] for stage in stages)  # the run that was killed had made it
+    assert "swept-sweep" not in " ".join(read_deployments(client))
 
 
 def let_leases_run_out(folder: Path) -> None:
