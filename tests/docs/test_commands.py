@@ -24,6 +24,7 @@ from flows.commands.settings import (
     resolve_serve,
     resolve_tune,
 )
+from flows.sweep import Axis, combinations
 from tasks.checkout import CHECKOUT
 from tests.docs.commands import Shown, shown_commands, shown_options
 
@@ -73,6 +74,10 @@ def parse_textmill(words: Sequence[str]) -> None:
             resolve(context.args, preset=given["preset"], file=given["config"])
         case "folds":
             resolve_folds(context.args, preset=given["preset"], file=given["config"])
+        case "sweep":
+            for values in combinations([Axis.read(text) for text in given["over"]]):
+                words = [*context.args, *(word for each in values.items() for word in (f"--{each[0]}", each[1]))]
+                resolve(words, preset=given["preset"], file=given["config"])
         case "tune":
             resolve_tune(context.args, preset=given["preset"], file=given["config"])
         case "language train":

@@ -1,4 +1,4 @@
-"""The Chinese stream all the way, as docs/REFRESH.zh-CN.md walks through it: trained, watched, told in Chinese."""
+"""The Chinese stream all the way, as data/stream-zh/README.zh-CN.md walks through it: trained, watched, told in Chinese."""
 
 import json
 import re

@@ -306,7 +306,8 @@ def test_a_sweep_goes_on_after_its_command_was_stopped_and_its_run_was_killed(
 
     words = [*TEXTMILL, "sweep", "--over", "finetune.seed=1..3", "--name", "swept", "--ingest.path", str(corpus), "--json"]
     words += ["--finetune.model", "bag", "--finetune.epochs", "300", "--finetune.patience", "300", "--finetune.threads", "1"]
-    words += ["--evaluate.yardstick", "false", "--evaluate.bootstrap", "100", "--runtime.data-root", str(runtime.data_root)]
+    words += ["--evaluate.yardstick", "false", "--evaluate.bootstrap", "100", "--register.evidence", "test"]
+    words += ["--runtime.data-root", str(runtime.data_root)]
 
     def under_way() -> Any:
         records = (json.loads(path.read_bytes()) for path in (runtime.data_root / "runs").glob("*.json"))
