@@ -7,8 +7,9 @@ The test rows are those of the corpus' own test split, or else a fifth of the ro
 in as many batches. Each night the same recipe is trained anew on all rows, and on from the model of the night before, as
 `--finetune.start champion` does it. Word vectors, which only a training anew needs, are timed apart.
 
-A line a night: accuracy of both on all test rows, the difference with its 95% interval, seconds of finetune (and those in which
-the rows were chosen), and accuracy on the first batch: its test rows, which no model saw, and its train rows, which all saw.
+A line a night: accuracy of both on all test rows, the difference with its 95% interval, CPU seconds of finetune (and those in
+which the rows were chosen), and accuracy on the first batch: its test rows, which no model saw, and its train rows, which all
+saw.
 """
 
 from __future__ import annotations
@@ -123,15 +124,15 @@ def train_anew(config: PipelineConfig, dataset: Path, folder: Path) -> tuple[Pat
     """The model, seconds of finetune, and seconds of the word vectors before it."""
     for place in (model := folder / "fresh", scratch := folder / "fresh-scratch"):
         place.mkdir()
-    start, aligned = time.perf_counter(), None
+    start, aligned = time.process_time(), None
     if config.finetune.needs_vectors:
         for place in (vectors := folder / "vectors", aligned := folder / "aligned"):
             place.mkdir()
         train_vectors(config.pretrain, dataset, vectors)
         write_matrix(config.align, dataset, vectors, aligned)
-    begun = time.perf_counter()
+    begun = time.process_time()
     write_model(config.finetune.keyed(), dataset, aligned, model, scratch)
-    return model, time.perf_counter() - begun, begun - start
+    return model, time.process_time() - begun, begun - start
 
 
 def train_on(
@@ -140,14 +141,14 @@ def train_on(
     """The model (None if the package is no start), seconds of finetune and of choosing rows, and what was chosen."""
     for place in (begun := folder / "begun", model := folder / "warm", scratch := folder / "warm-scratch"):
         place.mkdir()
-    start = time.perf_counter()
+    start = time.process_time()
     how = BeginConfig(champion=package, seed=config.finetune.seed, refit=config.finetune.refit)
     report = write_begin(how, dataset, begun)
-    chosen = time.perf_counter()
+    chosen = time.process_time()
     if report["reason"]:
         return None, 0.0, chosen - start, report
     write_model(config.finetune.keyed(), begun / "dataset", None, model, scratch, former=begun / "former")
-    return model, time.perf_counter() - chosen, chosen - start, report
+    return model, time.process_time() - chosen, chosen - start, report
 
 
 def packed(model: Path, prepared: Path, before: Path | None, started: bool, folder: Path) -> Path:
