@@ -135,7 +135,7 @@ def test_where_there_are_several_models_the_command_names_the_one(
     tracker: Tracker, enrol: Make, trained: Any, retrained: Any
 ) -> None:
     enrol(trained)
-    tracker.registry._call("create_registered_model", "other")
+    tracker._client.create_registered_model("other")
     made = enrol(retrained, accuracy=0.5)
     assert made.reason.endswith("or: textmill models promote 2 --name films")
     assert promote(tracker, "films", 2).decision == "promoted"
