@@ -47,9 +47,7 @@ class Axis:
         setting, equals, given = text.removeprefix("--").partition("=")
         setting = setting.strip().replace("_", "-")
         if not equals or not SETTING.fullmatch(setting):
-            raise RequestError(
-                f"--over {text}: write SECTION.SETTING=VALUES, as in finetune.seed=1..8 or finetune.model=bag,tfidf"
-            )
+            raise RequestError(f"--over {text}: write SECTION.SETTING=VALUES, as in finetune.seed=1..8 or finetune.epochs=2,4")
         if setting.partition(".")[0] in FIXED:
             raise RequestError(f"--over {text}: this is the same for all runs of a sweep; give --{setting} once")
         if found := RANGE.fullmatch(given.strip()):
