@@ -38,11 +38,14 @@ class Judged:
     is_small: np.ndarray = field(default_factory=lambda: np.zeros((1, 1), bool))
     share_of_days: np.ndarray = field(default_factory=lambda: np.ones((1, 1)))
 
-    def above(self, false_alarms: float, config: DetectConfig) -> np.ndarray:
-        """The days on which a series without a surge is seen only `false_alarms` times in 1,000 days: bool [S, D]."""
+    def above(self, false_alarms: float, config: DetectConfig, least: float = 0.0) -> np.ndarray:
+        """The days on which a series without a surge is seen only `false_alarms` times in 1,000 days: bool [S, D].
+
+        However seldom a small series has documents, its deviate has to exceed `least`.
+        """
         limit_SD = np.where(
             self.is_small,
-            small_threshold(false_alarms, config.small_window or 1, self.share_of_days),
+            np.maximum(small_threshold(false_alarms, config.small_window or 1, self.share_of_days), least),
             threshold(false_alarms, config.window_days),
         )
         return np.asarray(np.nan_to_num(self.deviate, nan=-np.inf) > limit_SD)

@@ -18,7 +18,8 @@ tell is borrowed from all small series of the monitor, learnt on each day from t
 Threshold. A series without a document today cannot raise an alarm today. With documents on a share r of the days, and m = r L
 of these days in a window of L days, windows that end on two such days in a row share all but one of m days. A threshold h is
 then crossed upwards on 2 r T(h, 1/sqrt(2m - 1)) of all days, T being Owen's function; h solves that for the accepted number of
-false alarms. So the less often a series has a chance to raise a false alarm, the lower is its threshold.
+false alarms. So the less often a series has a chance to raise a false alarm, the lower is its threshold, within bounds. r is
+the share of the baseline or of the window before, whichever is larger: a series that was silent may have begun to speak.
 
 Shapes: S series, D days.
 """
@@ -217,9 +218,17 @@ def _judge(documents_SD: np.ndarray, negative_SD: np.ndarray, past: Past, pool: 
     days_D = np.arange(documents_SD.shape[1]) - window + 1
     usable = (documents_SD > 0) & (in_window >= MIN_IN_WINDOW) & (days_D >= config.min_baseline_days)
     usable &= pool.documents >= config.min_documents
-    share_of_days = (past.active + 1) / (np.clip(days_D, 1, config.baseline_days) + 1)
+    share_of_days = np.maximum(
+        (past.active + 1) / (np.clip(days_D, 1, config.baseline_days) + 1), _lately(documents_SD, past, window)
+    )
     found = np.where(usable, deviate, np.nan)
     return Judged(in_window, share, mean, found, past.documents, np.ones(found.shape, bool), share_of_days)
+
+
+def _lately(documents_SD: np.ndarray, past: Past, window: int) -> np.ndarray:
+    """Share of the days with documents in the window before, or where the baseline has none in this one, today apart."""
+    in_window = trailing((documents_SD > 0).astype(np.float64), window)
+    return np.where(past.active > 0, delayed(in_window, window) / window, (in_window - 1) / (window - 1))
 
 
 def straightened(deviate: np.ndarray, skew: np.ndarray) -> np.ndarray:

@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 BLOCK_CELLS = 1_000_000  # series-days judged at a time: bounds memory to some 100 MB
 PRIOR_NEGATIVES = 5.0  # expected negative documents that the binomial variance is worth beside the one seen
 FREEDOM = 1.5  # degrees of freedom of the variance for each window that fits the baseline
+# What chance brings to one window in twenty, or in four, is no surge, however seldom a small series could raise an alarm.
+LEAST: dict[str, float] = {"high": 1.645, "low": 0.674}
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def find_surges(counts: pa.Table, config: DetectConfig) -> list[Surge]:
         judged = judge(documents_SD, negative_SD, config)
         if small is not None:
             judged = small.replaced(judged, documents_SD, negative_SD)
-        above = {severity: _above(names, judged, rate, config) for severity, rate in rates.items()}
+        above = {severity: _above(names, judged, rate, LEAST[severity], config) for severity, rate in rates.items()}
         for severity, above_SD in above.items():
             alarms_SD = above_SD & ~_recently(above_SD, config.cooldown_days)
             if severity == "low":
@@ -107,12 +109,12 @@ def find_surges(counts: pa.Table, config: DetectConfig) -> list[Surge]:
     return sorted(found, key=lambda surge: (surge.window_end, surge.series, surge.severity))
 
 
-def _above(names: list[str], judged: Judged, rate: float, config: DetectConfig) -> np.ndarray:
+def _above(names: list[str], judged: Judged, rate: float, least: float, config: DetectConfig) -> np.ndarray:
     """Days above the threshold, bool [S, D]; the whole stream, where it is small, is looked at for its subjects too."""
-    above_SD = judged.above(rate, config)
+    above_SD = judged.above(rate, config, least)
     if ALL in names and judged.is_small.any():
         row = names.index(ALL)
-        shared_SD = judged.above(SHARED * rate, config)
+        shared_SD = judged.above(SHARED * rate, config, least)
         above_SD[row] = np.where(judged.is_small[row], shared_SD[row], above_SD[row])
     return above_SD
 

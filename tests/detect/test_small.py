@@ -69,6 +69,15 @@ def test_a_bad_month_of_a_company_is_found_that_was_silent_before() -> None:
     assert not find_surges(table, CONFIG.model_copy(update={"small_window_days": 0}))
 
 
+def test_after_a_long_silence_a_usual_share_is_no_surge() -> None:
+    documents, negative = companies(200, 1, seed=3)
+    documents[:, 150:340] = negative[:, 150:340] = 0
+    alarms = [s for s in find_surges(counts(named(documents, negative)), CONFIG) if s.window_end >= day(340)]
+    high = [s for s in alarms if s.severity == "high"]
+    assert all(s.negative_share > s.baseline and s.deviate > 1.6 for s in high)
+    assert 1000 * len(high) / (200 * (DAYS - 340)) < 1.33 * CONFIG.false_alarms_high
+
+
 def test_one_bad_document_is_no_surge() -> None:
     documents, negative = companies(30, 3)
     documents[3, 300:], negative[3, 300:] = 0, 0
