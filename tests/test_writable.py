@@ -56,7 +56,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def command(*arguments: str, data_root: Path) -> subprocess.CompletedProcess[str]:
-    return run_here(*arguments, "--runtime.data-root", str(data_root))
+    return run_here(*arguments, "--runtime.data-root", str(data_root), variables={})  # of no server of other tests
 
 
 def test_what_is_there_is_read_where_nothing_can_be_written(root: Path, read_only: ReadOnly) -> None:
