@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.register.ledger import MOVES, Entry, champions
 from tasks.register.models import CHAMPION, PREVIOUS, promote, rollback
+from tests.faults import row_11_promotion
 from tests.faults.forks import KILLED, Child
-from tests.faults.row_11_promotion import REGISTERED, VERSIONS, register_all
+from tests.faults.row_11_promotion import REGISTERED, VERSIONS
 from tests.faults.row_23_bucket_faults import place_of
-from tests.faults.steps import BAG, configured, run, warm
-from tests.faults.trained import make_corpus
+from tests.faults.steps import BAG, configured, run
 from tests.patience import HANGS_SECONDS
 from tests.registries import decided, host
 from tests.s3 import BUCKET, CUT, LATE, PASS, S3, before, s3_server
@@ -58,15 +58,10 @@ BEGUN = ["taken_over", "named"]
 @contextlib.contextmanager
 def prepare(folder: Path) -> Iterator[None]:
     """A registry with four versions, a server of S3, and the imports that children share."""
-    make_corpus(folder / "news", 100)
-    with warm():
-        with Child(register_all, folder / "made", folder / "news") as child:
-            if child.wait():
-                raise RuntimeError(child.said)
-        with s3_server() as server:
-            server.make()
-            SERVER[:] = [server]
-            yield
+    with row_11_promotion.prepare(folder), s3_server() as server:
+        server.make()
+        SERVER[:] = [server]
+        yield
 
 
 def begin(folder: Path) -> None:
