@@ -312,7 +312,7 @@ CASES: dict[str, Callable[[Random, Path], str | None]] = {
     "stopped owner": stopped_owner,
     "late commit": late_commit,
     "hosts at once": at_once,
-    "gc beside runs": beside_gc,
+    **{f"gc beside runs {number}": beside_gc for number in range(2)},
     "gc as a run begins": gc_meanwhile,
 }
-COUNT = 5 * len(CASES)
+COUNT = 25 * len(CASES)

@@ -1,4 +1,4 @@
-"""A bucket that goes away or hangs before, within or at the end of the work: one line, and the same call goes on there."""
+"""A bucket that goes away, hangs or answers nothing, at any moment of the work: one line, and the same call goes on there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.faults.command import held_locks
 from tests.faults.forks import Child
 from tests.faults.row_22_bucket import SERVER, prepare
 from tests.faults.row_23_bucket_faults import KEY, place_of
-from tests.s3 import DROP, HANG, PASS, before
+from tests.s3 import CUT, DROP, HANG, PASS, before
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,9 +21,9 @@ __all__ = ["prepare"]
 
 NUMBER = 24
 PROMISE = (
-    "A shared bucket that is gone or hangs (before the first request, from one drawn by chance on, at the upload, at the "
-    "commit) ends the work within 60 s with one line; no lock is held, what was built is not built again, and the repetition "
-    "hands out one artifact, on another host too"
+    "A shared bucket that is gone, hangs, or does what it is asked and answers nothing (before the first request, from one "
+    "drawn by chance on, at the upload, at the commit) ends the work within 60 s with one line; no lock is held, what was "
+    "built is not built again, and the repetition hands out one artifact, on another host too"
 )
 TAKEN_OUT = "the manifest is written before the files: 2 of 2 trials that lose the bucket at the upload fail"
 WITHIN_SECONDS = 60.0
@@ -85,7 +85,7 @@ def at_commit(random: Random) -> Callable[[str, str, int], bool]:
 WHEN = {"before": at_once, "within": at_any, "at the upload": at_upload, "at the commit": at_commit}
 CASES = {
     f"{fate} {when}": (lambda random, folder, fate=fate, begins=begins: gone(fate, begins, random, folder))
-    for fate in (DROP, HANG)
+    for fate in (DROP, HANG, CUT)
     for when, begins in WHEN.items()
 }
-COUNT = len(CASES)
+COUNT = 2 * len(CASES)
