@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import subset, tables
+from benchmarks import companies, subset, tables
 from benchmarks.micro import ablation, optimizer, scaling, vectors
 from benchmarks.peers.corpus import Columns, Document, read_corpus
 from tasks.ingest.settings import IngestConfig
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.settings import PrepareConfig
+from tasks.score.watch import WatchList
 
 pytestmark = pytest.mark.long
 
@@ -137,3 +138,15 @@ def test_misspelt_words_hold_the_same_letters() -> None:
     assert all(sorted(old) == sorted(new) and old[0] == new[0] and old[-1] == new[-1] for old, new in differing)
     assert {old for old, _ in differing} == {"interesting", "film"}
     assert ablation.swapped("film", 1) == "flim"
+
+
+def test_the_stream_about_companies_has_as_many_names_as_it_says(tmp_path: Path) -> None:
+    names = companies.invented(300)
+    companies.write_list(tmp_path / "list.csv", names)
+    texts = [text for _, text in companies.named(4000, names)]
+    found = [
+        len({mention.name for mention in each.mentions}) for each in WatchList.load(None, tmp_path / "list.csv").mentions(texts)
+    ]
+    assert len(set(texts)) == 4000
+    assert 0.2 < np.mean([number == 1 for number in found]) < 0.3
+    assert 0.02 < np.mean([number == 2 for number in found]) < 0.06
