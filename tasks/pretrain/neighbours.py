@@ -81,8 +81,8 @@ def _counts(dataset: Path, labels: Sequence[str], words: Sequence[str]) -> tuple
 
 def _telling(words: Sequence[str]) -> Iterator[str]:
     """The words without stop words of English or Chinese, numbers and punctuation."""
-    from gensim.parsing.preprocessing import STOPWORDS  # gensim takes a second to import
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS  # which the yardstick imports as well
 
-    stop_words = STOPWORDS.union(listed_stop_words("chinese"))
+    stop_words = ENGLISH_STOP_WORDS.union(listed_stop_words("english"), listed_stop_words("chinese"))
     # One or two ASCII letters are mostly remains of words ("s", "t"); one Chinese character can be a word.
     return (word for word in words if word.isalpha() and word.lower() not in stop_words and len(word.encode()) > 2)

@@ -259,3 +259,34 @@ def test_ctrl_c_ends_with_130_and_one_line(corpus: Path, tmp_path: Path) -> None
     assert "ERROR" not in err
     (record,) = (tmp_path / "root" / "runs").glob("*.json")
     assert json.loads(record.read_text())["status"] == "failed"
+
+
+def test_the_program_waits_for_threads_runs_handlers_and_is_not_taken_apart() -> None:
+    code = """
+import atexit, builtins, threading, time
+
+class Kept:
+    def __del__(self):
+        print("taken apart", flush=True)
+
+def later():
+    time.sleep(0.5)
+    atexit.register(print, "handler")
+
+builtins.kept = Kept()
+threading.Thread(target=later).start()
+from flows.commands.__main__ import program
+program()
+"""
+    command = [sys.executable, "-c", code, "models", "nothing"]
+    said = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert said.returncode == 2, said.stderr
+    assert said.stdout == "handler\n"
+
+
+def test_a_program_that_raises_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTMILL_DEBUG", "1")
+    code = "import flows.commands.main as m; m.app = lambda **_: 1 / 0; from flows.commands.__main__ import program; program()"
+    said = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert said.returncode == 1
+    assert said.stderr.splitlines()[-1].startswith("ZeroDivisionError")
