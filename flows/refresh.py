@@ -37,7 +37,7 @@ from tasks.monitor.watched import begin_watching, not_found, num_watched
 from tasks.notify.task import notify, open_channels
 from tasks.register.models import load_model
 from tasks.register.profile import read_profile
-from tasks.score.explain import marker
+from tasks.score.explain import explainer, unexplained
 from tasks.score.stream import Scorer
 from tasks.score.task import score
 from tasks.shown import in_code, inert
@@ -124,8 +124,9 @@ def refresh(config: RefreshConfig) -> dict[str, Any]:
         crash_point("refresh.told")
         run.finished("notify", f"{told.sent:,} sent, {told.waiting:,} waiting")
         started = start_requested(state)
-        mark = marker(run.scorer.sentiment, run.scorer.negative)
-        report = dashboard(state, config, reference(run.scorer, state), run.scorer.sentiment.title, mark)
+        sentiment = run.scorer.sentiment
+        explain, why_not = explainer(sentiment, run.scorer.negative), unexplained(sentiment)
+        report = dashboard(state, config, reference(run.scorer, state), sentiment.title, explain, why_not)
         run.finished("dashboard", str(report))
         result = result_of(run, report, started, told)
         show_in_prefect(result)

@@ -29,8 +29,16 @@ class Mark(NamedTuple):
     level: int
 
 
+class Why(NamedTuple):
+    """What decided about a text: its marks, and the heaviest words for the label and against it with their shares."""
+
+    marks: Sequence[Mark] = ()
+    words_for: Sequence[tuple[str, float]] = ()
+    words_against: Sequence[tuple[str, float]] = ()
+
+
 if TYPE_CHECKING:
-    Marker = Callable[[Sequence[str]], Sequence[Sequence[Mark]]]  # the marks of each text
+    Explainer = Callable[[Sequence[str]], Sequence[Why]]  # of each text
 
 
 def marks(words: Iterable[Share]) -> list[Mark]:

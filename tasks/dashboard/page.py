@@ -23,7 +23,7 @@ from tasks.dashboard.content import Content, gather_content
 from tasks.dashboard.drifting import make_history
 from tasks.durable import PRIVATE, replaced
 from tasks.marked import STYLE as MARKS
-from tasks.marked import as_html, marked_excerpt
+from tasks.marked import Why, as_html, marked_excerpt
 from tasks.monitor.alert_words import KINDS, SEVERITIES, copies_in_words
 from tasks.shown import shortened, visible
 from tasks.today.change import cause_in_words, verdict
@@ -34,10 +34,10 @@ from tasks.wording.sentence import joined
 from tasks.wording.wording import wording_in
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from tasks.config import RefreshConfig
-    from tasks.marked import Mark, Marker
+    from tasks.marked import Explainer
     from tasks.monitor.state import MonitorState
     from tasks.register.profile import Profile
     from tasks.wording.wording import Wording
@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 NAMES = Path(__file__).with_name("names.html.j2")
 HEADLINE_CHARS = 400
-MAX_MARKED = 1000  # headlines: each takes a fifth of a millisecond or so
+MAX_EXPLAINED = 1000  # headlines: each takes a fifth of a millisecond or so
+NO_REASON = Why()
 SCRIPT = Path(__file__).with_name("page.js")
 
 
@@ -55,16 +56,18 @@ def write_dashboard(
     path: Path,
     reference: Profile | None = None,
     model: str | None = None,
-    mark: Marker | None = None,
+    explain: Explainer | None = None,
+    unexplained: str = "",
 ) -> Path:
     """Write the page to `path`, in one step and readable by its owner only; returns `path`.
 
     Drift compares with `reference`, the profile of the training data, or without it with the stream's own beginning. If
-    `model` (NAME/VERSION) is given, only the days count that it has scored alone. `mark` marks the words of headlines.
+    `model` (NAME/VERSION) is given, only the days count that it has scored alone. `explain` says what decided about headlines,
+    or `unexplained` why nothing does.
     """
     own_days = None if model is None else state.days_of(model)
     drift = make_history(state.histograms(), reference, config.detect, own_days)
-    page = render_page(gather_content(state, config, drift, now=time.time()), mark)
+    page = render_page(gather_content(state, config, drift, now=time.time()), explain, unexplained)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replaced(path, mode=PRIVATE) as partial:
         partial.write_text(page, encoding="utf-8", newline="\n")
@@ -73,8 +76,8 @@ def write_dashboard(
     return path
 
 
-def render_page(content: Content, mark: Marker | None = None) -> str:
-    """The page as HTML; `mark` marks the words of its headlines, the latest MAX_MARKED of them."""
+def render_page(content: Content, explain: Explainer | None = None, unexplained: str = "") -> str:
+    """The page as HTML; `explain` says what decided about its headlines, MAX_EXPLAINED of them, or `unexplained` why not."""
     import jinja2
     from markupsafe import Markup
 
@@ -82,9 +85,10 @@ def render_page(content: Content, mark: Marker | None = None) -> str:
     environment = with_wording(
         jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True), wording
     )
-    marked = marks_of(content, mark) if mark else {}
+    reasons = reasons_of(content, explain) if explain else {}
     environment.filters |= {
-        "headline": lambda text: as_html(*marked_excerpt(text, marked.get(text, []), HEADLINE_CHARS)),
+        "headline": lambda text: as_html(*marked_excerpt(text, reasons.get(text, NO_REASON).marks, HEADLINE_CHARS)),
+        "why": lambda text: reasons.get(text, NO_REASON),
         "copies": copies_in_words,
         "doubt": doubt_of,
         "visible": lambda text: visible(wording(text)),
@@ -92,6 +96,7 @@ def render_page(content: Content, mark: Marker | None = None) -> str:
         "rows": lambda number: f"{number:,}",
         "cause": cause_in_words,
         "percent": lambda share: f"{100 * share:.1f}%",
+        "share": lambda share: f"{share:+.2f}".replace("-", "\u2212"),
     }
     scripts = [plotly(), SCRIPT.read_text(encoding="utf-8")]
     groups = grouped(content)
@@ -110,18 +115,19 @@ def render_page(content: Content, mark: Marker | None = None) -> str:
         plotly=Markup(scripts[0]),  # noqa: S704 the library itself
         script=Markup(scripts[1]),  # noqa: S704 our own file
         mark_style=Markup(MARKS.read_text(encoding="utf-8")),  # noqa: S704 our own file
-        is_marked=bool(marked),
+        is_explained=bool(reasons),
+        unexplained=unexplained,
         verdict=verdict(content.changed) if content.changed else "",
         script_hashes=Markup(" ".join(map(script_hash, scripts))),  # noqa: S704 base64 in quotes
     )
 
 
-def marks_of(content: Content, mark: Marker) -> dict[str, Sequence[Mark]]:
-    """The marks of the headlines that the page shows, by their text: of the latest ones, and of the newest alerts' ones."""
+def reasons_of(content: Content, explain: Explainer) -> Mapping[str, Why]:
+    """What decided about the headlines on the page, by their text: the latest ones, and those of the newest alerts."""
     shown = [headline.text for headline in content.headlines]
     shown += [str(headline["text"]) for alert in content.alerts for headline in alert.headlines]
-    texts = list(dict.fromkeys(shown))[:MAX_MARKED]
-    return dict(zip(texts, mark(texts), strict=True))
+    texts = list(dict.fromkeys(shown))[:MAX_EXPLAINED]
+    return dict(zip(texts, explain(texts), strict=True))
 
 
 def page_data(content: Content, wording: Wording) -> dict[str, Any]:

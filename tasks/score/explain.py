@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import RequestError
-from tasks.marked import marks
+from tasks.marked import Why, marks
+from tasks.wording.sentence import said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.marked import Mark, Marker
+    from tasks.marked import Explainer
     from tasks.model.explain import Explanation
     from tasks.register.models import LoadedModel
 
@@ -56,13 +57,27 @@ def heaviest(explanation: Explanation, number: int = HEAVIEST) -> tuple[list[tup
     return [pair for pair in ranked[:number] if pair[1] > 0], [pair for pair in ranked[::-1][:number] if pair[1] < 0]
 
 
-def marker(loaded: LoadedModel, label: str) -> Marker | None:
-    """A function that marks in texts what speaks for `label` and against it; None for a model that cannot tell."""
-    model = loaded.model
-    if not getattr(model, "explains_quickly", getattr(model, "explains", False)):
+def explainer(loaded: LoadedModel, label: str) -> Explainer | None:
+    """A function that says of texts what speaks for `label` and against it; None where `unexplained` says why not."""
+    if unexplained(loaded):
         return None
 
-    def mark(texts: Sequence[str]) -> list[list[Mark]]:
-        return [marks(why.words) if why else [] for why in model.explain(texts, [label] * len(texts))]
+    def explain(texts: Sequence[str]) -> list[Why]:
+        return [
+            Why(marks(why.words), *heaviest(why)) if why else Why() for why in loaded.model.explain(texts, [label] * len(texts))
+        ]
 
-    return mark
+    return explain
+
+
+def unexplained(loaded: LoadedModel) -> str:
+    """Why a page does not say what decided about the texts on it; empty for a model that says so, and quickly."""
+    model = loaded.model
+    if not getattr(model, "explains", False):
+        return said("{model} was packaged by a textmill that could not tell; train it again", model=loaded.title)
+    if not getattr(model, "explains_quickly", True):
+        return said(
+            "{model} would be asked about a hundred parts of each text; textmill predict --explain does so for one",
+            model=loaded.title,
+        )
+    return ""

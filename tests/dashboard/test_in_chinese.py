@@ -13,7 +13,7 @@ from tasks.config import RefreshConfig
 from tasks.dashboard.content import DriftedFeature, DriftHistory, gather_content
 from tasks.dashboard.drifting import REFERENCES, TITLES
 from tasks.dashboard.page import render_page
-from tasks.marked import Mark
+from tasks.marked import Mark, Why
 from tasks.monitor.alert import Alert
 from tasks.monitor.known import acknowledge, mute
 from tasks.monitor.state import MonitorState
@@ -132,7 +132,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         days = [(START + datetime.timedelta(NUM_DAYS - 1 - back)).isoformat() for back in (7, 0)]
         content = gather_content(state, config, DriftHistory(days, tuple(features), REFERENCES["training"], 28), now=1.78e9)
     path = root / "dashboard.html"
-    path.write_text(render_page(content, lambda texts: [[Mark(0, 1, 2)] for _ in texts]), encoding="utf-8")
+    path.write_text(
+        render_page(content, lambda texts: [Why([Mark(0, 1, 2)], [("停产", 1.5)], [("利润", -0.5)]) for _ in texts]),
+        encoding="utf-8",
+    )
     return path
 
 

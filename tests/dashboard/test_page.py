@@ -15,7 +15,7 @@ from tasks.config import RefreshConfig
 from tasks.dashboard.content import DriftedFeature, DriftHistory, gather_content
 from tasks.dashboard.page import embedded_json, render_page
 from tasks.detect.stories import follow_stories
-from tasks.marked import Mark
+from tasks.marked import Mark, Why
 from tasks.monitor.alert import Alert
 from tasks.monitor.known import acknowledge, mute
 from tasks.monitor.state import MonitorState, watch_name
@@ -102,13 +102,14 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         days = [(START + datetime.timedelta(NUM_DAYS - 1 - back)).isoformat() for back in (7, 0)]
         content = gather_content(state, config, DriftHistory(days, tuple(features), "its past", 28), now=1.6e9)
     path = root / "dashboard.html"
-    path.write_text(render_page(content, mark_everywhere), encoding="utf-8")
+    path.write_text(render_page(content, explain_everywhere), encoding="utf-8")
     return path
 
 
-def mark_everywhere(texts: Sequence[str]) -> list[list[Mark]]:
-    """Marks that begin and end in the middle of whatever a text holds."""
-    return [[Mark(at, at + 2, (3, -1, 2)[at % 3]) for at in range(0, len(text) - 1, 4)] for text in texts]
+def explain_everywhere(texts: Sequence[str]) -> list[Why]:
+    """Marks that begin and end in the middle of whatever a text holds, and the texts themselves as words."""
+    marks = [[Mark(at, at + 2, (3, -1, 2)[at % 3]) for at in range(0, len(text) - 1, 4)] for text in texts]
+    return [Why(marked, [(text, 1.25)], [(text[::-1], -0.5)]) for marked, text in zip(marks, texts, strict=True)]
 
 
 def visible_rows(browser: Browser, name: str) -> list[str]:
@@ -180,6 +181,33 @@ def test_the_filters_work_together(browser: Browser, page: Path) -> None:
     assert surge.startswith("low")
     assert len(visible_rows(browser, "headlines")) == 1
     assert browser.complaints == []
+
+
+def test_each_headline_says_which_words_decided_without_a_script(browser: Browser, page: Path) -> None:
+    browser.open(page, width=390)
+    whys = browser.evaluate(
+        "[...document.querySelectorAll('#headlines > li:not([hidden])')].map(row => row.querySelector('.why').open)"
+    )
+    assert whys
+    assert not any(whys)
+    browser.evaluate("document.querySelector('#headlines .why summary').click()")
+    opened = browser.evaluate("document.querySelector('#headlines .why').innerText")
+    assert "for negative" in opened
+    assert "+1.25" in opened
+    assert "\u22120.50" in opened
+    assert browser.evaluate("document.querySelectorAll('#alerts .why').length") > 0
+    assert browser.complaints == []
+
+
+def test_the_page_of_a_model_that_cannot_tell_says_so_once(tmp_path: Path) -> None:
+    config = RefreshConfig.model_validate({"collect": {"name": "desk"}, "runtime": {"data_root": tmp_path}})
+    with MonitorState.open(tmp_path, "desk") as state:
+        with state.refresh(labels=["negative", "positive"]) as transaction:
+            transaction.add(pa.RecordBatch.from_pylist([document(4, 1, label="negative")], SCORED_SCHEMA))
+        page = render_page(gather_content(state, config, None, now=1.6e9), unexplained="news/3 <b>was</b> packaged long ago")
+    assert page.count("The words that decided are not shown") == 1
+    assert "news/3 &lt;b&gt;was&lt;/b&gt; packaged long ago" in page
+    assert '<details class="why">' not in page
 
 
 def test_the_charts_show_what_was_counted(browser: Browser, page: Path) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from tasks.errors import RequestError
-from tasks.score.explain import as_values, explanations, heaviest, marker
+from tasks.marked import Why
+from tasks.score.explain import as_values, explainer, explanations, heaviest, unexplained
 
 if TYPE_CHECKING:
     from tasks.register.models import LoadedModel
@@ -28,12 +29,15 @@ def test_words_for_and_against_a_label(loaded: LoadedModel) -> None:
     assert values["words"][0].keys() == {"word", "start", "end", "share"}
 
 
-def test_the_marks_of_a_label_are_those_of_its_words(loaded: LoadedModel) -> None:
-    mark = marker(loaded, "negative")
-    assert mark is not None
-    (marked, none) = mark(["sales fell", ""])
-    assert [(each.start, each.end) for each in marked if each.level == 3] == [(6, 10)]
-    assert none == []
+def test_what_decided_about_a_label_are_its_words_and_where_they_are(loaded: LoadedModel) -> None:
+    explain = explainer(loaded, "negative")
+    assert explain is not None
+    assert unexplained(loaded) == ""
+    (why, none) = explain(["sales fell but profit rose", ""])
+    assert [(each.start, each.end) for each in why.marks if each.level == 3] == [(6, 10)]
+    assert why.words_for[0][0] == "fell"
+    assert why.words_against[0][0] == "rose"
+    assert none == Why()
 
 
 @pytest.mark.parametrize(
@@ -45,6 +49,13 @@ def test_the_marks_of_a_label_are_those_of_its_words(loaded: LoadedModel) -> Non
 )
 def test_a_model_that_cannot_tell_says_so_and_marks_nothing(loaded: LoadedModel, model: Any, said: str) -> None:
     other = replace(loaded, model=cast("Any", model))
-    assert marker(other, "negative") is None
+    assert explainer(other, "negative") is None
+    assert unexplained(other) == "news/3 was packaged by a textmill that could not tell; train it again"
     with pytest.raises(RequestError, match=said):
         explanations(other, ["sales fell"])
+
+
+def test_a_model_that_explains_slowly_explains_no_page(loaded: LoadedModel) -> None:
+    slow = replace(loaded, model=cast("Any", SimpleNamespace(explains=True, explains_quickly=False)))
+    assert explainer(slow, "negative") is None
+    assert "predict --explain" in unexplained(slow)
