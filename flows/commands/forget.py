@@ -44,7 +44,7 @@ def forget(
     from tasks.errors import RequestError
     from tasks.forget.asked import Listed, read_list
     from tasks.forget.shared import open_copies
-    from tasks.tracking.home import tracking_home
+    from tasks.tracking.home import files_home, tracking_home
     from tasks.writable import check_data_root
 
     listed = read_list(file) if file else Listed([], [])
@@ -55,6 +55,7 @@ def forget(
     if not runtime.data_root.is_dir():
         raise RequestError(f"--runtime.data-root {runtime.data_root}: no such folder; correct the path")
     home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
+    files = files_home(runtime.data_root, CHECKOUT) if home.ours else home
     shared = open_copies(runtime)
     with Display() as display:
         progress = display.progress("look")
@@ -66,7 +67,7 @@ def forget(
             def waiting() -> None:
                 complain("waiting for the Prefect server of the last run to end")
 
-            with alone(runtime.data_root, home.folder, waiting=waiting) as states:
+            with alone(runtime.data_root, files.folder, waiting=waiting) as states:
                 result = _forget(runtime, home, texts, ids, states, shared, progress)
     if as_json:
         print_json(result)
@@ -128,14 +129,17 @@ def _planned(
 ) -> Plan | None:
     """The plan; None where ids are all that is given, and all of their texts were forgotten before."""
     from flows.servers.server import Server
+    from tasks.checkout import CHECKOUT
     from tasks.errors import RequestError
     from tasks.forget.asked import texts_by_id
     from tasks.forget.forget import corpora, forgotten_ids, make_plan
     from tasks.forget.shared import bring_all, look_there
     from tasks.forget.where import Roots
+    from tasks.tracking.home import files_home
 
     bring_all(runtime, shared, progress)
-    roots = Roots(runtime.data_root, home.folder, Server(runtime.data_root).home, home.database)
+    files = files_home(runtime.data_root, CHECKOUT) if home.ours else home
+    roots = Roots(runtime.data_root, files.folder, Server(runtime.data_root).home, files.database)
     known = texts_by_id(corpora(roots), ids) if ids else {}
     gone = forgotten_ids(runtime.data_root, ids) if ids else set()
     if unknown := [each for each in ids if each not in known and each not in gone]:
@@ -169,7 +173,7 @@ def _told(plan: Plan, runtime: Runtime, home: TrackingHome) -> dict[str, Any]:
         ],
         "yours": [str(each.place.path) for each in plan.yours.found],
         "unread": {str(path): reason for path, reason in {**plan.looked.unread, **plan.yours.unread}.items()},
-        "not_looked_at": elsewhere + _other_prefect(),
+        "not_looked_at": elsewhere + _kept_elsewhere(runtime) + _other_prefect(),
     }
 
 
@@ -181,6 +185,14 @@ def _models(plan: Plan, runtime: Runtime, home: TrackingHome) -> list[Trained]:
     if home.database is not None and not home.database.exists():
         return []
     return trained_on(open_to_read(runtime.tracking_uri, runtime.data_root, CHECKOUT), plan.wanted.texts)
+
+
+def _kept_elsewhere(runtime: Runtime) -> list[str]:
+    """The database and the bucket of the servers of `textmill up`."""
+    from tasks.tracking.kept import read_kept
+
+    kept = read_kept(runtime.data_root)
+    return [place for place in (kept.database, kept.artifacts) if place]
 
 
 def _other_prefect() -> list[str]:
@@ -226,7 +238,7 @@ def _print(result: dict[str, Any]) -> None:
     for path, why in result["unread"].items():
         print_line(f"not read           {path} ({why})")
     for place in result["not_looked_at"]:
-        print_line(f"not looked at      {place}, which is a server of its own")
+        print_line(f"not looked at      {place}: delete there what it has")
     for place in result.get("shared_damaged", ()):
         print_line(f"not read           {place} is damaged{': deleted' if result['done'] else ''}")
     for place in result.get("shared_records", ())[:SHOWN]:

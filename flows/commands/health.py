@@ -111,7 +111,16 @@ def services(data_root: Path) -> str:
         silent.append("mlflow")
     if silent:
         raise UnavailableError(f"{', '.join(silent)} runs but does not answer; textmill down {root}, then textmill up {root}")
-    return ", ".join(f"{name} on {url}" for name, url in pages.items()) + ", both workers run"
+    return ", ".join(f"{name} on {url}" for name, url in pages.items()) + f", both workers run{_kept_in(data_root)}"
+
+
+def _kept_in(data_root: Path) -> str:
+    """Where the servers keep what is not in the data root, as the end of a sentence."""
+    from tasks.tracking.kept import read_kept
+
+    kept = read_kept(data_root)
+    database = f"; runs, schedules and models in {kept.database}" if kept.database else ""
+    return database + (f"; MLflow's files in {kept.artifacts}" if kept.artifacts else "")
 
 
 def prefect_server(data_root: Path) -> str:

@@ -14,6 +14,16 @@ from tasks.errors import RequestError
 def up(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the Prefect server; default: 4200.")] = None,
     mlflow_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the MLflow server; default: 5000.")] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="postgresql://USER@HOST/NAME|none", help="Keep runs, schedules and models there; none: in files again."
+        ),
+    ] = None,
+    artifacts: Annotated[
+        str | None,
+        typer.Option(metavar="s3://BUCKET/PREFIX|none", help="Keep MLflow's files there; none: in the data root again."),
+    ] = None,
     model: Annotated[
         str | None, typer.Option("--serve", help="Serve this model too, NAME@ALIAS or NAME/VERSION; see textmill serve.")
     ] = None,
@@ -27,7 +37,7 @@ def up(
     if serve_port and not model:
         raise RequestError(f"--serve-port {serve_port} is for --serve NAME@ALIAS; give that too, or leave it out")
     runtime = runtime_of(data_root)
-    started = start_all(runtime, prefect_port=port, mlflow_port=mlflow_port)
+    started = start_all(runtime, prefect_port=port, mlflow_port=mlflow_port, database=database, artifacts=artifacts)
     if model:
         from flows.servers.services import start_serving
 

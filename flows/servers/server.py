@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import secrets
+import shlex
 import socket
 import subprocess
 import sys
@@ -28,14 +29,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 from urllib.parse import quote
 
+from flows.servers.database import hold_in_background
 from flows.servers.guard import serve_guarded
 from tasks.durable import PRIVATE, locked, replaced, take
 from tasks.errors import RequestError, UnavailableError
 from tasks.processes import Patience, folder_identity, is_of, runs, start_time
 from tasks.template import as_migrated, copied_or_made, template_of
+from tasks.tracking.kept import read_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +97,7 @@ class Server:
         own: bool = False,
     ) -> None:
         self.home = Path(os.environ.get("PREFECT_HOME", data_root / "prefect"))
+        self.data_root = data_root
         self.timeout = timeout
         self.seconds = 0.0
         self.name = str(self.home)
@@ -129,6 +133,7 @@ class Server:
         with locked(self.home / "start.lock"):
             endpoint = living(self.home, timeout=self.timeout)
             if endpoint is None:
+                self._refuse_alone()
                 started = launch(self.home)
                 _export(started.endpoint)
                 self._meanwhile()
@@ -137,6 +142,16 @@ class Server:
         _export(endpoint)
         self._meanwhile()
         return endpoint
+
+    def _refuse_alone(self) -> None:
+        """UnavailableError where a run's own server would know nothing of what the lasting one keeps in a database."""
+        try:
+            database = read_kept(self.data_root).database
+        except ValueError as error:
+            raise RequestError(str(error)) from None
+        if database:
+            up = f"textmill up --runtime.data-root {shlex.quote(str(self.data_root))}"
+            raise UnavailableError(f"the servers of this data root, on {database}, do not run; {up} starts them")
 
     def __exit__(self, *exc_info: object) -> None:
         self.lost = self._endpoint is not None and not _drain(self._endpoint)
@@ -253,10 +268,11 @@ class Started:
         return time.monotonic() - self.since
 
 
-def launch(home: Path, *, port: int | None = None, stay: bool = False) -> Started:
+def launch(home: Path, *, port: int | None = None, stay: bool = False, more: Mapping[str, str] | None = None) -> Started:
     """Start a server on 127.0.0.1 and do not wait; the caller holds the start lock and a user's lock until it answers.
 
-    With `stay` it has the UI and all services, and runs until it is stopped instead of leaving with the last run.
+    With `stay` it has the UI and all services, and runs until it is stopped instead of leaving with the last run. `more` is set
+    in its environment.
     """
     port = port or free_port()
     endpoint = Endpoint(f"http://127.0.0.1:{port}/api", login(home / "password"))
@@ -280,6 +296,7 @@ def launch(home: Path, *, port: int | None = None, stay: bool = False) -> Starte
         }
     )
     environment.pop("PREFECT_API_URL", None)
+    environment.update(more or {})
     if "?" in str(home):  # Prefect puts the path into a URL as it is, where a `?` ends it
         environment.setdefault(DATABASE_VARIABLE, f"sqlite+aiosqlite:///file:{quote(str(home))}/prefect.db?uri=true")
     log_file, since = home / "server.log", time.monotonic()
@@ -403,6 +420,10 @@ def serve(home: Path, port: int, *, stay: bool) -> None:
     server = serve_guarded(create_app(), port=port)  # Prefect asks for the password itself, for its WebSockets too
     users = os.open(home / "users.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
+    def leave() -> None:
+        server.should_exit = True
+        threading.Timer(8.0, os._exit, (0,)).start()
+
     def leave_when_alone() -> None:
         while True:
             time.sleep(LEAVE_SECONDS)
@@ -410,10 +431,11 @@ def serve(home: Path, port: int, *, stay: bool) -> None:
                 take(users, wait=False)
                 break
         # The lock is kept until this process is gone: a new run waits for it, then starts a server of its own.
-        server.should_exit = True
-        threading.Timer(8.0, os._exit, (0,)).start()
+        leave()
 
-    if not stay:
+    if stay:
+        hold_in_background(leave)
+    else:
         threading.Thread(target=leave_when_alone, daemon=True).start()
     server.run()
     os._exit(0)  # lingering threads of the server must not hold the lock

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flows.commands.settings import DEFAULT_PRESET, preset_config
+from flows.servers.database import checked_database, mlflow_uri, prefect_settings, prepare_database
 from flows.servers.deploy import WATCH_POOL, WORK_POOL, deploy_one, make_pools, read_plans
 from flows.servers.deployed import TRAIN, find_deployment, look_at_code
 from flows.servers.guard import ADDRESS
@@ -39,7 +40,8 @@ from tasks.checkout import CHECKOUT
 from tasks.durable import locked
 from tasks.errors import RequestError, UnavailableError
 from tasks.processes import Patience, start_time
-from tasks.tracking.home import tracking_home
+from tasks.tracking.home import files_home, tracking_home
+from tasks.tracking.kept import Kept, read_kept, write_kept
 from tasks.writable import make_data_root
 
 if TYPE_CHECKING:
@@ -52,14 +54,25 @@ SERVICES = (*WORKERS, "mlflow", "prefect")  # in the order in which they are sto
 SERVING = "serve"  # the server of one model, where it is asked for
 SERVE_PORT = 8080
 PORTS = {"prefect": 4200, "mlflow": 5000}
+HERE = "none"  # in the place of an address: in the data root
 FLAGS = {"prefect": "--port", "mlflow": "--mlflow-port"}
 
 
-def start_all(runtime: Runtime, *, prefect_port: int | None = None, mlflow_port: int | None = None) -> dict[str, str]:
+def start_all(
+    runtime: Runtime,
+    *,
+    prefect_port: int | None = None,
+    mlflow_port: int | None = None,
+    database: str | None = None,
+    artifacts: str | None = None,
+) -> dict[str, str]:
     """Start what is not running yet, all of it or nothing, and say where it answers.
 
-    A port that is not given is the one of the start before, if no `down` came after it. RequestError: a port that is taken or
-    that is not the one of a server which runs. What this call has started is stopped again if it fails or is interrupted.
+    A port that is not given is the one of the start before, if no `down` came after it. `database` and `artifacts`, the address
+    of a PostgreSQL database and of a bucket for MLflow's files, are those of the start before if they are not given, and with
+    HERE the data root has everything again. RequestError: a port that is taken, or anything that is not what a server which
+    runs has; a database or bucket that cannot be used. What this call has started is stopped again if it fails or is
+    interrupted.
     """
     home = Server(runtime.data_root).home
     make_data_root(runtime.data_root)
@@ -74,23 +87,75 @@ def start_all(runtime: Runtime, *, prefect_port: int | None = None, mlflow_port:
         pids.adopt_prefect(home)
         before = {name for name in SERVICES if pids.running(name)}
         ports = _ports(pids, {"prefect": prefect_port, "mlflow": mlflow_port})
+        former, kept = _places(runtime, database, artifacts, before)
         _refuse_before_start(runtime, ports, before)
+        kept = replace(kept, mlflow=f"http://{ADDRESS}:{ports['mlflow']}" if kept.elsewhere else "")
+        _prepare_places(kept, before)
         if "mlflow" in before:
             _keep_mlflow(runtime, pids)
         try:
+            write_kept(runtime.data_root, kept)
             ui, again = _start_missing(runtime, home, ports, pids)
         except BaseException:
             _stop(runtime, pids, [name for name in SERVICES if name not in before])
+            write_kept(runtime.data_root, former)
             raise
     return {
         "prefect_ui": ui,
         "mlflow_ui": pids.url("mlflow"),
         "state": "was running already" if before == set(SERVICES) else "started",
         "login": f"{USER}:PASSWORD for both, the password is in {home / 'password'}",
+        "database": kept.database or "",
+        "artifacts": kept.artifacts or "",
+        "moved": _moved(former, kept, runtime),
         "logs": str(runtime.data_root / "logs"),
         "deployments": again,
         "stop": f"textmill down --runtime.data-root {shlex.quote(str(runtime.data_root))}",
     }
+
+
+def _places(runtime: Runtime, database: str | None, artifacts: str | None, before: Collection[str]) -> tuple[Kept, Kept]:
+    """Where the servers kept what they have, and where they are to; RequestError if a server runs and would have to move."""
+    from tasks.tracking.bucket import checked_artifacts
+
+    try:
+        former = read_kept(runtime.data_root)
+    except ValueError as error:
+        if database is None or artifacts is None:
+            raise RequestError(str(error)) from None
+        former = Kept()
+    kept = former
+    if database is not None:
+        kept = replace(kept, database=None if database == HERE else checked_database(database))
+    if artifacts is not None:
+        kept = replace(kept, artifacts=None if artifacts == HERE else checked_artifacts(artifacts))
+    if kept != former and {"prefect", "mlflow"} & {*before}:
+        raise RequestError("the servers run already, with another --database or --artifacts; textmill down first")
+    return former, kept
+
+
+def _moved(former: Kept, kept: Kept, runtime: Runtime) -> str:
+    """What does not come along where the servers keep things in another place than before; empty where they do not."""
+    home = files_home(runtime.data_root, CHECKOUT)
+    lines = []
+    if former.database != kept.database:
+        before = former.database or (home.database if home.database and home.database.exists() else None)
+        if before:
+            lines.append(f"runs, schedules and models of before stay in {before}: deploy and train again, from the store")
+    elif former.artifacts != kept.artifacts and (former.elsewhere or kept.database):
+        before, now = (each.artifacts or home.artifacts for each in (former, kept))
+        lines.append(f"files of the runs and models of before stay in {before}: copy them to {now}")
+    return "; ".join(lines)
+
+
+def _prepare_places(kept: Kept, before: Collection[str]) -> None:
+    """Look whether database and bucket can be used, unless the servers use them already."""
+    if kept.database and not {"prefect", "mlflow"} & {*before}:
+        prepare_database(kept.database)
+    if kept.artifacts and "mlflow" not in before:
+        from tasks.tracking.bucket import prepare_bucket
+
+        prepare_bucket(kept.artifacts)
 
 
 def stop_all(runtime: Runtime) -> dict[str, str]:
@@ -219,7 +284,7 @@ def _refuse_before_start(runtime: Runtime, ports: Mapping[str, int], before: Col
             "unset it (or change the Prefect profile) to have a server started here"
         )
     home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
-    if home.is_server and "mlflow" not in before:
+    if home.is_server and not home.ours and "mlflow" not in before:
         raise RequestError(
             f"tracking goes to {home.uri}, which is a server already; unset MLFLOW_TRACKING_URI to have one started"
         )
@@ -250,7 +315,8 @@ def _start_prefect(runtime: Runtime, home: Path, port: int, pids: PidFile) -> En
             pass  # nobody uses a server of its own that would share the database with this one
     except BlockingIOError:
         raise RequestError("a run is in progress on a server of its own; textmill up again when it has ended") from None
-    started = launch(home, port=port, stay=True)
+    database = read_kept(runtime.data_root).database
+    started = launch(home, port=port, stay=True, more=prefect_settings(database) if database else None)
     pids.adopt_prefect(home)  # before it answers, so that `textmill down` can stop it if we are interrupted here
     started.wait(timeout=runtime.server_timeout)
     return started.endpoint
@@ -261,14 +327,20 @@ def _start_mlflow(runtime: Runtime, port: int, pids: PidFile) -> None:
     from tasks.tracking.places import bring_home, find_places
     from tasks.tracking.server import server_environment
 
+    kept = read_kept(runtime.data_root)
     home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
-    client = open_client(home)  # makes the database, under a lock, if it is not there yet
-    bring_home(home, find_places(home, client))
+    if home.ours:
+        home = files_home(runtime.data_root, CHECKOUT)
+    if not kept.database:
+        client = open_client(home)  # makes the database, under a lock, if it is not there yet
+        bring_home(home, find_places(home, client))
+    database = mlflow_uri(kept.database) if kept.database else None
+    store = server_environment(home, database=database, bucket=kept.artifacts)
     word, url = Server(runtime.data_root).home / "password", f"http://{ADDRESS}:{port}"
     entry = Endpoint(url, login(word))
     command = _python("flows.servers.mlflow_server", str(port), str(word))
     _write_login(runtime, entry)
-    pid = _spawn(runtime.data_root, pids, "mlflow", command, more=server_environment(home), url=url)
+    pid = _spawn(runtime.data_root, pids, "mlflow", command, more=store, url=url)
     patience = Patience(pid, runtime.server_timeout)
     while not answers(entry, path="health", timeout=LOOK_SECONDS):
         if start_time(pid) is None or patience.is_over():

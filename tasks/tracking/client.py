@@ -162,8 +162,9 @@ def log_in(home: TrackingHome) -> None:
 
 def _written_login(home: TrackingHome) -> dict[str, str]:
     """The variables of the login that was written down for this server; none where it is for another."""
+    folder = home.folder.parent if home.ours else home.folder
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        written = json.loads((home.folder / SERVER_FILE).read_text())
+        written = json.loads((folder / SERVER_FILE).read_text())
         if home.uri.replace("//localhost:", "//127.0.0.1:") == written["url"]:
             user, _, word = written["login"].partition(":")
             return {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": word}

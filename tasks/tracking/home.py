@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote, urlparse
 
 from tasks.durable import locked
 from tasks.errors import RequestError
+from tasks.tracking.kept import FOLDER, Kept, read_kept
 from tasks.urls import REFERENCE, holds_password
 from tasks.writable import writable
 
@@ -42,7 +43,8 @@ class TrackingHome:
 
     `database` is the SQLite file, if it is one. A server keeps artifacts itself; any other store gets `artifacts`. `bucket` is
     the address of what hosts share, if they do: a registry of several hosts has its decisions there. `lease_seconds` is how
-    long a host that decides and says nothing is waited for.
+    long a host that decides and says nothing is waited for. `ours` is true for the server of `textmill up` that keeps what it
+    has outside of the data root.
     """
 
     uri: str
@@ -50,6 +52,7 @@ class TrackingHome:
     database: Path | None
     bucket: str | None = None
     lease_seconds: float = LEASE_SECONDS
+    ours: bool = False
 
     @property
     def is_server(self) -> bool:
@@ -85,17 +88,18 @@ class TrackingHome:
 
 
 def tracking_home(tracking_uri: str | None, data_root: Path, checkout: Path) -> TrackingHome:
-    """Find the store: the URI given, else MLFLOW_TRACKING_URI, else a SQLite file.
+    """Find the store: the URI given, else MLFLOW_TRACKING_URI, else the server of `textmill up`, else a SQLite file.
 
     The file is the checkout's own `mlflow/mlflow.db` while the data root is the checkout's `data`, and otherwise
-    `<data root>/mlflow/mlflow.db`. RequestError for a URI with a password or a reference (it is not resolved there), or of a
-    kind that MLflow 3 has no store for.
+    `<data root>/mlflow/mlflow.db`. The server is asked where it keeps runs or files outside of the data root. RequestError for
+    a URI with a password or a reference (it is not resolved there), or of a kind that MLflow 3 has no store for.
     """
     data_root, checkout = data_root.absolute(), checkout.absolute()
     uri = tracking_uri or os.environ.get(URI_VARIABLE)
+    if (kept := _kept(data_root)).elsewhere and (uri or kept.mlflow).rstrip("/") == kept.mlflow:
+        return TrackingHome(kept.mlflow, data_root / "mlflow" / FOLDER, None, ours=True)
     if not uri:
-        beside = checkout if data_root == checkout / "data" else data_root
-        return _sqlite_home(beside / "mlflow" / DATABASE)
+        return files_home(data_root, checkout)
     scheme = urlparse(uri).scheme
     if holds_password(uri):
         raise RequestError(f"the tracking URI holds a password, which would be stored with runs and in logs; {TRACKING_REMEDY}")
@@ -111,6 +115,20 @@ def tracking_home(tracking_uri: str | None, data_root: Path, checkout: Path) -> 
     if scheme.partition("+")[0] in ("postgresql", "mysql", "mssql"):
         return TrackingHome(uri, data_root / "mlflow", None)
     raise RequestError(f"tracking URI {uri!r} is not a store of MLflow 3; give http://HOST:PORT or sqlite:///PATH/mlflow.db")
+
+
+def files_home(data_root: Path, checkout: Path) -> TrackingHome:
+    """The SQLite file of a data root, and the folder of the files beside it, whatever its servers use."""
+    data_root, checkout = data_root.absolute(), checkout.absolute()
+    beside = checkout if data_root == checkout / "data" else data_root
+    return _sqlite_home(beside / "mlflow" / DATABASE)
+
+
+def _kept(data_root: Path) -> Kept:
+    try:
+        return read_kept(data_root)
+    except ValueError as error:
+        raise RequestError(str(error)) from None
 
 
 def _sqlite_home(database: Path) -> TrackingHome:

@@ -48,6 +48,7 @@ NOTE = "registered_model_meta"  # MLflow writes the model's name and version the
 TAG_CHARS = 4500
 PAGE = 200
 DOWNLOAD = ".download-"
+GONE = "404 Client Error"  # in the words of MLflow's client for a file that its server does not have
 
 
 class TamperedModel(RequestError):  # noqa: N818
@@ -254,7 +255,9 @@ class Registry:
         """Compare the files that the store hands out now, whatever was downloaded before, as `verify` does."""
         uri = self._uri(version)
         with tempfile.TemporaryDirectory(prefix="textmill-") as temporary:
-            self._compare(version, self._local(version, uri) if self._is_local(uri) else Path(self._download(uri, temporary)))
+            self._compare(
+                version, self._local(version, uri) if self._is_local(uri) else self._download(version, uri, temporary)
+            )
 
     def _compare(self, version: Version, folder: Path) -> Path:
         expected = _tagged_digests(version)
@@ -282,14 +285,14 @@ class Registry:
         if kept.is_dir():
             return kept
         if not writable(kept):
-            return Path(self._download(uri, to=_folder_of_this_process()))
+            return self._download(version, uri, to=_folder_of_this_process())
         with self.home.locked(f"download-{version.name}"):
             if not kept.is_dir():  # still: another process may have been at it
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 for left in kept.parent.glob(f"{DOWNLOAD}*"):  # under the lock, so a killed process left it
                     shutil.rmtree(left)
                 with tempfile.TemporaryDirectory(prefix=DOWNLOAD, dir=kept.parent) as temporary:
-                    Path(self._download(uri, to=temporary)).rename(kept)  # a folder, which `replaced` has no way to swap
+                    self._download(version, uri, to=temporary).rename(kept)  # a folder, which `replaced` has no way to swap
         return kept
 
     @property
@@ -328,11 +331,21 @@ class Registry:
         except (UnavailableError, NotImplementedError) as error:
             log.warning("%s, left by a registration that was cut short, stays: %s", folder, one_line(error))
 
-    def _download(self, uri: str, to: str) -> str:
+    def _download(self, version: Version, uri: str, to: str) -> Path:
+        """Bring a version's files from their server; TamperedModel where it has not all of them."""
         import mlflow.artifacts
 
-        with self._asking():
-            return str(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=to, tracking_uri=self.home.uri))
+        try:
+            with self._asking():
+                return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=to, tracking_uri=self.home.uri))
+        except UnavailableError as error:
+            if GONE not in str(error.__cause__):
+                raise
+            title = f"{version.name} version {version.version}"
+            raise TamperedModel(
+                f"{title}: {self.home.uri} has not all of its files; restore them where that server keeps files, or promote "
+                "another version"
+            ) from None
 
     def _pages(self, call: Callable[..., Any], method: str, *arguments: Any) -> Iterator[Any]:
         token = None

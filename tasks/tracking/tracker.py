@@ -395,13 +395,14 @@ def _reachable(tracking_uri: str | None, data_root: Path, checkout: Path, *, may
     if home.is_server:
         import_mlflow()
         log_in(home)
-        _probe(home.uri, OPEN_SECONDS)
+        up = f"textmill up --runtime.data-root {shlex.quote(str(data_root))} starts it"
+        _probe(home.uri, OPEN_SECONDS, *([up] if home.ours else []))
     elif home.database and not may_be_missing and not home.database.exists():
         raise RequestError(f"no model is registered yet: {home.database} is missing; run textmill train first")
     return home
 
 
-def _probe(uri: str, seconds: float) -> None:
+def _probe(uri: str, seconds: float, remedy: str = "start it, or change the tracking URI") -> None:
     """Ask the server whether it is there; UnavailableError if it takes no connection in 2 s, or gives no answer in so many.
 
     Any answer will do: that of a server that wants a password first, or that knows no such page.
@@ -419,7 +420,7 @@ def _probe(uri: str, seconds: float) -> None:
         http_request(creds, "/health", "GET", extra_headers=once, timeout=seconds, max_retries=0, raise_on_status=False).close()
     except (MlflowException, OSError) as error:
         reason = (error.strerror or error) if isinstance(error, OSError) else "it takes connections and says nothing"
-        raise UnavailableError(f"no MLflow server answers at {uri} ({reason}); start it, or change the tracking URI") from error
+        raise UnavailableError(f"no MLflow server answers at {uri} ({reason}); {remedy}") from error
 
 
 def _now() -> int:
