@@ -56,13 +56,15 @@ class Cluster:
 
         self.address = until(told, "the scheduler", on=lambda: self._must_run(self.scheduler))
 
-    def start_worker(self, *, code: Path = CHECKOUT, nanny: bool = False) -> subprocess.Popen[bytes]:
-        """Start a worker of one thread that runs the code in that folder."""
+    def start_worker(
+        self, *, code: Path = CHECKOUT, nanny: bool = False, settings: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker of one thread that runs the code in that folder, with these variables in its environment."""
         name = f"worker-{len(self.workers)}"
         own = self.folder / name
         words = ["worker", self.address, "--nworkers", "1", "--nthreads", "1", SECONDS, "--name", name]
         words += ["--local-directory", str(own), *([] if nanny else ["--no-nanny"])]
-        self.workers.append(self._start(*words, name=name, code=code))
+        self.workers.append(self._start(*words, name=name, code=code, settings=settings))
         return self.workers[-1]
 
     def said(self, name: str) -> str:
@@ -81,14 +83,21 @@ class Cluster:
         """The processes that a nanny watches over."""
         return [child.pid for child in psutil.Process(process.pid).children()]
 
-    def _start(self, *words: str, name: str, code: Path = CHECKOUT) -> subprocess.Popen[bytes]:
+    def _start(
+        self, *words: str, name: str, code: Path = CHECKOUT, settings: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         own = self.folder / name
         own.mkdir(parents=True, exist_ok=True)
         tls = []
         if self.files is not None:
             tls = ["--protocol", "tls", *(word for kind in ("ca", "cert", "key") for word in self._file(kind))]
         environment = {each: value for each, value in os.environ.items() if not each.startswith(("DASK_", "COV_"))}
-        environment |= {"PYTHONPATH": f"{code}{os.pathsep}{CHECKOUT}", "PYTHONWARNINGS": "ignore", **self._settings}
+        environment |= {
+            "PYTHONPATH": f"{code}{os.pathsep}{CHECKOUT}",
+            "PYTHONWARNINGS": "ignore",
+            **self._settings,
+            **(settings or {}),
+        }
         with (own / "log.txt").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "dask", *words, "--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0", *tls],

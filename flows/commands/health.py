@@ -265,10 +265,10 @@ def champions(runtime: Runtime) -> str:
 
 
 def engine(runtime: Runtime) -> str:
-    """What tokenizes and labels; workers of a cluster have our code and see the data root."""
-    from tasks.engine.engines import check_engine
+    """What tokenizes and labels; workers of a cluster have our code, and see the data root or the bucket."""
+    from tasks.store.opened import check_workers
 
-    return check_engine(runtime, runtime.data_root if runtime.data_root.exists() else None)
+    return check_workers(runtime, runtime.data_root if runtime.data_root.exists() else None)
 
 
 def data_root_of(runtime: Runtime) -> str:

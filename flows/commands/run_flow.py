@@ -12,7 +12,7 @@ from flows.commands.printing import complain
 from flows.servers.server import Server
 from tasks.config import RefreshConfig
 from tasks.engine.engines import check_engine
-from tasks.store.opened import check_store
+from tasks.store.opened import check_store, check_workers
 from tasks.writable import make_data_root
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def run_flow(name: str, config: PipelineConfig | LanguageConfig | RefreshConfig,
         check_engine(config.runtime)
     else:
         check_store(config.runtime)
-        check_engine(config.runtime, config.runtime.data_root)
+        check_workers(config.runtime, config.runtime.data_root)
     print("starting the Prefect server ...", file=sys.stderr)  # noqa: T201
     with contextlib.ExitStack() as stack:
 

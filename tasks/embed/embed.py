@@ -10,6 +10,7 @@ same way are copied. Neither changes a byte: a text's vector depends on the text
 
 from __future__ import annotations
 
+import itertools
 import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from tasks.embed.reading import EmbedConfig
     from tasks.engine.engine import Engine
     from tasks.progress import Progress
+    from tasks.store.shared.exchange import Exchange, Route
 
 PART = 512  # texts
 
@@ -61,11 +63,13 @@ def write_vectors(
     *,
     earlier: Iterable[Path] = (),
     engine: Engine | None = None,
+    exchange: Exchange | None = None,
     progress: Progress,
 ) -> dict[str, Any]:
     """Embed the texts of `splits`; the report. `earlier` are folders of vectors; those made in the same way are used.
 
-    The parts are done by the workers of `engine` where these are elsewhere: here one network takes every core.
+    The parts are done by the workers of `engine` where these are elsewhere: here one network takes every core. Workers that do
+    not see the folder of weights have it by `exchange`.
     """
     made = made_by(config, weights)
     wanted: dict[bytes, str] = {}
@@ -81,7 +85,7 @@ def write_vectors(
     parts = [
         _Part(start, tuple(wanted[name] for name in missing[start : start + PART])) for start in range(0, len(missing), PART)
     ]
-    for part, vectors_PD in zip(parts, _vectors(parts, weights, reading, made, scratch, engine), strict=True):
+    for part, vectors_PD in zip(parts, _vectors(parts, weights, reading, made, scratch, engine, exchange), strict=True):
         end = part.first + len(part.texts)
         found |= zip(missing[part.first : end], vectors_PD, strict=True)
         progress.advance(end, len(missing), "texts")
@@ -118,6 +122,12 @@ def encode_part(part: _Part, weights: Path, reading: Reading) -> np.ndarray:
     return np.array(list(_encoder(weights, reading).vectors(part.texts)), np.float32)
 
 
+def encode_elsewhere(part: _Part, reading: Reading, route: Route) -> np.ndarray:
+    """`encode_part` on a worker that shares no disk with the command: it has the weights from the bucket."""
+    with route.working() as here:
+        return encode_part(part, here.folder, reading)
+
+
 @lru_cache(maxsize=1)
 def _encoder(weights: Path, reading: Reading) -> TextEncoder:
     """Opened once in a process."""
@@ -125,16 +135,24 @@ def _encoder(weights: Path, reading: Reading) -> TextEncoder:
 
 
 def _vectors(
-    parts: Sequence[_Part], weights: Path, reading: Reading, made: dict[str, Any], scratch: Path, engine: Engine | None
+    parts: Sequence[_Part],
+    weights: Path,
+    reading: Reading,
+    made: dict[str, Any],
+    scratch: Path,
+    engine: Engine | None,
+    exchange: Exchange | None,
 ) -> Iterator[np.ndarray]:
     """The vectors of each part; from `scratch` if an earlier call came so far."""
     digests = ["".join(text_name(text).hex() for text in part.texts) for part in parts]
     paths = [scratch / f"{sha256_text(json.dumps(made) + named)[:32]}.npy" for named in digests]
     calls = ((part, weights.absolute(), reading) for part, path in zip(parts, paths, strict=True) if not path.is_file())
-    if engine is not None and engine.elsewhere:
+    encoded: Iterator[np.ndarray] = (encode_part(*call) for call in calls)
+    if engine is not None and engine.elsewhere and exchange is not None:
+        rest = ((part, reading) for part, _, reading in calls)  # of what `encoded` has not taken
+        encoded = itertools.chain(itertools.islice(encoded, 1), exchange.map_ordered(engine, encode_elsewhere, rest))
+    elif engine is not None and engine.elsewhere:
         encoded = engine.map_ordered(encode_part, calls, few=1)
-    else:
-        encoded = (encode_part(*call) for call in calls)
     for path in paths:
         if not path.is_file():
             with replaced(path, flushed=True) as partial, partial.open("wb") as file:

@@ -27,7 +27,8 @@ def embed(build: Build, config: EmbedConfig, run: Run, weights: Path, texts: Pat
     """Make vectors of the texts of the train and validation rows."""
     splits, earlier, progress = ("train", "valid"), earlier_vectors(run.store), run.progress_for("embed")
     places = (weights, texts, splits, build.folder, build.scratch)
-    return write_vectors(config, *places, earlier=earlier, engine=run.engine, progress=progress)
+    exchange = run.store.exchange(build, weights) if run.engine.elsewhere else None
+    return write_vectors(config, *places, earlier=earlier, engine=run.engine, exchange=exchange, progress=progress)
 
 
 @step(libraries=LIBRARIES, shown=SHOWN)
@@ -35,7 +36,8 @@ def embed_holdout(build: Build, config: EmbedConfig, run: Run, weights: Path, te
     """Make vectors of the texts of the test rows."""
     earlier, progress = earlier_vectors(run.store), run.progress_for("embed_holdout")
     places = (weights, texts, ("test",), build.folder, build.scratch)
-    return write_vectors(config, *places, earlier=earlier, engine=run.engine, progress=progress)
+    exchange = run.store.exchange(build, weights) if run.engine.elsewhere else None
+    return write_vectors(config, *places, earlier=earlier, engine=run.engine, exchange=exchange, progress=progress)
 
 
 def earlier_vectors(store: Store) -> Iterator[Path]:

@@ -122,16 +122,17 @@ class DaskCluster:
         """See `Engine`: the workers of a cluster run already."""
         yield
 
-    def check(self, folder: Path | None = None) -> str:
+    def check(self, folder: Path | None = None, *, look: Arguments | None = None) -> str:
         """See before the work that the cluster is there and every worker may do it; how many there are, in words.
 
-        `folder` is one that each must read and write. RequestError or UnavailableError says in one line what is wrong. A
-        worker that is busy or silent is looked at with its first call.
+        `folder` is one that each must read and write, `look` a function with its arguments that each calls. RequestError or
+        UnavailableError says in one line what is wrong. A worker that is busy or silent is looked at with its first call.
         """
         with self.kept(), self._terms(folder) as terms:
             client, unanswered = self._connected(), 0
+            sent = None if look is None else packed(look[0], look[1:])
             asked = {
-                worker: client.get_executor(pure=False, workers=[worker]).submit(_textmill_part(), tuple(terms), None)
+                worker: client.get_executor(pure=False, workers=[worker]).submit(_textmill_part(), tuple(terms), sent)
                 for worker in self._threads
             }
             deadline = time.monotonic() + ANSWER_SECONDS

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from tasks.engine.dask_cluster import DaskCluster
-    from tasks.engine.engine import Engine
+    from tasks.engine.engine import Arguments, Engine
     from tasks.runtime import Runtime
 
 
@@ -27,14 +27,15 @@ def engine_of(runtime: Runtime) -> Engine:
     return ENGINES[runtime.engine](runtime)
 
 
-def check_engine(runtime: Runtime, folder: Path | None = None) -> str:
+def check_engine(runtime: Runtime, folder: Path | None = None, *, look: Arguments | None = None) -> str:
     """See before a run starts that its engine is there, and that every worker reads and writes `folder`; what it is, in words.
 
-    RequestError or UnavailableError says in one line what is wrong.
+    `look` is a function with its arguments that each worker of a cluster calls too. RequestError or UnavailableError says in
+    one line what is wrong.
     """
     if runtime.engine == "local":
         return f"{open_engine(runtime.workers).workers} processes of this machine"
-    return _cluster(runtime).check(folder)
+    return _cluster(runtime).check(folder, look=look)
 
 
 def _cluster(runtime: Runtime) -> DaskCluster:

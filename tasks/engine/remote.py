@@ -61,7 +61,7 @@ def answer(terms: tuple[Any, ...], sent: bytes | None) -> tuple[str, Any]:
         return RAISED, _pickled(error)
 
 
-REMEDY = "let every worker read and write the data root of this command, at the same path"
+REMEDY = "let every worker read and write the data root of this command, at the same path, or share a bucket by --runtime.store"
 
 
 def packed(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:

@@ -24,6 +24,7 @@ from tasks.errors import RequestError
 from tasks.joined_parquet import JoinedParquet
 from tasks.prepare.by_column import Asked, check_tested, joined, read_sides
 from tasks.prepare.contradictions import refuse, write_contradictions
+from tasks.prepare.elsewhere import tokenize_elsewhere, write_elsewhere
 from tasks.prepare.minhash import NUM_HASHES
 from tasks.prepare.partitions import (
     PARTS,
@@ -52,12 +53,13 @@ from tasks.prepare.word_lists import text_to_tokens
 from tasks.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tasks.engine.engine import Engine
     from tasks.model.text.tokenize import TextToTokens
     from tasks.prepare.settings import PrepareConfig
     from tasks.progress import Progress
+    from tasks.store.shared.exchange import Exchange, Sent
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ def write_dataset(
     folder: Path,
     *,
     engine: Engine | None = None,
+    exchange: Exchange | None = None,
     many: int = MANY,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
@@ -78,7 +81,8 @@ def write_dataset(
 
     texts/ and holdout_texts/ get the texts of the same rows in the same order, so that a text that changes while its tokens
     stay the same concerns only steps that read texts; contradictions.parquet is written where texts have several labels.
-    As `many` documents or more are spread over the workers of `engine`; without one all is done here.
+    As `many` documents or more are spread over the workers of `engine`; without one all is done here. Workers that do not see
+    these folders read the corpus and hand on what they make by `exchange`.
     Returns the report: `found = kept + duplicates + quarantined`, rows by split, label and reason, tokens, the rule and salt of
     the split. Raises RequestError if the rows cannot make a train, a valid and a test split of at least two labels, or if they
     contradict each other and prepare.contradictions is error.
@@ -86,14 +90,15 @@ def write_dataset(
     start = time.monotonic()
     text = text_to_tokens(config, choose_for_corpus(corpus).tokenizer if config.tokenizer == "auto" else None)
     num_rows = pq.read_metadata(corpus / "corpus.parquet").num_rows
-    spread = _Spread(engine if num_rows >= many else None)
-    with tempfile.TemporaryDirectory(prefix=".tokens-", dir=folder) as name, spread.kept():
+    with tempfile.TemporaryDirectory(prefix=".tokens-", dir=folder) as name, contextlib.ExitStack() as stack:
         scratch = Path(name)
-        tokenized = _tokenize(config, text, corpus, folder, scratch, spread, progress)
+        spread = _Spread(scratch, engine if num_rows >= many else None, exchange)
+        stack.enter_context(spread.kept())
+        tokenized = _tokenize(config, text, corpus, folder, spread, progress)
         rows = _rows(config, tokenized, scratch, read_sides(config, corpus))
         decision = decide(rows, tokenized.labels, config)
         contradictions = _contradictions(config, corpus, folder, rows, decision)
-        _write_splits(tokenized, decision.fate, folder, scratch, spread, progress)
+        _write_splits(tokenized, decision.fate, folder, spread, progress)
     in_train = np.unique(tokenized.label[decision.fate == TRAIN])
     _write_json(folder / "dataset" / LABELS, {"labels": sorted(tokenized.labels[code] for code in in_train)})
     _write_json(folder / "dataset" / TEXT, text.to_dict() | settings_of_marks(corpus))
@@ -130,7 +135,7 @@ class Tokenized:
     valid: np.ndarray
     labels: list[str] = field(default_factory=list)
     partitions: list[tuple[Partition, list[Partition]]] = field(default_factory=list)
-    paths: dict[int, list[str]] = field(default_factory=dict)
+    paths: dict[int, Sequence[str | Sent]] = field(default_factory=dict)
 
     def take(self, piece: Partition, part: TokenizedPiece, codes: dict[str, int]) -> None:
         """Add a piece; `codes` number the labels of all, in the order in which they occur."""
@@ -144,17 +149,47 @@ class Tokenized:
 
 @dataclass(frozen=True)
 class _Spread:
-    """An engine, if there is one that is worth its while."""
+    """An engine, if there is one that is worth its while, and how its workers hand on files if they do not see `scratch`."""
 
+    scratch: Path
     engine: Engine | None
+    exchange: Exchange | None
 
-    def kept(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext() if self.engine is None else self.engine.kept()
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        if self.engine is None:
+            yield
+            return
+        with self.engine.kept():
+            try:
+                yield
+            finally:
+                if self.exchange is not None:
+                    self.exchange.close()
 
-    def map_ordered(self, function: Callable[..., Any], calls: Iterable[tuple], folder: Path) -> Iterator[Any]:
+    def map_ordered(self, function: Callable[..., Any], elsewhere: Callable[..., Any], calls: Iterable[tuple]) -> Iterator[Any]:
+        """Do the calls, by a function that sees `scratch` or by one for workers that do not."""
         if self.engine is None:
             return (function(*arguments) for arguments in calls)
-        return self.engine.map_ordered(function, calls, folder=folder)
+        if self.exchange is None:
+            return self.engine.map_ordered(function, calls, folder=self.scratch)
+        return self.exchange.map_ordered(self.engine, elsewhere, calls)
+
+    def seen(self, file: Any) -> Path:
+        """Where a file is that a call has written."""
+        return Path(file) if isinstance(file, str) else self._exchanged().receive(file, self.scratch)
+
+    def drop(self, files: Sequence[Any]) -> None:
+        """Delete files that calls have written."""
+        for each in files:
+            if isinstance(each, str):
+                Path(each).unlink()
+        if sent := [each for each in files if not isinstance(each, str)]:
+            self._exchanged().drop(sent)
+
+    def _exchanged(self) -> Exchange:
+        assert self.exchange is not None
+        return self.exchange
 
 
 def _tokenize(
@@ -162,10 +197,10 @@ def _tokenize(
     text: TextToTokens,
     corpus: Path,
     folder: Path,
-    scratch: Path,
     spread: _Spread,
     progress: Progress,
 ) -> Tokenized:
+    scratch = spread.scratch
     partitions = partitions_of(corpus / "corpus.parquet")
     pieces = [piece for _, inside in partitions for piece in inside]
     num_rows = sum(piece.rows for piece in pieces)
@@ -179,7 +214,7 @@ def _tokenize(
     )
     codes: dict[str, int] = {}
     how = (str(scratch), text.to_dict(), config.min_tokens, config.near_duplicates)
-    parts = spread.map_ordered(tokenize_piece, ((piece, *how) for piece in pieces), scratch)
+    parts = spread.map_ordered(tokenize_piece, tokenize_elsewhere, ((piece, *how) for piece in pieces))
     with (
         (scratch / FINGERPRINTS).open("wb") as fingerprints,
         (scratch / SIGNATURES).open("wb") as signatures,
@@ -251,10 +286,9 @@ def _contradictions(config: PrepareConfig, corpus: Path, folder: Path, rows: Row
     return counts
 
 
-def _write_splits(
-    tokenized: Tokenized, fate: np.ndarray, folder: Path, scratch: Path, spread: _Spread, progress: Progress
-) -> None:
+def _write_splits(tokenized: Tokenized, fate: np.ndarray, folder: Path, spread: _Spread, progress: Progress) -> None:
     """Have the rows that stay written by partition, and join what they wrote; scratch files go as they are read."""
+    scratch = spread.scratch
     partitions = [
         (partition, [(piece, tokenized.paths[piece.first]) for piece in pieces]) for partition, pieces in tokenized.partitions
     ]
@@ -268,12 +302,11 @@ def _write_splits(
             (folder / part).mkdir(exist_ok=True)
             open_writer(scratch / file, schema).close()
             files.append(stack.enter_context(JoinedParquet(folder / part / file, scratch / file)))
-        written = spread.map_ordered(write_partition, calls, scratch)
+        written = spread.map_ordered(write_partition, write_elsewhere, calls)
         for (partition, pieces), targets in zip(partitions, written, strict=True):
             for joined_file, target in zip(files, targets, strict=True):
-                joined_file.add(Path(target))
-            for path in [*targets, *(path for _, paths in pieces for path in paths)]:
-                Path(path).unlink()
+                joined_file.add(spread.seen(target))
+            spread.drop([*targets, *(path for _, paths in pieces for path in paths)])
             progress.advance(partition.slice.stop, len(fate), "documents", "writing")
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
+    from tasks.store.shared.exchange import Sent
+
 PART_ROWS, PART_BYTES = 16_384, 64 << 20  # bytes of the columns in memory
 PIECE_ROWS, PIECE_BYTES = 4096, 16 << 20
 PARTS = {  # folder, file and schema of each part of the result with rows
@@ -62,13 +64,13 @@ class Partition(NamedTuple):
 
 
 class TokenizedPiece(NamedTuple):
-    """What the first pass says of a piece of N documents; their tokens are in the files at `paths`.
+    """What the first pass says of a piece of N documents; their tokens are in the files at `paths`, or in what was sent.
 
     `kind` uint8, `label` int32 (a position in `labels`, -1 for none), `sha256` uint64, `valid` bool and `num_tokens` int32, all
     [N], as `dataset.Tokenized` has them; `fingerprints`, `signatures` and `quarantine` as `Documents` has them.
     """
 
-    paths: list[str]
+    paths: Sequence[str | Sent]
     labels: list[str]
     kind: np.ndarray
     label: np.ndarray

@@ -32,4 +32,6 @@ OF_TOKENIZER = Choice(TABLE, _modules, _libraries)
 @step(libraries=("numpy", "pyarrow", "scipy"), choices=(OF_TOKENIZER,), shown=SHOWN)
 def prepare(build: Build, config: PrepareConfig, run: Run, corpus: Path) -> dict[str, Any]:
     """Clean, tokenize, find duplicates, split."""
-    return write_dataset(config, corpus, build.folder, engine=run.engine, progress=run.progress_for("prepare"))
+    exchange = run.store.exchange(build, corpus) if run.engine.elsewhere else None
+    progress = run.progress_for("prepare")
+    return write_dataset(config, corpus, build.folder, engine=run.engine, exchange=exchange, progress=progress)

@@ -42,6 +42,8 @@ from tasks.writable import writable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from tasks.store.shared.exchange import Exchange
+
 log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
@@ -192,10 +194,12 @@ def section_values(config: BaseModel | None, fingerprints: Fingerprints) -> dict
 
 @dataclass(frozen=True)
 class Build:
-    """The folder a build writes into, and what it keeps between attempts."""
+    """The folder that a build of a key writes into, and what it keeps between attempts."""
 
     folder: Path
     scratch: Path
+    step: str
+    key: str
 
 
 class Store:
@@ -213,6 +217,13 @@ class Store:
     def folder(self, artifact: Artifact) -> Path:
         """Where the artifact's files are."""
         return self.data_root / artifact.path
+
+    def exchange(self, build: Build, given: Path) -> Exchange | None:
+        """What workers that share no disk with this process exchange by, to build from the folder `given` of an artifact.
+
+        None for a store that is not shared.
+        """
+        return None
 
     def begin_run(self, run: str, name: str, verb: str) -> None:
         """Name the run that uses this store from now on; a shared one tells other hosts, this one has the run's record."""
@@ -328,7 +339,7 @@ class Store:
         folder = Path(tempfile.mkdtemp(prefix=f"{step}-{key}-", dir=area))
         crash_point(f"{step}.building")
         try:
-            yield Build(folder, scratch)
+            yield Build(folder, scratch, step, key)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from tasks.store.artifact import Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tasks.runtime import Runtime
     from tasks.store.shared.bucket import Bucket
     from tasks.store.shared.store import SharedStore
@@ -24,6 +26,23 @@ def check_store(runtime: Runtime) -> None:
     """
     if runtime.store is not None:
         _shared(runtime, runtime.store).prove()
+
+
+def check_workers(runtime: Runtime, folder: Path | None) -> str:
+    """See before a run starts that its engine is there, and that its workers get at what it reads; what it is, in words.
+
+    Workers of a cluster share a bucket with the command if one is given, else its data root, of which `folder` is one; None if
+    there is none yet. UnavailableError or RequestError says in one line what is wrong.
+    """
+    from tasks.engine.engines import check_engine
+
+    if runtime.store is None or runtime.engine == "local":
+        return check_engine(runtime, folder)
+    bucket = open_bucket(runtime.store)
+    from tasks.store.shared.exchange import asked
+
+    with asked(bucket) as look:
+        return f"{check_engine(runtime, look=look)}, by {runtime.store}"
 
 
 def open_bucket(address: str) -> Bucket:

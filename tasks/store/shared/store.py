@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tasks.store.shared.bucket import Bucket, Version
+    from tasks.store.shared.exchange import Exchange
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,18 @@ class SharedStore(Store):
             self.prove()
             self.drop_forgotten()
             yield
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold off gc of this data root, and ask the bucket nothing."""
+        with super().reading():
+            yield
+
+    def exchange(self, build: Build, given: Path) -> Exchange | None:
+        """See `Store`."""
+        from tasks.store.shared.exchange import open_exchange
+
+        return open_exchange(self, build.step, build.key, given)
 
     def prove(self) -> None:
         """See that the bucket is there; at the first use of its address, that it honours conditions."""
@@ -146,6 +159,14 @@ class SharedStore(Store):
         """The bucket's artifact of a key, in this store from now on; None if there is none that is whole."""
         with super().locked(step, key):
             return self._taken(self._entry(step, key), step, key)
+
+    def mend(self, step: str, key: str) -> None:
+        """Commit our artifact of a key in the place of one that is damaged in the bucket, if ours is whole."""
+        with super().locked(step, key):
+            if (made := super().find(step, key)) is None:
+                return
+            self._broken[step, key] = self._entry(step, key).version
+            self._published(step, key, made)
 
     def _entry(self, step: str, key: str) -> Entry:
         return read_entry(self.bucket.read(manifest_place(step, key)), step, key)
