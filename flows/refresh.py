@@ -48,6 +48,7 @@ from tasks.today.task import today
 from tasks.tracking.client import import_mlflow
 from tasks.tracking.home import tracking_home
 from tasks.tracking.tracker import open_to_read
+from tasks.week.summary import summary_due
 from tasks.wording.sentence import said
 from tasks.wording.wording import ENGLISH, wording_in
 
@@ -81,6 +82,7 @@ class Refresh:
     alerts: list[Alert] = field(default_factory=list)
     drift: list[Drift] = field(default_factory=list)
     today: dict[str, Any] = field(default_factory=dict)
+    summary: Alert | None = None
     unjudged: list[Unjudged] = field(default_factory=list)
     silence: str = ""
     stages: dict[str, float] = field(default_factory=dict)
@@ -158,6 +160,7 @@ def count_what_is_new(run: Refresh) -> None:
         drifted = [drift.feature for drift in run.drift if drift.drifted]
         run.finished("detect", f"{len(run.alerts):,} new alerts, drift of {', '.join(drifted) or 'nothing'}")
         judge_today(run, channels)
+        sum_up(run, channels)
         why = change_in_words(run.today["changed"]) if run.today["changed"] else ""
         if asked := request_retraining(state, config, drifted, why=why, now=run.started, channels=channels):
             run.alerts.append(asked)
@@ -187,6 +190,16 @@ def judge_today(run: Refresh, channels: Sequence[str]) -> None:
     run.today, alerts = today(run.state, config.today, loaded, run.drift, root, run.started, told)
     run.alerts += alerts
     run.finished("today", "; ".join(line for _, line in about_today(run.today)) or "too little to judge the model by")
+
+
+def sum_up(run: Refresh, channels: Sequence[str]) -> None:
+    """Store the summary of the week, if it is due and somebody is to read it; a backfill sends none."""
+    config = run.config
+    if not channels or config.collect.until is not None:
+        return
+    if summary := summary_due(run.state, config, run.started):
+        run.state.store_alerts([summary], cooldown_days=0, channels=channels)
+        run.summary = summary
 
 
 def look_for_unjudged(state: MonitorState, config: RefreshConfig) -> tuple[list[Unjudged], str]:
@@ -230,6 +243,7 @@ def result_of(run: Refresh, report: Path, retrained: Sequence[str], told: Report
         "model": {"name": model.name, "version": model.version},
         "topics": [topic.title for topic in run.scorer.topics],
         "alerts": [alert.summary() for alert in run.alerts],
+        "summary": run.summary and run.summary.summary(),
         "drift": [
             dataclasses.asdict(drift) | {"window_start": str(drift.window_start), "window_end": str(drift.window_end)}
             for drift in run.drift

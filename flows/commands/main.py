@@ -67,7 +67,7 @@ GROUPS = {
     "models": "List, verify, export, promote and roll back registered models.",
     "language": "Train language models; textmill generate lets one write.",
     "vectors": "Judge word vectors, and hand trained ones to other programs.",
-    "monitor": "List a monitor's alerts, mute what is known, acknowledge what was seen.",
+    "monitor": "List a monitor's alerts, mute what is known, acknowledge what was seen, sum up a week.",
     "notify": "Try the channels that alerts are sent to.",
     "label": "Import labels that people gave (textmill label FILE), list the imports, undo one.",
 }
@@ -107,6 +107,7 @@ VERBS = {
     "monitor mute": Verb(monitor.mute),
     "monitor unmute": Verb(monitor.unmute),
     "monitor acknowledge": Verb(monitor.acknowledge),
+    "monitor digest": Verb(monitor.digest, TAKES_KNOBS),
     "notify test": Verb(notify.send_test, TAKES_KNOBS),
 }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands.options import DataRoot, Json
+from flows.commands.options import DataRoot, File, Json
 from flows.commands.printing import cells, print_json, print_line, print_values, result_table, results
 from tasks.errors import RequestError
 
@@ -36,13 +36,15 @@ def alerts(
     """List the alerts of a monitor and of its watchdog, the newest first, with their ids."""
     from tasks.monitor.known import known
     from tasks.monitor.state import MonitorState
+    from tasks.notify.event import SUMMARY
 
     root = _root(data_root)
     found: list[dict[str, Any]] = []
     for name in _states(root, _monitor(root, monitor)):
         with MonitorState.read(root, name) as state:
             knowledge = known(state)
-            found += [{**each.summary(), "monitor": name, "remark": knowledge.remark(each)} for each in state.alerts()]
+            told = [each for each in state.alerts() if each.kind != SUMMARY]
+            found += [{**each.summary(), "monitor": name, "remark": knowledge.remark(each)} for each in told]
     found.sort(key=lambda each: (each["window_end"], each["id"]), reverse=True)
     if found:
         oldest = (date.fromisoformat(found[0]["window_end"]) - timedelta(days)).isoformat()
@@ -113,6 +115,26 @@ def acknowledge(
         print_values({"monitor": name, **made._asdict()}, as_json=as_json)
         return
     raise RequestError(f"{alert} is no alert of monitor {watched}; textmill monitor alerts lists them with their ids")
+
+
+def digest(
+    context: typer.Context,
+    monitor: Annotated[str, typer.Argument(metavar="NAME", help="The monitor.")],
+    days: Annotated[int, typer.Option(min=1, max=365, help="So many days, against as many before.")] = 7,
+    until: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="The last of them; default: yesterday.")] = None,
+    send: Annotated[bool, typer.Option("--send", help="Send it to the channels of --notify.channels FILE, once.")] = False,
+    preset: Annotated[str | None, typer.Option(help="The refresh whose settings and channels are meant.")] = None,
+    config: File = None,
+    as_json: Json = False,
+) -> None:
+    """Sum up a week of a monitor against the week before; takes the options of refresh too."""
+    from flows.commands.settings import resolve_refresh
+    from flows.commands.sum_up import print_summary, sum_up
+
+    if monitor.startswith("-"):  # an option that typer does not know, in its place
+        raise RequestError(f"{monitor} stands where the monitor is named; give its name first: textmill monitor digest NAME")
+    resolved = resolve_refresh([*context.args, "--collect.name", monitor], preset=preset, file=config)
+    print_summary(sum_up(resolved, days, _day(until) if until else None, send=send), as_json=as_json)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.dashboard.curves import MILLION, by_day, window_share
+from tasks.monitor.changes import deviates
 from tasks.monitor.tables import ALL, NAME
 
 if TYPE_CHECKING:
@@ -65,10 +66,9 @@ def changed_names(counts: pa.Table, *, window: int, baseline: int, most: int) ->
         for span in (slice(num_days - window, None), slice(num_days - window - baseline, num_days - window))
     )
     (rows,) = np.nonzero((n_S > 0) & (n0_S > 0))
-    share_S = (now_S + before_S + 1) / (n_S + n0_S + 2)  # never 0 or 1 (Laplace), or one document would be infinitely sure
+    deviate_S = np.zeros(len(series))
+    deviate_S[rows] = deviates(n_S[rows], now_S[rows], n0_S[rows], before_S[rows])
     now_S, before_S = now_S / np.maximum(n_S, 1), before_S / np.maximum(n0_S, 1)
-    error_S = np.sqrt(share_S * (1 - share_S) * (1 / np.maximum(n_S, 1) + 1 / np.maximum(n0_S, 1)))
-    deviate_S = (now_S - before_S) / error_S
     order = rows[np.argsort(-np.abs(deviate_S[rows]), kind="stable")][:most]
     return [
         ChangedName(

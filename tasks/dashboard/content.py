@@ -20,6 +20,7 @@ from tasks.monitor.state import MonitorState, watch_name
 from tasks.monitor.stories import story_figures
 from tasks.monitor.tables import ALL, NAME, TOPIC
 from tasks.monitor.watched import NotFound, not_found, num_watched
+from tasks.notify.event import SUMMARY
 from tasks.today.kept import CHANGE, STANDING, read_kept
 from tasks.wording.sentence import message_of, said
 from tasks.wording.wording import ENGLISH
@@ -213,7 +214,7 @@ def latest_alerts(state: MonitorState, config: RefreshConfig) -> list[tuple[Aler
 
 def _remarked(state: MonitorState) -> list[tuple[Alert, str]]:
     knowledge = known(state)
-    return [(alert, knowledge.remark(alert)) for alert in state.alerts()]
+    return [(alert, knowledge.remark(alert)) for alert in state.alerts() if alert.kind != SUMMARY]
 
 
 def model_marks(models: pa.Table) -> tuple[ModelMark, ...]:

@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.detect.read_days import ReadDays
 from tasks.log_odds import PRIOR_WORDS, log_odds
 from tasks.model.text.scripts import UNSPACED
 from tasks.model.text.tokenize import TextToTokens
@@ -55,18 +56,21 @@ since though although says said say
 _WORD, _UNSPACED = re.compile(r"[^\W\d_][\w'\u2019-]*[^\W_]"), re.compile(f"[{UNSPACED}]")
 
 
-def evidence(state: MonitorState, surge: Surge, config: DetectConfig) -> dict[str, Any]:
+def evidence(state: MonitorState, surge: Surge, config: DetectConfig, documents: ReadDays | None = None) -> dict[str, Any]:
     """The headlines and words of a surge, as `Alert.evidence` holds them (JSON values).
 
     headlines: id (hex), time (ISO), text, probability, and a link if there is one; the most negative first, each story once,
     with its `copies`, `sources` and `first_seen` (ISO) where it came more than once by then.
     words: word, deviate, the documents of the window that have it, the negative ones among these, and those of the baseline;
-    none where no word stands out. Reads the window's documents and a sample of the baseline's days.
+    none where no word stands out. Reads the window's documents and a sample of the baseline's days; `documents`, with COLUMNS,
+    spares that to whoever explains many surges.
     """
     stories = config.count == "stories"
     days = _days(surge, 0, surge.num_days)
-    window = gather_documents(state, days, surge.series, 10 * config.num_headlines, stories=stories)
-    before = gather_documents(state, _baseline_days(state, surge, config), surge.series, 0, stories=stories)
+    documents = documents or ReadDays(state, COLUMNS)
+    window = gather_documents(state, days, surge.series, 10 * config.num_headlines, stories=stories, documents=documents)
+    earlier = _baseline_days(state, surge, config)
+    before = gather_documents(state, earlier, surge.series, 0, stories=stories, documents=documents)
     words = telling_words(window.sample, before.sample, config.num_words)
     shown = headlines_of(state, window.top, config.num_headlines, until=surge.window_end.isoformat())
     return {"headlines": shown, "words": words}
@@ -93,11 +97,19 @@ class Gathered(NamedTuple):
     sample: pa.Table
 
 
-def gather_documents(state: MonitorState, days: list[str], series: str, num_top: int, *, stories: bool = False) -> Gathered:
+def gather_documents(
+    state: MonitorState,
+    days: list[str],
+    series: str,
+    num_top: int,
+    *,
+    stories: bool = False,
+    documents: ReadDays | None = None,
+) -> Gathered:
     """The `num_top` most negative documents of these days, one of each story, and about MAX_DOCUMENTS of all.
 
     Of the series of a name `negative` is the probability towards it. With `stories` copies are left out of both. Holds no
-    others in memory.
+    others in memory but those of `documents`, which reads them.
     """
     copies = state.copies(days) if stories else set()
     counts = state.counts(series)
@@ -106,8 +118,11 @@ def gather_documents(state: MonitorState, days: list[str], series: str, num_top:
     schema = pa.schema([SCORED_SCHEMA.field(name) for name in COLUMNS])
     top, num_seen = schema.empty_table(), 0
     sample: list[pa.RecordBatch] = []
-    for batch in state.documents(set(days), COLUMNS):
+    name = series.removeprefix(NAME) if series.startswith(NAME) else None
+    for batch in documents.batches(days, name) if documents else state.documents(set(days), COLUMNS):
         rows = _of_series(batch, series)
+        if not rows.num_rows:
+            continue
         if copies:
             rows = rows.filter(pa.array([identity not in copies for identity in rows.column("id").to_pylist()], pa.bool_()))
         sample.append(rows.take(pa.array(np.arange(-num_seen % step, rows.num_rows, step))))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.detect.explain import evidence
+from tasks.detect.explain import COLUMNS, evidence
 from tasks.detect.judged import SHARED
+from tasks.detect.read_days import ReadDays
 from tasks.detect.surges import find_surges
 from tasks.monitor.alert import Alert
 from tasks.monitor.tables import ALL
@@ -28,6 +29,7 @@ def surge_alerts(stream: Stream) -> list[Alert]:
         for surge in find_surges(state.counts(stories=config.count == "stories"), config)
         if not state.is_stored("surge", surge.series, surge.severity, surge.window_end.isoformat(), cooldown_days=cooldown)
     ]
+    documents = ReadDays(state, COLUMNS)
     return [
         Alert.make(
             state.name,
@@ -37,7 +39,7 @@ def surge_alerts(stream: Stream) -> list[Alert]:
             window=(surge.window_start.isoformat(), surge.window_end.isoformat()),
             created=stream.now,
             facts=facts(surge, config),
-            evidence=evidence(state, surge, config),
+            evidence=evidence(state, surge, config, documents),
         )
         for surge in new
     ]

@@ -24,6 +24,7 @@ KINDS = {
     "watchdog": said("watchdog"),
     "retrain": said("retrain"),
     "digest": said("digest"),
+    "summary": said("summary"),
     "test": said("test"),
 }
 SEVERITIES = {"high": said("high"), "low": said("low")}

@@ -40,6 +40,7 @@ from tasks.monitor.stories import (
     first_of,
     has_tables,
     make_tables,
+    most_copied,
     stories_of,
 )
 from tasks.monitor.stories import TABLES as STORY_TABLES
@@ -187,6 +188,16 @@ class MonitorState:
         rows = self.db.execute(f"SELECT * FROM ({query}) {where} ORDER BY series, day", values)  # noqa: S608 no value in it
         return _table(rows, COUNTS_SCHEMA)
 
+    def totals(self, first: str, last: str, *, stories: bool = False) -> list[tuple[str, int, float]]:
+        """Documents of each series from one day to another, and the sum of their probabilities of the negative label."""
+        query = COUNTS_OF_STORIES if stories and self._stories else "SELECT * FROM counts"
+        rows = self.db.execute(f"SELECT * FROM ({query}) WHERE day BETWEEN ? AND ?", (first, last))  # noqa: S608 no value in it
+        sums: dict[str, tuple[int, int]] = {}
+        for series, _, documents, _, millionths in rows:
+            number, mass = sums.get(series, (0, 0))
+            sums[series] = number + documents, mass + millionths
+        return [(series, number, mass / 1e6) for series, (number, mass) in sorted(sums.items())]
+
     def copies(self, days: Collection[str]) -> set[bytes]:
         """The ids of the documents of these days that are copies of an earlier one."""
         return copies_of_days(self.db, days) if self._stories else set()
@@ -198,6 +209,10 @@ class MonitorState:
     def stories_of(self, ids: Sequence[bytes], until: str | None = None) -> dict[bytes, Story]:
         """The stories of those of some documents that have copies or are copies, as they were on the day `until`."""
         return stories_of(self.db, ids, until) if self._stories else {}
+
+    def most_copied(self, days: Collection[str], limit: int) -> list[bytes]:
+        """The ids of the first documents of the stories that have most copies on these days, at most `limit`."""
+        return most_copied(self.db, days, limit) if self._stories else []
 
     def days(self) -> list[str]:
         """The days that have a document; of an open refresh too."""
@@ -277,6 +292,15 @@ class MonitorState:
     def quarantined(self) -> list[dict[str, Any]]:
         """The records that could not be read, each once: source, offset, reason, bytes."""
         return self._dicts("SELECT source, offset, reason, bytes FROM quarantine ORDER BY source, offset, id")
+
+    def refused(self, since: float, until: float) -> dict[str, int]:
+        """How many records the refreshes from one time to another (seconds since 1970) put in quarantine, by reason."""
+        rows = self.db.execute(
+            "SELECT reason, count(*) FROM quarantine JOIN refreshes ON refreshes.id = quarantine.refresh "
+            "WHERE started >= ? AND started < ? GROUP BY reason ORDER BY count(*) DESC, reason",
+            (since, until),
+        )
+        return dict(rows.fetchall())
 
     def documents(
         self, days: Collection[str] | None = None, columns: Sequence[str] | None = None, *, newest_first: bool = False
@@ -375,6 +399,13 @@ class MonitorState:
             self.db.execute(
                 "UPDATE deliveries SET attempts = attempts + 1, next_try = ?, error = ? WHERE alert = ? AND channel = ?",
                 (next_try, error, alert, channel),
+            )
+
+    def also_to(self, alert: str, channels: Iterable[str]) -> None:
+        """Send a stored alert to these channels too; one that it was meant for already is left as it is."""
+        with self.writing():
+            self.db.executemany(
+                "INSERT OR IGNORE INTO deliveries VALUES (?, ?, 0, 0, NULL, NULL)", [(alert, channel) for channel in channels]
             )
 
     def withdraw(self, alert: str) -> bool:

@@ -146,6 +146,19 @@ def first_of(db: sqlite3.Connection, ids: Iterable[bytes]) -> dict[bytes, bytes]
     return firsts
 
 
+def most_copied(db: sqlite3.Connection, days: Collection[str], limit: int) -> list[bytes]:
+    """The first documents of the stories of which most copies are of these days, the most copied first."""
+    number: defaultdict[bytes, int] = defaultdict(int)
+    for day in sorted(days):
+        for earlier, copies in db.execute("SELECT earlier, count(*) FROM copies WHERE day = ? GROUP BY earlier", (day,)):
+            number[earlier] += copies
+    firsts = first_of(db, number)
+    of_story: defaultdict[bytes, int] = defaultdict(int)
+    for earlier, copies in number.items():
+        of_story[firsts.get(earlier, earlier)] += copies
+    return sorted(of_story, key=lambda first: (-of_story[first], first))[:limit]
+
+
 def stories_of(db: sqlite3.Connection, ids: Sequence[bytes], until: str | None = None) -> dict[bytes, Story]:
     """The stories of those of some documents that have copies, or are copies; copies after the day `until` do not count."""
     firsts = first_of(db, ids)

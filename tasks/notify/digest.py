@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tasks.monitor.alert import Alert
 from tasks.monitor.alert_words import KINDS
 from tasks.monitor.tables import ALL
+from tasks.notify.event import SUMMARY
 from tasks.notify.message import title
 from tasks.shown import inert
 from tasks.store.digests import canonical, sha256_text
@@ -40,6 +41,7 @@ def packed(own: Sequence[Delivery], older_than_days: int | None) -> list[Parcel]
         for delivery in own
         if older_than_days is not None
         and not (delivery.error or "").startswith(REFUSED)
+        and delivery.alert.kind != SUMMARY
         and age_days(delivery.alert) > older_than_days
     ]
     if len(past) < 2:

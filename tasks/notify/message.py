@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.monitor.alert_words import FEATURES, KINDS, SEVERITIES, copies_in_words, surge_in_words
-from tasks.monitor.series import series_in_words
+from tasks.monitor.alert_words import SEVERITIES, copies_in_words, surge_in_words
 from tasks.monitor.state import WATCH_SUFFIX
-from tasks.monitor.tables import NAME
+from tasks.notify.event import SUMMARY, event
 from tasks.shown import inert, json_text, safe_link, visible
+from tasks.week.told import week_in_words
 from tasks.wording.sentence import MESSAGE, SAID, joined, message_of, said
 from tasks.wording.wording import wording_in
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tasks.monitor.alert import Alert
-    from tasks.wording.wording import Wording
 
 NUM_HEADLINES = 5  # in a message to people; programs get all
 NUM_WORDS = 10
@@ -28,7 +27,7 @@ def as_json(alert: Alert) -> str:
 
     Its `title` and its evidence's `message` are in the alert's language.
     """
-    evidence = {name: value for name, value in alert.evidence.items() if name != SAID}
+    evidence = _plain(alert.evidence)
     if message := message_of(alert.evidence):
         evidence[MESSAGE] = wording_in(alert.language)(message)
     figures: dict[str, Any] = {**alert.summary(), "created": alert.created, "evidence": evidence}
@@ -40,43 +39,20 @@ def title(alert: Alert) -> str:
     """One line that says what happened, where and when, for people."""
     wording = wording_in(alert.language)
     severity = SEVERITIES[alert.severity]
+    if alert.kind == SUMMARY:
+        return wording(said("{monitor}: {event}", monitor=inert(alert.monitor), event=event(alert, wording)))
     if not alert.monitor:
-        return wording(said("[{severity}] {event}", severity=severity, event=_event(alert, wording)))
+        return wording(said("[{severity}] {event}", severity=severity, event=event(alert, wording)))
     monitor = inert(alert.monitor.removesuffix(WATCH_SUFFIX))
-    return wording(said("[{severity}] {monitor}: {event}", severity=severity, monitor=monitor, event=_event(alert, wording)))
-
-
-def _event(alert: Alert, wording: Wording) -> str:
-    days = said("{start:day} to {end:day}", start=alert.window_start, end=alert.window_end)
-    series = inert(wording(series_in_words(alert.series)))
-    match alert.kind:
-        case "surge" if alert.series.startswith(NAME):
-            return said("more negative news than usual about {series}, {days}", series=series, days=days)
-        case "surge":
-            return said("more negative news than usual in {series}, {days}", series=series, days=days)
-        case "subject":
-            return said(
-                "bad news about {subject} more often than usual, {days}", subject=inert(alert.figures["subject"]), days=days
-            )
-        case "drift":
-            feature = FEATURES.get(alert.series, inert(alert.series))
-            return said("drift of {feature}, {days}", feature=feature, days=days)
-        case "expected":
-            model = inert(alert.series)
-            return said(
-                "model {model} is probably less right than it was when it was registered, {days}", model=model, days=days
-            )
-        case "digest":
-            return said("{count} alerts of the past, {days}", count=len(alert.evidence.get("alerts", ())), days=days)
-        case "test":
-            return said("a test of channel {channel}", channel=inert(alert.series))
-        case _:
-            return said("{kind}: {series}", kind=KINDS.get(alert.kind, alert.kind), series=inert(alert.series))
+    return wording(said("[{severity}] {monitor}: {event}", severity=severity, monitor=monitor, event=event(alert, wording)))
 
 
 def body(alert: Alert) -> str:
     """The evidence in plain text lines for people; the last one holds the alert's id."""
     wording = wording_in(alert.language)
+    if alert.kind == SUMMARY:
+        more = [wording(said("more: {link}", link=link))] if (link := safe_link(alert.link)) else []
+        return "\n".join([*week_in_words(alert, wording), "", *more, wording(said("summary {id}", id=alert.id))])
     lines = []
     if message := message_of(alert.evidence):
         lines.append(inert(wording(message)))
@@ -97,6 +73,13 @@ def body(alert: Alert) -> str:
     if link := safe_link(alert.link):
         lines.append(wording(said("more: {link}", link=link)))
     return "\n".join([*lines, wording(said("alert {id}", id=alert.id))])
+
+
+def _plain(value: Any) -> Any:
+    """The same without sentences that are there for another language."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items() if name != SAID}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _shown(value: Any) -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from tasks.section import Section
 from tasks.shown import safe_link
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
 class NotifyConfig(Section):
@@ -19,6 +21,12 @@ class NotifyConfig(Section):
     )
     seconds: Annotated[float, Field(gt=0.0, le=600.0)] = Field(
         30.0, description="Most seconds that one refresh spends on sending; the rest waits for the next refresh."
+    )
+    digest: Literal["never"] | Weekday = Field(
+        "never", description="On which day the first refresh sends a summary of the seven days before it to all channels."
+    )
+    digest_hour: Annotated[int, Field(ge=0, le=23)] = Field(
+        7, description="From which hour of that day on, in the time zone of collect.timezone."
     )
     link: str | None = Field(
         None,

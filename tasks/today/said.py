@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 def about(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is known of the model and of the stream today, and what can raise no alert: a word for each line, and the line."""
-    return [*about_today(result["today"]), *about_silence(result)]
+    return [*about_today(result["today"]), *about_silence(result), *_about_summary(result.get("summary"))]
+
+
+def _about_summary(summary: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    if not summary:
+        return []
+    days = said("{start:day} to {end:day}", start=summary["window_start"], end=summary["window_end"])
+    return [(said("digest"), said("a summary of {days} for the channels", days=days))]
 
 
 def about_today(found: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from tasks.detect.detector import Stream
-from tasks.detect.explain import _distinct, evidence, gather_documents
+from tasks.detect.explain import COLUMNS, _distinct, evidence, gather_documents
+from tasks.detect.read_days import ReadDays
 from tasks.detect.settings import DetectConfig
 from tasks.detect.surge_alerts import surge_alerts
 from tasks.detect.surges import Surge
@@ -148,3 +149,22 @@ def test_a_headline_links_to_its_document_where_the_source_gave_an_address() -> 
     schema = pa.schema([SCORED_SCHEMA.field(name) for name in COLUMNS])
     found = _headlines(pa.Table.from_pylist(rows, schema), 9)
     assert [headline.get("link") for headline in found] == ["https://example.org/7", None, None]
+
+
+def test_days_that_are_held_explain_as_those_that_are_read(state: MonitorState) -> None:
+    surges = [surge_of(series) for series in ("all", "name:Harbour", "name:Port & Co", "name:Harb", "topic:topic/weather/sea")]
+    held = ReadDays(state, COLUMNS)
+    alone = [evidence(state, surge, CONFIG) for surge in surges]
+    assert [evidence(state, surge, CONFIG, held) for surge in surges * 2] == alone * 2
+
+
+def test_no_more_days_are_held_than_there_is_room_for(state: MonitorState) -> None:
+    days = [(FIRST + datetime.timedelta(days=day)).isoformat() for day in range(8)]
+    sizes = [sum(batch.nbytes for batch in state.documents({day}, COLUMNS)) for day in days]
+    held = ReadDays(state, COLUMNS, most_bytes=max(sizes) * 3)
+    whole = pa.Table.from_batches(state.documents(set(days), COLUMNS))
+    for _ in range(2):
+        assert pa.Table.from_batches(held.batches(days)) == whole
+        assert 0 < sum(held.sizes()) <= max(sizes) * 3
+    assert list(ReadDays(state, COLUMNS, most_bytes=1).batches(days[:1]))
+    assert list(held.batches(days, "nobody")) == []

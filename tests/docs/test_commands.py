@@ -88,7 +88,7 @@ def parse_textmill(words: Sequence[str]) -> None:
         case "serve":
             if not given["help_"]:
                 resolve_serve(parted(context.args)[1], file=given["config"])
-        case "notify test":
+        case "notify test" | "monitor digest":
             resolve_refresh(context.args, preset=given["preset"], file=given["config"])
         case "deploy":
             train, refresh = split_arguments(context.args)

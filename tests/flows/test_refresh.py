@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from flows.commands.health import monitors
 from tasks.config import PipelineConfig, RefreshConfig
 from tasks.errors import RequestError
 from tasks.monitor.state import MonitorState
+from tasks.week.span import WEEKDAYS
 from tests.command_line import run_here
 from tests.monitored import A_DAY, DAYS, FIRST, SURGE_DAYS, write_stream
 from tests.patience import HANGS_SECONDS
@@ -156,6 +157,25 @@ def test_day_by_day_comes_to_the_same_as_all_at_once(first: dict[str, Any], data
         assert sum(desk.counts("all", stories=True)["documents"].to_pylist()) == DAYS * (A_DAY - 1)  # one text a day is a copy
         keys = [[(a.kind, a.series, a.severity, a.window_end) for a in state.alerts()] for state in (slowly, desk)]
     assert keys[0] == keys[1]
+
+
+def test_a_refresh_sends_the_week_once_when_it_is_due(
+    first: dict[str, Any], data_root: Path, stream: Path, tmp_path: Path
+) -> None:
+    channels = tmp_path / "channels.toml"
+    channels.write_text('[team]\nkind = "file"\npath = "team.jsonl"\n')
+    channels.chmod(0o600)
+    today = WEEKDAYS[datetime.now(UTC).weekday()]
+    asked = config(data_root, stream, "weekly", notify={"channels": channels, "digest": today, "digest_hour": 0})
+    assert refresh(asked)["summary"] is None  # it was begun after the last week
+    with MonitorState.open(data_root, "weekly") as state:
+        state.db.execute("UPDATE refreshes SET started = 0")
+    (found,) = [refresh(asked)["summary"]]
+    assert refresh(asked)["summary"] is None
+    told = [json.loads(line) for line in (tmp_path / "team.jsonl").read_text().splitlines()]
+    (sent,) = [each for each in told if each["kind"] == "summary"]
+    assert (sent["id"], sent["count"], sent["window_end"]) == (found["id"], 0, found["window_end"])
+    assert sent["evidence"]["week"]["newest"] == str(FIRST + timedelta(DAYS - 1))
 
 
 def test_a_source_that_fails_leaves_no_trace_and_holds_nothing_up(
