@@ -14,6 +14,7 @@ import secrets
 import time
 from collections import deque
 from concurrent.futures import CancelledError
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -305,6 +306,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0][:200] or type(error).__name__
 
 
+@cache
 def _textmill_part() -> Callable[[tuple[Any, ...], bytes | None], tuple[str, Any]]:
     """What is sent to the scheduler: a function without a home, so that neither it nor a worker needs our code to read it."""
 

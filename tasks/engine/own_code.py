@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +29,7 @@ LIBRARIES = (
     "distributed",  # its wire is of one version
 )
 MOST_NAMED = 2  # files that differ
+_VERSION = re.compile(r"^Version: *(\S+)", re.MULTILINE)
 
 
 class Code(NamedTuple):
@@ -45,8 +48,9 @@ class Code(NamedTuple):
         return self._asdict()
 
 
+@cache
 def installed() -> tuple[str, ...]:
-    """Those of LIBRARIES that this environment has."""
+    """Those of LIBRARIES that this environment had when this was first called."""
     return tuple(name for name in LIBRARIES if _version(name))
 
 
@@ -59,8 +63,9 @@ def own_code(libraries: tuple[str, ...]) -> Code:
 def read_code(libraries: tuple[str, ...], room: Path = ROOM) -> Code:
     """The code as its files are now, and the versions of these libraries."""
     files = {
-        path.relative_to(room.parent).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(room.rglob("*"))
+        os.path.relpath(path, room.parent): hashlib.sha256(path.read_bytes()).hexdigest()
+        for folder, _, names in os.walk(room)  # several times as fast as rglob
+        for path in (Path(folder, name) for name in names)
         if path.suffix in SUFFIXES and path.is_file()
     }
     versions = {name: version for name in libraries if (version := _version(name))}
@@ -83,7 +88,10 @@ def difference(ours: Code, theirs: Code) -> str:
 
 
 def _version(library: str) -> str | None:
+    """The installed version; read from the text, of which importlib.metadata would parse every line."""
     try:
-        return importlib.metadata.version(library)
+        found = importlib.metadata.distribution(library)
     except importlib.metadata.PackageNotFoundError:
         return None
+    said = _VERSION.search(found.read_text("METADATA") or "")
+    return said[1] if said else found.version

@@ -36,7 +36,7 @@ from tasks.prepare.partitions import (
 )
 from tasks.prepare.read import LABELS, SPLIT, TEXT
 from tasks.prepare.schema import QUARANTINE, SPLITS, TRAIN, RowGroups, open_writer
-from tasks.prepare.script import choose_for_corpus, settings_of_marks
+from tasks.prepare.script import choose_tokenizer, sample_of, settings_of_marks
 from tasks.prepare.sides import Rule
 from tasks.prepare.split import (
     LABELLED,
@@ -88,7 +88,8 @@ def write_dataset(
     contradict each other and prepare.contradictions is error.
     """
     start = time.monotonic()
-    text = text_to_tokens(config, choose_for_corpus(corpus).tokenizer if config.tokenizer == "auto" else None)
+    sample = sample_of(corpus)
+    text = text_to_tokens(config, choose_tokenizer(sample).tokenizer if config.tokenizer == "auto" else None)
     num_rows = pq.read_metadata(corpus / "corpus.parquet").num_rows
     with tempfile.TemporaryDirectory(prefix=".tokens-", dir=folder) as name, contextlib.ExitStack() as stack:
         scratch = Path(name)
@@ -101,7 +102,7 @@ def write_dataset(
         _write_splits(tokenized, decision.fate, folder, spread, progress)
     in_train = np.unique(tokenized.label[decision.fate == TRAIN])
     _write_json(folder / "dataset" / LABELS, {"labels": sorted(tokenized.labels[code] for code in in_train)})
-    _write_json(folder / "dataset" / TEXT, text.to_dict() | settings_of_marks(corpus))
+    _write_json(folder / "dataset" / TEXT, text.to_dict() | settings_of_marks(sample))
     rule = Rule.from_config(config, official=False)
     split = {"rule": 1 if rule.salt is None else 2, "salt": rule.salt, "seed": rule.seed, **config.split_by}
     _write_json(folder / "dataset" / SPLIT, split)

@@ -12,7 +12,7 @@ from tasks.prepare.schema import open_reader
 from tasks.prepare.tokenizers import TOKENIZERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
 SAMPLE_CHARS = 1000  # of each text that is looked at
@@ -29,7 +29,7 @@ class ByScript(NamedTuple):
 
 def choose_for_corpus(corpus: Path) -> ByScript:
     """Choose by texts from all over corpus.parquet in folder `corpus`."""
-    return choose_tokenizer(_sample(corpus / "corpus.parquet"))
+    return choose_tokenizer(sample_of(corpus))
 
 
 def choose_tokenizer(texts: Iterable[str]) -> ByScript:
@@ -46,16 +46,19 @@ def choose_tokenizer(texts: Iterable[str]) -> ByScript:
     return ByScript(max((bound, name) for name, bound in bounds.items() if share >= bound)[1], share)
 
 
-def settings_of_marks(corpus: Path) -> dict[str, bool]:
-    """What text.json says where texts in corpus.parquet have the name marked that their label is about; nothing elsewhere."""
+def settings_of_marks(sample: Iterable[str]) -> dict[str, bool]:
+    """What text.json says where texts of a corpus have the name marked that their label is about; nothing elsewhere."""
     from tasks.towards.mark import MARK, MARKS_NAME
 
-    return {MARKS_NAME: True} if any(MARK in text for text in _sample(corpus / "corpus.parquet")) else {}
+    return {MARKS_NAME: True} if any(MARK in text for text in sample) else {}
 
 
-def _sample(path: Path) -> Iterator[str]:
-    """Texts chosen by position alone."""
+def sample_of(corpus: Path) -> list[str]:
+    """Texts of corpus.parquet in folder `corpus`, chosen by position alone."""
+    texts: list[str] = []
+    path = corpus / "corpus.parquet"
     with open_reader(path) as file:
         groups = np.linspace(0, max(file.num_row_groups - 1, 0), min(file.num_row_groups, _SAMPLE_GROUPS)).astype(int).tolist()
         for batch in file.iter_batches(_READ_ROWS, row_groups=groups, columns=["text"], use_threads=False):
-            yield from batch.column("text")[::_SAMPLE_STEP].to_pylist()
+            texts += batch.column("text")[::_SAMPLE_STEP].to_pylist()
+    return texts
