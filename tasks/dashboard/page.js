@@ -111,14 +111,15 @@ function drawBars() {
     draw(element, [
       { type: "bar", orientation: "h", y: where, x: rows.map(series => series.now), customdata: rows.map(series => series.number),
         marker: { color: rows.map(series => series.number === chosenSeries() ? style("--bad") : style("--accent")) },
-        text: rows.map(series => say("{share} of {count}", { share: percent(series.now), count: count(series.seen) })), textposition: "outside", cliponaxis: false, hoverinfo: "skip" },
+        hoverinfo: "skip" },
       { type: "scatter", mode: "markers", y: where, x: rows.map(series => series.past), hovertemplate: say("%{x:.1%} in the period before") + "<extra></extra>",
         marker: { symbol: "line-ns-open", size: 16, color: style("--ink"), line: { width: 2 } } },
     ], {
       height: 46 + 30 * Math.max(rows.length, 1), margin: { l: 8, r: 110, t: 4, b: 8 }, bargap: 0.35, dragmode: false,
       xaxis: { tickformat: ".0%", range: [0, most * 1.02], nticks: 4 },
       yaxis: { tickmode: "array", tickvals: where, ticktext: names, range: [-0.6, rows.length - 0.4], showgrid: false },
-      annotations: rows.length ? [] : [{ text: say("no documents in this period"), showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 }],
+      annotations: rows.length ? rows.map((series, number) => ({ x: 1.01, xref: "paper", xanchor: "left", y: number, showarrow: false,
+        text: say("{share} of {count}", { share: percent(series.now), count: count(series.seen) }) })) : [{ text: say("no documents in this period"), showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 }],
     });
     element.removeAllListeners("plotly_click");
     element.on("plotly_click", event => {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import RequestError
-from tasks.marked import Why, marks
+from tasks.marked import LEVELS, Why, marks
 from tasks.wording.sentence import said
 
 if TYPE_CHECKING:
@@ -63,11 +63,26 @@ def explainer(loaded: LoadedModel, label: str) -> Explainer | None:
         return None
 
     def explain(texts: Sequence[str]) -> list[Why]:
-        return [
-            Why(marks(why.words), *heaviest(why)) if why else Why() for why in loaded.model.explain(texts, [label] * len(texts))
-        ]
+        found = loaded.model.explain(texts, [label] * len(texts))
+        return [_why(text, each) if each else Why() for text, each in zip(texts, found, strict=True)]
 
     return explain
+
+
+def _why(text: str, explanation: Explanation) -> Why:
+    """Marks, and the heaviest words, as the text writes them and as far as they are worth a mark."""
+    written = {word.word: text[word.start : word.end] for word in reversed(explanation.words) if word.start < word.end}
+    both = heaviest(explanation)
+    most = max((abs(share) for words in both for _, share in words), default=0.0)
+    told = (
+        [
+            (written.get(word, word), share)
+            for word, share in words
+            if abs(share) >= LEVELS[0] * most and any(map(str.isalnum, written.get(word, word)))
+        ]
+        for words in both
+    )
+    return Why(marks(explanation.words), *told)
 
 
 def unexplained(loaded: LoadedModel) -> str:
