@@ -20,6 +20,7 @@ from tasks.evaluate.prior import measure_under
 from tasks.evaluate.ranking import ranking
 from tasks.evaluate.report import METRICS, REPORT, SIDE, Context, render_report
 from tasks.evaluate.selective import risk_coverage
+from tasks.evaluate.spread import FEW, FEW_OF_TEXTS, Batch, Spread
 from tasks.finetune.history import read_history
 from tasks.marked import marked_excerpt, marks
 from tasks.prepare.read import iter_batches, iter_texts, read_text_settings
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from tasks.engine.engine import Engine
     from tasks.evaluate.metrics import Outcomes
     from tasks.evaluate.settings import Measures
     from tasks.model.explain import Explanation
     from tasks.prepare.read import Split
     from tasks.progress import Progress
+    from tasks.store.shared.exchange import Exchange
 
     Explain = Callable[[Sequence[str], Sequence[str]], Sequence[Explanation | None]]
 
@@ -81,8 +84,20 @@ class Evaluation:
     embedded: Path | None = None
 
 
-def write_evaluation(asked: Evaluation, model: Path, folder: Path, *, progress: Progress = SILENT) -> dict[str, Any]:
-    """Load the classifier in `model` and evaluate it; see `evaluate_classifier`."""
+def write_evaluation(
+    asked: Evaluation,
+    model: Path,
+    folder: Path,
+    *,
+    engine: Engine | None = None,
+    exchange: Exchange | None = None,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Load the classifier in `model` and evaluate it; see `evaluate_classifier`.
+
+    Many rows are labelled by the workers of `engine` where these are elsewhere, but for those of a model whose texts have
+    vectors already. Workers that do not see the folder of the model have it by `exchange`.
+    """
     from tasks.model.classifier import Classifier
     from tasks.model.explain import Explainer
     from tasks.model.text.tokenize import TextToTokens
@@ -93,7 +108,11 @@ def write_evaluation(asked: Evaluation, model: Path, folder: Path, *, progress: 
         explain = Explainer(classifier, TextToTokens(read_text_settings(asked.dataset))).explain
     prior = classifier.settings.get("class_prior")
     history = read_history(model)
-    return evaluate_classifier(asked, classifier, history, folder, explain=explain, prior=prior, progress=progress)
+    away = engine is not None and engine.elsewhere and asked.embedded is None
+    spread = Spread(engine, model, exchange) if engine is not None and away else None
+    return evaluate_classifier(
+        asked, classifier, history, folder, explain=explain, prior=prior, spread=spread, progress=progress
+    )
 
 
 def evaluate_classifier(
@@ -104,6 +123,7 @@ def evaluate_classifier(
     *,
     explain: Explain | None = None,
     prior: Mapping[str, float] | None = None,
+    spread: Spread | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Score the test rows; write metrics.json, predictions.parquet, and under side/ the figures and a report.
@@ -114,7 +134,7 @@ def evaluate_classifier(
     """
     config, yardstick = asked.config, asked.yardstick
     test = read_test(asked.holdout, dictionary=True)  # a model looks up distinct words
-    probabilities_NC = predict(classifier, test.tokens, asked.texts, progress=progress)
+    probabilities_NC = predict(classifier, test.tokens, asked.texts, spread=spread, progress=progress)
     rows = write_predictions(folder / PREDICTIONS, test, classifier.labels, probabilities_NC)
     metrics = measure(rows, bins=config.bins, bootstrap=config.bootstrap, seed=config.seed)
     metrics["train_rows"] = train_rows(asked.dataset)
@@ -150,24 +170,31 @@ def _under_prior(
     return {"model": measure_under(rows, prior, **how), "yardstick": theirs}
 
 
-def predict(classifier: Predictor, tokens: pa.Array, texts: Path, *, progress: Progress = SILENT) -> np.ndarray:
-    """Probabilities of every test row, float32 [N, C], asked for in batches of bounded size; `texts` is their texts' folder."""
-    batches = []
+def predict(
+    classifier: Predictor, tokens: pa.Array, texts: Path, *, spread: Spread | None = None, progress: Progress = SILENT
+) -> np.ndarray:
+    """Probabilities of every test row, float32 [N, C], asked for in batches of bounded size; `texts` is their texts' folder.
+
+    `spread` are workers that have the same classifier.
+    """
     read: list[str] | None = None
     if classifier.reads_text:
         read = [text for batch in iter_texts(texts, ("test",)) for text in batch.column("text").to_pylist()]
+    rows = [slice(start, start + BATCH_ROWS) for start in range(0, len(tokens), BATCH_ROWS)]
+    given = (Batch(each.start, tokens[each], None if read is None else read[each]) for each in rows)
 
-    def answers(start: int) -> np.ndarray:
-        rows = slice(start, start + BATCH_ROWS)
-        given = classifier.probabilities(tokens[rows], None if read is None else read[rows])
-        return np.asarray(given, dtype=np.float32)
+    def answers(batch: Batch) -> np.ndarray:
+        return np.asarray(classifier.probabilities(batch.tokens, batch.texts), dtype=np.float32)
 
+    found = []
+    few = FEW if read is None else FEW_OF_TEXTS
     # Threads, not processes: nearly all the work is NumPy's and torch's, which do it without Python's lock.
     with ThreadPoolExecutor(num_cores()) as pool:
-        for batch in pool.map(answers, range(0, len(tokens), BATCH_ROWS)):
-            batches.append(batch)
-            progress.advance(min(len(batches) * BATCH_ROWS, len(tokens)), len(tokens), "documents")
-    return np.concatenate(batches)
+        many = spread is not None and len(rows) > few
+        for each in spread.probabilities(given, few) if spread is not None and many else pool.map(answers, given):
+            found.append(each)
+            progress.advance(min(len(found) * BATCH_ROWS, len(tokens)), len(tokens), "documents")
+    return np.concatenate(found)
 
 
 def train_rows(dataset: Path) -> dict[str, int]:

@@ -44,7 +44,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score the model on the test rows; `texts` are theirs, for the report to quote, and `embedded` their vectors."""
     asked = Evaluation(config, dataset, holdout, texts, yardstick, embedded)
-    return write_evaluation(asked, model, build.folder, progress=run.progress_for("evaluate"))
+    exchange = run.store.exchange(build, model) if run.engine.elsewhere else None
+    progress = run.progress_for("evaluate")
+    return write_evaluation(asked, model, build.folder, engine=run.engine, exchange=exchange, progress=progress)
 
 
 @step(libraries=("pyarrow", "numpy", "scipy"), shown=SLICES)

@@ -11,7 +11,12 @@ import pytest
 from tasks.embed.embed import write_vectors
 from tasks.embed.reading import EmbedConfig
 from tasks.engine.dask_cluster import DaskCluster
+from tasks.engine.local import LocalPool
 from tasks.errors import UnavailableError
+from tasks.evaluate.evaluation import write_evaluation
+from tasks.evaluate.settings import EvaluateConfig
+from tasks.finetune.settings import FinetuneConfig
+from tasks.finetune.train import write_model
 from tasks.prepare.dataset import write_dataset
 from tasks.prepare.settings import PrepareConfig
 from tasks.progress import SILENT
@@ -23,9 +28,10 @@ from tasks.store.shared.exchange import ROOT, LostError, Route, Sent, asked, loo
 from tasks.store.shared.store import SharedStore
 from tests.clusters import Cluster, wait_for_workers
 from tests.encoders import watched_encoder
+from tests.evaluate.conftest import Corpus
 from tests.s3 import BUCKET
 from tests.store.hosts import KEY, Memory, commit, content, make
-from tests.writers import write_corpus, write_texts
+from tests.writers import Row, write_corpus, write_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,6 +133,36 @@ def test_vectors_are_made_by_workers_that_share_a_bucket_alone(
             shutil.rmtree(build.scratch)
     assert made[0] == made[1]
     assert len(encoded) == 35 + 10  # the first part is not worth a worker
+
+
+def test_test_rows_are_labelled_by_workers_as_here(
+    running: Cluster, store: SharedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.evaluate.evaluation.BATCH_ROWS", 10)
+    monkeypatch.setattr("tasks.evaluate.evaluation.FEW", 1)
+    words = {"neg": ["loss", "fell"], "pos": ["profit", "rose"]}
+    rows: list[Row] = [
+        (f"{number}", ("train", "valid", "test")[number % 3], label, [*words[label], f"w{number % 29}"])
+        for number in range(150)
+        for label in [sorted(words)[number % 2]]
+    ]
+    corpus = Corpus(tmp_path, rows)
+    for place in (model := tmp_path / "model", scratch := tmp_path / "scratch"):
+        place.mkdir()
+    write_model(FinetuneConfig(model="tfidf", threads=1), corpus.dataset, None, model, scratch)
+    given = stored(store, "finetune", model)
+    here, made = LocalPool(2), []
+    by_path, by_bucket = DaskCluster(running.address), DaskCluster(running.address)
+    for engine in (here, by_path, by_bucket):
+        with store.locked("evaluate", KEY), store.building("evaluate", KEY) as build:
+            exchange = store.exchange(build, given) if engine is by_bucket else None
+            write_evaluation(
+                corpus.evaluation(EvaluateConfig(bootstrap=100)), given, build.folder, engine=engine, exchange=exchange
+            )
+            shutil.rmtree(build.folder / "side")
+            made.append(files_below(build.folder))
+    assert made[0] == made[1] == made[2]
+    assert all((running.folder / f"root-{number}" / "store" / "finetune" / KEY).is_dir() for number in range(2))
 
 
 def route(memory: Memory, digest: str, part: str = "") -> Route:

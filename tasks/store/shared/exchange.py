@@ -9,10 +9,12 @@ day later where that was killed.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import secrets
 import tempfile
+from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -123,13 +125,23 @@ class Exchange:
     def map_ordered(self, engine: Engine, function: Callable[..., Any], calls: Iterable[Arguments]) -> Iterator[Any]:
         """Yield `function(*arguments, route)` for each of `calls`, in order, by the workers of an engine.
 
-        An artifact that the bucket has lost or that is damaged there is written anew, once, and the rest is done then.
+        An artifact that the bucket has lost or that is damaged there is written anew, once, and the rest is done then. Calls
+        are taken as the engine asks for them.
         """
-        asked, done = list(calls), 0
+        waiting: deque[Arguments] = deque()  # without a result so far
+
+        def handed(asked: Iterable[Arguments]) -> Iterator[Arguments]:
+            for call in asked:
+                waiting.append(call)
+                yield *call, self._route
+
+        rest = iter(calls)
         while True:
+            again = [*waiting]
+            waiting.clear()
             try:
-                for found in engine.map_ordered(function, ((*call, self._route) for call in asked[done:])):
-                    done += 1
+                for found in engine.map_ordered(function, handed(itertools.chain(again, rest))):
+                    waiting.popleft()
                     yield found
             except LostError as error:
                 if self._mended:
