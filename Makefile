@@ -8,13 +8,15 @@
 # make faults: try to break every promise of docs/RELIABILITY.md. ROW=14 chooses one, ARGS=--resume goes on.
 # make fuzz: throw thousands of odd inputs at every parser. EXAMPLES=20000 for how many, ARGS="-k feeds" chooses.
 # make audit: compare the lock with the floors of SECURITY.md, and with an advisory database, for which it needs a network.
-# make bench: measure textmill and its peers on real data, see benchmarks/. ARGS="--only imdb" chooses, ARGS=--resume goes on.
+# make bench: measure textmill and its peers on real data, see benchmarks/. ARGS="--only imdb" chooses, ARGS=--resume goes on,
+#   WEIGHTS=FOLDER has the weights of an encoder for the rows that need some.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 TORCHTEXT := .venv-torchtext
 DATA ?= ../shared/data
+WEIGHTS ?=
 ARGS ?=
 ROW ?=
 EXAMPLES ?= 5000
@@ -53,7 +55,7 @@ torchtext: $(TORCHTEXT)/.ready
 	$(TORCHTEXT)/bin/python -m pytest -q $(PARALLEL) $(PYTEST)
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks --data $(DATA) $(ARGS)
+	$(BIN)/python -m benchmarks --data $(DATA) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(ARGS)
 
 faults: $(READY)
 	$(BIN)/python -m tests.faults $(if $(ROW),--row $(ROW)) $(ARGS)

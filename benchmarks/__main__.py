@@ -1,6 +1,6 @@
 """Run the benchmark: every row in a process of its own, one after the other; write results.json and RESULTS.md.
 
-    python -m benchmarks [--only GROUP[/ROW] ...] [--data FOLDER] [--resume | --render] [--quick]
+    python -m benchmarks [--only GROUP[/ROW] ...] [--data FOLDER] [--weights FOLDER] [--resume | --render] [--quick]
     python -m benchmarks --corpus PATH --text COLUMN --label COLUMN [--test PATH]
 
 `--quick` runs every row on tiny subsets, to see that it works; it writes quick.json and QUICK.md, never the real results.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.campaign import Campaign
 from benchmarks.groups import corpus
+from benchmarks.pictures import FOLDER, draw_pictures
 from benchmarks.render import render
 from benchmarks.results import QUICK_RESULTS, RESULTS, Results
 
@@ -28,11 +29,16 @@ GROUPS = (
     "imdb",
     "cached",
     "phrasebank",
+    "encoder",
+    "few_labels",
     "thucnews",
     "prepare",
     "align",
     "optimizer",
     "score",
+    "cores",
+    "serve",
+    "explain",
     "scaling",
     "ablation",
     "finetuning",
@@ -48,9 +54,15 @@ def main() -> int:
     results = Results.read(path, quick=arguments.quick)
     groups = list_groups(arguments)
     if not arguments.render:
-        Campaign(results, arguments.data).run(groups, only=arguments.only, resume=arguments.resume)
+        Campaign(results, arguments.data, arguments.weights).run(groups, only=arguments.only, resume=arguments.resume)
     page = path.with_name("RESULTS.md" if path == RESULTS else f"{path.stem.upper()}.md")
-    page.write_text(render(results, groups, NOTES.read_text(encoding="utf-8") if path == RESULTS else ""), encoding="utf-8")
+    notes = NOTES.read_text(encoding="utf-8") if path == RESULTS else ""
+    pictures = (
+        {}
+        if arguments.corpus
+        else draw_pictures(results, page.with_name(FOLDER if path == RESULTS else f"{path.stem}-{FOLDER}"))
+    )
+    page.write_text(render(results, groups, notes, pictures), encoding="utf-8")
     print(f"{path}\n{page}")
     return int(any(row.status == "failed" for row in results.rows))
 
@@ -60,6 +72,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="+", default=[], metavar="GROUP[/ROW]", help="measure these, keep the others' results")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the real data")
+    parser.add_argument("--weights", type=Path, help="folder of a pretrained encoder, such as all-MiniLM-L6-v2")
     parser.add_argument("--results", type=Path, help="JSON file to write; the page stands beside it")
     parser.add_argument("--quick", action="store_true", help="tiny subsets: does every row work?")
     choice = parser.add_mutually_exclusive_group()

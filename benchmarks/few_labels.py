@@ -19,6 +19,7 @@ import json
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ from tasks.weights.place import WeightsConfig
 from tasks.weights.weights import write_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tasks.config import PipelineConfig
 
@@ -143,6 +144,24 @@ def table(lines: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(rows)
 
 
+def means(lines: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
+    """The table's figures by contender and rows a class (`none` for zero-shot)."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for line in lines:
+        if "reason" not in line:
+            found[line["name"], "none" if line["name"] == ZERO_SHOT else str(line["per_class"])].append(line)
+    every: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
+    for (name, size), drawn in found.items():
+        accuracy = [line["accuracy"] for line in drawn]
+        every[name][size] = {
+            "accuracy": round(float(np.mean(accuracy)), 4),
+            "macro_f1": round(float(np.mean([line["macro_f1"] for line in drawn])), 4),
+            "accuracy_deviation": round(float(np.std(accuracy, ddof=1)), 4) if len(drawn) > 1 else 0.0,
+            "draws": len(drawn),
+        }
+    return every
+
+
 def _mean(values: Sequence[float]) -> str:
     spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
     return f"{np.mean(values):.3f}{spread}"
@@ -186,6 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(table(lines))
+    print(json.dumps(means(line for line in lines if line["name"] in names)))
     return 0
 
 

@@ -39,6 +39,7 @@ class Measurement:
     peak_mb: float
     tree_peak_mb: float
     timed_out: bool = False
+    others: float = 0.0  # cores that other programs kept busy meanwhile
 
 
 def measure(
@@ -53,7 +54,7 @@ def measure(
     """Run `command` to its end, or kill it and all that it started after `limit_seconds`."""
     # Orphans of the command (a server that it started) become children of this process, so they are seen and waited for.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    known, cpu_before, start = _own_children(), _children_cpu(), time.monotonic()
+    known, cpu_before, busy_before, start = _own_children(), _children_cpu(), _busy_seconds(), time.monotonic()
     peak = tree_peak = 0.0
     process = subprocess.Popen(command, stdout=stdout, stderr=stderr, env=environment, cwd=folder, start_new_session=True)
     try:
@@ -68,7 +69,9 @@ def measure(
             _kill(descendants(process.pid))
             process.wait()
         _wait_for_orphans(known, 0.0 if process.returncode < 0 else LEAVE_SECONDS)
-    return Measurement(process.returncode, seconds, _children_cpu() - cpu_before, peak, tree_peak, timed_out)
+    cpu_seconds, whole = _children_cpu() - cpu_before, time.monotonic() - start
+    others = max(0.0, _busy_seconds() - busy_before - cpu_seconds) / whole
+    return Measurement(process.returncode, seconds, cpu_seconds, peak, tree_peak, timed_out, others)
 
 
 def descendants(pid: int) -> list[int]:
@@ -91,6 +94,15 @@ def anonymous_mb(pid: int) -> float:
     except OSError:
         return 0.0
     return 0.0
+
+
+def _busy_seconds() -> float:
+    """CPU seconds of all programs of this machine since it started; 0 where it does not say (other than Linux)."""
+    try:
+        user, nice, system, _, _, irq, softirq, steal, *_ = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:])
+    except (OSError, ValueError):
+        return 0.0
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def _children_cpu() -> float:

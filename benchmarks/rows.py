@@ -1,8 +1,9 @@
 """What a benchmark consists of: groups of rows, each row one command and the figures that it yields.
 
-A command is written as a shell would take it, with three variables at the beginning of a word:
+A command is written as a shell would take it, with four variables at the beginning of a word:
 
     $DATA    the folder of the real data (`make bench DATA=FOLDER`)
+    $WEIGHTS a folder of a pretrained encoder (`make bench WEIGHTS=FOLDER`)
     $OWN     an empty folder of the row alone, removed after it
     $GROUP   a folder that the rows of a group share while the group is measured; what is in it was made by their `setup`
 
@@ -22,14 +23,15 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PRESETS = CHECKOUT / "flows" / "presets"
-VARIABLE = re.compile(r"^\$(DATA|OWN|GROUP)(?=/|$)")
+VARIABLE = re.compile(r"^\$(DATA|WEIGHTS|OWN|GROUP)(?=/|$)")
 
 
 @dataclass(frozen=True)
 class Row:
     """One measurement: `figures` are names in the command's JSON, dotted for what is nested (`stages.prepare.seconds`).
 
-    `setup` commands run first and are not measured; a command that several rows of a group name runs once.
+    `setup` commands run first and are not measured; a command that several rows of a group name runs once. A row of which
+    small differences matter has several `runs`, in turn with those of its group's other rows.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Row:
     figures: tuple[str, ...] = ()
     setup: tuple[str, ...] = ()
     limit_seconds: float = 1800.0
+    runs: int = 1
 
 
 @dataclass(frozen=True)
@@ -51,17 +54,19 @@ class Group:
 
 
 def command_words(command: str, places: Mapping[str, Path]) -> list[str]:
-    """The words of a command with its variables filled in; `places` maps DATA, OWN and GROUP to folders."""
+    """The words of a command with its variables filled in; `places` maps DATA, WEIGHTS, OWN and GROUP to folders."""
     return [VARIABLE.sub(lambda found: str(places[found[1]]), word) for word in shlex.split(command)]
 
 
-def missing(row: Row, data: Path) -> str | None:
-    """Why a row cannot be measured here (a data file or a preset that is not there), or None."""
+def missing(row: Row, data: Path, weights: Path | None = None) -> str | None:
+    """Why a row cannot be measured here (a data file, weights, a program or a preset that is not there), or None."""
     for command in (*row.setup, row.command):
         words = shlex.split(command)
         for word, following in zip(words, [*words[1:], ""], strict=True):
             if word.startswith("$DATA/") and not (data / word.removeprefix("$DATA/")).exists():
                 return f"{word} is not there; give the folder of the data with DATA=FOLDER"
+            if word == "$WEIGHTS" and (weights is None or not weights.is_dir()):
+                return "there are no pretrained weights; give their folder with WEIGHTS=FOLDER"
             if word == "--preset" and not any(PRESETS.rglob(f"{following}.toml")):
                 return f"there is no preset {following}"
     return None

@@ -15,12 +15,14 @@ def group(quick: bool) -> Group:
     setup = (QUICK_SUBSET,) if quick else ()
     autotune = 5 if quick else 300
 
-    def peer(name: str, module: str, options: str = "") -> Row:
-        return Row(name, f"python -m benchmarks.peers.{module} {archive}{options}", SCORES, setup, limit_seconds=3600)
+    def peer(name: str, module: str, options: str = "", runs: int = 1) -> Row:
+        return Row(
+            name, f"python -m benchmarks.peers.{module} {archive}{options}", SCORES, setup, limit_seconds=3600, runs=runs
+        )
 
-    def preset(name: str) -> Row:
+    def preset(name: str, runs: int = 1) -> Row:
         command = f"textmill train --preset {name} --ingest.archive {archive} --runtime.data-root $OWN --json"
-        return Row(f"textmill {name}", command, TEXTMILL, setup, limit_seconds=3600)
+        return Row(f"textmill {name}", command, TEXTMILL, setup, limit_seconds=3600, runs=runs)
 
     return Group(
         name="imdb",
@@ -33,10 +35,10 @@ def group(quick: bool) -> Group:
             peer("tutorial: fastText vectors, mean pooling", "tutorial"),
             peer("fastText supervised, bigrams", "fasttext_supervised"),
             peer(f"fastText supervised, autotuned for {autotune} s", "fasttext_supervised", f" --autotune {autotune}"),
-            peer("TF-IDF + logistic regression", "tfidf"),
+            peer("TF-IDF + logistic regression", "tfidf", runs=3),
             peer("NB-weighted n-grams + logistic regression", "nbsvm"),
             peer("spaCy textcat", "spacy_textcat"),
-            preset("imdb-fast"),
+            preset("imdb-fast", runs=3),
             preset("imdb"),
             preset("imdb-best"),
         ),

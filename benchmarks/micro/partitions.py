@@ -151,7 +151,7 @@ def main() -> None:
         print(json.dumps(with_workers(found, arguments.documents)))
         return
     documents = write_corpus(arguments.archive, arguments.times, folder / "corpus", arguments.limit)
-    same = True
+    same, every = True, dict[str, dict[str, Any]]()
     for work in WORK:
         if work == "score":
             print(json.dumps({"finetune": finetune(folder, arguments.times)}), flush=True)
@@ -163,9 +163,10 @@ def main() -> None:
             command = [sys.executable, "-m", "benchmarks.micro.partitions", str(arguments.archive), *words]
             found = run(command)
             digests.add(found["digest"])
+            every.setdefault(work, {})[f"dask {number}" if kind == "dask" else str(number)] = found
             print(json.dumps({"work": work, kind: number, "documents": documents} | found), flush=True)
         same &= len(digests) == 1
-    print(json.dumps({"equal_bytes": same}))
+    print(json.dumps({"equal_bytes": same} | every))
 
 
 def package(folder: Path) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from benchmarks.measure import descendants
 from benchmarks.render import render
-from benchmarks.results import FAILED, MEASURED, NOT_MEASURED, Result, Results, commit
+from benchmarks.results import FAILED, MEASURED, NOT_MEASURED, Cost, Result, Results, code, commit
 from benchmarks.rows import Group, Row, command_words, figure, missing
 
 pytestmark = pytest.mark.long
@@ -62,7 +63,8 @@ def test_figures_of_the_last_line(campaign: Callable[..., Any]) -> None:
     assert found.status == MEASURED
     assert found.figures == {"a.b": 2}
     assert found.seconds > 0
-    assert found.peak_mb > 1
+    assert found.runs[0].peak_mb > 1
+    assert found.runs[0].others >= 0
 
 
 def test_failures_are_told_and_the_campaign_goes_on(campaign: Callable[..., Any]) -> None:
@@ -154,26 +156,86 @@ def test_a_few_rows_do_not_finish_an_interrupted_campaign(campaign: Callable[...
     assert Results.read(tmp_path / "results.json", quick=False).finished
 
 
-def test_rows_of_two_machines_do_not_share_a_page(campaign: Callable[..., Any], tmp_path: Path) -> None:
-    works = row("works", "print('{}')")
-    campaign(works)
+def counting(path: Path) -> str:
+    return f"python -c {json.dumps(f'open({str(path)!r}, chr(97)).write(chr(120)); print(chr(123) + chr(125))')}"
+
+
+@pytest.mark.parametrize("differs", ["code", "machine"])
+def test_a_group_of_other_code_or_another_machine_is_measured_anew(
+    campaign: Callable[..., Any], tmp_path: Path, differs: str
+) -> None:
+    kept, stops = f"Row('kept', {counting(tmp_path / 'count')!r})", "Row('stops', None)"
+    assert campaign(kept, stops, check=False).returncode
     results = Results.read(tmp_path / "results.json", quick=False)
-    results.machine["processor"] = "another"
+    results.rows = [Result(**{**vars(found), differs: "another"}) for found in results.rows]
+    results.machines["another"] = dict(next(iter(results.machines.values())))
     results.write()
-    refused = campaign(works, options="only=['g/works']", check=False)
-    assert refused.returncode == 1
-    assert "another machine" in refused.stderr
-    assert campaign(works)["works"].status == MEASURED
+    rows = campaign(kept, row("stops", "print('{}')"), options="resume=True")
+    assert (tmp_path / "count").read_text() == "xx"
+    assert len({getattr(found, differs) for found in rows.values()} - {"another"}) == 1
+    assert "another" not in Results.read(tmp_path / "results.json", quick=False).machines
+
+
+def test_a_whole_group_of_another_machine_is_kept(campaign: Callable[..., Any], tmp_path: Path) -> None:
+    kept = f"Row('kept', {counting(tmp_path / 'count')!r})"
+    campaign(kept)
+    results = Results.read(tmp_path / "results.json", quick=False)
+    results.rows = [replace(found, machine="another") for found in results.rows]
+    results.machines["another"], results.finished = dict(next(iter(results.machines.values()))), False
+    results.write()
+    assert campaign(kept, options="resume=True")["kept"].machine == "another"
+    assert (tmp_path / "count").read_text() == "x"
+
+
+def test_rows_of_several_runs_take_turns_and_go_on(campaign: Callable[..., Any], tmp_path: Path) -> None:
+    def said(letter: str) -> str:
+        script = f"open({str(tmp_path / 'order')!r}, 'a').write({letter!r}); print('{{}}')"
+        return f"Row({letter!r}, {f'python -c {json.dumps(script)}'!r}, runs=2)"
+
+    rows = campaign(said("a"), said("b"))
+    assert (tmp_path / "order").read_text() == "abab"
+    assert [len(rows[name].runs) for name in "ab"] == [2, 2]
+    results = Results.read(tmp_path / "results.json", quick=False)
+    results.rows = [replace(found, runs=found.runs[:1]) if found.name == "b" else found for found in results.rows]
+    results.finished = False
+    results.write()
+    assert len(campaign(said("a"), said("b"), options="resume=True")["b"].runs) == 2
+    assert (tmp_path / "order").read_text() == "ababb"
+
+
+def test_a_page_of_the_documents_changes_no_code(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e@e", *words], cwd=tmp_path, check=True)
+
+    assert code(tmp_path) == ""
+    git("init", "-q")
+    for name in ("docs", "benchmarks"):
+        (tmp_path / name).mkdir()
+    for name in ("code.py", "README.md", "docs/PAGE.md", "benchmarks/results.json"):
+        (tmp_path / name).write_text("1")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    first, clean = code(tmp_path), commit(tmp_path)
+    for name in ("README.md", "docs/PAGE.md", "benchmarks/results.json"):
+        (tmp_path / name).write_text("2")
+    assert (code(tmp_path), commit(tmp_path)) == (first, clean)
+    git("commit", "-q", "-a", "-m", "pages")
+    assert code(tmp_path) == first
+    (tmp_path / "code.py").write_text("2")
+    assert code(tmp_path) != first
 
 
 def test_variables_stand_at_the_beginning_of_a_word(tmp_path: Path) -> None:
-    places = {"DATA": tmp_path, "OWN": tmp_path / "own", "GROUP": tmp_path / "group"}
+    places = {"DATA": tmp_path, "WEIGHTS": tmp_path / "w", "OWN": tmp_path / "own", "GROUP": tmp_path / "group"}
     words = command_words("run '$DATA/a b' $OWN x$OWN $OWNED --text 'a $DATA'", places)
     assert words == ["run", f"{tmp_path}/a b", f"{tmp_path}/own", "x$OWN", "$OWNED", "--text", "a $DATA"]
 
 
 def test_missing_preset_is_named(tmp_path: Path) -> None:
     assert missing(Row("r", "textmill train --preset imdb"), tmp_path) is None
+    encoder = Row("r", "textmill train --finetune.encoder.model $WEIGHTS")
+    assert "WEIGHTS=FOLDER" in (missing(encoder, tmp_path) or "")
+    assert missing(encoder, tmp_path, tmp_path) is None
     assert "nonesuch" in (missing(Row("r", "textmill train --preset nonesuch"), tmp_path) or "")
 
 
@@ -186,24 +248,31 @@ def test_page_has_ratios_commands_and_reasons(tmp_path: Path) -> None:
     results = Results(
         tmp_path / "results.json",
         False,
-        {"cores": 2, "processor": "p", "memory_gb": 4, "system": "s", "python": "3", "libraries": {}},
+        {"m": {"cores": 2, "processor": "p", "memory_gb": 4, "system": "s", "python": "3", "libraries": {}}},
     )
+    slow, quick, quicker = (Cost(seconds, seconds - 1, 5.0, 6.0, 0.25, "2026-12-01 10:00 UTC") for seconds in (10.0, 5.0, 4.0))
+    by = {"commit": "abc", "code": "c", "machine": "m"}
     rows = (
         Row("base", "python base", ("accuracy",)),
         Row("ours", "python ours", ("accuracy", "interval")),
         Row("none", "python none"),
     )
     results.rows = [
-        Result("g", "base", "python base", MEASURED, "", 10.0, 9.0, 5.0, 6.0, {"accuracy": 0.5}),
-        Result("g", "ours", "python ours", MEASURED, "", 5.0, 4.0, 5.0, 6.0, {"accuracy": 0.75, "interval": [0.7, 0.8]}),
+        Result("g", "base", "python base", MEASURED, "", (slow,), {"accuracy": 0.5}, **by),
+        Result("g", "ours", "python ours", MEASURED, "", (quick, quicker), {"accuracy": 0.75, "interval": [0.7, 0.8]}, **by),
         Result("g", "none", "python none", NOT_MEASURED, "a | b"),
     ]
     page = render(results, [Group("g", "Title", "About.", rows, base=("base",))], "## Notes")
-    assert "| ours | 0.7500 | [0.7000, 0.8000] | 5.00 | 4.00 | 5.00 | 6.00 | 0.500 |" in page
+    spread = "4.50 (4.00 to 5.00) | 3.50 (3.00 to 4.00) | 5.00 (5.00 to 5.00) | 6.00 (6.00 to 6.00) | 0.2500 (0.2500 to 0.2500)"
+    assert f"| ours | 0.7500 | [0.7000, 0.8000] | {spread} | 0.450 |" in page
+    assert "2026-12-01 10:00 UTC to 2026-12-01 10:00 UTC, Machine A, commit abc." in page
+    assert "cannot be compared" not in page
     assert "| none | not measured: a / b |" in page
     assert "python ours" in page
     assert str(tmp_path) not in page
     assert page.endswith("## Notes\n")
+    results.rows[1] = replace(results.rows[1], code="d")
+    assert "cannot be compared" in render(results, [Group("g", "Title", "About.", rows, base=("base",))])
 
 
 def test_an_ended_campaign_takes_its_command_along(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import importlib
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from benchmarks import rows, targets
 from benchmarks.__main__ import GROUPS
 from benchmarks.groups import corpus
-from benchmarks.results import FAILED, MEASURED, NOT_MEASURED, Result, Results
+from benchmarks.results import FAILED, MEASURED, NOT_MEASURED, Cost, Result, Results
 from benchmarks.rows import Group
 from flows.commands.settings import resolve
 
@@ -32,7 +33,7 @@ def test_names_are_unique_and_bases_exist(quick: bool) -> None:
 
 @pytest.mark.parametrize("quick", [False, True])
 def test_programs_exist_and_train_takes_its_options(quick: bool, tmp_path: Path) -> None:
-    places = {"DATA": tmp_path, "OWN": tmp_path, "GROUP": tmp_path}
+    places = {"DATA": tmp_path, "WEIGHTS": tmp_path, "OWN": tmp_path, "GROUP": tmp_path}
     for group in groups(quick):
         for command in {each for row in group.rows for each in (*row.setup, row.command)}:
             words = rows.command_words(command, places)
@@ -60,7 +61,7 @@ def measured() -> Callable[..., Results]:
     """Every row of every group measured, with one figure for all names."""
 
     def make(figure: float, seconds: float = 10.0, sixteen: float = 1.0) -> Results:
-        results = Results(Path("unused"), False, {})
+        results = Results(Path("unused"), False, {"m": {"cores": 2}})
         for group in groups(False):
             for row in group.rows:
                 figures = dict.fromkeys(row.figures, figure)
@@ -68,8 +69,8 @@ def measured() -> Callable[..., Results]:
                     times = int(row.name.removesuffix("x"))
                     figures |= {name: 25_000 * times for name in figures if name == "corpus"}
                     figures |= {name: 4.0 * times**sixteen for name in figures if name.endswith(".seconds")}
-                cost = seconds if "textmill" in row.name else 100.0
-                results.rows.append(Result(group.name, row.name, row.command, MEASURED, "", cost, 1.0, 50.0, 60.0, figures))
+                cost = Cost(seconds if "textmill" in row.name else 100.0, 1.0, 50.0, 60.0)
+                results.rows.append(Result(group.name, row.name, row.command, MEASURED, "", (cost,), figures, machine="m"))
         return results
 
     return make
@@ -123,8 +124,8 @@ def test_imports_do_not_hide_a_cost_that_grows(measured: Callable[..., Results])
 
 def test_a_peak_that_was_missed_and_too_many_cores_are_not_measured(measured: Callable[..., Results]) -> None:
     results = measured(0.95)
-    results.rows = [Result(**{**vars(row), "tree_peak_mb": 0.0}) for row in results.rows]
-    results.machine = {"cores": 8}
+    results.rows = [replace(row, runs=tuple(replace(run, tree_peak_mb=0.0) for run in row.runs)) for row in results.rows]
+    results.machines = {"m": {"cores": 8}}
     found = verdicts(results)
     assert found["aligning with a text file: memory does not grow with the file"] == targets.UNKNOWN
     assert found["scoring (bag): at least 5,000 IMDB reviews a second, the model loaded"] == targets.UNKNOWN
