@@ -42,7 +42,7 @@ import pyarrow.compute as pc
 from scipy.special import ndtri, stdtr
 
 from tasks.detect.judged import SHARED, Judged, threshold
-from tasks.detect.small import LEFT_OUT, Small, in_windows
+from tasks.detect.small import LEFT_OUT, Small, has_few, in_windows
 from tasks.detect.tails import SMALLEST_TAIL, binomial_tail, delayed, trailing
 from tasks.monitor.tables import ALL
 
@@ -97,9 +97,10 @@ def find_surges(counts: pa.Table, config: DetectConfig) -> list[Surge]:
     rates: dict[Severity, float] = {"high": config.false_alarms_high, "low": config.false_alarms_low}
     small = Small.learnt(lambda: blocks(counts), config)
     for names, first, documents_SD, negative_SD in blocks(counts):
-        judged = judge(documents_SD, negative_SD, config)
-        if small is not None:
-            judged = small.replaced(judged, documents_SD, negative_SD)
+        if small is None:
+            judged = judge(documents_SD, negative_SD, config)
+        else:
+            judged = small.replaced(_judge_large(documents_SD, negative_SD, config), documents_SD, negative_SD)
         above = {severity: _above(names, judged, rate, LEAST[severity], config) for severity, rate in rates.items()}
         for severity, above_SD in above.items():
             alarms_SD = above_SD & ~_recently(above_SD, config.cooldown_days)
@@ -128,6 +129,18 @@ def judge(documents_SD: np.ndarray, negative_SD: np.ndarray, config: DetectConfi
     first = _judge(documents_SD, negative_SD, np.ones_like(documents_SD), config)
     above_SD = np.nan_to_num(first.deviate, nan=-np.inf) > threshold(LEFT_OUT, config.window_days)
     return _judge(documents_SD, negative_SD, 1.0 - in_windows(above_SD, config.window_days), config)
+
+
+def _judge_large(documents_SD: np.ndarray, negative_SD: np.ndarray, config: DetectConfig) -> Judged:
+    """The same of the series that are large on some day; NaN for those that are small on all, which are judged otherwise."""
+    (rows,) = np.nonzero(~has_few(documents_SD, config).all(axis=1))
+    large = judge(documents_SD[rows], negative_SD[rows], config)
+    values = []
+    for value in (large.documents, large.share, large.baseline, large.deviate, large.before):
+        whole_SD = np.full(documents_SD.shape, np.nan)
+        whole_SD[rows] = value
+        values.append(whole_SD)
+    return Judged(*values)
 
 
 def _judge(documents_SD: np.ndarray, negative_SD: np.ndarray, ordinary_SD: np.ndarray, config: DetectConfig) -> Judged:
