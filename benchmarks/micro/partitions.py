@@ -7,7 +7,9 @@ The corpus is that of benchmarks.micro.scaling: IMDB's labelled train reviews, r
 Each measurement is of a process of its own, after its imports and once the model is loaded, to the last byte of the
 output and the end of the last worker. `driver_us` are CPU microseconds of the driver for each document. The digests of what is
 written are compared. `--dask 1 2` measures clusters of so many workers of one thread too, on this machine; the CPU seconds of a
-cluster are those of its start too.
+cluster are those of its start too. `--bucket 2` has `prepare` done by workers that share a bucket alone, each with a data root
+of its own; the bucket is in the memory of moto's server, whose CPU seconds count as well. With `--by message` the files of the
+result come with the answers there, through the scheduler.
 """
 
 from __future__ import annotations
@@ -32,11 +34,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tasks.engine.engine import Engine
+    from tasks.store.shared.exchange import Exchange
 
 WORK = ("prepare", "score")
+KEY = "k" * 64
 
 
-def preparing(folder: Path, engine: Engine | None) -> Callable[[], Path]:
+def preparing(folder: Path, engine: Engine | None, exchange: Exchange | None = None) -> Callable[[], Path]:
     """Prepare the corpus, as a function to measure; it gives the folder that it wrote."""
     from tasks.prepare import duplicates  # noqa: F401 what it imports late
     from tasks.prepare.dataset import write_dataset
@@ -47,7 +51,8 @@ def preparing(folder: Path, engine: Engine | None) -> Callable[[], Path]:
     target.mkdir()
 
     def prepare() -> Path:
-        write_dataset(PrepareConfig(), folder / "corpus", target, engine=engine)
+        corpus = folder / "corpus" if exchange is None else folder / "data" / "store" / "ingest" / KEY
+        write_dataset(PrepareConfig(), corpus, target, engine=engine, exchange=exchange)
         return target
 
     return prepare
@@ -84,6 +89,37 @@ def opened(workers: int, dask: int | None) -> Iterator[Engine | None]:
 
     with tempfile.TemporaryDirectory() as scratch, cluster(Path(scratch), dask) as made:
         yield DaskCluster(made.address)
+
+
+@contextlib.contextmanager
+def exchanging(folder: Path, workers: int, by: str) -> Iterator[tuple[Engine, Exchange]]:
+    """A cluster whose workers share a bucket alone with this process, and what they exchange by. The corpus is there."""
+    import os
+
+    from tasks.engine.dask_cluster import DaskCluster
+    from tasks.store.shared import exchange
+    from tasks.store.shared.bucket import Bucket
+    from tasks.store.shared.store import SharedStore
+    from tests.clusters import Cluster, wait_for_workers
+    from tests.s3 import BUCKET, s3_server
+
+    shutil.rmtree(folder / "data", ignore_errors=True)
+    if by == "message":
+        exchange.FEW_BYTES = 1 << 40
+    with tempfile.TemporaryDirectory() as scratch, s3_server() as server, Cluster(Path(scratch)) as made:
+        server.make()
+        os.environ |= server.environment()
+        for number in range(workers):
+            made.start_worker(settings=server.environment() | {exchange.ROOT: str(Path(scratch) / f"root-{number}")})
+        wait_for_workers(made, workers)
+        store = SharedStore(folder / "data", Bucket(f"s3://{BUCKET}/measured"), lease_seconds=600.0)
+        with store.building("ingest", KEY) as build:
+            shutil.copytree(folder / "corpus", build.folder, dirs_exist_ok=True)
+            corpus = store.folder(store.commit(build, "ingest", KEY, report={}, seconds=0.0, inputs={}))
+        with store.building("prepare", KEY) as build:
+            given = store.exchange(build, corpus)
+            assert given is not None
+            yield DaskCluster(made.address), given
 
 
 def measured(work: Callable[[], Path], documents: int) -> dict[str, Any]:
@@ -140,14 +176,20 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="read only about so many reviews")
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--dask", type=int, nargs="+", default=[], help="clusters of so many workers")
+    parser.add_argument("--bucket", type=int, nargs="+", default=[], help="such clusters, with a bucket and no shared disk")
+    parser.add_argument("--by", choices=("bucket", "message"), default="bucket", help="how files of the result come back there")
     parser.add_argument("--work", choices=WORK)
     parser.add_argument("--documents", type=int)
     arguments = parser.parse_args()
     folder: Path = arguments.folder
     if arguments.work:
         make = {"prepare": preparing, "score": scoring}[arguments.work]
-        with opened(arguments.workers[0], arguments.dask[0] if arguments.dask else None) as engine:
-            found = measured(make(folder, engine), arguments.documents)
+        if arguments.bucket:
+            with exchanging(folder, arguments.bucket[0], arguments.by) as (engine, exchange):
+                found = measured(preparing(folder, engine, exchange), arguments.documents)
+        else:
+            with opened(arguments.workers[0], arguments.dask[0] if arguments.dask else None) as here:
+                found = measured(make(folder, here), arguments.documents)
         print(json.dumps(with_workers(found, arguments.documents)))
         return
     documents = write_corpus(arguments.archive, arguments.times, folder / "corpus", arguments.limit)
@@ -157,9 +199,10 @@ def main() -> None:
             print(json.dumps({"finetune": finetune(folder, arguments.times)}), flush=True)
             package(folder)
         digests = set()
-        engines = [("workers", number) for number in arguments.workers] + [("dask", number) for number in arguments.dask]
-        for kind, number in engines:
+        asked = {"workers": arguments.workers, "dask": arguments.dask, "bucket": arguments.bucket if work == "prepare" else []}
+        for kind, number in [(kind, number) for kind, numbers in asked.items() for number in numbers]:
             words = ["--folder", str(folder), "--work", work, "--documents", str(documents), f"--{kind}", str(number)]
+            words += ["--by", arguments.by]
             command = [sys.executable, "-m", "benchmarks.micro.partitions", str(arguments.archive), *words]
             found = run(command)
             digests.add(found["digest"])

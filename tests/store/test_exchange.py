@@ -166,7 +166,7 @@ def test_test_rows_are_labelled_by_workers_as_here(
 
 
 def route(memory: Memory, digest: str, part: str = "") -> Route:
-    return Route(memory.bucket.address, f"data/prepare/{KEY}/parts-1/", "demo", KEY, part, digest)
+    return Route(memory.bucket.address, f"data/prepare/{KEY}/parts-1/", "demo", KEY, part, digest, 9)
 
 
 @pytest.fixture

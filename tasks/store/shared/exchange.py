@@ -66,7 +66,7 @@ class Route:
     """Where a call finds what it reads, and where what it makes goes; plain values, which travel with the call.
 
     `folder` is the object's folder of the attempt. The artifact is that of `step` and `key`, of which a call reads `part`,
-    empty for all; `digest` is that of the whole artifact.
+    empty for all; `digest` is that of the whole artifact. A file of at most `few` bytes comes with the answer.
     """
 
     address: str
@@ -75,6 +75,7 @@ class Route:
     key: str
     part: str
     digest: str
+    few: int
 
     @contextlib.contextmanager
     def working(self) -> Iterator[Here]:
@@ -95,7 +96,7 @@ class Route:
     def send(self, path: Path, *, whole: bool = False) -> Sent:
         """Hand on a file that a call has made; with `whole` a small one comes with the answer."""
         size, place = path.stat().st_size, f"{self.folder}{path.name}-{secrets.token_hex(8)}"
-        if whole and size <= FEW_BYTES:
+        if whole and size <= self.few:
             return Sent(place, size, sha256_file(path), path.read_bytes())
         with _told_by_worker():
             _store(self.address).bucket.upload(place, path)
@@ -172,7 +173,7 @@ def open_exchange(store: SharedStore, step: str, key: str, given: Path) -> Excha
     of_step, of_key, *part = given.relative_to(store.root).parts
     digest = store.recorded(of_step, of_key)[0].digest
     folder = data_place(step, key, f"parts-{secrets.token_hex(8)}")
-    return Exchange(store, Route(store.bucket.address, folder, of_step, of_key, "/".join(part), digest))
+    return Exchange(store, Route(store.bucket.address, folder, of_step, of_key, "/".join(part), digest, FEW_BYTES))
 
 
 def received(bucket: Bucket, sent: Sent, folder: Path) -> Path:
