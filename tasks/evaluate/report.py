@@ -53,7 +53,7 @@ PARTS = (
 )  # of pages, each a file of its own here
 STYLE = Path(__file__).parent / "report.css"  # of the page of a language model too
 CATALOGUE = Path(__file__).parent / "report_zh.toml"
-SIDES = {"train": said("train"), "valid": said("valid"), "test": said("test")}
+SIDES = {"train": said("train"), "valid": said("valid"), "test": said("test"), "unlabelled": said("unlabelled")}
 DECISIONS = (
     said("first"),
     said("promoted"),
