@@ -31,9 +31,13 @@ if TYPE_CHECKING:
 
     from tasks.register.models import LoadedModel
     from tasks.runtime import Runtime
+    from tasks.score.watch import WatchList
     from tasks.store.artifact import Artifact, Store
 
 __all__ = ["Model", "Opened", "RequestError", "TrainedRun", "UnavailableError", "artifact", "load", "run", "runs", "train"]
+
+if TYPE_CHECKING:
+    Names = str | Path | Mapping[str, Sequence[str]]  # a file of names, or each name with the ways in which texts write it
 
 FRAME_NAME = "frame"  # of a model that is trained on a frame and given no name
 STORED = re.compile(r"([a-z]+)/([0-9a-f]{8,64})")  # a step and the beginning of a key
@@ -215,26 +219,41 @@ class Model:
         return list(self._loaded.model.labels)
 
     def predict(
-        self, texts: Sequence[str], *, max_error: float | None = None, each_label: bool = False, by_cost: bool = False
+        self,
+        texts: Sequence[str],
+        *,
+        max_error: float | None = None,
+        each_label: bool = False,
+        by_cost: bool = False,
+        watch_list: Names | None = None,
+        companies: str | Path | None = None,
     ) -> list[dict[str, Any]]:
         """One dict a text, as `textmill predict`: label, confidence, probabilities, and why there is no label.
 
         With `max_error` it abstains where it must, so that at most that share of its answers is wrong; with `by_cost` it gives
         the label that is cheapest to expect. A model that carries answers gives `answer` too, or else the most `similar`
-        training questions. RequestError: it cannot promise that, or carries no costs.
+        training questions. With names, `towards` is the sentiment towards each that a text has: `watch_list` is a TOML file or
+        a dict such as {"Tesco": ["Tesco", "TSCO"]}, `companies` a CSV file (docs/TOWARDS.md).
+        RequestError: it cannot promise that, carries no costs, or a list cannot be used.
         """
         from tasks.score.abstain import abstaining, check_abstention, costs_of, promised
         from tasks.score.predict import predict_texts
         from tasks.score.replies import with_replies
 
         check_abstention(max_error, None, each_label=each_label, by_cost=by_cost)
+        watch = _watch_list(watch_list, companies)
         given = [texts] if isinstance(texts, str) else list(texts)
         predictions = predict_texts(self._loaded, given)
         if by_cost:
             predictions = abstaining(predictions, costs_of(self._loaded))
         elif max_error is not None:
             predictions = abstaining(predictions, promised(self._loaded, max_error, each_label=each_label))
-        return with_replies(self._loaded, given, predictions)
+        predictions = with_replies(self._loaded, given, predictions)
+        if watch is None:
+            return predictions
+        from tasks.score.towards import with_towards
+
+        return with_towards(self._loaded, watch, given, predictions)
 
     def explain(self, texts: Sequence[str]) -> list[dict[str, Any] | None]:
         """Why each text got its label, as `textmill predict --explain`: None for a text without words.
@@ -255,11 +274,13 @@ class Model:
         max_error: float | None = None,
         each_label: bool = False,
         by_cost: bool = False,
+        watch_list: Names | None = None,
+        companies: str | Path | None = None,
     ) -> pd.DataFrame:
         """Label each row of a frame, as `textmill score` labels a file.
 
-        Columns: text, label, confidence, probabilities, reason, then those of `frame`, with its index. RequestError: there is
-        no such column, or it holds no texts.
+        Columns: text, label, confidence, probabilities, reason, then those of `frame`, with its index; with names, as `predict`
+        takes them, `towards` too, a list of dicts. RequestError: there is no such column, or it holds no texts.
         """
         import pandas as pd
 
@@ -269,7 +290,7 @@ class Model:
 
         check_abstention(max_error, min_confidence, each_label=each_label, by_cost=by_cost)
         sure: dict[str, Any] = {"min_confidence": min_confidence, "max_error": max_error, "each_label": each_label}
-        sure["by_cost"] = by_cost
+        sure |= {"by_cost": by_cost, "watch": _watch_list(watch_list, companies)}
         with tempfile.TemporaryDirectory(prefix="textmill-") as folder:
             source, output = Path(folder) / "frame.parquet", Path(folder) / "scored.parquet"
             _write_frame(frame, source)
@@ -315,6 +336,21 @@ class Opened:
         if file not in self.files:
             raise RequestError(f"{self.name} has no file {file!r}; it has {', '.join(self.files)}")
         return pd.read_parquet(self.folder / file)
+
+
+def _watch_list(names: Names | None, companies: str | Path | None) -> WatchList | None:
+    """The names to look for; RequestError for a list that cannot be used."""
+    if names is None and companies is None:
+        return None
+    from tasks.score.companies import read_companies
+    from tasks.score.watch import WatchList
+
+    listed = None if companies is None else Path(companies)
+    if names is None or isinstance(names, str | Path):
+        return WatchList.load(None if names is None else Path(names), listed)
+    if wrong := [name for name, ways in names.items() if isinstance(ways, str)]:
+        raise RequestError(f"watch_list: {wrong[0]!r} is one text; give a list of the ways in which it is written")
+    return WatchList(names, {}, read_companies(listed) if listed else (), listed=str(listed))
 
 
 def _load_stored(wanted: str, step: str, data_root: str | Path | None) -> Model:

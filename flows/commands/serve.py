@@ -30,6 +30,7 @@ def serve(context: typer.Context, config: File = None, help_: Help = False) -> N
     resolved = resolve_serve(knobs, file=config)
     check_paths(resolved)
     wanted(model)
+    resolved.serve.open_watch_list()
     model_workers.serve(resolved, model)
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 CODES = {404: "ENDPOINT_NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE", 415: "UNSUPPORTED_MEDIA_TYPE"}
 CODES |= {400: "BAD_REQUEST", 500: "INTERNAL_ERROR", 503: "TEMPORARILY_UNAVAILABLE"}
 NO_VERSION = "no version of the model is loaded"
+NO_NAMES = '"towards" asks about names, and this server has none; start it with --serve.companies or --serve.watch-list'
 DOCS = "/docs"
 # path -> how a body is read, and whether the answer names the model
 READERS: dict[str, tuple[Callable[[str, bytes, ServeSettings], Asked], bool]] = {
@@ -59,6 +60,7 @@ class ModelServer:
 
     def __init__(self, follower: Follower, limits: ServeSettings, log: Log) -> None:
         self.follower, self.limits, self.log = follower, limits, log
+        self.watch = limits.open_watch_list()
         self.meters = Meters()
         self.batcher, self.replier = Batcher(self.meters.labelled), Replier()
         self.app = Observed(self._routes(), self)
@@ -149,8 +151,11 @@ class ModelServer:
         scope["textmill.version"] = loaded.version
         if asked.explain:
             check_explains(loaded)
+        if asked.towards and self.watch is None:
+            raise Refusal(NO_NAMES)
         promise = None if asked.max_error is None else await asyncio.to_thread(promised, loaded, asked.max_error)
-        predictions = await self.batcher.label(loaded, asked.texts, explain=asked.explain)
+        watch = self.watch if asked.towards else None
+        predictions = await self.batcher.label(loaded, asked.texts, explain=asked.explain, watch=watch)
         answer: dict[str, Any] = {"model": {"name": loaded.name, "version": loaded.version}} if with_model else {}
         if promise is not None:
             predictions = abstaining(predictions, promise)

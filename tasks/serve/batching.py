@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tasks.serve.predictions import Labelled, explained, label
+from tasks.serve.predictions import Labelled, explained, label, towards
 from tasks.serve.request import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tasks.register.models import LoadedModel
+    from tasks.score.watch import WatchList
 
 BATCH, SLICE = 1024, 128  # texts of a batch, and of one request in it, at most
 EXPLAINED = 8  # of a request whose texts are explained: for that a network reads each text many times
@@ -36,6 +37,7 @@ class Job:
     loaded: LoadedModel
     texts: list[str]
     explain: bool
+    watch: WatchList | None
     done: asyncio.Future[list[dict[str, Any]]]
     predictions: list[dict[str, Any]] = field(default_factory=list)
 
@@ -58,14 +60,16 @@ class Batcher:
         self._batches = 0
         self._thread = ThreadPoolExecutor(1, "label")
 
-    async def label(self, loaded: LoadedModel, texts: list[str], *, explain: bool = False) -> list[dict[str, Any]]:
-        """What the version says of each text, in order. Refusal if too many texts wait already."""
+    async def label(
+        self, loaded: LoadedModel, texts: list[str], *, explain: bool = False, watch: WatchList | None = None
+    ) -> list[dict[str, Any]]:
+        """What the version says of each text, in order, and towards its names in `watch`. Refusal if too many texts wait."""
         if not texts:
             return []
         if self._waiting + len(texts) > MOST_WAITING:
             raise Refusal(f"{self._waiting} texts are waiting already; send these again later", 503)
         loop = asyncio.get_running_loop()
-        job = Job(loaded, texts, explain, loop.create_future())
+        job = Job(loaded, texts, explain, watch, loop.create_future())
         self._jobs.append(job)
         self._waiting += len(texts)
         if not self._busy:
@@ -87,7 +91,7 @@ class Batcher:
         chars = sum(len(text) for _, texts in parts for text in texts)
         timed = self._batches % TIMED == 0
         self._batches += 1
-        if chars * self._char_seconds <= BRIEF_SECONDS and not any(job.explain for job, _ in parts):
+        if chars * self._char_seconds <= BRIEF_SECONDS and not any(job.explain or job.watch for job, _ in parts):
             self._end(parts, _results(parts, timed=timed), chars)
             loop.call_soon(self._begin)
             return
@@ -171,6 +175,8 @@ def _together(parts: list[Part]) -> list[Labelled]:
         start += len(texts)
         if job.explain:
             predictions = explained(loaded, texts, predictions)
+        if job.watch:
+            predictions = towards(loaded, job.watch, texts, predictions)
         first = number == 0  # the numbers are of the batch
         results.append(Labelled(predictions, whole.tokens if first else 0, whole.unseen if first else 0))
     return results

@@ -18,6 +18,11 @@ _TEXT = {"type": "string", "examples": [TEXT]}
 _TEXTS = {"type": "array", "items": _TEXT}
 _OPTIONS = {
     "explain": {"type": "boolean", "default": False, "description": "Add which words spoke for the label, and which against."},
+    "towards": {
+        "type": "boolean",
+        "default": False,
+        "description": "Add the sentiment towards each name of the server's list that a text has.",
+    },
     "max_error": {
         "type": "number",
         "exclusiveMinimum": 0,
@@ -34,6 +39,15 @@ _QUESTION = {
         "similarity": {"type": "number"},
     },
 }
+_TOWARDS = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "label": {"type": ["string", "null"]},
+        "confidence": {"type": ["number", "null"]},
+        "from": {"type": "string", "enum": ["pair", "clause", "text"]},
+    },
+}
 _PREDICTION = {
     "type": "object",
     "properties": {
@@ -42,6 +56,11 @@ _PREDICTION = {
         "probabilities": {"type": ["object", "null"], "additionalProperties": {"type": "number"}},
         "reason": {"type": ["string", "null"], "description": "Why there is no label."},
         "explanation": {"type": ["object", "null"]},
+        "towards": {
+            "type": "array",
+            "items": _TOWARDS,
+            "description": "The sentiment towards each name of the text, in alphabetical order.",
+        },
         "answer": {"type": ["string", "null"], "description": "Of a model that carries answers: the one of the label."},
         "similar": {
             "type": "array",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tasks.register.models import LoadedModel
+    from tasks.score.watch import WatchList
 
 
 class Labelled(NamedTuple):
@@ -49,3 +50,18 @@ def explained(loaded: LoadedModel, texts: Sequence[str], predictions: Sequence[d
         prediction | {"explanation": as_values(why)}
         for prediction, why in zip(predictions, explanations(loaded, texts), strict=True)
     ]
+
+
+def towards(
+    loaded: LoadedModel, watch: WatchList, texts: Sequence[str], predictions: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The predictions, as `label` gives them, each with the sentiment towards the names of its text."""
+    import numpy as np
+
+    from tasks.score.towards import towards_names
+
+    nothing = dict.fromkeys(loaded.model.labels, 0.0)
+    rows = [list((prediction["probabilities"] or nothing).values()) for prediction in predictions]
+    probabilities_NC = np.array(rows, np.float64).reshape(len(texts), len(nothing))
+    told = towards_names(loaded, watch, texts, probabilities_NC, [prediction["reason"] for prediction in predictions])
+    return [prediction | {"towards": each} for prediction, each in zip(predictions, told, strict=True)]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 JSON, CSV = "application/json", "text/csv"
 COLUMN = "text"
 FORMS = ("inputs", "instances", "dataframe_split", "dataframe_records")
-OPTIONS = ("explain", "max_error")
+OPTIONS = ("explain", "max_error", "towards")
 MOST_SHOWN = 60  # characters of a foreign name in a message
 KINDS = {type(None): "nothing", list: "a list", dict: "an object", bool: "a boolean", int: "a number", float: "a number"}
 
@@ -42,6 +42,7 @@ class Asked(NamedTuple):
     texts: list[str]
     explain: bool = False
     max_error: float | None = None
+    towards: bool = False
 
 
 def asked_of_predict(content_type: str, body: bytes, limits: ServeSettings) -> Asked:
@@ -178,16 +179,18 @@ def _refuse_unknown(request: Mapping[str, Any], known: Sequence[str]) -> None:
 
 
 def _options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """`explain` and `max_error` as they are asked for."""
-    explain, max_error = given.get("explain", False), given.get("max_error")
-    if not isinstance(explain, bool):
-        raise Refusal(f'"explain" is {_kind(explain)}; send true or false')
+    """`explain`, `max_error` and `towards` as they are asked for."""
+    max_error = given.get("max_error")
+    flags = {name: given.get(name, False) for name in ("explain", "towards")}
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise Refusal(f'"{name}" is {_kind(flag)}; send true or false')
     if max_error is not None:
         if isinstance(max_error, bool) or not isinstance(max_error, int | float):
             raise Refusal(f'"max_error" is {_kind(max_error)}; send a share between 0 and 1')
         if not 0 < max_error < 1:
             raise Refusal('"max_error" is a share between 0 and 1, such as 0.05')
-    return {"explain": explain, "max_error": max_error}
+    return {**flags, "max_error": max_error}
 
 
 def _checked(texts: list[Any], limits: ServeSettings) -> list[str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from tasks.section import Positive, Section
+
+if TYPE_CHECKING:
+    from tasks.score.watch import WatchList
 
 
 class ServeSettings(Section):
@@ -27,4 +30,16 @@ class ServeSettings(Section):
     max_bytes: Positive = Field(16_000_000, description="Bytes of a request's body at most.")
     max_texts: Annotated[int, Field(ge=1, le=100_000)] = Field(10_000, description="Texts of one request at most.")
     max_chars: Positive = Field(1_000_000, description="Characters of one text at most.")
+    watch_list: Path | None = Field(
+        None, description="TOML file of names; requests may ask for the sentiment towards each that a text has."
+    )
+    companies: Path | None = Field(None, description="The same of a CSV file with the columns name, aliases, codes.")
     access_log: bool = Field(True, description="Whether each request is logged on stdout, a JSON line without its texts.")
+
+    def open_watch_list(self) -> WatchList | None:
+        """The names of both files; None without either. RequestError for one that cannot be used."""
+        if self.watch_list is None and self.companies is None:
+            return None
+        from tasks.score.watch import WatchList
+
+        return WatchList.load(self.watch_list, self.companies)

@@ -27,6 +27,7 @@ def invoke(body: Any) -> Asked:
 def test_one_text_and_several_are_read_with_their_options() -> None:
     assert predict({"text": TEXTS[0]}) == Asked(TEXTS[:1])
     assert predict({"texts": TEXTS, "explain": True, "max_error": 0.05}) == Asked(TEXTS, True, 0.05)
+    assert predict({"texts": TEXTS, "towards": True}) == Asked(TEXTS, towards=True)
     assert predict({"texts": []}) == Asked([])
 
 
@@ -71,6 +72,7 @@ def test_what_is_malformed_is_refused_in_one_line(name: str) -> None:
         ({"text": None}, "row 0: expected a text, got nothing"),
         ({"texts": ["a", 5]}, "row 1: expected a text, got a number"),
         ({"text": "a", "explain": 1}, '"explain" is a number; send true or false'),
+        ({"text": "a", "towards": "b"}, '"towards" is a text; send true or false'),
         ({"text": "a", "max_error": True}, '"max_error" is a boolean'),
         ({"text": "a", "max_error": 5}, "a share between 0 and 1"),
         ({"text": "a", "\x1b[31m\n": 1}, r"'\\x1b\[31m\\n' is not known here"),
