@@ -12,6 +12,7 @@ from flows.meanwhile import make_ready
 from flows.on_folds import OnFolds
 from flows.opened import recorded
 from flows.prepared import prepare_rows
+from flows.servers.joined import on_this_host
 from flows.settled import settle_by_corpus
 from tasks.config import FoldsConfig  # noqa: TC001 the flow's parameter is looked up when it is deployed
 from tasks.errors import RequestError
@@ -39,7 +40,7 @@ def folds(config: FoldsConfig) -> dict[str, Any]:
 
     Returns what `textmill folds --json` prints.
     """
-    with recorded(config, step_chars=len(cross_validation.name)) as record:
+    with recorded(on_this_host(config), step_chars=len(cross_validation.name)) as record:
         run_steps(record)
         return record.finished()
 

@@ -17,7 +17,7 @@ from flows.settled import SETTLED, settled_values
 from tasks.crash import crash_point
 from tasks.engine.engines import engine_of
 from tasks.errors import RequestError
-from tasks.processes import start_time
+from tasks.processes import start_time, this_host
 from tasks.store.step import Run
 from tasks.tracking.tags import RUN_TAG
 from tasks.tracking.tensorboard import write_events
@@ -275,6 +275,7 @@ class Record:
         written = {
             "id": self.id,
             "process": [os.getpid(), start_time(os.getpid())],
+            "host": this_host(),
             "name": self.config.name,
             "verb": " ".join(self.config.verb),
             "status": status,

@@ -98,8 +98,11 @@ def parameters_of(wanted: Sequence[Wanted]) -> dict[str, Any]:
     return {called(each.settings): each.config.model_dump(mode="json") for each in wanted}
 
 
-def plan_for(wanted: Sequence[Wanted], at_once: int) -> Plan:
-    """The deployment that the runs of a sweep belong to; it has no schedule, and goes when they have ended."""
+def plan_for(wanted: Sequence[Wanted], at_once: int, *, anywhere: bool = False) -> Plan:
+    """The deployment that the runs of a sweep belong to; it has no schedule, and goes when they have ended.
+
+    With `anywhere` the workers of all hosts take them.
+    """
     from flows.servers.deploy import read_plans
     from flows.servers.deployed import TRAIN
     from flows.servers.fan_out import digest_of
@@ -110,10 +113,11 @@ def plan_for(wanted: Sequence[Wanted], at_once: int) -> Plan:
         read_plans()[TRAIN],
         flow=verb,
         name=f"{config.name}-sweep-{digest_of(parameters_of(wanted))}",
-        entrypoint=f"flows/{verb}.py:{verb}",
+        entrypoint=f"flows.{verb}.{verb}",
         description=f"Runs of textmill sweep: {verb} with several values of some settings.",
         limit=at_once,
         schedules=(),
+        anywhere=anywhere,
         parameters={"config": config.model_dump(mode="json")},
     )
 

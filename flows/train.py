@@ -18,6 +18,7 @@ from flows.meanwhile import MEASURED_WITH, imported_meanwhile, make_ready
 from flows.prepared import part, prepare_rows
 from flows.record import Record, command
 from flows.replies import carried_replies, check_answers, look_at_answers
+from flows.servers.joined import on_this_host
 from flows.settled import refuse_unlabelled, settle_by_champion, settle_by_corpus
 from flows.split import split_tags
 from flows.warm import begin_run, look_at_batches, told_lineage
@@ -62,6 +63,7 @@ def train(config: PipelineConfig) -> dict[str, Any]:
 
     Returns what `textmill train --json` prints.
     """
+    config = on_this_host(config)
     if config.runtime.tensorboard:
         check_installed()
     config.finetune.check()

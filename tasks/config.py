@@ -8,7 +8,7 @@ of a preset file and the command line at once. A section is all that its step se
 from __future__ import annotations
 
 import warnings
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,7 +19,7 @@ from tasks.detect.settings import DetectConfig
 from tasks.evaluate.settings import EvaluateConfig
 from tasks.evaluate.slices.settings import NAME, OWN_COLUMNS
 from tasks.expect.settings import ExpectConfig
-from tasks.fetch.settings import FetchConfig
+from tasks.fetch.settings import FetchConfig, with_url_fetched
 from tasks.finetune.networks.settings import NetworkSettings
 from tasks.finetune.settings import AUTO, FRESH, FinetuneConfig
 from tasks.ingest.settings import IngestConfig, TextsConfig
@@ -65,6 +65,11 @@ with warnings.catch_warnings():
         @classmethod
         def _plain_name(cls, value: str) -> str:
             return checked_name(value)
+
+        @model_validator(mode="before")
+        @classmethod
+        def _a_url_is_fetched(cls, given: Any) -> Any:
+            return with_url_fetched(given)
 
         @model_validator(mode="after")
         def _columns_are_kept(self) -> Self:

@@ -1,14 +1,16 @@
-"""Telling a process that still runs from one that is gone, or whose id another process has by now."""
+"""Telling a process that still runs from one that is gone, or whose id another process has by now, or that another host has."""
 
 from __future__ import annotations
 
+import functools
 import os
+import socket
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 MOST_TIMES = 10  # as long as `Patience` lasts at most
 
@@ -39,6 +41,26 @@ def is_of(folder: Path, identity: object) -> bool:
 def runs(pid: int, started: str | None) -> bool:
     """Whether the process that was started then still runs."""
     return started is not None and start_time(pid) == started
+
+
+@functools.cache
+def this_host() -> dict[str, str]:
+    """The name of this host, and of the time since its last start: ids of processes mean something there and then alone."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    try:
+        return {"name": socket.gethostname(), "boot": boot.read_text().strip()}
+    except OSError:
+        return {"name": socket.gethostname(), "boot": ""}
+
+
+def is_of_other_host(host: Mapping[str, Any] | None) -> bool:
+    """Whether a note was written on another host than this; earlier versions wrote none."""
+    return host is not None and host.get("name") != this_host()["name"]
+
+
+def runs_on(host: Mapping[str, Any] | None, pid: int, started: str | None) -> bool:
+    """Whether the process of a note of this host runs: not if the host has been started anew since."""
+    return (host is None or host.get("boot") == this_host()["boot"]) and runs(pid, started)
 
 
 class Patience:

@@ -52,6 +52,9 @@ def deploy(
     train_cron: Annotated[str | None, typer.Option(help="When to train; default: 02:30 each day.")] = None,
     refresh_cron: Annotated[str | None, typer.Option(help="When to refresh; default: every 15 minutes.")] = None,
     timezone: Annotated[str | None, typer.Option(help="Time zone of the schedules; default: UTC.")] = None,
+    any_host: Annotated[
+        bool, typer.Option("--any-host", help="Let any host that has joined train (textmill up --worker-only).")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Put training, refresh and their watchdog on schedules; takes the options of train and refresh too."""
@@ -59,7 +62,7 @@ def deploy(
 
     train = Asked("train", train_preset, train_config, train_cron)
     refresh = Asked("refresh", refresh_preset, refresh_config, refresh_cron)
-    deployed = deploy_checked(plans_for(context.args, train, refresh, timezone))
+    deployed = deploy_checked(plans_for(context.args, train, refresh, timezone, any_host=any_host))
     if as_json:
         print_json(deployed)
     else:
@@ -86,7 +89,9 @@ def undeploy(
     _print_left(result["left"])
 
 
-def plans_for(arguments: Sequence[str], train: Asked, refresh: Asked, timezone: str | None) -> list[Plan]:
+def plans_for(
+    arguments: Sequence[str], train: Asked, refresh: Asked, timezone: str | None, *, any_host: bool = False
+) -> list[Plan]:
     """Resolve and check what is asked for; RequestError says what is wrong with it."""
     from flows.servers.deploy import make_plans
 
@@ -102,6 +107,7 @@ def plans_for(arguments: Sequence[str], train: Asked, refresh: Asked, timezone: 
         train_cron=train.cron,
         refresh_cron=refresh.cron,
         timezone=timezone,
+        anywhere=any_host,
     )
 
 

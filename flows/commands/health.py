@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flows.servers.notes import write_note
 from tasks.checkout import CHECKOUT
 from tasks.errors import RequestError, UnavailableError
-from tasks.processes import runs
+from tasks.processes import is_of_other_host, runs_on
 from tasks.store.artifact import DamagedArtifact, Store
 from tasks.writable import check_data_root
 
@@ -93,11 +93,20 @@ def prefect_app_imports() -> str:
 
 def services(data_root: Path) -> str:
     """Whether the servers of `textmill up` run and answer: its own files list them until `textmill down`."""
+    from flows.servers.joined import ANY_WORKER, read_joined
     from flows.servers.pidfile import PidFile
     from flows.servers.server import Endpoint, Server, answers, read_endpoint
     from flows.servers.services import login_file, where_up
 
     record, root = PidFile(data_root), f"--runtime.data-root {shlex.quote(str(data_root))}"
+    joined = read_joined(data_root)
+    if joined and joined.server:
+        if not record.running(ANY_WORKER):
+            raise UnavailableError(
+                f"the worker that joined {joined.server} no longer runs; textmill up --worker-only {root} starts it again, "
+                f"textmill down {root} says that it should not run"
+            )
+        return f"a worker for the runs of {joined.server}, {joined.at_once} at a time"
     if not (record.names() and login_file(data_root).exists()):  # which `down` of version 0.1 has removed, and nothing else
         return "not started, so none should run"
     if missing := record.missing():
@@ -365,7 +374,10 @@ def _latest_runs(data_root: Path, *, failed: bool = False) -> dict[str, str]:
     latest: dict[str, str] = {}
     for path in (data_root / "runs").glob("*.json"):
         record = _read_record(path)
-        if record is None or (record["status"] == "running" and runs(*record["process"])) or record.get("verb") in BESIDE:
+        if record is None or record.get("verb") in BESIDE:
+            continue
+        host = record.get("host")
+        if record["status"] == "running" and (is_of_other_host(host) or runs_on(host, *record["process"])):
             continue
         if (record["status"] != "finished") == failed:
             latest[record["name"]] = max(record["started"], latest.get(record["name"], ""))

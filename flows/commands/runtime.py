@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "TEXTMILL_"
-NOT_SETTINGS = frozenset({"TEXTMILL_CRASH_AT", "TEXTMILL_DEBUG"})  # a seam of the fault tests; traces for developers
+# A seam of the fault tests; traces for developers; what a worker tells its runs.
+NOT_SETTINGS = frozenset({"TEXTMILL_CRASH_AT", "TEXTMILL_DEBUG", "TEXTMILL_HOST", "TEXTMILL_ANY_HOST"})
 # The variables that are read here.
 PLAIN = {
     "TEXTMILL_RUNTIME__DATA_ROOT": "data_root",

@@ -57,7 +57,7 @@ from tasks.shown import shortened
 from tasks.toml_names import remedy_of
 from tasks.tracking.home import TRACKING_REMEDY
 from tasks.unread import refuse_unread, unread
-from tasks.urls import holds_password
+from tasks.urls import holds_password, is_url
 from tasks.weights.place import HubName, where_else
 
 if TYPE_CHECKING:
@@ -670,7 +670,11 @@ def _absolute(model: type[BaseModel], values: Mapping[str, Any], base: Path, sec
         elif isinstance(value, str | Path | list | tuple) and _takes(field.annotation, tuple[Path, ...]):
             paths = [value] if isinstance(value, str | Path) else value
             if all(isinstance(path, str | Path) for path in paths):
-                placed = [_expanded(path, base, f"{section}{name}") for each in paths for path in _parted(each, base)]
+                placed = [
+                    path if is_url(str(path)) else _expanded(path, base, f"{section}{name}")
+                    for each in paths
+                    for path in _parted(each, base)
+                ]
                 out[name] = placed[0] if len(placed) == 1 else placed
         elif isinstance(value, str) and ("://" in value or _is_name(field.annotation, value)):  # no path
             continue

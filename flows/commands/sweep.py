@@ -31,6 +31,9 @@ def sweep(
     ] = None,
     folds: Annotated[int | None, typer.Option(min=2, help="Cross-validate in so many folds, and register nothing.")] = None,
     at_once: Annotated[int, typer.Option(min=1, help="Runs at a time, on all hosts together.")] = 1,
+    any_host: Annotated[
+        bool, typer.Option("--any-host", help="Let any host that has joined do the runs (textmill up --worker-only).")
+    ] = False,
     preset: Annotated[str | None, typer.Option(help="A named run; sample unless a corpus or a file is given.")] = None,
     config: File = None,
     as_json: Json = False,
@@ -62,7 +65,7 @@ def sweep(
                 resolved = resolve([*context.args, *given], preset=preset, file=config, doors=doors)
             check_train(resolved)
         wanted.append(Wanted(combination, resolved))
-    plan = plan_for(wanted, at_once)
+    plan = plan_for(wanted, at_once, anywhere=any_host)
     try:
         result = run_sweep(wanted, plan, watching())
     except KeyboardInterrupt:

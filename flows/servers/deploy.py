@@ -1,17 +1,20 @@
 """Deploy: put training, refresh and their watchdog on schedules, as `prefect.yaml` has them.
 
 Everything is checked before anything is changed: the configurations by the models that the flows validate them with, the
-schedules by Prefect's own. A deployment is named for what it works on, so that there can be several models and monitors.
+schedules by Prefect's own. A deployment is named for what it works on, so that there can be several models and monitors. It
+names its flow by module: whichever host runs it runs the textmill that is installed there. Runs wait in the pool's own queue,
+from which the worker of `textmill up` takes them; those that any host may do wait in the queue ANYWHERE.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import io
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flows.servers.deployed import (
     REFRESH,
@@ -23,6 +26,8 @@ from flows.servers.deployed import (
     read_deployments,
     scheduling_endpoint,
 )
+from flows.servers.heartbeat import ENVIRONMENT, TAG, make_automations
+from flows.servers.joined import ANY_HOST, read_joined
 from flows.servers.schedule import Cron, checked, next_times, shown_times
 from flows.servers.server import Server
 from tasks.checkout import CHECKOUT
@@ -34,16 +39,18 @@ from tasks.writable import check_data_root
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
+    from uuid import UUID
 
     from prefect.schedules import Schedule
 
 FILE = CHECKOUT / "prefect.yaml"
 WORK_POOL, WATCH_POOL = "textmill", "textmill-watch"
+ANYWHERE, DEFAULT_QUEUE = "anywhere", "default"  # queues of WORK_POOL
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One deployment as it will be made; `flow` is the flow's name, `name` the deployment's."""
+    """One deployment as it will be made; `flow` is the flow's name, `name` the deployment's; `anywhere`: on any host."""
 
     flow: str
     name: str
@@ -54,6 +61,7 @@ class Plan:
     collision_strategy: str
     schedules: tuple[Cron, ...]
     parameters: Mapping[str, Any]
+    anywhere: bool = False
 
     @property
     def full_name(self) -> str:
@@ -80,6 +88,12 @@ def deploy_checked(plans: Sequence[Plan]) -> dict[str, Any]:
     """
     runtime = plans[0].runtime
     check_data_root(runtime.data_root)
+    joined = read_joined(runtime.data_root)
+    if joined and joined.server and (here := [plan.full_name for plan in plans if not plan.anywhere]):
+        raise RequestError(
+            f"this host has joined {joined.server}, whose own worker would look for the files of {here[0]} there; "
+            "give --any-host for a training, and deploy a monitor on that host"
+        )
     scheduling_endpoint(runtime.data_root)
     with Server(runtime.data_root, timeout=runtime.server_timeout):
         return deploy_and_compare(plans)
@@ -123,18 +137,20 @@ def make_plans(
     train_cron: str | None = None,
     refresh_cron: str | None = None,
     timezone: str | None = None,
+    anywhere: bool = False,
     file: Path = FILE,
 ) -> list[Plan]:
     """What is to be deployed for these configurations; RequestError if there is nothing, or a schedule would not run.
 
-    A monitor's drift starts the training that is deployed with it, unless `retrain.deployment` names another.
+    A monitor's drift starts the training that is deployed with it, unless `retrain.deployment` names another. With `anywhere`
+    the training may run on any host; a monitor is on one.
     """
     if train is None and refresh is None:
         raise RequestError("nothing to deploy; give --train-preset or --train-config, or --refresh-preset or --refresh-config")
     written = read_plans(file)
     plans = []
     if train is not None:
-        plans.append(_filled(written[TRAIN], train.name, train, train_cron, timezone, file))
+        plans.append(replace(_filled(written[TRAIN], train.name, train, train_cron, timezone, file), anywhere=anywhere))
     if refresh is not None:
         if train is not None and refresh.retrain.deployment is None:
             retrain = refresh.retrain.model_copy(update={"deployment": f"{TRAIN}/{train.name}"})
@@ -166,7 +182,7 @@ def read_plans(file: Path = FILE) -> dict[str, Plan]:
 def _read(entry: Mapping[str, Any]) -> Plan:
     limit = entry["concurrency_limit"]
     return Plan(
-        flow=entry["entrypoint"].split(":")[1],
+        flow=entry["entrypoint"].rpartition(".")[2],
         name=entry["name"],
         entrypoint=entry["entrypoint"],
         description=entry["description"],
@@ -231,17 +247,19 @@ def deploy(plans: Sequence[Plan], *, paused: Collection[str] = ()) -> list[str]:
 
 def deploy_one(plan: Plan, *, paused: bool = False) -> None:
     """Make or replace one deployment; its work pool must be there."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import DeploymentUpdate
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-    from prefect.flows import Flow
-    from prefect.runner.storage import LocalStorage
+    from prefect.deployments.runner import EntrypointType, RunnerDeployment
 
+    module, _, name = plan.entrypoint.rpartition(".")
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # Prefect's advice on images and sources of remote pools
-        flow = Flow.from_source(source=LocalStorage(str(CHECKOUT)), entrypoint=plan.entrypoint)
-        assert isinstance(flow, Flow)  # a coroutine only inside an event loop
-        flow.deploy(
-            name=plan.name,
+        made = RunnerDeployment.from_flow(
+            getattr(importlib.import_module(module), name),
+            plan.name,
             work_pool_name=plan.work_pool,
+            work_queue_name=ANYWHERE if plan.anywhere else DEFAULT_QUEUE,
             schedules=schedules_of(plan) or None,
             paused=paused,
             concurrency_limit=ConcurrencyLimitConfig(
@@ -249,13 +267,17 @@ def deploy_one(plan: Plan, *, paused: bool = False) -> None:
             ),
             parameters=dict(plan.parameters),
             description=plan.description,
-            print_next_steps=False,
-            ignore_warnings=True,
+            tags=[TAG],
+            job_variables={"env": {**ENVIRONMENT, **(ANY_HOST if plan.anywhere else {})}},
+            entrypoint_type=EntrypointType.MODULE_PATH,
         )
+        identity = cast("UUID", made.apply())
+    with get_client(sync_client=True) as client:  # one of before had the folder of a checkout to change to
+        client.update_deployment(identity, DeploymentUpdate(pull_steps=[]))
 
 
 async def make_pools(names: set[str]) -> None:
-    """Make the work pools that are not there yet."""
+    """Make the work pools and queues that are not there yet, and the rules by which a run whose host died is marked."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectAlreadyExists
@@ -264,3 +286,7 @@ async def make_pools(names: set[str]) -> None:
         for name in sorted(names):
             with contextlib.suppress(ObjectAlreadyExists):
                 await client.create_work_pool(WorkPoolCreate(name=name, type="process"))
+        if WORK_POOL in names:
+            with contextlib.suppress(ObjectAlreadyExists):
+                await client.create_work_queue(ANYWHERE, work_pool_name=WORK_POOL)
+    await make_automations()

@@ -247,6 +247,16 @@ def look_at_workers() -> dict[str, tuple[str, int]]:
     return found
 
 
+def worker_is_known(pool: str, name: str) -> bool:
+    """Whether a worker of this name is online in a pool."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.objects import WorkerStatus
+
+    with get_client(sync_client=True) as client:
+        found = client.read_workers_for_work_pool(pool)
+    return any(each.name == name and each.status == WorkerStatus.ONLINE for each in found)
+
+
 def time_of(schedule: DeploymentSchedule) -> float:
     """When a schedule was last changed, in seconds since 1970."""
     changed = schedule.updated or schedule.created

@@ -1,14 +1,16 @@
 """Flow runs under way and their processes, so that one that was killed does not stay `Running` in Prefect for ever.
 
-A killed process cannot report its end. Each run of a command leaves an empty file below `<data root>/runs`, before Prefect
+A killed process cannot report its end. Each run of a command leaves a file below `<data root>/runs`, before Prefect
 hears that it runs, and each run of a monitor's flow one in a folder of its own. It is named for the flow run, the process and
-the time it started; the next run finds the files of dead processes and reports in their place. A run that its worker
-has already reported, or that another server knows, is left as it is.
+the time it started, and holds the host's name and that of its last start; the next run finds the files of dead processes of
+its own host and reports in their place. A run that its worker has already reported, or that another server knows, is left as it
+is, and so is one of another host: its heartbeat says how it is.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -21,7 +23,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 from prefect.states import Crashed
 
-from tasks.processes import runs, start_time
+from tasks.processes import is_of_other_host, runs_on, start_time, this_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +56,7 @@ def note_run(folder: Path, flow_run_id: str) -> Path:
     note = folder / FOLDER / f"{flow_run_id}.{os.getpid()}.{start_time(os.getpid())}"
     note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     note.touch(mode=0o600)
+    note.write_text(json.dumps(this_host()))
     return note
 
 
@@ -62,7 +65,8 @@ def crash_dead(folder: Path) -> list[str]:
     crashed = []
     for note in sorted((folder / FOLDER).glob("*.*.*")):
         identity, pid, started = note.name.split(".")
-        if runs(int(pid), started):
+        host = _host_of(note)
+        if is_of_other_host(host) or runs_on(host, int(pid), started):
             continue
         try:
             changed = crash_in_prefect(identity)
@@ -74,6 +78,22 @@ def crash_dead(folder: Path) -> list[str]:
             log.warning("run %s was killed; Prefect shows it as crashed now", identity)
             crashed.append(identity)
     return crashed
+
+
+def _host_of(note: Path) -> dict[str, str] | None:
+    """The host that wrote a note; earlier versions left them empty."""
+    try:
+        return dict(json.loads(note.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def ended_in_prefect(flow_run_id: str) -> bool:
+    """Whether the server knows a flow run, and that it has ended."""
+    with get_client(sync_client=True) as client, contextlib.suppress(ObjectNotFound, ValueError):
+        state = client.read_flow_run(UUID(flow_run_id)).state
+        return state is not None and state.is_final()
+    return False
 
 
 def crash_in_prefect(flow_run_id: str) -> bool:

@@ -9,6 +9,7 @@ This module is imported before Prefect, since Prefect reads its environment at i
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -31,6 +32,7 @@ from urllib.parse import quote
 
 from flows.servers.database import hold_in_background
 from flows.servers.guard import serve_guarded
+from flows.servers.heartbeat import ENVIRONMENT, give_time
 from tasks.durable import PRIVATE, locked, replaced, take
 from tasks.errors import RequestError, UnavailableError
 from tasks.processes import Patience, folder_identity, is_of, runs, start_time
@@ -59,6 +61,7 @@ QUIET = {
     "PREFECT_CLIENT_MAX_RETRIES": "3",  # bounds how long a run waits for a server that is gone for good
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",  # the store is the only cache
     "PREFECT_CLI_PROMPT": "false",
+    **ENVIRONMENT,
 }
 
 
@@ -404,8 +407,6 @@ def make_database(home: Path, template: Path) -> None:
 
 def _migrate() -> None:
     """Have Prefect make the database that its settings name; four seconds of a processor."""
-    import asyncio
-
     from prefect.server.database import provide_database_interface
 
     asyncio.run(provide_database_interface().create_db())
@@ -435,6 +436,7 @@ def serve(home: Path, port: int, *, stay: bool) -> None:
 
     if stay:
         hold_in_background(leave)
+        asyncio.run(give_time())
     else:
         threading.Thread(target=leave_when_alone, daemon=True).start()
     server.run()

@@ -19,9 +19,18 @@ from urllib.parse import urlsplit
 
 from flows.commands.settings import DEFAULT_PRESET, preset_config
 from flows.servers.database import checked_database, mlflow_uri, prefect_settings, prepare_database
-from flows.servers.deploy import WATCH_POOL, WORK_POOL, deploy_one, make_pools, read_plans
+from flows.servers.deploy import ANYWHERE, DEFAULT_QUEUE, WATCH_POOL, WORK_POOL, deploy_one, make_pools, read_plans
 from flows.servers.deployed import TRAIN, find_deployment, look_at_code
 from flows.servers.guard import ADDRESS
+from flows.servers.heartbeat import ENVIRONMENT
+from flows.servers.joined import (
+    ANY_WORKER,
+    Joined,
+    host_environment,
+    read_joined,
+    worker_name,
+    write_joined,
+)
 from flows.servers.moved import bring_deployments
 from flows.servers.pidfile import PidFile
 from flows.servers.server import (
@@ -65,12 +74,15 @@ def start_all(
     mlflow_port: int | None = None,
     database: str | None = None,
     artifacts: str | None = None,
+    at_once: int | None = None,
 ) -> dict[str, str]:
     """Start what is not running yet, all of it or nothing, and say where it answers.
 
     A port that is not given is the one of the start before, if no `down` came after it. `database` and `artifacts`, the address
     of a PostgreSQL database and of a bucket for MLflow's files, are those of the start before if they are not given, and with
-    HERE the data root has everything again. RequestError: a port that is taken, or anything that is not what a server which
+    HERE the data root has everything again. With `at_once` a worker of its own takes so many runs at a time of those that any
+    host may do; without, the first worker takes them too.
+    RequestError: a port that is taken, or anything that is not what a server which
     runs has; a database or bucket that cannot be used. What this call has started is stopped again if it fails or is
     interrupted.
     """
@@ -91,10 +103,12 @@ def start_all(
         _refuse_before_start(runtime, ports, before)
         kept = replace(kept, mlflow=f"http://{ADDRESS}:{ports['mlflow']}" if kept.elsewhere else "")
         _prepare_places(kept, before)
+        joined = _joining(runtime, pids, Joined(at_once) if at_once else None)
         if "mlflow" in before:
             _keep_mlflow(runtime, pids)
         try:
             write_kept(runtime.data_root, kept)
+            write_joined(runtime.data_root, joined)
             ui, again = _start_missing(runtime, home, ports, pids)
         except BaseException:
             _stop(runtime, pids, [name for name in SERVICES if name not in before])
@@ -161,7 +175,100 @@ def _prepare_places(kept: Kept, before: Collection[str]) -> None:
 def stop_all(runtime: Runtime) -> dict[str, str]:
     """Stop the processes that `start_all` started, and only those, whether it came to its end or not."""
     pids = PidFile(runtime.data_root)
-    return _stop(runtime, pids, [*([SERVING] if SERVING in pids.names() else []), *SERVICES])
+    joined, names = read_joined(runtime.data_root), pids.names()
+    more = [name for name in (SERVING, ANY_WORKER) if name in names]
+    was = _stop(runtime, pids, [*more, *([] if joined and joined.server else SERVICES)])
+    write_joined(runtime.data_root, None)
+    return was
+
+
+def join(runtime: Runtime, *, at_once: int) -> dict[str, str]:
+    """Start a worker for runs that any host may do, on the Prefect server that the environment names.
+
+    RequestError: no server is named, servers of this data root run, or the worker runs with another server or number.
+    UnavailableError: a server does not answer.
+    """
+    from tasks.tracking.tracker import open_to_read
+
+    endpoint = configured_endpoint()
+    if endpoint is None:
+        raise RequestError(
+            "--worker-only joins the servers of another host; name them: PREFECT_API_URL and PREFECT_API_AUTH_STRING, "
+            "MLFLOW_TRACKING_URI, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        )
+    home = tracking_home(runtime.tracking_uri, runtime.data_root, CHECKOUT)
+    if home.database is not None:
+        raise RequestError("--worker-only: MLFLOW_TRACKING_URI names no server, so models would stay on this host; set it")
+    make_data_root(runtime.data_root)
+    pids = PidFile(runtime.data_root)
+    with locked(runtime.data_root / "services.lock"):
+        if running := [name for name in SERVICES if pids.running(name)]:
+            raise RequestError(f"{', '.join(running)} of this data root run; textmill down first, or leave --worker-only out")
+        joined = _joining(runtime, pids, Joined(at_once, endpoint.url))
+        open_to_read(runtime.tracking_uri, runtime.data_root, CHECKOUT)  # that it answers and lets us in
+        was = bool(pids.running(ANY_WORKER))
+        with Server(runtime.data_root, timeout=runtime.server_timeout):
+            asyncio.run(make_pools({WORK_POOL}))
+            write_joined(runtime.data_root, joined)
+            _start_worker(runtime, pids, ANY_WORKER)
+        _wait_for_start(runtime, pids)
+    return {
+        "worker": f"{worker_name(runtime.data_root)}, {at_once} run{'s' * (at_once > 1)} at a time",
+        "prefect": endpoint.url,
+        "mlflow": home.uri,
+        "state": "was running already" if was else "started",
+        "logs": str(runtime.data_root / "logs"),
+        "stop": f"textmill down --runtime.data-root {shlex.quote(str(runtime.data_root))}",
+    }
+
+
+def _wait_for_start(runtime: Runtime, pids: PidFile) -> None:
+    """Wait until the server knows the worker; UnavailableError, and no worker, where it ends before."""
+    from flows.servers.deployed import worker_is_known
+
+    pid = pids.running(ANY_WORKER)
+    patience = Patience(pid or 0, runtime.server_timeout)
+    with Server(runtime.data_root, timeout=runtime.server_timeout):
+        while pid is None or not worker_is_known(WORK_POOL, worker_name(runtime.data_root)):
+            if not pids.running(ANY_WORKER) or patience.is_over():
+                pids.stop(ANY_WORKER)
+                pids.forget(ANY_WORKER)
+                write_joined(runtime.data_root, None)
+                raise UnavailableError(f"the worker did not start; see {_log_file(runtime, runtime.data_root, ANY_WORKER)}")
+            time.sleep(0.2)
+
+
+def _joining(runtime: Runtime, pids: PidFile, wanted: Joined | None) -> Joined | None:
+    """What this host does of runs of any host: what is wanted, else what was; RequestError if the worker runs otherwise."""
+    before = read_joined(runtime.data_root)
+    joined = wanted or (before if before and not before.server else None)
+    if joined != before and (pids.running(ANY_WORKER) or (pids.running("worker") and joined)):
+        raise RequestError("the workers run already, with another server or number of runs; textmill down first")
+    return joined
+
+
+def workers_of(runtime: Runtime) -> list[str]:
+    """The workers that `textmill up` starts beside the servers of this data root."""
+    return [*WORKERS, *([ANY_WORKER] if read_joined(runtime.data_root) else [])]
+
+
+def _start_worker(runtime: Runtime, pids: PidFile, name: str) -> None:
+    """Start a worker that does not run; one of its own for runs of any host leaves them to that."""
+    if pids.running(name):
+        return
+    command = _python("prefect", "worker", "start", "--pool", WORKERS.get(name, WORK_POOL), "--type", "process")
+    more = {**ENVIRONMENT, **host_environment(runtime), "PYTHONPATH": _with_code()}
+    joined = read_joined(runtime.data_root)
+    if name == ANY_WORKER and joined:
+        command += ["--work-queue", ANYWHERE, "--limit", str(joined.at_once), "--name", worker_name(runtime.data_root)]
+    elif name == "worker" and joined:
+        command += ["--work-queue", DEFAULT_QUEUE]
+    _spawn(runtime.data_root, pids, name, command, more=more)
+
+
+def _with_code() -> str:
+    """The path by which runs import this program, and not another one that is installed."""
+    return os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
 
 
 def start_serving(runtime: Runtime, model: str, *, port: int | None = None) -> str:
@@ -215,20 +322,19 @@ def _start_missing(runtime: Runtime, home: Path, ports: Mapping[str, int], pids:
             before = pids.url("prefect")
             endpoint = _start_prefect(runtime, home, ports["prefect"], pids)
             if before != endpoint.url:
-                for name in WORKERS:  # they would go on asking where it was
+                for name in workers_of(runtime):  # they would go on asking where it was
                     pids.stop(name)
     if not pids.running("mlflow"):
         _start_mlflow(runtime, ports["mlflow"], pids)
-    if not all(map(pids.running, WORKERS)):
+    wanted = workers_of(runtime)
+    if not all(map(pids.running, wanted)):
         with Server(runtime.data_root, timeout=runtime.server_timeout, own=True):
             _deploy_train(runtime)
             _bring_deployments(runtime, home)
             again = look_at_code(runtime.data_root)
-            for name, pool in WORKERS.items():
-                if not pids.running(name):
-                    command = _python("prefect", "worker", "start", "--pool", pool, "--type", "process")
-                    _spawn(runtime.data_root, pids, name, command)
-    gone = [name for name in SERVICES if not pids.running(name)]
+            for name in wanted:
+                _start_worker(runtime, pids, name)
+    gone = [name for name in (*wanted, "mlflow", "prefect") if not pids.running(name)]
     if gone:
         logs = ", ".join(str(_log_file(runtime, home, name)) for name in gone)
         raise UnavailableError(f"{', '.join(gone)} ended at once; see {logs}")

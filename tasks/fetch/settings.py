@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from tasks.section import Section
-from tasks.urls import holds_login, holds_password
+from tasks.urls import holds_login, holds_password, is_url
 
 NAMED_SINCE = re.compile(r"(?<![:\w\\]):since\b")  # as SQLAlchemy finds a parameter
 
@@ -36,7 +37,7 @@ class FetchConfig(Section):
         None,
         min_length=1,
         description="URL of the corpus' file, or a pattern such as s3://bucket/2024-*.csv.gz, whatever fsspec reads (https, "
-        "s3, gs, az, sftp ...); ${NAME} in it is that environment variable.",
+        "s3, gs, az, sftp ...); ${NAME} in it is that environment variable. ingest.path takes a URL too.",
     )
 
     @property
@@ -64,3 +65,22 @@ class FetchConfig(Section):
         if not self.query and (self.database_variable or self.database_file):
             raise ValueError("a database was given and no query; give the query that is to be asked")
         return self
+
+
+def with_url_fetched(given: Any) -> Any:
+    """Settings in which a URL among the places of ingest.path is the one that is fetched; as they are where none is a URL.
+
+    ValueError for two URLs.
+    """
+    ingest = given.get("ingest") if isinstance(given, Mapping) else None
+    path = ingest.get("path") if isinstance(ingest, Mapping) else None
+    places = list(path) if isinstance(path, list | tuple) else [path]
+    urls = [each for each in places if isinstance(each, str) and is_url(each)]
+    if not urls or not isinstance(ingest, Mapping):
+        return given
+    fetch = given.get("fetch") or {}
+    if not isinstance(fetch, Mapping) or len(urls) > 1 or fetch.get("url"):
+        raise ValueError("ingest.path names a second URL to fetch; give one, or a pattern such as s3://bucket/2024-*.csv")
+    rest = [each for each in places if each not in urls]
+    kept = {name: value for name, value in ingest.items() if name != "path"} | ({"path": rest} if rest else {})
+    return {**given, "ingest": kept, "fetch": {**fetch, "url": urls[0]}}

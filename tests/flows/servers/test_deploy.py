@@ -116,8 +116,8 @@ def test_prefect_itself_reads_the_file() -> None:
     entries = yaml.safe_load((CHECKOUT / "prefect.yaml").read_text())["deployments"]
     for entry in entries:
         ConcurrencyLimitConfig.model_validate(entry["concurrency_limit"])
-        module, name = entry["entrypoint"].split(":")
-        assert f"def {name}(" in (CHECKOUT / module).read_text()
+        module, _, name = entry["entrypoint"].rpartition(".")
+        assert f"def {name}(" in (CHECKOUT / f"{module.replace('.', '/')}.py").read_text()
     assert {entry["name"] for entry in entries} == read_plans().keys() == {"train", "refresh", "watch"}
 
 
