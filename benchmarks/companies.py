@@ -8,24 +8,36 @@ twenty, few names often and most seldom. One name in fifty is a common word, whi
 refreshed without the list and with it by turns, each time by a monitor of its own; a turn is the whole command, its start, its
 Prefect server and its dashboard included, with one thread. Lines of a table go to stdout as they are measured: CPU seconds say
 more than wall seconds on a machine that others use. `refresh of nothing` is the same command once all documents were seen.
+`scoring` is what the model alone does with SCORED documents in one thread, medians of five by turns; `--only-scoring` is that.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import itertools
 import json
 import os
 import random
+import statistics
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchmarks.measure import Measurement, measure
 from benchmarks.stream import texts, write_rows
 from tasks.checkout import CHECKOUT
+from tasks.collect.found import COLLECTED_SCHEMA
+from tasks.register.models import load_model
 from tasks.score.companies import common_words
+from tasks.score.stream import Scorer
+from tasks.score.watch import WatchList
+from tasks.tracking.tracker import open_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +45,7 @@ if TYPE_CHECKING:
 FIRST, VOWELS, INNER = "BCDFGHJKLMNPRSTVWZ", "aeiou", "lmnrstv"
 ENDS = ("dale", "ford", "ley", "mont", "ric", "stead", "vane", "worth")
 ONE_IN, TWO_IN = 0.25, 0.05  # of the documents
+SCORED, BATCH, TURNS = 20_000, 1024, 5  # documents that are scored alone, and how often
 COMMON_EVERY = 50  # names of which one is a common word
 TRAIN = [
     *("--name", "news", "--ingest.path", str(CHECKOUT / "data" / "sample"), "--finetune.model", "bag"),
@@ -77,6 +90,36 @@ def named(num_documents: int, names: Sequence[str]) -> Iterator[tuple[str, str]]
             yield when, f"{one}: {' '.join(half[:middle])}, while {other} {' '.join(half[middle:])}"
         else:
             yield when, f"{one}: {text}" if chance < TWO_IN + ONE_IN else text
+
+
+def scoring(bench: Bench, num_companies: int) -> str:
+    """A line about documents that the model scores in a CPU second, without the list and with it."""
+    loaded = load_model(open_to_read(None, bench.root, CHECKOUT), "news@champion")
+    with bench.stream.open(newline="") as file:
+        drawn = [row["headline"] for row in csv.DictReader(file)][:SCORED]
+    batches = [_collected(drawn[start : start + BATCH]) for start in range(0, len(drawn), BATCH)]
+    scorers = [Scorer(loaded, "negative", (), watch) for watch in (None, WatchList.load(None, bench.list))]
+    seconds: list[list[float]] = [[], []]
+    for _ in range(TURNS):
+        for scorer, taken in zip(scorers, seconds, strict=True):
+            began = time.process_time()
+            scored = [scorer.score_batch(batch)[0] for batch in batches]
+            taken.append(time.process_time() - began)
+    names = [number for batch in scored for number in pc.list_value_length(batch.column("names")).to_pylist()]
+    one, several = names.count(1) / len(names), sum(number > 1 for number in names) / len(names)
+    plain, watched = (len(drawn) / statistics.median(taken) for taken in seconds)
+    return (
+        f"scoring: {len(drawn):,} documents, {one:.0%} name one company, {several:.0%} several: {plain:,.0f} documents a CPU "
+        f"second without a list, {watched:,.0f} with {num_companies:,} companies"
+    )
+
+
+def _collected(texts: Sequence[str]) -> pa.RecordBatch:
+    rows = [
+        {"id": hashlib.sha256(text.encode()).digest(), "time": 0, "day": 0, "text": text, "source": "made"} for text in texts
+    ]
+    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in COLLECTED_SCHEMA]
+    return pa.record_batch(columns, COLLECTED_SCHEMA)
 
 
 class Bench:
@@ -127,8 +170,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--companies", type=int, default=5000)
     parser.add_argument("--repeat", type=int, default=3, help="refreshes of each kind")
+    parser.add_argument("--only-scoring", action="store_true")
     asked = parser.parse_args(arguments)
     bench = Bench(asked.folder.resolve(), asked.documents, asked.companies)
+    print(scoring(bench, asked.companies), flush=True)
+    if asked.only_scoring:
+        return 0
     print(HEADER, flush=True)
     for turn in range(asked.repeat):
         for companies in (0, asked.companies):

@@ -98,6 +98,16 @@ def test_apprise_sends_what_people_read(hook: Any, make_alert: MakeAlert) -> Non
         AppriseChannel("team", "nosuch://x").send(make_alert())
 
 
+def test_a_long_text_goes_in_several_messages_unless_the_address_says_otherwise() -> None:
+    telegram = "tgram://123456789:abcdefghijklmnopqrstuvwxyz_ABCDEFGH/12345"
+    (service,) = AppriseChannel("team", telegram).sender()
+    parts = service._apply_overflow("x " * 9000, title="a title")  # apprise has no public way to ask what it would send
+    assert len(parts) > 1
+    assert all(len(part["body"]) <= service.body_maxlen for part in parts)
+    (service,) = AppriseChannel("team", f"{telegram}?overflow=truncate").sender()
+    assert len(service._apply_overflow("x " * 9000, title="a title")) == 1
+
+
 def test_what_goes_wrong_with_an_event_is_a_channel_that_is_down(make_alert: MakeAlert) -> None:
     seen: list[Alert] = []
     EventChannel("prefect", seen.append).send(make_alert())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tasks.notify.channels.channel import ChannelDown
 from tasks.notify.message import body, title
@@ -29,12 +29,25 @@ class AppriseChannel:
         """Make the channel."""
         return cls(entry.name, entry.values["url"], entry.digests)
 
-    def send(self, alert: Alert) -> None:
-        """Send the message; apprise says no more than yes or no."""
-        import apprise  # half a second, only where it is used
+    def sender(self) -> Any:
+        """The `apprise.Apprise` of its URL; ChannelDown for one of an unknown kind.
+
+        A text that is too long for one message is sent in several: a service that refuses it would get nothing any more. Where
+        the URL says otherwise (`overflow=truncate`), that holds.
+        """
+        import apprise
 
         sender = apprise.Apprise()
         if not sender.add(self.url):
             raise ChannelDown("apprise does not know this kind of URL")
-        if not sender.notify(title=title(alert), body=body(alert), body_format=apprise.NotifyFormat.TEXT):
+        for service in sender:
+            if service.overflow_mode == apprise.OverflowMode.UPSTREAM:
+                service.overflow_mode = apprise.OverflowMode.SPLIT
+        return sender
+
+    def send(self, alert: Alert) -> None:
+        """Send the message; apprise says no more than yes or no."""
+        import apprise  # half a second, only where it is used
+
+        if not self.sender().notify(title=title(alert), body=body(alert), body_format=apprise.NotifyFormat.TEXT):
             raise ChannelDown("apprise could not send it")
