@@ -1,9 +1,10 @@
 """No secret is stored: what was planted in the environment, a URL, a channel or a login is nowhere in what runs leave behind.
 
 Training runs and refreshes work with all of the secrets (a feed that wants a key, a webhook that wants a token and answers
-with it, an MLflow server's login and token, a database's password, the servers' own). Then every byte of the data roots and the
-home is searched: databases and their logs, the store, reports, records, log files and what the commands printed, Parquet by its
-values, archives unpacked; for each secret as it is, as base64 and as a URL writes it.
+with it, an MLflow server's login and token, a database's password, a bucket's credentials, a cluster's private key, the
+servers' own). Then every byte of the data roots, the home and the bucket is searched: databases and their logs, the store,
+reports, records, log files and what the commands printed, Parquet by its values, archives unpacked; for each secret as it is,
+as base64 and as a URL writes it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -33,12 +35,15 @@ from flows.commands.settings import resolve, resolve_refresh
 from flows.servers.server import Endpoint, answers, free_port, login
 from tasks.checkout import CHECKOUT
 from tasks.errors import RequestError
+from tasks.store.shared.exchange import ROOT
 from tasks.tracking.home import tracking_home
 from tasks.tracking.server import server_environment
+from tests.clusters import Cluster, certificates, wait_for_workers
 from tests.faults.trained import make_corpus, textmill, train
 from tests.monitored import write_stream
 from tests.patience import HANGS_SECONDS
 from tests.postgresql import USER, postgresql
+from tests.s3 import BUCKET, KEY_ID, PASS, before, s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,8 +52,9 @@ if TYPE_CHECKING:
 NUMBER = 15
 PROMISE = (
     "No secret is stored: environment variables, a feed's key and login, a webhook's address and token, a database's password, "
-    "MLflow's login and token and Prefect's login are in no byte of databases, store, logs, reports, records and output; a "
-    "password in a URL is refused before anything is stored"
+    "MLflow's login and token, Prefect's login, a bucket's secret key and session token and the private key of a Dask cluster "
+    "are in no byte of databases, store, bucket, logs of workers too, reports, records and output; a password in a URL is "
+    "refused before anything is stored"
 )
 TAKEN_OUT = (
     "`holds_password` always false: 2 of the 3 trials with a URL fail (the third is refused by CollectConfig too); a "
@@ -67,6 +73,9 @@ SECRETS = {
     "password of a database, by variable": "pLaNtEd/db@9",
     "password of a database, in a file": "pLaNtEdFile10",
     "password of a database, a wrong one": "pLaNtEdWrong11",
+    "secret key of a bucket": "pLaNtEd/bucket+12",
+    "session token of a bucket": "pLaNtEdSession13",
+    "private key of a cluster": "",  # a line of it, once it is made
 }
 UNUSED = "variable of another program"
 OWN = "the servers' own password"
@@ -182,7 +191,8 @@ def prepare(folder: Path) -> Iterator[None]:
     with (folder / "stream.csv").open(newline="") as file:
         STREAM[:] = [(row["when"][:10], row["headline"]) for row in csv.DictReader(file) if len(row["when"]) >= 10]
     ASKED.clear()
-    said = train_everywhere(folder, corpus) + refresh_from_feed(folder) + refresh_from_database(folder)
+    said = train_everywhere(folder, corpus) + train_on_cluster(folder, corpus)
+    said += refresh_from_feed(folder) + refresh_from_database(folder)
     LEFT.clear()
     LEFT.update(read_all(folder))
     LEFT["what was printed"] = said.encode()
@@ -199,6 +209,30 @@ def train_everywhere(folder: Path, corpus: Path) -> str:
             knobs = ("--name", "news", "--runtime.tracking-uri", address)
             said.append(train(root, corpus, *knobs, variables=variables | given))
     return json.dumps(said)
+
+
+def train_on_cluster(folder: Path, corpus: Path) -> str:
+    """A training run with a bucket and a cluster with certificates, and what is in the bucket as files; what it printed."""
+    seen: list[str] = []
+    (folder / "cluster").mkdir()
+    with tempfile.TemporaryDirectory() as safe, s3_server() as server, before(server, lambda *_: PASS, seen=seen) as port:
+        server.make()
+        files = certificates(Path(safe))
+        key = SECRETS["private key of a cluster"] = files.key.read_text().splitlines()[1]
+        secret, token = SECRETS["secret key of a bucket"], SECRETS["session token of a bucket"]
+        variables = server.environment(port) | {"AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
+        with Cluster(folder / "cluster", files=files) as made:
+            made.start_worker(settings=variables | {ROOT: str(folder / "cluster" / "root")})
+            wait_for_workers(made, 1)
+            tls = (word for kind in files._fields for word in (f"--runtime.tls-{kind}", str(getattr(files, kind))))
+            knobs = ("--runtime.store", f"s3://{BUCKET}/trained", "--runtime.engine", "dask", "--runtime.address", made.address)
+            said = json.dumps(train(folder / "shared", corpus, "--name", "news", *knobs, *tls, variables=variables))
+        ASKED.append(f"the scheduler took {key}")  # it takes no other
+        if any(token in headers and f"Credential={KEY_ID}/" in headers for headers in seen):
+            ASKED.append(f"signed with {secret} and sent {token}")
+        for number, place in enumerate(server.places("trained/")):
+            (folder / f"object-{number}{Path(place).suffix}").write_bytes(server.get(place))
+    return said
 
 
 def refresh_from_feed(folder: Path) -> str:

@@ -46,7 +46,8 @@ PROMISE = (
 TAKEN_OUT = (
     "aliases are not completed at the next opening: 3 of 3 killed changes are noted as set outside; no look at the ledger "
     "after the aliases: 1 of 1 woken host leaves its own; the first host's ledger is not taken over: 1 of 1; the lease, or the "
-    "condition of a decision alone: 0 of 5 times at once, since the other keeps hosts apart"
+    "condition of a decision alone: 0 of 5 times at once, since the other keeps hosts apart; both: 5 of 12; a decision is not "
+    "read back: 1 of 2 lost answers, that to a rollback"
 )
 LIMIT_SECONDS = 600
 LEASE_SECONDS = 2.0
