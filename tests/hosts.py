@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from prefect.client.orchestration import SyncPrefectClient
+    from prefect.states import State
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 NEVER = "0 0 29 2 *"
@@ -73,6 +74,10 @@ class Host:
     def join(self, at_once: int = 1) -> None:
         """Start its worker."""
         self.must("up", "--worker-only", "--at-once", str(at_once))
+
+    def record(self) -> PidFile:
+        """What `textmill up` started on it."""
+        return PidFile(self.root)
 
     def processes(self) -> list[psutil.Process]:
         """Its worker and all that came of it."""
@@ -121,6 +126,10 @@ class Team:
     def state(self, run: UUID) -> str:
         """What Prefect calls its state."""
         return self.client.read_flow_run(run).state_name or ""
+
+    def states(self, run: UUID) -> list[State[Any]]:
+        """Every state that it was in."""
+        return self.client.read_flow_run_states(run)
 
     def where(self, run: UUID) -> Host | None:
         """The host that works on a run."""

@@ -99,8 +99,10 @@ async def give_time() -> None:
     until = datetime.now(UTC) + WITHIN
     try:
         async with session:
-            bucket = database.AutomationBucket
-            await session.execute(sqlalchemy.update(bucket).where(bucket.end < until).values(end=until))
+            bucket, automation = database.AutomationBucket, database.Automation
+            ours = sqlalchemy.select(automation.id).where(automation.name.in_([SILENT, NEVER_BEGAN]))
+            late = sqlalchemy.update(bucket).where(bucket.automation_id.in_(ours), bucket.end < until)
+            await session.execute(late.values(end=until))
             await session.commit()
     except sqlalchemy.exc.DBAPIError as error:  # a database that is made only now
         log.debug("no automation waits (%s)", type(error).__name__)

@@ -25,7 +25,9 @@ PROMISE = (
     "the place of the deployment is free, the run that waited goes on on the other host, takes the lease over, builds nothing "
     "again that was finished, and there is one version; that run, which lives, is not marked"
 )
-TAKEN_OUT = "PENDING"
+TAKEN_OUT = (
+    "the rule on the Prefect server: 1 of 1 run is Running seven minutes after the kill, and the next one waits for its place"
+)
 LIMIT_SECONDS = 1200
 MARKED_SECONDS = 150.0
 FINISHED = ("ingest", "prepare")
