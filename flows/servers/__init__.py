@@ -10,6 +10,8 @@ Servers
     guard            what both answer to whom: address, Host, Origin, password
     services         `up` and `down`: starts and stops all of them
     pidfile          which processes `up` started
+    database         a PostgreSQL database for both servers
+    joined           a host that joins the servers of another one
     quiet            Prefect's log lines kept off the terminal
 Schedules
     deploy           makes deployments of flows, from prefect.yaml
@@ -18,6 +20,7 @@ Schedules
     moved            deployments of a data root that was copied or moved
 Runs that Prefect and we could lose sight of
     running          a killed process does not stay `Running`
+    heartbeat        nor does a run whose host died
     outage           a server that goes away during a run hears of its end later
     notes            small JSON files, written whole or not at all
 """

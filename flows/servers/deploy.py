@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from prefect.schedules import Schedule
 
-FILE = CHECKOUT / "prefect.yaml"
+FILE = CHECKOUT / "flows" / "prefect.yaml"  # the checkout has a link to it where Prefect looks for it
 WORK_POOL, WATCH_POOL = "textmill", "textmill-watch"
 ANYWHERE, DEFAULT_QUEUE = "anywhere", "default"  # queues of WORK_POOL
 

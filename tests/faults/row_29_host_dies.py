@@ -26,7 +26,7 @@ PROMISE = (
     "again that was finished, and there is one version; that run, which lives, is not marked"
 )
 TAKEN_OUT = (
-    "the rule on the Prefect server: 1 of 1 run is Running seven minutes after the kill, and the next one waits for its place"
+    "the rule on the Prefect server: 1 of 1 run is Running seven minutes after the kill, and the next waits five for its place"
 )
 LIMIT_SECONDS = 1200
 MARKED_SECONDS = 150.0

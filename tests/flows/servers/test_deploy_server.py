@@ -127,6 +127,22 @@ def result(runtime: Runtime, run_id: UUID | str) -> dict[str, Any]:
     return json.loads((runtime.data_root / "runs" / f"{run_id}.json").read_bytes())["result"]
 
 
+def test_a_deployment_names_its_flow_by_module_and_its_runs_are_judged_by_their_heartbeat(
+    client: SyncPrefectClient, good: PipelineConfig
+) -> None:
+    from flows.servers.deploy import ANYWHERE, deploy, make_plans
+    from flows.servers.heartbeat import NEVER_BEGAN, SILENT, TAG
+
+    for anywhere in (False, True):  # the second replaces the first
+        deploy(make_plans(good.model_copy(update={"name": "moved"}), None, train_cron=NEVER, anywhere=anywhere))
+        made = client.read_deployment_by_name("train/moved")
+        assert (made.entrypoint, made.pull_steps or [], made.tags) == ("flows.train.train", [], [TAG])
+        assert (made.work_queue_name == ANYWHERE, "TEXTMILL_ANY_HOST" in made.job_variables["env"]) == (anywhere, anywhere)
+    names = [each.name for each in client.read_automations()]
+    assert sorted(name for name in names if name.startswith("textmill")) == sorted([SILENT, NEVER_BEGAN])
+    client.delete_deployment(made.id)
+
+
 def champion(runtime: Runtime) -> Any:
     from tasks.tracking.tracker import Tracker
 
