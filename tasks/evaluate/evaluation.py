@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from tasks.progress import SILENT
 from tasks.shown import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tasks.engine.engine import Engine
@@ -190,8 +191,10 @@ def predict(
     few = FEW if read is None else FEW_OF_TEXTS
     # Threads, not processes: nearly all the work is NumPy's and torch's, which do it without Python's lock.
     with ThreadPoolExecutor(num_cores()) as pool:
-        many = spread is not None and len(rows) > few
-        for each in spread.probabilities(given, few) if spread is not None and many else pool.map(answers, given):
+        labelled: Iterator[np.ndarray] = pool.map(answers, itertools.islice(given, few) if spread is not None else given)
+        if spread is not None and len(rows) > few:
+            labelled = itertools.chain(labelled, spread.probabilities(given))
+        for each in labelled:
             found.append(each)
             progress.advance(min(len(found) * BATCH_ROWS, len(tokens)), len(tokens), "documents")
     return np.concatenate(found)

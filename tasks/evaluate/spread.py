@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -42,16 +41,12 @@ class Spread:
     model: Path
     exchange: Exchange | None
 
-    def probabilities(self, batches: Iterable[Batch], few: int) -> Iterator[np.ndarray]:
-        """Probabilities of each batch, float32 [N, C], in order; the first few are made here."""
-        batches = iter(batches)
-        here = (label_batch(batch, self.model) for batch in itertools.islice(batches, few))
-        rest = (_compact(batch) for batch in batches)
+    def probabilities(self, batches: Iterable[Batch]) -> Iterator[np.ndarray]:
+        """Probabilities of each batch, float32 [N, C], in order."""
+        compact = (_compact(batch) for batch in batches)
         if self.exchange is None:
-            there = self.engine.map_ordered(label_batch, ((batch, self.model.absolute()) for batch in rest))
-        else:
-            there = self.exchange.map_ordered(self.engine, label_elsewhere, ((batch,) for batch in rest))
-        return itertools.chain(here, there)
+            return self.engine.map_ordered(label_batch, ((batch, self.model.absolute()) for batch in compact))
+        return self.exchange.map_ordered(self.engine, label_elsewhere, ((batch,) for batch in compact))
 
 
 def label_batch(batch: Batch, model: Path) -> np.ndarray:
