@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from benchmarks.few_labels import main, table, wanted
 from tests.encoders import write_encoder
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def test_descriptions_alone_are_measured_once_and_small_draws_first() -> None:
@@ -56,5 +56,10 @@ def test_the_same_command_again_measures_what_is_missing(
         *(("yardstick", 1), ("ngrams", 1), ("frozen", 1)),
     ]
     assert all(each["rows"] == 24 and 0 < each["accuracy"] <= 1 for each in measured)
-    assert shown.out.splitlines()[-1].startswith("| `frozen` | 8 | 2 |")
+    *_, last, figures = shown.out.splitlines()
+    assert last.startswith("| `frozen` | 8 | 2 |")
+    found = json.loads(figures)["frozen"]["8"]
+    assert found["draws"] == 2
+    drawn = [each["accuracy"] for each in measured if each["name"] == "frozen"]
+    assert found["accuracy"] == pytest.approx(sum(drawn) / 2, abs=1e-4)
     assert main([*words, "--only", "nothing"]) == 2
