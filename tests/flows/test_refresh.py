@@ -244,7 +244,8 @@ def test_prefect_shows_a_killed_refresh_as_crashed(
     path = tmp_path / "channels.toml"
     path.write_text(f'[desk]\nkind = "file"\npath = "{tmp_path / "alerts.jsonl"}"\n')
     path.chmod(0o600)
-    killed = config(data_root, stream, "killed", notify={"channels": path})
+    name = "killed-desk"  # no other test's: all runs are on one server
+    killed = config(data_root, stream, name, notify={"channels": path})
     points = ["monitor.uncommitted", "notify.sent", "none"]
     said = subprocess.run(
         [sys.executable, "-c", KILLED, killed.model_dump_json(), *points],
@@ -255,14 +256,14 @@ def test_prefect_shows_a_killed_refresh_as_crashed(
     )
     expected = [f"{point} {0 if point == 'none' else -signal.SIGKILL}" for point in points]
     assert said.stdout.splitlines() == expected, said.stderr
-    with MonitorState.read(data_root, "killed") as state, MonitorState.read(data_root, "desk") as desk:
+    with MonitorState.read(data_root, name) as state, MonitorState.read(data_root, "desk") as desk:
         assert (state.counts(), state.histograms()) == (desk.counts(), desk.histograms())
         assert [row["scored"] for row in state.refreshes()] == [DAYS * A_DAY, 0]
         assert all(row["delivered"] for row in state.deliveries())
-    assert not list((data_root / "monitor" / "killed" / "running").iterdir())
+    assert not list((data_root / "monitor" / name / "running").iterdir())
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=["killed"])), sort=FlowRunSort.START_TIME_ASC
+            flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=[name])), sort=FlowRunSort.START_TIME_ASC
         )
     assert [run.state_name for run in runs] == ["Crashed", "Crashed", "Completed"]
 
