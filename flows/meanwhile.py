@@ -15,6 +15,7 @@ from tasks.finetune.uses import libraries_of
 from tasks.ingest.settings import refusing
 from tasks.ingest.task import ingest
 from tasks.prepare.task import prepare
+from tasks.pretrain.task import pretrain
 from tasks.store.artifact import Store
 from tasks.store.source import reachable
 from tasks.tracking.client import import_mlflow, open_client
@@ -79,14 +80,30 @@ def imported_meanwhile(*modules: str) -> Iterator[None]:
 def imports_for_training(config: PipelineConfig, run: Run, corpus: Artifact) -> Iterator[None]:
     """Import what training and the report need while a new corpus is prepared, which mostly other processes do.
 
-    Where the model is yet to be chosen, a small corpus will have one that needs no torch.
+    Where the model is yet to be chosen, a small corpus will have one that needs no torch. Where word vectors are to be trained,
+    there is more time for it while that is done.
     """
-    if prepare.is_stored(run.store, config.prepare, corpus=corpus):
+    if trains_vectors(config) or prepare.is_stored(run.store, config.prepare, corpus=corpus):
         yield
         return
     will_need = "torch" in libraries_of(config.finetune) and (bool(config.finetune.kinds) or _is_large(config))
     torch = ["torch"] if will_need else []
     with imported_meanwhile(*torch, *DRAWN_WITH):
+        yield
+
+
+def trains_vectors(config: PipelineConfig) -> bool:
+    """Whether the run has fastText train word vectors, if it has not yet; not where the model is still to be chosen."""
+    return config.finetune.needs_vectors and config.pretrain.enabled and not config.align.vectors
+
+
+@contextlib.contextmanager
+def imports_beside_vectors(config: PipelineConfig, run: Run, dataset: Artifact) -> Iterator[None]:
+    """Import what training, the yardstick and the report need while fastText trains word vectors, which is another process."""
+    if pretrain.is_stored(run.store, config.pretrain, dataset=dataset):
+        yield
+        return
+    with imported_meanwhile("torch", *MEASURED_WITH, *DRAWN_WITH):
         yield
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from flows.curve import measure_curve
 from flows.display import Display
 from flows.given_labels import tell_of_test_labels
 from flows.killed import mark_killed
-from flows.meanwhile import MEASURED_WITH, imported_meanwhile, make_ready
+from flows.meanwhile import imports_beside_vectors, make_ready
 from flows.prepared import part, prepare_rows
 from flows.record import Record, command
 from flows.replies import carried_replies, check_answers, look_at_answers
@@ -237,8 +236,7 @@ def align_vectors(record: Record, config: PipelineConfig, dataset: State, *, tra
     if config.align.vectors:
         record.skipped(pretrain, "align.vectors gives vectors trained elsewhere")
     elif config.pretrain.enabled:
-        builds = not pretrain.is_stored(run.store, config.pretrain, dataset=dataset.result())
-        with imported_meanwhile("torch", *MEASURED_WITH) if builds else contextlib.nullcontext():  # fastText is a child process
+        with imports_beside_vectors(config, run, dataset.result()):
             vectors = note(pretrain(run, config.pretrain, dataset=dataset))
     else:
         record.skipped(pretrain, "switched off; embeddings start at random")

@@ -5,12 +5,12 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from flows import meanwhile
-from flows.meanwhile import imported_meanwhile, processes_for_prepare
+from flows.meanwhile import imported_meanwhile, processes_for_prepare, trains_vectors
 from tasks.config import PipelineConfig
 from tasks.engine.local import LocalPool
 from tasks.store.artifact import Store
@@ -29,6 +29,20 @@ def test_modules_are_there_when_the_block_ends_and_one_that_is_missing_is_passed
 def test_an_error_of_the_block_is_the_caller_s() -> None:
     with pytest.raises(KeyError), imported_meanwhile("json"):
         raise KeyError("of the step")
+
+
+@pytest.mark.parametrize(
+    ("sections", "trains"),
+    [
+        ({"finetune": {"model": "bag+cnn"}}, True),
+        ({"finetune": {"model": "bag"}}, False),
+        ({"finetune": {"model": "auto"}}, False),
+        ({"finetune": {"model": "cnn"}, "pretrain": {"enabled": False}}, False),
+        ({"finetune": {"model": "cnn"}, "align": {"vectors": "vectors.vec"}}, False),
+    ],
+)
+def test_word_vectors_are_trained_for_a_model_that_reads_them_and_is_given_none(sections: dict[str, Any], trains: bool) -> None:
+    assert trains_vectors(PipelineConfig.model_validate({"ingest": {"path": "rows.csv"}} | sections)) is trains
 
 
 class Tables(NamedTuple):
