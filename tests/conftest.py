@@ -135,7 +135,12 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with Server(tmp_path_factory.mktemp("data"), timeout=HANGS_SECONDS) as endpoint:
         from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-        with temporary_settings({PREFECT_API_URL: endpoint.url, PREFECT_API_AUTH_STRING: endpoint.auth}):
+        from flows.servers.outage import without_heartbeat
+
+        with (
+            temporary_settings({PREFECT_API_URL: endpoint.url, PREFECT_API_AUTH_STRING: endpoint.auth}),
+            without_heartbeat(),
+        ):
             yield endpoint.url
     os.environ.clear()
     os.environ.update(saved)

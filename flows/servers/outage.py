@@ -8,11 +8,13 @@ it as running until then. A run that a worker has started ends in Prefect's own 
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import inspect
 import json
 import logging
+import os
 import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -21,6 +23,7 @@ from httpx import HTTPError
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.flow_engine import run_flow
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Completed, Crashed, Failed, Pending
 
 from flows.servers.notes import write_note
@@ -30,6 +33,7 @@ from tasks.durable import sweep_partials
 from tasks.errors import UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from prefect import Flow
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FREQUENCY_VARIABLE = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
 RUNS, FOLDER = "runs", "unreported"
 STATES = {"Completed": Completed, "Failed": Failed, "Crashed": Crashed}
 
@@ -77,6 +82,19 @@ class Ending:
         return name, f"{type(self.error).__name__}: {self.error}"[:1000] + f" ({when})"
 
 
+@contextlib.contextmanager
+def without_heartbeat() -> Iterator[None]:
+    """Have flows that run in the block send no heartbeat, unless the environment says how often.
+
+    Nobody judges the run of a command by it, and its end would wait for the thread that sends it, up to a second.
+    """
+    if FREQUENCY_VARIABLE in os.environ:
+        yield
+        return
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
+
+
 class Prefect:
     """What the end of a run needs of Prefect: its server, and its engine around a flow."""
 
@@ -87,7 +105,8 @@ class Prefect:
 
     def run(self, flow: Flow[..., Any], begun: FlowRun, config: BaseModel) -> State[Any]:
         """Run a flow as the flow run that was made; the state in which it ends."""
-        state: State[Any] = run_flow(flow, begun, {"config": config}, return_type="state")  # type: ignore[assignment]
+        with without_heartbeat():
+            state: State[Any] = run_flow(flow, begun, {"config": config}, return_type="state")  # type: ignore[assignment]
         return state
 
     def set_state(self, flow_run_id: UUID, state: State[Any]) -> None:

@@ -20,7 +20,7 @@ from prefect.states import Completed, Failed, Pending, Running, State
 
 from flows import killed
 from flows.servers import outage
-from flows.servers.outage import Prefect, run_through, tell_late
+from flows.servers.outage import FREQUENCY_VARIABLE, Prefect, run_through, tell_late, without_heartbeat
 from flows.servers.running import note_run
 from tasks.config import PipelineConfig
 from tasks.errors import RequestError, UnavailableError
@@ -269,3 +269,15 @@ def test_a_killed_run_keeps_its_record_until_both_servers_can_be_told(tmp_path: 
     tracker.answers = True
     assert killed.mark_killed(tmp_path, tracker) == [ID]
     assert (json.loads(path.read_text())["status"], tracker.ended) == ("killed", [("parent", "KILLED"), ("child", "KILLED")])
+
+
+def test_a_command_sends_no_heartbeat_unless_it_is_told_how_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings, temporary_settings
+
+    monkeypatch.delenv(FREQUENCY_VARIABLE, raising=False)
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 45}):
+        with without_heartbeat():
+            assert get_current_settings().flows.heartbeat_frequency is None
+        monkeypatch.setenv(FREQUENCY_VARIABLE, "45")
+        with without_heartbeat():
+            assert get_current_settings().flows.heartbeat_frequency == 45
