@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from tasks.store.step import Run
 
 
-MEASURED_WITH = ("sklearn.feature_extraction.text", "sklearn.linear_model")  # the words around a word, and the yardstick
+# The words around a word, and the yardstick.
+MEASURED_WITH = ("gensim.models", "sklearn.feature_extraction.text", "sklearn.linear_model")
 DRAWN_WITH = ("matplotlib.figure", "matplotlib.backends.backend_agg", "jinja2")
 MUCH = 16 << 20  # bytes of a corpus in files; less has too few documents for processes to pay
 
