@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 from urllib.parse import quote
 
+from flows.servers.busy import waiting_for_writers
 from flows.servers.database import hold_in_background
 from flows.servers.guard import serve_guarded
 from flows.servers.heartbeat import ENVIRONMENT, give_time
@@ -418,7 +419,8 @@ def serve(home: Path, port: int, *, stay: bool) -> None:
     make_database(home, template_of("prefect"))
     from prefect.server.api.server import create_app
 
-    server = serve_guarded(create_app(), port=port)  # Prefect asks for the password itself, for its WebSockets too
+    app = waiting_for_writers(create_app())
+    server = serve_guarded(app, port=port)  # Prefect asks for the password itself, for its WebSockets too
     users = os.open(home / "users.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def leave() -> None:
