@@ -163,7 +163,9 @@ def digest(written: Path) -> str:
     found = hashlib.sha256()
     for path in files:
         if path.name != "timing.json":
-            found.update(path.relative_to(written).as_posix().encode() + hashlib.sha256(path.read_bytes()).digest())
+            with path.open("rb") as file:  # not held whole: memory is measured too
+                content = hashlib.file_digest(file, "sha256").digest()
+            found.update(path.relative_to(written).as_posix().encode() + content)
     return found.hexdigest()
 
 

@@ -41,7 +41,7 @@ def write_corpus(archive: Path, times: int, folder: Path, limit: int | None) -> 
 
     documents = read_corpus(archive, None, Columns()).train
     documents = documents[:: max(1, len(documents) // limit)] if limit else documents
-    folder.mkdir()
+    folder.mkdir(parents=True)
     pq.write_table(QUARANTINE_SCHEMA.empty_table(), folder / QUARANTINE)
     with pq.ParquetWriter(folder / CORPUS, CORPUS_SCHEMA, compression="zstd", write_page_checksum=True) as writer:
         for rows in _copies(documents, times):
