@@ -11,6 +11,7 @@ import csv
 import json
 import os
 import subprocess
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,6 +135,12 @@ class Team:
     def where(self, run: UUID) -> Host | None:
         """The host that works on a run."""
         return next((host for host in self.hosts if str(run) in host.records()), None)
+
+    def built(self, name: str) -> Counter[str]:
+        """How often the finished runs of a name have built each step, by the hosts' own records."""
+        ended = [each for host in self.hosts for each in host.records().values() if each["name"] == name and "result" in each]
+        stages = [stage for each in ended for stage in (each["result"].get("stages") or {}).items()]
+        return Counter(step for step, stage in stages if not stage["cached"])
 
     def attempts(self, prefix: str) -> dict[str, int]:
         """How often each step has been built into a prefix of the bucket: step/key -> times."""
