@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; s
 # The processes of the tests keep the cores busy: more threads in each only wait for one another.
 for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-gc.set_threshold(50_000, 20, 20)
+gc.disable()  # until all tests are collected: what is made by then stays
 CHECKOUT = Path(__file__).parents[1]
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # bytes; the whole suite leaves one GB
 
@@ -112,6 +112,8 @@ def pytest_collection_finish() -> None:
     """Keep what is there by now: looking through its million objects again and again took an eighth of a process' time."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

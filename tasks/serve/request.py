@@ -24,6 +24,7 @@ JSON, CSV = "application/json", "text/csv"
 COLUMN = "text"
 FORMS = ("inputs", "instances", "dataframe_split", "dataframe_records")
 OPTIONS = ("explain", "max_error", "towards")
+ANY_CELL = (1 << 31) - 1  # characters of a cell: a body's size is bounded before it is read here
 MOST_SHOWN = 60  # characters of a foreign name in a message
 KINDS = {type(None): "nothing", list: "a list", dict: "an object", bool: "a boolean", int: "a number", float: "a number"}
 
@@ -131,7 +132,7 @@ def _csv_texts(body: bytes) -> list[Any]:
         lines = io.StringIO(body.decode("utf-8-sig"), newline="")
     except UnicodeDecodeError as error:
         raise Refusal(f"the CSV is not UTF-8 (byte {error.start}); convert it") from None
-    csv.field_size_limit(max(len(body), 1))
+    csv.field_size_limit(ANY_CELL)  # the limit is the process's: one for each body would be that of other threads' bodies too
     reader = csv.reader(lines, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tasks.finetune.train import write_model
 from tasks.finetune.uses import libraries_of
 from tasks.model.classifier import Classifier
 
-pytest.importorskip("peft", reason="the extra `encoder` is not installed")
+pytestmark = pytest.mark.skipif(find_spec("peft") is None, reason="the extra `encoder` is not installed")
 
 LORA = {"model": Path("weights"), "train": "lora", "lora_rank": 2, "max_len": 16, "lr": 2e-2, "batch_size": 8}
 TINY = {  # the sizes of a network of two layers, as each architecture names them

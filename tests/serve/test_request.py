@@ -1,5 +1,6 @@
 """What bodies ask for, and what is said of those that are malformed."""
 
+import csv
 import json
 from typing import Any
 
@@ -49,6 +50,14 @@ def test_every_form_of_mlflows_server_is_read(body: dict[str, Any]) -> None:
 def test_cells_of_a_csv_are_texts_as_they_are_written() -> None:
     content = '\ufeffid,text\n1,"profit, rose"\n2,5\n\n3,NA\n'.encode()
     assert asked_of_mlflow("text/csv; charset=utf-8", content, LIMITS).texts == ["profit, rose", "5", "NA"]
+
+
+def test_a_short_csv_does_not_shorten_the_cells_of_others() -> None:
+    long = "profit " * 50_000
+    theirs = csv.reader(["text", long])  # of another thread, half-way
+    assert next(theirs) == ["text"]
+    assert asked_of_mlflow("text/csv", b"text\nx\n", LIMITS).texts == ["x"]
+    assert next(theirs) == [long]
 
 
 @pytest.mark.parametrize("name", MALFORMED)
