@@ -20,6 +20,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; s
 # The processes of the tests keep the cores busy: more threads in each only wait for one another.
 for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+# Where some test has loaded Prefect, log lines of others are no lines of a flow; as flows/servers/server.py has it.
+os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
 gc.disable()  # until all tests are collected: what is made by then stays
 CHECKOUT = Path(__file__).parents[1]
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # bytes; the whole suite leaves one GB

@@ -6,6 +6,8 @@ import atexit
 import os
 from typing import NoReturn
 
+from tasks.garbage import collect_seldom
+
 FAILED = 1  # what Python itself ends with after a traceback
 
 
@@ -15,6 +17,7 @@ def program() -> NoReturn:
     Threads are waited for and `atexit` handlers run, as ever. What Python would do after them is left out: it takes a program
     apart that has loaded torch, Prefect and MLflow, for a second or two.
     """
+    collect_seldom()
     code = FAILED
 
     def end() -> None:

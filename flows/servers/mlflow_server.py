@@ -13,8 +13,10 @@ from pathlib import Path
 
 from flows.servers.guard import serve_guarded
 from flows.servers.server import login
+from tasks.garbage import collect_seldom
 from tasks.tracking.server import load_app
 
 if __name__ == "__main__":
+    collect_seldom()
     os.umask(0o077)
     serve_guarded(load_app(), port=int(sys.argv[1]), login=login(Path(sys.argv[2]))).run()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.servers.guard import ADDRESS, Guard, guarded
 from tasks.errors import RequestError, UnavailableError
+from tasks.garbage import collect_seldom
 from tasks.isolation import die_with_parent
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def _say(pipe: int, values: dict[str, Any]) -> None:
 
 def main() -> None:
     """Be the process."""
+    collect_seldom()
     signal.pthread_sigmask(signal.SIG_SETMASK, [])  # the parent waits for signals, and its children inherit that
     start = Start(**json.loads(sys.argv[1]))
     die_with_parent(start.parent)

@@ -36,6 +36,7 @@ from flows.servers.guard import serve_guarded
 from flows.servers.heartbeat import ENVIRONMENT, give_time
 from tasks.durable import PRIVATE, locked, replaced, take
 from tasks.errors import RequestError, UnavailableError
+from tasks.garbage import collect_seldom
 from tasks.processes import Patience, folder_identity, is_of, runs, start_time
 from tasks.template import as_migrated, copied_or_made, template_of
 from tasks.tracking.kept import read_kept
@@ -415,6 +416,7 @@ def _migrate() -> None:
 
 def serve(home: Path, port: int, *, stay: bool) -> None:
     """Run the server in this process: until it is stopped, or until no user is left."""
+    collect_seldom()
     os.umask(0o077)  # the database holds parameters and logs
     make_database(home, template_of("prefect"))
     from prefect.server.api.server import create_app

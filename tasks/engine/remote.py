@@ -7,7 +7,6 @@ bytes both ways, and an error of a call is an answer like any other: no log of t
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import pickle
 import secrets
@@ -18,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks.engine.engine import UnseenError
 from tasks.engine.own_code import own_code, read_code
-from tasks.engine.worker import COLLECT_AFTER
 from tasks.errors import RequestError, UnavailableError
+from tasks.garbage import collect_seldom
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +86,7 @@ def _what_is_wrong(terms: Terms) -> tuple[str, Any] | None:
         return OTHER_CODE, {"who": name(), **ours.plain()}
     if read_code(terms.libraries) != ours:
         return REFUSED, f"{name()} began before its code was changed; start it again"
-    gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
+    collect_seldom()
     return _what_it_does_not_see(Path(terms.marker), terms.token) if terms.marker else None
 
 

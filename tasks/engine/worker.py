@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import multiprocessing
 import os
 import signal
 import threading
 
-COLLECT_AFTER = 100_000  # new objects; Python's 700 cost an eighth of the time, for it looks at every list of tokens
+from tasks.garbage import collect_seldom
 
 
 def begin() -> None:
     """Leave Ctrl-C to the parent, and exit with it even if it is killed: a worker also holds the pipe that it waits on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
+    collect_seldom()
     parent = multiprocessing.parent_process()
     assert parent is not None
 

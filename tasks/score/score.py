@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -17,8 +15,8 @@ from tasks.documents.layouts.table import TableLayout
 from tasks.documents.tally import Tally
 from tasks.durable import replaced
 from tasks.engine.engines import open_engine
-from tasks.engine.worker import COLLECT_AFTER
 from tasks.errors import RequestError
+from tasks.garbage import seldom_collected
 from tasks.joined_parquet import JoinedParquet
 from tasks.progress import SILENT
 from tasks.register.handle import Handle
@@ -106,7 +104,7 @@ def score_file(
     asked = Asked(Handle.of(loaded), rule, explain, pa.schema([*schema, *rest.fields]), watch)
     counts, reasons = Counter[str](), Counter[str]()
     warnings: list[str] = []
-    with replaced(output, flushed=True) as path, _rare_garbage_collections():
+    with replaced(output, flushed=True) as path, seldom_collected():
         with JoinedParquet(path, empty(asked)) as joined:
             for scored in _scored(layout, rest, asked, engine, warnings):
                 joined.add(scored.data)
@@ -185,14 +183,3 @@ def _check_output(source: Path, output: Path) -> None:
         raise RequestError(f"{output}: this is the input; name another file to write")
     if output.suffix != ".parquet":
         raise RequestError(f"{output} does not end in .parquet; labels and probabilities are written as Parquet")
-
-
-@contextlib.contextmanager
-def _rare_garbage_collections() -> Iterator[None]:
-    """Collect after more new objects than Python's 700: looking at every list of tokens took an eighth of the time."""
-    usual = gc.get_threshold()
-    gc.set_threshold(COLLECT_AFTER, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
