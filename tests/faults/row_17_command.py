@@ -115,7 +115,7 @@ def known(root: Path, made: dict[str, Any]) -> str | None:
         return f"MLflow shows the runs as {runs}"
     if "running" in (statuses := [json.loads(path.read_bytes())["status"] for path in (root / "runs").glob("*.json")]):
         return f"the records of the runs say {statuses}"
-    if held := held_locks(root):
+    if held := held_locks(root, within=LEAVE_SECONDS):
         return f"{held} are held"
     waiting = [path.name for area in ("spool", "unreported", "running") for path in (root / "runs" / area).glob("*")]
     return f"not reported: {waiting}" if waiting else None
