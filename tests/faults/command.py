@@ -149,7 +149,7 @@ def _mark(process: psutil.Process) -> str | None:
 def held_locks(root: Path, *, within: float = 10.0) -> list[str]:
     """The lock files below a data root that somebody still holds after some seconds of grace.
 
-    A process that ends frees its memory, and with it the environment that `processes` knows it by, before its locks: some 20 ms.
+    A process that ends lets go of its memory, and so of the environment that `processes` knows it by, 20 ms before its locks.
     """
     deadline = time.monotonic() + within
     while True:
