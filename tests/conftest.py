@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tasks.garbage import collect_seldom
 from tests.chromium import CHROMIUM, CHROMIUM_FLAGS
 from tests.patience import HANGS_SECONDS
 from tests.writers import write_dataset
@@ -114,7 +115,7 @@ def pytest_collection_finish() -> None:
     """Keep what is there by now: looking through its million objects again and again took an eighth of a process' time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    collect_seldom()
     gc.enable()
 
 
