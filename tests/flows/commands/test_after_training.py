@@ -209,6 +209,7 @@ def test_a_verb_loads_no_more_modules_than_it_needs(
 def test_a_run_whose_steps_are_all_cached_imports_no_mlflow(trained: Trained, tmp_path: Path) -> None:
     loaded = load(trained.root, tmp_path, "train", *trained.words)
     assert {"mlflow", "sqlalchemy", "alembic", "pandas", "torch", "sklearn"}.isdisjoint(loaded.packages)
+    assert {"dask", "distributed", "obstore"}.isdisjoint(loaded.packages)
     assert loaded.number <= 2300
     assert speak_json(trained.root, "models", "list")["models"]
 
