@@ -138,8 +138,9 @@ class Team:
 
     def built(self, name: str) -> Counter[str]:
         """How often the finished runs of a name have built each step, by the hosts' own records."""
-        ended = [each for host in self.hosts for each in host.records().values() if each["name"] == name and "result" in each]
-        stages = [stage for each in ended for stage in (each["result"].get("stages") or {}).items()]
+        records = [each for host in self.hosts for each in host.records().values() if each["name"] == name]
+        results = [each["result"] for each in records if each.get("result")]  # a run that was killed has none
+        stages = [stage for result in results for stage in (result.get("stages") or {}).items()]
         return Counter(step for step, stage in stages if not stage["cached"])
 
     def attempts(self, prefix: str) -> dict[str, int]:
