@@ -12,6 +12,7 @@ from tasks.ingest.schema import KEPT_PART
 from tasks.prepare.by_column import choose_cut
 from tasks.prepare.salt import choose_salt
 from tasks.prepare.task import prepare
+from tasks.wording.sentence import said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,13 +25,17 @@ if TYPE_CHECKING:
     from tasks.store.artifact import Artifact
 
 
+def _why_not(config: PipelineConfig) -> str:
+    return said("model {model} reads texts, and is not trained on another split of them", model=config.finetune.model)
+
+
 def measure_beside(record: Record, config: PipelineConfig, ingested: State, evaluation: State, aligned: State | None) -> None:
     """Prepare the other split, train on it and note the comparison; skipped for a model that reads texts."""
     run, column = record.run, config.evaluate.beside_time
     if column is None:
         return
     if config.finetune.reads_text:
-        record.skipped(beside, f"model {config.finetune.model} reads texts, and is not trained on another split of them")
+        record.skipped(beside, _why_not(config))
         return
     corpus: Artifact = ingested.result()
     other = other_split(config.prepare, column, run.store.folder(corpus), corpus.report["labels"])

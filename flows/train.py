@@ -42,6 +42,7 @@ from tasks.tracking.tags import RUN_TAG
 from tasks.tracking.tensorboard import check_installed
 from tasks.unread import unread
 from tasks.weights.task import weights
+from tasks.wording.sentence import said
 
 if TYPE_CHECKING:
     from prefect.states import State
@@ -126,7 +127,7 @@ def run_steps(record: Record, champion: Champion | None = None) -> None:
     if config.evaluate.yardstick:
         baseline = note(yardstick(run, config.evaluate.measures, dataset=dataset, holdout=holdout))
     else:
-        record.skipped(yardstick, "switched off by evaluate.yardstick")
+        record.skipped(yardstick, said("switched off by evaluate.yardstick"))
     tested = {"holdout": holdout, "texts": holdout_texts, **held}
     evaluation = note(evaluate(run, config.evaluate.measures, model=model, dataset=dataset, **tested, yardstick=baseline))
     measure_beside(record, config, ingested, evaluation, aligned)
@@ -135,7 +136,7 @@ def run_steps(record: Record, champion: Champion | None = None) -> None:
     if config.evaluate.slices:
         note(slices(run, config.evaluate.slicing, evaluation=evaluation, **of_rows))
     else:
-        record.skipped(slices, "switched off by evaluate.slices")
+        record.skipped(slices, said("switched off by evaluate.slices"))
     parts = train_folds(record, config, rows, aligned)
     promised = make_promise(record, config, rows, model, parts)
     packed = {name: state for name, state in read.items() if name != "weights"}
@@ -198,7 +199,7 @@ def register_unmeasured(record: Record, config: PipelineConfig, corpus: State, p
     asked = asked_about(config.evaluate)
     asked += [learning_curve] * config.evaluate.learning_curve + [beside] * (config.evaluate.beside_time is not None)
     for step in (yardstick, evaluate, slices, *asked):
-        record.skipped(step, "no row has a label")
+        record.skipped(step, said("no row has a label"))
     judged = note(unmeasured(run, model=model))
     packaged = note(package(run, model=model, dataset=dataset, texts=texts))
     recipe = Recipe(prepare=config.prepare, pretrain=config.pretrain, align=config.align, finetune=config.finetune)
@@ -226,20 +227,20 @@ def align_vectors(record: Record, config: PipelineConfig, dataset: State, *, tra
     run, note = record.run, record.note
     if not config.finetune.needs_vectors:
         for step in (pretrain, align):
-            record.skipped(step, f"model {config.finetune.model} reads no word vectors")
+            record.skipped(step, said("model {model} reads no word vectors", model=config.finetune.model))
         return None
     if not trains:
         for step in (pretrain, align):
-            record.skipped(step, "the model goes on from the champion, which has a row for each word")
+            record.skipped(step, said("the model goes on from the champion, which has a row for each word"))
         return None
     vectors = None
     if config.align.vectors:
-        record.skipped(pretrain, "align.vectors gives vectors trained elsewhere")
+        record.skipped(pretrain, said("align.vectors gives vectors trained elsewhere"))
     elif config.pretrain.enabled:
         with imports_beside_vectors(config, run, dataset.result()):
             vectors = note(pretrain(run, config.pretrain, dataset=dataset))
     else:
-        record.skipped(pretrain, "switched off; embeddings start at random")
+        record.skipped(pretrain, said("switched off; embeddings start at random"))
     places = local_copies(config.align, run.store.data_root, run.store.fingerprints, progress=run.progress_for("align"))
     return note(align(run, places, dataset=dataset, vectors=vectors))
 

@@ -17,6 +17,7 @@ from tasks.tracking.tracker import flatten
 from tasks.warm.lineage import read_lineage
 from tasks.warm.settings import BatchesConfig, BeginConfig, EarlierConfig, LineageConfig
 from tasks.warm.task import batches, begin, earlier, lineage
+from tasks.wording.sentence import said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +68,7 @@ def begin_run(record: Record, config: PipelineConfig, champion: Champion | None,
     if champion is not None and not reason:
         origin, begun, reason = _choose_rows(record, config, champion, dataset)
     if begun is None or origin is None:
-        record.skipped(begin, f"trained anew: {reason}")
+        record.skipped(begin, said("trained anew: {reason}", reason=reason))
         record.result["start"] = {"version": None, "reason": reason}
         return Beginning(champion, batches=numbered)
     record.note(begun)
@@ -186,7 +187,7 @@ def look_at_batches(
     if beginning.batches is None:
         return
     if champion is None:
-        record.skipped(earlier, "there is no champion to compare with, and no earlier batch")
+        record.skipped(earlier, said("there is no champion to compare with, and no earlier batch"))
         return
     run, fresh = record.run, None
     if config.evaluate.beside_fresh and beginning.begun is not None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tasks.wording.sentence import said
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def equation(counts: Mapping[str, Any], kept: str = "kept") -> str:
-    """The promise with its numbers; `kept` names the count of what was used, such as `scored`."""
-    return (
-        f"found {counts['found']:,} = {kept} {counts[kept]:,} + duplicates {counts['duplicates']:,} "
-        f"+ quarantined {counts['quarantined']:,}"
+def equation(counts: Mapping[str, Any]) -> str:
+    """The promise with its numbers."""
+    return said(
+        "found {found:,} = kept {kept:,} + duplicates {duplicates:,} + quarantined {quarantined:,}",
+        **{name: counts[name] for name in ("found", "kept", "duplicates", "quarantined")},
     )

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from tasks.store.presentation import Presentation
+from tasks.wording.sentence import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,22 +18,31 @@ if TYPE_CHECKING:
 def says(report: Report) -> str:
     """What the training was worth: the loss of pieces of the validation rows' texts before and after it."""
     before, after = report["valid_loss_before"], report["valid_loss_after"]
-    perplexities = " -> ".join(f"{math.exp(min(value, 99.0)):,.1f}" for value in (before, after))
-    loss = f"loss of a piece {before:.3f} -> {after:.3f} (perplexity {perplexities})"
-    return f"{report['kind']}: {loss}, {report['pieces']:,} pieces"
+    first, last = (math.exp(min(value, 99.0)) for value in (before, after))
+    return said(
+        "{kind}: loss of a piece {before:.3f} -> {after:.3f} (perplexity {first:,.1f} -> {last:,.1f}), {pieces:,} pieces",
+        kind=report["kind"],
+        pieces=report["pieces"],
+        before=before,
+        after=after,
+        first=first,
+        last=last,
+    )
 
 
 def warnings(report: Report, folder: Path) -> Iterator[str]:
     """A head that is new, and training that was in vain."""
     if report["new_head"]:
-        yield (
-            f"pretrain.kind {report['kind']}: these weights brought no head that tells pieces, so one of random numbers was "
-            "trained with them; the loss before says nothing about the weights"
+        yield said(
+            "pretrain.kind {kind}: these weights brought no head that tells pieces, so one of random numbers was trained with "
+            "them; the loss before says nothing about the weights",
+            kind=report["kind"],
         )
     elif report["valid_loss_after"] >= report["valid_loss_before"]:
-        yield (
-            f"pretrain.kind {report['kind']}: the loss did not fall on the validation rows; lower pretrain.adapt.lr, or "
-            "leave pretrain.kind out"
+        yield said(
+            "pretrain.kind {kind}: the loss did not fall on the validation rows; lower pretrain.adapt.lr, or leave "
+            "pretrain.kind out",
+            kind=report["kind"],
         )
 
 

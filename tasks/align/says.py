@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.store.presentation import Presentation
+from tasks.wording.sentence import said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 
 def says(report: Report) -> str:
     """The vocabulary and its coverage."""
-    return f"{report['vocabulary']:,} words, coverage {report['coverage']:.1%} of tokens"
+    return said(
+        "{vocabulary:,} words, coverage {coverage:.1%} of tokens",
+        vocabulary=report["vocabulary"],
+        coverage=report["coverage"],
+    )
 
 
 def result(report: Report, folder: Path) -> dict[str, Any]:

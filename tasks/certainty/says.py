@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.certainty.wrong_labels import ISSUES, read_page
 from tasks.store.presentation import Presentation
+from tasks.wording.sentence import joined, said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,10 +21,11 @@ def _percent(share: float) -> str:
 def says_promise(report: Report) -> str:
     """The first error that can be promised, and the share of texts that is then answered."""
     made = next((each for each in report["promises"] if each["answered"]), None)
-    rows = f"{report['rows']:,} rows ({report['rule']})"
+    rows = {"rows": report["rows"], "rule": report["rule"]}
     if made is None:
-        return f"{rows} are too few to promise anything"
-    return f"at most {_percent(made['max_error'])} wrong: {_percent(made['answered'])} answered, by {rows}"
+        return said("{rows:,} rows ({rule}) are too few to promise anything", **rows)
+    error, answered = _percent(made["max_error"]), _percent(made["answered"])
+    return said("at most {error} wrong: {answered} answered, by {rows:,} rows ({rule})", error=error, answered=answered, **rows)
 
 
 def figures_of_promise(report: Report) -> dict[str, float]:
@@ -37,39 +39,49 @@ def too_few(report: Report, folder: Path) -> list[str]:
         return []
     made = next((each for each in report["promises"] if each["answered"]), None)
     reach = (
-        f", nor at most {report['promises'][-1]['max_error']:g}"
+        said(", nor at most {most:g}", most=report["promises"][-1]["max_error"])
         if made is None
-        else f"; the least error of those tried that they can promise is {made['max_error']:g}"
+        else said("; the least error of those tried that they can promise is {least:g}", least=made["max_error"])
     )
-    more = "raise prepare.valid_share or evaluate.held_share, or set evaluate.promise folds"
-    remedy = more if report["rule"] == "held" else "label more texts"
-    return [f"{report['rows']:,} rows cannot promise that at most 0.05 of the answers are wrong{reach}; {remedy}"]
+    more = said("raise prepare.valid_share or evaluate.held_share, or set evaluate.promise folds")
+    remedy = more if report["rule"] == "held" else said("label more texts")
+    return [
+        said(
+            "{rows:,} rows cannot promise that at most 0.05 of the answers are wrong{reach}; {remedy}",
+            rows=report["rows"],
+            reach=reach,
+            remedy=remedy,
+        )
+    ]
 
 
 def says_wrong(report: Report) -> str:
     """How many labels are doubted."""
-    return f"{report['issues']:,} of {report['rows']:,} train rows may have a wrong label"
+    issues, rows = report["issues"], report["rows"]
+    return said("{issues:,} of {rows:,} train rows may have a wrong label", issues=issues, rows=rows)
 
 
 def where_wrong(report: Report, folder: Path) -> list[str]:
     """Where the file is that lists them."""
     if not report["issues"]:
         return []
-    return [f"{says_wrong(report)}; ranked in {folder / ISSUES}"]
+    return [said("{doubted}; ranked in {file}", doubted=says_wrong(report), file=str(folder / ISSUES))]
 
 
 def says_certainty(report: Report) -> str:
     """What was saved, if costs are known, and what came of the promise."""
-    said = []
+    told = []
     if report["costs"]:
-        costs = report["costs"]
-        said.append(f"cost of a test row {costs['usual_cost']:.4g}, by least expected cost {costs['least_cost']:.4g}")
+        usual, least = report["costs"]["usual_cost"], report["costs"]["least_cost"]
+        told.append(said("cost of a test row {usual:.4g}, by least expected cost {least:.4g}", usual=usual, least=least))
     for each in report["promises"] or ():
         if each["together"] and each["together"]["answered"]:
-            error, answered = each["together"]["error"], each["together"]["answered"] / report["test_rows"]
-            said.append(f"promised {_percent(each['max_error'])}: {_percent(error)} wrong of {_percent(answered)} test rows")
+            shares = (each["max_error"], each["together"]["error"], each["together"]["answered"] / report["test_rows"])
+            promised, error, answered = map(_percent, shares)
+            came = {"promised": promised, "error": error, "answered": answered}
+            told.append(said("promised {promised}: {error} wrong of {answered} test rows", **came))
             break
-    return "; ".join(said)
+    return joined("; ", told)
 
 
 def figures_of_certainty(report: Report) -> dict[str, float]:
@@ -90,7 +102,9 @@ def result_of_promise(report: Report, folder: Path) -> dict[str, Any]:
 
 
 RESERVE = Presentation(
-    says=lambda report: f"{report['held']:,} validation rows choose nothing, {report['choose']:,} choose the model"
+    says=lambda report: said(
+        "{held:,} validation rows choose nothing, {choose:,} choose the model", held=report["held"], choose=report["choose"]
+    )
 )
 PROMISE = Presentation(
     says=says_promise,
@@ -108,7 +122,8 @@ WRONG_LABELS = Presentation(
     files=(ISSUES,),
 )
 DECISION = Presentation(
-    says=lambda report: f"costs of {len(report['labels'])} labels, for --by-cost", metrics=lambda report: {}
+    says=lambda report: said("costs of {labels} labels, for --by-cost", labels=len(report["labels"])),
+    metrics=lambda report: {},
 )
 CERTAINTY = Presentation(
     says=says_certainty,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.store.presentation import Presentation
+from tasks.wording.sentence import said
 
 if TYPE_CHECKING:
     from tasks.store.presentation import Report
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 
 def says(report: Report) -> str:
     """How many texts have a vector, and how many of these were new."""
-    return f"{report['texts']:,} texts of {report['dim']} dimensions, {report['encoded']:,} of them encoded"
+    numbers = {name: report[name] for name in ("texts", "dim", "encoded")}
+    return said("{texts:,} texts of {dim} dimensions, {encoded:,} of them encoded", **numbers)
 
 
 SHOWN = Presentation(says=says)

@@ -266,18 +266,8 @@ def compare_outcomes(model: Outcomes, yardstick: Outcomes, *, resamples: int, se
 
 def write_figures(folder: Path, metrics: Mapping[str, Any], history: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write confusion, reliability and risk_coverage (.png), and yardstick and history where there is something to draw."""
-    from tasks.evaluate import figures
-    from tasks.evaluate.selective_figure import draw_risk_coverage
+    from tasks.evaluate.figures import draw_figures, png
 
-    drawn = {
-        "confusion": figures.draw_confusion(metrics["labels"], np.array(metrics["confusion"])),
-        "reliability": figures.draw_reliability(metrics["reliability"], metrics["ece"]),
-        "risk_coverage": draw_risk_coverage(metrics["risk_coverage"], 1 - metrics["accuracy"]),
-    }
-    if metrics["yardstick"]:
-        drawn["yardstick"] = figures.draw_comparison(metrics, metrics["yardstick"])
-    if any(history.values()):
-        drawn["history"] = figures.draw_history(history)
     folder.mkdir(exist_ok=True)
-    for name, figure in drawn.items():
-        (folder / f"{name}.png").write_bytes(figures.png(figure))
+    for name, figure in draw_figures(metrics, history).items():
+        (folder / f"{name}.png").write_bytes(png(figure))

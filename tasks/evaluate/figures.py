@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.shown import shortened, visible
+from tasks.wording.sentence import said
+from tasks.wording.wording import Wording
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +33,37 @@ DPI = 160
 MAX_NAMED = 30  # labels; the ticks of more would overlap
 MAX_COUNTED = 20  # labels; smaller cells hold no readable number
 FONT = "DejaVu Sans"  # comes with matplotlib
+IN_ENGLISH = Wording()
+
+
+def draw_figures(
+    metrics: Mapping[str, Any], history: Mapping[str, Sequence[Mapping[str, Any]]], words: Wording = IN_ENGLISH
+) -> dict[str, Figure]:
+    """Confusion, reliability and risk_coverage of metrics.json, and yardstick and history where there is something to draw."""
+    from tasks.evaluate.selective_figure import draw_risk_coverage
+
+    drawn = {
+        "confusion": draw_confusion(metrics["labels"], np.array(metrics["confusion"]), words),
+        "reliability": draw_reliability(metrics["reliability"], metrics["ece"], words),
+        "risk_coverage": draw_risk_coverage(metrics["risk_coverage"], 1 - metrics["accuracy"], words),
+    }
+    if metrics["yardstick"]:
+        drawn["yardstick"] = draw_comparison(metrics, metrics["yardstick"], words)
+    if any(history.values()):
+        drawn["history"] = draw_history(history, words)
+    return drawn
+
+
+def drawable_words(words: Wording) -> Wording:
+    """The words of figures: the same, or English where no installed font can draw all their characters."""
+    characters = frozenset("".join(words.patterns.values()))
+    if _families(characters) is None:
+        log.warning(
+            "no installed font has the characters of the page's language, so its figures are in English; install "
+            "fonts-noto-cjk or fonts-wqy-zenhei"
+        )
+        return IN_ENGLISH
+    return words
 
 
 def png(figure: Figure) -> bytes:
@@ -39,6 +72,7 @@ def png(figure: Figure) -> bytes:
 
     canvas = FigureCanvasAgg(figure)
     figure.set_dpi(DPI)
+    _set_fonts(figure)
     if (layout := figure.get_layout_engine()) is not None:
         layout.execute(figure)
         figure.set_layout_engine("none")  # drawing would lay it out anew
@@ -47,7 +81,17 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def draw_confusion(names: Sequence[str], confusion_KK: np.ndarray) -> Figure:
+def _set_fonts(figure: Figure) -> None:
+    """Give each text the fonts that its characters need."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        shown = text.get_text()
+        if not shown.isascii() and (families := _families(frozenset(shown) - {"\n"})):
+            text.set_fontfamily(list(families))
+
+
+def draw_confusion(names: Sequence[str], confusion_KK: np.ndarray, words: Wording = IN_ENGLISH) -> Figure:
     """Rows: true label, columns: predicted label; shade is the share of the row, numbers are counts."""
     num = len(names)
     shares_KK = confusion_KK / np.maximum(confusion_KK.sum(axis=1, keepdims=True), 1)
@@ -55,7 +99,7 @@ def draw_confusion(names: Sequence[str], confusion_KK: np.ndarray) -> Figure:
     figure = _figure(side + 0.6, side)
     axes = figure.add_subplot()
     image = axes.imshow(shares_KK, cmap="Blues", vmin=0, vmax=1, extent=(0.5, num + 0.5, num + 0.5, 0.5))
-    colours = figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true label's rows")
+    colours = figure.colorbar(image, ax=axes, shrink=0.8, label=words(said("share of the true label's rows")))
     colours.outline.set_visible(False)
     if num <= MAX_COUNTED:
         size = 10 if num <= 6 else 8 if num <= 12 else 6
@@ -72,11 +116,11 @@ def draw_confusion(names: Sequence[str], confusion_KK: np.ndarray) -> Figure:
         axes.set_xticks(range(1, num + 1), labels=shown, **style, **turned)
         axes.set_yticks(range(1, num + 1), labels=shown, **style)
     axes.tick_params(length=0)
-    axes.set(xlabel="predicted", ylabel="true")
+    axes.set(xlabel=words(said("predicted label")), ylabel=words(said("true label")))
     return figure
 
 
-def draw_reliability(reliability: Sequence[Mapping[str, Any]], ece: float) -> Figure:
+def draw_reliability(reliability: Sequence[Mapping[str, Any]], ece: float, words: Wording = IN_ENGLISH) -> Figure:
     """Accuracy by confidence, beside the diagonal of a calibrated classifier, above the number of rows in each bin."""
     from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
@@ -87,13 +131,14 @@ def draw_reliability(reliability: Sequence[Mapping[str, Any]], ece: float) -> Fi
     width = 0.9 / len(reliability)
     figure = _figure(5.0, 5.4)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    above.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, label="calibrated")
+    above.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, label=words(said("calibrated")))
     above.bar(middles, accuracy, width=width, color=BLUE, alpha=0.3)
-    above.plot(confidence, accuracy, color=BLUE, marker="o", markersize=5, linewidth=1.2, label=f"model (ECE {ece:.3f})")
-    above.set(ylim=(0, 1.02), ylabel="accuracy")
+    model = words(said("model (ECE {ece:.3f})", ece=ece))
+    above.plot(confidence, accuracy, color=BLUE, marker="o", markersize=5, linewidth=1.2, label=model)
+    above.set(ylim=(0, 1.02), ylabel=words(said("accuracy")))
     above.legend(loc="upper left", frameon=False, fontsize=9)
     below.bar(middles, [entry["count"] for entry in filled], width=width, color=BLUE)
-    below.set(xlim=(0, 1), xlabel="confidence", ylabel="rows")
+    below.set(xlim=(0, 1), xlabel=words(said("confidence")), ylabel=words(said("rows")))
     below.set_yscale("log")
     below.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     below.yaxis.set_minor_formatter(NullFormatter())
@@ -103,7 +148,7 @@ def draw_reliability(reliability: Sequence[Mapping[str, Any]], ece: float) -> Fi
     return figure
 
 
-def draw_history(history: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
+def draw_history(history: Mapping[str, Sequence[Mapping[str, float]]], words: Wording = IN_ENGLISH) -> Figure:
     """Loss and validation accuracy by epoch, for each view by name; the members of a view (`cnn`, `cnn#2`) share its style."""
     from matplotlib.ticker import MaxNLocator
 
@@ -116,12 +161,13 @@ def draw_history(history: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure
         colour, marker = styles[view]
         style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.4}
         shown = "_" if further else ""  # matplotlib leaves names that begin so out of the legend
-        _line(loss, epochs, "train_loss", label=f"{shown}{name}, train", linestyle="--", markerfacecolor="white", **style)
-        _line(loss, epochs, "valid_loss", label=f"{shown}{name}, valid", **style)
+        of_train, of_valid = words(said("{name}, train", name=name)), words(said("{name}, valid", name=name))
+        _line(loss, epochs, "train_loss", label=f"{shown}{of_train}", linestyle="--", markerfacecolor="white", **style)
+        _line(loss, epochs, "valid_loss", label=f"{shown}{of_valid}", **style)
         _line(accuracy, epochs, "valid_accuracy", label=f"{shown}{name}", **style)
-    for axes, name in ((loss, "loss"), (accuracy, "validation accuracy")):
+    for axes, name in ((loss, said("loss")), (accuracy, said("validation accuracy"))):
         last = max((len(epochs) for epochs in history.values()), default=1)
-        axes.set(xlabel="epoch", ylabel=name, xlim=(0.7, last + 0.3))
+        axes.set(xlabel=words(said("epoch")), ylabel=words(name), xlim=(0.7, last + 0.3))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=8)
@@ -152,26 +198,26 @@ def draw_perplexity(epochs: Sequence[Mapping[str, float]]) -> Figure:
     return figure
 
 
-def draw_comparison(model: Mapping[str, Any], yardstick: Mapping[str, Any]) -> Figure:
+def draw_comparison(model: Mapping[str, Any], yardstick: Mapping[str, Any], words: Wording = IN_ENGLISH) -> Figure:
     """Accuracy and macro-F1 of the model and the yardstick, with their 95% intervals."""
     figure = _figure(5.6, 2.2)
     axes = figure.add_subplot()
     for row, metric in enumerate(("accuracy", "macro_f1")):
         for shift, scores, colour, marker, name in (
-            (-0.15, model, BLUE, "o", "model"),
-            (0.15, yardstick, VERMILLION, "s", "yardstick"),
+            (-0.15, model, BLUE, "o", words(said("model"))),
+            (0.15, yardstick, VERMILLION, "s", words(said("yardstick"))),
         ):
             low, high = scores["intervals"][metric]
             axes.plot([low, high], [row + shift] * 2, color=colour, linewidth=2)
             axes.plot(scores[metric], row + shift, color=colour, marker=marker, linestyle="", label=name if row == 0 else None)
-    axes.set_yticks([0, 1], labels=["accuracy", "macro-F1"])
-    axes.set(ylim=(1.6, -0.6), xlabel="score, with 95% interval")
+    axes.set_yticks([0, 1], labels=[words(said("accuracy")), words(said("macro-F1"))])
+    axes.set(ylim=(1.6, -0.6), xlabel=words(said("score, with 95% interval")))
     axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0))
     _plain(axes)
     return figure
 
 
-def draw_learning(curve: Mapping[str, Any]) -> Figure:
+def draw_learning(curve: Mapping[str, Any], words: Wording = IN_ENGLISH) -> Figure:
     """Accuracy and macro-F1 by rows a class on a scale of doublings, what twice as many may bring, and the run's own model."""
     from matplotlib.ticker import NullFormatter
 
@@ -179,16 +225,16 @@ def draw_learning(curve: Mapping[str, Any]) -> Figure:
     figure = _figure(5.6, 5.6)
     panels = figure.subplots(2, 1, sharex=True)
     sizes = [each["per_class"] for each in points]
-    styles = (("accuracy", "accuracy", BLUE, "o"), ("macro_f1", "macro-F1", VERMILLION, "s"))
+    styles = (("accuracy", said("accuracy"), BLUE, "o"), ("macro_f1", said("macro-F1"), VERMILLION, "s"))
+    mean_of = words(said("mean of {draws} draws", draws=curve["draws"]))
+    of_all = words(said("this model, all {rows:,} rows", rows=int(curve["whole"]["rows"])))
     for axes, (name, shown, colour, marker) in zip(panels, styles, strict=True):
         for each in points:
             axes.plot(
                 [each["per_class"]] * len(each[name]["draws"]), each[name]["draws"], ".", color=GREY, markersize=4, alpha=0.6
             )
         means = [each[name]["mean"] for each in points]
-        axes.plot(
-            sizes, means, color=colour, marker=marker, markersize=5, linewidth=1.4, label=f"mean of {curve['draws']} draws"
-        )
+        axes.plot(sizes, means, color=colour, marker=marker, markersize=5, linewidth=1.4, label=mean_of)
         bars = [(each["per_class"], *each[name]["interval"]) for each in points if each[name]["interval"]]
         for size, low, high in bars:
             axes.plot([size, size], [low, high], color=colour, linewidth=2)
@@ -196,21 +242,20 @@ def draw_learning(curve: Mapping[str, Any]) -> Figure:
             last, expected = means[-1], following[name]
             ahead = last + expected["gain"]
             style: dict[str, Any] = {"color": colour, "linestyle": "--", "linewidth": 1.2}
-            axes.plot([sizes[-1], following["per_class"]], [last, ahead], label="expected", **style)
+            axes.plot([sizes[-1], following["per_class"]], [last, ahead], label=words(said("expected")), **style)
             axes.plot(following["per_class"], ahead, color=colour, marker=marker, markersize=5, markerfacecolor="white")
             if expected["interval"]:
                 low, high = (last + end for end in expected["interval"])
                 axes.plot([following["per_class"]] * 2, [low, high], color=colour, linewidth=1.2, linestyle=":")
-        rows = f"{curve['whole']['rows']:,}"
-        axes.axhline(curve["whole"][name], color=GREY, linestyle=":", linewidth=1, label=f"this model, all {rows} rows")
-        axes.set(ylabel=shown)
+        axes.axhline(curve["whole"][name], color=GREY, linestyle=":", linewidth=1, label=of_all)
+        axes.set(ylabel=words(shown))
         axes.legend(frameon=False, fontsize=8, loc="lower right")
         _plain(axes)
     ticks = [*sizes, *([following["per_class"]] if following is not None else [])]
     panels[-1].set_xscale("log", base=2)
     panels[-1].set_xticks(ticks, labels=[f"{size:,}" for size in ticks])
     panels[-1].xaxis.set_minor_formatter(NullFormatter())
-    panels[-1].set(xlabel="labelled rows a class")
+    panels[-1].set(xlabel=words(said("labelled rows a class")))
     return figure
 
 
@@ -219,6 +264,10 @@ def drawable(names: Sequence[str]) -> tuple[list[str], list[str]]:
     shown = [shortened(visible(name).replace("\n", " ").replace("\t", " "), 18) or "(empty)" for name in names]
     families = _families(frozenset("".join(shown)))
     if families is None:
+        log.warning(
+            "no installed font has all characters of the labels, so figures show the numbers that they have in the report's "
+            "table; for Chinese install fonts-noto-cjk or fonts-wqy-zenhei"
+        )
         return [str(number) for number in range(1, len(names) + 1)], [FONT]
     return shown, list(families)
 
@@ -233,14 +282,15 @@ def _families(characters: frozenset[str]) -> tuple[str, ...] | None:
         return (FONT,)
     # matplotlib keeps a list of fonts from when it first ran: newer ones are looked for only if no font in the list will do.
     for look in (_known_fonts, _fonts_installed_since):
-        found = next((name for name, file in look() if missing <= _codes(file)), None)
+        found = next((name for name, file in sorted(look(), key=_simplified_first) if missing <= _codes(file)), None)
         if found:
             return (FONT, found)
-    log.warning(
-        "no installed font has all characters of the labels, so figures show the numbers that they have in the report's table; "
-        "for Chinese install fonts-noto-cjk or fonts-wqy-zenhei"
-    )
     return None
+
+
+def _simplified_first(font: tuple[str, str]) -> bool:
+    """Fonts come in variants for regions; that of mainland China is the one for texts in simplified characters."""
+    return not font[0].endswith(" SC")
 
 
 def _known_fonts() -> list[tuple[str, str]]:

@@ -12,11 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, model_validator
 
 from tasks.durable import replaced
 from tasks.evaluate.contents import CONTENTS, with_contents
-from tasks.evaluate.figures import DPI, MAX_NAMED
+from tasks.evaluate.figures import DPI, IN_ENGLISH, MAX_NAMED, draw_figures, draw_learning, drawable_words, png
 from tasks.evaluate.robustness.page import Robustness
 from tasks.evaluate.slices.page import Slices
 from tasks.marked import STYLE as MARKS
@@ -59,7 +59,11 @@ DECISIONS = (
     said("promoted"),
     said("refused"),
     said("unchanged"),
+    said("unmeasured"),
 )  # of the gate, which `said_of` reads in another language
+
+
+Line = SkipValidation[str]  # a sentence stays one; validation makes it a str, which is read in English alone
 
 
 class _Part(BaseModel):
@@ -73,7 +77,7 @@ class StepRun(_Part):
     seconds: float
     cached: bool
     key: str = ""
-    note: str = ""
+    note: Line = ""
 
 
 class Equation(_Part):
@@ -124,7 +128,7 @@ class ModelVersion(_Part):
     version: str
     alias: str = ""
     decision: str = ""
-    reason: str = ""
+    reason: Line = ""
 
 
 class WordSimilarity(_Part):
@@ -229,7 +233,8 @@ class Context(_Part):
     `command` reproduces the run. `warnings` are lines for a person. `skipped` maps a step that did not run to the reason,
     `splits` a split to its rows, `labels` a split to its rows by label, `dropped` a reason to the rows it cost. `coverage` has
     any of tokens and types (shares 0..1), vocabulary and missing (numbers of types). `config` is the resolved configuration,
-    nested as it is. `more` are parts that steps bring and that have no place of their own: a table under each name.
+    nested as it is. `history` has the figures of each member's epochs. `more` are parts that steps bring and that have no place
+    of their own: a table under each name.
     """
 
     more: dict[str, Any] = {}
@@ -239,18 +244,19 @@ class Context(_Part):
     command: str = ""
     seconds: float | None = None
     steps: tuple[StepRun, ...] = ()
-    skipped: dict[str, str] = {}
+    skipped: dict[str, Line] = {}
     data: Equation | None = None
     splits: dict[str, int] = {}
     dropped: dict[str, int] = {}
     split: SplitRule | None = None
     labels: dict[str, dict[str, int]] = {}
     contradictions: Contradictions | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Line, ...] = ()
     coverage: dict[str, float] = {}
     vectors: Vectors = Vectors()
     model: ModelVersion | None = None
     learning_curve: LearningCurve | None = None
+    history: dict[str, tuple[dict[str, Any], ...]] = {}
     beside: dict[str, Any] | None = None
     earlier: dict[str, Any] | None = None
     certainty: dict[str, Any] | None = None
@@ -283,12 +289,26 @@ def render_report(folder: Path, context: Context | Mapping[str, Any], out_file: 
     """
     metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     files = {name: folder / SIDE / f"{name}.png" for name in FIGURES}
+    shown = Context.model_validate(context)
     figures = {name: file.read_bytes() for name, file in files.items() if file.is_file()}
-    page = report_page(metrics, figures, Context.model_validate(context))
+    if shown.language != ENGLISH:
+        figures |= _redrawn(metrics, shown)
+    page = report_page(metrics, figures, shown)
     out_file.parent.mkdir(parents=True, exist_ok=True)
     with replaced(out_file) as partial:
         partial.write_text(page, encoding="utf-8")
     return out_file
+
+
+def _redrawn(metrics: Mapping[str, Any], context: Context) -> dict[str, bytes]:
+    """The figures anew in the language of the page: the evaluation, which is one for all languages, has English ones."""
+    words = drawable_words(wording_in(context.language, CATALOGUE))
+    if words is IN_ENGLISH:
+        return {}
+    drawn = draw_figures(metrics, context.history, words)
+    if context.learning_curve and context.learning_curve.figure:
+        drawn["learning_curve"] = draw_learning(context.learning_curve.model_dump(), words)
+    return {name: png(figure) for name, figure in drawn.items()}
 
 
 def render_unmeasured(labels: Sequence[str], context: Context | Mapping[str, Any], out_file: Path) -> Path:
@@ -322,7 +342,7 @@ def report_page(metrics: Mapping[str, Any], figures: Mapping[str, bytes], contex
     page = template.render(
         m=metrics,
         c=context,
-        figures={name: embedded(data) for name, data in {**figures, **drawn}.items()},
+        figures={name: embedded(data) for name, data in {**drawn, **figures}.items()},
         config=sorted(flattened(context.config)),
         label_rows=rows_by_label(context.labels),
         largest=max(metrics["per_class"].items(), key=lambda item: item[1]["support"]),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.evaluate.report import SIDE, render_report
 from tasks.evaluate.unmeasured import render
 from tasks.store.presentation import Presentation
+from tasks.wording.sentence import as_known, joined, said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,11 +21,15 @@ RESULT = ("accuracy", "macro_f1", "test_rows", "intervals", "interval_methods")
 
 def says(report: Report) -> str:
     """The two figures of the test that everybody asks for."""
-    said = f"test accuracy {report['accuracy']:.4f}, macro-F1 {report['macro_f1']:.4f}"
+    plain = said("test accuracy {accuracy:.4f}, macro-F1 {macro_f1:.4f}", **_two(report))
     if "prior" not in report:
-        return said
-    under = report["prior"]["model"]
-    return f"{said}; under class_prior {under['accuracy']:.4f}, macro-F1 {under['macro_f1']:.4f}"
+        return plain
+    under = said("under class_prior {accuracy:.4f}, macro-F1 {macro_f1:.4f}", **_two(report["prior"]["model"]))
+    return joined("; ", [plain, under])
+
+
+def _two(figures: Mapping[str, Any]) -> dict[str, float]:
+    return {name: figures[name] for name in ("accuracy", "macro_f1")}
 
 
 def result(report: Report, folder: Path) -> dict[str, Any]:
@@ -56,8 +61,10 @@ def nothing(report: Report, folder: Path) -> dict[str, Any]:
 
 
 UNMEASURED = Presentation(
-    says=lambda report: f"{len(report['labels'])} labels, no labelled row: nothing was measured",
-    warnings=lambda report, folder: ["nothing was measured: no row has a label, so nobody knows how often this model is right"],
+    says=lambda report: said("{labels} labels, no labelled row: nothing was measured", labels=len(report["labels"])),
+    warnings=lambda report, folder: [
+        said("nothing was measured: no row has a label, so nobody knows how often this model is right")
+    ],
     metrics=lambda report: {},
     result=nothing,
     render=render,
@@ -69,17 +76,26 @@ def says_curve(report: Report) -> str:
     """Accuracy at the fewest and at the most rows a class, and what twice as many may bring."""
     points, following = report["points"], report["next"]
     if not points:
-        return "no size could be measured" if report["failed"] else "too few rows a class for a curve"
-    at = [f"{each['accuracy']['mean']:.3f} at {each['per_class']}" for each in (points[0], points[-1])]
-    said = f"accuracy {' to '.join(at if len(points) > 1 else at[:1])} rows a class"
-    return said if following is None else f"{said}; twice as many: {gain(following['accuracy'])}"
+        return said("no size could be measured") if report["failed"] else said("too few rows a class for a curve")
+    first, last = (each["accuracy"]["mean"] for each in (points[0], points[-1]))
+    sizes = {"few": points[0]["per_class"], "first": first, "many": points[-1]["per_class"], "last": last}
+    curve = (
+        said("accuracy {first:.3f} at {few} to {last:.3f} at {many} rows a class", **sizes)
+        if len(points) > 1
+        else said("accuracy {first:.3f} at {few} rows a class", **sizes)
+    )
+    if following is None:
+        return curve
+    return joined("; ", [curve, said("twice as many: {gain}", gain=gain(following["accuracy"]))])
 
 
 def gain(expected: Mapping[str, Any]) -> str:
     """A gain in points, with its interval."""
-    interval = expected["interval"]
-    within = "" if interval is None else " ({:+.1f} to {:+.1f})".format(*(100 * end for end in interval))
-    return f"{100 * expected['gain']:+.1f} points{within}"
+    points = 100 * expected["gain"]
+    if expected["interval"] is None:
+        return said("{points:+.1f} points", points=points)
+    low, high = (100 * end for end in expected["interval"])
+    return said("{points:+.1f} points ({low:+.1f} to {high:+.1f})", points=points, low=low, high=high)
 
 
 def figures_of_curve(report: Report) -> dict[str, float]:
@@ -94,7 +110,8 @@ def figures_of_curve(report: Report) -> dict[str, float]:
 def failed(report: Report, folder: Path) -> list[str]:
     """Why some sizes were not measured."""
     return [
-        f"the learning curve has no point at {each['per_class']} rows a class: {each['reason']}" for each in report["failed"]
+        said("the learning curve has no point at {rows} rows a class: {reason}", rows=each["per_class"], reason=each["reason"])
+        for each in report["failed"]
     ]
 
 
@@ -118,11 +135,16 @@ LEARNING_CURVE = Presentation(
 
 def says_beside(report: Report) -> str:
     """Both accuracies, and what their difference says."""
-    shown = [
-        "{} {:.4f} [{:.4f}, {:.4f}]".format(name, report[part]["accuracy"], *report[part]["interval"])
-        for name, part in (("by time", "by_time"), ("at random", "at_random"))
-    ]
-    return f"accuracy {', '.join(shown)}: {report['meaning']}"
+    by_time, at_random = (
+        "{:.4f} [{:.4f}, {:.4f}]".format(each["accuracy"], *each["interval"])
+        for each in (report["by_time"], report["at_random"])
+    )
+    return said(
+        "accuracy by time {by_time}, at random {at_random}: {meaning}",
+        by_time=by_time,
+        at_random=at_random,
+        meaning=as_known(report["meaning"]),
+    )
 
 
 BESIDE = Presentation(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.finetune.history import read_history
 from tasks.store.presentation import Point, Presentation, plain_numbers
+from tasks.wording.sentence import joined, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 def says(report: Report) -> str:
     """The accuracy on the validation rows, and what kinds report besides."""
     if "valid_accuracy" not in report:
-        return "no labelled row: nothing was trained, and nothing measured"
-    prior = [f"{report['valid_prior_accuracy']:.4f} under class_prior"] if "valid_prior_accuracy" in report else []
-    notes = list(report.get("notes", ()))
+        return said("no labelled row: nothing was trained, and nothing measured")
+    figures = [said("valid accuracy {accuracy:.4f}", accuracy=report["valid_accuracy"])]
+    if "valid_prior_accuracy" in report:
+        figures.append(said("{accuracy:.4f} under class_prior", accuracy=report["valid_prior_accuracy"]))
+    told = [joined(", ", figures), *report.get("notes", ())]
     if "lexicon" in report:
-        of = report["lexicon"]
-        notes.append(f"lexicon of {of['entries']:,} entries, {of['in no train row']:,} of them in no train row")
-    return "; ".join([", ".join([f"valid accuracy {report['valid_accuracy']:.4f}", *prior]), *notes])
+        entries, unread = report["lexicon"]["entries"], report["lexicon"]["in no train row"]
+        told.append(said("lexicon of {entries:,} entries, {unread:,} of them in no train row", entries=entries, unread=unread))
+    return joined("; ", told)
 
 
 def metrics(report: Report) -> dict[str, float]:
@@ -46,9 +49,9 @@ def curves(folder: Path) -> Iterator[Point]:
 
 
 def page(report: Report, folder: Path) -> dict[str, Any]:
-    """What each way to weigh the classes came to, where several were tried, and what became of a lexicon."""
+    """The figures of each epoch; what each way to weigh the classes came to and what became of a lexicon, if there were any."""
     shown = {"class weights": "class_weights", "lexicon": "lexicon"}
-    return {title: report[name] for title, name in shown.items() if name in report}
+    return {"history": read_history(folder)} | {title: report[name] for title, name in shown.items() if name in report}
 
 
 SHOWN = Presentation(says=says, metrics=metrics, curves=curves, page=page)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.equation import equation
 from tasks.shown import in_line
 from tasks.store.presentation import Presentation, numbers_of
+from tasks.wording.sentence import joined, said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,14 +17,15 @@ if TYPE_CHECKING:
 
 def says(report: Report) -> str:
     """Where the records went, why some are in quarantine, and what was passed over."""
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in report["reasons"].items())
-    said = f"{equation(report)} ({reasons})" if reasons else equation(report)
-    passed = ", ".join(f"{name} {count:,}" for name, count in report.get("passed_over", {}).items())
-    said = f"{said}; passed over: {passed}" if passed else said
+    counts, reasons = equation(report), [f"{count:,} {reason}" for reason, count in report["reasons"].items()]
+    told = [said("{counts} ({reasons})", counts=counts, reasons=joined(", ", reasons)) if reasons else counts]
+    if passed := [f"{name} {count:,}" for name, count in report.get("passed_over", {}).items()]:
+        told.append(said("passed over: {names}", names=joined(", ", passed)))
     if given := given_in_words(report):
-        said = f"{said}; {given}"
-    columns = ", ".join(f"{in_line(name)} ({kind})" for name, kind in report.get("columns", {}).items())
-    return f"{said}; columns kept: {columns}" if columns else said
+        told.append(given)
+    if columns := [f"{in_line(name)} ({kind})" for name, kind in report.get("columns", {}).items()]:
+        told.append(said("columns kept: {names}", names=joined(", ", columns)))
+    return joined("; ", told)
 
 
 def given_in_words(report: Report) -> str:
@@ -31,11 +33,18 @@ def given_in_words(report: Report) -> str:
     counts = report.get("given_labels")
     if counts is None:
         return ""
-    words = {"corrected": "corrected", "confirmed": "confirmed", "labelled": "rows labelled", "rows_added": "rows added"}
-    said = ", ".join(f"{counts[name]:,} {word}" for name, word in words.items())
-    more = {"unused": "unused", "unknown_label": "not among --ingest.labels"}
-    rest = "".join(f", {counts[name]:,} {word}" for name, word in more.items() if counts[name])
-    return f"labels given: {said}{rest}"
+    always = {
+        "corrected": said("{number:,} corrected", number=counts["corrected"]),
+        "confirmed": said("{number:,} confirmed", number=counts["confirmed"]),
+        "labelled": said("{number:,} rows labelled", number=counts["labelled"]),
+        "rows_added": said("{number:,} rows added", number=counts["rows_added"]),
+    }
+    perhaps = {
+        "unused": said("{number:,} unused", number=counts["unused"]),
+        "unknown_label": said("{number:,} not among --ingest.labels", number=counts["unknown_label"]),
+    }
+    parts = [*always.values(), *(part for name, part in perhaps.items() if counts[name])]
+    return said("labels given: {parts}", parts=joined(", ", parts))
 
 
 def metrics(report: Report) -> dict[str, float]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.shown import in_line
 from tasks.store.presentation import Presentation
+from tasks.wording.sentence import said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,11 +18,17 @@ if TYPE_CHECKING:
 def says(report: Report) -> str:
     """How many labels hold."""
     if not report["labels"]:
-        return "no labels: all imports are undone"
-    people = len(report["annotators"])
-    by = f" by {people:,} annotator{'s' * (people != 1)}"
-    conflicts = f", {report['conflicts']:,} in conflict, where the later one holds" if report["conflicts"] else ""
-    return f"{report['labels']:,} labelled texts of {report['imports']:,} import{'s' * (report['imports'] != 1)}{by}{conflicts}"
+        return said("no labels: all imports are undone")
+    people, imports = len(report["annotators"]), report["imports"]
+    told = said(
+        "{labels:,} labelled texts of {imports} by {annotators}",
+        labels=report["labels"],
+        imports=said("{number:,} import", number=imports) if imports == 1 else said("{number:,} imports", number=imports),
+        annotators=said("{number:,} annotator", number=people) if people == 1 else said("{number:,} annotators", number=people),
+    )
+    if not report["conflicts"]:
+        return told
+    return said("{told}, {number:,} in conflict, where the later one holds", told=told, number=report["conflicts"])
 
 
 def details(report: Report) -> list[str]:

@@ -11,6 +11,7 @@ from tasks.ingest.labels import MOST_VALUES, as_number
 from tasks.ingest.schema import TEXT_ALONE
 from tasks.prepare.contradictions import shown
 from tasks.shown import shortened
+from tasks.wording.sentence import joined, said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,11 +20,6 @@ FEW_ROWS = 20  # in a class
 FEW_TEST_ROWS = 30
 MOST_OF_ONE = 0.9
 NAMED = 5
-RULES = {
-    "drop": "all these rows are left out",
-    "majority": "{left_out:,} rows are left out, and the label of most rows of a text is kept",
-    "first": "{left_out:,} rows are left out, and the label of a text's first row is kept",
-}
 
 
 def cautions(report: Mapping[str, Any], contradictions: str | None = None) -> list[str]:
@@ -43,48 +39,77 @@ def cautions(report: Mapping[str, Any], contradictions: str | None = None) -> li
 
 
 def _contradictions(found: Mapping[str, Any], path: str | None) -> str:
-    parts = []
+    parts: list[str] = []
     if found["texts"]:
-        decided = RULES[found["rule"]].format(**found)
+        facts = {"number": found["texts"], "rows": found["rows"], "example": shown(found["examples"][0])}
         parts.append(
-            f"{_number(found['texts'], 'text has', 'texts have')} several labels ({found['rows']:,} rows), such as "
-            f"{shown(found['examples'][0])}; {decided} (prepare.contradictions {found['rule']})"
+            said("{number:,} text has several labels ({rows:,} rows), such as {example}", **facts)
+            if found["texts"] == 1
+            else said("{number:,} texts have several labels ({rows:,} rows), such as {example}", **facts)
         )
-    if found["texts_of_test"]:
-        parts.append(
-            f"{_number(found['texts_of_test'], 'text of the test split has', 'texts of the test split have')} other labels too"
-            + ("" if found["texts"] else f", such as {shown(found['examples'][0])}")
+        parts.append(said("{decided} (prepare.contradictions {rule})", decided=_decided(found), rule=found["rule"]))
+    if of_test := found["texts_of_test"]:
+        told = (
+            said("{number:,} text of the test split has other labels too", number=of_test)
+            if of_test == 1
+            else said("{number:,} texts of the test split have other labels too", number=of_test)
         )
+        if not found["texts"]:
+            told = said("{told}, such as {example}", told=told, example=shown(found["examples"][0]))
+        parts.append(told)
     if not parts:
         return ""
-    if found["near_rows"]:
-        parts.append(f"{found['near_rows']:,} more rows are kept though they nearly repeat a text with another label")
-    return "; ".join(parts) + (f"; listed in {path}" if path else "")
+    if near := found["near_rows"]:
+        parts.append(said("{rows:,} more rows are kept though they nearly repeat a text with another label", rows=near))
+    if path:
+        parts.append(said("listed in {file}", file=path))
+    return joined("; ", parts)
+
+
+def _decided(found: Mapping[str, Any]) -> str:
+    if found["rule"] == "majority":
+        return said("{rows:,} rows are left out, and the label of most rows of a text is kept", rows=found["left_out"])
+    if found["rule"] == "first":
+        return said("{rows:,} rows are left out, and the label of a text's first row is kept", rows=found["left_out"])
+    return said("all these rows are left out")
 
 
 def _lost(report: Mapping[str, Any]) -> str:
     kept = _by_label(report)
     lost = [(name, kept.get(name, 0), had) for name, had in report["labels_found"].items() if 2 * kept.get(name, 0) < had]
-    classes = _listed([f"{_quoted(name)} {keeps:,} of {had:,}" for name, keeps, had in lost])
-    return f"of these classes most texts are left out, kept are: {classes}" if lost else ""
+    if not lost:
+        return ""
+    classes = _listed(
+        [said("{name} {kept:,} of {had:,}", name=_quoted(name), kept=keeps, had=had) for name, keeps, had in lost]
+    )
+    return said("of these classes most texts are left out, kept are: {classes}", classes=classes)
 
 
 def _untrained(report: Mapping[str, Any]) -> str:
     unseen = sorted(report["labels"]["test"].keys() - report["labels"]["train"].keys())
+    if not unseen:
+        return ""
     names = _listed([_quoted(name) for name in unseen])
-    return f"test rows have labels that no train row has, so no model can get them right: {names}" if unseen else ""
+    return said("test rows have labels that no train row has, so no model can get them right: {names}", names=names)
 
 
 def _few(report: Mapping[str, Any]) -> list[str]:
     few = sorted((count, name) for name, count in _by_label(report).items() if 0 < count < FEW_ROWS)
-    lines = []
+    lines: list[str] = []
     if few:
-        classes = _listed([f"{_quoted(name)} {count}" for count, name in few])
-        classes_have = _number(len(few), "class has", "classes have")
-        lines.append(f"{classes_have} fewer than {FEW_ROWS} rows, too few to learn much from: {classes}")
+        facts = {"number": len(few), "least": FEW_ROWS, "classes": _listed([f"{_quoted(name)} {count}" for count, name in few])}
+        lines.append(
+            said("{number} class has fewer than {least} rows, too few to learn much from: {classes}", **facts)
+            if len(few) == 1
+            else said("{number} classes have fewer than {least} rows, too few to learn much from: {classes}", **facts)
+        )
     test = report["splits"]["test"]
     if test < FEW_TEST_ROWS:
-        lines.append(f"only {_number(test, 'test row', 'test rows')}: all figures of the test are rough")
+        lines.append(
+            said("only {rows} test row: all figures of the test are rough", rows=test)
+            if test == 1
+            else said("only {rows} test rows: all figures of the test are rough", rows=test)
+        )
     return lines
 
 
@@ -94,9 +119,11 @@ def _one_class(report: Mapping[str, Any]) -> str:
     share = most / sum(train.values())
     if share < MOST_OF_ONE:
         return ""
-    return (
-        f"{share:.0%} of the train rows are of one class, {_quoted(name)}: a model that always answers it has a high accuracy; "
-        "look at macro-F1, and try --finetune.class-weights balanced"
+    return said(
+        "{share:.0%} of the train rows are of one class, {name}: a model that always answers it has a high accuracy; look at "
+        "macro-F1, and try --finetune.class-weights balanced",
+        share=share,
+        name=_quoted(name),
     )
 
 
@@ -104,9 +131,10 @@ def _score(report: Mapping[str, Any]) -> str:
     labels = report["labels"]["train"]
     if len(labels) <= MOST_VALUES or any(as_number(name) is None for name in labels):
         return ""
-    return (
-        f"the {len(labels)} labels of train are all numbers: if they are a score, make a few classes of them with "
-        "--ingest.label-bins"
+    return said(
+        "the {labels} labels of train are all numbers: if they are a score, make a few classes of them with "
+        "--ingest.label-bins",
+        labels=len(labels),
     )
 
 
@@ -120,12 +148,9 @@ def _by_label(report: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
+    listed = joined(", ", names[:NAMED])
+    return said("{names} and {more:,} more", names=listed, more=len(names) - NAMED) if len(names) > NAMED else listed
 
 
 def _quoted(name: str) -> str:
     return repr(shortened(name, 60))
-
-
-def _number(count: int, one: str, several: str) -> str:
-    return f"{count:,} {one if count == 1 else several}"

@@ -10,6 +10,7 @@ from tasks.prepare.contradictions import CONTRADICTIONS
 from tasks.prepare.label_rows import rows_by_label
 from tasks.shown import in_line, shortened
 from tasks.store.presentation import Presentation, numbers_of, reported_warnings
+from tasks.wording.sentence import as_known, joined, said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,19 +22,24 @@ SHOWN_CLASSES = 6
 
 def says(report: Report) -> str:
     """Where the rows went, how they are split, and how they were tokenized."""
-    splits = ", ".join(f"{count:,} {split}" for split, count in report["splits"].items())
-    salt = "" if report["split"]["salt"] is None else f", salt {report['split']['salt']}"
-    given = ", validation rows given" if report.get("official_valid") else ""
-    rule = f"split rule {report['split']['rule']}{salt}{by_column(report['split'])}{given}"
-    return f"{equation(report)}; {splits}; {rule}; {report['tokenizer']} tokens"
+    splits = joined(", ", [said("{rows:,} {side}", rows=rows, side=as_known(side)) for side, rows in report["splits"].items()])
+    rule: list[str] = [said("split rule {rule}", rule=report["split"]["rule"])]
+    if report["split"]["salt"] is not None:
+        rule.append(said("salt {salt}", salt=report["split"]["salt"]))
+    if "by" in report["split"]:
+        rule.append(by_column(report["split"]))
+    if report.get("official_valid"):
+        rule.append(said("validation rows given"))
+    tokens = said("{tokenizer} tokens", tokenizer=report["tokenizer"])
+    return joined("; ", [equation(report), splits, joined(", ", rule), tokens])
 
 
 def by_column(split: Report) -> str:
-    """The column that decides the sides, if one does."""
-    if "by" not in split:
-        return ""
-    cut = f" from {split['from']}" if "from" in split else ""
-    return f", by {split['by']} of {in_line(split['column'])}{cut}"
+    """The column that decides the sides."""
+    named = {"by": split["by"], "column": in_line(split["column"])}
+    if "from" in split:
+        return said("by {by} of {column} from {first}", first=split["from"], **named)
+    return said("by {by} of {column}", **named)
 
 
 def metrics(report: Report) -> dict[str, float]:

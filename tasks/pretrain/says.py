@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.pretrain.report import FILE
 from tasks.pretrain.vectors import CURVE_FILE
 from tasks.store.presentation import Point, Presentation, numbers_of
+from tasks.wording.sentence import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,8 +19,13 @@ if TYPE_CHECKING:
 
 def says(report: Report) -> str:
     """The vocabulary, the size and the speed."""
-    rate = f"{report['words_per_second']:,.0f} words/s"
-    return f"{report['vocabulary']:,} words of {report['tokens']:,} tokens, {report['model_mb']:,.0f} MB, {rate}"
+    return said(
+        "{vocabulary:,} words of {tokens:,} tokens, {size:,.0f} MB, {rate:,.0f} words/s",
+        vocabulary=report["vocabulary"],
+        tokens=report["tokens"],
+        size=report["model_mb"],
+        rate=report["words_per_second"],
+    )
 
 
 def metrics(report: Report) -> dict[str, float]:

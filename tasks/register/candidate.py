@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.register.models import ACCURACY_TAG, MACRO_F1_TAG
 from tasks.register.shortfall import NO_SHORTFALL, Shortfall
+from tasks.wording.sentence import joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +39,7 @@ class Candidate:
     def with_shortfall(self, reason: str) -> str:
         """The reason of a decision with the shortfall, unless the reason names it already."""
         clause = self.shortfall.clause
-        return reason if not clause or clause in reason else f"{reason}; {clause}"
+        return reason if not clause or clause in reason else joined("; ", [reason, clause])
 
 
 def evaluation_tags(report: Mapping[str, Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from tasks.register.gate import GateDecision, Rival, Rule, decide
 from tasks.register.models import ACCURACY_TAG, load_version, promote_command
 from tasks.register.rivals import read_test_rows, rival_on
 from tasks.register.seal import same_model
+from tasks.wording.sentence import said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,14 +48,14 @@ class Contest:
         rows = read_test_rows(candidate.predictions)
         promote = promote_command(self.tracker, candidate.name, version)
         try:
-            rival = None if self.champion is None else self._rival(rows, self.champion, "champion")
+            rival = None if self.champion is None else self._rival(rows, self.champion, champion_named(self.champion))
         except RequestError as error:
             log.error("%s: the champion cannot be loaded, so nothing can replace it: %s", candidate.name, error)
-            return GateDecision("refused", f"{error}; to replace the champion unseen: {promote}")
+            return GateDecision("refused", unseen(error, promote))
         best_rival = None
         if (best := self.best_other_than(version)) is not None:
             try:
-                best_rival = self._rival(rows, best, "the best champion,")
+                best_rival = self._rival(rows, best, best_named(best))
             except RequestError as error:
                 log.warning("%s: the best champion so far takes no part in the comparison: %s", candidate.name, error)
         slices = candidate.slices.of(rows.ids) if candidate.slices else {}
@@ -72,11 +73,26 @@ class Contest:
         versions = self.tracker.registry.versions(self.candidate.name)
         return [version for version in versions if version.version in champions and ACCURACY_TAG in version.tags]
 
-    def _rival(self, rows: TestRows, version: int, role: str) -> Rival:
+    def _rival(self, rows: TestRows, version: int, title: str) -> Rival:
         """Load a version and let it label the test rows; RequestError if its files are not whole."""
         loaded = load_version(self.tracker, self.tracker.registry.version(self.candidate.name, version))
-        rival = rival_on(rows, self.candidate.texts, loaded, f"{role} version {version}", self.progress)
+        rival = rival_on(rows, self.candidate.texts, loaded, title, self.progress)
         rival = replace(rival, same_model=same_model(self.candidate.package, loaded.model.folder))
         if self.folds is None:
             return rival
-        return replace(rival, folds=self.folds.get(version, "the champion changed meanwhile"))
+        return replace(rival, folds=self.folds.get(version, said("the champion changed meanwhile")))
+
+
+def champion_named(version: int) -> str:
+    """The champion, as a decision's reason calls it."""
+    return said("champion version {version}", version=version)
+
+
+def best_named(version: int) -> str:
+    """The best champion before the champion, as a decision's reason calls it."""
+    return said("the best champion, version {version}", version=version)
+
+
+def unseen(error: RequestError, promote: str) -> str:
+    """Why nothing replaces a champion that cannot be loaded; `promote` is the command that does."""
+    return said("{error}; to replace the champion unseen: {command}", error=str(error), command=promote)

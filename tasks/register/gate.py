@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.evaluate.compare import compare, mid_p, score_interval
 from tasks.register.evidence import Folds, corrected_interval
+from tasks.wording.sentence import joined, said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,12 +100,20 @@ def decide(
     champion. `promote` is the command that makes this version the champion.
     """
     if champion is None:
-        return GateDecision("first", "no champion yet", {"accuracy": _mean(correct), "rows": len(correct)})
+        return GateDecision("first", said("no champion yet"), {"accuracy": _mean(correct), "rows": len(correct)})
     if sorted(champion.labels) != sorted(labels):
-        ours, theirs = ", ".join(sorted(labels)), ", ".join(sorted(champion.labels))
-        return GateDecision("refused", f"other labels ({ours}) than {champion.title} ({theirs}); if meant, run: {promote}")
+        told = said(
+            "other labels ({ours}) than {rival} ({theirs}); if meant, run: {command}",
+            ours=", ".join(sorted(labels)),
+            theirs=", ".join(sorted(champion.labels)),
+            rival=champion.title,
+            command=promote,
+        )
+        return GateDecision("refused", told)
     if champion.same_model and bool((correct == champion.correct).all()):
-        told = f"the model of {champion.title} with other things beside it, such as answers, costs or a promise"
+        told = said(
+            "the model of {rival} with other things beside it, such as answers, costs or a promise", rival=champion.title
+        )
         return GateDecision("promoted", told, {"accuracy": _mean(correct), "rows": len(correct)})
     figures: dict[str, Any] = {}
     passed = ""
@@ -116,21 +125,24 @@ def decide(
         found = _judge(rival, correct, own)
         figures |= {f"{'champion' if rival is champion else 'best'}_{key}": value for key, value in found.figures.items()}
         if not found.passed and not found.open:
-            needed = f"; needed: {found.needed}" if found.needed else ""
-            return GateDecision("refused", f"{found.reason}{needed}; or: {promote}", figures)
+            needed = [said("needed: {result}", result=found.needed)] if found.needed else []
+            return GateDecision("refused", joined("; ", [found.reason, *needed, _or(promote)]), figures)
         unsure = unsure or found.open
         passed = passed or found.reason
     found_on = {name: _on_slice(name, champion, correct, inside, rule) for name, inside in (slices or {}).items()}
     if found_on:
         figures["slices"] = {name: dict(found.figures) for name, found in found_on.items()}
-        held = ", ".join(found_on)
-        passed = f"{passed}; no loss on {held}"
+        passed = joined("; ", [passed, said("no loss on {slices}", slices=", ".join(found_on))])
     for found in found_on.values():
         if not found.passed:
-            return GateDecision("refused", f"{found.reason}; or: {promote}", figures)
+            return GateDecision("refused", joined("; ", [found.reason, _or(promote)]), figures)
     if unsure:
-        return GateDecision("refused", f"the test rows are too few: {passed}", figures, open=True)
+        return GateDecision("refused", said("the test rows are too few: {passed}", passed=passed), figures, open=True)
     return GateDecision("promoted", passed, figures)
+
+
+def _or(promote: str) -> str:
+    return said("or: {command}", command=promote)
 
 
 def _on_slice(name: str, champion: Rival, correct: np.ndarray, inside: np.ndarray, rule: Rule) -> _Judgement:
@@ -141,18 +153,30 @@ def _on_slice(name: str, champion: Rival, correct: np.ndarray, inside: np.ndarra
     fair = inside & ~champion.seen
     num_rows = int(fair.sum())
     if not num_rows:
-        told = f"nothing to compare on {name}: {champion.title} trained on all of its {int(inside.sum())} test rows"
+        told = said(
+            "nothing to compare on {slice}: {rival} trained on all of its {rows} test rows",
+            slice=name,
+            rival=champion.title,
+            rows=int(inside.sum()),
+        )
         return _Judgement(False, told, {"rows": 0})
     found = compare(correct[fair], champion.correct[fair])
     ours, theirs = _mean(correct[fair]), _mean(champion.correct[fair])
     figures = {"rows": num_rows, "accuracy": theirs, "challenger_accuracy": ours, "difference": found.difference}
     figures |= {"lower_95": found.lower_95, "mid_p": found.mid_p}
-    facts = f"{ours:.4f} against {theirs:.4f} of {champion.title} on its {num_rows} test rows"
+    facts = said(
+        "{ours:.4f} against {theirs:.4f} of {rival} on its {rows} test rows",
+        ours=ours,
+        theirs=theirs,
+        rival=champion.title,
+        rows=num_rows,
+    )
+    compared = {"slice": name, "facts": facts}
     if significantly_worse(found):
-        return _Judgement(False, f"loses on {name}: {facts} (mid-p {found.mid_p:.3g})", figures)
+        return _Judgement(False, said("loses on {slice}: {facts} (mid-p {p:.3g})", p=found.mid_p, **compared), figures)
     if equal_would_pass(found, num_rows, rule.margin) and found.lower_95 <= -rule.margin:
-        bound = f"95% lower bound of the difference {found.lower_95:+.4f}, allowed {-rule.margin:+.4f}"
-        return _Judgement(False, f"may lose on {name}: {facts} ({bound})", figures)
+        bound = _bound(found, rule)
+        return _Judgement(False, said("may lose on {slice}: {facts} ({bound})", bound=bound, **compared), figures)
     return _Judgement(True, "", figures)
 
 
@@ -160,7 +184,6 @@ def _judge(rival: Rival, correct: np.ndarray, rule: Rule) -> _Judgement:
     fair = ~rival.seen
     num_rows, num_seen = int(fair.sum()), int(rival.seen.sum())
     figures: dict[str, Any] = {"rows": num_rows, "rows_left_out": num_seen, "evidence": "test"}
-    left_out = f", {num_seen} left out that it trained on" if num_seen else ""
     found = compare(correct[fair], rival.correct[fair]) if num_rows else None
     if found is not None:
         figures |= {
@@ -173,15 +196,26 @@ def _judge(rival: Rival, correct: np.ndarray, rule: Rule) -> _Judgement:
         }
     if rule.evidence != "test" and not _test_decides(found, num_rows, rule):
         if rival.folds is None:
-            return _Judgement(False, f"{num_rows} test rows to compare with {rival.title}{left_out}", figures, open=True)
+            few = said("{rows} test rows to compare with {rival}", rows=num_rows, rival=rival.title)
+            return _Judgement(False, _less(few, num_seen), figures, open=True)
         if isinstance(rival.folds, Folds):
-            return _judged_by_folds(rival.folds, rule, f"{_facts(figures, rival, num_rows)}{left_out}", figures)
+            return _judged_by_folds(rival.folds, rule, _less(_facts(figures, rival, num_rows), num_seen), figures)
         figures["folds_unused"] = rival.folds
-    without = f"; no recipe evidence: {rival.folds}" if "folds_unused" in figures else ""
+    without: list[str] = [said("no recipe evidence: {reason}", reason=rival.folds)] if "folds_unused" in figures else []
     if found is None or num_rows < MIN_ROWS:
-        few = f"only {num_rows} test rows to compare with {rival.title}{left_out}; {MIN_ROWS} are needed{without}"
-        return _Judgement(False, few, figures)
-    return _judged_by_test(found, rule, f"{_facts(figures, rival, num_rows)}{left_out}", without, num_rows, figures)
+        few = said("only {rows} test rows to compare with {rival}", rows=num_rows, rival=rival.title)
+        needed = said("{rows} are needed", rows=MIN_ROWS)
+        return _Judgement(False, joined("; ", [_less(few, num_seen), needed, *without]), figures)
+    return _judged_by_test(found, rule, _less(_facts(figures, rival, num_rows), num_seen), without, num_rows, figures)
+
+
+def _less(told: str, num_seen: int) -> str:
+    return said("{told}, {rows} left out that it trained on", told=told, rows=num_seen) if num_seen else told
+
+
+def _bound(found: Comparison, rule: Rule) -> str:
+    facts = {"bound": found.lower_95, "allowed": -rule.margin}
+    return said("95% lower bound of the difference {bound:+.4f}, allowed {allowed:+.4f}", **facts)
 
 
 def _test_decides(found: Comparison | None, num_rows: int, rule: Rule) -> bool:
@@ -215,21 +249,32 @@ def equal_would_pass(found: Comparison, num_rows: int, margin: float) -> bool:
 
 def _facts(figures: Mapping[str, Any], rival: Rival, num_rows: int) -> str:
     if "accuracy" not in figures:
-        return f"no test row to compare with {rival.title}"
-    return f"{figures['challenger_accuracy']:.4f} against {figures['accuracy']:.4f} of {rival.title} on {num_rows} test rows"
+        return said("no test row to compare with {rival}", rival=rival.title)
+    return said(
+        "{ours:.4f} against {theirs:.4f} of {rival} on {rows} test rows",
+        ours=figures["challenger_accuracy"],
+        theirs=figures["accuracy"],
+        rival=rival.title,
+        rows=num_rows,
+    )
 
 
 def _judged_by_test(
-    found: Comparison, rule: Rule, facts: str, without: str, num_rows: int, figures: Mapping[str, Any]
+    found: Comparison, rule: Rule, facts: str, without: list[str], num_rows: int, figures: Mapping[str, Any]
 ) -> _Judgement:
     passed = found.difference > 0 and found.mid_p < SIGNIFICANCE if rule.gate == "better" else found.lower_95 > -rule.margin
-    needed = "" if passed else f"about {100 * needed_lead(found, num_rows, rule):+.1f} points on {num_rows} test rows"
+    needed = ""
+    if not passed:
+        points = 100 * needed_lead(found, num_rows, rule)
+        needed = said("about {points:+.1f} points on {rows} test rows", points=points, rows=num_rows)
     if rule.gate == "better":
-        reason = f"{'better' if passed else 'not better'}: {facts} (mid-p {found.mid_p:.3g}){without}"
-        return _Judgement(passed, reason, figures, needed)
-    bound = f"95% lower bound of the difference {found.lower_95:+.4f}, allowed {-rule.margin:+.4f}"
-    verdict = "not worse" if passed else "worse" if significantly_worse(found) else "may be worse"
-    return _Judgement(passed, f"{verdict}: {facts} ({bound}){without}", figures, needed)
+        verdict = said("better") if passed else said("not better")
+        reason = said("{verdict}: {facts} (mid-p {p:.3g})", verdict=verdict, facts=facts, p=found.mid_p)
+    else:
+        worse = said("worse") if significantly_worse(found) else said("may be worse")
+        verdict = said("not worse") if passed else worse
+        reason = said("{verdict}: {facts} ({bound})", verdict=verdict, facts=facts, bound=_bound(found, rule))
+    return _Judgement(passed, joined("; ", [reason, *without]), figures, needed)
 
 
 def _judged_by_folds(folds: Folds, rule: Rule, facts: str, figures: dict[str, Any]) -> _Judgement:
@@ -250,21 +295,32 @@ def _judged_by_folds(folds: Folds, rule: Rule, facts: str, figures: dict[str, An
         "folds_macro_f1_difference": macro_f1.mean,
         "folds_macro_f1_upper_95": macro_f1.upper,
     }
-    name = "better" if rule.gate == "better" else "not worse"
-    found = (
-        f"{100 * accuracy.mean:+.1f} points in {splits} folds of {folds.rows:,} rows "
-        f"({level:.0%} lower bound {100 * lower:+.1f}, allowed {100 * allowed:+.1f}), "
-        f"macro-F1 {100 * macro_f1.mean:+.1f}"
+    found = said(
+        "{points:+.1f} points in {splits} folds of {rows:,} rows ({level:.0%} lower bound {lower:+.1f}, allowed "
+        "{allowed:+.1f}), macro-F1 {macro_f1:+.1f}",
+        points=100 * accuracy.mean,
+        lower=100 * lower,
+        allowed=100 * allowed,
+        macro_f1=100 * macro_f1.mean,
+        splits=splits,
+        rows=folds.rows,
+        level=level,
     )
+
+    def judged(verdict: str) -> str:
+        told = said("{verdict} by recipe evidence: {found}", verdict=verdict, found=found)
+        return joined("; ", [told, facts])
+
     if lower <= allowed:
         # As on the test rows: the difference that would pass, if it varied as much.
-        needed = f"about {100 * (accuracy.mean - lower + allowed):+.1f} points in folds of {folds.rows:,} rows"
-        verdict = "not better" if rule.gate == "better" else "may be worse"
-        return _Judgement(False, f"{verdict} by recipe evidence: {found}; {facts}", figures, needed)
+        points = 100 * (accuracy.mean - lower + allowed)
+        needed = said("about {points:+.1f} points in folds of {rows:,} rows", points=points, rows=folds.rows)
+        verdict = said("not better") if rule.gate == "better" else said("may be worse")
+        return _Judgement(False, judged(verdict), figures, needed)
     if macro_f1.upper < 0:
-        needed = "a macro-F1 that is not worse by more than chance"
-        return _Judgement(False, f"worse macro-F1 by recipe evidence: {found}; {facts}", figures, needed)
-    return _Judgement(True, f"{name} by recipe evidence: {found}; {facts}", figures)
+        needed = said("a macro-F1 that is not worse by more than chance")
+        return _Judgement(False, judged(said("worse macro-F1")), figures, needed)
+    return _Judgement(True, judged(said("better") if rule.gate == "better" else said("not worse")), figures)
 
 
 def _lower_of_rows(difference: float, rows: int, level: float) -> float:

@@ -21,6 +21,7 @@ from tasks.register.recipe import Recipe, read_recipe
 from tasks.register.seal import copy_package, package_digest, read_manifest
 from tasks.register.waiting import through_outages
 from tasks.tracking.registry import TamperedModel
+from tasks.wording.sentence import as_known, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -117,7 +118,9 @@ class Registrar:
             tracker.registry.set_alias(name, CHALLENGER, version.version)
             crash_point("register.challenged")
             if champion in lost:
-                reason = f"the same model as version {champion}, the champion, whose files are missing or damaged"
+                reason = said(
+                    "the same model as version {version}, the champion, whose files are missing or damaged", version=champion
+                )
                 decision = GateDecision("promoted", reason)
             else:
                 rule = self._rule(self.config.evidence if folds is not None else "test")
@@ -140,13 +143,14 @@ class Registrar:
             version = self._add(candidate)
         number = version.version
         alias = next((alias for alias in (CHAMPION, CHALLENGER) if alias in version.aliases), None)
-        reason = (
-            f"no labelled row, so nothing was measured; to make it the champion: {promote_command(self.tracker, name, number)}"
+        reason = said(
+            "no labelled row, so nothing was measured; to make it the champion: {command}",
+            command=promote_command(self.tracker, name, number),
         )
         if not any(entry.version == number and entry.action == "unmeasured" for entry in decisions.entries()):
             decisions.add(Entry(name, number, "unmeasured", champion, champion, reason))
         if alias == CHAMPION:
-            reason = f"version {number} is this model, and the champion; nothing was measured"
+            reason = said("version {version} is this model, and the champion; nothing was measured", version=number)
         return Registration(name, number, alias, "unchanged" if known else "unmeasured", reason, {})
 
     def _conclude(
@@ -248,10 +252,11 @@ class Registrar:
         A decision from before recipe evidence existed stays, unless folds are asked for by name.
         """
         if version.version == champion:
-            return f"version {champion} is this model, and the champion"
+            return said("version {version} is this model, and the champion", version=champion)
         basis = self._basis(candidate, champion)
         before = {"evidence": "test" if basis["evidence"] == "folds" else basis["evidence"]}
         for entry in reversed(entries):
             if entry.version == version.version and {**before, **entry.basis} == basis:
-                return f"version {version.version} is this model; {entry.action} before: {entry.reason}"
+                facts = {"version": version.version, "action": as_known(entry.action), "reason": entry.reason}
+                return said("version {version} is this model; {action} before: {reason}", **facts)
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.store.presentation import Presentation
+from tasks.wording.sentence import as_known, joined, said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -12,19 +13,26 @@ if TYPE_CHECKING:
     from tasks.store.presentation import Report
 
 
+ROLES = {"champion": said("champion"), "best": said("best")}  # of rivals
+
+
 def says_folds(report: Report) -> str:
     """How much better or worse the challenger's recipe was than each rival's."""
     found = [
-        f"{100 * sum(each['accuracy']) / len(each['accuracy']):+.1f} points to {role}"
+        said("{points:+.1f} points to {role}", points=100 * sum(each["accuracy"]) / len(each["accuracy"]), role=ROLES[role])
         for role, each in report["differences"].items()
     ]
-    missing = [f"not {role}: {reason}" for role, reason in report["reasons"].items()]
-    return "; ".join([f"{report['splits']} folds of {report['rows']:,} rows", *found, *missing])
+    missing = [
+        said("not {role}: {reason}", role=ROLES[role], reason=as_known(reason)) for role, reason in report["reasons"].items()
+    ]
+    rows = said("{splits} folds of {rows:,} rows", splits=report["splits"], rows=report["rows"])
+    return joined("; ", [rows, *found, *missing])
 
 
 def says_registration(report: Report) -> str:
     """The version and the gate's decision about it."""
-    return f"{report['name']} version {report['version']}: {report['decision']}, {report['reason']}"
+    named = {"name": report["name"], "version": report["version"], "reason": report["reason"]}
+    return said("{name} version {version}: {decision}, {reason}", decision=as_known(report["decision"]), **named)
 
 
 def result(report: Report, folder: Path) -> dict[str, Any]:
@@ -44,7 +52,7 @@ def page(report: Report, folder: Path) -> dict[str, Any]:
 
 def tags(report: Report) -> dict[str, str]:
     """The decision, for the registration's own run."""
-    return {"textmill.decision": report["decision"], "textmill.reason": report["reason"]}
+    return {"textmill.decision": report["decision"], "textmill.reason": str(report["reason"])}
 
 
 def run_tags(report: Report) -> dict[str, str]:

@@ -14,6 +14,7 @@ from tasks.evaluate.report import METRICS
 from tasks.finetune.kinds import KINDS
 from tasks.register.gate import significantly_worse
 from tasks.shown import shortened
+from tasks.wording.sentence import joined, said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,14 +48,15 @@ def find_shortfall(evaluation: Path, model: str) -> Shortfall:
     if yardstick is not None:
         figures |= {"yardstick_difference": yardstick.difference, "yardstick_mid_p": yardstick.mid_p}
         if significantly_worse(yardstick):
-            clauses.append(f"worse than TF-IDF by {_points(yardstick)} points")
+            clauses.append(said("worse than TF-IDF by {points} points", points=_points(yardstick)))
     if majority is not None:
         figures |= {"majority_difference": majority.difference, "majority_mid_p": majority.mid_p}
         if significantly_worse(majority):
-            clauses.append(f"worse than always answering {shortened(repr(label), 60)} by {_points(majority)} points")
+            named = {"label": shortened(repr(label), 60), "points": _points(majority)}
+            clauses.append(said("worse than always answering {label} by {points} points", **named))
     if clauses:
-        clauses.append(f"try {_remedy(model, yardstick)}")
-    return Shortfall("; ".join(clauses), figures)
+        clauses.append(said("try {remedy}", remedy=_remedy(model, yardstick)))
+    return Shortfall(joined("; ", clauses), figures)
 
 
 def _points(found: Comparison) -> str:
@@ -63,7 +65,7 @@ def _points(found: Comparison) -> str:
 
 def _remedy(model: str, yardstick: Comparison | None) -> str:
     if yardstick is not None and not significantly_worse(yardstick):
-        return "more rows, or correct the labels; TF-IDF does not do better"
+        return said("more rows, or correct the labels; TF-IDF does not do better")
     if model != YARDSTICK_MODEL:
         return f"--finetune.model {YARDSTICK_MODEL}"
     # It reads up to three words together and drops those that occur once; the yardstick reads two, and keeps all in small ones.

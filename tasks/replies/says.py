@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.shown import in_line
 from tasks.store.presentation import Presentation
+from tasks.wording.sentence import joined, said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,37 +16,45 @@ if TYPE_CHECKING:
 
 def says_carried(report: Report) -> str:
     """How many answers, for which texts, and what the others are shown."""
-    found = f"; the others see the nearest of {report['questions']:,} questions by {report['found_by']}"
-    return f"{report['answers']} answers, for {report['rule']}{found if report['questions'] else ''}"
+    told = said("{answers} answers, for {rule}", answers=report["answers"], rule=report["rule"])
+    if not report["questions"]:
+        return told
+    others = {"questions": report["questions"], "way": report["found_by"]}
+    return joined("; ", [told, said("the others see the nearest of {questions:,} questions by {way}", **others)])
 
 
 def warn_carried(report: Report, folder: Path) -> list[str]:
     """Say what is handed over by mistake, perhaps."""
-    found = []
+    found: list[str] = []
     if report["answers_nothing"]:
         found.append(
-            "register.min_confidence auto: the rows cannot promise that at most 0.05 of the answers are wrong, so every "
-            "text is handed over; label more rows, or set a number"
+            said(
+                "register.min_confidence auto: the rows cannot promise that at most 0.05 of the answers are wrong, so every "
+                "text is handed over; label more rows, or set a number"
+            )
         )
     missing = report["without_answer"]
     if missing:
-        names = ", ".join(map(in_line, missing[:10])) + (" ..." if len(missing) > 10 else "")
-        found.append(f"register.answers has no answer for these labels, so their texts are handed over: {names}")
+        names = joined(", ", [*map(in_line, missing[:10]), *(["..."] if len(missing) > 10 else [])])
+        found.append(
+            said("register.answers has no answer for these labels, so their texts are handed over: {names}", names=names)
+        )
     if not report["questions"]:
-        found.append("this model makes nothing of texts by which like questions could be found; texts are handed over without")
+        found.append(
+            said("this model makes nothing of texts by which like questions could be found; texts are handed over without")
+        )
     return found
 
 
 def says_answered(report: Report) -> str:
     """What became of the test rows."""
-    told = f"{report['answered']:,} of {report['rows']:,} test texts answered"
+    told = said("{answered:,} of {rows:,} test texts answered", answered=report["answered"], rows=report["rows"])
     if report["right"]:
-        told += f", {report['right']['share']:.1%} of them rightly"
-    if report["recall"] and report["finds_questions"]:
-        told += (
-            f"; of {report['handed_over']:,} handed over {report['recall']['share']:.1%} are shown a question of their label"
-        )
-    return told
+        told = said("{told}, {share:.1%} of them rightly", told=told, share=report["right"]["share"])
+    if not (report["recall"] and report["finds_questions"]):
+        return told
+    over = {"number": report["handed_over"], "share": report["recall"]["share"]}
+    return joined("; ", [told, said("of {number:,} handed over {share:.1%} are shown a question of their label", **over)])
 
 
 def figures(report: Report) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.store.presentation import Presentation
+from tasks.wording.sentence import as_known, joined, said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 def says_batches(report: Report) -> str:
     """How many batches there are, and the rows of the newest."""
     rows = report["rows"]
-    return f"{len(rows):,} batch{'es' if len(rows) > 1 else ''} of test rows, {rows[-1] if rows else 0:,} rows in the newest"
+    numbers = {"batches": len(rows), "newest": rows[-1] if rows else 0}
+    if len(rows) > 1:
+        return said("{batches:,} batches of test rows, {newest:,} rows in the newest", **numbers)
+    return said("{batches:,} batch of test rows, {newest:,} rows in the newest", **numbers)
 
 
 BATCHES = Presentation(says=says_batches, metrics=lambda report: {})
@@ -24,9 +28,13 @@ BATCHES = Presentation(says=says_batches, metrics=lambda report: {})
 def says_begin(report: Report) -> str:
     """Which rows are read, or why the champion is no start."""
     if report["reason"]:
-        return str(report["reason"])
-    corrected = f", {report['corrected']:,} of them with another label" if report["corrected"] else ""
-    return f"{report['new']:,} new rows{corrected}, and {report['replayed']:,} of {report['old']:,} earlier ones again"
+        return as_known(report["reason"])
+    new = said("{new:,} new rows", new=report["new"])
+    if report["corrected"]:
+        new = said("{new}, {corrected:,} of them with another label", new=new, corrected=report["corrected"])
+    return said(
+        "{new}, and {replayed:,} of {old:,} earlier ones again", new=new, replayed=report["replayed"], old=report["old"]
+    )
 
 
 BEGIN = Presentation(says=says_begin)
@@ -36,9 +44,11 @@ def says_lineage(report: Report) -> str:
     """The version that the training has started from."""
     start = report["start"]
     if start is None:
-        return "trained anew"
-    times = report["generation"]
-    return f"trained on from version {start['version']}, {times} time{'s' if times > 1 else ''} since it began anew"
+        return said("trained anew")
+    found = {"version": start["version"], "times": report["generation"]}
+    if found["times"] > 1:
+        return said("trained on from version {version}, {times} times since it began anew", **found)
+    return said("trained on from version {version}, {times} time since it began anew", **found)
 
 
 LINEAGE = Presentation(says=says_lineage, metrics=lambda report: {"generation": float(report["generation"])})
@@ -47,16 +57,24 @@ LINEAGE = Presentation(says=says_lineage, metrics=lambda report: {"generation": 
 def says_earlier(report: Report) -> str:
     """Accuracy on the first batch and on all, beside the champion's or a fresh model's."""
     first, beside = report["batches"][0], report["beside_fresh"]
-    said = [f"batch {first['batch']}: {first['accuracy']:.4f}"]
+    of_first = [said("batch {batch}: {accuracy:.4f}", batch=first["batch"], accuracy=first["accuracy"])]
     if "champion" in first:
-        said[0] += f", champion {first['champion']:.4f}"
+        of_first.append(said("champion {accuracy:.4f}", accuracy=first["champion"]))
+    told = [joined(", ", of_first)]
     if beside is not None:
-        interval = f"{100 * beside['lower_95']:+.1f} to {100 * beside['upper_95']:+.1f}"
-        said.append(
-            f"trained anew {beside['fresh']:.4f} in {beside['fresh_seconds']:.1f} s, this {beside['accuracy']:.4f} in "
-            f"{beside['seconds']:.1f} s: {100 * beside['difference']:+.1f} points ({interval})"
+        points = {name: 100 * beside[part] for name, part in _POINTS.items()}
+        told.append(
+            said(
+                "trained anew {fresh:.4f} in {fresh_seconds:.1f} s, this {accuracy:.4f} in {seconds:.1f} s: "
+                "{points:+.1f} points ({low:+.1f} to {high:+.1f})",
+                **{name: beside[name] for name in ("fresh", "fresh_seconds", "accuracy", "seconds")},
+                **points,
+            )
         )
-    return "; ".join(said)
+    return joined("; ", told)
+
+
+_POINTS = {"points": "difference", "low": "lower_95", "high": "upper_95"}
 
 
 def result(report: Report, folder: Path) -> dict[str, Any]:

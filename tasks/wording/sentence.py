@@ -65,6 +65,11 @@ def joined(separator: str, parts: Iterable[str]) -> Sentence:
     return Sentence.made(separator.join(parts), "", {"separator": separator, "parts": parts})
 
 
+def as_known(text: str) -> Sentence:
+    """One of our own words that was stored, or names something in it: other languages have it where a catalogue does."""
+    return Sentence.made(text, text.replace("{", "{{").replace("}", "}}"), {})
+
+
 def packed(text: str) -> Any:
     """A sentence as JSON, which `unpacked` reads again; any other text as it is."""
     if not isinstance(text, Sentence):

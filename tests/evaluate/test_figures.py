@@ -1,4 +1,5 @@
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -7,17 +8,23 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, findSystemFonts, fontManager
 from matplotlib.ft2font import FT2Font
 from matplotlib.image import imread
+from matplotlib.text import Text
 
 from tasks.evaluate import figures
 from tasks.evaluate.figures import (
+    IN_ENGLISH,
     MAX_NAMED,
     draw_comparison,
     draw_confusion,
+    draw_figures,
     draw_history,
     draw_reliability,
     drawable,
+    drawable_words,
     png,
 )
+from tasks.evaluate.report import CATALOGUE
+from tasks.wording.wording import wording_in
 
 UNDRAWABLE = "\U0010fffd"  # private use: no font has it but the one of boxes
 
@@ -160,6 +167,30 @@ def test_comparison_spans_the_intervals() -> None:
     low, high = figure.axes[0].get_xlim()
     assert low <= 0.7 < 0.95 <= high
     png(figure)
+
+
+def test_figures_speak_the_language_of_the_page() -> None:
+    scores = {"accuracy": 0.9, "macro_f1": 0.8, "ece": 0.05, "intervals": {"accuracy": [0.85, 0.95], "macro_f1": [0.7, 0.9]}}
+    bins = [{"low": 0.5, "high": 1.0, "count": 3, "confidence": 0.8, "accuracy": 0.7}]
+    curve = {"points": [{"answered": share, "error": 0.1 * share} for share in (0.5, 1.0)], "aurc": 0.06}
+    metrics = {**scores, "labels": ["a", "b"], "confusion": [[2, 1], [0, 3]], "reliability": bins, "risk_coverage": curve}
+    history = {"cnn": [{"train_loss": 1.0, "valid_loss": 1.1, "valid_accuracy": 0.5}]}
+    drawn = draw_figures({**metrics, "yardstick": scores}, history, wording_in("zh", CATALOGUE))
+    assert list(drawn) == ["confusion", "reliability", "risk_coverage", "yardstick", "history"]
+    for name, figure in drawn.items():
+        labels = [text.get_text() for text in figure.findobj(Text) if any(map(str.isalpha, text.get_text()))]
+        words = [label for label in labels if label not in ("a", "b", "cnn")]
+        assert words, name
+        assert [label for label in words if not re.search("[\u4e00-\u9fff]", label)] == [], name
+
+
+def test_without_a_font_for_it_figures_stay_english(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    chinese = wording_in("zh", CATALOGUE)
+    monkeypatch.setattr(figures, "_families", lambda characters: None)
+    assert drawable_words(chinese) is IN_ENGLISH
+    assert "its figures are in English; install fonts-noto-cjk" in caplog.text
+    monkeypatch.setattr(figures, "_families", lambda characters: ("DejaVu Sans", "of all characters"))
+    assert drawable_words(chinese) is chinese
 
 
 def test_drawing_leaves_no_global_state() -> None:

@@ -53,6 +53,17 @@ def test_the_report_of_the_run_is_chinese(trained: dict[str, Any]) -> None:
     assert '<nav aria-label="目录">' in page
 
 
+def test_its_steps_and_the_gate_s_decision_are_told_in_chinese(trained: dict[str, Any]) -> None:
+    page = Path(trained["report"]).read_text(encoding="utf-8")
+    told = re.findall(r'<th class="step">.*?</td><td>(.*?)</td><td><code', page)
+    lines = [text for line in told if (text := re.sub("<[^>]*>", "", line).strip())]
+    assert len(lines) >= 6
+    assert [line for line in lines if not re.search("[\u4e00-\u9fff]", line)] == []
+    assert "找到 240 = 保留 240 + 重复 0 + 隔离 0" in page
+    assert "决定：首个（还没有现任模型）" in re.sub("<[^>]*>", "", page)
+    assert (trained["decision"], trained["reason"]) == ("first", "no champion yet")  # programs read English
+
+
 def test_the_surge_is_found_and_told_in_chinese(refreshed: dict[str, Any], data_root: Path) -> None:
     assert (refreshed["found"], refreshed["scored"], refreshed["quarantined"]) == (213, 213, 0)
     surging = [alert for alert in refreshed["alerts"] if "2026-03-24" <= alert["window_end"] <= "2026-04-04"]

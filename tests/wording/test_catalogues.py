@@ -17,10 +17,20 @@ from tasks.wording.wording import read_catalogue
 ROOT = Path(__file__).parents[2]
 
 
+# The rooms whose sentences `refresh` says; all others speak in the HTML report of a run.
+OF_REFRESH = (
+    *("flows/refresh.py", "flows/retrain.py", "flows/watch.py", "flows/commands/refresh.py", "flows/commands/try_channel.py"),
+    *(
+        f"tasks/{room}/"
+        for room in ("collect", "dashboard", "detect", "monitor", "notify", "score", "today", "week", "wording")
+    ),
+)
+
+
 def in_modules(*, of_report: bool) -> Iterator[str]:
     for file in sorted([*(ROOT / "tasks").rglob("*.py"), *(ROOT / "flows").rglob("*.py")]):
         reads = "tasks.wording.sentence import" in file.read_text(encoding="utf-8")
-        if reads and (TEMPLATE_OF_REPORT.parent in file.parents) == of_report:
+        if reads and file.relative_to(ROOT).as_posix().startswith(OF_REFRESH) != of_report:
             yield from in_python(file)
 
 

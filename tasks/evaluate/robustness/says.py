@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.store.presentation import Presentation
+from tasks.wording.sentence import as_known, said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,9 +17,15 @@ def says(report: Report) -> str:
     """How many texts were changed, and which change turns most labels."""
     touched = [each for each in report["changes"] if each["rows"]]
     if not touched:
-        return f"{len(report['changes'])} changes touch none of {report['rows']:,} texts"
+        return said("{changes} changes touch none of {rows:,} texts", changes=len(report["changes"]), rows=report["rows"])
     worst = max(touched, key=lambda each: each["share"])
-    return f"{report['rows']:,} texts, {len(touched)} changes; most labels change by {worst['name']}, {worst['share']:.1%}"
+    return said(
+        "{rows:,} texts, {changes} changes; most labels change by {name}, {share:.1%}",
+        rows=report["rows"],
+        changes=len(touched),
+        name=as_known(worst["name"]),
+        share=worst["share"],
+    )
 
 
 def details(report: Report) -> list[str]:

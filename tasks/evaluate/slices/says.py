@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.shown import in_line, shortened
 from tasks.store.presentation import Presentation
+from tasks.wording.sentence import joined, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,11 +24,14 @@ _NOT_IN_NAMES = re.compile(r"[^\w .-]")  # of metrics
 def says(report: Report) -> str:
     """How many slices were looked at, and which are weak."""
     if not report["looked_at"]:
-        return f"no column has two groups of at least {report['fewest']} test rows"
+        return said("no column has two groups of at least {fewest} test rows", fewest=report["fewest"])
     weak = [shortened(in_line(name), NAME_CHARS) for name in report["weak"]]
-    more = f" and {len(weak) - MOST_SAID} more" if len(weak) > MOST_SAID else ""
-    found = f"weak: {', '.join(weak[:MOST_SAID])}{more}" if weak else "none is weaker than chance explains"
-    return f"{report['looked_at']} slices by {', '.join(map(in_line, report['columns']))}; {found}"
+    names = joined(", ", weak[:MOST_SAID])
+    if len(weak) > MOST_SAID:
+        names = said("{names} and {more} more", names=names, more=len(weak) - MOST_SAID)
+    found = said("weak: {names}", names=names) if weak else said("none is weaker than chance explains")
+    columns = joined(", ", map(in_line, report["columns"]))
+    return said("{slices} slices by {columns}; {found}", slices=report["looked_at"], columns=columns, found=found)
 
 
 def details(report: Report) -> list[str]:
