@@ -27,13 +27,13 @@ Shapes: S series, D days.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 from scipy.special import ndtri, stdtr
 
 from tasks.detect.judged import Judged, small_threshold
-from tasks.detect.tails import SMALLEST_TAIL, binomial_tail, delayed, trailing
+from tasks.detect.tails import SMALLEST_TAIL, binomial_tail, delayed, trailing, trailing_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -77,7 +77,7 @@ class Past:
         window, baseline = config.small_window, config.baseline_days
 
         def before(values_SD: np.ndarray, days: int = 1) -> np.ndarray:
-            return delayed(trailing(values_SD, baseline - days + 1), window)
+            return trailing_before(values_SD, baseline - days + 1, window)
 
         number, negative = before(documents_SD), before(negative_SD)
         mean = negative / np.maximum(number, 1)
@@ -89,10 +89,10 @@ class Past:
             found.append((np.maximum(scatter, 0), np.maximum(held - squares / np.maximum(number, 1), 0)))
         one, other = negative_SD, documents_SD
         cubes = (
-            before(one**3)
-            - 3 * mean * before(one**2 * other)
-            + 3 * mean**2 * before(one * other**2)
-            - mean**3 * before(other**3)
+            before(one * one * one)  # numpy's power of 3 takes ten times as long
+            - 3 * mean * before(one * one * other)
+            + 3 * mean * mean * before(one * other * other)
+            - mean * mean * mean * before(other * other * other)
         )
         windows = np.maximum(number * held / np.maximum(squares, 1) - 1, 0)
         active = before((documents_SD > 0).astype(np.float64))
@@ -190,6 +190,9 @@ class Pool:
         return cls(*(np.array([float(f"{value:.{DIGITS}g}") for value in each]) for each in values))
 
 
+Learnt = TypeVar("Learnt", Past, Pool)
+
+
 def has_few(documents_SD: np.ndarray, config: DetectConfig) -> np.ndarray:
     """Whether a series has, on each day, too few documents for a window of `window_days`: less than twice `min_documents`."""
     if not config.small_window:
@@ -205,24 +208,37 @@ def _judge(documents_SD: np.ndarray, negative_SD: np.ndarray, past: Past, pool: 
     window = config.small_window
     in_window, sum_window = trailing(documents_SD, window), trailing(negative_SD, window)
     mean = (past.negative + pool.strength * pool.mean) / (past.documents + pool.strength)
-    expected = mean * (1 - mean)
-    prior = PRIOR_NEGATIVES / mean
-    scatter = (past.day_scatter * pool.excess + pool.scatter * expected * prior) / (past.day_worth + prior)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = sum_window / in_window
-        variance = scatter * (1 / in_window + 1 / (past.documents + pool.strength))
-        size = expected / variance
-        skew = expected * pool.skew / in_window**2 / (variance / pool.excess) ** 1.5 - 1 / np.sqrt(size * expected)
-        normal = straightened(-ndtri(binomial_tail(size * share, size, mean)), (1 - 2 * mean) * skew)
-        deviate = -ndtri(np.maximum(stdtr(pool.freedom, -normal), SMALLEST_TAIL))
     days_D = np.arange(documents_SD.shape[1]) - window + 1
     usable = (documents_SD > 0) & (in_window >= MIN_IN_WINDOW) & (days_D >= config.min_baseline_days)
     usable &= pool.documents >= config.min_documents
+    found = np.full(usable.shape, np.nan)
+    found[usable] = _deviates(_chosen(past, usable), _chosen(pool, usable), share[usable], in_window[usable], mean[usable])
     share_of_days = np.maximum(
         (past.active + 1) / (np.clip(days_D, 1, config.baseline_days) + 1), _lately(documents_SD, past, window)
     )
-    found = np.where(usable, deviate, np.nan)
     return Judged(in_window, share, mean, found, past.documents, np.ones(found.shape, bool), share_of_days)
+
+
+def _chosen(values: Learnt, usable_SD: np.ndarray) -> Learnt:
+    """The same of those days of those series that can be judged, [N]: of most companies there are few."""
+    shape = usable_SD.shape
+    return type(values)(*(np.broadcast_to(getattr(values, each.name), shape)[usable_SD] for each in fields(values)))
+
+
+def _deviates(past: Past, pool: Pool, share: np.ndarray, in_window: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """How surprising each share is, as a deviate of the standard normal distribution: [N] all."""
+    expected = mean * (1 - mean)
+    prior = PRIOR_NEGATIVES / mean
+    scatter = (past.day_scatter * pool.excess + pool.scatter * expected * prior) / (past.day_worth + prior)
+    variance = scatter * (1 / in_window + 1 / (past.documents + pool.strength))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = expected / variance
+        skew = expected * pool.skew / in_window**2 / (variance / pool.excess) ** 1.5 - 1 / np.sqrt(size * expected)
+        normal = straightened(-ndtri(binomial_tail(size * share, size, mean)), (1 - 2 * mean) * skew)
+        found: np.ndarray = -ndtri(np.maximum(stdtr(pool.freedom, -normal), SMALLEST_TAIL))
+    return found
 
 
 def _lately(documents_SD: np.ndarray, past: Past, window: int) -> np.ndarray:

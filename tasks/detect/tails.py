@@ -26,6 +26,15 @@ def trailing(values_SD: np.ndarray, days: int) -> np.ndarray:
     return sums_SD
 
 
+def trailing_before(values_SD: np.ndarray, days: int, delay: int) -> np.ndarray:
+    """What `trailing` was `delay` days before; zero before the first day."""
+    total_SD = np.cumsum(values_SD, axis=1)
+    sums_SD = np.zeros_like(total_SD)
+    sums_SD[:, delay:] = total_SD[:, :-delay]
+    sums_SD[:, delay + days :] -= total_SD[:, : -(delay + days)]
+    return sums_SD
+
+
 def delayed(values_SD: np.ndarray, days: int) -> np.ndarray:
     """The values of `days` days before; zero before the first day."""
     delayed_SD = np.zeros_like(values_SD)
