@@ -25,17 +25,14 @@ if TYPE_CHECKING:
     from tasks.store.artifact import Artifact
 
 
-def _why_not(config: PipelineConfig) -> str:
-    return said("model {model} reads texts, and is not trained on another split of them", model=config.finetune.model)
-
-
 def measure_beside(record: Record, config: PipelineConfig, ingested: State, evaluation: State, aligned: State | None) -> None:
     """Prepare the other split, train on it and note the comparison; skipped for a model that reads texts."""
     run, column = record.run, config.evaluate.beside_time
     if column is None:
         return
     if config.finetune.reads_text:
-        record.skipped(beside, _why_not(config))
+        model = config.finetune.model
+        record.skipped(beside, said("model {model} reads texts, and is not trained on another split of them", model=model))
         return
     corpus: Artifact = ingested.result()
     other = other_split(config.prepare, column, run.store.folder(corpus), corpus.report["labels"])

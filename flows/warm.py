@@ -83,17 +83,23 @@ def why_not(record: Record, config: PipelineConfig, champion: Champion | None, t
     `tested` of the test rows are among those that it was trained on.
     """
     if champion is None or champion.package is None:
-        return "there is no champion yet, or none that can be read"
-    title = f"the champion, version {champion.version},"
+        return said("there is no champion yet, or none that can be read")
+    named, title = {"version": champion.version}, f"the champion, version {champion.version},"
     if champion.model != config.finetune.model:
-        return f"{title} is {champion.model}, and this run trains {config.finetune.model}"
+        kinds = {"theirs": champion.model, "ours": config.finetune.model}
+        return said("the champion, version {version}, is {theirs}, and this run trains {ours}", **named, **kinds)
     for kind in config.finetune.kinds:
         if why := kind.no_start(config.finetune):
             return f"{kind.name} {why}"
     if config.evaluate.promise != "off":
-        return f"evaluate.promise {config.evaluate.promise} counts on rows that no model before has seen"
+        how = config.evaluate.promise
+        return said("evaluate.promise {how} counts on rows that no model before has seen", how=how)
     if read_lineage(champion.package) is None:
-        return f"{title} does not tell its rows; the model of this run will, so that the next can go on from it"
+        return said(
+            "the champion, version {version}, does not tell its rows; the model of this run will, so that the next can go on "
+            "from it",
+            **named,
+        )
     try:
         theirs = read_recipe(champion.tags, record.store.data_root / "runs")
     except RequestError as error:
@@ -103,9 +109,10 @@ def why_not(record: Record, config: PipelineConfig, champion: Champion | None, t
         own = getattr(config, section)
         own = own.only_read().anew() if section == "finetune" else own
         if name := _first_difference(own.model_dump(mode="json"), getattr(theirs, section).model_dump(mode="json")):
-            return f"{title} was made with another {section}.{name}"
+            setting = f"{section}.{name}"
+            return said("the champion, version {version}, was made with another {setting}", setting=setting, **named)
     if tested:
-        return f"{title} was trained on {tested:,} of today's test rows"
+        return said("the champion, version {version}, was trained on {rows:,} of today's test rows", rows=tested, **named)
     return ""
 
 
@@ -130,8 +137,15 @@ def _choose_rows(
     if not found["reason"]:
         times = told["generation"]
         if every and times + 1 >= every:
-            went_on = f"{times} training{'' if times == 1 else 's'} went on"
-            return None, None, f"finetune.fresh_every {every} is due: {went_on} since the last that began anew"
+            went_on = (
+                said("{number} training went on", number=times)
+                if times == 1
+                else said("{number} trainings went on", number=times)
+            )
+            due = said(
+                "finetune.fresh_every {every} is due: {went_on} since the last that began anew", every=every, went_on=went_on
+            )
+            return None, None, due
         return champion, state, ""
     record.kept(state)
     if found.get("new") != 0:

@@ -78,8 +78,8 @@ def says_certainty(report: Report) -> str:
         if each["together"] and each["together"]["answered"]:
             shares = (each["max_error"], each["together"]["error"], each["together"]["answered"] / report["test_rows"])
             promised, error, answered = map(_percent, shares)
-            came = {"promised": promised, "error": error, "answered": answered}
-            told.append(said("promised {promised}: {error} wrong of {answered} test rows", **came))
+            shown = {"promised": promised, "error": error, "answered": answered}
+            told.append(said("promised {promised}: {error} wrong of {answered} test rows", **shown))
             break
     return joined("; ", told)
 

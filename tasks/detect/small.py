@@ -222,13 +222,13 @@ def _judge(documents_SD: np.ndarray, negative_SD: np.ndarray, past: Past, pool: 
 
 
 def _chosen(values: Learnt, usable_SD: np.ndarray) -> Learnt:
-    """The same of those days of those series that can be judged, [N]: of most companies there are few."""
+    """The values at the N places, series and day, where `usable_SD` is true: most companies have few such days."""
     shape = usable_SD.shape
     return type(values)(*(np.broadcast_to(getattr(values, each.name), shape)[usable_SD] for each in fields(values)))
 
 
 def _deviates(past: Past, pool: Pool, share: np.ndarray, in_window: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """How surprising each share is, as a deviate of the standard normal distribution: [N] all."""
+    """How surprising each share is, as a deviate of the standard normal distribution; all arrays are [N]."""
     expected = mean * (1 - mean)
     prior = PRIOR_NEGATIVES / mean
     scatter = (past.day_scatter * pool.excess + pool.scatter * expected * prior) / (past.day_worth + prior)

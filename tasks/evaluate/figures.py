@@ -108,7 +108,7 @@ def draw_confusion(names: Sequence[str], confusion_KK: np.ndarray, words: Wordin
                 ink = "white" if shares_KK[row, column] > 0.55 else "black"
                 axes.text(column + 1, row + 1, _count(count, num), ha="center", va="center", color=ink, fontsize=size)
     if num <= MAX_NAMED:
-        shown, family = drawable(names)
+        shown, family = drawable(names, words)
         style: dict[str, Any] = {"parse_math": False, "family": family, "fontsize": 9 if num <= 12 else 7}
         turned: dict[str, Any] = (
             {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, shown)) * num > 24 else {}
@@ -116,7 +116,7 @@ def draw_confusion(names: Sequence[str], confusion_KK: np.ndarray, words: Wordin
         axes.set_xticks(range(1, num + 1), labels=shown, **style, **turned)
         axes.set_yticks(range(1, num + 1), labels=shown, **style)
     axes.tick_params(length=0)
-    axes.set(xlabel=words(said("predicted label")), ylabel=words(said("true label")))
+    axes.set(xlabel=words(said("predicted")), ylabel=words(said("true")))
     return figure
 
 
@@ -259,9 +259,10 @@ def draw_learning(curve: Mapping[str, Any], words: Wording = IN_ENGLISH) -> Figu
     return figure
 
 
-def drawable(names: Sequence[str]) -> tuple[list[str], list[str]]:
+def drawable(names: Sequence[str], words: Wording = IN_ENGLISH) -> tuple[list[str], list[str]]:
     """Names as a figure shows them, and its font families; numbers from 1 instead if no font has all their characters."""
-    shown = [shortened(visible(name).replace("\n", " ").replace("\t", " "), 18) or "(empty)" for name in names]
+    empty = words(said("(empty)"))
+    shown = [shortened(visible(name).replace("\n", " ").replace("\t", " "), 18) or empty for name in names]
     families = _families(frozenset("".join(shown)))
     if families is None:
         log.warning(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     import jinja2
 
     from tasks.wording.wording import Language
+
+log = logging.getLogger(__name__)
 
 METRICS = "metrics.json"
 SIDE = "side"
@@ -63,7 +66,7 @@ DECISIONS = (
 )  # of the gate, which `said_of` reads in another language
 
 
-Line = SkipValidation[str]  # a sentence stays one; validation makes it a str, which is read in English alone
+Told = SkipValidation[str]  # validation would turn a Sentence into a plain str, which can be shown in English alone
 
 
 class _Part(BaseModel):
@@ -77,7 +80,7 @@ class StepRun(_Part):
     seconds: float
     cached: bool
     key: str = ""
-    note: Line = ""
+    note: Told = ""
 
 
 class Equation(_Part):
@@ -128,7 +131,7 @@ class ModelVersion(_Part):
     version: str
     alias: str = ""
     decision: str = ""
-    reason: Line = ""
+    reason: Told = ""
 
 
 class WordSimilarity(_Part):
@@ -244,14 +247,14 @@ class Context(_Part):
     command: str = ""
     seconds: float | None = None
     steps: tuple[StepRun, ...] = ()
-    skipped: dict[str, Line] = {}
+    skipped: dict[str, Told] = {}
     data: Equation | None = None
     splits: dict[str, int] = {}
     dropped: dict[str, int] = {}
     split: SplitRule | None = None
     labels: dict[str, dict[str, int]] = {}
     contradictions: Contradictions | None = None
-    warnings: tuple[Line, ...] = ()
+    warnings: tuple[Told, ...] = ()
     coverage: dict[str, float] = {}
     vectors: Vectors = Vectors()
     model: ModelVersion | None = None
@@ -301,14 +304,21 @@ def render_report(folder: Path, context: Context | Mapping[str, Any], out_file: 
 
 
 def _redrawn(metrics: Mapping[str, Any], context: Context) -> dict[str, bytes]:
-    """The figures anew in the language of the page: the evaluation, which is one for all languages, has English ones."""
+    """The figures anew in the language of the page: the evaluation, which is one for all languages, has English ones.
+
+    None where that fails: the run is over, and the English ones will do.
+    """
     words = drawable_words(wording_in(context.language, CATALOGUE))
     if words is IN_ENGLISH:
         return {}
-    drawn = draw_figures(metrics, context.history, words)
-    if context.learning_curve and context.learning_curve.figure:
-        drawn["learning_curve"] = draw_learning(context.learning_curve.model_dump(), words)
-    return {name: png(figure) for name, figure in drawn.items()}
+    try:
+        drawn = draw_figures(metrics, context.history, words)
+        if context.learning_curve and context.learning_curve.figure:
+            drawn["learning_curve"] = draw_learning(context.learning_curve.model_dump(), words)
+        return {name: png(figure) for name, figure in drawn.items()}
+    except (RuntimeError, OSError, ValueError) as error:  # matplotlib's, of a font
+        log.warning("the figures cannot be drawn in the language of the page, so they are in English: %s", error)
+        return {}
 
 
 def render_unmeasured(labels: Sequence[str], context: Context | Mapping[str, Any], out_file: Path) -> Path:

@@ -21,14 +21,14 @@ RESULT = ("accuracy", "macro_f1", "test_rows", "intervals", "interval_methods")
 
 def says(report: Report) -> str:
     """The two figures of the test that everybody asks for."""
-    plain = said("test accuracy {accuracy:.4f}, macro-F1 {macro_f1:.4f}", **_two(report))
+    plain = said("test accuracy {accuracy:.4f}, macro-F1 {macro_f1:.4f}", **_accuracy_and_f1(report))
     if "prior" not in report:
         return plain
-    under = said("under class_prior {accuracy:.4f}, macro-F1 {macro_f1:.4f}", **_two(report["prior"]["model"]))
+    under = said("under class_prior {accuracy:.4f}, macro-F1 {macro_f1:.4f}", **_accuracy_and_f1(report["prior"]["model"]))
     return joined("; ", [plain, under])
 
 
-def _two(figures: Mapping[str, Any]) -> dict[str, float]:
+def _accuracy_and_f1(figures: Mapping[str, Any]) -> dict[str, float]:
     return {name: figures[name] for name in ("accuracy", "macro_f1")}
 
 

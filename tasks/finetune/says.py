@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.finetune.history import read_history
 from tasks.store.presentation import Point, Presentation, plain_numbers
+from tasks.wording.clauses import clauses
 from tasks.wording.sentence import joined, said
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def says(report: Report) -> str:
     figures = [said("valid accuracy {accuracy:.4f}", accuracy=report["valid_accuracy"])]
     if "valid_prior_accuracy" in report:
         figures.append(said("{accuracy:.4f} under class_prior", accuracy=report["valid_prior_accuracy"]))
-    told = [joined(", ", figures), *report.get("notes", ())]
+    told = [clauses(figures), *report.get("notes", ())]
     if "lexicon" in report:
         entries, unread = report["lexicon"]["entries"], report["lexicon"]["in no train row"]
         told.append(said("lexicon of {entries:,} entries, {unread:,} of them in no train row", entries=entries, unread=unread))

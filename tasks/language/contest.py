@@ -14,6 +14,7 @@ import numpy as np
 from tasks.errors import RequestError
 from tasks.language.evaluation import DOCUMENTS, compare, read_documents
 from tasks.prepare.read import iter_texts
+from tasks.register.contest import best_named, cannot_be_loaded, champion_named
 from tasks.register.gate import GateDecision, Rule
 from tasks.register.models import load_language_version, promote_command
 from tasks.register.registration import Registrar
@@ -89,11 +90,11 @@ class LanguageContest:
             champion = self._bits(table.column("id").to_pylist(), self.champion)
         except RequestError as error:
             log.error("%s: the champion cannot be loaded, so nothing can replace it: %s", candidate.name, error)
-            return GateDecision("refused", f"{error}; to replace the champion unseen: {promote}")
-        rivals = {"champion": (f"champion version {self.champion}", *champion)}
+            return GateDecision("refused", cannot_be_loaded(error, promote))
+        rivals = {"champion": (champion_named(self.champion), *champion)}
         if (best := self._best_other_than(version)) is not None:
             try:
-                rivals["best"] = (f"the best champion, version {best}", *self._bits(table.column("id").to_pylist(), best))
+                rivals["best"] = (best_named(best), *self._bits(table.column("id").to_pylist(), best))
             except RequestError as error:
                 log.warning("%s: the best champion so far takes no part in the comparison: %s", candidate.name, error)
         reason = ""

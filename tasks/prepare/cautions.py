@@ -99,9 +99,9 @@ def _few(report: Mapping[str, Any]) -> list[str]:
     if few:
         facts = {"number": len(few), "least": FEW_ROWS, "classes": _listed([f"{_quoted(name)} {count}" for count, name in few])}
         lines.append(
-            said("{number} class has fewer than {least} rows, too few to learn much from: {classes}", **facts)
+            said("{number:,} class has fewer than {least} rows, too few to learn much from: {classes}", **facts)
             if len(few) == 1
-            else said("{number} classes have fewer than {least} rows, too few to learn much from: {classes}", **facts)
+            else said("{number:,} classes have fewer than {least} rows, too few to learn much from: {classes}", **facts)
         )
     test = report["splits"]["test"]
     if test < FEW_TEST_ROWS:

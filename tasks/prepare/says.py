@@ -10,6 +10,7 @@ from tasks.prepare.contradictions import CONTRADICTIONS
 from tasks.prepare.label_rows import rows_by_label
 from tasks.shown import in_line, shortened
 from tasks.store.presentation import Presentation, numbers_of, reported_warnings
+from tasks.wording.clauses import clauses
 from tasks.wording.sentence import as_known, joined, said
 
 if TYPE_CHECKING:
@@ -31,15 +32,17 @@ def says(report: Report) -> str:
     if report.get("official_valid"):
         rule.append(said("validation rows given"))
     tokens = said("{tokenizer} tokens", tokenizer=report["tokenizer"])
-    return joined("; ", [equation(report), splits, joined(", ", rule), tokens])
+    return joined("; ", [equation(report), splits, clauses(rule), tokens])
 
 
 def by_column(split: Report) -> str:
     """The column that decides the sides."""
-    named = {"by": split["by"], "column": in_line(split["column"])}
+    column = in_line(split["column"])
     if "from" in split:
-        return said("by {by} of {column} from {first}", first=split["from"], **named)
-    return said("by {by} of {column}", **named)
+        return said("by time of {column} from {first}", column=column, first=split["from"])
+    if split["by"] == "group":
+        return said("by group of {column}", column=column)
+    return said("by {rule} of {column}", rule=split["by"], column=column)
 
 
 def metrics(report: Report) -> dict[str, float]:

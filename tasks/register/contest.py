@@ -51,7 +51,7 @@ class Contest:
             rival = None if self.champion is None else self._rival(rows, self.champion, champion_named(self.champion))
         except RequestError as error:
             log.error("%s: the champion cannot be loaded, so nothing can replace it: %s", candidate.name, error)
-            return GateDecision("refused", unseen(error, promote))
+            return GateDecision("refused", cannot_be_loaded(error, promote))
         best_rival = None
         if (best := self.best_other_than(version)) is not None:
             try:
@@ -93,6 +93,6 @@ def best_named(version: int) -> str:
     return said("the best champion, version {version}", version=version)
 
 
-def unseen(error: RequestError, promote: str) -> str:
+def cannot_be_loaded(error: RequestError, promote: str) -> str:
     """Why nothing replaces a champion that cannot be loaded; `promote` is the command that does."""
     return said("{error}; to replace the champion unseen: {command}", error=str(error), command=promote)

@@ -104,8 +104,8 @@ def decide(
     if sorted(champion.labels) != sorted(labels):
         told = said(
             "other labels ({ours}) than {rival} ({theirs}); if meant, run: {command}",
-            ours=", ".join(sorted(labels)),
-            theirs=", ".join(sorted(champion.labels)),
+            ours=joined(", ", sorted(labels)),
+            theirs=joined(", ", sorted(champion.labels)),
             rival=champion.title,
             command=promote,
         )
@@ -126,22 +126,22 @@ def decide(
         figures |= {f"{'champion' if rival is champion else 'best'}_{key}": value for key, value in found.figures.items()}
         if not found.passed and not found.open:
             needed = [said("needed: {result}", result=found.needed)] if found.needed else []
-            return GateDecision("refused", joined("; ", [found.reason, *needed, _or(promote)]), figures)
+            return GateDecision("refused", joined("; ", [found.reason, *needed, _or_run(promote)]), figures)
         unsure = unsure or found.open
         passed = passed or found.reason
     found_on = {name: _on_slice(name, champion, correct, inside, rule) for name, inside in (slices or {}).items()}
     if found_on:
         figures["slices"] = {name: dict(found.figures) for name, found in found_on.items()}
-        passed = joined("; ", [passed, said("no loss on {slices}", slices=", ".join(found_on))])
+        passed = joined("; ", [passed, said("no loss on {slices}", slices=joined(", ", found_on))])
     for found in found_on.values():
         if not found.passed:
-            return GateDecision("refused", joined("; ", [found.reason, _or(promote)]), figures)
+            return GateDecision("refused", joined("; ", [found.reason, _or_run(promote)]), figures)
     if unsure:
         return GateDecision("refused", said("the test rows are too few: {passed}", passed=passed), figures, open=True)
     return GateDecision("promoted", passed, figures)
 
 
-def _or(promote: str) -> str:
+def _or_run(promote: str) -> str:
     return said("or: {command}", command=promote)
 
 
@@ -197,19 +197,19 @@ def _judge(rival: Rival, correct: np.ndarray, rule: Rule) -> _Judgement:
     if rule.evidence != "test" and not _test_decides(found, num_rows, rule):
         if rival.folds is None:
             few = said("{rows} test rows to compare with {rival}", rows=num_rows, rival=rival.title)
-            return _Judgement(False, _less(few, num_seen), figures, open=True)
+            return _Judgement(False, _without_seen(few, num_seen), figures, open=True)
         if isinstance(rival.folds, Folds):
-            return _judged_by_folds(rival.folds, rule, _less(_facts(figures, rival, num_rows), num_seen), figures)
+            return _judged_by_folds(rival.folds, rule, _without_seen(_facts(figures, rival, num_rows), num_seen), figures)
         figures["folds_unused"] = rival.folds
     without: list[str] = [said("no recipe evidence: {reason}", reason=rival.folds)] if "folds_unused" in figures else []
     if found is None or num_rows < MIN_ROWS:
         few = said("only {rows} test rows to compare with {rival}", rows=num_rows, rival=rival.title)
         needed = said("{rows} are needed", rows=MIN_ROWS)
-        return _Judgement(False, joined("; ", [_less(few, num_seen), needed, *without]), figures)
-    return _judged_by_test(found, rule, _less(_facts(figures, rival, num_rows), num_seen), without, num_rows, figures)
+        return _Judgement(False, joined("; ", [_without_seen(few, num_seen), needed, *without]), figures)
+    return _judged_by_test(found, rule, _without_seen(_facts(figures, rival, num_rows), num_seen), without, num_rows, figures)
 
 
-def _less(told: str, num_seen: int) -> str:
+def _without_seen(told: str, num_seen: int) -> str:
     return said("{told}, {rows} left out that it trained on", told=told, rows=num_seen) if num_seen else told
 
 

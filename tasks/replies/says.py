@@ -35,7 +35,9 @@ def warn_carried(report: Report, folder: Path) -> list[str]:
         )
     missing = report["without_answer"]
     if missing:
-        names = joined(", ", [*map(in_line, missing[:10]), *(["..."] if len(missing) > 10 else [])])
+        names = joined(", ", map(in_line, missing[:10]))
+        if len(missing) > 10:
+            names = said("{names} ...", names=names)
         found.append(
             said("register.answers has no answer for these labels, so their texts are handed over: {names}", names=names)
         )
@@ -53,8 +55,8 @@ def says_answered(report: Report) -> str:
         told = said("{told}, {share:.1%} of them rightly", told=told, share=report["right"]["share"])
     if not (report["recall"] and report["finds_questions"]):
         return told
-    over = {"number": report["handed_over"], "share": report["recall"]["share"]}
-    return joined("; ", [told, said("of {number:,} handed over {share:.1%} are shown a question of their label", **over)])
+    found = {"number": report["handed_over"], "share": report["recall"]["share"]}
+    return joined("; ", [told, said("of {number:,} handed over {share:.1%} are shown a question of their label", **found)])
 
 
 def figures(report: Report) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.store.presentation import Presentation
+from tasks.wording.clauses import clauses
 from tasks.wording.sentence import as_known, joined, said
 
 if TYPE_CHECKING:
@@ -60,9 +61,10 @@ def says_earlier(report: Report) -> str:
     of_first = [said("batch {batch}: {accuracy:.4f}", batch=first["batch"], accuracy=first["accuracy"])]
     if "champion" in first:
         of_first.append(said("champion {accuracy:.4f}", accuracy=first["champion"]))
-    told = [joined(", ", of_first)]
+    told = [clauses(of_first)]
     if beside is not None:
-        points = {name: 100 * beside[part] for name, part in _POINTS.items()}
+        parts = {"points": "difference", "low": "lower_95", "high": "upper_95"}
+        points = {name: 100 * beside[part] for name, part in parts.items()}
         told.append(
             said(
                 "trained anew {fresh:.4f} in {fresh_seconds:.1f} s, this {accuracy:.4f} in {seconds:.1f} s: "
@@ -72,9 +74,6 @@ def says_earlier(report: Report) -> str:
             )
         )
     return joined("; ", told)
-
-
-_POINTS = {"points": "difference", "low": "lower_95", "high": "upper_95"}
 
 
 def result(report: Report, folder: Path) -> dict[str, Any]:

@@ -66,8 +66,8 @@ def joined(separator: str, parts: Iterable[str]) -> Sentence:
 
 
 def as_known(text: str) -> Sentence:
-    """One of our own words that was stored, or names something in it: other languages have it where a catalogue does."""
-    return Sentence.made(text, text.replace("{", "{{").replace("}", "}}"), {})
+    """A fixed text of ours, read from a report or a file: in another language if its catalogue has it, else as it is."""
+    return Sentence.made(text, text.replace("{", "{{").replace("}", "}}"), {}) if text else joined("", [])
 
 
 def packed(text: str) -> Any:

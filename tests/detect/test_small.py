@@ -12,7 +12,7 @@ from tasks.detect.judged import small_threshold, threshold
 from tasks.detect.settings import DetectConfig
 from tasks.detect.small import Past, Pool, PoolSums, Small, has_few
 from tasks.detect.surges import find_surges, judge
-from tasks.detect.tails import delayed, trailing
+from tasks.detect.tails import delayed, trailing, trailing_before
 from tests.detect.test_surges import FIRST, counts, day
 
 if TYPE_CHECKING:
@@ -136,3 +136,9 @@ def test_a_short_baseline_shortens_the_window() -> None:
     assert DetectConfig(baseline_days=29, window_days=3).small_window == 14
     assert DetectConfig(baseline_days=14).small_window == 7
     assert DetectConfig(small_window_days=0).small_window == 0
+
+
+@pytest.mark.parametrize("num_days", [1, 3, 4, 9, 10, 40])
+def test_sums_of_before_are_delayed_sums(num_days: int) -> None:
+    values_SD = np.random.default_rng(3).random((2, num_days))
+    np.testing.assert_array_equal(trailing_before(values_SD, 6, 4), delayed(trailing(values_SD, 6), 4))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from scipy import stats
 
 from tasks.evaluate.curve import learning_curve, mean_interval, next_doubling
 from tasks.evaluate.figures import draw_learning, png
 from tasks.evaluate.learning import Given, gather, measure_draw
-from tasks.evaluate.report import render_report
+from tasks.evaluate.report import CATALOGUE, render_report
 from tasks.evaluate.says import LEARNING_CURVE
 from tasks.evaluate.settings import CurveConfig, DrawConfig, EvaluateConfig
 from tasks.finetune.settings import FinetuneConfig
+from tasks.wording.wording import wording_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +94,13 @@ def test_the_line_of_the_step_says_where_it_begins_ends_and_may_go() -> None:
     said = LEARNING_CURVE.says(learning_curve(draws(), WHOLE, 1000))
     assert said == "accuracy 0.576 at 8 to 0.850 at 64 rows a class; twice as many: +4.4 points (+3.7 to +5.1)"
     assert LEARNING_CURVE.says(learning_curve([], WHOLE, 1000)) == "too few rows a class for a curve"
+
+
+def test_the_figure_speaks_the_language_of_the_page() -> None:
+    figure = draw_learning(learning_curve(draws(), WHOLE, 1000), wording_in("zh", CATALOGUE))
+    words = [text.get_text() for text in figure.findobj(Text) if any(map(str.isalpha, text.get_text()))]
+    assert "本模型，全部 640 行" in words
+    assert [word for word in words if not re.search("[\u4e00-\u9fff]", word)] == []
 
 
 def test_the_figure_has_the_draws_the_mean_and_what_is_expected() -> None:

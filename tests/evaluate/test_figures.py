@@ -24,7 +24,7 @@ from tasks.evaluate.figures import (
     png,
 )
 from tasks.evaluate.report import CATALOGUE
-from tasks.wording.wording import wording_in
+from tasks.wording.wording import Wording, wording_in
 
 UNDRAWABLE = "\U0010fffd"  # private use: no font has it but the one of boxes
 
@@ -182,6 +182,20 @@ def test_figures_speak_the_language_of_the_page() -> None:
         words = [label for label in labels if label not in ("a", "b", "cnn")]
         assert words, name
         assert [label for label in words if not re.search("[\u4e00-\u9fff]", label)] == [], name
+
+
+def test_an_empty_label_is_named_in_the_language_of_the_page() -> None:
+    assert drawable(["", "a"])[0] == ["(empty)", "a"]
+    assert drawable(["", "a"], Wording("zh", {"(empty)": "none"}))[0] == ["none", "a"]
+
+
+def test_a_text_is_drawn_by_a_font_that_has_its_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "_families", lambda characters: ("STIXGeneral",))
+    figure = draw_reliability([{"low": 0.5, "high": 1.0, "count": 3, "confidence": 0.8, "accuracy": 0.7}], 0.1)
+    figure.axes[0].set_ylabel("précision")
+    png(figure)
+    assert figure.axes[0].yaxis.label.get_fontfamily() == ["STIXGeneral"]
+    assert figure.axes[1].yaxis.label.get_fontfamily() != ["STIXGeneral"]
 
 
 def test_without_a_font_for_it_figures_stay_english(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

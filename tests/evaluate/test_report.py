@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from tasks.evaluate import report
 from tasks.evaluate.report import Context, flattened, render_report
 from tasks.shown import visible
+from tasks.wording.wording import Wording
 
 CONTEXT = {
     "name": "reviews",
@@ -123,6 +125,29 @@ def test_vectors_that_cover_no_english_have_no_figures(folder: Path, tmp_path: P
     assert "covers none of the 353 + 999 English word pairs and 19,544 analogies that people have judged" in text
     assert "0.000" not in text[text.index("Word vectors") :]
     assert "WordSim-353" not in text
+
+
+def test_a_page_in_another_language_has_figures_of_its_own(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def images(language: str) -> list[str]:
+        context = {"config": {"evaluate": {"language": language}}, "history": {"cnn": [{"train_loss": 1.0}]}}
+        html = render_report(folder, context, tmp_path / "report.html").read_text(encoding="utf-8")
+        return re.findall('src="data:image/png;base64,([^"]*)"', html)
+
+    words = Wording("zh", dict.fromkeys(("accuracy", "predicted", "wrong of the answers", "loss"), "another word"))
+    monkeypatch.setattr(report, "drawable_words", lambda asked: words)
+    english, other = images("en"), images("zh")
+    assert english
+    assert len(other) >= len(english)
+    assert not set(english) & set(other)
+
+    def fails(*given: Any) -> None:
+        raise RuntimeError("no such font")
+
+    monkeypatch.setattr(report, "draw_figures", fails)
+    assert images("zh") == english
+    assert "so they are in English: no such font" in caplog.text
 
 
 def test_a_part_that_the_page_has_no_place_for_is_a_table_of_its_own(folder: Path, tmp_path: Path) -> None:

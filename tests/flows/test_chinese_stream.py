@@ -55,10 +55,12 @@ def test_the_report_of_the_run_is_chinese(trained: dict[str, Any]) -> None:
 
 def test_its_steps_and_the_gate_s_decision_are_told_in_chinese(trained: dict[str, Any]) -> None:
     page = Path(trained["report"]).read_text(encoding="utf-8")
-    told = re.findall(r'<th class="step">.*?</td><td>(.*?)</td><td><code', page)
+    told = re.findall(r'<th class="step">.*?</th><td.*?</td><td>(.*?)</td><td>', page)
     lines = [text for line in told if (text := re.sub("<[^>]*>", "", line).strip())]
-    assert len(lines) >= 6
-    assert [line for line in lines if not re.search("[\u4e00-\u9fff]", line)] == []
+    assert sum("跳过" in line for line in lines) == 2
+    assert len(lines) >= 8
+    names = {"tfidf", "char", "chinese-headlines", "class_prior"}
+    assert {word for line in lines for word in re.findall("[A-Za-z_-]{4,}", line)} <= names
     assert "找到 240 = 保留 240 + 重复 0 + 隔离 0" in page
     assert "决定：首个（还没有现任模型）" in re.sub("<[^>]*>", "", page)
     assert (trained["decision"], trained["reason"]) == ("first", "no champion yet")  # programs read English

@@ -25,12 +25,14 @@ OF_REFRESH = (
         for room in ("collect", "dashboard", "detect", "monitor", "notify", "score", "today", "week", "wording")
     ),
 )
+OF_BOTH = "tasks/wording/"
 
 
 def in_modules(*, of_report: bool) -> Iterator[str]:
     for file in sorted([*(ROOT / "tasks").rglob("*.py"), *(ROOT / "flows").rglob("*.py")]):
-        reads = "tasks.wording.sentence import" in file.read_text(encoding="utf-8")
-        if reads and file.relative_to(ROOT).as_posix().startswith(OF_REFRESH) != of_report:
+        path = file.relative_to(ROOT).as_posix()
+        makes = "tasks.wording.sentence import" in file.read_text(encoding="utf-8")
+        if makes and (path.startswith(OF_BOTH) or path.startswith(OF_REFRESH) != of_report):
             yield from in_python(file)
 
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tasks.wording.sentence import Sentence, as_evidence, joined, message_of, packed, said, unpacked
+from tasks.wording.clauses import clauses
+from tasks.wording.sentence import Sentence, as_evidence, as_known, joined, message_of, packed, said, unpacked
 from tasks.wording.wording import Wording, wording_in
 
 CHINESE = Wording(
@@ -52,6 +53,20 @@ def test_evidence_holds_english_for_programs_and_the_sentence_for_people() -> No
     assert message_of({"message": "of an earlier version"}) == "of an earlier version"
     assert as_evidence("plain") == {"message": "plain"}
     assert message_of({}) == ""
+
+
+def test_a_known_text_is_read_in_chinese_if_a_catalogue_has_it_and_any_other_is_left() -> None:
+    chinese = Wording("zh", {"best": "最好"})
+    assert chinese(as_known("best")) == "最好"
+    for text in ("", "{0} of %d", "none of ours"):
+        assert (as_known(text), chinese(as_known(text)), unpacked(packed(as_known(text)))) == (text, text, text)
+
+
+def test_clauses_are_parted_by_the_comma_of_the_language() -> None:
+    chinese = Wording("zh", {"{told}, {more}": "{told}，{more}", "{number} rows": "{number} 行"})
+    told = clauses([said("{number} rows", number=3), "salt 5", "more"])
+    assert (told, chinese(told)) == ("3 rows, salt 5, more", "3 行，salt 5，more")
+    assert clauses(["alone"]) == "alone"
 
 
 def test_what_comes_from_outside_is_never_translated() -> None:
