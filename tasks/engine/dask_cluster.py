@@ -43,14 +43,20 @@ WORKERS_SECONDS = 60.0  # so long there may be no worker
 CLOSE_SECONDS = 5.0
 MARKER = ".workers-"
 MARKER_SECONDS = 7 * 86400.0  # older ones are of killed commands
+MOST_LOST = 3  # times that a call is done again since its answer was lost
 REPEAT = "the same command can be repeated, and goes on with the steps that are done"
 
 
 class _Call(NamedTuple):
-    """A call under way: its arguments, and what its worker answers."""
+    """A call under way, and what its worker answers."""
 
+    function: Callable[..., Any]
     arguments: Arguments
     future: Future[tuple[str, Any]]
+
+
+class _AnswerLostError(Exception):
+    """A worker has answered, and was lost before Dask's executor had noted it."""
 
 
 class DaskCluster:
@@ -141,7 +147,7 @@ class DaskCluster:
                 try:
                     answer = self._answer(future, max(0.0, deadline - time.monotonic()), "the look at a worker")
                     self._opened(terms, *answer)
-                except TimeoutError:
+                except (TimeoutError, _AnswerLostError):
                     unanswered += 1
                 finally:
                     future.cancel()
@@ -168,20 +174,31 @@ class DaskCluster:
     def _submitted(self, terms: Terms, function: Callable[..., Any], arguments: Arguments) -> _Call:
         self._connected()
         assert self._executor is not None
-        return _Call(arguments, self._executor.submit(_textmill_part(), tuple(terms), packed(function, arguments)))
+        return _Call(function, arguments, self._executor.submit(_textmill_part(), tuple(terms), packed(function, arguments)))
 
     def _result(self, terms: Terms, call: _Call) -> Any:
         """What a call comes to, once its worker has answered; its error is raised here."""
+        lost = 0
         while True:
             try:
                 answer = self._answer(call.future, LOOK_SECONDS, str(call.arguments[0]))
             except TimeoutError:
                 self._look()
+            except _AnswerLostError as error:
+                lost += 1
+                if lost > MOST_LOST:
+                    raise self._failed(error) from None
+                call = self._submitted(terms, call.function, call.arguments)
             else:
                 return self._opened(terms, *answer)
 
     def _answer(self, future: Future[tuple[str, Any]], seconds: float, what: str) -> tuple[str, Any]:
-        """What a worker answers to `what`; TimeoutError if it takes longer. A call raises nothing there: all else is Dask's."""
+        """What a worker answers to `what`; TimeoutError if it takes longer. A call raises nothing there: all else is Dask's.
+
+        _AnswerLostError for one that is to be asked for again: Dask's executor gets the answer and then looks at the status.
+        Where the worker is lost in between, it takes the answer, a pair, for the three parts of an error (distributed 2026.8,
+        `cfexecutor._cascade_future`).
+        """
         from distributed import KilledWorker
 
         try:
@@ -195,8 +212,13 @@ class DaskCluster:
                 f"{what}: each worker that worked on it died, most likely for want of memory; give those of {self.address} "
                 f"more memory, or fewer threads; {REPEAT}"
             ) from None
+        except ValueError as error:
+            raise _AnswerLostError(*error.args) from None
         except Exception as error:  # noqa: BLE001 of several libraries; it is told in one line
-            raise UnavailableError(f"{FLAG} {self.address}: the cluster failed ({_first_line(error)}); {REPEAT}") from None
+            raise self._failed(error) from None
+
+    def _failed(self, error: Exception) -> UnavailableError:
+        return UnavailableError(f"{FLAG} {self.address}: the cluster failed ({_first_line(error)}); {REPEAT}")
 
     def _opened(self, terms: Terms, kind: str, value: Any) -> Any:
         """The result in an answer; whatever else it is is raised."""

@@ -76,6 +76,40 @@ def test_results_come_in_order_from_the_workers_and_few_calls_are_under_way(engi
     assert engine.workers == 2
 
 
+def test_a_call_is_done_again_if_its_worker_is_lost_before_its_answer_is_noted(
+    engine: DaskCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distributed import cfexecutor
+
+    class Gone:
+        """A future of Dask's whose worker dies between its answer and the look at its status."""
+
+        status = "lost"
+
+        def __init__(self, future: Any) -> None:
+            self.future = future
+
+        def _result(self, raiseit: bool) -> Any:
+            return self.future._result(raiseit=raiseit)
+
+    def noted(future: Any, ours: Any) -> Any:
+        if still:
+            still.pop()
+            future = Gone(future)
+        return cascade(future, ours)
+
+    cascade, still = cfexecutor._cascade_future, [1, 2, 3]
+    monkeypatch.setattr(cfexecutor, "_cascade_future", noted)
+    done = engine.map_ordered(calls.number_and_process, ((number,) for number in range(6)))
+    assert [number for number, _ in done] == list(range(6))
+    assert not still
+    still += [1] * 100
+    with pytest.raises(
+        UnavailableError, match=r"the cluster failed \(not enough values .*\); the same command can be repeated"
+    ):
+        list(engine.map_ordered(calls.number_and_process, [(1,)]))
+
+
 def test_errors_of_a_call_are_raised_at_their_turn(engine: DaskCluster, running: Cluster, tmp_path: Path) -> None:
     with engine.kept():
         done = engine.map_ordered(calls.refuse_three, ((number,) for number in range(9)))
