@@ -22,8 +22,11 @@ ROW ?=
 EXAMPLES ?= 5000
 AUDIT := .venv-audit
 PYTEST ?=
-# A process takes one room after the other, in the order of tests/conftest.py. Four for two cores, since servers are often waited for.
-PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
+# A process takes one room after the other, in the order of tests/conftest.py. Three keep two cores busy, and each has to collect all
+# tests; the long ones often wait for servers, so there are four.
+PROCESSES := 4
+test: PROCESSES := 3
+PARALLEL = -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test test-long pages coverage check torchtext bench faults fuzz audit format lock lock-torchtext clean
 
