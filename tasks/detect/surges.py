@@ -43,7 +43,7 @@ from scipy.special import ndtri, stdtr
 
 from tasks.detect.judged import SHARED, Judged, threshold
 from tasks.detect.small import LEFT_OUT, Small, has_few, in_windows
-from tasks.detect.tails import SMALLEST_TAIL, binomial_tail, delayed, trailing
+from tasks.detect.tails import SMALLEST_TAIL, binomial_tail, trailing, trailing_before
 from tasks.monitor.tables import ALL
 
 if TYPE_CHECKING:
@@ -148,9 +148,9 @@ def _judge(documents_SD: np.ndarray, negative_SD: np.ndarray, ordinary_SD: np.nd
     window, baseline = config.window_days, config.baseline_days
     in_window, sum_window = trailing(documents_SD, window), trailing(negative_SD, window)
     usual_SD, usual_negative_SD = documents_SD * ordinary_SD, negative_SD * ordinary_SD
-    before = delayed(trailing(usual_SD, baseline), window)
-    sum_before = delayed(trailing(usual_negative_SD, baseline), window)
-    active_days = delayed(trailing((usual_SD > 0).astype(np.float64), baseline), window)
+    before = trailing_before(usual_SD, baseline, window)
+    sum_before = trailing_before(usual_negative_SD, baseline, window)
+    active_days = trailing_before((usual_SD > 0).astype(np.float64), baseline, window)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = (sum_before + 0.5) / (before + 1)
         dispersion, freedom = _dispersion(usual_SD, usual_negative_SD, mean, before, active_days, config)
@@ -195,7 +195,7 @@ def _scatter(
     """Mean square, per document, of the differences between sums of `days` days within the baseline and the sums by `mean`."""
 
     def of_baseline(values_SD: np.ndarray) -> np.ndarray:
-        return delayed(trailing(values_SD, config.baseline_days - days + 1), config.window_days)
+        return trailing_before(values_SD, config.baseline_days - days + 1, config.window_days)
 
     sums, sizes = trailing(negative_SD, days), trailing(documents_SD, days)
     squares = of_baseline(sums**2) - 2 * mean * of_baseline(sums * sizes) + mean**2 * of_baseline(sizes**2)
@@ -206,7 +206,7 @@ def _scatter(
 
 def _recently(above_SD: np.ndarray, days: int) -> np.ndarray:
     """Whether any of the `days` days before was above."""
-    return delayed(trailing(above_SD.astype(np.int64), days), 1) > 0 if days else np.zeros_like(above_SD)
+    return trailing_before(above_SD.astype(np.int64), days, 1) > 0 if days else np.zeros_like(above_SD)
 
 
 def blocks(counts: pa.Table) -> Iterator[tuple[list[str], date, np.ndarray, np.ndarray]]:

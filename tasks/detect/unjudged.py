@@ -12,7 +12,7 @@ import numpy as np
 
 from tasks.detect.small import MIN_IN_WINDOW, has_few
 from tasks.detect.surges import blocks
-from tasks.detect.tails import delayed, trailing
+from tasks.detect.tails import trailing, trailing_before
 from tasks.monitor.series import series_in_words
 from tasks.monitor.tables import ALL
 from tasks.wording.sentence import joined, said
@@ -92,7 +92,7 @@ class _Rule(NamedTuple):
 
 def _large(documents_SD: np.ndarray, config: DetectConfig) -> _Rule:
     in_window_SD = trailing(documents_SD, config.window_days)
-    active_SD = delayed(trailing((documents_SD > 0).astype(np.int64), config.baseline_days), config.window_days)
+    active_SD = trailing_before((documents_SD > 0).astype(np.int64), config.baseline_days, config.window_days)
     enough_SD = (in_window_SD >= config.min_documents) & (active_SD >= config.min_baseline_days)
     return _Rule(in_window_SD, config.min_documents, active_SD, config.window_days, enough_SD)
 

@@ -306,7 +306,7 @@ def render_report(folder: Path, context: Context | Mapping[str, Any], out_file: 
 def _redrawn(metrics: Mapping[str, Any], context: Context) -> dict[str, bytes]:
     """The figures anew in the language of the page: the evaluation, which is one for all languages, has English ones.
 
-    None where that fails: the run is over, and the English ones will do.
+    Nothing where that fails: the run is over, and the English ones will do.
     """
     words = drawable_words(wording_in(context.language, CATALOGUE))
     if words is IN_ENGLISH:

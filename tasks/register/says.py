@@ -22,9 +22,7 @@ def says_folds(report: Report) -> str:
         said("{points:+.1f} points to {role}", points=100 * sum(each["accuracy"]) / len(each["accuracy"]), role=ROLES[role])
         for role, each in report["differences"].items()
     ]
-    missing = [
-        said("not {role}: {reason}", role=ROLES[role], reason=as_known(reason)) for role, reason in report["reasons"].items()
-    ]
+    missing = [said("not {role}: {reason}", role=ROLES[role], reason=reason) for role, reason in report["reasons"].items()]
     rows = said("{splits} folds of {rows:,} rows", splits=report["splits"], rows=report["rows"])
     return joined("; ", [rows, *found, *missing])
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.store.presentation import Presentation
 from tasks.wording.clauses import clauses
-from tasks.wording.sentence import as_known, joined, said
+from tasks.wording.sentence import joined, said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ BATCHES = Presentation(says=says_batches, metrics=lambda report: {})
 def says_begin(report: Report) -> str:
     """Which rows are read, or why the champion is no start."""
     if report["reason"]:
-        return as_known(report["reason"])
+        return str(report["reason"])
     new = said("{new:,} new rows", new=report["new"])
     if report["corrected"]:
         new = said("{new}, {corrected:,} of them with another label", new=new, corrected=report["corrected"])
