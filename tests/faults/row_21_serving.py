@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import itertools
 import json
 import os
 import random
 import threading
 import time
 from collections import Counter
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from tasks.model.serving import TextClassifier
 from tests.faults.hostile_requests import MALFORMED, Answer, good_body, post
+from tests.patience import until
 from tests.served import FILLER, NAME, WORDS, add_version, open_root, package, serving
 
 if TYPE_CHECKING:
@@ -42,8 +45,8 @@ FIGURES: list[str] = []  # what the trials of this process measured, for the pag
 VERSIONS, CLIENTS, BAD, BAD_SHARE = 3, 4, 248, 0.25
 MOVES = int(os.environ.get("FAULTS_MOVES", "1000"))
 PAUSE_SECONDS = 0.3  # between two moves at most; some come before the move before is noticed, some after
-RESTS = 20  # after so many moves the alias rests for longer than LATE_SECONDS, so that an answer can be late
 LATE_SECONDS = 2.0
+RESTS, REST_SECONDS = 20, 3.0  # after so many moves the alias rests for longer than LATE_SECONDS, so that an answer can be late
 
 
 class Asked(NamedTuple):
@@ -147,11 +150,20 @@ def alias_moves(source: random.Random, folder: Path) -> str | None:
                 number = 1
                 for at in range(1, MOVES + 1):
                     number = source.choice([each for each in range(1, VERSIONS + 1) if each != number])
-                    moves.append((time.monotonic(), number))  # a little early, to our own disadvantage
-                    tracker.registry.set_alias(NAME, "champion", number)
-                    time.sleep(source.random() * PAUSE_SECONDS if at % RESTS else LATE_SECONDS + 1)
+                    point_at(number)
+                    time.sleep(source.random() * PAUSE_SECONDS if at % RESTS else REST_SECONDS)
+                for number in range(1, VERSIONS + 1):  # a busy server may have noticed none of the short stays at a version
+                    point_at(number)
+                    until(lambda: noticed(answers, *moves[-1]), f"an answer of version {number}", on=still_serves)
             finally:
                 stop.set()
+
+        def point_at(number: int) -> None:
+            moves.append((time.monotonic(), number))  # a little early, to our own disadvantage
+            tracker.registry.set_alias(NAME, "champion", number)
+
+        def still_serves() -> None:
+            assert server.process.poll() is None
 
         moves.append((time.monotonic(), 1))
         together([(ask, (source.random(),)) for _ in range(CLIENTS)] + [(move, ())])
@@ -159,6 +171,17 @@ def alias_moves(source: random.Random, folder: Path) -> str | None:
             return f"the server ended with {server.process.returncode}"
     tracker.close()
     return judge_moves(answers, moves, expected, models[0].labels)
+
+
+def noticed(answers: list[Asked], moved: float, version: int) -> bool:
+    """Whether a request after a move of the alias got the version that it moved to, or an answer that `judge_moves` refuses."""
+    return any(
+        answer.status != HTTPStatus.OK
+        or answer.sent > moved + LATE_SECONDS
+        or json.loads(answer.body)["model"]["version"] == version
+        for answer in itertools.takewhile(lambda answer: answer.received > moved, reversed(answers))
+        if answer.sent > moved
+    )
 
 
 def judge_moves(
