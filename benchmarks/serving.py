@@ -102,14 +102,12 @@ def asked_of_torch(package: Path, texts: Sequence[str], batch: int) -> dict[str,
     from tasks.finetune.kinds.encoder.export import VIEW, Head
     from tasks.finetune.loop import num_threads
     from tasks.model.classifier import ModelFolder
-    from tasks.model.views.encoder import Pieces, Reading, cleaned
+    from tasks.model.views.encoder import Pieces, cleaned
+    from tasks.weights.network import layer_states
     from tasks.weights.recover import recovered_network
 
     head, folder = Head.read(ModelFolder(package / "model")), package / "model" / VIEW
-    network, pieces = (
-        recovered_network(folder, str(package)),
-        Pieces(folder, Reading(head.pooling, head.max_len, head.truncate)),
-    )
+    network, pieces = recovered_network(folder, str(package)), Pieces(folder, head.reading)
     weights_DC, bias_C = torch.from_numpy(head.weights_DC), torch.from_numpy(head.bias_C)
     probabilities_NC = np.zeros((len(texts), len(head.labels)))
     with num_threads(1), torch.inference_mode():
@@ -122,11 +120,9 @@ def asked_of_torch(package: Path, texts: Sequence[str], batch: int) -> dict[str,
             ids_BL = torch.tensor([ids[row] + [0] * (longest - len(ids[row])) for row in rows])
             lengths_B = torch.tensor([len(ids[row]) for row in rows])
             mask_BL = (torch.arange(longest) < lengths_B[:, None]).long()
-            states_BLD = network(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
-            if head.pooling == "mean":
-                pooled_BD = (states_BLD * mask_BL[:, :, None]).sum(1) / lengths_B[:, None]
-            else:
-                pooled_BD = states_BLD[torch.arange(len(rows)), lengths_B - 1 if head.pooling == "last" else 0]
+            states = layer_states(network, input_ids=ids_BL, attention_mask=mask_BL)[: head.reading.num_outputs]
+            made = [[each[row, :length].numpy() for each in states] for row, length in enumerate(lengths_B)]
+            pooled_BD = torch.from_numpy(np.array([head.reading.pooled(each) for each in made]))
             probabilities_NC[rows] = (pooled_BD @ weights_DC + bias_C).softmax(1).numpy()
         spent = time.process_time() - start
     return {"cpu_seconds": spent, "labels": head.labels, "probabilities": probabilities_NC}

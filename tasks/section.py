@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +19,11 @@ class Section(BaseModel):
     """A step's own part of the configuration."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @classmethod
+    def as_then(cls, written: dict[str, Any]) -> dict[str, Any]:
+        """The values of a section that was written with a model, with those of settings that came later as they were then."""
+        return written
 
     def keyed(self) -> Self:
         """The section for a step that is handed as artifacts what some of its settings name: without these settings."""

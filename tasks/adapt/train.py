@@ -265,7 +265,7 @@ def _write(teller: Teller, weights: Path, folder: Path) -> float:
         network.save_pretrained(folder)
     for name in (TOKENIZER, FACTS):
         shutil.copyfile(weights / name, folder / name)
-    return export(network, folder / STATES, "the trained network", most_positions(network))
+    return export(network, folder / STATES, "the trained network", most_positions(network))[0]
 
 
 def _digest(config: AdaptConfig, teller: Teller, threads: int, device: torch.device, train: Documents) -> str:

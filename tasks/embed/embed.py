@@ -80,7 +80,7 @@ def write_vectors(
     found = {name: vector for name in wanted if (vector := _find(stored, name)) is not None}
     missing = [name for name in wanted if name not in found]
     _encoder.cache_clear()  # of another call, whose weights may have changed since
-    reading = Reading(config.pooling, config.max_len, config.truncate)
+    reading = Reading.of(made)
     dim = _encoder(weights, reading).dim
     parts = [
         _Part(start, tuple(wanted[name] for name in missing[start : start + PART])) for start in range(0, len(missing), PART)

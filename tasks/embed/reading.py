@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tasks.section import Positive, Section
+from tasks.section import Count, Positive, Section
 
 Pooling = Literal["mean", "cls", "last"]
 Truncate = Literal["head", "tail", "head+tail"]
@@ -16,3 +16,4 @@ class EmbedConfig(Section):
     pooling: Pooling
     max_len: Positive
     truncate: Truncate
+    layers: Count = 0

@@ -18,6 +18,7 @@ from tasks.export.rows import Rows
 from tasks.export.write import certify, check_target, made_beside
 from tasks.finetune.exported import export_model
 from tasks.model.serving import MODEL
+from tasks.model.views.encoder import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,7 @@ class TransformersFolder:
         if (folder / "head.json").is_file():
             from safetensors.torch import load_file
 
-            self.pooling = json.loads((folder / "head.json").read_text(encoding="utf-8"))["pooling"]
+            self.reading = Reading.of(json.loads((folder / "head.json").read_text(encoding="utf-8")))
             tensors = load_file(folder / "head.safetensors")
             self.head = tensors["weight"], tensors["bias"]
         self.network = (AutoModelForSequenceClassification if self.head is None else AutoModel).from_pretrained(folder).eval()
@@ -62,15 +63,16 @@ class TransformersFolder:
     def _probabilities(self, text: str) -> np.ndarray:
         import torch
 
+        from tasks.weights.network import layer_states  # torch and transformers
+
         # Half of a character cannot be encoded, and the package writes a blank in its place too.
         whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         ids_1L = self.tokenizer(whole, truncation=True, return_tensors="pt")["input_ids"]
         with torch.inference_mode():
-            made = self.network(input_ids=ids_1L)
             if self.head is None:
-                return np.asarray(made.logits[0].softmax(0))
-            states_LD = made.last_hidden_state[0]
-            pooled_D = {"mean": states_LD.mean(0), "cls": states_LD[0], "last": states_LD[-1]}[self.pooling]
+                return np.asarray(self.network(input_ids=ids_1L).logits[0].softmax(0))
+            states = layer_states(self.network, input_ids=ids_1L)[: self.reading.num_outputs]
+            pooled_D = torch.from_numpy(self.reading.pooled([each[0].numpy() for each in states]))
             return np.asarray((self.head[0] @ pooled_D + self.head[1]).softmax(0))
 
 

@@ -248,6 +248,14 @@ class SharedSettings(Section):
         return self.model_copy(update=others)
 
 
+def finetune_as_then(written: Mapping[str, Any]) -> dict[str, Any]:
+    """The section as it was written with a model, with settings that came later as they were in effect then."""
+    return {
+        name: SECTIONS[name].as_then(value) if name in SECTIONS and isinstance(value, dict) else value
+        for name, value in written.items()
+    }
+
+
 def modern_finetune(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """A section as version 0.1 spelt it by today's names, and a sentence for each setting that has another one now."""
     return modern(values, SECTIONS, kinds_of(values.get("model", AUTO)))

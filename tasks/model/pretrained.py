@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 INPUT, OUTPUT = "input_ids", "states"  # of a network that gives the states of a text's pieces
 
 
+def layer_output(below: int) -> str:
+    """The name of the states of the layer that is so many below the last one."""
+    return f"{OUTPUT}_{below}" if below else OUTPUT
+
+
 def cleaned(text: str) -> str:
     """The text as the tokenizer gets it: without markup, control and invisible characters; case, marks and numbers stay."""
     return clean(text, lowercase=False).strip()
@@ -29,6 +34,11 @@ def open_session(path: Path) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def output_names(session: Any) -> list[str]:
+    """What a network gives: the states of its layers, the last one first; one written before has those of the last alone."""
+    return [each.name for each in session.get_outputs()]
 
 
 def open_tokenizer(path: Path, title: str) -> Any:

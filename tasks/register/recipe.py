@@ -13,7 +13,7 @@ from pydantic import ValidationError, field_validator
 
 from tasks.align.settings import AlignConfig
 from tasks.errors import RequestError
-from tasks.finetune.settings import FinetuneConfig
+from tasks.finetune.settings import FinetuneConfig, finetune_as_then
 from tasks.prepare.settings import PrepareConfig
 from tasks.pretrain.settings import PretrainConfig
 from tasks.section import Section
@@ -73,6 +73,7 @@ def read_recipe(tags: Mapping[str, str], runs: Path) -> Recipe:
     """
     parts = [tags[name] for number in range(len(tags)) if (name := f"{TAG}{number}") in tags]
     values = json.loads("".join(parts)) if parts else _recorded(tags, runs)
+    values = {**values, "finetune": finetune_as_then(values.get("finetune", {}))}
     try:
         return Recipe.model_validate({name: values[name] for name in Recipe.model_fields})
     except ValidationError as error:

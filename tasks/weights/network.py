@@ -1,7 +1,7 @@
 """Open pretrained weights as a network of transformers, and write it as ONNX. In goes a folder of verified files.
 
-Out come the last layer's states of one text's pieces. One text is read at a time, without padding, so a text's states do not
-depend on its companions, and no mask is needed.
+Out come the states of one text's pieces, those of each layer. One text is read at a time, without padding, so a text's states
+do not depend on its companions, and no mask is needed.
 
 Shapes: L pieces of a text, D dimensions.
 """
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from tasks.errors import RequestError
-from tasks.model.pretrained import INPUT, OUTPUT, open_session
+from tasks.model.pretrained import INPUT, layer_output, open_session, output_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,16 +30,21 @@ SEED = 13
 
 
 class States(torch.nn.Module):
-    """The network as it is exported: ids int64 [1, L] in, states float32 [1, L, D] out."""
+    """The network as it is exported: ids int64 [1, L] in, states float32 [1, L, D] of each layer out, the last one first."""
 
     def __init__(self, network: torch.nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, ids_1L: torch.Tensor) -> torch.Tensor:
-        """The states of the last layer."""
-        states_1LD: torch.Tensor = self.network(input_ids=ids_1L).last_hidden_state
-        return states_1LD
+    def forward(self, ids_1L: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The states of all layers."""
+        return layer_states(self.network, input_ids=ids_1L)
+
+
+def layer_states(network: Any, **given: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The states [B, L, D] of all layers of a network, the last one first; what it reads before its first layer is left out."""
+    made = network(output_hidden_states=True, **given)
+    return (made.last_hidden_state, *made.hidden_states[-2:0:-1])
 
 
 def load(folder: Path, kind: str, refusal: Callable[[str], str], **options: Any) -> tuple[Any, dict[str, Any]]:
@@ -101,8 +106,8 @@ def most_positions(network: Any) -> int | None:
     return most
 
 
-def export(network: Any, path: Path, title: str, most: int | None) -> float:
-    """Write the network as ONNX and compare both; the largest difference of a state, as a share of the largest one.
+def export(network: Any, path: Path, title: str, most: int | None) -> tuple[float, int]:
+    """Write the network as ONNX and compare both; the largest difference of a state, as a share of the largest, and the layers.
 
     RequestError if it cannot be written so, or answers otherwise than torch.
     """
@@ -110,8 +115,10 @@ def export(network: Any, path: Path, title: str, most: int | None) -> float:
         States(network).eval(),
         torch.ones(1, 5, dtype=torch.long),
     )  # the exporter puts back the mode of all of it
-    axes = {INPUT: {1: "length"}, OUTPUT: {1: "length"}}
-    named: dict[str, Any] = {"input_names": [INPUT], "output_names": [OUTPUT], "dynamic_axes": axes}
+    with torch.inference_mode():
+        outputs = [layer_output(below) for below in range(len(module(example_1L)))]
+    axes = {name: {1: "length"} for name in (INPUT, *outputs)}
+    named: dict[str, Any] = {"input_names": [INPUT], "output_names": outputs, "dynamic_axes": axes}
     try:
         with quiet():
             # The exporter that traces: the newer one needs two more packages and ten times as long. When torch takes it out,
@@ -126,18 +133,23 @@ def export(network: Any, path: Path, title: str, most: int | None) -> float:
         raise RequestError(
             f"{title}: ONNX Runtime answers otherwise than torch (by {worst:.1e} of a state); give other weights"
         )
-    return worst
+    return worst, len(outputs)
 
 
 def disagreement(module: States, session: Any, pieces: int, most: int | None) -> float:
-    """How much torch and ONNX Runtime differ on random texts at most: of a state, as a share of the largest one."""
+    """How much torch and ONNX Runtime differ on random texts at most: of a state, as a share of the largest of its layer.
+
+    A network that was written before has the last layer's states alone.
+    """
     worst, random = 0.0, np.random.default_rng(SEED)
+    written = output_names(session)
     with torch.inference_mode():
         for length in {min(length, most or length) for length in (*LENGTHS, most or 512)}:
             ids_1L = random.integers(0, pieces, (1, length))
-            expected_1LD = module(torch.from_numpy(ids_1L)).numpy()
-            (found_1LD,) = session.run([OUTPUT], {INPUT: ids_1L})
-            worst = max(worst, float(np.abs(found_1LD - expected_1LD).max() / np.abs(expected_1LD).max()))
+            expected = module(torch.from_numpy(ids_1L))[: len(written)]
+            for found_1LD, made_1LD in zip(session.run(written, {INPUT: ids_1L}), expected, strict=True):
+                expected_1LD = made_1LD.numpy()
+                worst = max(worst, float(np.abs(found_1LD - expected_1LD).max() / np.abs(expected_1LD).max()))
     return worst
 
 

@@ -2,7 +2,7 @@
 
 config.json, *.safetensors   as they were found: what training starts from
 tokenizer.json, states.onnx  what makes vectors of texts, here and where a model is served
-weights.json                 dimensions, longest text in pieces
+weights.json                 dimensions, longest text in pieces, layers
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def write_weights(config: WeightsConfig, folder: Path, scratch: Path, progress: 
         )
     most = most_positions(network)
     progress.advance(2, 3, "stages", "exporting")
-    difference = export(network, folder / STATES, title, most)
-    facts = {"dim": int(network.config.hidden_size), "most_pieces": most}
+    difference, layers = export(network, folder / STATES, title, most)
+    facts = {"dim": int(network.config.hidden_size), "most_pieces": most, "layers": layers}
     (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")
     parameters = sum(value.numel() for value in network.parameters())
     named = {"network": settings["model_type"], "parameters": parameters, "pieces": pieces, "dim": facts["dim"]}

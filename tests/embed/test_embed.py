@@ -59,6 +59,24 @@ def test_the_pooled_vector_is_that_of_transformers(weights: Path, pooling: str) 
         np.testing.assert_allclose(encoder.vector(text), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("layers", [1, 2, 5])
+def test_a_long_vector_has_the_pooled_states_of_the_last_layers_and_their_largest_values(weights: Path, layers: int) -> None:
+    import torch
+    from transformers import AutoModel
+
+    encoder, network = TextEncoder(weights, Reading("mean", 32, "head", layers)), AutoModel.from_pretrained(weights).eval()
+    plain, there = TextEncoder(weights, Reading("mean", 32, "head")), min(layers, 2)
+    assert (encoder.pieces.states, encoder.dim) == (2 * there, 2 * there * plain.dim)
+    for text in TEXTS[1:9]:
+        with torch.inference_mode():
+            made = network(input_ids=torch.tensor([encoder.pieces.of(text)]), output_hidden_states=True)
+        states = [each[0].numpy() for each in made.hidden_states[::-1][:there]]
+        expected = np.concatenate([*(each.mean(0) for each in states), *(each.max(0) for each in states)])
+        np.testing.assert_allclose(encoder.vector(text), expected, rtol=1e-4, atol=1e-4)
+        assert encoder.vector(text)[: plain.dim].tobytes() == plain.vector(text).tobytes()
+    assert encoder.vector("").shape == (encoder.dim,)
+
+
 def test_of_a_long_text_the_head_the_tail_or_both_are_read_between_the_special_pieces(weights: Path) -> None:
     long = " ".join(WORDS[:20])
     own = TextEncoder(weights, Reading("mean", 48, "head")).pieces.of(long)
@@ -112,7 +130,7 @@ def test_a_grown_corpus_encodes_only_what_is_new(weights: Path, tmp_path: Path) 
         assert (tmp_path / "grown" / name).read_bytes() == (tmp_path / "anew" / name).read_bytes()
 
 
-@pytest.mark.parametrize("reading", [{"pooling": "cls"}, {"max_len": 16}, {"truncate": "tail"}])
+@pytest.mark.parametrize("reading", [{"pooling": "cls"}, {"max_len": 16}, {"truncate": "tail"}, {"layers": 1}])
 def test_vectors_that_were_made_otherwise_are_not_used(weights: Path, tmp_path: Path, reading: dict[str, Any]) -> None:
     embedded(weights, tmp_path / "old", TEXTS[:5], **reading)
     assert embedded(weights, tmp_path / "new", TEXTS[:5], [tmp_path / "old"])["encoded"] == 5
@@ -159,4 +177,4 @@ def test_a_library_that_is_missing_is_named(weights: Path, monkeypatch: pytest.M
 
 
 def test_the_facts_of_the_weights_are_read_from_their_folder(weights: Path) -> None:
-    assert json.loads((weights / view.FACTS).read_text()) == {"dim": 32, "most_pieces": 48}
+    assert json.loads((weights / view.FACTS).read_text()) == {"dim": 32, "most_pieces": 48, "layers": 2}

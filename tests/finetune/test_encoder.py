@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from tasks.embed.embed import write_vectors
+from tasks.embed.reading import EmbedConfig
 from tasks.errors import RequestError
 from tasks.finetune.says import metrics, says
 from tasks.finetune.settings import FinetuneConfig
@@ -16,8 +19,10 @@ from tasks.finetune.train import write_model
 from tasks.model.classifier import Classifier
 from tasks.model.explain import Explainer
 from tasks.model.text.tokenize import TextToTokens
+from tasks.progress import SILENT
 from tasks.store.artifact import Fingerprints, section_values
 from tests.encoders import watched_encoder
+from tests.finetune.conftest import LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +75,34 @@ def test_it_explains_itself_by_taking_words_out_of_the_text(train: Any, rows: li
         assert why.log_odds == pytest.approx(likely_C[column] - np.delete(likely_C, column).mean(), abs=1e-3)
         assert [text[word.start : word.end] for word in why.words] == text.split()
     assert not classifier.splits_quickly
+
+
+@pytest.mark.parametrize("described", [False, True])
+def test_it_reads_several_layers_and_is_served_as_it_was_measured(
+    train: Any, rows: list, read: dict[str, Path], tmp_path: Path, described: bool
+) -> None:
+    how = EmbedConfig(pooling="mean", max_len=16, truncate="head", layers=2)
+    for folder in (read["embedded"], scratch := tmp_path / "again"):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    write_vectors(how, read["weights"], read["texts"], ("train", "valid"), read["embedded"], scratch, progress=SILENT)
+    more: dict[str, Any] = {}
+    if described:
+        (labels := tmp_path / "labels.toml").write_text(
+            "".join(f'[labels.{each}]\ndescription = "{each}"\n' for each in LABELS)
+        )
+        more = {"labels": labels}
+    folder, report = train(encoder=ENCODER | more)
+    assert report["valid_accuracy"] > 0.6
+    classifier = Classifier.load(folder)
+    view = classifier.views["encoder"]
+    assert view.weights_DC.shape == (4 * 32, 3)  # type: ignore[attr-defined]
+    documents, texts, labels_of = texts_of(rows, "valid")
+    right = [
+        classifier.labels[number] == label
+        for number, label in zip(classifier.probabilities(documents, texts).argmax(1), labels_of, strict=True)
+    ]
+    assert np.mean(right) == pytest.approx(report["valid_accuracy"])
 
 
 def test_equal_inputs_give_equal_bytes(train: Any) -> None:

@@ -47,7 +47,7 @@ TEXTS = [" ".join(WORDS[(number * 5 + at) % len(WORDS)] for at in range(1 + numb
 def model(tmp_path: Path) -> Callable[..., Path]:
     """The model's folder of a package: a network of that architecture, with a head of random numbers."""
 
-    def make(architecture: str = "bert", pooling: str = "cls", truncate: str = "head", **config: Any) -> Path:
+    def make(architecture: str = "bert", pooling: str = "cls", truncate: str = "head", layers: int = 0, **config: Any) -> Path:
         pretrained = write_encoder(tmp_path / "pretrained")
         rows = len(json.loads((pretrained / "tokenizer.json").read_text())["model"]["vocab"])
         with warnings.catch_warnings(), torch.random.fork_rng():
@@ -72,9 +72,11 @@ def model(tmp_path: Path) -> Callable[..., Path]:
         for name in ("tokenizer.json", "states.onnx", "weights.json", "config.json"):
             shutil.copyfile(weights / name, made / "encoder" / name)
         random = np.random.default_rng(3)
-        head = {"encoder.weights": random.normal(0, 0.3, (16, 3)), "encoder.bias": random.normal(0, 0.3, 3)}
+        head = {"encoder.weights": random.normal(0, 0.3, (16 * (2 * layers or 1), 3)), "encoder.bias": random.normal(0, 0.3, 3)}
         save_file({name: value.astype(np.float32) for name, value in head.items()}, made / "weights.safetensors")
-        reading = {"weights": "x", "pooling": pooling, "max_len": 24, "truncate": truncate}
+        reading = {"weights": "x", "pooling": pooling, "max_len": 24, "truncate": truncate} | (
+            {"layers": layers} if layers else {}
+        )
         view = {"made": reading, "members": 1, "deviation": 1.3, "weight": 0.9}
         settings = {"format": FORMAT, "labels": LABELS, "views": {"encoder": view}, "temperature": 0.8}
         (made / "model.json").write_text(json.dumps(settings))
@@ -110,12 +112,19 @@ def test_transformers_own_class_gives_the_same_probabilities(
     assert [network.config.id2label[number] for number in range(3)] == LABELS
 
 
-@pytest.mark.parametrize(("architecture", "pooling"), [("bert", "mean"), ("bert", "last"), ("electra", "cls")])
-def test_what_its_class_cannot_hold_comes_with_a_program(model: Any, tmp_path: Path, architecture: str, pooling: str) -> None:
-    made = model(architecture, pooling)
+@pytest.mark.parametrize(
+    ("architecture", "pooling", "layers"),
+    [("bert", "mean", 0), ("bert", "last", 0), ("electra", "cls", 0), ("bert", "mean", 2), ("distilbert", "cls", 1)],
+)
+def test_what_its_class_cannot_hold_comes_with_a_program(
+    model: Any, tmp_path: Path, architecture: str, pooling: str, layers: int
+) -> None:
+    made = model(architecture, pooling, layers=layers)
     report = export_model(made, tmp_path / "out", "transformers", "m/1")
     assert report["loads"] == "AutoModel, and classify.py puts the head on it"
     assert report["note"].startswith("transformers' own class for classification with")
+    assert ("several layers; trained with" in report["note"]) == bool(layers)
+    assert ("finetune.encoder.frozen_layers 0" in report["note"]) == bool(layers)
     given = importlib.util.spec_from_file_location("classify", tmp_path / "out" / "classify.py")
     assert given is not None
     assert given.loader is not None

@@ -143,7 +143,8 @@ def test_what_is_registered_is_exported_for_transformers(data_root: Path, tmp_pa
     export("enc@champion", tmp_path / "out", as_json=True, data_root=data_root)
     report = json.loads(capsys.readouterr().out)
     assert report["class"] == "BertModel"
-    assert "trained with finetune.encoder.pooling cls BERT's and its like can" in report["note"]
+    settings = "finetune.encoder.pooling cls and finetune.encoder.frozen_layers 0"
+    assert f"trained with {settings} BERT's and its like can" in report["note"]
     assert {"config.json", "model.safetensors", "tokenizer.json", "head.safetensors", "classify.py"} <= {
         path.name for path in (tmp_path / "out").iterdir()
     }

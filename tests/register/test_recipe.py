@@ -38,6 +38,20 @@ def test_a_version_of_before_has_its_recipe_in_the_record_of_its_run(tmp_path: P
     assert (found.finetune.model, found.prepare.seed) == ("tfidf", 7)
 
 
+def test_an_encoder_of_before_its_layers_were_read_keeps_to_the_last_one(tmp_path: Path) -> None:
+    made = recipe(model="encoder", encoder={"max_len": 20})
+    assert made.finetune.embeds is not None
+    assert made.finetune.embeds.layers == 3
+    assert read_recipe(made.tags(), tmp_path) == made
+    values = json.loads("".join(made.tags().values()))
+    del values["finetune"]["encoder"]["frozen_layers"]
+    found = read_recipe({"textmill.recipe.0": json.dumps(values)}, tmp_path).finetune
+    assert found.embeds is not None
+    assert (found.embeds.layers, found.embeds.max_len) == (0, 20)
+    values["finetune"]["encoder"]["train"] = "full"
+    assert read_recipe({"textmill.recipe.0": json.dumps(values)}, tmp_path).finetune.embeds is None
+
+
 def test_a_recipe_that_is_lost_or_that_this_code_cannot_read_says_so(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="not kept"):
         read_recipe({"prefect.flow_run_id": "gone"}, tmp_path)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tasks.errors import RequestError
-from tasks.model.views.encoder import INPUT, OUTPUT, content_digest, open_session
+from tasks.model.pretrained import layer_output
+from tasks.model.views.encoder import INPUT, content_digest, open_session
 from tasks.progress import SILENT
 from tasks.weights.place import WeightsConfig, where_else
 from tasks.weights.weights import write_weights
@@ -60,7 +61,7 @@ def test_the_export_answers_as_transformers_does(pretrained: Path, tmp_path: Pat
         ids_1L = np.arange(length)[None] % 60
         with torch.inference_mode():
             expected_1LD = network(input_ids=torch.from_numpy(ids_1L)).last_hidden_state.numpy()
-        (found_1LD,) = session.run([OUTPUT], {INPUT: ids_1L})
+        (found_1LD,) = session.run([layer_output(0)], {INPUT: ids_1L})
         np.testing.assert_allclose(found_1LD, expected_1LD, rtol=1e-4, atol=1e-4)
 
 
@@ -160,7 +161,9 @@ def test_a_network_of_8_bits_is_smaller_the_same_each_time_and_near(pretrained: 
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     assert (tmp_path / "one").stat().st_size < states.stat().st_size
     ids_1L = np.arange(2, 30)[None]
-    (exact_1LD,), (found_1LD,) = (open_session(path).run([OUTPUT], {INPUT: ids_1L}) for path in (states, tmp_path / "one"))
+    (exact_1LD,), (found_1LD,) = (
+        open_session(path).run([layer_output(0)], {INPUT: ids_1L}) for path in (states, tmp_path / "one")
+    )
     assert 0 < np.abs(found_1LD - exact_1LD).max() < 0.2
 
 

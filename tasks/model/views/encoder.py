@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import RequestError
-from ..pretrained import INPUT, OUTPUT, cleaned, open_session, open_tokenizer, special_pieces
+from ..pretrained import INPUT, cleaned, open_session, open_tokenizer, output_names, special_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,21 +42,48 @@ def text_name(text: str) -> bytes:
 
 @dataclass(frozen=True)
 class Reading:
-    """How a text becomes a vector: `pooling` mean, cls or last; of more than `max_len` pieces the head, tail or head+tail."""
+    """How a text becomes a vector: `pooling` mean, cls or last; of more than `max_len` pieces the head, tail or head+tail.
+
+    With `layers` the vector is long: the pooled states of so many layers, at most as many as there are, the last one first, and
+    then the largest value of each dimension among their states.
+    """
 
     pooling: str
     max_len: int
     truncate: str
+    layers: int = 0
+
+    @classmethod
+    def of(cls, made: Mapping[str, Any]) -> Reading:
+        """How a model reads texts, by what is kept with it; before there were `layers` none was kept."""
+        return cls(made["pooling"], made["max_len"], made["truncate"], made.get("layers", 0))
+
+    @property
+    def num_outputs(self) -> int:
+        """How many layers' states are read."""
+        return max(self.layers, 1)
+
+    def pooled(self, states: Sequence[np.ndarray]) -> np.ndarray:
+        """The vector of a text of which `states` are those of its layers, the last one first, each [L, D]."""
+        pools = [each.mean(0) if self.pooling == "mean" else each[0 if self.pooling == "cls" else -1] for each in states]
+        if self.layers:
+            pools += [each.max(0) for each in states]
+        return pools[0] if len(pools) == 1 else np.concatenate(pools)
 
 
 class Pieces:
-    """Texts to the numbers of their pieces, by the tokenizer of a folder."""
+    """Texts to the numbers of their pieces, by the tokenizer of a folder.
+
+    `dim` is the length of a text's vector, of which `states` stand side by side.
+    """
 
     def __init__(self, folder: Path, reading: Reading) -> None:
         """RequestError if the network cannot read texts so long."""
         self.reading = reading
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        self.dim, most = facts["dim"], facts["most_pieces"]
+        most = facts["most_pieces"]
+        self.states = 2 * min(reading.layers, facts.get("layers", 1)) or 1
+        self.dim = facts["dim"] * self.states
         if most is not None and reading.max_len > most:
             raise RequestError(f"max_len {reading.max_len} is above the {most} pieces that these weights read; lower it")
         self._tokenizer = open_tokenizer(folder / TOKENIZER, str(folder))
@@ -101,6 +128,7 @@ class TextEncoder:
         self.reading, self.pieces = reading, Pieces(folder, reading)
         self.dim = self.pieces.dim
         self._session = open_session(folder / STATES)
+        self._outputs = output_names(self._session)[: reading.num_outputs]
 
     def vectors(self, texts: Sequence[str]) -> Iterator[np.ndarray]:
         """The vector of each cleaned text, float32 [D], in order."""
@@ -113,11 +141,8 @@ class TextEncoder:
         ids = self.pieces.of(text)
         if not ids:
             return np.zeros(self.dim, np.float32)
-        (states_1LD,) = self._session.run([OUTPUT], {INPUT: np.array([ids], np.int64)})
-        states_LD: np.ndarray = states_1LD[0]
-        if self.reading.pooling == "mean":
-            return states_LD.mean(0)
-        return states_LD[0 if self.reading.pooling == "cls" else -1]
+        states = self._session.run(self._outputs, {INPUT: np.array([ids], np.int64)})
+        return self.reading.pooled([states_1LD[0] for states_1LD in states])
 
 
 class StoredVectors:
@@ -202,6 +227,6 @@ def open_view(source: ModelFolder, name: str) -> Encoder:
     """The view as it is served; vectors that `source` was given are used if they were made by the same weights, as it reads."""
     shape, tensors = source.views[name], source.tensors(name)
     made = dict(shape["made"])
-    encoder = TextEncoder(source.folder / name, Reading(made["pooling"], made["max_len"], made["truncate"]))
+    encoder = TextEncoder(source.folder / name, Reading.of(made))
     stored = StoredVectors(source.embedded)
     return Encoder(encoder, stored if stored.made == made else StoredVectors(None), tensors[WEIGHTS], tensors[BIAS])

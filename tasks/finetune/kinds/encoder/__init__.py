@@ -40,7 +40,9 @@ def _embeds(config: SharedSettings) -> EmbedConfig | None:
     settings = config.settings(EncoderSettings)
     if not settings.frozen:
         return None
-    return EmbedConfig(pooling=settings.pooling, max_len=settings.max_len, truncate=settings.truncate)
+    return EmbedConfig(
+        pooling=settings.pooling, max_len=settings.max_len, truncate=settings.truncate, layers=settings.layers_read
+    )
 
 
 def _serves_embedded(config: SharedSettings) -> bool:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,8 +28,9 @@ from safetensors.numpy import save_file
 
 from tasks.errors import RequestError
 from tasks.model.classifier import ModelFolder
-from tasks.model.views.encoder import BIAS, INPUT, OUTPUT, TOKENIZER, WEIGHTS, open_session, open_tokenizer
-from tasks.weights.network import most_positions, quiet
+from tasks.model.pretrained import output_names
+from tasks.model.views.encoder import BIAS, INPUT, TOKENIZER, WEIGHTS, Reading, open_session, open_tokenizer
+from tasks.weights.network import layer_states, most_positions, quiet
 from tasks.weights.recover import recovered_network
 
 if TYPE_CHECKING:
@@ -58,9 +59,7 @@ class Head:
     weights_DC: np.ndarray  # noqa: N815
     bias_C: np.ndarray  # noqa: N815
     labels: list[str]
-    pooling: str
-    max_len: int
-    truncate: str
+    reading: Reading
 
     @classmethod
     def read(cls, source: ModelFolder) -> Head:
@@ -69,9 +68,8 @@ class Head:
         degrees = source.settings["temperature"]
         scale = view["weight"] / view["deviation"] / degrees
         shift_C = np.array(source.settings.get("shift", [0.0] * source.num_classes), np.float32) / np.float32(degrees)
-        made = view["made"]
-        reading = made["pooling"], made["max_len"], made["truncate"]
-        return cls(scale * tensors[WEIGHTS], scale * tensors[BIAS] + shift_C, list(source.settings["labels"]), *reading)
+        reading = Reading.of(view["made"])
+        return cls(scale * tensors[WEIGHTS], scale * tensors[BIAS] + shift_C, list(source.settings["labels"]), reading)
 
 
 def transformers(model: Path, target: Path, title: str) -> dict[str, Any]:
@@ -100,7 +98,7 @@ def transformers(model: Path, target: Path, title: str) -> dict[str, Any]:
             if not _agrees(lambda ids_1L: _pooled(network, head, ids_1L), network, head, folder):
                 raise RequestError(f"{title}: what would be written answers otherwise than the model")
             save_file({"weight": np.ascontiguousarray(head.weights_DC.T), "bias": head.bias_C}, made / HEAD)
-            settings = {"labels": head.labels, "pooling": head.pooling, "max_len": head.max_len, "truncate": head.truncate}
+            settings = {"labels": head.labels, **asdict(head.reading)}
             (made / "head.json").write_text(json.dumps(settings, ensure_ascii=False, indent=1), encoding="utf-8")
             shutil.copyfile(Path(__file__).with_name(f"{PROGRAM}.txt"), made / PROGRAM)
         written.save_pretrained(made)
@@ -119,8 +117,14 @@ def transformers(model: Path, target: Path, title: str) -> dict[str, Any]:
 
 
 def _why(network: Any, head: Head) -> str:
-    pooled = {"mean": "the mean of all pieces", "last": "the last piece", "cls": "the first piece as it is"}[head.pooling]
-    instead = "" if head.pooling == "cls" else "; trained with finetune.encoder.pooling cls BERT's and its like can"
+    pooled = {"mean": "the mean of all pieces", "last": "the last piece", "cls": "the first piece as it is"}[
+        head.reading.pooling
+    ]
+    settings = [] if head.reading.pooling == "cls" else ["finetune.encoder.pooling cls"]
+    if head.reading.layers:
+        pooled = "several layers"
+        settings.append("finetune.encoder.frozen_layers 0")
+    instead = f"; trained with {' and '.join(settings)} BERT's and its like can" if settings else ""
     return (
         f"transformers' own class for classification with {network.config.model_type} cannot read {pooled}{instead}; "
         f"{PROGRAM} in the folder does"
@@ -135,8 +139,8 @@ def _write_tokenizer(folder: Path, head: Head, made: Path) -> Any:
     names = {role: name for role, known in SPECIAL.items() for name in known if own.token_to_id(name) is not None}
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=own,
-        model_max_length=head.max_len,
-        truncation_side="left" if head.truncate == "tail" else "right",
+        model_max_length=head.reading.max_len,
+        truncation_side="left" if head.reading.truncate == "tail" else "right",
         model_input_names=["input_ids", "attention_mask"],
         **names,
     )
@@ -148,7 +152,7 @@ def _classifier(network: Any, head: Head, tokenizer: Any) -> Any:
     """The architecture's own class with the network and the head in it; None where it cannot hold them."""
     from transformers import AutoModelForSequenceClassification
 
-    if head.pooling != "cls":
+    if head.reading.pooling != "cls" or head.reading.layers:
         return None
     config = type(network.config).from_dict(network.config.to_dict())
     config.id2label = dict(enumerate(head.labels))
@@ -188,8 +192,8 @@ def _layers(whole: Any, base: Any) -> Iterator[tuple[Any, Any, bool] | None]:
 
 
 def _pooled(network: Any, head: Head, ids_1L: torch.Tensor) -> torch.Tensor:
-    states_LD = network(input_ids=ids_1L).last_hidden_state[0]
-    pooled_D = {"mean": states_LD.mean(0), "cls": states_LD[0], "last": states_LD[-1]}[head.pooling]
+    states = layer_states(network, input_ids=ids_1L)[: head.reading.num_outputs]
+    pooled_D = torch.from_numpy(head.reading.pooled([each[0].numpy() for each in states]))
     return pooled_D[None] @ torch.from_numpy(head.weights_DC) + torch.from_numpy(head.bias_C)
 
 
@@ -198,11 +202,11 @@ def _agrees(logits: Callable[[torch.Tensor], torch.Tensor], network: Any, head: 
     from tasks.model.views.encoder import STATES
 
     session, random, most = open_session(folder / STATES), np.random.default_rng(SEED), most_positions(network)
-    for length in sorted({min(length, most or length, head.max_len) for length in LENGTHS}):
+    outputs = output_names(session)[: head.reading.num_outputs]
+    for length in sorted({min(length, most or length, head.reading.max_len) for length in LENGTHS}):
         for _ in range(TEXTS):
             ids_1L = random.integers(0, network.config.vocab_size, (1, length))
-            (states_1LD,) = session.run([OUTPUT], {INPUT: ids_1L})
-            pooled_D = {"mean": states_1LD[0].mean(0), "cls": states_1LD[0, 0], "last": states_1LD[0, -1]}[head.pooling]
+            pooled_D = head.reading.pooled([states_1LD[0] for states_1LD in session.run(outputs, {INPUT: ids_1L})])
             expected_C = torch.from_numpy(pooled_D @ head.weights_DC + head.bias_C).softmax(0)
             with torch.inference_mode():
                 found_C = logits(torch.from_numpy(ids_1L))[0].softmax(0)

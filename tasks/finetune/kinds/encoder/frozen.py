@@ -21,7 +21,7 @@ from tasks.finetune.kinds.encoder.head import VIEW, fit_head, pretrained_prior, 
 from tasks.finetune.kinds.encoder.int8 import served_int8
 from tasks.finetune.kinds.encoder.settings import EncoderSettings
 from tasks.finetune.rows import check_rows, labelled_texts
-from tasks.model.views.encoder import FILES, Reading, StoredVectors, cleaned, content_digest, text_name
+from tasks.model.views.encoder import FILES, Pieces, Reading, StoredVectors, cleaned, content_digest, text_name
 from tasks.weights.files import CONFIG
 
 if TYPE_CHECKING:
@@ -35,16 +35,22 @@ def train_frozen(job: Job) -> list[Trained]:
 
     Equal inputs give equal bits, and a killed call has nothing to resume.
     """
+    if job.weights is None:
+        raise ValueError("an encoder needs the folder that the step weights wrote")
     stored = StoredVectors(job.embedded)
     (texts, labels_N), (valid, valid_labels_N) = labelled_texts(job, "train"), labelled_texts(job, "valid")
     check_rows(texts, valid)
     vectors_ND, valid_ND = _vectors(stored, texts), _vectors(stored, valid)
-    prior = pretrained_prior(job)
-    head = fit_head(job, vectors_ND, labels_N, prior)
-    measured = _measured(job, dict(stored.made or {}), head, valid, valid_ND, valid_labels_N)
+    prior, made = pretrained_prior(job), dict(stored.made or {})
+    states = Pieces(job.weights, Reading.of(made)).states
+    if prior is not None:  # it is of the last layer's pooled states, which are the first dimensions
+        rest = vectors_ND.shape[1] - len(prior[0])
+        prior = np.pad(prior[0], ((0, rest), (0, 0))), prior[1]
+    head = fit_head(job, vectors_ND, labels_N, prior, states=states)
+    measured = _measured(job, made, head, valid, valid_ND, valid_labels_N)
     if job.config.refit:
         both_ND, both_N = np.concatenate([vectors_ND, valid_ND]), np.concatenate([labels_N, valid_labels_N])
-        head = fit_head(job, both_ND, both_N, prior)
+        head = fit_head(job, both_ND, both_N, prior, states=states)
         measured = replace(measured, refit={"epochs": 0, "rows": len(both_N), "resumed_from_epoch": 0})
     return [with_head(measured, head)]
 
@@ -75,8 +81,7 @@ def _measured(
     logits_NC = valid_ND @ head[0] + head[1]
     if job.config.settings(EncoderSettings).serve != "int8":
         return Trained(logits=logits_NC, labels=labels_N, shape={"made": made})
-    reading = Reading(made["pooling"], made["max_len"], made["truncate"])
-    served = served_int8(folder, reading, head, list(map(cleaned, valid)), logits_NC, labels_N)
+    served = served_int8(folder, Reading.of(made), head, list(map(cleaned, valid)), logits_NC, labels_N)
     made["weights"] = content_digest(folder)  # so that no stored vector of float32 is taken for its own
     return Trained(served.logits, labels_N, {"made": made}, figures=served.figures, note=served.note)
 

@@ -61,8 +61,11 @@ def pretrained_prior(job: Job) -> Head | None:
     return encoded_head(TextEncoder(job.weights, Reading(how.pooling, how.max_len, how.truncate)), texts)
 
 
-def fit_head(job: Job, vectors_ND: np.ndarray, labels_N: np.ndarray, prior: Head | None = None) -> Head:
+def fit_head(job: Job, vectors_ND: np.ndarray, labels_N: np.ndarray, prior: Head | None = None, *, states: int = 1) -> Head:
     """Weights [D, C] and bias [C] on vectors as they are, float32; fitted on vectors of mean 0 and deviation 1.
+
+    Where a vector is so many `states` side by side, its deviation is less by their root: together they count as one, so that
+    `l2` means the same for any number of them.
 
     `prior` is the head that it starts from, scaled so that the log-loss of these rows is least: a description that says
     nothing about them is scaled away. Beside it `l2` weighs more the fewer rows there are.
@@ -78,7 +81,9 @@ def fit_head(job: Job, vectors_ND: np.ndarray, labels_N: np.ndarray, prior: Head
     def advance(step: int) -> None:
         job.progress.advance(step, STEPS, "steps", f"logistic regression on {vectors_ND.shape[1]:,} dimensions")
 
-    scaled_ND = ((vectors_ND - mean_D) / deviation_D).astype(np.float32)
+    deviation_D *= states**0.5
+    scaled_ND = vectors_ND - mean_D.astype(np.float32)
+    scaled_ND /= deviation_D.astype(np.float32)
     start_DC: Any = 0.0
     start_C: Any = 0.0
     start_NC: np.ndarray | None = None

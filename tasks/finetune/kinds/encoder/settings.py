@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from tasks.embed.reading import Pooling, Truncate
-from tasks.section import Dropout, Positive, Rate, Section
+from tasks.section import Count, Dropout, Positive, Rate, Section
 from tasks.weights.place import Place
 
 RATE, LORA_RATE = 5e-5, 5e-4  # of BERT (Devlin et al. 2019) and of RoBERTa's adapters (Hu et al. 2021, table 9)
+# Devlin et al. 2019 (table 7) read the last four of twelve layers; on PhraseBank four were no better than three.
+FROZEN_LAYERS = 3
 PAIRS_RATE, LORA_PAIRS_RATE = 2e-5, 2e-4  # of SetFit (Tunstall et al. 2022), and as many times that for adapters
 
 
@@ -37,6 +39,11 @@ class EncoderSettings(Section):
     pooling: Pooling = Field(
         "mean", description="Which states of a text's pieces are its vector: their mean, the first's, the last's."
     )
+    frozen_layers: Count | None = Field(
+        None,
+        description="frozen: of how many of the last layers the head reads the pooled state and the largest value of each "
+        "dimension; 0, the last layer's pooled state alone. Without it 3.",
+    )
     max_len: Positive = Field(256, description="Most pieces of a text that are read, the special ones among them.")
     truncate: Truncate = Field("head", description="What is kept of a longer text.")
     contrastive: bool = Field(
@@ -49,7 +56,7 @@ class EncoderSettings(Section):
         description="contrastive: pairs of each of the two sorts that a text begins in an epoch.",
     )
     l2: Annotated[float, Field(ge=0.0)] = Field(
-        0.01,
+        0.02,
         description="frozen or contrastive: weight of the squared weights in the loss of the head on scaled vectors.",
     )
     serve: Literal["float32", "int8"] = Field(
@@ -101,6 +108,7 @@ class EncoderSettings(Section):
         fields = type(self).model_fields
         readers = {
             "train frozen, or contrastive true": (self.train == "frozen" or self.contrastive, ("l2",)),
+            "train frozen": (self.train == "frozen", ("frozen_layers",)),
             "train full, last:N or lora": (not self.frozen, self.OF_TUNING),
             "train lora": (self.train == "lora", self.OF_LORA),
             "contrastive true": (self.contrastive, ("pairs",)),
@@ -133,6 +141,18 @@ class EncoderSettings(Section):
     def zero_shot(self) -> bool:
         """Whether nothing is trained."""
         return self.train == "zero-shot"
+
+    @property
+    def layers_read(self) -> int:
+        """Of how many layers a head on the network as it is reads the states beside the plain vector; 0: of none."""
+        if self.train != "frozen":
+            return 0
+        return FROZEN_LAYERS if self.frozen_layers is None else self.frozen_layers
+
+    @classmethod
+    def as_then(cls, written: dict[str, Any]) -> dict[str, Any]:
+        """What a model that is trained already was trained with; before there was `frozen_layers` it read one state."""
+        return {"frozen_layers": 0, **written} if written.get("train", "frozen") == "frozen" else written
 
     @property
     def bfloat16(self) -> bool:
