@@ -8,8 +8,8 @@ Each draw is a line of draws.jsonl in the work folder. The same command again me
 of all that is there goes to stdout. Seconds are of the processor, on whatever else it is shared with.
 
 The contenders: `yardstick` is TF-IDF + logistic regression, `ngrams` the model of the options; `frozen`, `pairs` and
-`zero-shot` are the kind encoder trained so, `described` is a frozen one whose head starts from --labels. Without --labels the
-last two are left out. `zero-shot` reads no row, so it has one line.
+`zero-shot` are the kind encoder trained so, `frozen-last` reads the last layer alone, `described` is a frozen one whose head
+starts from --labels. Without --labels the last and `zero-shot` are left out. `zero-shot` reads no row, so it has one line.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,7 @@ def contenders(
         YARDSTICK: None,
         NGRAMS: config.finetune,
         "frozen": of_encoder(),
+        "frozen-last": of_encoder(frozen_layers=0),
         "pairs": of_encoder(train="full", contrastive=True),
     }
     if labels is not None:
@@ -73,25 +75,37 @@ def contenders(
 
 
 def prepared(config: PipelineConfig, encoder: Mapping[str, Any], folder: Path) -> Given:
-    """The rows of the run's split, and the weights and vectors of texts, made once in `folder`."""
-    places = {name: folder / name for name in ("corpus", "prepared", "weights", "embedded", "held")}
-    reading = FinetuneConfig(model="encoder", encoder=dict(encoder)).embeds
-    assert reading is not None
+    """The rows of the run's split, and the weights, made once in `folder`."""
+    places = {name: folder / name for name in ("corpus", "prepared", "weights")}
     if not (done := folder / "done").exists():
         for place in places.values():
             place.mkdir(parents=True)
         write_corpus(config.ingest, places["corpus"])
         write_dataset(config.prepare, places["corpus"], places["prepared"])
         with tempfile.TemporaryDirectory(dir=folder) as name:
-            scratch = Path(name)
-            write_weights(WeightsConfig(place=encoder["model"], flag="--encoder"), places["weights"], scratch, SILENT)
-            for part, splits, made in (("texts", ("train", "valid"), "embedded"), ("holdout_texts", ("test",), "held")):
-                texts = places["prepared"] / part
-                write_vectors(reading, places["weights"], texts, splits, places[made], scratch, progress=SILENT)
+            place = WeightsConfig(place=encoder["model"], flag="--encoder")
+            write_weights(place, places["weights"], Path(name), SILENT)
         done.touch()
     rows = places["prepared"]
-    vectors = {name: places[name] for name in ("weights", "embedded", "held")}
-    return Given(rows / "dataset", rows / "holdout", rows / "holdout_texts", rows / "texts", **vectors)
+    return Given(rows / "dataset", rows / "holdout", rows / "holdout_texts", rows / "texts", weights=places["weights"])
+
+
+def with_vectors(given: Given, recipe: FinetuneConfig | None, folder: Path) -> Given:
+    """What the recipe is handed: the vectors of texts as it reads them too, made once in `folder`."""
+    reading = None if recipe is None else recipe.embeds
+    if reading is None:
+        return given
+    assert given.weights is not None
+    assert given.texts is not None
+    places = {name: folder / f"{name}-{reading.layers}" for name in ("embedded", "held")}
+    if not (done := folder / f"done-{reading.layers}").exists():
+        for (name, place), splits in zip(places.items(), (("train", "valid"), ("test",)), strict=True):
+            texts = given.texts if name == "embedded" else given.holdout_texts
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:
+                place.mkdir(exist_ok=True)
+                write_vectors(reading, given.weights, texts, splits, place, Path(scratch), progress=SILENT)
+        done.touch()
+    return replace(given, **places)
 
 
 def measure(name: str, recipe: FinetuneConfig | None, size: int, draw: int, given: Given) -> dict[str, Any]:
@@ -197,7 +211,7 @@ def main(arguments: list[str] | None = None) -> int:
         for name, size, draw in wanted(names, own.sizes, own.draws):
             if (name, size, draw) in there:
                 continue
-            lines.append(measure(name, known[name], size, draw, given))
+            lines.append(measure(name, known[name], size, draw, with_vectors(given, known[name], own.work)))
             with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(lines[-1]) + "\n")
             print(json.dumps(lines[-1]), file=sys.stderr, flush=True)

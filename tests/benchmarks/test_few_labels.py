@@ -28,6 +28,18 @@ def test_the_table_has_means_and_deviations() -> None:
     assert table(lines).splitlines()[2] == "| `frozen` | 8 | 2 | 0.600 ± 0.141 | 0.600 ± 0.141 | 2 |"
 
 
+def test_each_contender_has_the_vectors_that_it_reads(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("negative", "neutral", "positive")
+    (labels := tmp_path / "labels.toml").write_text("".join(f'[labels.{name}]\ndescription = "{name}"\n' for name in names))
+    encoder = write_encoder(tmp_path / "encoder")
+    places = ["--work", str(tmp_path / "work"), "--encoder", str(encoder), "--labels", str(labels), "--max-len", "32"]
+    words = [*places, "--finetune.model", "tfidf", "--ingest.path", str(corpus), "--sizes", "8", "--draws", "1"]
+    assert main([*words, "--only", "frozen", "frozen-last", "described", "zero-shot"]) == 0
+    measured = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    assert [each["name"] for each in measured] == ["frozen", "frozen-last", "described", "zero-shot"]
+    assert all(0 <= each["accuracy"] <= 1 for each in measured)
+
+
 def test_the_same_command_again_measures_what_is_missing(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
