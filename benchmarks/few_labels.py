@@ -83,8 +83,8 @@ def prepared(config: PipelineConfig, encoder: Mapping[str, Any], folder: Path) -
         write_corpus(config.ingest, places["corpus"])
         write_dataset(config.prepare, places["corpus"], places["prepared"])
         with tempfile.TemporaryDirectory(dir=folder) as name:
-            place = WeightsConfig(place=encoder["model"], flag="--encoder")
-            write_weights(place, places["weights"], Path(name), SILENT)
+            start = WeightsConfig(place=encoder["model"], flag="--encoder")
+            write_weights(start, places["weights"], Path(name), SILENT)
         done.touch()
     rows = places["prepared"]
     return Given(rows / "dataset", rows / "holdout", rows / "holdout_texts", rows / "texts", weights=places["weights"])
