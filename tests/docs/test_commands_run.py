@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LABELS = ("negative", "neutral", "positive")
 NEEDS = (
     "aclImdb_v1.tar.gz",
+    "few.tar.gz",  # a part of it
     "cc.en.300.vec.gz",
     "ectsum_transcripts.tar.gz",
     "glove.6B.zip",
