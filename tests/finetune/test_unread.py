@@ -75,6 +75,7 @@ OTHER: dict[str, Any] = {
     "encoder.max_len": 16,
     "encoder.truncate": "tail",
     "encoder.l2": 0.1,
+    "encoder.frozen_layers": 2,
     "encoder.serve": "int8",
     "fasttext.dim": 4,
     "fasttext.epoch": 2,
