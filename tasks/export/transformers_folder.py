@@ -63,7 +63,7 @@ class TransformersFolder:
     def _probabilities(self, text: str) -> np.ndarray:
         import torch
 
-        from tasks.weights.network import layer_states  # torch and transformers
+        from tasks.weights.network import vector  # torch and transformers
 
         # Half of a character cannot be encoded, and the package writes a blank in its place too.
         whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -71,9 +71,7 @@ class TransformersFolder:
         with torch.inference_mode():
             if self.head is None:
                 return np.asarray(self.network(input_ids=ids_1L).logits[0].softmax(0))
-            states = layer_states(self.network, input_ids=ids_1L)[: self.reading.num_outputs]
-            pooled_D = torch.from_numpy(self.reading.pooled([each[0].numpy() for each in states]))
-            return np.asarray((self.head[0] @ pooled_D + self.head[1]).softmax(0))
+            return np.asarray((self.head[0] @ vector(self.network, ids_1L, self.reading) + self.head[1]).softmax(0))
 
 
 def write_folder(exported: Exported, target: Path, form: str, rows: Rows | None) -> dict[str, Any]:

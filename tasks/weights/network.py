@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tasks.model.views.encoder import Reading
+
 OPSET = 17
 TOLERANCE = 1e-4  # of the largest state: float32 sums in another order differ by about a hundredth of it
 LENGTHS = (1, 2, 3, 7, 16, 61, 128, 384)  # of the random texts on which torch and ONNX Runtime have to agree
@@ -45,6 +47,12 @@ def layer_states(network: Any, **given: torch.Tensor) -> tuple[torch.Tensor, ...
     """The states [B, L, D] of all layers of a network, the last one first; what it reads before its first layer is left out."""
     made = network(output_hidden_states=True, **given)
     return (made.last_hidden_state, *made.hidden_states[-2:0:-1])
+
+
+def vector(network: Any, ids_1L: torch.Tensor, reading: Reading) -> torch.Tensor:
+    """The vector of one text's pieces as the network of transformers gives it, float32 [D]."""
+    states = layer_states(network, input_ids=ids_1L)[: reading.num_outputs]
+    return torch.from_numpy(reading.pooled([each[0].numpy() for each in states]))
 
 
 def load(folder: Path, kind: str, refusal: Callable[[str], str], **options: Any) -> tuple[Any, dict[str, Any]]:

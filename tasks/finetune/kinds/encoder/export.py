@@ -30,7 +30,7 @@ from tasks.errors import RequestError
 from tasks.model.classifier import ModelFolder
 from tasks.model.pretrained import output_names
 from tasks.model.views.encoder import BIAS, INPUT, TOKENIZER, WEIGHTS, Reading, open_session, open_tokenizer
-from tasks.weights.network import layer_states, most_positions, quiet
+from tasks.weights.network import most_positions, quiet, vector
 from tasks.weights.recover import recovered_network
 
 if TYPE_CHECKING:
@@ -192,9 +192,7 @@ def _layers(whole: Any, base: Any) -> Iterator[tuple[Any, Any, bool] | None]:
 
 
 def _pooled(network: Any, head: Head, ids_1L: torch.Tensor) -> torch.Tensor:
-    states = layer_states(network, input_ids=ids_1L)[: head.reading.num_outputs]
-    pooled_D = torch.from_numpy(head.reading.pooled([each[0].numpy() for each in states]))
-    return pooled_D[None] @ torch.from_numpy(head.weights_DC) + torch.from_numpy(head.bias_C)
+    return vector(network, ids_1L, head.reading)[None] @ torch.from_numpy(head.weights_DC) + torch.from_numpy(head.bias_C)
 
 
 def _agrees(logits: Callable[[torch.Tensor], torch.Tensor], network: Any, head: Head, folder: Path) -> bool:
