@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 YES, NO, UNKNOWN = "yes", "**no**", "not measured"
 TUTORIAL, TFIDF = "tutorial: fastText vectors, mean pooling", "TF-IDF + logistic regression"
+WITH_ENCODER = "imdb-best, bag+ca+encoder"
 
 PHRASEBANK = (
     "above TF-IDF + logistic regression by more than the standard error of the difference over ten folds "
@@ -74,14 +75,13 @@ def peak(results: Results, group: str, name: str) -> float:
 
 def targets() -> Iterator[tuple[str, Callable[[Results], tuple[str, bool]]]]:
     """Each target's words and how it is decided: the figure to show, and whether it is met."""
-    for preset, least in (("imdb-fast", 0.922), ("imdb", 0.930), ("imdb-best", 0.937)):
+    for preset, least in (("imdb-fast", 0.922), ("imdb", 0.933), ("imdb-best", 0.937), (WITH_ENCODER, 0.945)):
         yield f"`{preset}`: accuracy at least {least}", at_least("imdb", f"textmill {preset}", "accuracy", least)
     yield "`imdb-fast`: wall at most 1/15 of the tutorial's", wall_ratio("imdb-fast", TUTORIAL, 1 / 15)
-    yield "`imdb-fast`: wall at most twice that of TF-IDF + logistic regression", wall_ratio("imdb-fast", TFIDF, 2.0)
     yield "`imdb-fast`: wall at most that of TF-IDF + logistic regression", wall_ratio("imdb-fast", TFIDF, 1.0)
-    yield "`imdb`: wall at most half the tutorial's", wall_ratio("imdb", TUTORIAL, 0.5)
+    yield "`imdb`: wall at most 0.35 times the tutorial's", wall_ratio("imdb", TUTORIAL, 0.35)
     yield f"PhraseBank 50-agree: {PHRASEBANK}", phrasebank
-    yield "THUCNews titles: accuracy above 0.864", at_least("thucnews", "textmill thucnews", "accuracy", 0.864, strictly=True)
+    yield "THUCNews titles: accuracy at least 0.885", at_least("thucnews", "textmill thucnews", "accuracy", 0.885)
     for format_, times in (("", 15), (", binary", 5)):
         what = f"aligning with a {'binary' if format_ else 'text'} file"
         yield f"{what} at least {times} times as fast as gensim, with the same matrix", align(format_, times)
@@ -91,6 +91,7 @@ def targets() -> Iterator[tuple[str, Callable[[Results], tuple[str, bool]]]]:
         at_least("optimizer", "250,000 words", "step_ratio", 10.0),
     )
     yield "scoring (bag): at least 5,000 IMDB reviews a second, the model loaded", scoring
+    yield "scoring (bag): at least as many reviews a second as fastText's predict, both models loaded", as_fast_as_fasttext
     for preset in ("imdb-fast", "imdb"):
         yield f"cached run of `{preset}`: at most 12 s", cached(preset)
     for stage in ("prepare", "finetune", "score"):
@@ -98,14 +99,12 @@ def targets() -> Iterator[tuple[str, Callable[[Results], tuple[str, bool]]]]:
         yield f"{stage}: at most 100 bytes of anonymous memory a document", bytes_a_document(stage)
 
 
-def at_least(
-    group: str, name: str, figure: str, least: float, *, strictly: bool = False
-) -> Callable[[Results], tuple[str, bool]]:
-    """A figure has to reach `least`, or to be above it."""
+def at_least(group: str, name: str, figure: str, least: float) -> Callable[[Results], tuple[str, bool]]:
+    """A figure has to reach `least`."""
 
     def decide(results: Results) -> tuple[str, bool]:
         number = value(results, group, name, figure)
-        return f"{number:,.4f}" if number < 1 else f"{number:,.1f}", number > least if strictly else number >= least
+        return f"{number:,.4f}" if number < 1 else f"{number:,.1f}", number >= least
 
     return decide
 
@@ -140,6 +139,13 @@ def scoring(results: Results) -> tuple[str, bool]:
     command = "textmill score, the whole command"
     whole = value(results, "score", command, "scored") / value(results, "score", command, "wall")
     return f"{rate:,.0f} a second (whole command {whole:,.0f})", rate >= 5000
+
+
+def as_fast_as_fasttext(results: Results) -> tuple[str, bool]:
+    """The rate of the bag over that of fastText, from file to file."""
+    names = ("textmill, model loaded", "fastText predict, model loaded")
+    own, other = (value(results, "score", name, "documents_per_second") for name in names)
+    return f"{own:,.0f} against {other:,.0f} a second: {own / other:.2f}", own >= other
 
 
 def align(format_: str, times: float) -> Callable[[Results], tuple[str, bool]]:
