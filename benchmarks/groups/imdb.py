@@ -7,7 +7,7 @@ from benchmarks.rows import Group, Row
 QUICK_SUBSET = "python -m benchmarks.subset imdb $DATA/imdb/aclImdb_v1.tar.gz $GROUP/aclImdb_v1.tar.gz --each 150"
 SCORES = ("accuracy", "macro_f1")
 TEXTMILL = (*SCORES, "intervals.accuracy", "yardstick.accuracy", "startup_seconds", "server_seconds")
-WITH_ENCODER = (
+WHOLE_REVIEWS = (
     " --finetune.model bag+ca+encoder --finetune.encoder.model $WEIGHTS --finetune.encoder.max-len 512"
     " --finetune.encoder.truncate head+tail"
 )
@@ -24,9 +24,9 @@ def group(quick: bool) -> Group:
             name, f"python -m benchmarks.peers.{module} {archive}{options}", SCORES, setup, limit_seconds=3600, runs=runs
         )
 
-    def preset(name: str, options: str = "", *, called: str = "", runs: int = 1) -> Row:
+    def preset(name: str, options: str = "", *, called: str = "", runs: int = 1, limit: float = 3600) -> Row:
         command = f"textmill train --preset {name} --ingest.archive {archive}{options} --runtime.data-root $OWN --json"
-        return Row(f"textmill {called or name}", command, TEXTMILL, setup, limit_seconds=7200, runs=runs)
+        return Row(f"textmill {called or name}", command, TEXTMILL, setup, limit_seconds=limit, runs=runs)
 
     return Group(
         name="imdb",
@@ -46,7 +46,7 @@ def group(quick: bool) -> Group:
             preset("imdb-fast", runs=3),
             preset("imdb"),
             preset("imdb-best"),
-            preset("imdb-best", WITH_ENCODER, called="imdb-best, bag+ca+encoder"),
+            preset("imdb-best", WHOLE_REVIEWS, called="imdb-best, bag+ca+encoder", limit=7200),
         ),
         base=("tutorial: fastText vectors, mean pooling", "TF-IDF + logistic regression"),
     )

@@ -131,6 +131,14 @@ def test_a_peak_that_was_missed_and_too_many_cores_are_not_measured(measured: Ca
     assert found["scoring (bag): at least 5,000 IMDB reviews a second, the model loaded"] == targets.UNKNOWN
 
 
+def test_scoring_slower_than_fasttext_is_said(measured: Callable[..., Results]) -> None:
+    results = measured(0.95)
+    target = "scoring (bag): at least as many reviews a second as fastText's predict, both models loaded"
+    assert verdicts(results)[target] == targets.YES
+    results.find("score", "fastText predict, model loaded").figures["documents_per_second"] *= 1.1
+    assert verdicts(results)[target] == targets.NO
+
+
 def test_alignment_must_give_the_same_numbers(measured: Callable[..., Results]) -> None:
     results = measured(0.95)
     for number, row in enumerate(results.rows):
