@@ -48,29 +48,36 @@ def logistic_regression(
     *,
     solver: Solver,
     offset_NC: np.ndarray | None = None,
+    reach_FC: np.ndarray | None = None,
     near: Near | None = None,
     advance: Callable[[int], None] = lambda step: None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights [F, C] and bias [C], float64, of least mean log-loss plus `l2` / 2 times the squared weights.
 
     `importance_N` weighs the documents, `offset_NC` are logits that they have beside these; `advance` gets the number of each
-    step. Products are of the features' own precision. With `near` it is the distance to those weights that is squared, and the
-    loss is tilted so that its slopes there are less by those given.
+    step. Products are of the features' own precision. With `reach_FC`, weights above nought, it is the weights divided by
+    these that are squared, so that one of twice the reach costs a quarter. With `near` it is the distance to those weights
+    that is squared, and the loss is tilted so that its slopes there are less by those given.
     """
     (num_rows, num_features), precision = features_NF.shape, features_NF.dtype
     target_NC = np.zeros((num_rows, num_classes))
     target_NC[np.arange(num_rows), labels_N] = 1
     share_N1 = (np.ones(num_rows) if importance_N is None else importance_N)[:, None] / num_rows
     given_NC: Any = 0.0 if offset_NC is None else offset_NC
+    assert reach_FC is None or near is None
     turned_FN = features_NF.T.tocsr() if issparse(features_NF) else features_NF.T
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weights_FC, bias_C = flat[num_classes:].reshape(num_features, num_classes), flat[:num_classes]
+        held_FC, bias_C = flat[num_classes:].reshape(num_features, num_classes), flat[:num_classes]
+        weights_FC = held_FC if reach_FC is None else held_FC * reach_FC
         likely_NC = log_softmax(features_NF @ weights_FC.astype(precision, copy=False) + bias_C + given_NC)
         slope_NC = (np.exp(likely_NC) - target_NC) * share_N1
-        moved_FC = weights_FC if near is None else weights_FC - near.weights
+        moved_FC = held_FC if near is None else held_FC - near.weights
         value = -(target_NC * likely_NC * share_N1).sum() + l2 / 2 * (moved_FC**2).sum()
-        slopes_FC, slopes_C = turned_FN @ slope_NC.astype(precision, copy=False) + l2 * moved_FC, slope_NC.sum(0)
+        slopes_FC, slopes_C = turned_FN @ slope_NC.astype(precision, copy=False), slope_NC.sum(0)
+        if reach_FC is not None:
+            slopes_FC = slopes_FC * reach_FC
+        slopes_FC = slopes_FC + l2 * moved_FC
         if near is not None:
             value -= (near.slopes * weights_FC).sum() + near.bias_slopes @ bias_C
             slopes_FC, slopes_C = slopes_FC - near.slopes, slopes_C - near.bias_slopes
@@ -89,7 +96,8 @@ def logistic_regression(
     kept = min(max(REMEMBERED // (2 * len(start)), 3), solver.remembers)
     options = {"maxiter": solver.steps, "maxfun": 2 * solver.steps, "gtol": FLAT, "ftol": 0.0, "maxcor": kept}
     found = minimize(loss, start, jac=True, method="L-BFGS-B", callback=count, options=options).x
-    return found[num_classes:].reshape(num_features, num_classes), found[:num_classes]
+    found_FC = found[num_classes:].reshape(num_features, num_classes)
+    return found_FC if reach_FC is None else found_FC * reach_FC, found[:num_classes]
 
 
 def slopes(

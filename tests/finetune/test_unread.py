@@ -60,6 +60,7 @@ OTHER: dict[str, Any] = {
     "bag.dropout": 0.1,
     "tfidf.min_documents": 1,
     "tfidf.c": 1.0,
+    "tfidf.naive_bayes": 0.5,
     "ca.dim": 4,
     "ca.rounds": 2,
     "ca.min_documents": 1,

@@ -203,6 +203,7 @@ def test_a_word_without_subwords_begins_as_the_unknown_word() -> None:
         ({"model": "bag"}, ""),
         ({"model": "bag", "lexicon": "words.tsv"}, "bag counts a lexicon"),
         ({"model": "tfidf"}, ""),
+        ({"model": "tfidf", "tfidf": {"naive_bayes": 0.5}}, "tfidf lets n-grams weigh by Naive Bayes' log ratio"),
         ({"model": "bag+ca"}, "ca is always trained anew"),
         ({"model": "fasttext"}, "fasttext is always trained anew"),
         ({"model": "cnn"}, ""),

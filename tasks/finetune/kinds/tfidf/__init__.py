@@ -9,6 +9,7 @@ from tasks.finetune.kinds.tfidf.settings import TfidfSettings, most_tokens
 
 if TYPE_CHECKING:
     from tasks.finetune.job import Job, Trained
+    from tasks.finetune.settings import SharedSettings
 
 
 def _train(job: Job, epochs_before: int) -> list[Trained]:
@@ -21,6 +22,12 @@ def _train(job: Job, epochs_before: int) -> list[Trained]:
     return train_tfidf(job)
 
 
+def _no_start(config: SharedSettings) -> str:
+    if config.settings(TfidfSettings).naive_bayes:
+        return "lets n-grams weigh by Naive Bayes' log ratio (finetune.tfidf.naive_bayes), which is of all rows at once"
+    return no_lexicon(config)
+
+
 KIND = Kind(
     "tfidf",
     reads="ngrams",
@@ -28,7 +35,7 @@ KIND = Kind(
     sections={"tfidf": TfidfSettings},
     trained_with=("scipy",),
     beside=True,
-    no_start=no_lexicon,
+    no_start=_no_start,
     shared=frozenset({"class_weights", "ngrams", "lexicon"}),
     automatic=True,
     like_yardstick=True,

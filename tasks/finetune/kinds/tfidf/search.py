@@ -18,4 +18,5 @@ def search(config: SharedSettings) -> Space:
         "class_weights": Among(("none", "balanced")),
         "tfidf.min_documents": Among((1, 2, 3, 5)),
         "tfidf.c": Between(0.3, 300.0, log=True),
+        "tfidf.naive_bayes": Among((0.0, 0.5, 1.0)),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,11 @@ class TfidfSettings(Section):
         "auto", description="Rarest n-gram, in documents; auto: 2, or 1 for words where classes have few rows."
     )
     c: Rate = Field(10.0, description="How far the weights may go: the larger, the closer it fits the train rows.")
+    naive_bayes: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        0.0,
+        description="How far an n-gram's weight may go: 0, as far as any other's; 1, as far as it tells the classes apart by "
+        "Naive Bayes' log ratio; between them, by both.",
+    )
 
 
 def most_tokens(num_classes: int) -> float:

@@ -107,8 +107,16 @@ class _Fit:
         self.rows = words.documents(splits, self.vocabulary, job.scratch / VIEW / "rows.ngrams")
         weights_C = class_weights(self.rows.labels, job.class_weights)
         importance_N = None if weights_C is None else weights_C[self.rows.labels]
-        size, c = (len(self.vocabulary), len(job.labels)), config.settings(TfidfSettings).c
-        self.weights = fitted(self.rows, *size, importance_N, job.progress, c=c, counts_KG=counts_KG)
+        size, settings = (len(self.vocabulary), len(job.labels)), config.settings(TfidfSettings)
+        self.weights = fitted(
+            self.rows,
+            *size,
+            importance_N,
+            job.progress,
+            c=settings.c,
+            naive_bayes=settings.naive_bayes,
+            counts_KG=counts_KG,
+        )
 
     @property
     def tensors(self) -> dict[str, np.ndarray]:
@@ -124,14 +132,15 @@ def fitted(
     progress: Progress,
     *,
     c: float,
+    naive_bayes: float = 0.0,
     counts_KG: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights [K, C] and bias [C] of a sum of n-grams that gives what logistic regression on weighted n-grams gives; float32.
 
     As scikit-learn's TF-IDF (smoothed, n-grams counted once a document), but a document is divided by the root of its number
     of n-grams, as the bag divides, in place of its own length; that is 1 in the mean square over the documents. On Financial
-    PhraseBank both come to the same. `c` is scikit-learn's C. With a lexicon, `counts_KG`, each of its groups is one more
-    feature.
+    PhraseBank both come to the same. `c` is scikit-learn's C, `naive_bayes` the setting. With a lexicon, `counts_KG`, each of
+    its groups is one more feature.
     """
     counts_K = np.bincount(rows.ids, minlength=num_ngrams)
     weights_K = np.log((1 + len(rows)) / (1 + counts_K)) + 1
@@ -140,20 +149,41 @@ def fitted(
     weights_K /= np.sqrt((np.asarray(squares_N).ravel() / roots_N**2).mean()) or 1.0
     shares_T = weights_K[rows.ids] / np.repeat(roots_N, np.diff(rows.offsets))
     features_NK = csr_matrix((shares_T, rows.ids, rows.offsets), (len(rows), num_ngrams))
+    reach_KC = None if naive_bayes == 0 else _reach(rows, weights_K, num_classes, naive_bayes)
     scale_G = np.zeros(0)
     if counts_KG is not None:
         features_NG, scale_G = group_features(rows, counts_KG)
         features_NK = hstack([features_NK, csr_matrix(features_NG)], format="csr")
+        if reach_KC is not None:
+            reach_KC = np.concatenate([reach_KC, np.ones((counts_KG.shape[1], num_classes))])
     l2 = 1 / (c * len(rows))
 
     def advance(step: int) -> None:
         progress.advance(step, STEPS, "steps", f"logistic regression on {num_ngrams:,} n-grams")
 
     fitted_KC, bias_C = logistic_regression(
-        features_NK, rows.labels, num_classes, l2, importance_N, solver=Solver(STEPS), advance=advance
+        features_NK, rows.labels, num_classes, l2, importance_N, solver=Solver(STEPS), reach_FC=reach_KC, advance=advance
     )
     weights_KC = np.zeros((max(num_ngrams, 1), num_classes), np.float32)  # one row where no n-gram counts: nothing reads it
     weights_KC[:num_ngrams] = weights_K[:, None] * fitted_KC[:num_ngrams]
     if counts_KG is not None:
         weights_KC[:num_ngrams] += counts_KG @ (scale_G[:, None] * fitted_KC[num_ngrams:])
     return weights_KC, bias_C.astype(np.float32)
+
+
+def _reach(rows: Documents, weights_K: np.ndarray, num_classes: int, naive_bayes: float) -> np.ndarray:
+    """How far the weight of an n-gram for a class may go, by that of its inverse document frequency: float64 [K, C].
+
+    Naive Bayes' log ratio compares how often a class has the n-gram with how often the others have it. Features times these
+    ratios are those of Wang & Manning 2012, "Baselines and bigrams: simple, good sentiment and topic classification", here for
+    any number of classes. A share between 0 and 1 is what a sum of two weights would be allowed, one on each sort of features.
+    """
+    num_ngrams, lengths_N = len(weights_K), np.diff(rows.offsets)
+    of_T = rows.ids.astype(np.int64) * num_classes + np.repeat(rows.labels, lengths_N)
+    counts_KC = np.bincount(of_T, minlength=num_ngrams * num_classes).reshape(num_ngrams, num_classes) + 1.0
+    others_KC = counts_KC.sum(1, keepdims=True) - counts_KC  # with 1 for each of the other classes
+    ratios_KC = np.log(counts_KC / counts_KC.sum(0)) - np.log(others_KC / others_KC.sum(0))
+    squares_K = (ratios_KC**2).mean(1)
+    totals_N = np.diff(np.append(0.0, np.cumsum(squares_K[rows.ids]))[rows.offsets])
+    scale = 1 / (np.sqrt((totals_N / np.maximum(lengths_N, 1)).mean()) or 1.0)  # as those of document frequency are scaled
+    return np.sqrt(1 - naive_bayes + naive_bayes * (ratios_KC * (scale / weights_K[:, None])) ** 2)
