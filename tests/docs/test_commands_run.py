@@ -133,6 +133,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "guardian.csv").write_text("\n".join(["Time,Headlines", *headlines]), encoding="utf-8")
     (folder / "inbox").mkdir()
     (folder / "inbox/a.csv").write_text("\n".join(["published,headline", *headlines]), encoding="utf-8")
+    shutil.copytree(CHECKOUT / "data/stream-zh", folder / "data/stream-zh")
     (folder / "run.toml").write_text(f'[ingest]\npath = "{folder}/reviews.csv"\n[finetune]\nmodel = "tfidf"\n')
     (folder / "other.toml").write_text('[finetune]\nmodel = "bag"\nepochs = 2\n')
     (folder / "watch.toml").write_text('[names]\nTesco = ["Tesco", "TSCO"]\n')
