@@ -55,9 +55,9 @@ def logistic_regression(
     """Weights [F, C] and bias [C], float64, of least mean log-loss plus `l2` / 2 times the squared weights.
 
     `importance_N` weighs the documents, `offset_NC` are logits that they have beside these; `advance` gets the number of each
-    step. Products are of the features' own precision. With `reach_FC`, 0 or more, it is the weights divided by these
-    that are squared: one of twice the reach costs a quarter, one of none stays 0. With `near` it is the distance to those weights
-    that is squared, and the loss is tilted so that its slopes there are less by those given.
+    step. Products are of the features' own precision. With `reach_FC`, 0 or more, it is the weights divided by
+    these that are squared: one of twice the reach costs a quarter, one of none stays 0. With `near` it is the distance to
+    those weights that is squared, and the loss is tilted so that its slopes there are less by those given.
     """
     (num_rows, num_features), precision = features_NF.shape, features_NF.dtype
     target_NC = np.zeros((num_rows, num_classes))
