@@ -26,7 +26,7 @@ def group(quick: bool) -> Group:
         row(
             "tfidf+encoder, tuned whole, three folds",
             THREE,
-            f"{train} full --finetune.encoder.lr 8e-5 --finetune.encoder.epochs 3",
+            f"{train} full --finetune.encoder.lr 8e-5 --finetune.encoder.epochs 4 --finetune.encoder.precision bfloat16",
         ),
     )
     return Group(

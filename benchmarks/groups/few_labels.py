@@ -32,7 +32,7 @@ def group(quick: bool) -> Group:
             "8 to 64 labelled sentences a class, validation rows among them, five draws, measured on the test rows of one "
             "split; means and the standard deviation of accuracy over the draws. The encoder is all-MiniLM-L6-v2, frozen; "
             "`described` starts from descriptions of the labels, and `zero-shot` reads no label at all. Vectors are made once, "
-            "by the first row that needs them."
+            "by the first row that needs them. What tuning on pairs gives, which takes hours, is in docs/FEW_LABELS.md."
         ),
         rows=tuple(map(row, CONTENDERS)),
     )

@@ -39,6 +39,7 @@ NEEDS = (
     "--fetch.url",
     "--runtime.store",  # tests/store
     "--runtime.address",  # tests/engine
+    "https://files.example",  # tests/fetch
 )  # data that is not there
 SEARCHES = ("tune",)  # they take the minutes that they are given; tests/flows/test_tune.py
 SERVERS = ("up", "down", "deploy", "undeploy", "serve")  # tests/flows/servers, tests/serve
@@ -106,12 +107,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     days = [f"2019-{month:02}-{day:02}" for month in range(6, 13) for day in range(1, 29)]
     table = [
-        f'"{text}","{text}","{text}",{label},{label},{label},{f"{days[row % len(days)]}," * 3}Company {row % 9}'
+        f'"{text}","{text}","{text}","{text}",{label},{label},{label},{f"{days[row % len(days)]}," * 3}Company {row % 9}'
         for row, (label, text) in enumerate(rows)
     ]
     for name in ("reviews.csv", "new.csv", "news.csv", "requests.csv"):
         (folder / name).write_text(
-            "\n".join(["body,text,headline,stars,label,sentiment,when,day,date,company", *table]), encoding="utf-8"
+            "\n".join(["body,text,title,headline,stars,label,sentiment,when,day,date,company", *table]), encoding="utf-8"
         )
     (folder / "news").mkdir()
     for name, part in (("2022.csv", rows[::3]), ("2023.csv", rows[1::3])):

@@ -152,7 +152,7 @@ def test_a_name_of_the_hub_stays_a_name_and_a_folder_becomes_absolute(monkeypatc
 
 def test_another_model_than_the_presets_goes_without_the_settings_of_that() -> None:
     config = resolve(["--finetune.model", "tfidf"], preset="imdb")
-    assert (config.finetune.model, config.finetune.refit, config.prepare.punctuation) == ("tfidf", True, "keep")
+    assert (config.finetune.model, config.finetune.tfidf.c, config.prepare.punctuation) == ("tfidf", 30.0, "keep")
     assert (config.finetune.bag, config.pretrain, config.align) == (None, PretrainConfig(), AlignConfig())
     config = resolve(["--pretrain.enabled", "false"], preset="imdb")
     assert config.pretrain == PretrainConfig(enabled=False)
