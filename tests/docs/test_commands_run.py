@@ -39,10 +39,10 @@ NEEDS = (
     "--fetch.url",
     "--runtime.store",  # tests/store
     "--runtime.address",  # tests/engine
-    "https://files.example",  # tests/fetch
+    "https://files.example/reviews.csv",  # tests/fetch
 )  # data that is not there
 SEARCHES = ("tune",)  # they take the minutes that they are given; tests/flows/test_tune.py
-SERVERS = ("up", "down", "deploy", "undeploy", "serve")  # tests/flows/servers, tests/serve
+SERVERS = ("up", "down", "deploy", "undeploy", "serve", "sweep")  # tests/flows/servers, tests/serve, tests/flows/test_sweep.py
 NAMES_ALONE = (
     "INPUT",
     "MODEL",
@@ -62,6 +62,7 @@ REFUSED = {  # where several models are registered some need a name, as their pa
     ("score", "new.csv", "labels.parquet", *PROMISED[:2], "--text", "headline", *PROMISED[2:]): "cannot promise",
     ("models", "promote", "1"): "say which with --name",
     ("models", "rollback"): "say which with --name",
+    ("models", "rollback", "--name", "reviews"): "has no earlier champion",
     ("label", "undo", "20261201-115204-b418"): "is not an import of labels",
 }
 FIRST = {  # a page may speak of a model with vectors: the gate, which has a few rows here, may prefer the one without
@@ -114,6 +115,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).write_text(
             "\n".join(["body,text,title,headline,stars,label,sentiment,when,day,date,company", *table]), encoding="utf-8"
         )
+    (folder / "companies.csv").write_text("name,aliases\nCorvane,\nOstby,Ostby Group\n", encoding="utf-8")
     (folder / "news").mkdir()
     for name, part in (("2022.csv", rows[::3]), ("2023.csv", rows[1::3])):
         lines = [f'"{text}",{label}' for label, text in part]
