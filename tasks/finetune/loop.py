@@ -275,6 +275,11 @@ def rate_factor(step: int, num_steps: int, recipe: Recipe) -> float:
     return {"none": 1.0, "linear": 1 - done, "cosine": 0.5 * (1 + math.cos(math.pi * done))}[recipe.decay]
 
 
+def member_seed(seed: int, member: int) -> int:
+    """The seed of a member; the first one's is the configuration's, the others' share nothing with seeds near it."""
+    return seed if member == 0 else int(np.random.SeedSequence([seed, member]).generate_state(1)[0])
+
+
 @contextlib.contextmanager
 def reproducible(seed: int, number: int, device: torch.device) -> Iterator[None]:
     """Seed torch inside, and put its random state and settings back after; on CPU only deterministic operations are allowed."""

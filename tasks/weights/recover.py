@@ -9,12 +9,13 @@ Shapes: L pieces of a text, D dimensions.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from tasks.errors import RequestError
-from tasks.model.views.encoder import STATES, open_session
+from tasks.model.views.encoder import FACTS, STATES, open_session
 from tasks.weights.files import CONFIG
 from tasks.weights.network import States, disagreement, most_positions, quiet
 
@@ -31,6 +32,9 @@ def recovered_network(folder: Path, title: str) -> Any:
     """The network, float32, in evaluation mode; RequestError where it cannot be read back."""
     if not (folder / CONFIG).is_file():
         raise RequestError(f"{title}: it was made before {CONFIG} was kept with a model; train it again")
+    members = json.loads((folder / FACTS).read_text(encoding="utf-8")).get("members", 1)
+    if members > 1:
+        raise RequestError(f"{title}: it is {members} networks side by side; export a version with finetune.encoder.members 1")
     tensors = _tensors(folder / STATES, title)
     with quiet():
         from transformers import AutoConfig, AutoModel

@@ -245,7 +245,7 @@ def test_what_int8_loses_is_counted() -> None:
 
     float32_NC = np.log(np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]))
     int8_NC = np.log(np.array([[0.9, 0.1], [0.45, 0.55], [0.2, 0.8]]))
-    found = compared(int8_NC, float32_NC, np.array([0, 0, 0]))
+    found = compared([int8_NC], [float32_NC], np.array([0, 0, 0]))
     assert found.figures == {
         "int8_accuracy": pytest.approx(1 / 3),
         "float32_accuracy": pytest.approx(2 / 3),

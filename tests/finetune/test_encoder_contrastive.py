@@ -145,6 +145,15 @@ def test_refit_tunes_and_fits_on_both(tune: Any, rows: list) -> None:
     assert np.isfinite(served(folder, rows)[0]).all()
 
 
+def test_members_are_served_together(tune: Any, rows: list) -> None:
+    folder, report = tune(members=2, epochs=1)
+    members = report["views"]["encoder"]["members"]
+    assert len(members) == 2
+    answers_NC, truth_N = served(folder, rows)
+    assert (answers_NC.argmax(1) == truth_N).mean() == pytest.approx(report["valid_accuracy"])
+    assert -np.log(answers_NC[np.arange(len(truth_N)), truth_N]).mean() == pytest.approx(report["valid_loss"], abs=1e-3)
+
+
 def test_with_8_bits_the_head_that_has_not_seen_the_validation_rows_is_measured(tune: Any, rows: list) -> None:
     folder, report = tune(refit=True, epochs=1, serve="int8")
     plain, exact = tune("plain", refit=True, epochs=1)

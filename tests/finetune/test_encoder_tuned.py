@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -209,3 +210,56 @@ def test_without_validation_rows_a_line_says_what_to_do(
         given: Any = read if train == "frozen" else {name: read[name] for name in ("texts", "weights")}
         with pytest.raises(RequestError, match=r"no validation rows to choose a model on; raise prepare.valid_share"):
             write_model(config, dataset, None, tmp_path / train, tmp_path / "scratch", **given)
+
+
+@pytest.mark.parametrize("how", [{}, {"train": "lora", "lr": 2e-2}, {"refit": True, "serve": "int8"}])
+def test_members_are_served_as_one_network_with_their_mean(
+    tune: Any, rows: list, tmp_path: Path, how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks.finetune.kinds.encoder import tune as room
+
+    parts: list[np.ndarray] = []
+    measured = room.train_in_epochs
+
+    def watched(*given: Any, **named: Any) -> Any:
+        made = measured(*given, **named)
+        parts.extend(each.logits for each in made)
+        return made
+
+    monkeypatch.setattr(room, "train_in_epochs", watched)
+    folder, report = tune("two", members=2, epochs=2, **how)
+    one, alone = tune("one", epochs=2, **how)
+    first, second, single = parts
+    np.testing.assert_array_equal(first, single)
+    assert np.abs(first - second).max() > 0.01
+    members = report["views"]["encoder"]["members"]
+    assert [each["epochs"] for each in members] == [2, 2]
+    assert report["trainable_parameters"] == 2 * alone["trainable_parameters"]
+    assert (folder / "encoder/states.onnx").stat().st_size > 1.3 * (one / "encoder/states.onnx").stat().st_size
+    if not how.get("refit"):
+        model, chosen = Classifier.load(folder), [row for row in rows if row[1] == "valid"]
+        logits_NC = model.logits([row[3] for row in chosen], [" ".join(row[3]) for row in chosen])
+        view = json.loads((folder / "model.json").read_text())["views"]["encoder"]
+        np.testing.assert_allclose(logits_NC, (first + second) / 2 * view["weight"] / view["deviation"], atol=2e-3)
+    else:
+        assert 0 < report["figures"]["encoder/int8_largest_difference"] < 0.5
+        assert np.isfinite(served(folder, rows)).all()
+
+
+def test_a_killed_second_member_goes_on(tune: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks.finetune import epochs
+
+    whole, _ = tune("whole", members=2, epochs=2)
+
+    def killed(point: str) -> None:
+        if point == "finetune.epoch.3":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(epochs, "crash_point", killed)
+        with pytest.raises(KeyboardInterrupt):
+            tune("killed", tmp_path / "scratch", members=2, epochs=2)
+    again, report = tune("again", tmp_path / "scratch", members=2, epochs=2)
+    assert report["resumed_from_epoch"] == 3
+    for name in ("weights.safetensors", "encoder/states.onnx", "history.json"):
+        assert (again / name).read_bytes() == (whole / name).read_bytes()

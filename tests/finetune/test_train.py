@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from tasks.align.export import export_vectors
 from tasks.errors import RequestError
+from tasks.finetune.loop import member_seed
 from tasks.finetune.networks import network
 from tasks.finetune.networks.trained_rows import trained_rows
 from tasks.finetune.train import write_model
@@ -227,9 +228,9 @@ def test_members_differ_and_the_mean_of_their_logits_counts(
 
 
 def test_members_of_neighbouring_seeds_have_nothing_in_common() -> None:
-    seeds = [network.member_seed(seed, member) for seed in range(20) for member in range(5)]
+    seeds = [member_seed(seed, member) for seed in range(20) for member in range(5)]
     assert len(set(seeds)) == len(seeds)
-    assert [network.member_seed(seed, 0) for seed in (0, 13)] == [0, 13]
+    assert [member_seed(seed, 0) for seed in (0, 13)] == [0, 13]
 
 
 KILLED = """

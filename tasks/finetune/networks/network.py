@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from tasks.finetune.documents import bucketed
@@ -14,6 +13,8 @@ from tasks.model.word_view import WordView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    import numpy as np
 
     from tasks.finetune.networks.settings import NetworkSettings
     from tasks.model.reader import Reader
@@ -59,11 +60,6 @@ class NetworkView(WordView):
     def epoch(self, offsets: np.ndarray, batch_size: int, order: np.random.Generator) -> Iterator[np.ndarray]:
         """Rows of each batch of one training epoch."""
         return bucketed(self.lengths(offsets), batch_size, order)
-
-
-def member_seed(seed: int, member: int) -> int:
-    """The seed of a member; the first one's is the configuration's, the others' share nothing with seeds near it."""
-    return seed if member == 0 else int(np.random.SeedSequence([seed, member]).generate_state(1)[0])
 
 
 def has_bfloat16_units() -> bool:

@@ -12,9 +12,9 @@ import torch
 from tasks.errors import RequestError
 from tasks.finetune.encode import REFITTED, UNLABELLED_SPLIT, encode_in_order, encode_split
 from tasks.finetune.epochs import train_in_epochs
-from tasks.finetune.loop import Recipe, Training, num_threads, reproducible
+from tasks.finetune.loop import Recipe, Training, member_seed, num_threads, reproducible
 from tasks.finetune.networks.low_rank import LowRankEmbedding, merge_low_rank
-from tasks.finetune.networks.network import NetworkView, member_seed
+from tasks.finetune.networks.network import NetworkView
 from tasks.finetune.networks.settings import NetworkSettings
 from tasks.finetune.networks.trained_rows import started_anew, trained_rows
 from tasks.finetune.objective import Adversary

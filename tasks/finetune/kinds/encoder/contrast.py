@@ -97,9 +97,10 @@ class PairsStart(TunedStart):
             return None
         return self.documents(*numbered(texts), "description")
 
-    def view(self, model: PooledNetwork, device: torch.device, rows: Documents) -> PairsView:
+    def view(self, model: PooledNetwork, device: torch.device, rows: Documents, member: int = 0) -> PairsView:
         """A network that reads pairs of these rows, or is judged by them."""
-        return PairsView(model, device, self.pad(model), job=self.job, read=self.read(rows), num_rows=len(rows))
+        read = self.read(rows)
+        return PairsView(model, device, self.pad(model), member=member, job=self.job, read=read, num_rows=len(rows))
 
     def recipe(self, num_documents: int, member: int) -> Recipe:
         """How it is trained; pairs have no classes to be weighed, the head has."""
@@ -119,7 +120,7 @@ class PairsStart(TunedStart):
             made = self._training(member)
             plain = made.view
             assert isinstance(plain, TunedView)
-            made.view = self.view(plain.model, plain.device, rows)
+            made.view = self.view(plain.model, plain.device, rows, member)
             made.objective, made.reads = cosine_loss, reads_of_a_text(self.settings.pairs)
             return made
 

@@ -81,9 +81,9 @@ def _measured(
     logits_NC = valid_ND @ head[0] + head[1]
     if job.config.settings(EncoderSettings).serve != "int8":
         return Trained(logits=logits_NC, labels=labels_N, shape={"made": made})
-    served = served_int8(folder, Reading.of(made), head, list(map(cleaned, valid)), logits_NC, labels_N)
+    served = served_int8(folder, Reading.of(made), [head], list(map(cleaned, valid)), [logits_NC], labels_N)
     made["weights"] = content_digest(folder)  # so that no stored vector of float32 is taken for its own
-    return Trained(served.logits, labels_N, {"made": made}, figures=served.figures, note=served.note)
+    return Trained(served.logits[0], labels_N, {"made": made}, figures=served.figures, note=served.note)
 
 
 def _vectors(stored: StoredVectors, texts: Sequence[str]) -> np.ndarray:

@@ -25,6 +25,8 @@ from tasks.finetune.logistic import Solver, logistic_regression
 from tasks.model.views.encoder import BIAS, WEIGHTS, Reading, TextEncoder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tasks.finetune.job import Job, Trained
 
 VIEW = "encoder"
@@ -38,11 +40,26 @@ DEAD = 1e-6  # of the largest deviation: dimensions below it are rounding alone;
 Head = tuple[np.ndarray, np.ndarray]  # weights [D, C] and bias [C]
 
 
-def with_head(made: Trained, head: Head) -> Trained:
-    """What was trained, with the head's tensors alone: what makes vectors is in the model's folder."""
-    named = zip((WEIGHTS, BIAS), head, strict=True)
+def with_head(made: Trained, head: Head | None) -> Trained:
+    """What was trained, with the head's tensors alone, or with none: what makes vectors is in the model's folder."""
+    named = zip((WEIGHTS, BIAS), head, strict=True) if head is not None else ()
     tensors = {f"{VIEW}.{name}": np.ascontiguousarray(value) for name, value in named}
     return replace(made, tensors=tensors, first_tensors={})
+
+
+def joined_heads(heads: Sequence[Head]) -> Head:
+    """Weights [M D, C] and bias [C] for the vectors of M members side by side, whose logits are the mean of theirs.
+
+    Hansen & Salamon 1990, "Neural network ensembles", have the mean of several networks.
+    """
+    weights, biases = zip(*heads, strict=True)
+    return np.concatenate(weights) / np.float32(len(heads)), sum(biases) / np.float32(len(heads))
+
+
+def member_logits(vectors_NE: np.ndarray, heads: Sequence[Head]) -> list[np.ndarray]:
+    """Each member's logits [N, C]; `vectors` are theirs side by side, E = M D."""
+    parts = np.split(vectors_NE, len(heads), axis=1)
+    return [vectors_ND @ weights_DC + bias_C for vectors_ND, (weights_DC, bias_C) in zip(parts, heads, strict=True)]
 
 
 def described_texts(job: Job) -> list[tuple[str, ...]] | None:

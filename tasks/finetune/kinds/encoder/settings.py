@@ -63,6 +63,10 @@ class EncoderSettings(Section):
         "float32",
         description="What is served: float32, or int8, a quarter of the bytes; its loss on the validation rows is reported.",
     )
+    members: Positive = Field(
+        1,
+        description="Not frozen: networks that are tuned with different random numbers; the mean of their logits counts.",
+    )
     epochs: Positive = Field(4, description="Not frozen: most passes over the train rows; the best is kept.")
     lr: Rate | None = Field(
         None,
@@ -91,7 +95,18 @@ class EncoderSettings(Section):
     )
 
     OF_TUNING: ClassVar = (
-        *("epochs", "lr", "layer_decay", "weight_decay", "batch_size", "accumulate", "precision", "dropout", "contrastive"),
+        *(
+            "members",
+            "epochs",
+            "lr",
+            "layer_decay",
+            "weight_decay",
+            "batch_size",
+            "accumulate",
+            "precision",
+            "dropout",
+            "contrastive",
+        ),
         "pairs",
     )
     OF_LORA: ClassVar = ("lora_rank", "lora_dropout", "lora_layers")

@@ -1,8 +1,8 @@
 """Train the network itself, whole, its last layers or adapters of it, with a linear head on its pooled states.
 
 In go texts, cut once into pieces, and pretrained weights; out come the tuned network as ONNX in the model's folder and the
-head's weights, so that what is served is opened as a frozen network's is. The loop is that of the other networks: checkpoints,
-exact resume, the best epoch by the validation rows.
+head's weights, so that what is served is opened as a frozen network's is. Several members are written as one network. The loop
+is that of the other networks: checkpoints, exact resume, the best epoch by the validation rows.
 
 Shapes: N texts, B texts of a batch, L pieces of the longest, D dimensions, C classes.
 """
@@ -10,6 +10,7 @@ Shapes: N texts, B texts of a batch, L pieces of the longest, D dimensions, C cl
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,13 +23,15 @@ import torch
 from tasks.finetune.documents import Documents, bucketed
 from tasks.finetune.epochs import train_in_epochs
 from tasks.finetune.kinds.encoder.groups import dense_groups
-from tasks.finetune.kinds.encoder.head import VIEW, pretrained_prior, with_head
+from tasks.finetune.kinds.encoder.head import VIEW, joined_heads, pretrained_prior, with_head
 from tasks.finetune.kinds.encoder.int8 import served_int8
 from tasks.finetune.kinds.encoder.lora import add_adapters, merge_adapters, merged
 from tasks.finetune.kinds.encoder.settings import EncoderSettings
-from tasks.finetune.loop import Recipe, Training, num_threads, reproducible
+from tasks.finetune.kinds.encoder.side_by_side import joined_network
+from tasks.finetune.loop import Recipe, Training, member_seed, num_threads, reproducible
 from tasks.finetune.optimizer import Optimizer
 from tasks.finetune.rows import check_rows, labelled_texts
+from tasks.model.classifier import member_name
 from tasks.model.padding import by_length, padded
 from tasks.model.views.encoder import FACTS, STATES, TOKENIZER, Pieces, Reading, cleaned
 from tasks.weights.files import CONFIG
@@ -96,8 +99,8 @@ class TunedView:
 
     @property
     def member_name(self) -> str:
-        """What tensors, files and messages are named by."""
-        return self.name
+        """What tensors, files and messages of this member are named by."""
+        return member_name(self.name, self.member)
 
     def inputs(
         self, ids: np.ndarray, offsets: np.ndarray, rows_B: np.ndarray, unseen_UD: np.ndarray | None = None
@@ -136,37 +139,37 @@ def train_tuned(job: Job, epochs_before: int) -> list[Trained]:
 def train_from(start: TunedStart, epochs_before: int) -> list[Trained]:
     """Train from a start, and write what is served."""
     job = start.job
-    (made,) = train_in_epochs(job, start, epochs_before, keep_first=start.settings.serve == "int8")
-    head = start.write(made.tensors, job.folder / VIEW, refitted=job.config.refit)
-    reported: dict[str, Any] = {}
+    made = train_in_epochs(job, start, epochs_before, keep_first=start.settings.serve == "int8")
+    heads = start.write([each.tensors for each in made], job.folder / VIEW, refitted=job.config.refit)
     if start.settings.serve == "int8":
-        reported = _served_int8(start, made, head)
-    return [with_head(dataclasses.replace(made, **reported), head)]
+        made = _served_int8(start, made, heads)
+    first, *others = made
+    return [with_head(first, joined_heads(heads)), *(with_head(each, None) for each in others)]
 
 
-def _served_int8(start: TunedStart, made: Trained, head: Head) -> dict[str, Any]:
+def _served_int8(start: TunedStart, made: list[Trained], heads: list[Head]) -> list[Trained]:
     """Serve the network with 8 bits; what is measured is the network that has not seen the validation rows."""
     job, folder, reading = start.job, start.job.folder / VIEW, start.pieces.reading
     texts, labels_N = labelled_texts(job, "valid")
-    if made.first_tensors:  # another one is served, which has
+    if made[0].first_tensors:  # another one is served, which has
         write_int8(folder / STATES, folder / STATES)
         folder = job.scratch / "first"
         shutil.rmtree(folder, ignore_errors=True)
-        head = start.write(made.first_tensors, folder, refitted=False)
-    served = served_int8(folder, reading, head, list(map(cleaned, texts)), made.logits, labels_N)
-    return {"logits": served.logits, "figures": served.figures, "note": served.note}
+        heads = start.write([each.first_tensors for each in made], folder, refitted=False)
+    served = served_int8(folder, reading, heads, list(map(cleaned, texts)), [each.logits for each in made], labels_N)
+    measured = [dataclasses.replace(each, logits=logits) for each, logits in zip(made, served.logits, strict=True)]
+    return [dataclasses.replace(measured[0], figures=served.figures, note=served.note), *measured[1:]]
 
 
 class TunedStart:
-    """The network before its first step, and the rows that it reads."""
-
-    members = 1
+    """The networks before their first step, and the rows that they read."""
 
     def __init__(self, job: Job) -> None:
         if job.weights is None:
             raise ValueError("an encoder needs the folder that the step weights wrote")
         self.job, self.weights = job, job.weights
         self.settings = job.config.settings(EncoderSettings)
+        self.members = self.settings.members
         how = self.settings
         self.pieces = Pieces(job.weights, Reading(how.pooling, how.max_len, how.truncate))
         self.train, self.valid = self._rows("train"), self._rows("valid")
@@ -199,12 +202,12 @@ class TunedStart:
             patience=PATIENCE,
             class_weights=self.job.class_weights,
             bfloat16=settings.bfloat16,
-            seed=self.job.config.seed,
+            seed=member_seed(self.job.config.seed, member),
         )
 
-    def network(self) -> Any:
-        """The network at the start."""
-        with reproducible(self.job.config.seed, 0, self.job.device):
+    def network(self, member: int) -> Any:
+        """A member at the start."""
+        with reproducible(member_seed(self.job.config.seed, member), 0, self.job.device):
             network = open_network(self.weights, "finetune.encoder.model")
             if self.settings.train == "lora":
                 network = add_adapters(network, self.settings)
@@ -223,19 +226,31 @@ class TunedStart:
         """The head that the described labels make."""
         return pretrained_prior(self.job)
 
-    def write(self, tensors: Mapping[str, np.ndarray], folder: Path, *, refitted: bool) -> Head:
-        """Write what is served of trained tensors into the new `folder`; the head, of the validation rows too if `refitted`."""
-        tuned = self.network()
+    def write(self, trained: Sequence[Mapping[str, np.ndarray]], folder: Path, *, refitted: bool) -> list[Head]:
+        """Write what is served of the members' trained tensors into the new `folder`.
+
+        Their heads, made of the validation rows too if `refitted`.
+        """
+        tuned = [self._tuned(member, tensors) for member, tensors in enumerate(trained)]
+        folder.mkdir()
+        for name in (TOKENIZER, CONFIG):
+            shutil.copyfile(self.weights / name, folder / name)
+        facts = json.loads((self.weights / FACTS).read_text(encoding="utf-8"))
+        if len(tuned) > 1:
+            facts |= {"dim": facts["dim"] * len(tuned), "members": len(tuned)}
+        (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")
+        network = joined_network([each.network for each in tuned])
+        export(network, folder / STATES, "the tuned network", most_positions(network))
+        return [self.head(each, refitted=refitted) for each in tuned]
+
+    def _tuned(self, member: int, tensors: Mapping[str, np.ndarray]) -> Any:
+        tuned = self.network(member)
         if self.settings.train == "lora":
             tuned.network = merged(tuned.network)
-        moved = {name.removeprefix(f"{VIEW}."): torch.from_numpy(value) for name, value in tensors.items()}
+        prefix = f"{member_name(VIEW, member)}."
+        moved = {name.removeprefix(prefix): torch.from_numpy(value) for name, value in tensors.items()}
         tuned.load_state_dict({**tuned.state_dict(), **moved})
-        tuned.eval()
-        folder.mkdir()
-        for name in (TOKENIZER, FACTS, CONFIG):
-            shutil.copyfile(self.weights / name, folder / name)
-        export(tuned.network, folder / STATES, "the tuned network", most_positions(tuned.network))
-        return self.head(tuned, refitted=refitted)
+        return tuned.eval()
 
     def head(self, tuned: Any, *, refitted: bool) -> Head:
         """Weights [D, C] and bias [C] of a trained network's head; that of a linear layer is in the network."""
@@ -246,13 +261,13 @@ class TunedStart:
         return getattr(model.network.config, "pad_token_id", None) or 0
 
     def _training(self, member: int) -> Training:
-        model, settings = self.network().to(self.job.device), self.settings
+        model, settings = self.network(member).to(self.job.device), self.settings
         groups = dense_groups(model, settings)
         rate = settings.peak_rate
         optimizer = Optimizer([], [], rule="adamw", lr=rate, row_lr=rate, weight_decay=0.0, groups=groups)
         resting = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
         return Training(
-            TunedView(model, self.job.device, self.pad(model)),
+            TunedView(model, self.job.device, self.pad(model), member=member),
             optimizer,
             fold=merge_adapters if settings.train == "lora" else None,
             bfloat16=settings.bfloat16,
