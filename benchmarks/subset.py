@@ -6,7 +6,8 @@
     python -m benchmarks.subset texts aclImdb_v1.tar.gz texts.csv --each 300
 
 `imdb`: the first documents of each folder of the archive. `few`: as many labelled train reviews of each class, drawn by the
-seed; the other train reviews beside the unlabelled ones; and of the test reviews 2,500 of each class, the same for every seed.
+seed; the other train reviews beside the unlabelled ones; and 2,500 test reviews of each class, or as many as `--test-each`
+says, the same for every seed.
 `lines`: lines at even distances over the file. `texts`: the first documents of each folder of the archive's test part, a column
 `text`.
 """
@@ -21,7 +22,7 @@ import tarfile
 from collections import Counter
 from pathlib import Path
 
-FEW_TEST = 2500  # test reviews of a class
+FEW_TEST = 2500  # test reviews of a class that are taken by default
 
 
 def write_imdb(source: Path, target: Path, each: int) -> None:
@@ -35,14 +36,14 @@ def write_imdb(source: Path, target: Path, each: int) -> None:
                 copy.addfile(member, archive.extractfile(member))
 
 
-def write_few(source: Path, target: Path, each: int, seed: int) -> None:
-    """Copy `each` train reviews of a class with their label, the others without, and 2 x FEW_TEST test reviews."""
+def write_few(source: Path, target: Path, each: int, seed: int, test_each: int = FEW_TEST) -> None:
+    """Copy `each` train reviews of a class with their label, the others without, and `test_each` test reviews a class."""
     with tarfile.open(source, "r|gz") as archive:
         names = sorted(member.name for member in archive if member.isfile())
     kept: set[str] = set()
     for label in ("pos", "neg"):
         of_train, of_test = ([name for name in names if f"/{split}/{label}/" in name] for split in ("train", "test"))
-        kept |= {*random.Random(f"{label} {seed}").sample(of_train, each), *random.Random(label).sample(of_test, FEW_TEST)}
+        kept |= {*random.Random(f"{label} {seed}").sample(of_train, each), *random.Random(label).sample(of_test, test_each)}
     with tarfile.open(source, "r|gz") as archive, tarfile.open(target, "w:gz", compresslevel=1) as copy:
         for member in archive:
             read = archive.extractfile(member) if member.isfile() else None
@@ -83,8 +84,9 @@ if __name__ == "__main__":
     parser.add_argument("target", type=Path)
     parser.add_argument("--each", type=int, required=True)
     parser.add_argument("--seed", type=int, default=1, help="of the reviews that `few` draws")
+    parser.add_argument("--test-each", type=int, default=FEW_TEST, help="test reviews of a class that `few` takes")
     arguments = parser.parse_args()
     if arguments.layout == "few":
-        write_few(arguments.source, arguments.target, arguments.each, arguments.seed)
+        write_few(arguments.source, arguments.target, arguments.each, arguments.seed, arguments.test_each)
     else:
         WRITE[arguments.layout](arguments.source, arguments.target, arguments.each)

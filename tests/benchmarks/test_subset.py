@@ -10,13 +10,8 @@ from benchmarks import subset
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
 
-
-def test_the_other_train_reviews_lose_their_label_and_the_test_reviews_are_the_same_for_every_seed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(subset, "FEW_TEST", 4)
+def test_the_other_train_reviews_lose_their_label_and_the_test_reviews_are_the_same_for_every_seed(tmp_path: Path) -> None:
     folders = ("train/pos", "train/neg", "train/unsup", "test/pos", "test/neg")
     with tarfile.open(tmp_path / "all.tar.gz", "w:gz") as archive:
         for folder in folders:
@@ -27,7 +22,7 @@ def test_the_other_train_reviews_lose_their_label_and_the_test_reviews_are_the_s
                 archive.add(path, path.relative_to(tmp_path).as_posix())
     found: dict[int, dict[str, str]] = {}
     for seed in (1, 2):
-        subset.write_few(tmp_path / "all.tar.gz", made := tmp_path / f"{seed}.tar.gz", 3, seed)
+        subset.write_few(tmp_path / "all.tar.gz", made := tmp_path / f"{seed}.tar.gz", 3, seed, test_each=4)
         with tarfile.open(made) as archive:
             read = {member.name.removeprefix("aclImdb/"): archive.extractfile(member) for member in archive}
             found[seed] = {name: file.read().decode() for name, file in read.items() if file is not None}
