@@ -30,6 +30,7 @@ LABELS = ("negative", "neutral", "positive")
 NEEDS = (
     "aclImdb_v1.tar.gz",
     "few.tar.gz",  # a part of it
+    "few-all.tar.gz",  # the same with all test reviews
     "cc.en.300.vec.gz",
     "ectsum_transcripts.tar.gz",
     "glove.6B.zip",
