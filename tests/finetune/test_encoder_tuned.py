@@ -60,15 +60,23 @@ def test_it_learns_and_is_served_as_it_was_measured(tune: Any, rows: list, pooli
     assert report["epochs"] <= 12
 
 
-@pytest.mark.parametrize("how", [{"train": "full"}, {"train": "lora"}, {"train": "lora", "precision": "bfloat16"}])
+@pytest.mark.parametrize(
+    ("how", "after"),
+    [
+        ({"train": "full"}, 2),
+        ({"train": "lora"}, 2),
+        ({"train": "lora", "precision": "bfloat16"}, 2),
+        ({"members": 2, "epochs": 2}, 3),  # the second member's first epoch
+    ],
+)
 def test_a_killed_training_ends_with_the_same_bits(
-    tune: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]
+    tune: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any], after: int
 ) -> None:
     whole, _ = tune("whole", **how)
     from tasks.finetune import epochs
 
     def killed(point: str) -> None:
-        if point == "finetune.epoch.2":
+        if point == f"finetune.epoch.{after}":
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -76,7 +84,7 @@ def test_a_killed_training_ends_with_the_same_bits(
         with pytest.raises(KeyboardInterrupt):
             tune("killed", tmp_path / "scratch", **how)
     again, report = tune("again", tmp_path / "scratch", **how)
-    assert report["resumed_from_epoch"] == 2
+    assert report["resumed_from_epoch"] == after
     for name in ("weights.safetensors", "encoder/states.onnx", "history.json"):
         assert (again / name).read_bytes() == (whole / name).read_bytes()
 
@@ -214,7 +222,7 @@ def test_without_validation_rows_a_line_says_what_to_do(
 
 @pytest.mark.parametrize("how", [{}, {"train": "lora", "lr": 2e-2}, {"refit": True, "serve": "int8"}])
 def test_members_are_served_as_one_network_with_their_mean(
-    tune: Any, rows: list, tmp_path: Path, how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    tune: Any, rows: list, how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tasks.finetune.kinds.encoder import tune as room
 
@@ -244,22 +252,3 @@ def test_members_are_served_as_one_network_with_their_mean(
     else:
         assert 0 < report["figures"]["encoder/int8_largest_difference"] < 0.5
         assert np.isfinite(served(folder, rows)).all()
-
-
-def test_a_killed_second_member_goes_on(tune: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tasks.finetune import epochs
-
-    whole, _ = tune("whole", members=2, epochs=2)
-
-    def killed(point: str) -> None:
-        if point == "finetune.epoch.3":
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(epochs, "crash_point", killed)
-        with pytest.raises(KeyboardInterrupt):
-            tune("killed", tmp_path / "scratch", members=2, epochs=2)
-    again, report = tune("again", tmp_path / "scratch", members=2, epochs=2)
-    assert report["resumed_from_epoch"] == 3
-    for name in ("weights.safetensors", "encoder/states.onnx", "history.json"):
-        assert (again / name).read_bytes() == (whole / name).read_bytes()
