@@ -1,6 +1,6 @@
-"""What prepare, finetune (bag) and score cost on IMDB's labelled train reviews repeated 1, 4 and 16 times.
+"""What prepare, finetune (bag) and score cost on IMDB's labelled train reviews repeated once, 4 or 40 times: up to a million.
 
-    python -m benchmarks.micro.scaling aclImdb_v1.tar.gz --times 16 --folder EMPTY_FOLDER
+    python -m benchmarks.micro.scaling aclImdb_v1.tar.gz --times 40 --folder EMPTY_FOLDER
 
 Every copy has 7% of its words exchanged for words drawn from the whole text, so that none duplicates another; the rarest n-gram
 that is kept grows with the number of copies, so that the vocabulary does not. Each stage runs in a process of its own.

@@ -18,5 +18,6 @@ def test_no_record_disappears(tmp_path: Path) -> None:
     assert failures("row_09_records", tmp_path, range(0, len(CASES), 11)) == []
 
 
+@pytest.mark.long
 def test_fasttext_input_cannot_be_injected(tmp_path: Path) -> None:
     assert failures("row_10_injection", tmp_path, range(30)) == []

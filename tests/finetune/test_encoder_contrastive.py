@@ -115,6 +115,7 @@ def test_tuning_moves_texts_of_one_label_together(tune: Any, rows: list, read: d
     assert apart(folder / "encoder") > apart(read["weights"]) + 0.3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [{"train": "full"}, {"train": "lora", "lora_rank": 2}])
 def test_a_killed_training_ends_with_the_same_bits(
     tune: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]

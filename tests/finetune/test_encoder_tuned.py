@@ -112,6 +112,7 @@ def test_a_step_in_parts_trains_the_same_network(tune: Any, read: dict[str, Path
     np.testing.assert_allclose(served(parts, rows), served(whole, rows), atol=2e-3)
 
 
+@pytest.mark.long
 def test_in_bfloat16_it_multiplies_so_in_training_alone(tune: Any, rows: list, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 

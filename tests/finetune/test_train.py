@@ -336,6 +336,7 @@ def test_a_checkpoint_of_other_trained_rows_is_not_used(
     assert "another configuration" in caplog.text
 
 
+@pytest.mark.long
 def test_killed_and_run_again_ends_with_the_same_bits(
     train: Callable, small: Callable[..., FinetuneConfig], dataset: Path, aligned: Path, tmp_path: Path
 ) -> None:

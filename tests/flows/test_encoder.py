@@ -82,6 +82,7 @@ def test_weights_and_vectors_are_artifacts_and_only_evaluate_is_handed_those_of_
     assert str(pretrained) not in json.dumps(inputs(data_root, first, "finetune"))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("first")
 def test_another_head_or_sum_encodes_nothing_and_moved_weights_are_the_same(
     corpus: Path, data_root: Path, pretrained: Path, tmp_path: Path

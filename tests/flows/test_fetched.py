@@ -32,6 +32,7 @@ def train(data_root: Path, ingest: Mapping[str, Any] | None = None, **fetch: Any
     return flow(PipelineConfig.model_validate(values))
 
 
+@pytest.mark.long
 def test_unchanged_rows_train_nothing_and_new_ones_do(tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [
         (path.read_text(encoding="utf-8"), path.parent.name, f"2024-02-{1 + number % 28:02}")

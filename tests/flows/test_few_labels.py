@@ -67,6 +67,7 @@ def textmill(data_root: Path, *words: str) -> CompletedProcess[str]:
     return run_here(*words, "--runtime.data-root", str(data_root))
 
 
+@pytest.mark.long
 def test_a_learning_curve_keeps_each_draw_and_encodes_nothing(
     corpus: Path, data_root: Path, pretrained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,6 +143,7 @@ def test_the_same_refresh_again_changes_nothing(first: dict[str, Any], data_root
         assert (state.counts(), state.histograms(), state.alerts()) == before
 
 
+@pytest.mark.long
 def test_day_by_day_comes_to_the_same_as_all_at_once(first: dict[str, Any], data_root: Path, stream: Path) -> None:
     middle = FIRST + timedelta(DAYS - SURGE_DAYS - 1)
     early = refresh(config(data_root, stream, "slowly", collect={"until": middle}))
@@ -159,6 +160,7 @@ def test_day_by_day_comes_to_the_same_as_all_at_once(first: dict[str, Any], data
     assert keys[0] == keys[1]
 
 
+@pytest.mark.long
 def test_a_refresh_sends_the_week_once_when_it_is_due(
     first: dict[str, Any], data_root: Path, stream: Path, tmp_path: Path
 ) -> None:
@@ -382,6 +384,7 @@ def test_topics_and_names_have_series_of_their_own(data_root: Path, stream: Path
     assert [title for title in ("any text", "Nokia", "neutral") if f'"title":"{title}"' not in page] == []
 
 
+@pytest.mark.long
 def test_a_promotion_in_mid_stream_marks_its_day_and_gives_drift_a_new_baseline(
     corpus: Path, data_root: Path, stream: Path
 ) -> None:

@@ -53,6 +53,7 @@ def test_names_are_no_markdown(monkeypatch: pytest.MonkeyPatch, hostile: str) ->
     assert "- watch: 1 of 2 entries found in none of the 3 documents since 2024-01-01: " in markdown
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # Prefect: an artifact belongs to a run
 def test_a_server_that_is_down_is_tried_twice(caplog: pytest.LogCaptureFixture) -> None:
     asked: list[str] = []

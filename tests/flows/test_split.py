@@ -114,6 +114,7 @@ def add(corpus: Path) -> None:
                 shutil.copy(path, corpus / label / path.name)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("prefect_server")
 def test_a_champion_of_before_keeps_the_side_of_every_row(growing: Path, tmp_path: Path) -> None:
     before, sides = train(growing, tmp_path / "root", split_rule=1)

@@ -169,6 +169,7 @@ def test_a_bag_needs_no_vectors(corpus: Path, data_root: Path) -> None:
     assert result["yardstick"] is None
 
 
+@pytest.mark.long
 def test_where_the_test_rows_are_too_few_both_recipes_are_trained_on_folds(
     corpus: Path, data_root: Path, tmp_path: Path
 ) -> None:

@@ -157,6 +157,7 @@ print(json.dumps([answer, bits.tolist()]))
 """
 
 
+@pytest.mark.long
 def test_a_process_without_the_project_writes_the_same_text(packaged: dict[str, Any], tmp_path: Path) -> None:
     from tasks.model.language.serving import LanguageModel
 

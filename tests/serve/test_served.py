@@ -192,6 +192,7 @@ def test_a_version_that_fails_to_load_leaves_the_old_one_serving_and_ready_says_
         changed.write_bytes(whole)
 
 
+@pytest.mark.long
 def test_a_process_that_is_killed_is_started_again(root: Path, tmp_path: Path) -> None:
     with serving(root, "--serve.processes", "1", folder=tmp_path) as running:
         time.sleep(5)  # one that ends sooner is not started again at once

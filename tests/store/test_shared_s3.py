@@ -137,6 +137,7 @@ work(Path(root), json.loads(os.environ["CLIENT"]), prefix, keys, Path(handed), 0
 """
 
 
+@pytest.mark.long
 def test_killed_hosts_leave_one_artifact_a_key(s3: S3, tmp_path: Path) -> None:
     environment = os.environ | {"CLIENT": json.dumps(s3.environment())}
     drawn = random.Random(1)

@@ -31,6 +31,7 @@ make_database(Path(sys.argv[1]), Path(sys.argv[1] + ".no-template"))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", [1, 30])
 def test_a_kill_while_the_database_is_made_leaves_none(step: int, tmp_path: Path) -> None:
     home = tracking_home(None, tmp_path, tmp_path)

@@ -227,6 +227,7 @@ def test_vectors_of_a_file_go_to_the_projector(
     assert (tmp_path / "out" / "metadata.tsv").read_text().splitlines()[:2] == ["word\trank", "tiger\t1"]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("prefect_server")
 def test_ctrl_c_ends_with_130_and_one_line(corpus: Path, tmp_path: Path) -> None:
     command = train_command(corpus, tmp_path / "root")
