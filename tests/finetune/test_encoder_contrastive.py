@@ -100,6 +100,7 @@ def test_it_learns_and_is_served_as_it_was_measured(tune: Any, rows: list) -> No
     assert Classifier.load(folder).settings["views"]["encoder"]["made"]["weights"] == "tuned"
 
 
+@pytest.mark.long
 def test_tuning_moves_texts_of_one_label_together(tune: Any, rows: list, read: dict[str, Path]) -> None:
     from tasks.model.views.encoder import Reading, TextEncoder
 
@@ -155,6 +156,7 @@ def test_members_are_served_together(tune: Any, rows: list) -> None:
     assert -np.log(answers_NC[np.arange(len(truth_N)), truth_N]).mean() == pytest.approx(report["valid_loss"], abs=1e-3)
 
 
+@pytest.mark.long
 def test_with_8_bits_the_head_that_has_not_seen_the_validation_rows_is_measured(tune: Any, rows: list) -> None:
     folder, report = tune(refit=True, epochs=1, serve="int8")
     plain, exact = tune("plain", refit=True, epochs=1)

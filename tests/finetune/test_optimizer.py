@@ -143,6 +143,7 @@ def test_dense_parameters_move_as_torch_moves_them_to_the_bit_and_go_on_from_wha
     }
 
 
+@pytest.mark.long
 def test_a_step_imports_no_compiler() -> None:
     program = (
         "import sys, torch; from tasks.finetune.optimizer import Optimizer; bias = torch.nn.Parameter(torch.zeros(3)); "

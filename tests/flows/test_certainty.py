@@ -105,6 +105,7 @@ def test_the_same_run_again_takes_all_from_the_store(
     assert again["model"] == sure["model"]
 
 
+@pytest.mark.long
 def test_the_same_model_with_other_answers_takes_the_place_of_the_champion(
     plain: dict[str, Any], data_root: Path, corpus: Path, replies: dict[str, Any]
 ) -> None:

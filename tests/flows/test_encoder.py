@@ -151,6 +151,7 @@ def test_what_is_registered_is_exported_for_transformers(data_root: Path, tmp_pa
     }
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("first")
 def test_weights_that_were_trained_on_take_the_place_of_those_that_were_given(
     corpus: Path, data_root: Path, tmp_path: Path

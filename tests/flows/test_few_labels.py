@@ -96,6 +96,7 @@ def test_a_learning_curve_keeps_each_draw_and_encodes_nothing(
     assert [key for key in draws if draws[key] != kept[key]] == parts["learning_draw"][-1:]
 
 
+@pytest.mark.long
 def test_a_model_of_descriptions_alone_is_registered_without_an_alias(
     data_root: Path, pretrained: Path, labels: Path, tmp_path: Path
 ) -> None:

@@ -137,6 +137,7 @@ def test_a_champion_of_before_keeps_the_side_of_every_row(growing: Path, tmp_pat
     assert "left out that it trained on" in moved["reason"]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("prefect_server")
 def test_a_new_name_keeps_its_salt_as_the_corpus_grows(growing: Path, tmp_path: Path) -> None:
     first, sides = train(growing, tmp_path / "root")

@@ -212,6 +212,7 @@ def test_one_class_only_fails_with_one_line(tmp_path: Path, data_root: Path) -> 
         state.result()
 
 
+@pytest.mark.long
 def test_the_model_that_auto_chooses_is_written_down_and_kept(
     corpus: Path, data_root: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,6 +81,7 @@ def prepared(store: SharedStore, corpus: Path, engine: DaskCluster | None) -> di
         return files_below(build.folder)
 
 
+@pytest.mark.long
 def test_a_corpus_is_prepared_by_workers_that_share_a_bucket_alone(
     running: Cluster, store: SharedStore, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ def test_an_outage_is_said_once_and_what_waits_can_be_named(
     assert len(again._client.get_metric_history(run, "finetune/loss")) == 3
 
 
+@pytest.mark.long
 def test_a_link_to_another_run_is_made_at_once_or_when_the_server_is_back(
     server: Any, open_tracker: Opener, data_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

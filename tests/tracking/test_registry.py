@@ -139,6 +139,7 @@ def test_what_a_server_hands_out_is_verified_and_not_what_was_downloaded_before(
         tracker.registry.verify_at_source(version)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("served", [False, True])
 def test_what_a_killed_registration_left_of_its_model_is_removed_by_the_next(
     request: pytest.FixtureRequest, open_tracker: Opener, package: Path, monkeypatch: pytest.MonkeyPatch, served: bool
