@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tasks.finetune import count_ngrams
 from tasks.finetune.count_ngrams import build_ngrams
+from tasks.model import ngrams
 from tasks.model.ngrams import KeyTable, NgramVocabulary, chunks
 from tests.examples import examples
 
@@ -82,6 +83,17 @@ def test_counting_in_parts_gives_the_same_vocabulary(monkeypatch: pytest.MonkeyP
     parts = build(documents, 3, 2, chunk=90)
     assert len(whole.keys[1]) > 100
     assert all(np.array_equal(a, b) for a, b in zip(whole.keys, parts.keys, strict=True))
+
+
+def test_documents_and_ngrams_that_need_more_than_32_bits_are_encoded_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(1)
+    documents = [[f"w{w}" for w in generator.integers(0, 9, 20)] for _ in range(40)]
+    vocabulary = build(documents, 3, 2)
+    narrow = vocabulary.encode(documents)
+    monkeypatch.setattr(ngrams, "NARROW", 40 << len(vocabulary).bit_length() - 1)
+    wide = vocabulary.encode(documents)
+    assert [array.dtype for array in narrow] == [array.dtype for array in wide] == [np.int32, np.int64]
+    assert all(np.array_equal(a, b) for a, b in zip(narrow, wide, strict=True))
 
 
 def test_dictionary_tokens_nulls_and_slices_read_as_plain_lists_do() -> None:
