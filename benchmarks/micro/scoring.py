@@ -1,11 +1,11 @@
 """Label a Parquet file of reviews with a model that is loaded already: textmill's beside fastText's predict.
 
     python -m benchmarks.micro.scoring reviews aclImdb_v1.tar.gz reviews.parquet
-    python -m benchmarks.micro.scoring textmill reviews.parquet labels.parquet --model NAME@ALIAS --data-root FOLDER [--rounds 3]
-    python -m benchmarks.micro.scoring fasttext reviews.parquet labels.parquet --model model.bin [--rounds 3]
+    python -m benchmarks.micro.scoring textmill reviews.parquet labels.parquet --model NAME@ALIAS --data-root FOLDER
+    python -m benchmarks.micro.scoring fasttext reviews.parquet labels.parquet --model model.bin
 
 The seconds are those from the file of raw texts to the file of labels: reading, cleaning, tokenizing, labelling, writing; of
-several rounds the median.
+several rounds (`--rounds`) the median.
 """
 
 from __future__ import annotations
