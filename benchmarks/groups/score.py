@@ -27,7 +27,8 @@ def group(quick: bool) -> Group:
         about=(
             "The whole command is `textmill score`: imports, verification and loading of the model, reading, cleaning, "
             "tokenizing, labelling, writing Parquet. The other rows leave out what comes before the first text: imports and "
-            "the model's loading; they label the file three times, all in their `CPU s`; `label seconds` is the median."
+            "the model's loading; they label the file three times, all in their `CPU s`; `label seconds` is the median. "
+            "textmill's two processes load the model in the first of these."
         ),
         rows=(
             Row(

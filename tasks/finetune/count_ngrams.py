@@ -14,7 +14,8 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from tasks.finetune.in_threads import map_in_threads
-from tasks.model.ngrams import MULTIPLIER, NgramVocabulary, first_of_runs, longer
+from tasks.model.key_table import MULTIPLIER
+from tasks.model.ngrams import NgramVocabulary, first_of_runs, longer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

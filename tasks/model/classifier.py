@@ -18,6 +18,7 @@ from .removal import RemovalSplit
 from .scores import add, log_softmax
 from .shares import add_up
 from .subwords import Subwords
+from .text.token_batch import num_tokens
 from .vocabulary import Vocabulary
 from .words import WordEncoder
 
@@ -196,7 +197,7 @@ class Classifier:
 
         A document without tokens is one; so is one of unknown words alone, unless some view reads those.
         """
-        blank_N = np.fromiter(map(len, documents), np.int64, len(documents)) == 0
+        blank_N = num_tokens(documents) == 0
         if any(view.reads_unseen_words for view in self.views.values()):
             return blank_N
         suspect_N = ~blank_N
@@ -206,7 +207,7 @@ class Classifier:
         if len(rows):
             suspects = [documents[row] for row in rows.tolist()]
             their_texts = None if texts is None else [texts[row] for row in rows.tolist()]
-            blank_N[rows] = self.unseen(suspects, their_texts) == np.fromiter(map(len, suspects), np.int64, len(suspects))
+            blank_N[rows] = self.unseen(suspects, their_texts) == num_tokens(suspects)
         return blank_N
 
     @cached_property

@@ -19,6 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from safetensors.numpy import load_file, save_file
 
+from .key_table import KeyTable
+from .text.token_batch import TokenBatch, WordTable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -27,44 +30,6 @@ WORDS_FILE = "ngrams.json"
 KEYS_FILE = "ngrams.safetensors"
 NARROW = 1 << 32  # what is less fits 32 bits
 CHUNK_TOKENS = 500_000  # of one vectorised step: a few arrays of 4 MB stay in the processor's cache
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing, Knuth, TAOCP 3, 6.4
-
-
-class KeyTable:
-    """Positions of int64 keys by open addressing, built and read in vectorised rounds; keys must be distinct, none negative."""
-
-    def __init__(self, keys_K: np.ndarray) -> None:
-        bits = max(4, int(2 * max(len(keys_K), 1)).bit_length())  # at most half full: 1.5 rounds for a hit on average
-        self.shift, self.mask = np.uint64(64 - bits), (1 << bits) - 1
-        self.keys, self.values = np.full(1 << bits, -1, np.int64), np.full(1 << bits, -1, np.int32)
-        waiting = np.arange(len(keys_K), dtype=np.int32)
-        slots = self._slots(keys_K)
-        while len(waiting):
-            free = self.values[slots] < 0
-            self.values[slots[free]] = waiting[free]  # where several want one slot the last one wins
-            placed = self.values[slots] == waiting
-            self.keys[slots[placed]] = keys_K[waiting[placed]]
-            waiting, slots = waiting[~placed], (slots[~placed] + 1) & self.mask
-
-    def _slots(self, keys: np.ndarray) -> np.ndarray:
-        return ((keys.view(np.uint64) * MULTIPLIER) >> self.shift).view(np.int64)
-
-    def find(self, keys_Q: np.ndarray) -> np.ndarray:
-        """The position of each key among those the table was built from, -1 where absent; int32 [Q]."""
-        slots = self._slots(keys_Q)
-        stored = self.keys.take(slots)
-        hit = stored == keys_Q
-        found = np.where(hit, self.values.take(slots), np.int32(-1))
-        (waiting,) = np.nonzero(~hit & (stored >= 0))  # another key has the slot: look in the next one
-        slots, wanted = slots[waiting], keys_Q[waiting]
-        while len(waiting):
-            slots = (slots + 1) & self.mask
-            stored = self.keys.take(slots)
-            hit = stored == wanted
-            found[waiting[hit]] = self.values.take(slots[hit])
-            further = ~hit & (stored >= 0)
-            waiting, wanted, slots = waiting[further], wanted[further], slots[further]
-        return found
 
 
 class NgramVocabulary:
@@ -82,6 +47,10 @@ class NgramVocabulary:
     @cached_property
     def _index(self) -> dict[str, int]:
         return {word: number for number, word in enumerate(self.words)}
+
+    @cached_property
+    def _word_table(self) -> WordTable:
+        return WordTable(self.words)
 
     @cached_property
     def arrow_words(self) -> pa.Array:
@@ -106,6 +75,8 @@ class NgramVocabulary:
 
     def word_ids(self, tokens: pa.ListArray | Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         """Ids of all words one after another (int32 [T], -1 unknown) and where documents begin (int64 [N + 1])."""
+        if isinstance(tokens, TokenBatch):
+            return self._word_table.find(tokens), tokens.offsets
         if not isinstance(tokens, pa.Array | pa.ChunkedArray):
             lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
             # Without a step of the interpreter for each token.

@@ -16,6 +16,7 @@ from ..errors import RequestError
 from .classifier import Classifier
 from .explain import Explained, Explainer, Explanation
 from .no_label import NO_KNOWN_WORD, NO_TOKENS
+from .text.token_batch import num_tokens
 from .text.tokenize import TextToTokens
 
 if TYPE_CHECKING:
@@ -96,16 +97,15 @@ class TextClassifier:
             parts.append(Reading(probabilities, tokens, self._classifier.unseen(documents, batch), blank))
         return Reading(*map(np.concatenate, zip(*parts, strict=True)))
 
-    def _answers(self, texts: Sequence[str]) -> Iterator[tuple[Sequence[str], list[list[str]], Answer]]:
+    def _answers(self, texts: Sequence[str]) -> Iterator[tuple[Sequence[str], Sequence[list[str]], Answer]]:
         """One batch of texts after another, with their tokens and the answer."""
         for start in range(0, len(texts), BATCH):
             batch = texts[start : start + BATCH]
-            documents = self._text_to_tokens.batch(batch)
+            documents = self._text_to_tokens.documents(batch)
             yield batch, documents, self._answer(batch, documents, self._classifier.probabilities(documents, batch))
 
     def _answer(self, texts: Sequence[str], documents: Sequence[Sequence[str]], probabilities_NC: np.ndarray) -> Answer:
-        lengths = np.fromiter(map(len, documents), np.int64, len(documents))
-        return Answer(probabilities_NC, lengths, self._classifier.blank(documents, probabilities_NC, texts))
+        return Answer(probabilities_NC, num_tokens(documents), self._classifier.blank(documents, probabilities_NC, texts))
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """One dict a text: label, its probability as confidence, the probabilities by label, and a reason.

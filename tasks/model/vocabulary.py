@@ -15,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .text.token_batch import TokenBatch, WordTable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -67,6 +69,10 @@ class Vocabulary:
     def _words(self) -> pa.Array:
         return pa.array(self.tokens[len(RESERVED) :], pa.string())
 
+    @cached_property
+    def _table(self) -> WordTable:
+        return WordTable(self.tokens[len(RESERVED) :])
+
     @property
     def num_train_tokens(self) -> int:
         """Tokens of the train text, those outside the vocabulary included."""
@@ -77,6 +83,9 @@ class Vocabulary:
 
         Unknown words become 1. A null document is an empty one, a null token an unknown word.
         """
+        if isinstance(documents, TokenBatch):
+            found_T = self._table.find(documents)
+            return np.where(found_T < 0, np.int32(UNK_ID), found_T + np.int32(len(RESERVED))), documents.offsets
         if isinstance(documents, pa.Array | pa.ChunkedArray):
             return self._encode_arrow(documents)
         if len(documents) > SMALL_BATCH:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from .text.token_batch import TokenBatch
 from .vocabulary import UNK_ID, Vocabulary
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class WordEncoder:
         (where,) = np.nonzero(ids == UNK_ID)
         if self.subwords is None or not len(where):
             return ids, offsets
-        unseen = _flat(tokens).take(pa.array(where)).dictionary_encode()
+        unseen = _words_at(tokens, where).dictionary_encode()
         rows = np.array([*self._numbered(unseen.dictionary.to_pylist()), UNK_ID], np.int32)
         ids = ids.copy()
         ids[where] = rows[unseen.indices.fill_null(-1).to_numpy(zero_copy_only=False)]  # a null token: the last entry
@@ -70,8 +71,12 @@ class WordEncoder:
         return [self._rows[word] for word in words]
 
 
-def _flat(tokens: pa.Array | Sequence[Sequence[str]]) -> pa.Array:
+def _words_at(tokens: pa.Array | Sequence[Sequence[str]], where: np.ndarray) -> pa.Array:
+    """Those of the documents' tokens, which are counted one after another."""
+    if isinstance(tokens, TokenBatch):
+        return pa.array(tokens.words(where), pa.string())
     if not isinstance(tokens, pa.Array | pa.ChunkedArray):
-        return pa.array([token for document in tokens for token in document], pa.string())
+        flat = pa.array([token for document in tokens for token in document], pa.string())
+        return flat.take(pa.array(where))
     flat = (tokens.combine_chunks() if isinstance(tokens, pa.ChunkedArray) else tokens).flatten()
-    return flat.dictionary_decode() if isinstance(flat, pa.DictionaryArray) else flat
+    return (flat.dictionary_decode() if isinstance(flat, pa.DictionaryArray) else flat).take(pa.array(where))

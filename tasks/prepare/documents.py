@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from tasks.model.text import token_batch
 from tasks.model.text.tokenize import TextToTokens
 from tasks.prepare.minhash import signatures, token_hashes
 from tasks.prepare.schema import QUARANTINE
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MAX_REJECT_BYTES = 4096  # of a text that goes to quarantine
-_SEPARATOR = 0x0A  # tokens hold no white space
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,18 @@ def tokenize_documents(
     A row of an official test split is never rejected, even if it is too short.
     """
     texts = batch.column("text").to_pylist()
-    documents = _text_to_tokens(settings).batch(texts)
-    num_tokens = np.fromiter(map(len, documents), np.int32, len(documents))
-    joined = ["\n".join(tokens).encode() for tokens in documents]
-    tokens, utf8, starts = pack(joined, num_tokens)
+    documents = _text_to_tokens(settings).documents(texts)
+    num_tokens = token_batch.num_tokens(documents).astype(np.int32)
+    lines, ends = documents.lines() if isinstance(documents, token_batch.TokenBatch) else _lines(documents)
+    tokens, utf8, starts = _pack_lines(lines, num_tokens)
     schema = pa.schema([pa.field("id", pa.string()), pa.field("tokens", pa.list_(pa.string()))])
     with pa.ipc.new_file(path, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
         writer.write(pa.record_batch([batch.column("id"), tokens], schema=schema))
     official = np.array([split == "test" for split in batch.column("split").to_pylist()], bool)
     rejected = (num_tokens < min_tokens) & ~official
-    digests = b"".join(hashlib.blake2b(document, digest_size=16).digest() for document in joined)
+    # The last token's line feed is left out: so it was when the first fingerprints were made.
+    bounds = zip(np.append(0, ends[:-1]).tolist(), (ends - (num_tokens > 0)).tolist(), strict=True)
+    digests = b"".join(hashlib.blake2b(lines[start:end].data, digest_size=16).digest() for start, end in bounds)
     return Documents(
         rejected=rejected,
         num_tokens=num_tokens,
@@ -63,20 +65,27 @@ def tokenize_documents(
     )
 
 
+def _lines(documents: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
+    """As TokenBatch.lines, for tokens in lists."""
+    joined = ["\n".join([*tokens, ""]).encode() for tokens in documents]
+    return np.frombuffer(b"".join(joined), np.uint8), np.cumsum(np.fromiter(map(len, joined), np.int64, len(joined)))
+
+
 def pack(joined: Sequence[bytes], num_tokens: np.ndarray) -> tuple[pa.ListArray, np.ndarray, np.ndarray]:
-    """Documents of tokens joined by line feeds -> (list array [N], all tokens' bytes uint8, their starts int64 [T + 1]).
+    """Documents of tokens joined by line feeds -> (list array [N], all tokens' bytes uint8, their starts int64 [T + 1])."""
+    lines = b"\n".join([*filter(None, joined), b""])
+    return _pack_lines(np.frombuffer(lines, np.uint8), num_tokens)
+
+
+def _pack_lines(lines: np.ndarray, num_tokens: np.ndarray) -> tuple[pa.ListArray, np.ndarray, np.ndarray]:
+    """The same of tokens with a line feed behind each.
 
     Building the Arrow buffers from one joined text is several times faster than handing Arrow a Python string per token.
     """
-    marked = b"\n".join([document for document in joined if document])
-    separators = np.flatnonzero(np.frombuffer(marked, np.uint8) == _SEPARATOR)
-    count = int(num_tokens.sum())
-    starts = np.zeros(count + 1, np.int64)
-    if count:
-        starts[1:-1] = separators - np.arange(len(separators))
-        starts[-1] = len(marked) - len(separators)
-    utf8 = np.frombuffer(marked.translate(None, b"\n"), np.uint8)  # several times as fast as a mask
-    words = pa.StringArray.from_buffers(count, pa.py_buffer(starts.astype(np.int32)), pa.py_buffer(utf8))
+    ends = np.flatnonzero(lines == token_batch.LINE_FEED)
+    starts = np.concatenate([[0], ends - np.arange(len(ends))])
+    utf8 = np.frombuffer(lines.tobytes().translate(None, b"\n"), np.uint8)  # several times as fast as a mask
+    words = pa.StringArray.from_buffers(len(ends), pa.py_buffer(starts.astype(np.int32)), pa.py_buffer(utf8))
     offsets = np.concatenate([[0], np.cumsum(num_tokens)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), words), utf8, starts
 

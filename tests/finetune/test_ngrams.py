@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tasks.finetune import count_ngrams
 from tasks.finetune.count_ngrams import build_ngrams
 from tasks.model import ngrams
-from tasks.model.ngrams import KeyTable, NgramVocabulary, chunks
+from tasks.model.key_table import KeyTable
+from tasks.model.ngrams import NgramVocabulary, chunks
 from tests.examples import examples
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .clean import clean
+from .tokenizer import CutAtBlanks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 SETTINGS = ("html", "lowercase", "numbers", "punctuation", "width", "han", "tokenizer")
 LISTS = ("stop_words", "user_dictionary")
+MANY = 32  # texts
 
 
 class TextToTokens:
@@ -64,6 +66,14 @@ class TextToTokens:
     def batch(self, texts: Sequence[str]) -> list[list[str]]:
         """The tokens of each text."""
         return [self.tokens(text) for text in texts]
+
+    def documents(self, texts: Sequence[str]) -> Sequence[list[str]]:
+        """The same; of many texts a TokenBatch, which is made in a fraction of the time, if the tokenizer cuts at blanks."""
+        if len(texts) < MANY or self._stop_words or not isinstance(self._cut, CutAtBlanks):
+            return self.batch(texts)
+        from .token_batch import cut_batch  # with NumPy, as above
+
+        return cut_batch([clean(text, **self._clean) for text in texts], self._cut)
 
 
 def open_tokenizer(name: str) -> Tokenizer:

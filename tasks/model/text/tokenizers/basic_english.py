@@ -7,29 +7,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..tokenizer import Demand, Tokenizer
+from ..tokenizer import CutAtBlanks, Demand, Tokenizer
 from .whitespace import whitespace_cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..tokenizer import Cut
 
-
-def basic_english_cut(settings: Mapping[str, Any]) -> Cut:
+def basic_english_cut(settings: Mapping[str, Any]) -> CutAtBlanks:
     """Cut as torchtext does; without punctuation all marks go, as for `whitespace_cut`.
 
     torchtext's twelve patterns are plain texts: replacing them one by one, in its order, gives its tokens in half of its time.
     """
-    cut_at_blanks = whitespace_cut(settings)
     replacements = [('"', ""), ("<br />", " "), (";", " "), (":", " "), *((mark, f" {mark} ") for mark in "'.,()!?")]
 
-    def cut(text: str) -> list[str]:
+    def before(text: str) -> str:
         for mark, instead in replacements:
             text = text.replace(mark, instead)
-        return cut_at_blanks(text)
+        return text
 
-    return cut
+    return CutAtBlanks(whitespace_cut(settings).cut_piece, before)
 
 
 TOKENIZER = Tokenizer(basic_english_cut, demands=(Demand("lowercase", True, "folds case"),), note="as torchtext's")

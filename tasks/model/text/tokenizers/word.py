@@ -8,60 +8,46 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..signs import SIGN_TOKENS, with_plain_signs
-from ..tokenizer import Tokenizer
+from ..tokenizer import CutAtBlanks, Tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..tokenizer import Cut
-
 # A percentage, a number with decimals and its unit, or a word with inner apostrophes; hyphens separate words.
 _WORD = r"\d+(?:[.,]\d+)*%|\d+(?:[.,]\d+)+{letter}*|{word}+(?:'{word}+)*"
-# The tokens of this many pieces of words and marks are remembered, in at most about 20 MB.
-MOST_PIECES, LONG_PIECE = 1 << 16, 40
 # Marks that end a piece and are no part of its word, as the pattern would find: most pieces that it would see are `word.`.
-CLOSING = frozenset('.,!?;:)"')
+CLOSING = '.,!?;:)"'
+# Marks that a word or a number may hold.
+WITHIN = ".,'"
 # Marks that no word and no number holds.
 APART = str.maketrans(dict.fromkeys('!"#$&()*+-/:;<=>?@[\\]^_`{|}~', " "))
 
 
-def word_cut(settings: Mapping[str, Any], *, find_signs: bool = True) -> Cut:
+def word_cut(settings: Mapping[str, Any], *, find_signs: bool = True) -> CutAtBlanks:
     """Cut into words, numbers (see _WORD) and their signs; with punctuation, each mark too, but runs of one mark in threes."""
     keep_punctuation = settings["punctuation"] == "keep"
-    met: dict[str, dict[str, list[str]]] = {}
 
-    def cut(text: str) -> list[str]:
-        marks = ""
+    def before(text: str) -> str:
         if not text.isascii():
-            text, marks = text.replace("\u2019", "'"), combining_marks()
-        if find_signs and not keep_punctuation:
-            text = with_plain_signs(text)
-        pattern, known = word_pattern(marks, keep_punctuation), met.setdefault(marks, {})
-        tokens: list[str] = []
-        # Most pieces between blanks are whole words: the pattern, which would find the same, sees only the others, and the
-        # frequent ones of these (`film.`, `it's`) once.
-        for piece in (text if keep_punctuation else text.translate(APART)).split():
-            if piece.isalnum():
-                tokens.append(piece)
-            elif keep_punctuation:
-                found = known.get(piece)
-                if found is None:
-                    if piece[-1] in CLOSING and piece[:-1].isalnum():
-                        found = [piece[:-1], piece[-1]]
-                    else:
-                        found = [match.group() for match in pattern.finditer(piece)]
-                    if len(known) < MOST_PIECES and len(piece) < LONG_PIECE:
-                        known[piece] = found
-                tokens += found
-            elif (bare := piece.strip(".,'")).isalnum():
-                tokens.append(bare)
-            elif piece in SIGN_TOKENS:
-                tokens.append(SIGN_TOKENS[piece])
-            elif bare:
-                tokens.extend(pattern.findall(bare))
-        return tokens
+            text = text.replace("\u2019", "'")
+        if keep_punctuation:
+            return text
+        return (with_plain_signs(text) if find_signs else text).translate(APART)
 
-    return cut
+    # Most pieces are a word and a mark; the pattern, which would find the same, sees only the others.
+    def cut_piece(piece: str) -> list[str]:
+        if keep_punctuation and piece[-1] in CLOSING and piece[:-1].isalnum():
+            return [piece[:-1], piece[-1]]
+        if not keep_punctuation:
+            if piece in SIGN_TOKENS:
+                return [SIGN_TOKENS[piece]]
+            piece = piece.strip(WITHIN)
+            if piece.isalnum():
+                return [piece]
+        pattern = word_pattern("" if piece.isascii() else combining_marks(), keep_punctuation)
+        return [match.group() for match in pattern.finditer(piece)]
+
+    return CutAtBlanks(cut_piece, before, closing=CLOSING if keep_punctuation else WITHIN, keeps_closing=keep_punctuation)
 
 
 @lru_cache(maxsize=4)
