@@ -30,6 +30,7 @@ STYLE: dict[str, Any] = {
     "axes.spines.right": False,
 }
 WIDTH, HEIGHT = 8.0, 4.4  # inches
+LINE = 16.0  # points between the middles of two lines of letters
 STAGES = ("prepare", "finetune", "score")
 
 
@@ -71,7 +72,8 @@ def accuracy_against_seconds(axes: Axes, rows: Sequence[Result]) -> None:
         seconds = sorted(run.seconds for run in row.runs)
         axes.plot(seconds, [row.figures["accuracy"]] * len(seconds), color=OURS if ours else THEIRS, linewidth=1.5)
         axes.plot(row.seconds or 0, row.figures["accuracy"], "o" if ours else "s", color=OURS if ours else THEIRS)
-    _name(axes, [(row.seconds or 0, row.figures["accuracy"], row.name) for row in shown])
+    _name(axes, [(max(run.seconds for run in row.runs), row.figures["accuracy"], row.name) for row in shown])
+    axes.margins(y=0.1)  # room for a name under the lowest point
     axes.set_xscale("log")
     axes.set_xlabel("seconds of the whole command")
     axes.set_ylabel("accuracy on the test rows")
@@ -81,25 +83,33 @@ def accuracy_against_seconds(axes: Axes, rows: Sequence[Result]) -> None:
 
 
 def few_labels(axes: Axes, rows: Sequence[Result]) -> None:
-    """A line a contender over labelled rows a class, with the deviation of the draws."""
-    for row, colour in zip(rows, COLOURS, strict=False):
-        of_sizes = {size: found for size, found in _by_size(row).items() if size}
+    """A line a contender over labelled rows a class, with the deviation of the draws; dots for one that needs none.
+
+    Each line stands a little to the right of the one before, so that their deviations do not lie on each other.
+    """
+    found = [(row.name, _by_size(row)) for row in rows]
+    sizes = sorted({size for _, of_sizes in found for size in of_sizes if size})
+    ends: list[tuple[float, float, str, str]] = []
+    for place, ((name, of_sizes), colour) in enumerate(zip(found, COLOURS, strict=False)):
+        none = of_sizes.pop(0, None)
         if of_sizes:
-            sizes = sorted(of_sizes)
-            means = [of_sizes[size]["accuracy"] for size in sizes]
-            spread = [of_sizes[size].get("accuracy_deviation", 0.0) for size in sizes]
-            axes.errorbar(sizes, means, yerr=spread, color=colour, marker="o", capsize=3, linewidth=1.5)
-            axes.annotate(row.name, (sizes[-1], means[-1]), (8, 0), textcoords="offset points", va="center", color=colour)
-        elif none := _by_size(row).get(0):
-            axes.axhline(none["accuracy"], color=colour, linestyle=":", linewidth=1.5)
-            axes.annotate(row.name, (8, none["accuracy"]), (0, 4), textcoords="offset points", color=colour)
+            labelled = sorted(of_sizes)
+            means = [of_sizes[size]["accuracy"] for size in labelled]
+            spread = [of_sizes[size].get("accuracy_deviation", 0.0) for size in labelled]
+            at = [size * 1.02**place for size in labelled]
+            axes.errorbar(at, means, yerr=spread, color=colour, marker="o", capsize=3, linewidth=1.5)
+            ends.append((at[-1], means[-1], name, colour))
+        elif none:
+            axes.plot([sizes[0], sizes[-1]], [none["accuracy"]] * 2, ":", color=colour, linewidth=1.5)
+            ends.append((sizes[-1], none["accuracy"], name, colour))
     axes.set_xscale("log", base=2)
     axes.set_xlabel("labelled rows a class")
     axes.set_ylabel("accuracy on the test rows")
     _plain_ticks(axes.xaxis, ())
-    axes.set_xticks(sorted({size for row in rows for size in _by_size(row) if size}))
+    axes.set_xticks(sizes)
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * 1.6)
+    _name_ends(axes, ends)
 
 
 def _by_size(row: Result) -> dict[int, dict[str, float]]:
@@ -112,6 +122,7 @@ def _by_size(row: Result) -> dict[int, dict[str, float]]:
 
 def cost_of_size(axes: Axes, rows: Sequence[Result]) -> None:
     """Seconds of each stage over the number of documents, both logarithmic, with what would be linear as dots."""
+    ends: list[tuple[float, float, str, str]] = []
     for stage, colour in zip(STAGES, COLOURS, strict=False):
         points = sorted(
             (row.figures["corpus"], row.figures[f"{stage}.seconds"]) for row in rows if f"{stage}.seconds" in row.figures
@@ -120,7 +131,7 @@ def cost_of_size(axes: Axes, rows: Sequence[Result]) -> None:
         axes.plot(documents, seconds, "o-", color=colour, linewidth=1.5)
         linear = [seconds[0] * number / documents[0] for number in documents]
         axes.plot(documents, linear, ":", color=colour, linewidth=1)
-        axes.annotate(stage, (documents[-1], seconds[-1]), (8, 0), textcoords="offset points", va="center", color=colour)
+        ends.append((documents[-1], seconds[-1], stage, colour))
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("documents")
@@ -130,6 +141,7 @@ def cost_of_size(axes: Axes, rows: Sequence[Result]) -> None:
     _plain_ticks(axes.yaxis, (1, 3))
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * 1.4)
+    _name_ends(axes, ends)
 
 
 def _plain_ticks(axis: Any, at: Sequence[int]) -> None:
@@ -144,12 +156,26 @@ def _plain_ticks(axis: Any, at: Sequence[int]) -> None:
 
 
 def _name(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
-    """Write names beside points, on the side where no other point is near."""
+    """Write a name on the right of each point, or under it where another point is near on the right."""
     for x, y, name in points:
         crowded = any(other != name and 1 < at / x < 3 and abs(height - y) < 0.004 for at, height, other in points)
         place, side = ((0, -13), "center") if crowded else ((8, 0), "left")
         colour = OURS if name.startswith("textmill") else THEIRS
         axes.annotate(name, (x, y), place, textcoords="offset points", va="center", ha=side, color=colour, fontsize=10)
+
+
+def _name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+    """Write each line's name at the right of the last points, from the lowest up, moved up where two would touch.
+
+    `ends` has of each line its last point, its name and its colour. The limits of the axes must stand.
+    """
+    axes.get_ylim()  # sets the limits that matplotlib puts off
+    points = 72 / axes.get_figure(root=True).dpi  # type: ignore[union-attr]  # an axes without a figure draws nothing
+    floor, right = float("-inf"), max((x for x, *_ in ends), default=0.0)
+    for _, y, name, colour in sorted(ends, key=lambda end: end[1]):
+        height = float(axes.transData.transform((right, y))[1]) * points
+        floor = max(height, floor + LINE)
+        axes.annotate(name, (right, y), (8, floor - height), textcoords="offset points", va="center", color=colour)
 
 
 PICTURES: dict[str, tuple[Callable[[Axes, Sequence[Result]], None], str]] = {

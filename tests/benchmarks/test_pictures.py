@@ -3,9 +3,11 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from benchmarks.pictures import draw_pictures
+from benchmarks.pictures import PICTURES, draw_pictures
 from benchmarks.results import FAILED, MEASURED, Cost, Result, Results
 
 NAMES = {
@@ -58,6 +60,26 @@ def test_pictures_name_what_they_show_and_are_the_same_again(results: Results, t
         assert "spaCy" not in words
     draw_pictures(results, tmp_path / "pictures")
     assert {group: (tmp_path / path).read_bytes() for group, (path, _) in drawn.items()} == first
+
+
+def test_no_name_lies_on_another_or_on_the_range_of_its_runs(results: Results) -> None:
+    for row in results.rows:
+        if row.group == "scaling":  # two lines that end close together
+            row.figures["score.seconds"] = row.figures["prepare.seconds"] * 1.02
+    for group in NAMES:
+        figure = Figure(figsize=(8.0, 4.4), layout="constrained")
+        axes = figure.add_subplot()
+        PICTURES[group][0](axes, [row for row in results.rows if row.group == group and row.status == MEASURED])
+        figure.draw_without_rendering()
+        boxes = [text.get_window_extent() for text in axes.texts]
+        assert len(boxes) == len(NAMES[group])
+        for place, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[:place]), group
+            assert box.y0 > axes.bbox.y0, group
+        if group == "imdb":
+            lines = [line.get_window_extent() for line in axes.lines if np.size(line.get_xdata()) > 1]
+            assert lines
+            assert not any(box.x0 < line.x1 and box.y0 < line.y0 < box.y1 for box in boxes for line in lines)
 
 
 def test_what_was_not_measured_has_no_picture(results: Results, tmp_path: Path) -> None:
